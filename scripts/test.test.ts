@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { selectTests } from './test.ts';
+
+const paths = [
+  'scripts/size.test.ts',
+  'src/model/qwen3.models.test.ts',
+  'src/model/qwen3.test.ts',
+  'test/models/perplexity.test.ts',
+  'test/rtl/core.test.ts',
+  'test/tiny.test.ts',
+];
+
+test('the default group is every test that needs nothing', () => {
+  assert.deepEqual(selectTests(paths), [
+    'scripts/size.test.ts',
+    'src/model/qwen3.test.ts',
+    'test/tiny.test.ts',
+  ]);
+});
+
+test('a test belongs to a group by its folder or by its name', () => {
+  assert.deepEqual(selectTests(paths, 'models'), [
+    'src/model/qwen3.models.test.ts',
+    'test/models/perplexity.test.ts',
+  ]);
+  assert.deepEqual(selectTests(paths, 'rtl'), ['test/rtl/core.test.ts']);
+  assert.deepEqual(selectTests(paths, 'gpu'), []);
+});

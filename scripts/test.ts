@@ -1,0 +1,55 @@
+// node bin/run.cjs scripts/test.ts [GROUP] [OPTION...]
+//
+// Runs the tests of a group on node:test; options go to its runner. A group is named for what its
+// tests need. The default group needs nothing and is linted first; the others live in test/GROUP/ or
+// in files named *.GROUP.test.ts, and are never part of the default.
+
+import { spawnSync } from 'node:child_process';
+import { lint } from './lint.ts';
+import { findFiles, root } from './tree.ts';
+
+/** What the tests of each group need beyond this repository. */
+const GROUPS = {
+  models: 'the demo models, and minutes',
+  rtl: 'Verilator and Yosys',
+  browser: 'Chromium',
+  gpu: 'a WebGPU adapter',
+};
+
+/** The exit code that says: nothing was tested, and that is no pass. */
+const UNAVAILABLE = 3;
+
+/** The test files of a group, or of the default group. */
+export function selectTests(paths: readonly string[], group?: string): string[] {
+  const groupOf = (path: string): string | undefined =>
+    Object.keys(GROUPS).find(
+      (name) => path.startsWith(`test/${name}/`) || path.endsWith(`.${name}.test.ts`),
+    );
+  return paths.filter((path) => groupOf(path) === group);
+}
+
+function runTests(files: readonly string[], options: readonly string[]): boolean {
+  const runner = ['--test', '--test-reporter=spec', '--test-concurrency=2', ...options, ...files];
+  return spawnSync(process.execPath, runner, { cwd: root, stdio: 'inherit' }).status === 0;
+}
+
+function main([group = 'default', ...options]: readonly string[]): number {
+  const needs = group === 'default' ? 'nothing' : GROUPS[group as keyof typeof GROUPS];
+  if (needs === undefined) {
+    const groups = ['default', ...Object.keys(GROUPS)].join(', ');
+    console.error(`the group must be one of ${groups}, not ${group}`);
+    return 2;
+  }
+  const tests = findFiles('src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/*.test.ts');
+  const files = selectTests(tests, group === 'default' ? undefined : group);
+  if (files.length === 0) {
+    console.error(`not available: ${group}: no tests in this group yet (they will need ${needs})`);
+    return UNAVAILABLE;
+  }
+  const failed = group === 'default' ? lint() : [];
+  const passed = runTests(files, options);
+  if (failed.length > 0) console.error(`\nlint failed above: ${failed.join(', ')}`);
+  return passed && failed.length === 0 ? 0 : 1;
+}
+
+if (import.meta.main) process.exitCode = main(process.argv.slice(2));

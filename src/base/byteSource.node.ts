@@ -1,0 +1,49 @@
+/** ByteSource over a file on disk; reads only what is asked for, so files may exceed memory. */
+import fs from 'node:fs';
+import { requireRange } from './byteSource.ts';
+import type { ByteSource } from './byteSource.ts';
+import { FormatError, UsageError } from './errors.ts';
+
+/** One read call cannot take more than 2^31 - 1 bytes on Linux; stay well below. */
+const MAX_READ_BYTES = 2 ** 30;
+
+/** Open a regular file for reading. Throws UsageError when there is none or it may not be read. */
+export function openFileSource(path: string): ByteSource {
+  const file = openFile(path);
+  const source: ByteSource = {
+    name: path,
+    sizeBytes: fs.fstatSync(file).size,
+    read(offset, length) {
+      requireRange(source, offset, length);
+      const bytes = new Uint8Array(length);
+      fill(file, bytes, offset, path);
+      return bytes;
+    },
+    close: () => fs.closeSync(file),
+  };
+  return source;
+}
+
+function openFile(path: string): number {
+  let file: number;
+  try {
+    file = fs.openSync(path, 'r');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new UsageError(`a readable file is required, not ${code}`, { where: path });
+  }
+  if (fs.fstatSync(file).isFile()) return file;
+  fs.closeSync(file);
+  throw new UsageError('a file is required, not a folder or device', { where: path });
+}
+
+function fill(file: number, bytes: Uint8Array, offset: number, path: string): void {
+  let done = 0;
+  while (done < bytes.length) {
+    const length = Math.min(bytes.length - done, MAX_READ_BYTES);
+    const count = fs.readSync(file, bytes, done, length, offset + done);
+    if (count === 0)
+      throw new FormatError('the file became shorter while it was read', { where: path });
+    done += count;
+  }
+}

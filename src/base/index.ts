@@ -1,0 +1,8 @@
+/** Floor 0: what every other floor may use. */
+export * from './byteSource.node.ts';
+export * from './byteSource.ts';
+export * from './errors.ts';
+export * from './formats.ts';
+export * from './npy.ts';
+export * from './random.ts';
+export * from './units.ts';

@@ -1,0 +1,68 @@
+/**
+ * The compiler on one page: graph passes, fusion into kernels, then the target's schedule, the memory
+ * plan and the target's program. The graph is verified after every pass.
+ */
+import { UnsupportedError } from '../base/index.ts';
+import { topologicalOrder, verify, type Dims, type Graph } from '../ir/index.ts';
+import { fuseKernels } from './fuseKernels.ts';
+import { absorbLatentAttention } from './passes/absorbLatentAttention.ts';
+import { deduplicateNodes } from './passes/deduplicateNodes.ts';
+import { foldConstants } from './passes/foldConstants.ts';
+import { fuseSwiglu } from './passes/fuseSwiglu.ts';
+import { planMemory } from './planMemory.ts';
+import { type Pass, type Program, type Schedule, type Target } from './target.ts';
+
+/** The passes every target shares, in order. */
+export const COMMON_PASSES: readonly Pass[] = [
+  deduplicateNodes,
+  absorbLatentAttention,
+  fuseSwiglu,
+  foldConstants,
+];
+
+export type PassObserver = (pass: string, graph: Graph) => void;
+
+/** Runs the graph passes for `target`; `observe` sees the graph after each named pass. */
+export function lowerGraph(graph: Graph, target: Target, observe?: PassObserver): Graph {
+  let current = graph;
+  verify(current);
+  for (const pass of [...COMMON_PASSES, ...target.passes, deduplicateNodes]) {
+    current = pass.run(current);
+    verify(current);
+    observe?.(pass.name, current);
+  }
+  return current;
+}
+
+/** Compiles a lowered graph for one shape bucket. Throws UnsupportedError, CapacityError. */
+export function compileLowered<S extends Schedule, P extends Program>(
+  graph: Graph,
+  target: Target<S, P>,
+  dims: Dims,
+): P {
+  requireSupport(graph, target);
+  const kernels = fuseKernels(graph);
+  const schedule = target.schedule(kernels, graph, dims);
+  const plan = planMemory(schedule.buffers, schedule.regions);
+  return target.emit(schedule, plan);
+}
+
+/** The whole way from a model's graph to a program for one shape bucket. */
+export function compile(graph: Graph, target: Target, dims: Dims, observe?: PassObserver): Program {
+  return compileLowered(lowerGraph(graph, target, observe), target, target.bucket(dims));
+}
+
+/** Throws one UnsupportedError listing every operator the target lacks, with its reason. */
+function requireSupport(graph: Graph, target: Target): void {
+  const missing: string[] = [];
+  for (const node of topologicalOrder(graph)) {
+    const support = target.supports(node);
+    if (!support.ok) missing.push(`${node.op} (${node.label}): ${support.reason}`);
+  }
+  if (missing.length > 0) {
+    throw new UnsupportedError(`${target.name} must support every operator; it lacks ${missing.join('; ')}`, {
+      where: graph.name,
+      hint: 'use --target cpu or --target reference',
+    });
+  }
+}

@@ -1,0 +1,14 @@
+import { makeNode, rewrite } from '../../ir/index.ts';
+import { type Pass } from '../target.ts';
+
+/** mul(silu(gate), up) → swiglu(gate, up), one pass over the data instead of two. */
+export const fuseSwiglu: Pass = {
+  name: 'fuseSwiglu',
+  run: (graph) =>
+    rewrite(graph, (node) => {
+      if (node.op !== 'mul') return undefined;
+      const [silu, up] = node.inputs[0]!.op === 'silu' ? node.inputs : [...node.inputs].reverse();
+      if (silu!.op !== 'silu') return undefined;
+      return makeNode('swiglu', [silu!.inputs[0]!, up!], {}, node.label);
+    }),
+};

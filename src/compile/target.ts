@@ -1,0 +1,82 @@
+/**
+ * The interfaces every target implements: what is compiled for (Target), the compiled artefact
+ * (Program), and what runs it (Device).
+ *
+ * A program is specialised for one shape bucket. Weights and state live in the device, so programs
+ * are small and a device runs many of them, one a bucket.
+ */
+import { type Dims, type Graph, type Node } from '../ir/index.ts';
+import { type Trace } from '../trace/index.ts';
+import { type Kernel } from './fuseKernels.ts';
+import { type BufferPlan, type PlannedBuffer, type Region } from './planMemory.ts';
+
+/** Whether a target runs a node; if not, the reason a person can act on. */
+export type Support = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+export interface Pass {
+  /** Verb and object, as shown by `--dump`. */
+  readonly name: string;
+  run(graph: Graph): Graph;
+}
+
+/** Kernels in order, tiled for the target, on buffers that have no address yet. */
+export interface Schedule {
+  readonly graph: Graph;
+  readonly dims: Dims;
+  readonly buffers: readonly PlannedBuffer[];
+  readonly regions: readonly Region[];
+}
+
+/** A compiled artefact. Pure data: the same graph, target and dims give the same bytes. */
+export interface Program {
+  readonly target: string;
+  readonly dims: Dims;
+  /** The graph it computes, after all passes; weights by name. */
+  readonly graph: Graph;
+  /** Content hash (sha-256, hex) of what the device executes. */
+  readonly hash: string;
+  readonly sizeBytes: number;
+  /** Human-readable listing. */
+  listing(): string;
+  /** Human-readable memory map. */
+  memoryMap(): string;
+}
+
+export interface StepInputs {
+  /** Token ids [B][T], row-major. */
+  readonly tokens: Int32Array;
+  /** Start position of each sequence [B]: how many tokens its state already holds. */
+  readonly positions: Int32Array;
+}
+
+export interface StepResult {
+  /** f32 logits, rows × vocabulary: T rows a sequence, or 1 for a last-token graph. */
+  readonly logits: Float32Array;
+  /** Greedy next token of each row, chosen by the target itself. */
+  readonly next: Int32Array;
+  /** Simulated cycles, or null where the target has no cycle model. */
+  readonly cycles: number | null;
+}
+
+export interface Device {
+  run(program: Program, inputs: StepInputs): StepResult;
+  /** Forgets all state; weights stay. */
+  reset(): void;
+  close(): void;
+}
+
+export interface Target<S extends Schedule = Schedule, P extends Program = Program> {
+  readonly name: string;
+  /** Passes after the common ones, e.g. quantisation for the target's formats. */
+  readonly passes: readonly Pass[];
+  supports(node: Node): Support;
+  /** The bucket a program for `dims` is specialised for, each dim ≥ the request's. T stays exact. */
+  bucket(dims: Dims): Dims;
+  /** Largest T one program may take for this graph; longer prompts are fed in chunks. */
+  maxTokens(graph: Graph): number;
+  /** Tiles and orders the kernels for this target. Throws CapacityError when no tile fits. */
+  schedule(kernels: readonly Kernel[], graph: Graph, dims: Dims): S;
+  /** The program: pure, the same input gives the same bytes. */
+  emit(schedule: S, plan: BufferPlan): P;
+  open(options: { readonly trace?: Trace }): Device;
+}

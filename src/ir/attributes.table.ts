@@ -1,0 +1,57 @@
+/** What the attributes of each op may be: one table for the verifier, the printer and the parser. */
+import { type Op, type OpAttrs } from './ops.table.ts';
+import { MX_FORMATS } from './types.ts';
+
+/** Kinds of attribute; a list means one of these words. Numbers are finite. */
+export type AttributeKind =
+  | 'text'
+  | 'count' // integer ≥ 1
+  | 'index' // integer ≥ 0
+  | 'number'
+  | 'flag'
+  | 'numbers'
+  | readonly string[];
+
+/** An entry for each attribute but `type`, which every node has anyway. */
+type Attributes<O extends Op> = {
+  readonly [K in Exclude<keyof OpAttrs[O], 'type'>]: AttributeKind;
+};
+
+export const ATTRIBUTES: { readonly [O in Op]: Attributes<O> } = {
+  input: { name: ['tokens', 'position'] },
+  weight: { name: 'text' },
+  state: { name: 'text' },
+  splitHeads: { heads: 'count' },
+  mergeHeads: {},
+  repeatHeads: { heads: 'count' },
+  slice: { start: 'index', size: 'count' },
+  concat: {},
+  transpose: {},
+  lastToken: {},
+  embedding: {},
+  append: {},
+  add: {},
+  mul: {},
+  silu: {},
+  swiglu: {},
+  rmsNormalization: { epsilon: 'number' },
+  rotaryEmbedding: {
+    layout: ['half', 'interleaved'],
+    frequencies: 'numbers',
+    magnitude: 'number',
+  },
+  argMax: {},
+  quantize: { format: MX_FORMATS, group: 'count' },
+  linear: {},
+  headLinear: {},
+  attention: { scale: 'number', valueWidth: 'count' },
+  route: {
+    scoring: ['softmax', 'sigmoid'],
+    topK: 'count',
+    groups: 'count',
+    topGroups: 'count',
+    normalize: 'flag',
+    scale: 'number',
+  },
+  experts: {},
+};

@@ -1,0 +1,68 @@
+/**
+ * Numerics: the arithmetic a graph is interpreted with.
+ *
+ * The interpreter knows what each op means; Numerics decides how its numbers round. `floatNumerics`
+ * (f32 values, f64 accumulation) is the judge of the CPU and GPU targets. An accelerator supplies its
+ * own, and its simulator must then equal the interpreter bit for bit.
+ *
+ * Rows are dense and contiguous; every function writes `out` and allocates nothing it keeps.
+ */
+import { type RouteAttrs } from './ops.table.ts';
+import { type MxFormat } from './types.ts';
+
+/** Rows of MX blocks: decoded elements and one E8M0 scale a block of 32. */
+export interface MxRows {
+  readonly format: MxFormat;
+  readonly rows: number;
+  readonly columns: number;
+  /**
+   * Decoded elements, row-major. mxint8: the integer (value · 2^6). mxfp4: the value in halves
+   * (integer -12…12). mxfp8: the E4M3 value itself.
+   */
+  readonly elements: Int8Array | Float32Array;
+  /** E8M0 scales [rows][columns/32]; 255 marks a NaN block. */
+  readonly scales: Uint8Array;
+}
+
+/** One query head against the rows of its sequence: `count` rows are visible. */
+export interface AttendRequest<V> {
+  readonly query: V;
+  readonly keys: V;
+  readonly values: V;
+  /** First element of the query row, and of row 0 of keys and values; distances between rows. */
+  readonly queryOffset: number;
+  readonly keyOffset: number;
+  readonly keyStride: number;
+  readonly valueOffset: number;
+  readonly valueStride: number;
+  readonly keyWidth: number;
+  readonly valueWidth: number;
+  readonly count: number;
+  readonly scale: number;
+}
+
+export interface Numerics {
+  readonly name: string;
+  /** out[m][n] = Σ_k x[m][k]·w[n][k] for m < M rows starting at element offsets; f32 operands. */
+  linear(x: Float32Array, w: Float32Array, M: number, N: number, K: number, out: Float32Array): void;
+  /** The same on MX operands: exact inside a block, rounded once a block, blocks in ascending k. */
+  linearMx(x: MxRows, w: MxRows, out: Float32Array): void;
+  attend(request: AttendRequest<Float32Array>, out: Float32Array): void;
+  attendMx(request: AttendRequest<MxRows>, out: Float32Array): void;
+  rmsNormalization(x: Float32Array, weight: Float32Array, epsilon: number, out: Float32Array): void;
+  silu(x: number): number;
+  /** Gates of one token: zero for experts not chosen. `bias` is added for the choice only. */
+  route(logits: Float32Array, bias: Float32Array | undefined, attrs: RouteAttrs, out: Float32Array): void;
+  /**
+   * Quantises one row; writes its elements and scales at the row's place in `out`. With `search`, of
+   * the exponents e and e+1 the one with the smaller squared error is kept (weights).
+   */
+  quantize(row: Float32Array, group: number, out: MxRows, rowIndex: number, search?: boolean): void;
+}
+
+/** An empty MX tensor of `rows` rows; scales are 127 (2^0). */
+export function allocateMx(format: MxFormat, rows: number, columns: number): MxRows {
+  const size = rows * columns;
+  const elements = format === 'mxfp8' ? new Float32Array(size) : new Int8Array(size);
+  return { format, rows, columns, elements, scales: new Uint8Array(size / 32).fill(127) };
+}

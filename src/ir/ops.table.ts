@@ -1,0 +1,257 @@
+/**
+ * The op table: every operator of the tensor-level IR, its attributes and its typing rule.
+ *
+ * This is the one list. A table typed `Rules<R>` has an entry for each op, so forgetting an op in an
+ * interpreter, a printer or a target is a compile error. Names follow ONNX where ONNX has the op.
+ *
+ * Letters: B batch, T tokens, S context, D width, H heads, G key/value heads, K head width,
+ * E experts, F expert width, V vocabulary, N outputs.
+ */
+import { ShapeError } from '../base/index.ts';
+import {
+  isMx,
+  lastDim,
+  sameShape,
+  sameType,
+  tensor,
+  typeToString,
+  withLast,
+  MX_BLOCK,
+  type MxFormat,
+  type Shape,
+  type TensorType,
+} from './types.ts';
+
+/** How a router turns logits into gates; semantics in docs/numerics.md and [DeepSeek-V3, eq. 12-16]. */
+export interface RouteAttrs {
+  readonly scoring: 'softmax' | 'sigmoid';
+  /** Experts kept for each token. */
+  readonly topK: number;
+  /** Groups the experts are split into, and how many of them stay eligible. 1 and 1: no group limit. */
+  readonly groups: number;
+  readonly topGroups: number;
+  /** Divide the kept scores by their sum. */
+  readonly normalize: boolean;
+  /** Multiplies every kept gate. */
+  readonly scale: number;
+}
+
+export interface OpAttrs {
+  // sources
+  input: { readonly name: 'tokens' | 'position'; readonly type: TensorType };
+  weight: { readonly name: string; readonly type: TensorType };
+  state: { readonly name: string; readonly type: TensorType };
+  // movement
+  splitHeads: { readonly heads: number };
+  mergeHeads: Record<never, never>;
+  repeatHeads: { readonly heads: number };
+  slice: { readonly start: number; readonly size: number };
+  concat: Record<never, never>;
+  transpose: Record<never, never>;
+  lastToken: Record<never, never>;
+  embedding: Record<never, never>;
+  append: Record<never, never>;
+  // elementwise and row-wise
+  add: Record<never, never>;
+  mul: Record<never, never>;
+  silu: Record<never, never>;
+  swiglu: Record<never, never>;
+  rmsNormalization: { readonly epsilon: number };
+  rotaryEmbedding: {
+    readonly layout: 'half' | 'interleaved';
+    /** One angular frequency a channel pair, radians per position (f64). */
+    readonly frequencies: readonly number[];
+    /** Multiplies cos and sin (YaRN); 1 without scaling. */
+    readonly magnitude: number;
+  };
+  argMax: Record<never, never>;
+  quantize: {
+    readonly format: MxFormat;
+    readonly group: number;
+    /** Of the two candidate exponents keep the one with the smaller squared error; for weights. */
+    readonly search?: boolean;
+  };
+  // contractions
+  linear: Record<never, never>;
+  headLinear: Record<never, never>;
+  attention: { readonly scale: number; readonly valueWidth: number };
+  route: RouteAttrs;
+  experts: Record<never, never>;
+}
+
+export type Op = keyof OpAttrs;
+
+/** A table with one entry for each op. */
+export type Rules<R> = { readonly [O in Op]: R };
+
+export interface OpRule<O extends Op> {
+  /** One line: what it computes, with shapes. Printed in docs/ir.md. */
+  readonly summary: string;
+  /** Smallest and largest number of inputs. */
+  readonly arity: readonly [number, number];
+  /** The result type; throws ShapeError when the inputs do not fit. */
+  infer(inputs: readonly TensorType[], attrs: OpAttrs[O]): TensorType;
+}
+
+function require(condition: boolean, requirement: string, given: readonly TensorType[]): void {
+  if (!condition) {
+    throw new ShapeError(`${requirement}, not (${given.map(typeToString).join(', ')})`);
+  }
+}
+
+const same = (inputs: readonly TensorType[]): TensorType => inputs[0]!;
+
+function binary(inputs: readonly TensorType[]): TensorType {
+  require(sameType(inputs[0]!, inputs[1]!), 'both operands must have the same type', inputs);
+  return inputs[0]!;
+}
+
+function inferLinear(inputs: readonly TensorType[]): TensorType {
+  const [x, w] = inputs as [TensorType, TensorType];
+  require(w.shape.length === 2 && lastDim(w) === lastDim(x), 'x (…,K) and weight (N,K)', inputs);
+  require(isMx(w.dtype) === isMx(x.dtype), 'x and weight both f32 or both MX', inputs);
+  return tensor('f32', withLast(x.shape, w.shape[0] as number));
+}
+
+function inferHeadLinear(inputs: readonly TensorType[]): TensorType {
+  const [x, w] = inputs as [TensorType, TensorType];
+  const heads = x.shape[2];
+  require(x.shape.length === 4 && w.shape.length === 3, 'x (B,T,H|1,K), weight (H,N,K)', inputs);
+  require(heads === 1 || heads === w.shape[0], 'x must have 1 head or as many as the weight', inputs);
+  require(lastDim(w) === lastDim(x), 'x and weight must agree in K', inputs);
+  return tensor('f32', [x.shape[0]!, x.shape[1]!, w.shape[0]!, w.shape[1]!]);
+}
+
+function inferAttention(inputs: readonly TensorType[], attrs: OpAttrs['attention']): TensorType {
+  const [q, keys, values] = inputs as [TensorType, TensorType, TensorType, TensorType];
+  const [heads, groups] = [q.shape[2] as number, keys.shape[2] as number];
+  require(q.shape.length === 4 && keys.shape.length === 4, 'q (B,T,H,K), keys (B,S,G,K)', inputs);
+  require(heads % groups === 0, 'the number of heads must be a multiple of key heads', inputs);
+  require(lastDim(q) === lastDim(keys), 'q and keys must agree in K', inputs);
+  require(lastDim(values) >= attrs.valueWidth, 'values at least valueWidth wide', inputs);
+  return tensor('f32', [q.shape[0]!, q.shape[1]!, heads, attrs.valueWidth]);
+}
+
+function inferExperts(inputs: readonly TensorType[]): TensorType {
+  const [x, gates, gate, up, down] = inputs as [
+    TensorType,
+    TensorType,
+    TensorType,
+    TensorType,
+    TensorType,
+  ];
+  const [experts, width] = [lastDim(gates), lastDim(x)];
+  require(gate.shape[0] === experts && up.shape[0] === experts, 'a weight for each gate', inputs);
+  require(lastDim(gate) === width && sameShape(gate.shape, up.shape), 'gate, up (E,F,D)', inputs);
+  require(down.shape[1] === width && lastDim(down) === gate.shape[1], 'down (E,D,F)', inputs);
+  return tensor('f32', x.shape);
+}
+
+function inferConcat(inputs: readonly TensorType[]): TensorType {
+  const lead = withLast(inputs[0]!.shape, 0);
+  const fits = inputs.every((t) => sameShape(withLast(t.shape, 0), lead) && t.dtype === inputs[0]!.dtype);
+  require(fits, 'parts must agree in all but the last axis', inputs);
+  return tensor(inputs[0]!.dtype, withLast(lead, inputs.reduce((sum, t) => sum + lastDim(t), 0)));
+}
+
+function inferSlice(inputs: readonly TensorType[], { start, size }: OpAttrs['slice']): TensorType {
+  require(start >= 0 && size > 0 && start + size <= lastDim(inputs[0]!), 'a range in the last axis', inputs);
+  return tensor(inputs[0]!.dtype, withLast(inputs[0]!.shape, size));
+}
+
+function inferSplit(inputs: readonly TensorType[], { heads }: OpAttrs['splitHeads']): TensorType {
+  const [x] = inputs as [TensorType];
+  require(x.shape.length === 3 && lastDim(x) % heads === 0, `(B,T,${heads}·K)`, inputs);
+  return tensor(x.dtype, [x.shape[0]!, x.shape[1]!, heads, lastDim(x) / heads]);
+}
+
+function inferMerge(inputs: readonly TensorType[]): TensorType {
+  const [x] = inputs as [TensorType];
+  require(x.shape.length === 4, '(B,T,H,K)', inputs);
+  return tensor(x.dtype, [x.shape[0]!, x.shape[1]!, (x.shape[2] as number) * lastDim(x)]);
+}
+
+function inferRepeat(inputs: readonly TensorType[], { heads }: OpAttrs['repeatHeads']): TensorType {
+  const [x] = inputs as [TensorType];
+  require(x.shape.length === 4 && x.shape[2] === 1, '(B,T,1,K)', inputs);
+  return tensor(x.dtype, [x.shape[0]!, x.shape[1]!, heads, lastDim(x)]);
+}
+
+function inferLastToken(inputs: readonly TensorType[]): TensorType {
+  const shape: Shape = inputs[0]!.shape;
+  require(shape.length >= 2, '(B,T,…)', inputs);
+  return tensor(inputs[0]!.dtype, [shape[0]!, 1, ...shape.slice(2)]);
+}
+
+function inferEmbedding(inputs: readonly TensorType[]): TensorType {
+  const [tokens, table] = inputs as [TensorType, TensorType];
+  require(tokens.dtype === 'i32' && table.shape.length === 2, 'tokens i32 (B,T), table (V,D)', inputs);
+  return tensor('f32', [...tokens.shape, lastDim(table)]);
+}
+
+function inferAppend(inputs: readonly TensorType[]): TensorType {
+  const [state, x] = inputs as [TensorType, TensorType];
+  require(state.dtype === x.dtype, 'state and new rows must have the same dtype', inputs);
+  require(sameShape(state.shape.slice(2), x.shape.slice(2)), 'state (B,S,G,K), rows (B,T,G,K)', inputs);
+  return state;
+}
+
+function inferRms(inputs: readonly TensorType[]): TensorType {
+  const [x, w] = inputs as [TensorType, TensorType];
+  require(w.shape.length === 1 && lastDim(w) === lastDim(x), 'x (…,D) and weight (D)', inputs);
+  return x;
+}
+
+function inferRotary(inputs: readonly TensorType[], attrs: OpAttrs['rotaryEmbedding']): TensorType {
+  require(lastDim(inputs[0]!) === 2 * attrs.frequencies.length, 'one frequency a channel pair', inputs);
+  return inputs[0]!;
+}
+
+function inferTranspose(inputs: readonly TensorType[]): TensorType {
+  const { dtype, shape } = inputs[0]!;
+  require(shape.length >= 2, 'at least two axes', inputs);
+  return tensor(dtype, [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!]);
+}
+
+function inferRoute(inputs: readonly TensorType[], attrs: RouteAttrs): TensorType {
+  const experts = lastDim(inputs[0]!);
+  require(experts % attrs.groups === 0 && attrs.topGroups <= attrs.groups, 'whole groups', inputs);
+  require(attrs.topK <= (experts / attrs.groups) * attrs.topGroups, 'topK eligible experts', inputs);
+  return inputs[0]!;
+}
+
+function inferQuantize(inputs: readonly TensorType[], attrs: OpAttrs['quantize']): TensorType {
+  const [x] = inputs as [TensorType];
+  require(x.dtype === 'f32' && lastDim(x) % attrs.group === 0, `f32 rows of whole groups`, inputs);
+  require(attrs.group % MX_BLOCK === 0, `groups of ${MX_BLOCK}·n elements`, inputs);
+  return tensor(attrs.format, x.shape);
+}
+
+/** The rules, in the order documentation lists them. */
+export const OPS: { readonly [O in Op]: OpRule<O> } = {
+  input: { summary: 'tokens i32 (B,T) or the start position of each sequence i32 (B)', arity: [0, 0], infer: (_, a) => a.type },
+  weight: { summary: 'a constant, loaded by name', arity: [0, 0], infer: (_, a) => a.type },
+  state: { summary: 'what a sequence keeps between steps (B,S,G,K)', arity: [0, 0], infer: (_, a) => a.type },
+  splitHeads: { summary: '(B,T,H·K) → (B,T,H,K)', arity: [1, 1], infer: inferSplit },
+  mergeHeads: { summary: '(B,T,H,K) → (B,T,H·K)', arity: [1, 1], infer: inferMerge },
+  repeatHeads: { summary: '(B,T,1,K) → (B,T,H,K)', arity: [1, 1], infer: inferRepeat },
+  slice: { summary: 'a range of the last axis', arity: [1, 1], infer: inferSlice },
+  concat: { summary: 'joins along the last axis', arity: [1, 16], infer: inferConcat },
+  transpose: { summary: 'swaps the last two axes; of weights only, folded at compile time', arity: [1, 1], infer: inferTranspose },
+  lastToken: { summary: '(B,T,…) → (B,1,…): the last token of each sequence', arity: [1, 1], infer: inferLastToken },
+  embedding: { summary: 'rows of a table (V,D) by token → (B,T,D)', arity: [2, 2], infer: inferEmbedding },
+  append: { summary: 'state, rows (B,T,G,K), position → state with the rows written at position', arity: [3, 3], infer: inferAppend },
+  add: { summary: 'a + b', arity: [2, 2], infer: binary },
+  mul: { summary: 'a · b', arity: [2, 2], infer: binary },
+  silu: { summary: 'x · sigmoid(x)', arity: [1, 1], infer: same },
+  swiglu: { summary: 'silu(gate) · up', arity: [2, 2], infer: binary },
+  rmsNormalization: { summary: 'x · rsqrt(mean(x²)+ε) · w over the last axis', arity: [2, 2], infer: inferRms },
+  rotaryEmbedding: { summary: 'rotates channel pairs of (B,T,H,K) by position · frequency; inputs x, position', arity: [2, 2], infer: inferRotary },
+  argMax: { summary: 'index of the largest element of the last axis, the first of equals → i32', arity: [1, 1], infer: (i) => tensor('i32', i[0]!.shape.slice(0, -1)) },
+  quantize: { summary: 'f32 → MX; `group` elements share one scale', arity: [1, 1], infer: inferQuantize },
+  linear: { summary: 'x (…,K) · weight (N,K)ᵀ → (…,N)', arity: [2, 2], infer: inferLinear },
+  headLinear: { summary: 'a linear for each head: x (B,T,H|1,K), weight (H,N,K) → (B,T,H,N)', arity: [2, 2], infer: inferHeadLinear },
+  attention: { summary: 'causal softmax(q·keysᵀ·scale)·values; inputs q, keys, values, position → (B,T,H,valueWidth)', arity: [4, 4], infer: inferAttention },
+  route: { summary: 'router logits (B,T,E) and optional bias (E) → gates (B,T,E), zero for experts not chosen', arity: [1, 2], infer: inferRoute },
+  experts: { summary: 'Σ_e gate_e · down_e(silu(gate_e x) · up_e x); inputs x, gates, gate, up (E,F,D), down (E,D,F)', arity: [5, 5], infer: inferExperts },
+};

@@ -1,0 +1,161 @@
+/**
+ * The verifier: what every graph must hold between any two passes.
+ *
+ * Beyond the typing rule of each op: sources have the one shape they can have, state is written in
+ * place exactly once a step and read only through the `append` that wrote it, ops that depend on
+ * where a token stands see all T tokens and the input `position`, and MX rows are whole blocks.
+ */
+import { ShapeError } from '../base/index.ts';
+import { attributeProblems } from './attributes.ts';
+import { makeNode, topologicalOrder, type Graph, type Node } from './graph.ts';
+import { OPS, type Op } from './ops.table.ts';
+import {
+  isMx,
+  sameShape,
+  sameType,
+  tensor,
+  typeToString,
+  MX_BLOCK,
+  type TensorType,
+} from './types.ts';
+
+const MAX_PROBLEMS = 20;
+
+const INPUT_TYPES = { tokens: tensor('i32', ['B', 'T']), position: tensor('i32', ['B']) };
+
+/** The input that is the position of each sequence, for the ops that have one. */
+const POSITION_OPERAND: { readonly [O in Op]?: number } = {
+  append: 2,
+  rotaryEmbedding: 1,
+  attention: 3,
+};
+
+/** Throws ShapeError listing every rule the graph breaks and where. */
+export function verify(graph: Graph): void {
+  const order = topologicalOrder(graph);
+  const problems = [
+    ...order.flatMap((node) => nodeProblems(node, graph).map((text) => `${whereOf(node)}: ${text}`)),
+    ...stateProblems(graph, order),
+    ...outputProblems(graph),
+  ];
+  if (problems.length === 0) return;
+  const rest = problems.length - MAX_PROBLEMS;
+  const shown = problems.slice(0, MAX_PROBLEMS).join('; ');
+  throw new ShapeError(rest > 0 ? `${shown}; and ${rest} more` : shown, {
+    where: `graph ${graph.name}`,
+  });
+}
+
+function whereOf({ op, label }: Node): string {
+  return label === '' ? op : `${label}: ${op}`;
+}
+
+function nodeProblems(node: Node, graph: Graph): string[] {
+  if (!Object.hasOwn(OPS, node.op)) return ['must be an op of the op table'];
+  const problems = attributeProblems(node.op, node.attrs as Readonly<Record<string, unknown>>);
+  if (problems.length > 0) return problems;
+  return [
+    ...typeProblems(node),
+    ...sourceProblems(node, graph),
+    ...positionProblems(node),
+    ...blockProblems(node),
+  ];
+}
+
+/** The typing rule, applied again. */
+function typeProblems(node: Node): string[] {
+  try {
+    const { type } = makeNode(node.op, node.inputs, node.attrs);
+    return sameType(type, node.type) ? [] : [mismatch('type', type, node.type)];
+  } catch (error) {
+    if (error instanceof ShapeError) return [error.message];
+    throw error;
+  }
+}
+
+function mismatch(what: string, required: TensorType, given: TensorType): string {
+  return `${what} must be ${typeToString(required)}, not ${typeToString(given)}`;
+}
+
+function sourceProblems(node: Node, graph: Graph): string[] {
+  if (node.op === 'input') {
+    const required = INPUT_TYPES[node.attrs.name];
+    return sameType(node.type, required) ? [] : [mismatch(node.attrs.name, required, node.type)];
+  }
+  if (node.op === 'state') {
+    const { shape } = node.type;
+    const fits = shape.length === 4 && shape[0] === 'B' && shape[1] === 'S';
+    return fits ? [] : [`state must be (B,S,G,K), not ${typeToString(node.type)}`];
+  }
+  return node.op === 'weight' ? weightProblems(node.attrs.name, node.type, graph) : [];
+}
+
+function weightProblems(name: string, type: TensorType, graph: Graph): string[] {
+  const source = graph.weights.get(name);
+  if (source === undefined) return [`weight ${name} must be declared by the graph`];
+  if (type.dtype !== 'f32') return [`weight ${name} must be f32, not ${type.dtype}`];
+  if (sameShape(source.shape, type.shape)) return [];
+  return [mismatch(`weight ${name}`, tensor('f32', source.shape), type)];
+}
+
+function positionProblems(node: Node): string[] {
+  const operand = POSITION_OPERAND[node.op];
+  if (operand === undefined) return [];
+  const problems: string[] = [];
+  const position = node.inputs[operand];
+  if (position?.op !== 'input' || position.attrs.name !== 'position') {
+    problems.push(`input ${operand} must be the input position, not ${position?.op}`);
+  }
+  const rows = node.inputs[node.op === 'append' ? 1 : 0];
+  if (rows?.type.shape[1] !== 'T') problems.push('rows must be those of all tokens (B,T,…)');
+  return problems;
+}
+
+function blockProblems({ op, type, attrs }: Node): string[] {
+  if (!isMx(type.dtype)) return [];
+  const problems: string[] = [];
+  if ((type.shape.at(-1) as number) % MX_BLOCK !== 0) {
+    problems.push(`MX rows must be whole blocks of ${MX_BLOCK}, not ${typeToString(type)}`);
+  }
+  if (op === 'slice' && (attrs as { start: number }).start % MX_BLOCK !== 0) {
+    problems.push(`a slice of MX rows must start at a block of ${MX_BLOCK}`);
+  }
+  return problems;
+}
+
+/** Each state is appended to once, by the node the graph names, and used by nothing else. */
+function stateProblems(graph: Graph, order: readonly Node[]): string[] {
+  const problems: string[] = [];
+  const appended = new Set([...graph.states.values()]);
+  for (const [name, node] of graph.states) {
+    const state = node.op === 'append' ? node.inputs[0] : undefined;
+    if (state?.op !== 'state' || state.attrs.name !== name) {
+      problems.push(`state ${name}: its new value must be an append to it, not ${node.op}`);
+    }
+  }
+  for (const user of order) {
+    for (const [i, input] of user.inputs.entries()) {
+      const inPlace = user.op === 'append' && i === 0;
+      if (input.op === 'state' && !(inPlace && appended.has(user))) {
+        problems.push(`${whereOf(user)}: only the new value of state ${input.attrs.name} may use it`);
+      }
+      if (input.op === 'append' && !(user.op === 'attention' && (i === 1 || i === 2))) {
+        problems.push(`${whereOf(user)}: only keys and values of attention may be a state`);
+      }
+      if (user.op === 'attention' && (i === 1 || i === 2) && input.op !== 'append') {
+        problems.push(`${whereOf(user)}: keys and values must be appended states, not ${input.op}`);
+      }
+    }
+  }
+  return problems;
+}
+
+function outputProblems({ outputs }: Graph): string[] {
+  const problems = outputs.size === 0 ? ['a graph must have outputs'] : [];
+  for (const [name, { type }] of outputs) {
+    if (type.dtype !== 'f32' && type.dtype !== 'i32') {
+      problems.push(`output ${name} must be f32 or i32, not ${type.dtype}`);
+    }
+  }
+  return problems;
+}

@@ -1,0 +1,29 @@
+/**
+ * The letters that byte-level BPE writes bytes with, since GPT-2 [1].
+ *
+ * Bytes that print (33–126, 161–172, 174–255) are written as the character of the same number; the
+ * other 68 as U+0100, U+0101, … in order, so that a space is 'Ġ' and a newline 'Ċ'.
+ *
+ * [1] https://github.com/openai/gpt-2/blob/master/src/encoder.py (bytes_to_unicode)
+ */
+
+const isPrintable = (byte: number): boolean =>
+  (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+
+/** Letter of each byte. */
+export const LETTERS: readonly string[] = lettersOfBytes();
+
+const BYTES: ReadonlyMap<string, number> = new Map(LETTERS.map((letter, byte) => [letter, byte]));
+
+/** Bytes that a vocabulary entry stands for; an entry with other characters stands for its own UTF-8. */
+export function bytesOfEntry(entry: string): Uint8Array {
+  const bytes = Array.from(entry, (letter) => BYTES.get(letter) ?? -1);
+  return bytes.includes(-1) ? new TextEncoder().encode(entry) : Uint8Array.from(bytes);
+}
+
+function lettersOfBytes(): string[] {
+  let next = 0x100;
+  return Array.from({ length: 256 }, (_, byte) =>
+    String.fromCharCode(isPrintable(byte) ? byte : next++),
+  );
+}

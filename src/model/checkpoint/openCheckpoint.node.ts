@@ -1,0 +1,83 @@
+/** Opens a checkpoint folder in the layout of the Hugging Face hub. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { FormatError, openFileSource, UsageError } from '../../base/index.ts';
+import type { ByteSource } from '../../base/index.ts';
+import { createCheckpoint } from './checkpoint.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { parseGeneration } from './generation.ts';
+import { readJsonFile } from './json.node.ts';
+import type { JsonRecord } from './json.ts';
+import { readSafetensorsHeader } from './safetensors.ts';
+import type { StoredTensor } from './safetensors.ts';
+import { parseShardIndex, readShards } from './shards.ts';
+
+const CONFIG = 'config.json';
+const GENERATION = 'generation_config.json';
+const WEIGHTS = 'model.safetensors';
+const INDEX = 'model.safetensors.index.json';
+
+/**
+ * Open the model in `folder`: config.json, generation_config.json if there, and model.safetensors or
+ * its index and shards. Reads the headers, no weights. Throws UsageError when there is no such
+ * folder, FormatError or UnsupportedError naming the file that is missing or wrong.
+ */
+export function openCheckpoint(folder: string): Checkpoint {
+  requireFolder(folder);
+  const config = readJsonFile(folder, CONFIG);
+  const generation = parseGeneration(readGeneration(folder), config, path.join(folder, GENERATION));
+  const opened: ByteSource[] = [];
+  const open = (file: string): ByteSource => {
+    const source = openFileSource(path.join(folder, file));
+    opened.push(source);
+    return source;
+  };
+  try {
+    return createCheckpoint({ folder, config, generation, tensors: readTensors(folder, open) });
+  } catch (error) {
+    for (const source of opened) source.close();
+    throw error;
+  }
+}
+
+function requireFolder(folder: string): void {
+  const hint = `a model is a folder with ${CONFIG} and ${WEIGHTS}`;
+  if (!fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UsageError('the model must be a folder, and there is none', { where: folder, hint });
+  }
+  if (!hasFile(folder, CONFIG)) {
+    throw new FormatError(`the folder must contain ${CONFIG}`, { where: folder, hint });
+  }
+}
+
+function readGeneration(folder: string): JsonRecord {
+  return hasFile(folder, GENERATION) ? readJsonFile(folder, GENERATION) : {};
+}
+
+function readTensors(
+  folder: string,
+  open: (file: string) => ByteSource,
+): ReadonlyMap<string, StoredTensor> {
+  if (hasFile(folder, INDEX)) return readShards(findShards(folder), open);
+  if (hasFile(folder, WEIGHTS)) return readSafetensorsHeader(open(WEIGHTS));
+  throw new FormatError(`the folder must contain ${WEIGHTS} or ${INDEX}`, {
+    where: folder,
+    hint: 'weights in other formats (.bin, .gguf) must be converted to safetensors first',
+  });
+}
+
+function findShards(folder: string): Map<string, string[]> {
+  const shards = parseShardIndex(readJsonFile(folder, INDEX), path.join(folder, INDEX));
+  const missing = [...shards.keys()].filter((file) => !hasFile(folder, file));
+  const [first] = missing;
+  if (first === undefined) return shards;
+  throw new FormatError(
+    `all ${shards.size} shards must be in the folder, but ${missing.length} are missing: ` +
+      `${first}, which holds ${shards.get(first)![0]}${missing.length > 1 ? ', and others' : ''}`,
+    { where: folder, hint: 'the download may be incomplete' },
+  );
+}
+
+function hasFile(folder: string, name: string): boolean {
+  return fs.existsSync(path.join(folder, name));
+}

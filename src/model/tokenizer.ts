@@ -1,0 +1,112 @@
+/**
+ * Text to token ids and back.
+ *
+ * Encoding is the work of @huggingface/tokenizers. Decoding is done here on bytes, since the ids of
+ * byte-level BPE are byte strings: one path serves whole sequences and streams, so the pieces of a
+ * stream always add up to the text of the whole.
+ */
+import { Tokenizer as BpeEncoder } from '@huggingface/tokenizers';
+import { CeladonError, FormatError, UsageError } from '../base/index.ts';
+import { bytesOfEntry } from './byteAlphabet.ts';
+import type { JsonRecord } from './checkpoint/json.ts';
+import { checkTokenizerFile } from './tokenizerFile.ts';
+
+/** How ids are turned into text. */
+export interface DecodeOptions {
+  /** Leave out tokens that are marked special, such as the end of a turn; false if not given. */
+  readonly skipSpecial?: boolean;
+}
+
+/** What one id stands for: bytes of text, or an added token with its text. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  readonly added: boolean;
+  readonly special: boolean;
+}
+
+/** A byte-level BPE tokenizer. */
+export class Tokenizer {
+  readonly #encoder: BpeEncoder;
+  readonly #pieces: readonly (Piece | undefined)[];
+  /** Ids of the tokens marked special, by their text. */
+  readonly specialTokens: ReadonlyMap<string, number>;
+
+  /** Take a parsed tokenizer.json; `where` names it in messages. Throws UnsupportedError or FormatError. */
+  constructor(file: JsonRecord, where: string) {
+    const { vocabulary, addedTokens } = checkTokenizerFile(file, where);
+    this.#encoder = createEncoder(file, where);
+    const pieces: (Piece | undefined)[] = [];
+    for (const [entry, id] of Object.entries(vocabulary)) {
+      pieces[id] = { bytes: bytesOfEntry(entry), added: false, special: false };
+    }
+    for (const { id, content, special } of addedTokens) {
+      pieces[id] = { bytes: new TextEncoder().encode(content), added: true, special };
+    }
+    this.#pieces = pieces;
+    const special = addedTokens.filter((token) => token.special);
+    this.specialTokens = new Map(special.map(({ content, id }) => [content, id]));
+  }
+
+  /** One more than the largest id; a model may have more rows, as padding. */
+  get vocabularySize(): number {
+    return this.#pieces.length;
+  }
+
+  /** Encode text. Added tokens in it are recognised; nothing is put before or after. */
+  encode(text: string): number[] {
+    return this.#encoder.encode(text, { add_special_tokens: false }).ids;
+  }
+
+  /** Decode ids. Bytes that are not UTF-8 become U+FFFD; ids without a token are empty. Throws UsageError unless ids are natural numbers. */
+  decode(ids: readonly number[], options: DecodeOptions = {}): string {
+    const stream = this.stream(options);
+    return ids.map((id) => stream.push(id)).join('') + stream.end();
+  }
+
+  /** Start decoding ids that come one at a time. */
+  stream(options: DecodeOptions = {}): StreamDecoder {
+    return new StreamDecoder(this.#pieces, options);
+  }
+}
+
+/** Decodes ids one at a time, holding back the bytes of a character until it is complete. */
+export class StreamDecoder {
+  readonly #pieces: readonly (Piece | undefined)[];
+  readonly #skipSpecial: boolean;
+  readonly #utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
+  constructor(pieces: readonly (Piece | undefined)[], { skipSpecial = false }: DecodeOptions) {
+    this.#pieces = pieces;
+    this.#skipSpecial = skipSpecial;
+  }
+
+  /** Take the next id and return the text it completes, often empty. */
+  push(id: number): string {
+    if (!Number.isSafeInteger(id) || id < 0) {
+      throw new UsageError(`a token id must be a natural number, not ${id}`);
+    }
+    const piece = this.#pieces[id];
+    if (piece === undefined || (piece.special && this.#skipSpecial)) return '';
+    // NOTE: an added token ends an unfinished character, as in the Hugging Face decoder.
+    const before = piece.added ? this.end() : '';
+    return before + this.#utf8.decode(piece.bytes, { stream: true });
+  }
+
+  /** Return what was held back, as U+FFFD, and start afresh. */
+  end(): string {
+    return this.#utf8.decode();
+  }
+}
+
+/** The checks before this cover all that can be wrong but the regular expressions of the splits. */
+function createEncoder(file: JsonRecord, where: string): BpeEncoder {
+  try {
+    return new BpeEncoder(
+      { normalizer: null, added_tokens: [], ...file, post_processor: null },
+      {},
+    );
+  } catch (error) {
+    if (error instanceof CeladonError || !(error instanceof Error)) throw error;
+    throw new FormatError(`the tokenizer must be valid: ${error.message}`, { where });
+  }
+}

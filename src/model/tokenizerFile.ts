@@ -1,0 +1,153 @@
+/**
+ * What a tokenizer.json must be for Celadon: byte-level BPE, as in every Qwen and DeepSeek model.
+ *
+ * Kinds beyond that are refused here, by name, because the library underneath accepts some of them
+ * only approximately.
+ */
+import { z } from 'zod';
+import { FormatError, UnsupportedError } from '../base/index.ts';
+import { LETTERS } from './byteAlphabet.ts';
+import { integer, MAX_VOCABULARY } from './checkpoint/fields.ts';
+import { isRecord, problem, requireSchema, show } from './checkpoint/json.ts';
+import type { JsonRecord } from './checkpoint/json.ts';
+
+/** A token that is recognised whole in text, outside BPE. */
+export interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  /** Left out when special tokens are skipped. */
+  readonly special: boolean;
+}
+
+/** The parts that are used besides the library. */
+export interface TokenizerFile {
+  /** Ids of the BPE vocabulary by entry, spelled in the byte alphabet. */
+  readonly vocabulary: Readonly<Record<string, number>>;
+  readonly addedTokens: readonly AddedToken[];
+}
+
+const NORMALIZERS = ['NFC', 'NFD', 'NFKC', 'NFKD', 'Sequence'];
+const PRE_TOKENIZERS = ['ByteLevel', 'Digits', 'Split', 'Sequence'];
+
+const tokenId = integer(0, MAX_VOCABULARY - 1);
+const ADDED_TOKENS = z
+  .array(
+    z.object(
+      {
+        id: tokenId,
+        content: z.string('a text').min(1, 'a text'),
+        special: z.boolean().default(false),
+      },
+      'an object',
+    ),
+    'a list',
+  )
+  .default([]);
+
+/** Check a parsed tokenizer.json. Throws UnsupportedError for other kinds, FormatError for broken content. */
+export function checkTokenizerFile(file: JsonRecord, where: string): TokenizerFile {
+  const unsupported = unsupportedParts(file);
+  if (unsupported.length > 0) {
+    throw new UnsupportedError(unsupported.join('; '), {
+      where,
+      hint: 'only byte-level BPE tokenizers are supported, as Qwen and DeepSeek use',
+    });
+  }
+  const { vocab, merges } = file['model'] as JsonRecord;
+  requireVocabulary(vocab, where);
+  requireMerges(merges, where);
+  const { added_tokens: addedTokens } = requireSchema(
+    z.object({ added_tokens: ADDED_TOKENS }),
+    file,
+    where,
+  );
+  return { vocabulary: vocab, addedTokens };
+}
+
+function unsupportedParts(file: JsonRecord): string[] {
+  const model = kindOf(file['model']);
+  const decoder = kindOf(file['decoder']);
+  const normalizers = kindsOf(file['normalizer'], 'normalizers');
+  const preTokenizers = kindsOf(file['pre_tokenizer'], 'pretokenizers');
+  const problems: string[] = [];
+  if (model !== 'BPE') problems.push(problem('model.type', '"BPE"', model));
+  if (decoder !== 'ByteLevel') problems.push(problem('decoder.type', '"ByteLevel"', decoder));
+  problems.push(...unknownKinds('normalizer', normalizers, NORMALIZERS));
+  problems.push(...unknownKinds('pre_tokenizer', preTokenizers, PRE_TOKENIZERS));
+  if (!preTokenizers.includes('ByteLevel')) problems.push('pre_tokenizer must include "ByteLevel"');
+  return [...problems, ...unsupportedSplits(file['pre_tokenizer'])];
+}
+
+function unknownKinds(
+  field: string,
+  kinds: readonly unknown[],
+  known: readonly unknown[],
+): string[] {
+  const unknown = kinds.filter((kind) => !known.includes(kind));
+  return unknown.map((kind) => problem(`${field}.type`, `one of ${known.join(', ')}`, kind));
+}
+
+/** Kinds of a component and, if it is a sequence, of its parts; a sequence within one counts as unknown. */
+function kindsOf(component: unknown, partsField: string): unknown[] {
+  if (component === undefined || component === null) return [];
+  return partsOf(component, partsField).map(kindOf);
+}
+
+function partsOf(component: unknown, partsField: string): readonly unknown[] {
+  const parts = isRecord(component) && component['type'] === 'Sequence' && component[partsField];
+  return Array.isArray(parts) ? parts : [component];
+}
+
+function kindOf(component: unknown): unknown {
+  return isRecord(component) ? component['type'] : component;
+}
+
+/** The library splits at matches and keeps them; the other behaviours it does not reproduce. */
+function unsupportedSplits(preTokenizer: unknown): string[] {
+  const splits = partsOf(preTokenizer, 'pretokenizers').filter((part) => kindOf(part) === 'Split');
+  return splits.flatMap((part) => {
+    const { behavior, invert = false, pattern } = part as JsonRecord;
+    const source = isRecord(pattern) ? (pattern['Regex'] ?? pattern['String']) : pattern;
+    if (behavior === 'Isolated' && invert === false && typeof source === 'string') return [];
+    return [
+      `a Split must have a pattern, behavior "Isolated" and invert false, ` +
+        `not ${show(source)}, ${show(behavior)} and ${show(invert)}`,
+    ];
+  });
+}
+
+function requireVocabulary(
+  vocabulary: unknown,
+  where: string,
+): asserts vocabulary is Readonly<Record<string, number>> {
+  if (!isRecord(vocabulary))
+    throw new FormatError(problem('model.vocab', 'an object', vocabulary), { where });
+  for (const [entry, id] of Object.entries(vocabulary)) {
+    if (!tokenId.safeParse(id).success) {
+      throw new FormatError(problem(`model.vocab ${show(entry)}`, 'a token id', id), { where });
+    }
+  }
+  const missing = LETTERS.filter((letter) => !Object.hasOwn(vocabulary, letter));
+  if (missing.length === 0) return;
+  throw new FormatError(
+    `model.vocab must have a token for each byte, but ${missing.length} are absent, first ${show(missing[0])}`,
+    { where },
+  );
+}
+
+/** A merge is a pair of entries, or in older files one text with a space between them. */
+function requireMerges(merges: unknown, where: string): void {
+  const isMerge = (merge: unknown): boolean =>
+    typeof merge === 'string'
+      ? merge.split(' ').length === 2
+      : Array.isArray(merge) &&
+        merge.length === 2 &&
+        merge.every((part) => typeof part === 'string');
+  if (!Array.isArray(merges))
+    throw new FormatError(problem('model.merges', 'a list', merges), { where });
+  const bad = merges.findIndex((merge) => !isMerge(merge) || typeof merge !== typeof merges[0]);
+  if (bad < 0) return;
+  throw new FormatError(problem(`model.merges.${bad}`, 'a pair of entries', merges[bad]), {
+    where,
+  });
+}

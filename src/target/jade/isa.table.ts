@@ -1,0 +1,330 @@
+/**
+ * The instruction set of Jade: one table from which the assembler, the disassembler, the simulator,
+ * the hazard analysis and docs/isa.md come (and, later, the decoder in SystemVerilog).
+ *
+ * An instruction is a macro-operation over a tile. Four in-order queues execute them: LOAD, MATRIX,
+ * VECTOR, STORE. Between each ordered pair of queues there is one counting semaphore: an instruction
+ * waits for (and takes) one token from each queue in its wait mask before it starts, and gives one
+ * token to each queue in its signal mask when it completes.
+ *
+ * Encoding: 24 little-endian 32-bit words.
+ *   word 0   bits 7:0 opcode · 11:8 wait mask · 15:12 signal mask (bit = queue index, as in QUEUES)
+ *   word 1…  the fields in table order; `memory` takes two words (low, high), the others one
+ * Unused words are zero.
+ *
+ * Addresses: `local` is a byte address on the chip: the scratchpad from 0, then the accumulator SRAM.
+ * `memory` is a byte address in the chip's external memory. NONE (all ones) means "no operand".
+ *
+ * Rows: a row r of a tile is (t, j) with t = ⌊r / inner⌋ and j = r mod inner; it starts at
+ * address + t·stride + j·innerStride. MX rows have their elements at `…Data` and one E8M0 byte a block
+ * of 32 at `…Scale`, with the same strides.
+ */
+
+export const QUEUES = ['load', 'matrix', 'vector', 'store'] as const;
+export type Queue = (typeof QUEUES)[number];
+
+export const INSTRUCTION_WORDS = 24;
+export const NONE = 0xffffffff;
+
+export type FieldKind = 'local' | 'memory' | 'u32' | 'f32';
+export interface Field {
+  readonly name: string;
+  readonly kind: FieldKind;
+  readonly meaning: string;
+}
+
+function f(name: string, kind: FieldKind, meaning: string): Field {
+  return { name, kind, meaning };
+}
+
+/** Codes of the `format` fields. */
+export const FORMAT_CODES = { f32: 0, bf16: 1, mxint8: 2, mxfp8: 3, mxfp4: 4 } as const;
+export type FormatName = keyof typeof FORMAT_CODES;
+
+const TRANSFER: readonly Field[] = [
+  f('memory', 'memory', 'address of the first row in memory'),
+  f('local', 'local', 'address of the first row on the chip'),
+  f('rowBytes', 'u32', 'contiguous bytes of a row'),
+  f('rows', 'u32', 'rows of a plane'),
+  f('memoryStride', 'u32', 'bytes between rows in memory'),
+  f('localStride', 'u32', 'bytes between rows on the chip'),
+  f('planes', 'u32', 'planes (third dimension of the stride)'),
+  f('memoryPlaneStride', 'u32', 'bytes between planes in memory'),
+  f('localPlaneStride', 'u32', 'bytes between planes on the chip'),
+  f('positionStride', 'u32', 'added to `memory` times position[sequence]; 0 for none'),
+  f('sequence', 'u32', 'index of the position register'),
+];
+
+const SOURCE_A: readonly Field[] = [
+  f('a', 'local', 'first operand'),
+  f('aStride', 'u32', 'bytes from t to t+1'),
+  f('aInner', 'u32', 'bytes from j to j+1'),
+];
+const SOURCE_B: readonly Field[] = [
+  f('b', 'local', 'second operand'),
+  f('bStride', 'u32', 'bytes from t to t+1'),
+  f('bInner', 'u32', 'bytes from j to j+1'),
+];
+const ROWS: readonly Field[] = [
+  f('rows', 'u32', 'rows; with rowCount, the most there can be'),
+  f('inner', 'u32', 'rows with the same t'),
+  f('columns', 'u32', 'elements of a row'),
+];
+const DESTINATION: readonly Field[] = [
+  f('d', 'local', 'destination: f32 rows, or elements of MX rows'),
+  f('dScale', 'local', 'scales of MX rows; NONE for f32'),
+  f('dStride', 'u32', 'bytes from t to t+1'),
+  f('dInner', 'u32', 'bytes from j to j+1'),
+  f('dFormat', 'u32', 'format code: f32, or the activation format of the chip'),
+  f('group', 'u32', 'elements that share one scale when quantising (a multiple of 32)'),
+];
+const ROW_COUNT = f('rowCount', 'local', 'i32 on the chip that gives the number of rows; or NONE');
+
+export interface InstructionRule {
+  readonly opcode: number;
+  readonly queue: Queue;
+  readonly summary: string;
+  readonly fields: readonly Field[];
+  /** The closed form of the time the unit is busy, in words; code in sim/latency.ts. */
+  readonly latency: string;
+}
+
+const ROW_PASSES = 'rows · ⌈columns / lanes⌉ · passes + pipeline';
+
+export const ISA = {
+  load: {
+    opcode: 0x01,
+    queue: 'load',
+    summary: 'memory → chip, 3-D strides; skipped when the i32 at `unless` is zero',
+    fields: [...TRANSFER, f('unless', 'local', 'i32 on the chip: zero skips the transfer; or NONE')],
+    latency:
+      'planes · rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, after latencyCycles; a skipped load takes 1 cycle',
+  },
+  gather: {
+    opcode: 0x02,
+    queue: 'load',
+    summary: 'memory rows chosen by a list of i32 indices on the chip → chip; waits for all earlier loads',
+    fields: [
+      f('memory', 'memory', 'address of row 0'),
+      f('local', 'local', 'address of the first row on the chip'),
+      f('rowBytes', 'u32', 'bytes of a row'),
+      f('rows', 'u32', 'indices in the list'),
+      f('memoryStride', 'u32', 'bytes between rows in memory'),
+      f('localStride', 'u32', 'bytes between rows on the chip'),
+      f('list', 'local', 'i32 indices'),
+      f('limit', 'u32', 'rows in memory: an index outside reads as row 0 and sets the fault flag'),
+    ],
+    latency: 'rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, after latencyCycles',
+  },
+  store: {
+    opcode: 0x03,
+    queue: 'store',
+    summary: 'chip → memory, 3-D strides; complete when the last byte has left',
+    fields: TRANSFER,
+    latency: 'planes · rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel',
+  },
+  matmul: {
+    opcode: 0x10,
+    queue: 'matrix',
+    summary:
+      'c[r][n] (+)= Σ_k a[r][k] · w[n][k] on MX blocks; `rowList` picks the rows t of a',
+    fields: [
+      f('aData', 'local', 'elements of the activation rows'),
+      f('aScale', 'local', 'scales of the activation rows'),
+      f('aStride', 'u32', 'bytes from t to t+1'),
+      f('aInner', 'u32', 'bytes from j to j+1'),
+      f('rows', 'u32', 'rows M; with rowCount, the most there can be'),
+      f('inner', 'u32', 'rows with the same t'),
+      f('k', 'u32', 'elements contracted, a multiple of 32'),
+      f('wData', 'local', 'elements of the weights'),
+      f('wScale', 'local', 'scales of the weights; NONE: every scale is 2^0'),
+      f('wStride', 'u32', 'bytes between rows of weight elements'),
+      f('wScaleStride', 'u32', 'bytes between rows of weight scales'),
+      f('wFormat', 'u32', 'format code of the weights'),
+      f('columns', 'u32', 'outputs N'),
+      f('transposed', 'u32', '1: a stored row of weights is one k and holds the N columns'),
+      f('c', 'local', 'f32 results in the accumulator SRAM'),
+      f('cStride', 'u32', 'bytes between result rows r'),
+      f('accumulate', 'u32', '1: add to c; 0: start from +0'),
+      ROW_COUNT,
+      f('rowList', 'local', 'i32 list: row r reads activation row t = list[r] (inner = 1); or NONE'),
+    ],
+    latency:
+      'weightLoad + Σ over ⌈N/columns⌉·(K/32) passes of max(M, weightLoad, accumulateCycles) + pipeline; 1 when M = 0; weightLoad = ⌈32 · width · bits/8 / port⌉ for a tile of `width` ≤ columns outputs',
+  },
+  copy: {
+    opcode: 0x20,
+    queue: 'vector',
+    summary: 'd = a (f32 or bf16 rows), quantised when dFormat is MX',
+    fields: [...SOURCE_A, ...ROWS, ...DESTINATION, ROW_COUNT, f('aFormat', 'u32', 'format code f32 or bf16')],
+    latency: `${ROW_PASSES}, 1 pass`,
+  },
+  add: {
+    opcode: 0x21,
+    queue: 'vector',
+    summary: 'd = a + b',
+    fields: [...SOURCE_A, ...SOURCE_B, ...ROWS, ...DESTINATION, ROW_COUNT],
+    latency: `${ROW_PASSES}, 2 passes`,
+  },
+  mul: {
+    opcode: 0x22,
+    queue: 'vector',
+    summary: 'd = a · b',
+    fields: [...SOURCE_A, ...SOURCE_B, ...ROWS, ...DESTINATION, ROW_COUNT],
+    latency: `${ROW_PASSES}, 2 passes`,
+  },
+  swiglu: {
+    opcode: 0x23,
+    queue: 'vector',
+    summary: 'd = silu(a) · b',
+    fields: [...SOURCE_A, ...SOURCE_B, ...ROWS, ...DESTINATION, ROW_COUNT],
+    latency: `${ROW_PASSES}, 2 passes`,
+  },
+  silu: {
+    opcode: 0x24,
+    queue: 'vector',
+    summary: 'd = a · sigmoid(a)',
+    fields: [...SOURCE_A, ...ROWS, ...DESTINATION, ROW_COUNT],
+    latency: `${ROW_PASSES}, 1 pass`,
+  },
+  rms: {
+    opcode: 0x25,
+    queue: 'vector',
+    summary: 'd = a · rsqrt(mean(a²) + epsilon) · b, with b one f32 row',
+    fields: [...SOURCE_A, f('b', 'local', 'f32 weights, one row'), ...ROWS, ...DESTINATION, f('epsilon', 'f32', 'added to the mean')],
+    latency: `${ROW_PASSES}, 2 passes`,
+  },
+  rope: {
+    opcode: 0x26,
+    queue: 'vector',
+    summary: 'rotates channel pairs of a by the angles in row t of b: columns/2 cosines, then sines',
+    fields: [
+      ...SOURCE_A,
+      f('b', 'local', 'f32 table rows'),
+      f('bStride', 'u32', 'bytes from t to t+1'),
+      ...ROWS,
+      ...DESTINATION,
+      f('interleaved', 'u32', '0: pairs (i, i + columns/2); 1: pairs (2i, 2i + 1)'),
+    ],
+    latency: `${ROW_PASSES}, 2 passes`,
+  },
+  softmax: {
+    opcode: 0x27,
+    queue: 'vector',
+    summary:
+      'd = softmax(a · scale) over the columns ≤ position[sequence] + first + t, zero beyond; times 2^(b[column] − 127) when b is given',
+    fields: [
+      ...SOURCE_A,
+      f('b', 'local', 'E8M0 byte of column 0; or NONE'),
+      f('bStride', 'u32', 'bytes from one column to the next'),
+      ...ROWS,
+      ...DESTINATION,
+      f('scale', 'f32', 'multiplies the scores'),
+      f('sequence', 'u32', 'index of the position register'),
+      f('first', 'u32', 'token index of row t = 0 within this step'),
+    ],
+    latency: `${ROW_PASSES}, 3 passes`,
+  },
+  argmax: {
+    opcode: 0x28,
+    queue: 'vector',
+    summary:
+      'd = {f32 largest, i32 base + its column} of each row; with `accumulate`, kept when larger than what d holds',
+    fields: [
+      ...SOURCE_A,
+      ...ROWS,
+      f('d', 'local', '8 bytes a row'),
+      f('dStride', 'u32', 'bytes from t to t+1'),
+      f('base', 'u32', 'index of column 0'),
+      f('accumulate', 'u32', '1: compare with d; 0: start anew'),
+    ],
+    latency: `${ROW_PASSES}, 1 pass`,
+  },
+  route: {
+    opcode: 0x29,
+    queue: 'vector',
+    summary: 'd = gates from router logits a and bias b; semantics of the graph op `route`',
+    fields: [
+      f('a', 'local', 'f32 logits'),
+      f('aStride', 'u32', 'bytes from t to t+1'),
+      f('b', 'local', 'f32 bias, one row; or NONE'),
+      f('rows', 'u32', 'tokens'),
+      f('columns', 'u32', 'experts'),
+      f('d', 'local', 'f32 gates'),
+      f('dStride', 'u32', 'bytes from t to t+1'),
+      f('topK', 'u32', 'experts kept'),
+      f('groups', 'u32', 'groups of experts'),
+      f('topGroups', 'u32', 'groups kept'),
+      f('scoring', 'u32', '0 softmax, 1 sigmoid'),
+      f('normalize', 'u32', '1: divide by the sum of the kept'),
+      f('scale', 'f32', 'multiplies the gates'),
+    ],
+    latency: 'rows · ⌈columns / lanes⌉ · (4 + topGroups + topK) + pipeline',
+  },
+  dispatch: {
+    opcode: 0x2a,
+    queue: 'vector',
+    summary:
+      'for each expert e: d[e] = number of rows with a non-zero gate; list[e][…] = those rows, ascending',
+    fields: [
+      f('a', 'local', 'f32 gates'),
+      f('aStride', 'u32', 'bytes from t to t+1'),
+      f('rows', 'u32', 'tokens'),
+      f('columns', 'u32', 'experts'),
+      f('d', 'local', 'i32 counts, one an expert'),
+      f('list', 'local', 'i32 lists'),
+      f('listStride', 'u32', 'bytes between the lists of experts'),
+    ],
+    latency: 'rows · ⌈columns / lanes⌉ + pipeline',
+  },
+  combine: {
+    opcode: 0x2b,
+    queue: 'vector',
+    summary: 'd[list[r]] += gate[list[r]] · a[r] for r < rowCount: the product rounds, then the sum',
+    fields: [
+      f('a', 'local', 'f32 rows of one expert'),
+      f('aStride', 'u32', 'bytes between rows'),
+      f('rows', 'u32', 'the most rows there can be'),
+      f('columns', 'u32', 'elements of a row'),
+      f('d', 'local', 'f32 sums'),
+      f('dStride', 'u32', 'bytes between tokens'),
+      f('gate', 'local', 'f32 gate of token 0 for this expert'),
+      f('gateStride', 'u32', 'bytes between the gates of tokens'),
+      f('list', 'local', 'i32 tokens'),
+      f('rowCount', 'local', 'i32 number of rows'),
+    ],
+    latency: `${ROW_PASSES}, 2 passes`,
+  },
+  zero: {
+    opcode: 0x2c,
+    queue: 'vector',
+    summary: 'd = +0 (f32 rows)',
+    fields: [
+      f('d', 'local', 'f32 rows'),
+      f('dStride', 'u32', 'bytes between rows'),
+      f('rows', 'u32', 'rows'),
+      f('columns', 'u32', 'elements of a row'),
+    ],
+    latency: `${ROW_PASSES}, 1 pass`,
+  },
+} as const satisfies Record<string, InstructionRule>;
+
+export type Opcode = keyof typeof ISA;
+type FieldName<O extends Opcode> = (typeof ISA)[O]['fields'][number]['name'];
+
+/** Field values by name; `f32` fields hold numbers exactly representable in f32. */
+export type Fields = Readonly<Record<string, number>>;
+
+export interface Instruction {
+  readonly op: Opcode;
+  readonly fields: Fields;
+  /** Queue masks, as encoded in word 0. */
+  readonly wait: number;
+  readonly signal: number;
+}
+
+export type { FieldName };
+
+export function queueOf(op: Opcode): Queue {
+  return ISA[op].queue;
+}
