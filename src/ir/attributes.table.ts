@@ -9,12 +9,13 @@ export type AttributeKind =
   | 'index' // integer ≥ 0
   | 'number'
   | 'flag'
+  | 'optional flag'
   | 'numbers'
   | readonly string[];
 
 /** An entry for each attribute but `type`, which every node has anyway. */
 type Attributes<O extends Op> = {
-  readonly [K in Exclude<keyof OpAttrs[O], 'type'>]: AttributeKind;
+  readonly [K in Exclude<keyof OpAttrs[O], 'type'>]-?: AttributeKind;
 };
 
 export const ATTRIBUTES: { readonly [O in Op]: Attributes<O> } = {
@@ -41,7 +42,7 @@ export const ATTRIBUTES: { readonly [O in Op]: Attributes<O> } = {
     magnitude: 'number',
   },
   argMax: {},
-  quantize: { format: MX_FORMATS, group: 'count' },
+  quantize: { format: MX_FORMATS, group: 'count', search: 'optional flag' },
   linear: {},
   headLinear: {},
   attention: { scale: 'number', valueWidth: 'count' },

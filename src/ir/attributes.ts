@@ -27,7 +27,8 @@ export function attributeProblems(op: Op, attrs: Readonly<Record<string, unknown
 function isOfKind(value: unknown, kind: AttributeKind): boolean {
   if (typeof kind !== 'string') return kind.includes(value as string);
   if (kind === 'text') return typeof value === 'string';
-  if (kind === 'flag') return typeof value === 'boolean';
+  if (kind === 'optional flag' && value === undefined) return true;
+  if (kind.endsWith('flag')) return typeof value === 'boolean';
   if (kind === 'number') return Number.isFinite(value);
   if (kind === 'numbers') return Array.isArray(value) && value.every(Number.isFinite);
   return Number.isSafeInteger(value) && (value as number) >= (kind === 'count' ? 1 : 0);
@@ -38,6 +39,7 @@ function requirementOf(kind: AttributeKind): string {
   return {
     text: 'a string',
     flag: 'true or false',
+    'optional flag': 'true, false or absent',
     number: 'a finite number',
     numbers: 'a list of finite numbers',
     count: 'an integer from 1',

@@ -1,5 +1,13 @@
 /** Floor 1: the tensor-level IR. */
+export * from './attributes.ts';
+export * from './float.ts';
 export * from './graph.ts';
+export * from './interpret.ts';
+export * from './mx.ts';
 export * from './numerics.ts';
 export * from './ops.table.ts';
+export * from './rewrite.ts';
+export * from './rotary.ts';
 export * from './types.ts';
+export * from './value.ts';
+export * from './verify.ts';

@@ -44,7 +44,14 @@ export interface AttendRequest<V> {
 export interface Numerics {
   readonly name: string;
   /** out[m][n] = Σ_k x[m][k]·w[n][k] for m < M rows starting at element offsets; f32 operands. */
-  linear(x: Float32Array, w: Float32Array, M: number, N: number, K: number, out: Float32Array): void;
+  linear(
+    x: Float32Array,
+    w: Float32Array,
+    M: number,
+    N: number,
+    K: number,
+    out: Float32Array,
+  ): void;
   /** The same on MX operands: exact inside a block, rounded once a block, blocks in ascending k. */
   linearMx(x: MxRows, w: MxRows, out: Float32Array): void;
   attend(request: AttendRequest<Float32Array>, out: Float32Array): void;
@@ -52,7 +59,12 @@ export interface Numerics {
   rmsNormalization(x: Float32Array, weight: Float32Array, epsilon: number, out: Float32Array): void;
   silu(x: number): number;
   /** Gates of one token: zero for experts not chosen. `bias` is added for the choice only. */
-  route(logits: Float32Array, bias: Float32Array | undefined, attrs: RouteAttrs, out: Float32Array): void;
+  route(
+    logits: Float32Array,
+    bias: Float32Array | undefined,
+    attrs: RouteAttrs,
+    out: Float32Array,
+  ): void;
   /**
    * Quantises one row; writes its elements and scales at the row's place in `out`. With `search`, of
    * the exponents e and e+1 the one with the smaller squared error is kept (weights).

@@ -99,9 +99,24 @@ function require(condition: boolean, requirement: string, given: readonly Tensor
   }
 }
 
-const same = (inputs: readonly TensorType[]): TensorType => inputs[0]!;
+function requireFloat(operands: readonly TensorType[], inputs: readonly TensorType[]): void {
+  require(operands.every(({ dtype }) => dtype === 'f32'), 'f32 operands', inputs);
+}
+
+function requireOneKind(operands: readonly TensorType[], inputs: readonly TensorType[]): void {
+  const mx = operands.filter(({ dtype }) => isMx(dtype)).length;
+  const f32 = operands.filter(({ dtype }) => dtype === 'f32').length;
+  const one = mx === operands.length || f32 === operands.length;
+  require(one, 'operands all f32 or all MX', inputs);
+}
+
+function unary(inputs: readonly TensorType[]): TensorType {
+  requireFloat(inputs, inputs);
+  return inputs[0]!;
+}
 
 function binary(inputs: readonly TensorType[]): TensorType {
+  requireFloat(inputs, inputs);
   require(sameType(inputs[0]!, inputs[1]!), 'both operands must have the same type', inputs);
   return inputs[0]!;
 }
@@ -109,7 +124,7 @@ function binary(inputs: readonly TensorType[]): TensorType {
 function inferLinear(inputs: readonly TensorType[]): TensorType {
   const [x, w] = inputs as [TensorType, TensorType];
   require(w.shape.length === 2 && lastDim(w) === lastDim(x), 'x (…,K) and weight (N,K)', inputs);
-  require(isMx(w.dtype) === isMx(x.dtype), 'x and weight both f32 or both MX', inputs);
+  requireOneKind(inputs, inputs);
   return tensor('f32', withLast(x.shape, w.shape[0] as number));
 }
 
@@ -117,8 +132,10 @@ function inferHeadLinear(inputs: readonly TensorType[]): TensorType {
   const [x, w] = inputs as [TensorType, TensorType];
   const heads = x.shape[2];
   require(x.shape.length === 4 && w.shape.length === 3, 'x (B,T,H|1,K), weight (H,N,K)', inputs);
-  require(heads === 1 || heads === w.shape[0], 'x must have 1 head or as many as the weight', inputs);
+  require(heads === 1 ||
+    heads === w.shape[0], 'x must have 1 head or as many as the weight', inputs);
   require(lastDim(w) === lastDim(x), 'x and weight must agree in K', inputs);
+  requireOneKind(inputs, inputs);
   return tensor('f32', [x.shape[0]!, x.shape[1]!, w.shape[0]!, w.shape[1]!]);
 }
 
@@ -126,6 +143,11 @@ function inferAttention(inputs: readonly TensorType[], attrs: OpAttrs['attention
   const [q, keys, values] = inputs as [TensorType, TensorType, TensorType, TensorType];
   const [heads, groups] = [q.shape[2] as number, keys.shape[2] as number];
   require(q.shape.length === 4 && keys.shape.length === 4, 'q (B,T,H,K), keys (B,S,G,K)', inputs);
+  require(sameShape(
+    withLast(values.shape, 0),
+    withLast(keys.shape, 0),
+  ), 'a value for each key', inputs);
+  requireOneKind([q, keys, values], inputs);
   require(heads % groups === 0, 'the number of heads must be a multiple of key heads', inputs);
   require(lastDim(q) === lastDim(keys), 'q and keys must agree in K', inputs);
   require(lastDim(values) >= attrs.valueWidth, 'values at least valueWidth wide', inputs);
@@ -141,7 +163,14 @@ function inferExperts(inputs: readonly TensorType[]): TensorType {
     TensorType,
   ];
   const [experts, width] = [lastDim(gates), lastDim(x)];
-  require(gate.shape[0] === experts && up.shape[0] === experts, 'a weight for each gate', inputs);
+  require(sameShape(
+    withLast(gates.shape, 0),
+    withLast(x.shape, 0),
+  ), 'x (B,T,D), gates (B,T,E)', inputs);
+  require(gate.shape.length === 3 && down.shape.length === 3, 'weights of three axes', inputs);
+  requireFloat([gates], inputs);
+  requireOneKind([x, gate, up, down], inputs);
+  require(gate.shape[0] === experts && down.shape[0] === experts, 'a weight for each gate', inputs);
   require(lastDim(gate) === width && sameShape(gate.shape, up.shape), 'gate, up (E,F,D)', inputs);
   require(down.shape[1] === width && lastDim(down) === gate.shape[1], 'down (E,D,F)', inputs);
   return tensor('f32', x.shape);
@@ -149,13 +178,23 @@ function inferExperts(inputs: readonly TensorType[]): TensorType {
 
 function inferConcat(inputs: readonly TensorType[]): TensorType {
   const lead = withLast(inputs[0]!.shape, 0);
-  const fits = inputs.every((t) => sameShape(withLast(t.shape, 0), lead) && t.dtype === inputs[0]!.dtype);
+  const fits = inputs.every(
+    (t) => sameShape(withLast(t.shape, 0), lead) && t.dtype === inputs[0]!.dtype,
+  );
   require(fits, 'parts must agree in all but the last axis', inputs);
-  return tensor(inputs[0]!.dtype, withLast(lead, inputs.reduce((sum, t) => sum + lastDim(t), 0)));
+  return tensor(
+    inputs[0]!.dtype,
+    withLast(
+      lead,
+      inputs.reduce((sum, t) => sum + lastDim(t), 0),
+    ),
+  );
 }
 
 function inferSlice(inputs: readonly TensorType[], { start, size }: OpAttrs['slice']): TensorType {
-  require(start >= 0 && size > 0 && start + size <= lastDim(inputs[0]!), 'a range in the last axis', inputs);
+  require(start >= 0 &&
+    size > 0 &&
+    start + size <= lastDim(inputs[0]!), 'a range in the last axis', inputs);
   return tensor(inputs[0]!.dtype, withLast(inputs[0]!.shape, size));
 }
 
@@ -185,38 +224,54 @@ function inferLastToken(inputs: readonly TensorType[]): TensorType {
 
 function inferEmbedding(inputs: readonly TensorType[]): TensorType {
   const [tokens, table] = inputs as [TensorType, TensorType];
-  require(tokens.dtype === 'i32' && table.shape.length === 2, 'tokens i32 (B,T), table (V,D)', inputs);
+  require(tokens.dtype === 'i32' &&
+    table.shape.length === 2, 'tokens i32 (B,T), table (V,D)', inputs);
+  requireFloat([table], inputs);
   return tensor('f32', [...tokens.shape, lastDim(table)]);
 }
 
 function inferAppend(inputs: readonly TensorType[]): TensorType {
   const [state, x] = inputs as [TensorType, TensorType];
   require(state.dtype === x.dtype, 'state and new rows must have the same dtype', inputs);
-  require(sameShape(state.shape.slice(2), x.shape.slice(2)), 'state (B,S,G,K), rows (B,T,G,K)', inputs);
+  require(state.shape.length === 4 &&
+    x.shape.length === 4, 'state (B,S,G,K), rows (B,T,G,K)', inputs);
+  require(sameShape(
+    state.shape.slice(2),
+    x.shape.slice(2),
+  ), 'state (B,S,G,K), rows (B,T,G,K)', inputs);
   return state;
 }
 
 function inferRms(inputs: readonly TensorType[]): TensorType {
   const [x, w] = inputs as [TensorType, TensorType];
   require(w.shape.length === 1 && lastDim(w) === lastDim(x), 'x (…,D) and weight (D)', inputs);
+  requireFloat(inputs, inputs);
   return x;
 }
 
 function inferRotary(inputs: readonly TensorType[], attrs: OpAttrs['rotaryEmbedding']): TensorType {
-  require(lastDim(inputs[0]!) === 2 * attrs.frequencies.length, 'one frequency a channel pair', inputs);
-  return inputs[0]!;
+  const [x] = inputs as [TensorType, TensorType];
+  require(x.shape.length === 4, 'x (B,T,H,K) and position', inputs);
+  require(lastDim(x) === 2 * attrs.frequencies.length, 'one frequency a channel pair', inputs);
+  requireFloat([x], inputs);
+  return x;
 }
 
 function inferTranspose(inputs: readonly TensorType[]): TensorType {
   const { dtype, shape } = inputs[0]!;
   require(shape.length >= 2, 'at least two axes', inputs);
+  requireFloat(inputs, inputs);
   return tensor(dtype, [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!]);
 }
 
 function inferRoute(inputs: readonly TensorType[], attrs: RouteAttrs): TensorType {
   const experts = lastDim(inputs[0]!);
+  const bias = inputs[1] ?? tensor('f32', [experts]);
+  require(sameShape(bias.shape, [experts]), 'logits (B,T,E) and bias (E)', inputs);
+  requireFloat(inputs, inputs);
   require(experts % attrs.groups === 0 && attrs.topGroups <= attrs.groups, 'whole groups', inputs);
-  require(attrs.topK <= (experts / attrs.groups) * attrs.topGroups, 'topK eligible experts', inputs);
+  require(attrs.topK <=
+    (experts / attrs.groups) * attrs.topGroups, 'topK eligible experts', inputs);
   return inputs[0]!;
 }
 
@@ -227,31 +282,96 @@ function inferQuantize(inputs: readonly TensorType[], attrs: OpAttrs['quantize']
   return tensor(attrs.format, x.shape);
 }
 
+function inferArgMax(inputs: readonly TensorType[]): TensorType {
+  requireFloat(inputs, inputs);
+  lastDim(inputs[0]!);
+  return tensor('i32', inputs[0]!.shape.slice(0, -1));
+}
+
 /** The rules, in the order documentation lists them. */
 export const OPS: { readonly [O in Op]: OpRule<O> } = {
-  input: { summary: 'tokens i32 (B,T) or the start position of each sequence i32 (B)', arity: [0, 0], infer: (_, a) => a.type },
+  input: {
+    summary: 'tokens i32 (B,T) or the start position of each sequence i32 (B)',
+    arity: [0, 0],
+    infer: (_, a) => a.type,
+  },
   weight: { summary: 'a constant, loaded by name', arity: [0, 0], infer: (_, a) => a.type },
-  state: { summary: 'what a sequence keeps between steps (B,S,G,K)', arity: [0, 0], infer: (_, a) => a.type },
+  state: {
+    summary: 'what a sequence keeps between steps (B,S,G,K)',
+    arity: [0, 0],
+    infer: (_, a) => a.type,
+  },
   splitHeads: { summary: '(B,T,H·K) → (B,T,H,K)', arity: [1, 1], infer: inferSplit },
   mergeHeads: { summary: '(B,T,H,K) → (B,T,H·K)', arity: [1, 1], infer: inferMerge },
   repeatHeads: { summary: '(B,T,1,K) → (B,T,H,K)', arity: [1, 1], infer: inferRepeat },
   slice: { summary: 'a range of the last axis', arity: [1, 1], infer: inferSlice },
   concat: { summary: 'joins along the last axis', arity: [1, 16], infer: inferConcat },
-  transpose: { summary: 'swaps the last two axes; of weights only, folded at compile time', arity: [1, 1], infer: inferTranspose },
-  lastToken: { summary: '(B,T,…) → (B,1,…): the last token of each sequence', arity: [1, 1], infer: inferLastToken },
-  embedding: { summary: 'rows of a table (V,D) by token → (B,T,D)', arity: [2, 2], infer: inferEmbedding },
-  append: { summary: 'state, rows (B,T,G,K), position → state with the rows written at position', arity: [3, 3], infer: inferAppend },
+  transpose: {
+    summary: 'swaps the last two axes; of weights only, folded at compile time',
+    arity: [1, 1],
+    infer: inferTranspose,
+  },
+  lastToken: {
+    summary: '(B,T,…) → (B,1,…): the last token of each sequence',
+    arity: [1, 1],
+    infer: inferLastToken,
+  },
+  embedding: {
+    summary: 'rows of a table (V,D) by token → (B,T,D)',
+    arity: [2, 2],
+    infer: inferEmbedding,
+  },
+  append: {
+    summary: 'state, rows (B,T,G,K), position → state with the rows written at position',
+    arity: [3, 3],
+    infer: inferAppend,
+  },
   add: { summary: 'a + b', arity: [2, 2], infer: binary },
   mul: { summary: 'a · b', arity: [2, 2], infer: binary },
-  silu: { summary: 'x · sigmoid(x)', arity: [1, 1], infer: same },
+  silu: { summary: 'x · sigmoid(x)', arity: [1, 1], infer: unary },
   swiglu: { summary: 'silu(gate) · up', arity: [2, 2], infer: binary },
-  rmsNormalization: { summary: 'x · rsqrt(mean(x²)+ε) · w over the last axis', arity: [2, 2], infer: inferRms },
-  rotaryEmbedding: { summary: 'rotates channel pairs of (B,T,H,K) by position · frequency; inputs x, position', arity: [2, 2], infer: inferRotary },
-  argMax: { summary: 'index of the largest element of the last axis, the first of equals → i32', arity: [1, 1], infer: (i) => tensor('i32', i[0]!.shape.slice(0, -1)) },
-  quantize: { summary: 'f32 → MX; `group` elements share one scale', arity: [1, 1], infer: inferQuantize },
+  rmsNormalization: {
+    summary: 'x · rsqrt(mean(x²)+ε) · w over the last axis',
+    arity: [2, 2],
+    infer: inferRms,
+  },
+  rotaryEmbedding: {
+    summary: 'rotates channel pairs of (B,T,H,K) by position · frequency; inputs x, position',
+    arity: [2, 2],
+    infer: inferRotary,
+  },
+  argMax: {
+    summary: 'index of the largest element of the last axis, the first of equals → i32',
+    arity: [1, 1],
+    infer: inferArgMax,
+  },
+  quantize: {
+    summary: 'f32 → MX; `group` elements share one scale',
+    arity: [1, 1],
+    infer: inferQuantize,
+  },
   linear: { summary: 'x (…,K) · weight (N,K)ᵀ → (…,N)', arity: [2, 2], infer: inferLinear },
-  headLinear: { summary: 'a linear for each head: x (B,T,H|1,K), weight (H,N,K) → (B,T,H,N)', arity: [2, 2], infer: inferHeadLinear },
-  attention: { summary: 'causal softmax(q·keysᵀ·scale)·values; inputs q, keys, values, position → (B,T,H,valueWidth)', arity: [4, 4], infer: inferAttention },
-  route: { summary: 'router logits (B,T,E) and optional bias (E) → gates (B,T,E), zero for experts not chosen', arity: [1, 2], infer: inferRoute },
-  experts: { summary: 'Σ_e gate_e · down_e(silu(gate_e x) · up_e x); inputs x, gates, gate, up (E,F,D), down (E,D,F)', arity: [5, 5], infer: inferExperts },
+  headLinear: {
+    summary: 'a linear for each head: x (B,T,H|1,K), weight (H,N,K) → (B,T,H,N)',
+    arity: [2, 2],
+    infer: inferHeadLinear,
+  },
+  attention: {
+    summary:
+      'causal softmax(q·keysᵀ·scale)·values; inputs q, keys, values, position → (B,T,H,valueWidth)',
+    arity: [4, 4],
+    infer: inferAttention,
+  },
+  route: {
+    summary:
+      'router logits (B,T,E) and optional bias (E) → gates (B,T,E), zero for experts not chosen',
+    arity: [1, 2],
+    infer: inferRoute,
+  },
+  experts: {
+    summary:
+      'Σ_e gate_e · down_e(silu(gate_e x) · up_e x); inputs x, gates, gate, up (E,F,D), down (E,D,F)',
+    arity: [5, 5],
+    infer: inferExperts,
+  },
 };

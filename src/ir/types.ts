@@ -69,7 +69,9 @@ export function countElements(shape: readonly number[]): number {
 export function lastDim(type: TensorType): number {
   const dim = type.shape.at(-1);
   if (typeof dim !== 'number') {
-    throw new ShapeError(`the last axis must be a number, not ${String(dim)} in ${typeToString(type)}`);
+    throw new ShapeError(
+      `the last axis must be a number, not ${String(dim)} in ${typeToString(type)}`,
+    );
   }
   return dim;
 }

@@ -34,7 +34,9 @@ const POSITION_OPERAND: { readonly [O in Op]?: number } = {
 export function verify(graph: Graph): void {
   const order = topologicalOrder(graph);
   const problems = [
-    ...order.flatMap((node) => nodeProblems(node, graph).map((text) => `${whereOf(node)}: ${text}`)),
+    ...order.flatMap((node) =>
+      nodeProblems(node, graph).map((text) => `${whereOf(node)}: ${text}`),
+    ),
     ...stateProblems(graph, order),
     ...outputProblems(graph),
   ];
@@ -126,7 +128,7 @@ function blockProblems({ op, type, attrs }: Node): string[] {
 /** Each state is appended to once, by the node the graph names, and used by nothing else. */
 function stateProblems(graph: Graph, order: readonly Node[]): string[] {
   const problems: string[] = [];
-  const appended = new Set([...graph.states.values()]);
+  const appended = new Set(graph.states.values());
   for (const [name, node] of graph.states) {
     const state = node.op === 'append' ? node.inputs[0] : undefined;
     if (state?.op !== 'state' || state.attrs.name !== name) {
@@ -135,19 +137,29 @@ function stateProblems(graph: Graph, order: readonly Node[]): string[] {
   }
   for (const user of order) {
     for (const [i, input] of user.inputs.entries()) {
-      const inPlace = user.op === 'append' && i === 0;
-      if (input.op === 'state' && !(inPlace && appended.has(user))) {
-        problems.push(`${whereOf(user)}: only the new value of state ${input.attrs.name} may use it`);
-      }
-      if (input.op === 'append' && !(user.op === 'attention' && (i === 1 || i === 2))) {
-        problems.push(`${whereOf(user)}: only keys and values of attention may be a state`);
-      }
-      if (user.op === 'attention' && (i === 1 || i === 2) && input.op !== 'append') {
-        problems.push(`${whereOf(user)}: keys and values must be appended states, not ${input.op}`);
-      }
+      const problem = useProblem(user, i, input, appended);
+      if (problem !== undefined) problems.push(`${whereOf(user)}: ${problem}`);
     }
   }
   return problems;
+}
+
+function useProblem(
+  user: Node,
+  operand: number,
+  input: Node,
+  appended: ReadonlySet<Node>,
+): string | undefined {
+  const grows = user.op === 'append' && operand === 0 && appended.has(user);
+  if (input.op === 'state' && !grows) {
+    return `only the new value of state ${input.attrs.name} may use it`;
+  }
+  const attended = user.op === 'attention' && (operand === 1 || operand === 2);
+  if (input.op === 'append' && !attended) return 'only keys and values of attention may be states';
+  if (attended && input.op !== 'append') {
+    return `keys and values must be appended states, not ${input.op}`;
+  }
+  return undefined;
 }
 
 function outputProblems({ outputs }: Graph): string[] {

@@ -6,10 +6,11 @@
  * stream always add up to the text of the whole.
  */
 import { Tokenizer as BpeEncoder } from '@huggingface/tokenizers';
-import { CeladonError, FormatError, UsageError } from '../base/index.ts';
+import { FormatError, UsageError } from '../base/index.ts';
 import { bytesOfEntry } from './byteAlphabet.ts';
 import type { JsonRecord } from './checkpoint/json.ts';
 import { checkTokenizerFile } from './tokenizerFile.ts';
+import type { AddedToken } from './tokenizerFile.ts';
 
 /** How ids are turned into text. */
 export interface DecodeOptions {
@@ -17,39 +18,34 @@ export interface DecodeOptions {
   readonly skipSpecial?: boolean;
 }
 
-/** What one id stands for: bytes of text, or an added token with its text. */
-interface Piece {
-  readonly bytes: Uint8Array;
-  readonly added: boolean;
-  readonly special: boolean;
+/** What ids stand for: entries of the BPE vocabulary, or added tokens. */
+interface TokenTable {
+  readonly entries: readonly (string | undefined)[];
+  readonly addedTokens: ReadonlyMap<number, AddedToken>;
 }
 
 /** A byte-level BPE tokenizer. */
 export class Tokenizer {
   readonly #encoder: BpeEncoder;
-  readonly #pieces: readonly (Piece | undefined)[];
+  readonly #table: TokenTable;
   /** Ids of the tokens marked special, by their text. */
   readonly specialTokens: ReadonlyMap<string, number>;
 
   /** Take a parsed tokenizer.json; `where` names it in messages. Throws UnsupportedError or FormatError. */
   constructor(file: JsonRecord, where: string) {
-    const { vocabulary, addedTokens } = checkTokenizerFile(file, where);
+    const { entries, addedTokens } = checkTokenizerFile(file, where);
     this.#encoder = createEncoder(file, where);
-    const pieces: (Piece | undefined)[] = [];
-    for (const [entry, id] of Object.entries(vocabulary)) {
-      pieces[id] = { bytes: bytesOfEntry(entry), added: false, special: false };
-    }
-    for (const { id, content, special } of addedTokens) {
-      pieces[id] = { bytes: new TextEncoder().encode(content), added: true, special };
-    }
-    this.#pieces = pieces;
+    this.#table = {
+      entries,
+      addedTokens: new Map(addedTokens.map((token) => [token.id, token])),
+    };
     const special = addedTokens.filter((token) => token.special);
     this.specialTokens = new Map(special.map(({ content, id }) => [content, id]));
   }
 
   /** One more than the largest id; a model may have more rows, as padding. */
   get vocabularySize(): number {
-    return this.#pieces.length;
+    return this.#table.entries.length;
   }
 
   /** Encode text. Added tokens in it are recognised; nothing is put before or after. */
@@ -65,18 +61,18 @@ export class Tokenizer {
 
   /** Start decoding ids that come one at a time. */
   stream(options: DecodeOptions = {}): StreamDecoder {
-    return new StreamDecoder(this.#pieces, options);
+    return new StreamDecoder(this.#table, options);
   }
 }
 
 /** Decodes ids one at a time, holding back the bytes of a character until it is complete. */
 export class StreamDecoder {
-  readonly #pieces: readonly (Piece | undefined)[];
+  readonly #table: TokenTable;
   readonly #skipSpecial: boolean;
   readonly #utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
-  constructor(pieces: readonly (Piece | undefined)[], { skipSpecial = false }: DecodeOptions) {
-    this.#pieces = pieces;
+  constructor(table: TokenTable, { skipSpecial = false }: DecodeOptions) {
+    this.#table = table;
     this.#skipSpecial = skipSpecial;
   }
 
@@ -85,11 +81,11 @@ export class StreamDecoder {
     if (!Number.isSafeInteger(id) || id < 0) {
       throw new UsageError(`a token id must be a natural number, not ${id}`);
     }
-    const piece = this.#pieces[id];
-    if (piece === undefined || (piece.special && this.#skipSpecial)) return '';
+    const added = this.#table.addedTokens.get(id);
+    if (added?.special && this.#skipSpecial) return '';
     // NOTE: an added token ends an unfinished character, as in the Hugging Face decoder.
-    const before = piece.added ? this.end() : '';
-    return before + this.#utf8.decode(piece.bytes, { stream: true });
+    if (added) return this.end() + added.content;
+    return this.#utf8.decode(bytesOfEntry(this.#table.entries[id] ?? ''), { stream: true });
   }
 
   /** Return what was held back, as U+FFFD, and start afresh. */
@@ -106,7 +102,6 @@ function createEncoder(file: JsonRecord, where: string): BpeEncoder {
       {},
     );
   } catch (error) {
-    if (error instanceof CeladonError || !(error instanceof Error)) throw error;
-    throw new FormatError(`the tokenizer must be valid: ${error.message}`, { where });
+    throw new FormatError(`the tokenizer must be valid: ${(error as Error).message}`, { where });
   }
 }

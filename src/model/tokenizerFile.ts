@@ -21,8 +21,8 @@ export interface AddedToken {
 
 /** The parts that are used besides the library. */
 export interface TokenizerFile {
-  /** Ids of the BPE vocabulary by entry, spelled in the byte alphabet. */
-  readonly vocabulary: Readonly<Record<string, number>>;
+  /** Token of each id: a BPE entry, spelled in the byte alphabet, or the text of an added token. */
+  readonly entries: readonly (string | undefined)[];
   readonly addedTokens: readonly AddedToken[];
 }
 
@@ -54,14 +54,15 @@ export function checkTokenizerFile(file: JsonRecord, where: string): TokenizerFi
     });
   }
   const { vocab, merges } = file['model'] as JsonRecord;
-  requireVocabulary(vocab, where);
+  const entries = readVocabulary(vocab, where);
   requireMerges(merges, where);
   const { added_tokens: addedTokens } = requireSchema(
     z.object({ added_tokens: ADDED_TOKENS }),
     file,
     where,
   );
-  return { vocabulary: vocab, addedTokens };
+  for (const { id, content } of addedTokens) entries[id] = content;
+  return { entries, addedTokens };
 }
 
 function unsupportedParts(file: JsonRecord): string[] {
@@ -116,23 +117,27 @@ function unsupportedSplits(preTokenizer: unknown): string[] {
   });
 }
 
-function requireVocabulary(
-  vocabulary: unknown,
-  where: string,
-): asserts vocabulary is Readonly<Record<string, number>> {
-  if (!isRecord(vocabulary))
+function readVocabulary(vocabulary: unknown, where: string): (string | undefined)[] {
+  if (!isRecord(vocabulary)) {
     throw new FormatError(problem('model.vocab', 'an object', vocabulary), { where });
+  }
+  const entries: (string | undefined)[] = [];
   for (const [entry, id] of Object.entries(vocabulary)) {
-    if (!tokenId.safeParse(id).success) {
+    if (!isTokenId(id)) {
       throw new FormatError(problem(`model.vocab ${show(entry)}`, 'a token id', id), { where });
     }
+    entries[id] = entry;
   }
   const missing = LETTERS.filter((letter) => !Object.hasOwn(vocabulary, letter));
-  if (missing.length === 0) return;
+  if (missing.length === 0) return entries;
   throw new FormatError(
     `model.vocab must have a token for each byte, but ${missing.length} are absent, first ${show(missing[0])}`,
     { where },
   );
+}
+
+function isTokenId(id: unknown): id is number {
+  return typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < MAX_VOCABULARY;
 }
 
 /** A merge is a pair of entries, or in older files one text with a space between them. */

@@ -51,13 +51,15 @@ export interface StoredTensor {
 
 const LENGTH_BYTES = 8;
 const MAX_HEADER_BYTES = 100_000_000;
+const MAX_RANK = 16;
 
+const SHAPE = `an array of at most ${MAX_RANK} extents`;
 const count = z.int('a non-negative integer').min(0, 'a non-negative integer');
 const dtypes = Object.keys(DTYPE_BYTES) as TensorDType[];
 const ENTRY = z.object(
   {
     dtype: z.enum(dtypes, `one of ${dtypes.join(', ')}`),
-    shape: z.array(count, 'an array of extents'),
+    shape: z.array(count, SHAPE).max(MAX_RANK, SHAPE),
     data_offsets: z.tuple([count, count], 'two offsets'),
   },
   'an object',

@@ -33,8 +33,9 @@ export function readShards(
 ): Map<string, StoredTensor> {
   const tensors = new Map<string, StoredTensor>();
   for (const [file, names] of shards) {
-    const stored = readSafetensorsHeader(open(file));
-    for (const name of names) tensors.set(name, requireTensor(stored, name, file));
+    const source = open(file);
+    const stored = readSafetensorsHeader(source);
+    for (const name of names) tensors.set(name, requireTensor(stored, name, source));
   }
   return tensors;
 }
@@ -42,12 +43,12 @@ export function readShards(
 function requireTensor(
   stored: ReadonlyMap<string, StoredTensor>,
   name: string,
-  file: string,
+  shard: ByteSource,
 ): StoredTensor {
   const tensor = stored.get(name);
   if (tensor) return tensor;
   throw new FormatError(`the shard must hold tensor ${name}, as the index says, but does not`, {
-    where: file,
+    where: shard.name,
     hint: 'shard and index belong to different versions; download both again',
   });
 }

@@ -27,13 +27,13 @@ export const INSTRUCTION_WORDS = 24;
 export const NONE = 0xffffffff;
 
 export type FieldKind = 'local' | 'memory' | 'u32' | 'f32';
-export interface Field {
-  readonly name: string;
+export interface Field<N extends string = string> {
+  readonly name: N;
   readonly kind: FieldKind;
   readonly meaning: string;
 }
 
-function f(name: string, kind: FieldKind, meaning: string): Field {
+function f<N extends string>(name: N, kind: FieldKind, meaning: string): Field<N> {
   return { name, kind, meaning };
 }
 
@@ -41,7 +41,7 @@ function f(name: string, kind: FieldKind, meaning: string): Field {
 export const FORMAT_CODES = { f32: 0, bf16: 1, mxint8: 2, mxfp8: 3, mxfp4: 4 } as const;
 export type FormatName = keyof typeof FORMAT_CODES;
 
-const TRANSFER: readonly Field[] = [
+const TRANSFER = [
   f('memory', 'memory', 'address of the first row in memory'),
   f('local', 'local', 'address of the first row on the chip'),
   f('rowBytes', 'u32', 'contiguous bytes of a row'),
@@ -53,31 +53,31 @@ const TRANSFER: readonly Field[] = [
   f('localPlaneStride', 'u32', 'bytes between planes on the chip'),
   f('positionStride', 'u32', 'added to `memory` times position[sequence]; 0 for none'),
   f('sequence', 'u32', 'index of the position register'),
-];
+] as const;
 
-const SOURCE_A: readonly Field[] = [
+const SOURCE_A = [
   f('a', 'local', 'first operand'),
   f('aStride', 'u32', 'bytes from t to t+1'),
   f('aInner', 'u32', 'bytes from j to j+1'),
-];
-const SOURCE_B: readonly Field[] = [
+] as const;
+const SOURCE_B = [
   f('b', 'local', 'second operand'),
   f('bStride', 'u32', 'bytes from t to t+1'),
   f('bInner', 'u32', 'bytes from j to j+1'),
-];
-const ROWS: readonly Field[] = [
+] as const;
+const ROWS = [
   f('rows', 'u32', 'rows; with rowCount, the most there can be'),
   f('inner', 'u32', 'rows with the same t'),
   f('columns', 'u32', 'elements of a row'),
-];
-const DESTINATION: readonly Field[] = [
+] as const;
+const DESTINATION = [
   f('d', 'local', 'destination: f32 rows, or elements of MX rows'),
   f('dScale', 'local', 'scales of MX rows; NONE for f32'),
   f('dStride', 'u32', 'bytes from t to t+1'),
   f('dInner', 'u32', 'bytes from j to j+1'),
   f('dFormat', 'u32', 'format code: f32, or the activation format of the chip'),
   f('group', 'u32', 'elements that share one scale when quantising (a multiple of 32)'),
-];
+] as const;
 const ROW_COUNT = f('rowCount', 'local', 'i32 on the chip that gives the number of rows; or NONE');
 
 export interface InstructionRule {
@@ -310,7 +310,9 @@ export const ISA = {
 } as const satisfies Record<string, InstructionRule>;
 
 export type Opcode = keyof typeof ISA;
-type FieldName<O extends Opcode> = (typeof ISA)[O]['fields'][number]['name'];
+export type FieldName<O extends Opcode> = (typeof ISA)[O]['fields'][number]['name'];
+/** The fields of one opcode by name; what code that knows its opcode reads. */
+export type FieldsOf<O extends Opcode> = Readonly<Record<FieldName<O>, number>>;
 
 /** Field values by name; `f32` fields hold numbers exactly representable in f32. */
 export type Fields = Readonly<Record<string, number>>;
@@ -322,8 +324,6 @@ export interface Instruction {
   readonly wait: number;
   readonly signal: number;
 }
-
-export type { FieldName };
 
 export function queueOf(op: Opcode): Queue {
   return ISA[op].queue;

@@ -1,0 +1,77 @@
+/** The chips that ship with Celadon (catalogue/chips), and chip descriptions from files. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ChipError, UsageError, formatBytes } from '../base/index.ts';
+import { parseAccelerators, type Accelerator } from './accelerator.ts';
+import { parseChip, type Chip } from './chip.ts';
+import { nearestName } from './nearestName.ts';
+
+const CATALOGUE = fileURLToPath(new URL('../../catalogue/', import.meta.url));
+const CHIPS = path.join(CATALOGUE, 'chips');
+const SUFFIX = '.json';
+
+/** A description is a few KiB; anything much larger is another file. */
+const MAX_FILE_BYTES = 2 ** 20;
+
+/** Names of the built-in chips, sorted. */
+export function chipNames(): string[] {
+  const files = fs.readdirSync(CHIPS).filter((file) => file.endsWith(SUFFIX));
+  return files.map((file) => file.slice(0, -SUFFIX.length)).toSorted();
+}
+
+/**
+ * Load a chip by its built-in name or from a JSON file; what looks like a path is never taken for a
+ * name. Throws UsageError when there is no such chip or file, ChipError when the description is wrong.
+ */
+export function loadChip(nameOrFile: string): Chip {
+  if (looksLikePath(nameOrFile)) return readChip(nameOrFile);
+  const names = chipNames();
+  if (names.includes(nameOrFile)) return readChip(path.join(CHIPS, `${nameOrFile}${SUFFIX}`));
+  const near = nearestName(nameOrFile, names);
+  throw new UsageError(
+    `the chip must be one of ${names.join(', ')} or a .json file, not ${JSON.stringify(nameOrFile)}`,
+    { where: '--chip', ...(near !== undefined && { hint: `did you mean ${near}?` }) },
+  );
+}
+
+/** Load the published facts about accelerators of other makers. */
+export function loadAccelerators(): Accelerator[] {
+  const file = path.join(CATALOGUE, 'accelerators.json');
+  return parseAccelerators(readJson(file), file);
+}
+
+function looksLikePath(text: string): boolean {
+  return text.endsWith(SUFFIX) || text.includes('/') || text.includes(path.sep);
+}
+
+function readChip(file: string): Chip {
+  return parseChip(readJson(file), file);
+}
+
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readText(file));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new ChipError(`a description must be JSON: ${error.message}`, { where: file });
+  }
+}
+
+function readText(file: string): string {
+  const status = fs.statSync(file, { throwIfNoEntry: false });
+  if (!status?.isFile()) {
+    throw new UsageError(
+      `a readable file is required, not ${status ? 'a folder or device' : 'nothing'}`,
+      {
+        where: file,
+        hint: `built-in chips go by name: ${chipNames().join(', ')}`,
+      },
+    );
+  }
+  if (status.size <= MAX_FILE_BYTES) return fs.readFileSync(file, 'utf8');
+  throw new ChipError(
+    `a description must have at most ${formatBytes(MAX_FILE_BYTES)}, not ${formatBytes(status.size)}`,
+    { where: file },
+  );
+}

@@ -1,0 +1,5 @@
+/** Floor 2: descriptions of chips, ours and others. */
+export * from './accelerator.ts';
+export * from './catalogue.node.ts';
+export * from './chip.ts';
+export * from './nearestName.ts';

@@ -1,0 +1,5 @@
+/** Floor 4: from a graph to a program. */
+export * from './compile.ts';
+export * from './fuseKernels.ts';
+export * from './planMemory.ts';
+export * from './target.ts';

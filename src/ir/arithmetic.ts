@@ -1,0 +1,105 @@
+/** Interpreter rules of the elementwise and row-wise ops; f32, each operation rounded. */
+import { type SomeRules, type Step } from './evaluation.ts';
+import { type NodeOf } from './graph.ts';
+import { allocateMx, type Numerics } from './numerics.ts';
+import { rotaryTable } from './rotary.ts';
+import { f32Of, f32Value, i32Of, i32Value, rowCount, viewRows, type Value } from './value.ts';
+
+type ArithmeticOp =
+  | 'add'
+  | 'mul'
+  | 'silu'
+  | 'swiglu'
+  | 'rmsNormalization'
+  | 'rotaryEmbedding'
+  | 'argMax'
+  | 'route'
+  | 'quantize';
+
+export const ARITHMETIC_RULES: SomeRules<ArithmeticOp> = {
+  add: (_, [a, b]) => map2(a!, b!, (x, y) => x + y),
+  mul: (_, [a, b]) => map2(a!, b!, (x, y) => x * y),
+  silu: (_, [x], { numerics }) =>
+    f32Value(
+      x!.shape,
+      f32Of(x!).map((value) => numerics.silu(value)),
+    ),
+  swiglu: (_, [gate, up], { numerics }) =>
+    f32Value(gate!.shape, swiglu(f32Of(gate!), f32Of(up!), numerics)),
+  rmsNormalization: ({ attrs }, [x, weight], { numerics }) =>
+    mapRows(x!, (row, out) => numerics.rmsNormalization(row, f32Of(weight!), attrs.epsilon, out)),
+  rotaryEmbedding,
+  argMax: (_, [x]) => argMax(x!),
+  route: ({ attrs }, [logits, bias], { numerics }) =>
+    mapRows(logits!, (row, out) => numerics.route(row, bias && f32Of(bias), attrs, out)),
+  quantize,
+};
+
+/** silu(gate) · up. */
+export function swiglu(gate: Float32Array, up: Float32Array, { silu }: Numerics): Float32Array {
+  return gate.map((x, i) => silu(x) * up[i]!);
+}
+
+function map2(a: Value, b: Value, apply: (x: number, y: number) => number): Value {
+  const other = f32Of(b);
+  return f32Value(
+    a.shape,
+    f32Of(a).map((x, i) => apply(x, other[i]!)),
+  );
+}
+
+function mapRows(x: Value, apply: (row: Float32Array, out: Float32Array) => void): Value {
+  const out = f32Value(x.shape, new Float32Array(f32Of(x).length));
+  for (let row = 0; row < rowCount(x); row++) {
+    apply(f32Of(viewRows(x, row, 1)), f32Of(viewRows(out, row, 1)));
+  }
+  return out;
+}
+
+function rotaryEmbedding(
+  { attrs }: NodeOf<'rotaryEmbedding'>,
+  [x, position]: readonly Value[],
+): Value {
+  const [, T, H, K] = x!.shape as [number, number, number, number];
+  const starts = i32Of(position!);
+  const rows = rowCount(x!) / H;
+  const positions = Array.from({ length: rows }, (_, i) => starts[Math.floor(i / T)]! + (i % T));
+  const { cos, sin } = rotaryTable(attrs.frequencies, attrs.magnitude, positions);
+  const pairs = K / 2;
+  const [step, distance] = attrs.layout === 'half' ? [1, pairs] : [2, 1];
+  const data = f32Of(x!);
+  const out = new Float32Array(data.length);
+  for (let row = 0; row < rows * H; row++) {
+    const angles = Math.floor(row / H) * pairs;
+    for (let i = 0; i < pairs; i++) {
+      const [first, second] = [row * K + i * step, row * K + i * step + distance];
+      const [c, s] = [cos[angles + i]!, sin[angles + i]!];
+      out[first] = Math.fround(data[first]! * c) - Math.fround(data[second]! * s);
+      out[second] = Math.fround(data[second]! * c) + Math.fround(data[first]! * s);
+    }
+  }
+  return f32Value(x!.shape, out);
+}
+
+/** The first of the largest; a NaN is smaller than everything. */
+function argMax(x: Value): Value {
+  const [data, width] = [f32Of(x), x.shape.at(-1)!];
+  const out = Int32Array.from({ length: rowCount(x) }, (_, row) => {
+    let [index, largest] = [0, -Infinity];
+    for (let i = 0; i < width; i++) {
+      const value = data[row * width + i]!;
+      if (value > largest) [index, largest] = [i, value];
+    }
+    return index;
+  });
+  return i32Value(x.shape.slice(0, -1), out);
+}
+
+function quantize({ attrs }: NodeOf<'quantize'>, [x]: readonly Value[], { numerics }: Step): Value {
+  const [rows, columns] = [rowCount(x!), x!.shape.at(-1)!];
+  const data = allocateMx(attrs.format, rows, columns);
+  for (let row = 0; row < rows; row++) {
+    numerics.quantize(f32Of(viewRows(x!, row, 1)), attrs.group, data, row, attrs.search ?? false);
+  }
+  return { dtype: attrs.format, shape: x!.shape, data };
+}

@@ -1,0 +1,138 @@
+/** Interpreter rules of the contractions: f32 or MX operands, whichever the graph says. */
+import { type SomeRules, type Step } from './evaluation.ts';
+import { type NodeOf } from './graph.ts';
+import { type AttendRequest, type Numerics } from './numerics.ts';
+import { swiglu } from './arithmetic.ts';
+import {
+  allocateValue,
+  f32Of,
+  f32Value,
+  gatherRows,
+  i32Of,
+  isMxValue,
+  mxOf,
+  rowCount,
+  viewRows,
+  type Value,
+} from './value.ts';
+import { MX_BLOCK } from './types.ts';
+
+type ContractionOp = 'linear' | 'headLinear' | 'attention' | 'experts';
+
+export const CONTRACTION_RULES: SomeRules<ContractionOp> = {
+  linear: (_, [x, w], { numerics }) =>
+    f32Value([...x!.shape.slice(0, -1), w!.shape[0]!], contract(x!, w!, numerics)),
+  headLinear,
+  attention,
+  experts,
+};
+
+/** All rows of x (M,K) times all rows of w (N,K): [M][N]. */
+function contract(x: Value, w: Value, numerics: Numerics): Float32Array {
+  const [M, N] = [rowCount(x), rowCount(w)];
+  const out = new Float32Array(M * N);
+  if (isMxValue(x)) numerics.linearMx(x.data, mxOf(w), out);
+  else numerics.linear(f32Of(x), f32Of(w), M, N, w.shape.at(-1)!, out);
+  return out;
+}
+
+function headLinear(_: unknown, [x, w]: readonly Value[], { numerics }: Step): Value {
+  const [B, T, given] = x!.shape as [number, number, number, number];
+  const [H, N] = w!.shape as [number, number, number];
+  const out = new Float32Array(B * T * H * N);
+  for (let h = 0; h < H; h++) {
+    const rows = Array.from({ length: B * T }, (_, t) => t * given + (given === 1 ? 0 : h));
+    const result = contract(gatherRows(x!, rows), viewRows(w!, h * N, N), numerics);
+    for (let t = 0; t < B * T; t++) {
+      out.set(result.subarray(t * N, (t + 1) * N), (t * H + h) * N);
+    }
+  }
+  return f32Value([B, T, H, N], out);
+}
+
+/** Token t of sequence b sees the rows 0 … position[b] + t of that sequence. */
+function attention({ attrs }: NodeOf<'attention'>, inputs: readonly Value[], step: Step): Value {
+  const [query, keys, values, position] = inputs as [Value, Value, Value, Value];
+  const [B, T, H, keyWidth] = query.shape as [number, number, number, number];
+  const [, capacity, G, width] = values.shape as [number, number, number, number];
+  const out = f32Value([B, T, H, attrs.valueWidth], new Float32Array(B * T * H * attrs.valueWidth));
+  for (let row = 0; row < B * T * H; row++) {
+    const token = Math.floor(row / H);
+    const b = Math.floor(token / T);
+    const group = b * capacity * G + Math.floor(((row % H) * G) / H);
+    const place = {
+      queryOffset: row * keyWidth,
+      keyOffset: group * keyWidth,
+      keyStride: G * keyWidth,
+      valueOffset: group * width,
+      valueStride: G * width,
+      keyWidth,
+      valueWidth: attrs.valueWidth,
+      count: i32Of(position)[b]! + (token % T) + 1,
+      scale: attrs.scale,
+    };
+    attend(query, keys, values, place, step.numerics, f32Of(viewRows(out, row, 1)));
+  }
+  return out;
+}
+
+type Place = Omit<AttendRequest<never>, 'query' | 'keys' | 'values'>;
+
+function attend(
+  query: Value,
+  keys: Value,
+  values: Value,
+  place: Place,
+  numerics: Numerics,
+  out: Float32Array,
+): void {
+  if (isMxValue(query)) {
+    const request = { ...place, query: query.data, keys: mxOf(keys), values: mxOf(values) };
+    numerics.attendMx(request, out);
+  } else {
+    const request = { ...place, query: f32Of(query), keys: f32Of(keys), values: f32Of(values) };
+    numerics.attend(request, out);
+  }
+}
+
+/** Expert by expert, ascending: each reads its weights once, for the tokens that chose it. */
+function experts(_: unknown, inputs: readonly Value[], { numerics }: Step): Value {
+  const [x, gates, gate, up, down] = inputs as [Value, Value, Value, Value, Value];
+  const [E, F, D] = gate.shape as [number, number, number];
+  const gateOf = f32Of(gates);
+  const out = new Float32Array(rowCount(x) * D);
+  for (let e = 0; e < E; e++) {
+    const tokens = tokensOf(gateOf, E, e);
+    if (tokens.length === 0) continue;
+    const rows = gatherRows(x, tokens);
+    const weights = [gate, up].map((w) => contract(rows, viewRows(w, e * F, F), numerics));
+    const inner = f32Value([tokens.length, F], swiglu(weights[0]!, weights[1]!, numerics));
+    const y = contract(matchFormat(inner, x, numerics), viewRows(down, e * D, D), numerics);
+    for (const [i, t] of tokens.entries()) {
+      addScaled(out, t * D, gateOf[t * E + e]!, y.subarray(i * D, (i + 1) * D));
+    }
+  }
+  return f32Value(x.shape, out);
+}
+
+/** Tokens with a gate for expert e. */
+function tokensOf(gates: Float32Array, E: number, e: number): number[] {
+  const tokens: number[] = [];
+  for (let t = 0; t * E < gates.length; t++) if (gates[t * E + e] !== 0) tokens.push(t);
+  return tokens;
+}
+
+/** The inner activation in the format of x: quantised again in single blocks where x is MX. */
+function matchFormat(inner: Value, { dtype }: Value, numerics: Numerics): Value {
+  const out = allocateValue(dtype, inner.shape);
+  if (!isMxValue(out)) return inner;
+  for (let row = 0; row < rowCount(inner); row++) {
+    numerics.quantize(f32Of(viewRows(inner, row, 1)), MX_BLOCK, out.data, row);
+  }
+  return out;
+}
+
+/** out[at + i] += scale · row[i], each operation rounded. */
+function addScaled(out: Float32Array, at: number, scale: number, row: Float32Array): void {
+  for (let i = 0; i < row.length; i++) out[at + i]! += Math.fround(scale * row[i]!);
+}

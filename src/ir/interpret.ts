@@ -1,0 +1,168 @@
+/**
+ * The interpreter: evaluates a graph node by node, as the op table says and Numerics rounds. It is
+ * slow and obvious, the judge of every target.
+ *
+ * A constant (a weight, or what is made of weights alone, such as a quantised one) is computed when a
+ * step first needs it and then kept; values of a step are freed after their last use. State stays
+ * between steps, belongs to no one graph, and grows when a step asks for more.
+ */
+import { UsageError } from '../base/index.ts';
+import { ARITHMETIC_RULES } from './arithmetic.ts';
+import { attributesToString } from './attributes.ts';
+import { CONTRACTION_RULES } from './contraction.ts';
+import { type Evaluate, type EvaluationRules, type Step } from './evaluation.ts';
+import { countUses, topologicalOrder, type Graph, type Node } from './graph.ts';
+import { MOVEMENT_RULES } from './movement.ts';
+import { type Numerics } from './numerics.ts';
+import { type Op } from './ops.table.ts';
+import { resolveShape, sameShape, typeToString, type Dims, type TensorType } from './types.ts';
+import { allocateValue, copyElements, f32Value, i32Value, type Value } from './value.ts';
+
+/** What a step is fed: token ids [B][T] row-major, and how many tokens each sequence already has [B]. */
+export interface StepValues {
+  readonly tokens: Int32Array;
+  readonly positions: Int32Array;
+}
+
+const RULES: EvaluationRules = {
+  input: ({ attrs }, _, { tokens, position }) => (attrs.name === 'tokens' ? tokens : position),
+  weight: ({ attrs }, _, step) => step.weight(attrs.name),
+  state: ({ attrs }, _, step) => step.state(attrs.name, attrs.type),
+  ...MOVEMENT_RULES,
+  ...ARITHMETIC_RULES,
+  ...CONTRACTION_RULES,
+};
+
+/** What is known of a graph before its first step. */
+interface Prepared {
+  /** The nodes to evaluate each step: all but constants. */
+  readonly order: readonly Node[];
+  readonly constants: ReadonlyMap<Node, string>;
+  readonly uses: ReadonlyMap<Node, number>;
+}
+
+/** Runs graphs of one model with one arithmetic; holds their weights and states, by name. */
+export class Interpreter {
+  readonly #numerics: Numerics;
+  readonly #prepared = new WeakMap<Graph, Prepared>();
+  readonly #constants = new Map<string, Value>();
+  readonly #states = new Map<string, Value>();
+
+  constructor(numerics: Numerics) {
+    this.#numerics = numerics;
+  }
+
+  /**
+   * Runs one step and returns the outputs by name. Sequence b is the b-th of the batch in every
+   * step. Throws CapacityError when a position is beyond `dims.S`, UsageError for tokens the model
+   * does not have, and what loading a weight throws.
+   */
+  run(graph: Graph, dims: Dims, fed: StepValues): Map<string, Value> {
+    const prepared = this.#prepare(graph);
+    const step = this.#step(graph, dims, fed);
+    const values = new Map<Node, Value>();
+    const uses = new Map(prepared.uses);
+    const valueOf = (node: Node): Value => values.get(node) ?? this.#constant(node, prepared, step);
+    for (const node of prepared.order) {
+      values.set(node, evaluate(node, node.inputs.map(valueOf), step));
+      for (const input of node.inputs) release(input, uses, values);
+    }
+    return new Map([...graph.outputs].map(([name, node]) => [name, valueOf(node)]));
+  }
+
+  /** Forgets all state; weights stay. */
+  reset(): void {
+    this.#states.clear();
+  }
+
+  #prepare(graph: Graph): Prepared {
+    const known = this.#prepared.get(graph);
+    if (known !== undefined) return known;
+    const nodes = topologicalOrder(graph);
+    const constants = constantKeys(nodes);
+    const order = nodes.filter((node) => !constants.has(node));
+    const prepared = { order, constants, uses: countUses(graph) };
+    this.#prepared.set(graph, prepared);
+    return prepared;
+  }
+
+  #step(graph: Graph, dims: Dims, { tokens, positions }: StepValues): Step {
+    const { B, T } = dims;
+    if (tokens.length !== B * T || positions.length !== B) {
+      throw new UsageError(
+        `a step of ${B} × ${T} tokens must have as many, and ${B} positions, ` +
+          `not ${tokens.length} and ${positions.length}`,
+      );
+    }
+    return {
+      numerics: this.#numerics,
+      tokens: i32Value([B, T], tokens),
+      position: i32Value([B], positions),
+      weight: (name) => {
+        const source = graph.weights.get(name)!;
+        return f32Value(source.shape, source.load());
+      },
+      state: (name, type) => this.#state(name, type, dims),
+    };
+  }
+
+  /** A constant that a step uses; the constants it is made of are not kept. */
+  #constant(node: Node, { constants }: Prepared, step: Step): Value {
+    const key = constants.get(node)!;
+    const known = this.#constants.get(key);
+    if (known !== undefined) return known;
+    const compute = (part: Node): Value => evaluate(part, part.inputs.map(compute), step);
+    const value = compute(node);
+    this.#constants.set(key, value);
+    return value;
+  }
+
+  #state(name: string, type: TensorType, dims: Dims): Value {
+    const [B, S, ...row] = resolveShape(type.shape, dims) as [number, number, ...number[]];
+    const known = this.#states.get(name);
+    if (known === undefined) {
+      const state = allocateValue(type.dtype, [B, S, ...row]);
+      this.#states.set(name, state);
+      return state;
+    }
+    const shape = [Math.max(B, known.shape[0]!), Math.max(S, known.shape[1]!), ...row];
+    const state = sameShape(shape, known.shape) ? known : grow(known, shape);
+    this.#states.set(name, state);
+    return state;
+  }
+}
+
+/** Dispatch by op; the table's type has already paired each op with its rule. */
+function evaluate(node: Node, inputs: readonly Value[], step: Step): Value {
+  return (RULES[node.op] as Evaluate<Op>)(node as never, inputs, step);
+}
+
+/** Nodes made of weights alone, each with a key that is equal for equal constants of any graph. */
+function constantKeys(nodes: readonly Node[]): Map<Node, string> {
+  const keys = new Map<Node, string>();
+  for (const node of nodes) {
+    const ofConstants = node.inputs.length > 0 && node.inputs.every((input) => keys.has(input));
+    if (node.op !== 'weight' && !ofConstants) continue;
+    const inputs = node.inputs.map((input) => keys.get(input)).join();
+    const attributes = attributesToString<Op>(node.op, node.attrs);
+    keys.set(node, `${node.op}(${inputs})${attributes}${typeToString(node.type)}`);
+  }
+  return keys;
+}
+
+function release(node: Node, uses: Map<Node, number>, values: Map<Node, Value>): void {
+  const left = uses.get(node)! - 1;
+  uses.set(node, left);
+  if (left === 0) values.delete(node);
+}
+
+/** The state in a larger buffer. */
+function grow(state: Value, shape: readonly number[]): Value {
+  const [B, S, G, K] = state.shape as [number, number, number, number];
+  const size = G * K;
+  const larger = allocateValue(state.dtype, shape);
+  for (let b = 0; b < B; b++) {
+    copyElements(state, b * S * size, larger, b * shape[1]! * size, S * size);
+  }
+  return larger;
+}

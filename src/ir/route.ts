@@ -1,0 +1,63 @@
+/**
+ * Routing of one token to experts, in f64 [1].
+ *
+ * Experts are chosen by score + bias: first the best groups, by the sum of their two best experts,
+ * then the best experts inside them. Equal scores: the lower index. The gates are the scores alone.
+ *
+ * [1] DeepSeek-V3 Technical Report, section 2.1.2, https://arxiv.org/abs/2412.19437
+ */
+import { type RouteAttrs } from './ops.table.ts';
+
+/** Added to the sum that gates are divided by, so that it is never zero. */
+const SMALLEST_SUM = 1e-20;
+
+/** Writes the gates of one token; zero for experts not chosen. `bias` counts for the choice only. */
+export function routeGates(
+  logits: Float32Array,
+  bias: Float32Array | undefined,
+  attrs: RouteAttrs,
+  out: Float32Array,
+): void {
+  const scores = scoreExperts(logits, attrs.scoring);
+  const biased = scores.map((score, e) => score + (bias?.[e] ?? 0));
+  const chosen = chooseExperts(biased, attrs);
+  const sum = chosen.reduce((total, e) => total + scores[e]!, SMALLEST_SUM);
+  out.fill(0);
+  for (const e of chosen) out[e] = (attrs.normalize ? scores[e]! / sum : scores[e]!) * attrs.scale;
+}
+
+function scoreExperts(logits: Float32Array, scoring: RouteAttrs['scoring']): number[] {
+  if (scoring === 'sigmoid') return Array.from(logits, (x) => 1 / (1 + Math.exp(-x)));
+  const largest = Math.max(...logits);
+  const powers = Array.from(logits, (x) => Math.exp(x - largest));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
+}
+
+/** The chosen experts, ascending. */
+function chooseExperts(scores: readonly number[], attrs: RouteAttrs): number[] {
+  const width = scores.length / attrs.groups;
+  const members = (group: number): number[] =>
+    Array.from({ length: width }, (_, i) => group * width + i);
+  const groupScores = Array.from({ length: attrs.groups }, (_, group) =>
+    sumOfTwoBest(members(group).map((e) => scores[e]!)),
+  );
+  const eligible = best(groupScores, attrs.topGroups).flatMap(members);
+  const order = best(
+    eligible.map((e) => scores[e]!),
+    attrs.topK,
+  );
+  return order.map((i) => eligible[i]!);
+}
+
+function sumOfTwoBest(scores: readonly number[]): number {
+  const [first = 0, second = 0] = best(scores, 2).map((i) => scores[i]!);
+  return first + second;
+}
+
+/** Indices of the `count` largest, ascending; of equals the first are taken. */
+function best(scores: readonly number[], count: number): number[] {
+  const indices = scores.map((_, i) => i);
+  const descending = indices.toSorted((a, b) => scores[b]! - scores[a]! || a - b);
+  return descending.slice(0, count).toSorted((a, b) => a - b);
+}

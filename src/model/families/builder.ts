@@ -1,0 +1,158 @@
+/**
+ * GraphBuilder: writes a model down layer by layer, naming nodes and weights as the checkpoint does.
+ *
+ * Inside `within('layers.0', …)` and, in it, `within('self_attn', …)` the weight `q_proj.weight` is
+ * `model.layers.0.self_attn.q_proj.weight`, and nodes are labelled `layers.0.self_attn`.
+ */
+import { UsageError } from '../../base/index.ts';
+import {
+  lastDim,
+  makeNode,
+  tensor,
+  type Graph,
+  type Node,
+  type Op,
+  type OpAttrs,
+  type WeightSource,
+} from '../../ir/index.ts';
+
+/** Where weights come from: f32 values by name, whose stored shape must be the one given. */
+export interface WeightReader {
+  readF32(name: string, shape: readonly number[]): Float32Array;
+}
+
+/** For a graph of a configuration alone: every read throws UsageError. */
+export const NO_WEIGHTS: WeightReader = {
+  readF32(name) {
+    throw new UsageError('running a model must have its weights, not the configuration alone', {
+      where: `weight ${name}`,
+      hint: 'give the folder of a checkpoint',
+    });
+  },
+};
+
+/** A range of rows taken from each of `parts` equal parts of a stored matrix. */
+export interface RowRange {
+  readonly parts: number;
+  /** Rows of one part as stored; rows taken from it. */
+  readonly partRows: number;
+  readonly start: number;
+  readonly count: number;
+}
+
+/** Prefix of the names of all weights but the head's. */
+const ROOT = 'model.';
+
+export class GraphBuilder {
+  readonly tokens: Node;
+  readonly position: Node;
+  readonly #reader: WeightReader;
+  readonly #weights = new Map<string, WeightSource>();
+  readonly #states = new Map<string, Node>();
+  readonly #scopes: string[] = [];
+
+  constructor(reader: WeightReader) {
+    this.#reader = reader;
+    this.tokens = this.node('input', [], { name: 'tokens', type: tensor('i32', ['B', 'T']) });
+    this.position = this.node('input', [], { name: 'position', type: tensor('i32', ['B']) });
+  }
+
+  /** Builds inside the module `scope`. */
+  within<T>(scope: string, build: () => T): T {
+    this.#scopes.push(scope);
+    try {
+      return build();
+    } finally {
+      this.#scopes.pop();
+    }
+  }
+
+  /** A node labelled with the module it is in. */
+  node<O extends Op>(op: O, inputs: readonly Node[], attrs: OpAttrs[O], name = ''): Node {
+    return makeNode(op, inputs, attrs, [...this.#scopes, name].filter(Boolean).join('.'));
+  }
+
+  /** The weight `name` of the module. */
+  weight(name: string, shape: readonly number[]): Node {
+    const full = this.#nameOf(name);
+    return this.#declare(full, shape, name, () => this.#reader.readF32(full, shape));
+  }
+
+  /** The head's weight, which is no part of `model.` in the checkpoint. */
+  rootWeight(name: string, shape: readonly number[]): Node {
+    return this.#declare(name, shape, name, () => this.#reader.readF32(name, shape));
+  }
+
+  /** Weights of the same name and shape in each of `count` modules `list.i`, stacked. */
+  stackedWeight(list: string, name: string, count: number, shape: readonly number[]): Node {
+    const load = (): Float32Array => {
+      const size = shape.reduce((product, extent) => product * extent, 1);
+      const all = new Float32Array(count * size);
+      for (let i = 0; i < count; i++) {
+        all.set(this.#reader.readF32(nameAt(i), shape), i * size);
+      }
+      return all;
+    };
+    const prefix = this.#nameOf(list);
+    const nameAt = (i: number | '*'): string => `${prefix}.${i}.${name}`;
+    return this.#declare(nameAt('*'), [count, ...shape], `${list}.${name}`, load);
+  }
+
+  /** Some rows of a weight (rows, columns), called `name[part]`, in the shape given. */
+  weightRows(name: string, part: string, range: RowRange, shape: readonly number[]): Node {
+    const full = this.#nameOf(name);
+    const columns = shape.at(-1)!;
+    const stored = [range.parts * range.partRows, columns];
+    const load = (): Float32Array => takeRows(this.#reader.readF32(full, stored), range, columns);
+    return this.#declare(`${full}[${part}]`, shape, name, load);
+  }
+
+  /** x · Wᵀ with the weight `name.weight` (width, K). */
+  linear(x: Node, name: string, width: number): Node {
+    return this.node(
+      'linear',
+      [x, this.weight(`${name}.weight`, [width, lastDim(x.type)])],
+      {},
+      name,
+    );
+  }
+
+  rmsNormalization(x: Node, name: string, epsilon: number): Node {
+    const weight = this.weight(`${name}.weight`, [lastDim(x.type)]);
+    return this.node('rmsNormalization', [x, weight], { epsilon }, name);
+  }
+
+  /** Appends rows (B,T,G,K) to the state `name`; gives all rows of the sequence. */
+  append(name: string, rows: Node): Node {
+    const type = tensor('f32', ['B', 'S', ...rows.type.shape.slice(2)]);
+    const state = this.node('state', [], { name, type });
+    const appended = this.node('append', [state, rows, this.position], {});
+    this.#states.set(name, appended);
+    return appended;
+  }
+
+  /** The graph with these outputs. */
+  finish(name: string, outputs: Readonly<Record<string, Node>>): Graph {
+    const byName = new Map(Object.entries(outputs));
+    return { name, outputs: byName, states: this.#states, weights: this.#weights };
+  }
+
+  #nameOf(name: string): string {
+    return ROOT + [...this.#scopes, name].join('.');
+  }
+
+  #declare(name: string, shape: readonly number[], label: string, load: () => Float32Array): Node {
+    this.#weights.set(name, { name, shape, load });
+    return this.node('weight', [], { name, type: tensor('f32', shape) }, label);
+  }
+}
+
+function takeRows(data: Float32Array, range: RowRange, columns: number): Float32Array {
+  const { parts, partRows, start, count } = range;
+  const taken = new Float32Array(parts * count * columns);
+  for (let part = 0; part < parts; part++) {
+    const from = (part * partRows + start) * columns;
+    taken.set(data.subarray(from, from + count * columns), part * count * columns);
+  }
+  return taken;
+}

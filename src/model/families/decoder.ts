@@ -1,0 +1,54 @@
+/** What the decoders of all families share: embedding, gated feed-forward, head. */
+import { type Graph, type Node } from '../../ir/index.ts';
+import { type GraphBuilder } from './builder.ts';
+
+export interface GraphOptions {
+  /** Logits of the last token of each sequence, or of all. */
+  readonly logits: 'last' | 'all';
+  /**
+   * Latent attention (DeepSeek) as trained, with keys and values of every head in the state, or with
+   * the up-projections absorbed into query and output, and only the latent in the state. Default: naive.
+   */
+  readonly latentAttention?: 'naive' | 'absorbed';
+}
+
+/** The fields of a configuration that these parts read. */
+interface DecoderConfig {
+  readonly hidden_size: number;
+  readonly vocab_size: number;
+  readonly num_hidden_layers: number;
+  readonly rms_norm_eps: number;
+  readonly tie_word_embeddings: boolean;
+}
+
+/** Tokens to logits around the layers, each of which maps x (B,T,D) to the next. */
+export function buildDecoder(
+  b: GraphBuilder,
+  name: string,
+  config: DecoderConfig,
+  { logits: rows }: GraphOptions,
+  layer: (x: Node, index: number) => Node,
+): Graph {
+  const table = b.weight('embed_tokens.weight', [config.vocab_size, config.hidden_size]);
+  let x = b.node('embedding', [b.tokens, table], {}, 'embed_tokens');
+  for (let i = 0; i < config.num_hidden_layers; i++) {
+    const input = x;
+    x = b.within(`layers.${i}`, () => layer(input, i));
+  }
+  if (rows === 'last') x = b.node('lastToken', [x], {});
+  x = b.rmsNormalization(x, 'norm', config.rms_norm_eps);
+  const head = config.tie_word_embeddings
+    ? table
+    : b.rootWeight('lm_head.weight', [config.vocab_size, config.hidden_size]);
+  const logits = b.node('linear', [x, head], {}, 'lm_head');
+  return b.finish(name, { logits, next: b.node('argMax', [logits], {}) });
+}
+
+/** down(silu(gate x) · up x), with the weights of the module `scope`. */
+export function gatedMlp(b: GraphBuilder, x: Node, scope: string, width: number, D: number): Node {
+  return b.within(scope, () => {
+    const gate = b.linear(x, 'gate_proj', width);
+    const up = b.linear(x, 'up_proj', width);
+    return b.linear(b.node('swiglu', [gate, up], {}), 'down_proj', D);
+  });
+}

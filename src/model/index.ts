@@ -1,0 +1,11 @@
+/** Floor 2: models as people publish them: checkpoint, tokenizer, chat, and families as graphs. */
+export * from './chat.ts';
+export * from './checkpoint/catalogue.node.ts';
+export * from './checkpoint/checkpoint.ts';
+export * from './checkpoint/config.ts';
+export * from './checkpoint/openCheckpoint.node.ts';
+export { NO_WEIGHTS, type WeightReader } from './families/builder.ts';
+export { type GraphOptions } from './families/decoder.ts';
+export * from './model.node.ts';
+export * from './model.ts';
+export * from './tokenizer.ts';

@@ -1,0 +1,187 @@
+/**
+ * The map of the chip's external memory: weights, constants, state and the mailbox of the host.
+ *
+ * It depends on the graph, the chip and the context length only, so every program of a model, whatever
+ * its shape bucket, runs on the same memory image.
+ *
+ * A weight is stored in tiles of at most tileRows × tileColumns, each one contiguous transfer: first
+ * the elements [rows][columns · bits / 8], then the scales [rows][columns / 32]. Tiles follow each
+ * other along k, then along n, then by plane (head or expert), each in a slot of the same size.
+ *
+ * A state is stored [B][G][capacity][row]; a row is its elements, then its scales.
+ */
+import { type Chip } from '../../chip/index.ts';
+import {
+  lastDim,
+  topologicalOrder,
+  MX_BLOCK,
+  type Graph,
+  type MxFormat,
+  type Node,
+  type NodeOf,
+} from '../../ir/index.ts';
+
+export const MX_BITS: Readonly<Record<MxFormat, number>> = { mxint8: 8, mxfp8: 8, mxfp4: 4 };
+
+/** Bytes of an MX row of `width` elements: elements and scales. */
+export function mxRowBytes(width: number, format: MxFormat): number {
+  return (width * MX_BITS[format]) / 8 + width / MX_BLOCK;
+}
+
+export interface TiledWeight {
+  readonly kind: 'tiles';
+  readonly name: string;
+  readonly address: number;
+  readonly format: MxFormat;
+  /** Heads or experts; 1 for a plain weight. */
+  readonly planes: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly tileRows: number;
+  readonly tileColumns: number;
+  readonly slotBytes: number;
+}
+
+export interface PlainRegion {
+  readonly kind: 'f32' | 'bf16' | 'rotary' | 'state' | 'mailbox';
+  readonly name: string;
+  readonly address: number;
+  readonly sizeBytes: number;
+}
+
+export interface StateRegion extends PlainRegion {
+  readonly kind: 'state';
+  readonly groups: number;
+  readonly rowBytes: number;
+  readonly capacity: number;
+}
+
+export interface RotaryRegion extends PlainRegion {
+  readonly kind: 'rotary';
+  readonly frequencies: readonly number[];
+  readonly magnitude: number;
+}
+
+export interface MemoryLayout {
+  readonly weights: ReadonlyMap<string, TiledWeight>;
+  readonly regions: ReadonlyMap<string, PlainRegion>;
+  readonly contextTokens: number;
+  readonly sizeBytes: number;
+}
+
+/** Largest tile along k: a tile of weights stays within a few dozen kilobytes. */
+const MAX_TILE_COLUMNS = 512;
+const ALIGNMENT_BYTES = 64;
+/** Tokens, next tokens and logits of the largest step. */
+export const MAX_STEP_ROWS = 128;
+
+export function tilesOf(weight: TiledWeight): { readonly down: number; readonly across: number } {
+  return {
+    down: Math.ceil(weight.rows / weight.tileRows),
+    across: Math.ceil(weight.columns / weight.tileColumns),
+  };
+}
+
+/** Address of the tile that holds row `n` and column `k` of a plane. */
+export function tileAddress(weight: TiledWeight, plane: number, n: number, k: number): number {
+  const { down, across } = tilesOf(weight);
+  const index = Math.floor(n / weight.tileRows) * across + Math.floor(k / weight.tileColumns);
+  return weight.address + (plane * down * across + index) * weight.slotBytes;
+}
+
+/** Key of a rotary table: the angles it holds. */
+export function rotaryKey(node: NodeOf<'rotaryEmbedding'>): string {
+  return `rotary(${node.attrs.magnitude}; ${node.attrs.frequencies.join(',')})`;
+}
+
+export function planLayout(graph: Graph, chip: Chip, contextTokens: number, batch: number): MemoryLayout {
+  return new Layout(chip, contextTokens, batch).build(graph);
+}
+
+class Layout {
+  private readonly weights = new Map<string, TiledWeight>();
+  private readonly regions = new Map<string, PlainRegion>();
+  private cursor = 0;
+  private readonly chip: Chip;
+  private readonly contextTokens: number;
+  private readonly batch: number;
+
+  constructor(chip: Chip, contextTokens: number, batch: number) {
+    this.chip = chip;
+    this.contextTokens = contextTokens;
+    this.batch = batch;
+  }
+
+  build(graph: Graph): MemoryLayout {
+    const vocabulary = lastDim(graph.outputs.get('logits')!.type);
+    this.region({ kind: 'mailbox', name: 'tokens' }, MAX_STEP_ROWS * 4);
+    this.region({ kind: 'mailbox', name: 'next' }, MAX_STEP_ROWS * 4);
+    this.region({ kind: 'mailbox', name: 'logits' }, MAX_STEP_ROWS * vocabulary * 4);
+    const nodes = topologicalOrder(graph).toSorted((a, b) => (a.label < b.label ? -1 : Number(a.label > b.label)));
+    nodes.forEach((node) => this.place(node));
+    const { weights, regions, contextTokens, cursor } = this;
+    return { weights, regions, contextTokens, sizeBytes: cursor };
+  }
+
+  private place(node: Node): void {
+    if (node.op === 'quantize' && node.inputs[0]!.op === 'weight') this.tiles(node, node.inputs[0]!);
+    else if (node.op === 'embedding') this.constant(node.inputs[1]!, 'bf16', 2);
+    else if (node.op === 'rmsNormalization') this.constant(node.inputs[1]!, 'f32', 4);
+    else if (node.op === 'route' && node.inputs[1] !== undefined) this.constant(node.inputs[1], 'f32', 4);
+    else if (node.op === 'rotaryEmbedding') this.rotary(node);
+    else if (node.op === 'state') this.state(node);
+  }
+
+  private take(sizeBytes: number): number {
+    const address = this.cursor;
+    this.cursor = Math.ceil((address + sizeBytes) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+    return address;
+  }
+
+  private region<R extends Omit<PlainRegion, 'address' | 'sizeBytes'>>(region: R, sizeBytes: number): void {
+    if (this.regions.has(region.name)) return;
+    this.regions.set(region.name, { ...region, address: this.take(sizeBytes), sizeBytes });
+  }
+
+  private constant(weight: Node, kind: 'f32' | 'bf16', bytes: number): void {
+    if (weight.op !== 'weight') return;
+    const elements = weight.type.shape.reduce<number>((product, dim) => product * (dim as number), 1);
+    this.region({ kind, name: `${kind}:${weight.attrs.name}` }, elements * bytes);
+  }
+
+  private rotary(node: NodeOf<'rotaryEmbedding'>): void {
+    const { frequencies, magnitude } = node.attrs;
+    const sizeBytes = this.contextTokens * frequencies.length * 2 * 4;
+    this.region({ kind: 'rotary', name: rotaryKey(node), frequencies, magnitude } as RotaryRegion, sizeBytes);
+  }
+
+  private state(node: NodeOf<'state'>): void {
+    const groups = node.type.shape[2] as number;
+    const rowBytes = mxRowBytes(lastDim(node.type), node.type.dtype as MxFormat);
+    const capacity = this.contextTokens;
+    const sizeBytes = this.batch * groups * capacity * rowBytes;
+    this.region({ kind: 'state', name: node.attrs.name, groups, rowBytes, capacity } as StateRegion, sizeBytes);
+  }
+
+  private tiles(node: NodeOf<'quantize'>, weight: NodeOf<'weight'>): void {
+    const key = weightKey(node);
+    if (this.weights.has(key)) return;
+    const { format } = node.attrs;
+    const [columns, rows, planes = 1] = [...(weight.type.shape as number[])].toReversed() as [number, number, number?];
+    const tileRows = Math.min(rows, this.chip.matrix.columns);
+    const tileColumns = Math.min(columns, MAX_TILE_COLUMNS);
+    const bytes = tileRows * mxRowBytes(tileColumns, format);
+    const slotBytes = Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+    const count = planes * Math.ceil(rows / tileRows) * Math.ceil(columns / tileColumns);
+    const address = this.take(count * slotBytes);
+    const { name } = weight.attrs;
+    this.weights.set(key, { kind: 'tiles', name, address, format, planes, rows, columns, tileRows, tileColumns, slotBytes });
+  }
+}
+
+/** Key of a tiled weight: its name and format. */
+export function weightKey(quantized: Node): string {
+  const weight = quantized.inputs[0]!;
+  if (quantized.op !== 'quantize' || weight.op !== 'weight') throw new Error('a tiled weight is quantize(weight)');
+  return `${quantized.attrs.format}:${weight.attrs.name}`;
+}

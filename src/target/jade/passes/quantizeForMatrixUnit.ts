@@ -1,0 +1,133 @@
+/**
+ * Quantisation for Jade: every operand of the matrix unit becomes MX blocks, explicitly in the graph.
+ *
+ * Weights take the chip's weight format, activations and attention state its activation format.
+ * Routers keep 8-bit weights, because a wrong expert costs more than the bytes save. Rows used as
+ * attention values share one scale, which the softmax folds into the probabilities
+ * (docs/numerics.md, section 4).
+ */
+import { UnsupportedError } from '../../../base/index.ts';
+import { type Chip } from '../../../chip/index.ts';
+import { type Pass } from '../../../compile/index.ts';
+import {
+  lastDim,
+  makeNode,
+  rewrite,
+  tensor,
+  topologicalOrder,
+  MX_BLOCK,
+  type Graph,
+  type MxFormat,
+  type Node,
+  type NodeOf,
+} from '../../../ir/index.ts';
+
+export function quantizeForMatrixUnit(chip: Chip): Pass {
+  return { name: 'quantizeForMatrixUnit', run: (graph) => new Quantizer(chip, graph).run() };
+}
+
+class Quantizer {
+  private readonly activation: MxFormat;
+  private readonly weight: MxFormat;
+  private readonly graph: Graph;
+  /** Width of the values in each state's rows, by name; states used as keys only are absent. */
+  private readonly valueWidths = new Map<string, number>();
+  private readonly routers = new Set<string>();
+
+  constructor(chip: Chip, graph: Graph) {
+    this.activation = chip.matrix.activationFormat;
+    this.weight = chip.matrix.weightFormat;
+    this.graph = graph;
+    for (const node of topologicalOrder(graph)) {
+      if (node.op === 'attention') this.valueWidths.set(stateName(node.inputs[2]!), node.attrs.valueWidth);
+      if (node.op === 'route') this.routers.add(weightName(node.inputs[0]!));
+    }
+  }
+
+  run(): Graph {
+    return rewrite(this.graph, (node) => this.rewriteNode(node));
+  }
+
+  private rewriteNode(node: Node): Node | undefined {
+    switch (node.op) {
+      case 'linear':
+      case 'headLinear':
+        return this.contraction(node);
+      case 'state':
+        return this.state(node);
+      case 'append':
+        return this.append(node);
+      case 'attention':
+        return this.remake(node, [this.quantize(node.inputs[0]!, MX_BLOCK), ...node.inputs.slice(1)]);
+      case 'experts':
+        return this.experts(node);
+      default:
+        return undefined;
+    }
+  }
+
+  private contraction(node: NodeOf<'linear'> | NodeOf<'headLinear'>): Node {
+    const [x, weight] = node.inputs as [Node, Node];
+    const format = this.routers.has(weightName(node)) ? this.activation : this.weight;
+    return this.remake(node, [this.quantize(x, MX_BLOCK), quantizeWeight(weight, format)]);
+  }
+
+  private experts(node: NodeOf<'experts'>): Node {
+    const [x, gates, ...weights] = node.inputs as [Node, Node, ...Node[]];
+    const packed = weights.map((weight) => quantizeWeight(weight, this.weight));
+    return this.remake(node, [this.quantize(x, MX_BLOCK), gates, ...packed]);
+  }
+
+  private state(node: NodeOf<'state'>): Node {
+    const type = tensor(this.activation, node.type.shape);
+    return makeNode('state', [], { ...node.attrs, type }, node.label);
+  }
+
+  private append(node: NodeOf<'append'>): Node {
+    const [state, rows, position] = node.inputs as [Node, Node, Node];
+    const valueWidth = this.valueWidths.get(stateName(node));
+    return this.remake(node, [state, this.quantizeRows(rows, valueWidth), position]);
+  }
+
+  /** Rows of a state: one scale for the channels used as values, one a block for the rest. */
+  private quantizeRows(rows: Node, valueWidth: number | undefined): Node {
+    if (valueWidth === undefined || valueWidth === lastDim(rows.type)) {
+      return this.quantize(rows, valueWidth ?? MX_BLOCK);
+    }
+    const [values, ...rest] = rows.op === 'concat' ? rows.inputs : [];
+    if (values === undefined || lastDim(values.type) !== valueWidth) {
+      throw new UnsupportedError(
+        `rows used as keys and values must be concat(values, rest) with ${valueWidth} value channels`,
+        { where: rows.label },
+      );
+    }
+    const parts = [this.quantize(values, valueWidth), ...rest.map((part) => this.quantize(part, MX_BLOCK))];
+    return makeNode('concat', parts, {}, rows.label);
+  }
+
+  /** quantize(concat(a, b)) = concat(quantize(a), quantize(b)) when no group straddles the parts. */
+  private quantize(x: Node, group: number): Node {
+    if (x.op === 'concat' && group === MX_BLOCK) {
+      return makeNode('concat', x.inputs.map((part) => this.quantize(part, group)), {}, x.label);
+    }
+    return makeNode('quantize', [x], { format: this.activation, group }, x.label);
+  }
+
+  private remake(node: Node, inputs: readonly Node[]): Node {
+    return makeNode(node.op, inputs, node.attrs, node.label);
+  }
+}
+
+function quantizeWeight(weight: Node, format: MxFormat): Node {
+  return makeNode('quantize', [weight], { format, group: MX_BLOCK, search: true }, weight.label);
+}
+
+function stateName(append: Node): string {
+  const [state] = append.inputs;
+  return state?.op === 'state' ? state.attrs.name : '';
+}
+
+function weightName(linear: Node): string {
+  const weight = linear.inputs[1];
+  return weight?.op === 'weight' ? weight.attrs.name : '';
+}

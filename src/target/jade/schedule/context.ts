@@ -1,0 +1,43 @@
+/** What every kernel's lowering shares: the chip, the step's size, the tile program and where values are. */
+import { type Chip } from '../../../chip/index.ts';
+import { type Dims, type Graph, type Node } from '../../../ir/index.ts';
+import { type MemoryLayout } from '../layout.ts';
+import { type Placement } from './placement.ts';
+import { type Ref, type TileProgram } from './tiles.ts';
+
+export interface Context {
+  readonly chip: Chip;
+  readonly graph: Graph;
+  readonly dims: Dims;
+  /** B · T: rows of every activation. */
+  readonly rows: number;
+  readonly layout: MemoryLayout;
+  readonly tiles: TileProgram;
+  /** Where each computed value lies on the chip. */
+  readonly values: Map<Node, Placement>;
+  /** Nodes that read each node, in topological order. */
+  readonly users: ReadonlyMap<Node, readonly Node[]>;
+  /** Rotary tables already loaded for this step, by key. */
+  readonly rotary: Map<string, Ref>;
+}
+
+/** Fields of a transfer of one contiguous piece. */
+export function contiguous(memory: number, local: Ref, bytes: number): Record<string, number | Ref> {
+  return {
+    memory,
+    local,
+    rowBytes: bytes,
+    rows: 1,
+    memoryStride: 0,
+    localStride: 0,
+    planes: 1,
+    memoryPlaneStride: 0,
+    localPlaneStride: 0,
+    positionStride: 0,
+    sequence: 0,
+  };
+}
+
+export function regionAddress(context: Context, name: string): number {
+  return context.layout.regions.get(name)!.address;
+}

@@ -1,0 +1,233 @@
+/**
+ * The epilogue of a kernel: the chain of row-wise operators that follows its anchor, emitted for one
+ * piece of the result (some rows, some channels) while it is still in the accumulators.
+ *
+ * Intermediate values stay f32 and are written over the piece itself. The last instruction writes the
+ * kernel's destination, quantising on the way when the chain says so.
+ */
+import { lastDim, type Node, type NodeOf } from '../../../ir/index.ts';
+import { FORMAT_CODES, NONE, type Opcode } from '../isa.table.ts';
+import { MX_BITS, rotaryKey } from '../layout.ts';
+import { contiguous, regionAddress, type Context } from './context.ts';
+import { channelsFrom, destinationOf, floatOf, type Placement } from './placement.ts';
+import { shift, type Operand, type Ref } from './tiles.ts';
+
+type Fields = Record<string, Operand>;
+
+/** f32 rows (t, j) of a value: some of its tokens, heads and channels. */
+export interface Piece {
+  readonly at: Ref;
+  /** Bytes from token t to t+1, and from head j to j+1. */
+  readonly stride: number;
+  readonly innerStride: number;
+  /** Tokens, heads and channels of the piece. */
+  readonly tokens: number;
+  readonly inner: number;
+  readonly columns: number;
+  /** Where the piece starts inside the value. */
+  readonly firstToken: number;
+  readonly firstHead: number;
+  readonly firstChannel: number;
+  /** i32 on the chip with the number of rows (experts); the whole piece otherwise. */
+  readonly rowCount?: Ref;
+}
+
+/** One vector instruction: the views to apply to the piece first, the operator, and its rounding. */
+interface Step {
+  readonly views: readonly Node[];
+  readonly compute: Node | undefined;
+  quantize: NodeOf<'quantize'> | undefined;
+}
+
+const OPCODES: Partial<Record<Node['op'], Opcode>> = {
+  rmsNormalization: 'rms',
+  rotaryEmbedding: 'rope',
+  add: 'add',
+  mul: 'mul',
+  silu: 'silu',
+  swiglu: 'swiglu',
+};
+
+/**
+ * Emits `chain` on `piece` and leaves the value of `result` in its place. `partner` is the second
+ * operand of a leading swiglu; `source` says that the piece may not be overwritten.
+ */
+export function emitEpilogue(
+  context: Context,
+  chain: readonly Node[],
+  piece: Piece,
+  result: Node,
+  options: { readonly partner?: Ref; readonly keepSource?: boolean } = {},
+): void {
+  const steps = stepsOf(chain);
+  let current = piece;
+  let mayOverwrite = options.keepSource !== true;
+  steps.forEach((step, i) => {
+    current = step.views.reduce(applyView, current);
+    const last = i === steps.length - 1;
+    const operands = operandsOf(context, step.compute, current, options.partner);
+    if (last) {
+      emitVector(context, step, operands, current, destinationOf(context, result));
+    } else {
+      const next = mayOverwrite ? current : temporary(context, current);
+      emitVector(context, step, operands, current, inPlace(next));
+      current = next;
+      mayOverwrite = true;
+    }
+  });
+}
+
+function stepsOf(chain: readonly Node[]): Step[] {
+  const steps: Step[] = [];
+  let views: Node[] = [];
+  for (const node of chain) {
+    const previous = steps.at(-1);
+    if (node.op === 'splitHeads' || node.op === 'mergeHeads') views.push(node);
+    else if (node.op !== 'quantize') steps.push({ views, compute: node, quantize: undefined });
+    else if (previous !== undefined && views.length === 0) previous.quantize = node;
+    else steps.push({ views, compute: undefined, quantize: node });
+    if (steps.at(-1) !== previous) views = [];
+  }
+  return steps.length > 0 ? steps : [{ views, compute: undefined, quantize: undefined }];
+}
+
+function applyView(piece: Piece, view: Node): Piece {
+  return view.op === 'splitHeads' ? splitHeads(piece, lastDim(view.type)) : mergeHeads(piece);
+}
+
+function splitHeads(piece: Piece, width: number): Piece {
+  const { columns, firstChannel } = piece;
+  const split = { inner: columns / width, innerStride: width * 4, columns: width };
+  return { ...piece, ...split, firstHead: firstChannel / width, firstChannel: 0 };
+}
+
+/** Heads of one token follow each other in the piece, so merging them moves nothing. */
+function mergeHeads(piece: Piece): Piece {
+  const { inner, columns, firstHead, firstChannel } = piece;
+  const merged = { inner: 1, innerStride: 0, columns: inner * columns };
+  return { ...piece, ...merged, firstHead: 0, firstChannel: firstHead * columns + firstChannel };
+}
+
+function temporary(context: Context, piece: Piece): Piece {
+  const { tokens, inner, columns } = piece;
+  const stride = inner * columns * 4;
+  const at = context.tiles.allocate('intermediate', 'tensors', tokens * stride);
+  return { ...piece, at, stride, innerStride: columns * 4 };
+}
+
+function inPlace(piece: Piece): Fields {
+  return {
+    d: piece.at,
+    dScale: NONE,
+    dStride: piece.stride,
+    dInner: piece.innerStride,
+    dFormat: FORMAT_CODES.f32,
+    group: 0,
+  };
+}
+
+function emitVector(
+  context: Context,
+  step: Step,
+  operands: Fields,
+  piece: Piece,
+  destination: Placement | Fields,
+): void {
+  const group = step.quantize?.attrs.group ?? 0;
+  const target = 'kind' in destination ? targetFields(destination as Placement, piece, group) : destination;
+  const op = step.compute === undefined ? 'copy' : OPCODES[step.compute.op]!;
+  const rows = { rows: piece.tokens * piece.inner, inner: piece.inner, columns: piece.columns };
+  const source = { a: piece.at, aStride: piece.stride, aInner: piece.innerStride };
+  const counted = ['rms', 'rope'].includes(op) ? {} : { rowCount: piece.rowCount ?? NONE };
+  context.tiles.emit(op, { ...source, ...operands, ...rows, ...(target as Fields), ...counted });
+}
+
+/** Destination fields for the part of a placed value that `piece` computes. */
+function targetFields(placed: Placement, piece: Piece, group: number): Fields {
+  const { firstToken, firstHead, firstChannel, columns } = piece;
+  if (placed.kind === 'f32') {
+    const bytes = firstToken * placed.stride + (firstHead * columns + firstChannel) * 4;
+    const strides = { dStride: placed.stride, dInner: columns * 4 };
+    return { d: shift(placed.at, bytes), dScale: NONE, ...strides, dFormat: FORMAT_CODES.f32, group: 0 };
+  }
+  const rows = firstToken * placed.stride + firstHead * placed.headStride;
+  const start = channelsFrom(placed, firstChannel);
+  return {
+    d: shift(start.data, rows),
+    dScale: shift(start.scale, rows),
+    dStride: placed.stride,
+    dInner: placed.headStride,
+    dFormat: FORMAT_CODES[placed.format],
+    group,
+  };
+}
+
+/** The fields of an operator's other operands and attributes. */
+function operandsOf(context: Context, node: Node | undefined, piece: Piece, partner: Ref | undefined): Fields {
+  switch (node?.op) {
+    case undefined:
+      return { aFormat: FORMAT_CODES.f32 };
+    case 'rmsNormalization':
+      return { b: loadConstant(context, node.inputs[1]!), epsilon: Math.fround(node.attrs.epsilon) };
+    case 'rotaryEmbedding':
+      return rotaryOperands(context, node, piece);
+    case 'swiglu':
+      if (partner === undefined) throw new Error('swiglu outside of a gated linear');
+      return { b: partner, bStride: piece.stride, bInner: piece.innerStride };
+    case 'add':
+    case 'mul':
+      return otherOperand(context, node, piece);
+    default:
+      return {};
+  }
+}
+
+/** The operand of add or mul that the chain did not bring: the one that is placed already. */
+function otherOperand(context: Context, node: Node, piece: Piece): Fields {
+  const placed = node.inputs.findLast((input) => context.values.has(input) || input.op === 'lastToken')!;
+  const { at, stride } = floatOf(context, placed);
+  const channel = piece.firstHead * piece.columns + piece.firstChannel;
+  const b = shift(at, piece.firstToken * stride + channel * 4);
+  return { b, bStride: stride, bInner: piece.columns * 4 };
+}
+
+/** Loads one f32 row (norm weights, router bias) next to its use. */
+export function loadConstant(context: Context, weight: Node): Ref {
+  if (weight.op !== 'weight') throw new Error(`a constant operand must be a weight, not ${weight.op}`);
+  const bytes = lastDim(weight.type) * 4;
+  const local = context.tiles.allocate(weight.attrs.name, 'stream', bytes);
+  context.tiles.emit('load', {
+    ...contiguous(regionAddress(context, `f32:${weight.attrs.name}`), local, bytes),
+    unless: NONE,
+  });
+  return local;
+}
+
+function rotaryOperands(context: Context, node: NodeOf<'rotaryEmbedding'>, piece: Piece): Fields {
+  const rowBytes = node.attrs.frequencies.length * 2 * 4;
+  const table = context.rotary.get(rotaryKey(node)) ?? loadRotary(context, node, rowBytes);
+  return {
+    b: shift(table, piece.firstToken * rowBytes),
+    bStride: rowBytes,
+    interleaved: Number(node.attrs.layout === 'interleaved'),
+  };
+}
+
+/** Loads the angles of this step's positions, one row a token, once a step. */
+function loadRotary(context: Context, node: NodeOf<'rotaryEmbedding'>, rowBytes: number): Ref {
+  const { B, T } = context.dims;
+  const table = context.tiles.allocate('rotary', 'tensors', B * T * rowBytes);
+  const memory = regionAddress(context, rotaryKey(node));
+  for (let sequence = 0; sequence < B; sequence++) {
+    const local = shift(table, sequence * T * rowBytes);
+    const transfer = contiguous(memory, local, T * rowBytes);
+    context.tiles.emit('load', { ...transfer, positionStride: rowBytes, sequence, unless: NONE });
+  }
+  context.rotary.set(rotaryKey(node), table);
+  return table;
+}
+
+/** Bytes of `count` elements of an MX format without their scales. */
+export function elementBytes(count: number, format: keyof typeof MX_BITS): number {
+  return (count * MX_BITS[format]) / 8;
+}

@@ -1,0 +1,148 @@
+/**
+ * A mixture of experts: the router's gates become, on the chip, a list of tokens for each expert; every
+ * expert then runs on its list. An expert that no token chose costs a cycle an instruction: its weights
+ * are not loaded. The order of experts, and with it of every sum, does not depend on the batch.
+ */
+import { type Kernel } from '../../../compile/index.ts';
+import { lastDim, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
+import { FORMAT_CODES, NONE } from '../isa.table.ts';
+import { mxRowBytes, weightKey, type TiledWeight } from '../layout.ts';
+import { type Context } from './context.ts';
+import { elementBytes, loadConstant } from './epilogue.ts';
+import { emitProduct, type ActivationRows } from './matmul.ts';
+import { channelsFrom, destinationOf, floatOf, mxOf, type FloatPlacement, type MxPlacement } from './placement.ts';
+import { shift, type Ref } from './tiles.ts';
+
+export function lowerRoute(context: Context, kernel: Kernel): void {
+  const node = kernel.anchors[0] as NodeOf<'route'>;
+  const logits = floatOf(context, node.inputs[0]!);
+  const bias = node.inputs[1] === undefined ? NONE : loadConstant(context, node.inputs[1]);
+  const gates = destinationOf(context, node) as FloatPlacement;
+  const { scoring, topK, groups, topGroups, normalize, scale } = node.attrs;
+  context.tiles.emit('route', {
+    a: logits.at,
+    aStride: logits.stride,
+    b: bias,
+    rows: context.rows,
+    columns: lastDim(node.type),
+    d: gates.at,
+    dStride: gates.stride,
+    topK,
+    groups,
+    topGroups,
+    scoring: Number(scoring === 'sigmoid'),
+    normalize: Number(normalize),
+    scale: Math.fround(scale),
+  });
+}
+
+/** What is the same for all experts of a layer. */
+interface Layer {
+  readonly x: MxPlacement;
+  readonly gates: FloatPlacement;
+  readonly weights: readonly [TiledWeight, TiledWeight, TiledWeight];
+  readonly counts: Ref;
+  readonly lists: Ref;
+  readonly sums: FloatPlacement;
+}
+
+export function lowerExperts(context: Context, kernel: Kernel): void {
+  const node = kernel.anchors[0] as NodeOf<'experts'>;
+  const [x, gateNode, ...weightNodes] = node.inputs as [Node, Node, ...Node[]];
+  const gates = floatOf(context, gateNode);
+  const experts = lastDim(gateNode.type);
+  const tiled = weightNodes.map((weight) => context.layout.weights.get(weightKey(weight))!);
+  const layer: Layer = {
+    x: mxOf(context, x),
+    gates,
+    weights: tiled as unknown as Layer['weights'],
+    counts: context.tiles.allocate('counts', 'tensors', experts * 4),
+    lists: context.tiles.allocate('lists', 'tensors', experts * context.rows * 4),
+    sums: destinationOf(context, node) as FloatPlacement,
+  };
+  startLayer(context, layer, experts);
+  for (let expert = 0; expert < experts; expert++) lowerExpert(context, layer, expert);
+}
+
+function startLayer(context: Context, { gates, counts, lists, sums }: Layer, experts: number): void {
+  const { rows } = context;
+  context.tiles.emit('dispatch', {
+    a: gates.at,
+    aStride: gates.stride,
+    rows,
+    columns: experts,
+    d: counts,
+    list: lists,
+    listStride: rows * 4,
+  });
+  context.tiles.emit('zero', { d: sums.at, dStride: sums.stride, rows, columns: sums.stride / 4 });
+}
+
+function lowerExpert(context: Context, layer: Layer, expert: number): void {
+  const count = shift(layer.counts, expert * 4);
+  const list = shift(layer.lists, expert * context.rows * 4);
+  const hidden = gatedProduct(context, layer, expert, count, list);
+  const down = layer.weights[2];
+  const rows: ActivationRows = { source: hidden, tokens: context.rows, inner: 1, rowCount: count };
+  for (let n = 0; n < down.rows; n += down.tileRows) {
+    const columns = Math.min(down.tileRows, down.rows - n);
+    const at = context.tiles.allocate('sums', 'accumulator', context.rows * columns * 4);
+    emitProduct(context, rows, down, expert, [n, columns], { at, stride: columns * 4 }, count);
+    context.tiles.emit('combine', {
+      a: at,
+      aStride: columns * 4,
+      rows: context.rows,
+      columns,
+      d: shift(layer.sums.at, n * 4),
+      dStride: layer.sums.stride,
+      gate: shift(layer.gates.at, expert * 4),
+      gateStride: layer.gates.stride,
+      list,
+      rowCount: count,
+    });
+  }
+}
+
+/** swiglu of the expert's gate and up products on its rows, quantised: [row][F]. */
+function gatedProduct(context: Context, layer: Layer, expert: number, count: Ref, list: Ref): MxPlacement {
+  const { x } = layer;
+  const [gate, up] = layer.weights;
+  const hidden = allocateHidden(context, gate.rows, x.format);
+  const rows: ActivationRows = { source: x, tokens: context.rows, inner: 1, rowCount: count, rowList: list };
+  for (let n = 0; n < gate.rows; n += gate.tileRows) {
+    const columns = Math.min(gate.tileRows, gate.rows - n);
+    const [a, b] = [gate, up].map((weight) => {
+      const at = context.tiles.allocate('sums', 'accumulator', context.rows * columns * 4);
+      emitProduct(context, rows, weight, expert, [n, columns], { at, stride: columns * 4 }, count);
+      return at;
+    }) as [Ref, Ref];
+    const into = channelsFrom(hidden, n);
+    context.tiles.emit('swiglu', {
+      a,
+      aStride: columns * 4,
+      aInner: 0,
+      b,
+      bStride: columns * 4,
+      bInner: 0,
+      rows: context.rows,
+      inner: 1,
+      columns,
+      d: into.data,
+      dScale: into.scale,
+      dStride: into.stride,
+      dInner: 0,
+      dFormat: FORMAT_CODES[x.format],
+      group: 32,
+      rowCount: count,
+    });
+  }
+  return hidden;
+}
+
+function allocateHidden(context: Context, width: number, format: MxFormat): MxPlacement {
+  const stride = mxRowBytes(width, format);
+  const data = context.tiles.allocate('hidden', 'tensors', context.rows * stride);
+  const scale = shift(data, elementBytes(width, format));
+  const { rows } = context;
+  return { kind: 'mx', format, data, scale, stride, heads: 1, headStride: 0, width, rows };
+}

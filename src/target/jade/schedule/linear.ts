@@ -1,0 +1,108 @@
+/** Linear kernels: weights stream through in chunks of output channels, each finished by the epilogue. */
+import { type Kernel } from '../../../compile/index.ts';
+import { lastDim, type Node } from '../../../ir/index.ts';
+import { weightKey, type TiledWeight } from '../layout.ts';
+import { contiguous, regionAddress, type Context } from './context.ts';
+import { emitEpilogue, type Piece } from './epilogue.ts';
+import { emitProduct } from './matmul.ts';
+import { mxOf, rowsOf } from './placement.ts';
+import { shift, type Ref } from './tiles.ts';
+
+export function lowerLinear(context: Context, kernel: Kernel): void {
+  const [anchor] = kernel.anchors as [Node];
+  const source = mxOf(context, anchor.inputs[0]!);
+  const weights = kernel.anchors.map((node) => context.layout.weights.get(weightKey(node.inputs[1]!))!);
+  const { rows: outputs, tileRows } = weights[0]!;
+  const tokens = rowsOf(context, anchor);
+  const chunk = Math.min(outputs, chunkOf(kernel, tileRows, outputs));
+  const finish = finisherOf(context, kernel, tokens);
+  for (let n = 0; n < outputs; n += chunk) {
+    const count = Math.min(chunk, outputs - n);
+    const pieces = weights.map((weight) => {
+      const at = context.tiles.allocate('sums', 'accumulator', tokens * count * 4);
+      emitProduct(context, { source, tokens, inner: 1 }, weight, 0, [n, count], { at, stride: count * 4 });
+      return at;
+    });
+    finish(pieceOf(pieces[0]!, tokens, n, count), pieces[1]);
+  }
+}
+
+function pieceOf(at: Ref, tokens: number, firstChannel: number, columns: number): Piece {
+  const place = { firstToken: 0, firstHead: 0, firstChannel };
+  return { at, stride: columns * 4, innerStride: 0, tokens, inner: 1, columns, ...place };
+}
+
+type Finisher = (piece: Piece, partner: Ref | undefined) => void;
+
+/** What happens to a finished chunk: the result of the model, or the chain into its destination. */
+function finisherOf(context: Context, kernel: Kernel, tokens: number): Finisher {
+  if (kernel.result.op === 'argMax') return choiceFinisher(context, kernel, tokens);
+  const { chain, result } = kernel;
+  return (piece, partner) => emitEpilogue(context, chain, piece, result, partner ? { partner } : {});
+}
+
+/** Channels finished together: whole tiles, whole heads, and whole rows for a norm over all of them. */
+function chunkOf(kernel: Kernel, tileRows: number, outputs: number): number {
+  let unit = tileRows;
+  let heads = false;
+  for (const node of kernel.chain) {
+    if (node.op === 'splitHeads') heads = true;
+    const rowWise = node.op === 'rmsNormalization' || node.op === 'rotaryEmbedding';
+    const group = node.op === 'quantize' ? node.attrs.group : 32;
+    if (node.op === 'splitHeads' || rowWise) unit = leastCommonMultiple(unit, lastDim(node.type));
+    if (rowWise && !heads) return outputs;
+    unit = leastCommonMultiple(unit, group);
+  }
+  return unit;
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  const gcd = (x: number, y: number): number => (y === 0 ? x : gcd(y, x % y));
+  return (a / gcd(a, b)) * b;
+}
+
+/** The head of the model: logits go to the mailbox, the largest so far stays on the chip. */
+function choiceFinisher(context: Context, kernel: Kernel, tokens: number): Finisher {
+  const vocabulary = lastDim(kernel.anchors[0]!.type);
+  const best = context.tiles.allocate('best', 'tensors', tokens * 8);
+  return (piece) => {
+    const { at, stride, columns, firstChannel } = piece;
+    context.tiles.emit('store', {
+      ...contiguous(regionAddress(context, 'logits') + firstChannel * 4, at, columns * 4),
+      rows: tokens,
+      memoryStride: vocabulary * 4,
+      localStride: stride,
+    });
+    const source = { a: at, aStride: stride, aInner: 0, rows: tokens, inner: 1, columns };
+    const accumulate = Number(firstChannel > 0);
+    context.tiles.emit('argmax', { ...source, d: best, dStride: 8, base: firstChannel, accumulate });
+    if (firstChannel + columns === vocabulary) storeChoice(context, best, tokens);
+  };
+}
+
+function storeChoice(context: Context, best: Ref, tokens: number): void {
+  context.tiles.emit('store', {
+    ...contiguous(regionAddress(context, 'next'), shift(best, 4), 4),
+    rows: tokens,
+    memoryStride: 4,
+    localStride: 8,
+  });
+}
+
+/** A linear for each head, with weights of its own. */
+export function lowerHeadLinear(context: Context, kernel: Kernel): void {
+  const [anchor] = kernel.anchors as [Node];
+  const source = mxOf(context, anchor.inputs[0]!);
+  const weight = context.layout.weights.get(weightKey(anchor.inputs[1]!))! as TiledWeight;
+  const tokens = context.rows;
+  for (let head = 0; head < weight.planes; head++) {
+    const from = source.heads === 1 ? 0 : head * source.headStride;
+    const own = { ...source, data: shift(source.data, from), scale: shift(source.scale, from) };
+    const at = context.tiles.allocate('sums', 'accumulator', tokens * weight.rows * 4);
+    const into = { at, stride: weight.rows * 4 };
+    emitProduct(context, { source: own, tokens, inner: 1 }, weight, head, [0, weight.rows], into);
+    const piece = { ...pieceOf(at, tokens, 0, weight.rows), firstHead: head };
+    emitEpilogue(context, kernel.chain, piece, kernel.result);
+  }
+}
+

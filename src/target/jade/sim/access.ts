@@ -1,0 +1,227 @@
+/**
+ * Which bytes an instruction touches: bounding ranges, from its fields alone.
+ *
+ * Three users share this one answer: the compiler, which orders instructions whose ranges overlap;
+ * the timing model, which holds the ports of the banks in the ranges; the hazard check of the
+ * simulator. A bounding range covers the bytes between the rows of a strided tile too. Counts and
+ * lists that are known only when the program runs stand at their maximum (`rows`); the position
+ * registers range from 0 to `maxPosition`.
+ */
+import {
+  FORMAT_CODES,
+  NONE,
+  type FieldsOf,
+  type Instruction,
+  type Opcode,
+} from '../isa.table.ts';
+
+/** Bytes from `start` up to but not including `end`; never empty. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Accesses {
+  readonly localReads: readonly ByteRange[];
+  readonly localWrites: readonly ByteRange[];
+  readonly memoryReads: readonly ByteRange[];
+  readonly memoryWrites: readonly ByteRange[];
+}
+
+/**
+ * As Accesses, with the local reads in two: data goes through the read ports of the banks; `control`
+ * (counts and lists of i32) is taken when the instruction starts and uses no port.
+ */
+export interface Operands {
+  readonly data?: readonly ByteRange[];
+  readonly control?: readonly ByteRange[];
+  readonly writes?: readonly ByteRange[];
+  readonly memoryReads?: readonly ByteRange[];
+  readonly memoryWrites?: readonly ByteRange[];
+}
+
+/** What `instruction` may touch while the position registers are at most `maxPosition`. */
+export function accesses(instruction: Instruction, maxPosition: number): Accesses {
+  const found = operandsOf(instruction, maxPosition);
+  return {
+    localReads: [...(found.data ?? []), ...(found.control ?? [])],
+    localWrites: found.writes ?? [],
+    memoryReads: found.memoryReads ?? [],
+    memoryWrites: found.memoryWrites ?? [],
+  };
+}
+
+/** Whether some byte is in a range of both lists. */
+export function overlap(a: readonly ByteRange[], b: readonly ByteRange[]): boolean {
+  return a.some((x) => b.some((y) => x.start < y.end && y.start < x.end));
+}
+
+/** As `accesses`, data and control apart. */
+export function operandsOf({ op, fields }: Instruction, maxPosition: number): Operands {
+  const find = OPERANDS[op] as (fields: unknown, maxPosition: number) => Operands;
+  return find(fields, maxPosition);
+}
+
+interface RowShape {
+  readonly rows: number;
+  readonly inner: number;
+}
+
+/** Rows (t, j) of `rowBytes`; nothing when there is no operand. */
+function tile(
+  address: number,
+  { rows, inner }: RowShape,
+  stride: number,
+  innerStride: number,
+  rowBytes: number,
+): ByteRange[] {
+  if (address === NONE || rows === 0 || rowBytes === 0) return [];
+  const lastT = Math.floor((rows - 1) / inner);
+  const lastJ = Math.min(inner, rows) - 1;
+  return [{ start: address, end: address + lastT * stride + lastJ * innerStride + rowBytes }];
+}
+
+function rowsOf(address: number, rows: number, stride: number, rowBytes: number): ByteRange[] {
+  return tile(address, { rows, inner: 1 }, stride, 0, rowBytes);
+}
+
+function bytes(address: number, sizeBytes: number): ByteRange[] {
+  return rowsOf(address, 1, 0, sizeBytes);
+}
+
+type Source = RowShape & Readonly<Record<'a' | 'aStride' | 'aInner' | 'columns', number>>;
+type SecondSource = RowShape & Readonly<Record<'b' | 'bStride' | 'bInner' | 'columns', number>>;
+type Destination = RowShape &
+  Readonly<Record<'d' | 'dScale' | 'dStride' | 'dInner' | 'dFormat' | 'columns', number>>;
+
+function sourceA(f: Source, elementBytes = 4): ByteRange[] {
+  return tile(f.a, f, f.aStride, f.aInner, elementBytes * f.columns);
+}
+
+function sourceB(f: SecondSource): ByteRange[] {
+  return tile(f.b, f, f.bStride, f.bInner, 4 * f.columns);
+}
+
+function destination(f: Destination): ByteRange[] {
+  if (f.dFormat === FORMAT_CODES.f32) return tile(f.d, f, f.dStride, f.dInner, 4 * f.columns);
+  return [
+    ...tile(f.d, f, f.dStride, f.dInner, f.columns),
+    ...tile(f.dScale, f, f.dStride, f.dInner, f.columns / 32),
+  ];
+}
+
+type BinaryFields = Source & SecondSource & Destination & { readonly rowCount: number };
+
+function binary(f: BinaryFields): Operands {
+  const data = [...sourceA(f), ...sourceB(f)];
+  return { data, control: bytes(f.rowCount, 4), writes: destination(f) };
+}
+
+function planesOf(
+  address: number,
+  strideBytes: number,
+  planeStrideBytes: number,
+  f: Readonly<Record<'rowBytes' | 'rows' | 'planes', number>>,
+): ByteRange[] {
+  const shape = { rows: f.rows * f.planes, inner: f.rows };
+  return tile(address, shape, planeStrideBytes, strideBytes, f.rowBytes);
+}
+
+function memoryPlanes(f: FieldsOf<'store'>, maxPosition: number): ByteRange[] {
+  const shift = f.positionStride * maxPosition;
+  return planesOf(f.memory, f.memoryStride, f.memoryPlaneStride, f).map(({ start, end }) => ({
+    start,
+    end: end + shift,
+  }));
+}
+
+function localPlanes(f: FieldsOf<'store'>): ByteRange[] {
+  return planesOf(f.local, f.localStride, f.localPlaneStride, f);
+}
+
+function weights(f: FieldsOf<'matmul'>): ByteRange[] {
+  const elementBytes = f.wFormat === FORMAT_CODES.mxfp4 ? 0.5 : 1;
+  const [rows, width] = f.transposed ? [f.k, f.columns] : [f.columns, f.k];
+  return [
+    ...rowsOf(f.wData, rows, f.wStride, Math.ceil(width * elementBytes)),
+    ...rowsOf(f.wScale, f.columns, f.wScaleStride, f.k / 32),
+  ];
+}
+
+function matmul(f: FieldsOf<'matmul'>): Operands {
+  const result = rowsOf(f.c, f.rows, f.cStride, 4 * f.columns);
+  const data = [
+    ...tile(f.aData, f, f.aStride, f.aInner, f.k),
+    ...tile(f.aScale, f, f.aStride, f.aInner, f.k / 32),
+    ...weights(f),
+    ...(f.accumulate ? result : []),
+  ];
+  const control = [...bytes(f.rowCount, 4), ...bytes(f.rowList, 4 * f.rows)];
+  return { data, control, writes: result };
+}
+
+function softmax(f: FieldsOf<'softmax'>): Operands {
+  const scales = rowsOf(f.b, f.columns, f.bStride, 1);
+  return { data: [...sourceA(f), ...scales], writes: destination(f) };
+}
+
+function argmax(f: FieldsOf<'argmax'>): Operands {
+  const result = tile(f.d, f, f.dStride, 8, 8);
+  return { data: [...sourceA(f), ...(f.accumulate ? result : [])], writes: result };
+}
+
+function dispatch(f: FieldsOf<'dispatch'>): Operands {
+  const lists = rowsOf(f.list, f.columns, f.listStride, 4 * f.rows);
+  return {
+    data: rowsOf(f.a, f.rows, f.aStride, 4 * f.columns),
+    writes: [...bytes(f.d, 4 * f.columns), ...lists],
+  };
+}
+
+function combine(f: FieldsOf<'combine'>): Operands {
+  const sums = rowsOf(f.d, f.rows, f.dStride, 4 * f.columns);
+  const gates = rowsOf(f.gate, f.rows, f.gateStride, 4);
+  return {
+    data: [...rowsOf(f.a, f.rows, f.aStride, 4 * f.columns), ...gates, ...sums],
+    control: [...bytes(f.list, 4 * f.rows), ...bytes(f.rowCount, 4)],
+    writes: sums,
+  };
+}
+
+const OPERANDS: { readonly [O in Opcode]: (f: FieldsOf<O>, maxPosition: number) => Operands } = {
+  load: (f, maxPosition) => ({
+    control: bytes(f.unless, 4),
+    writes: localPlanes(f),
+    memoryReads: memoryPlanes(f, maxPosition),
+  }),
+  gather: (f) => ({
+    control: bytes(f.list, 4 * f.rows),
+    writes: rowsOf(f.local, f.rows, f.localStride, f.rowBytes),
+    memoryReads: rowsOf(f.memory, f.limit, f.memoryStride, f.rowBytes),
+  }),
+  store: (f, maxPosition) => ({ data: localPlanes(f), memoryWrites: memoryPlanes(f, maxPosition) }),
+  matmul,
+  copy: (f) => ({
+    data: sourceA(f, f.aFormat === FORMAT_CODES.bf16 ? 2 : 4),
+    control: bytes(f.rowCount, 4),
+    writes: destination(f),
+  }),
+  add: binary,
+  mul: binary,
+  swiglu: binary,
+  silu: (f) => ({ data: sourceA(f), control: bytes(f.rowCount, 4), writes: destination(f) }),
+  rms: (f) => ({ data: [...sourceA(f), ...bytes(f.b, 4 * f.columns)], writes: destination(f) }),
+  rope: (f) => ({
+    data: [...sourceA(f), ...tile(f.b, f, f.bStride, 0, 4 * f.columns)],
+    writes: destination(f),
+  }),
+  softmax,
+  argmax,
+  route: (f) => ({
+    data: [...rowsOf(f.a, f.rows, f.aStride, 4 * f.columns), ...bytes(f.b, 4 * f.columns)],
+    writes: rowsOf(f.d, f.rows, f.dStride, 4 * f.columns),
+  }),
+  dispatch,
+  combine,
+  zero: (f) => ({ writes: rowsOf(f.d, f.rows, f.dStride, 4 * f.columns) }),
+};
