@@ -24,16 +24,16 @@ export function openFileSource(path: string): ByteSource {
   return source;
 }
 
+/** Asks before opening, because opening a pipe would wait for its writer. */
 function openFile(path: string): number {
-  let file: number;
   try {
-    file = fs.openSync(path, 'r');
+    if (fs.statSync(path).isFile()) return fs.openSync(path, 'r');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new UsageError(`a readable file is required, not ${code}`, { where: path });
+    throw new UsageError(`the file must be readable, but opening it gives ${code}`, {
+      where: path,
+    });
   }
-  if (fs.fstatSync(file).isFile()) return file;
-  fs.closeSync(file);
   throw new UsageError('a file is required, not a folder or device', { where: path });
 }
 

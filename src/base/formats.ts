@@ -88,10 +88,10 @@ export function bf16ToF32(codes: Uint16Array): Float32Array {
 
 /** Convert f32 to bf16 codes. Overflow gives infinity; NaN becomes 0x7fc0 whatever its sign and payload. */
 export function f32ToBf16(values: Float32Array): Uint16Array {
-  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const codes = new Uint16Array(values.length);
   for (let i = 0; i < codes.length; i++) {
-    const word = words[i];
+    const word = bits[i];
     const isNaNWord = (word & 0x7fffffff) > 0x7f800000;
     codes[i] = isNaNWord ? 0x7fc0 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
   }

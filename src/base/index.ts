@@ -6,3 +6,4 @@ export * from './formats.ts';
 export * from './npy.ts';
 export * from './random.ts';
 export * from './units.ts';
+export * from './sha256.node.ts';

@@ -53,7 +53,6 @@ const STREAMING: ReadonlySet<Op> = new Set<Op>([
   'linear',
   'headLinear',
   'attention',
-  'embedding',
   'rmsNormalization',
   'add',
 ]);
@@ -122,7 +121,8 @@ class Fusion {
     if (current.op === 'quantize' && user.op !== 'append') return undefined;
     if (user.op === 'swiglu') return isGatedPair(user) ? user : undefined;
     if (user.op === 'append') return user.inputs[1] === current ? user : undefined;
-    if (user.op === 'rmsNormalization' && user.inputs[0] !== current) return undefined;
+    // A norm needs the whole row: after a residual it would hold back the streaming of channels.
+    if (user.op === 'rmsNormalization' && current.op === 'add') return undefined;
     return user;
   }
 

@@ -6,6 +6,8 @@ export * from './interpret.ts';
 export * from './mx.ts';
 export * from './numerics.ts';
 export * from './ops.table.ts';
+export * from './parse.ts';
+export * from './print.ts';
 export * from './rewrite.ts';
 export * from './rotary.ts';
 export * from './types.ts';

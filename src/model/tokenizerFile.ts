@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { FormatError, UnsupportedError } from '../base/index.ts';
 import { LETTERS } from './byteAlphabet.ts';
 import { integer, MAX_VOCABULARY } from './checkpoint/fields.ts';
-import { isRecord, problem, requireSchema, show } from './checkpoint/json.ts';
+import { isRecord, listProblems, problem, requireSchema, show } from './checkpoint/json.ts';
 import type { JsonRecord } from './checkpoint/json.ts';
 
 /** A token that is recognised whole in text, outside BPE. */
@@ -26,8 +26,8 @@ export interface TokenizerFile {
   readonly addedTokens: readonly AddedToken[];
 }
 
-const NORMALIZERS = ['NFC', 'NFD', 'NFKC', 'NFKD', 'Sequence'];
-const PRE_TOKENIZERS = ['ByteLevel', 'Digits', 'Split', 'Sequence'];
+const NORMALIZERS = ['NFC', 'NFD', 'NFKC', 'NFKD'];
+const PRE_TOKENIZERS = ['ByteLevel', 'Digits', 'Split'];
 
 const tokenId = integer(0, MAX_VOCABULARY - 1);
 const ADDED_TOKENS = z
@@ -48,7 +48,7 @@ const ADDED_TOKENS = z
 export function checkTokenizerFile(file: JsonRecord, where: string): TokenizerFile {
   const unsupported = unsupportedParts(file);
   if (unsupported.length > 0) {
-    throw new UnsupportedError(unsupported.join('; '), {
+    throw new UnsupportedError(listProblems(unsupported), {
       where,
       hint: 'only byte-level BPE tokenizers are supported, as Qwen and DeepSeek use',
     });
@@ -85,10 +85,12 @@ function unknownKinds(
   known: readonly unknown[],
 ): string[] {
   const unknown = kinds.filter((kind) => !known.includes(kind));
-  return unknown.map((kind) => problem(`${field}.type`, `one of ${known.join(', ')}`, kind));
+  return unknown.map((kind) =>
+    problem(`${field}.type`, `one of ${known.join(', ')} or a Sequence of them`, kind),
+  );
 }
 
-/** Kinds of a component and, if it is a sequence, of its parts; a sequence within one counts as unknown. */
+/** Kind of a component or, if it is a sequence, of its parts; a sequence within one is no known kind. */
 function kindsOf(component: unknown, partsField: string): unknown[] {
   if (component === undefined || component === null) return [];
   return partsOf(component, partsField).map(kindOf);

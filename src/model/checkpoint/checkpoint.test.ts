@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  CapacityError,
   encodeF8E4M3,
   F8E4M3_VALUES,
   f32ToBf16,
@@ -200,6 +201,19 @@ test('quantisations other than fp8 in 128 × 128 blocks are refused on opening',
       (error) => error instanceof UnsupportedError && message.test(error.message),
     );
   }
+});
+
+test('a tensor larger than any piece of memory is refused before it is read', () => {
+  const source = memorySource('w.safetensors', new Uint8Array(0));
+  const stored = { name: 'w', source, dtype: 'F32' as const, shape: [2 ** 40], offset: 0 };
+  const tensors = new Map([['w', { ...stored, sizeBytes: 2 ** 42 }]]);
+  const generation = parseGeneration({}, {}, 'generation_config.json');
+  const checkpoint = createCheckpoint({ folder: 'model', config: {}, generation, tensors });
+  assert.throws(() => checkpoint.readF32('w'), {
+    name: CapacityError.name,
+    message: 'reading needs 4.00 TiB of memory in one piece',
+    where: 'tensor w in w.safetensors',
+  });
 });
 
 test('closing a checkpoint closes each of its files once', () => {

@@ -104,17 +104,17 @@ export class GraphBuilder {
     const columns = shape.at(-1)!;
     const stored = [range.parts * range.partRows, columns];
     const load = (): Float32Array => takeRows(this.#reader.readF32(full, stored), range, columns);
-    return this.#declare(`${full}[${part}]`, shape, name, load);
+    return this.#declare(`${full}[${part}]`, shape, `${name}[${part}]`, load);
   }
 
   /** x · Wᵀ with the weight `name.weight` (width, K). */
   linear(x: Node, name: string, width: number): Node {
-    return this.node(
-      'linear',
-      [x, this.weight(`${name}.weight`, [width, lastDim(x.type)])],
-      {},
-      name,
-    );
+    return this.project(x, this.weight(`${name}.weight`, [width, lastDim(x.type)]));
+  }
+
+  /** x · Wᵀ, labelled as the weight is. */
+  project(x: Node, weight: Node): Node {
+    return makeNode('linear', [x, weight], {}, weight.label.replace(/\.weight$/, ''));
   }
 
   rmsNormalization(x: Node, name: string, epsilon: number): Node {

@@ -65,7 +65,7 @@ function latentParts(b: GraphBuilder, x: Node, config: DeepseekV3Config): Latent
       magnitude,
     });
   const heads = (from: Node, weight: Node, count: number): Node =>
-    b.node('splitHeads', [b.node('linear', [from, weight], {})], { heads: count });
+    b.node('splitHeads', [b.project(from, weight)], { heads: count });
   const split = (name: string, part: string, parts: number, range: Range, shape: number[]): Node =>
     b.weightRows(`${name}.weight`, part, { parts, ...range }, shape);
 
@@ -75,8 +75,7 @@ function latentParts(b: GraphBuilder, x: Node, config: DeepseekV3Config): Latent
   const qRope = split('q_b_proj', 'rope', H, second(nope, rope), [H * rope, r]);
   const kLatent = split('kv_a_proj_with_mqa', 'latent', 1, first(rank, rope), [rank, D]);
   const kRope = split('kv_a_proj_with_mqa', 'rope', 1, second(rank, rope), [rope, D]);
-  const latent = b.node('linear', [x, kLatent], {});
-  const c = b.rmsNormalization(latent, 'kv_a_layernorm', rms_norm_eps);
+  const c = b.rmsNormalization(b.project(x, kLatent), 'kv_a_layernorm', rms_norm_eps);
   return {
     queryNope: heads(cq, qNope, H),
     queryRope: rotate(heads(cq, qRope, H)),

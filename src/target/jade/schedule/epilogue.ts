@@ -82,6 +82,7 @@ function stepsOf(chain: readonly Node[]): Step[] {
   let views: Node[] = [];
   for (const node of chain) {
     const previous = steps.at(-1);
+    if (node.op === 'splitHeads' && node.attrs.heads === 1) continue;
     if (node.op === 'splitHeads' || node.op === 'mergeHeads') views.push(node);
     else if (node.op !== 'quantize') steps.push({ views, compute: node, quantize: undefined });
     else if (previous !== undefined && views.length === 0) previous.quantize = node;

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { UnsupportedError } from '../base/index.ts';
+import { loadAccelerators, loadChip } from '../chip/index.ts';
+import { topologicalOrder, type Graph, type NodeOf } from '../ir/index.ts';
+import { buildGraph, catalogueModelNames, NO_WEIGHTS, readCatalogueModel } from '../model/index.ts';
+import { countParameters, operatorTable, stateBytes } from './inventory.ts';
+import { machineOfAccelerator, machineOfChip, type Machine } from './machine.ts';
+import { workOf } from './operations.ts';
+import { roofline } from './roofline.ts';
+
+function catalogueGraph(name: string): Graph {
+  const { model } = readCatalogueModel(name);
+  return buildGraph(model, NO_WEIGHTS, { logits: 'last', latentAttention: 'absorbed' });
+}
+
+test('parameters from configuration alone agree with what is published, within 1 %', () => {
+  for (const name of catalogueModelNames()) {
+    const { totalParameters } = readCatalogueModel(name);
+    const { total } = countParameters(catalogueGraph(name));
+    assert.ok(Math.abs(total / totalParameters! - 1) < 0.01, `${name}: ${total}`);
+  }
+});
+
+test('tied weights count once, and of experts only the chosen are active', () => {
+  const qwen = countParameters(catalogueGraph('qwen3-0.6b'));
+  assert.deepEqual(qwen, { total: 596_049_920, active: 596_049_920 });
+  const deepseek = countParameters(catalogueGraph('deepseek-v3'));
+  const experts = 58 * 3 * 7168 * 2048; // of one expert in each of the 58 routed layers
+  assert.equal(deepseek.total - deepseek.active, experts * (256 - 8));
+});
+
+test('state per token is that of bf16 keys and values, or of the latent', () => {
+  const perToken = (name: string) => stateBytes(catalogueGraph(name)).perToken;
+  assert.equal(perToken('qwen3-0.6b'), 28 * 2 * 8 * 128 * 2);
+  assert.equal(perToken('deepseek-v3'), 61 * (512 + 64) * 2);
+  assert.deepEqual(stateBytes(catalogueGraph('qwen3-8b'), 1), { perToken: 73_728, perSequence: 0 });
+});
+
+test('multiply-accumulates of a token are one for each parameter of a contraction', () => {
+  const rows = new Map(operatorTable(catalogueGraph('qwen3-32b')).map((row) => [row.op, row]));
+  const linear = rows.get('linear')!;
+  assert.equal(linear.macsPerToken, linear.parameters);
+  assert.equal(linear.nodes, 64 * 7 + 1);
+  assert.equal(linear.macsPerTokenOfContext, 0);
+  const attention = rows.get('attention')!;
+  assert.equal(attention.macsPerToken, 0);
+  assert.equal(attention.macsPerTokenOfContext, 64 * 64 * 2 * 128);
+});
+
+function firstNode<O extends 'attention' | 'experts'>(graph: Graph, op: O): NodeOf<O> {
+  return topologicalOrder(graph).find((node) => node.op === op) as NodeOf<O>;
+}
+
+test('a prompt sees a triangle, and latent attention reads its one state once', () => {
+  const qwen = firstNode(catalogueGraph('qwen3-0.6b'), 'attention');
+  assert.equal(workOf(qwen, { B: 1, T: 4, S: 4 }).macs, (1 + 2 + 3 + 4) * 16 * 256);
+  assert.equal(workOf(qwen, { B: 2, T: 1, S: 10 }).stateElements, 2 * 10 * 8 * 128 * 2);
+  const latent = firstNode(catalogueGraph('deepseek-v3'), 'attention');
+  assert.equal(workOf(latent, { B: 1, T: 1, S: 10 }).stateElements, 10 * 576);
+});
+
+test('one token reads the weights of its experts, many tokens those of nearly all', () => {
+  const node = firstNode(catalogueGraph('deepseek-v3'), 'experts');
+  const expert = 3 * 7168 * 2048;
+  const one = workOf(node, { B: 1, T: 1, S: 1 });
+  assert.ok(Math.abs(one.weightElements - 8 * expert) < 1);
+  assert.equal(one.macs, 8 * expert);
+  const many = workOf(node, { B: 1024, T: 1, S: 1 });
+  assert.ok(many.weightElements > 255.9 * expert && many.weightElements <= 256 * expert);
+});
+
+/** A machine whose rates make the arithmetic easy to follow. */
+const machine = (macsPerSecond: number, bandwidthBytesPerSecond: number): Machine => ({
+  name: 'm',
+  macsPerSecond,
+  bandwidthBytesPerSecond,
+  format: 'int8',
+  bytesPerWeight: 1,
+  provenance: { text: 'test', urls: [] },
+});
+
+test('with slow memory the time is bytes over bandwidth, with slow arithmetic MACs over peak', () => {
+  const graph = catalogueGraph('qwen3-0.6b');
+  const dims = { B: 1, T: 1, S: 100 };
+  const memory = roofline(graph, dims, machine(1e30, 1e9));
+  assert.equal(memory.limitedBy, 'memory');
+  const bytes = memory.weightBytes + memory.stateBytes;
+  assert.ok(Math.abs(memory.seconds / (bytes / 1e9) - 1) < 1e-9);
+  assert.equal(memory.stateBytes, 28 * 2 * 8 * 128 * 2 * (100 + 1));
+  const compute = roofline(graph, dims, machine(1e9, 1e30));
+  assert.equal(compute.limitedBy, 'compute');
+  assert.ok(Math.abs(compute.seconds / (compute.macs / 1e9) - 1) < 1e-9);
+  assert.ok(Math.abs(compute.tokensPerSecond * compute.seconds - 1) < 1e-9);
+});
+
+test('a chip and a published accelerator become machines with their provenance', () => {
+  const edge = machineOfChip(loadChip('jade-edge'));
+  assert.equal(edge.bytesPerWeight, 33 / 32);
+  assert.ok(edge.macsPerSecond > 0 && edge.bandwidthBytesPerSecond > 0);
+  const [h20, ascend] = loadAccelerators();
+  assert.equal(machineOfAccelerator(h20!, 'int8').macsPerSecond, 148e12);
+  assert.equal(
+    machineOfAccelerator(h20!, 'int8').provenance.text,
+    'peak official, memory official',
+  );
+  assert.throws(() => machineOfAccelerator(ascend!, 'fp8'), UnsupportedError);
+});

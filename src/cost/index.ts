@@ -1,0 +1,5 @@
+/** Floor 3: what a model costs on a machine, before anything runs. */
+export * from './inventory.ts';
+export * from './machine.ts';
+export { workOf, type Work } from './operations.ts';
+export * from './roofline.ts';

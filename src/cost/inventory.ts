@@ -1,0 +1,105 @@
+/** What a model consists of: parameters, state and operators, from its graph alone. */
+import {
+  countElements,
+  topologicalOrder,
+  type Graph,
+  type Node,
+  type NodeOf,
+  type Op,
+} from '../ir/index.ts';
+import { expertChoice, weightBehind, workOf } from './operations.ts';
+
+export interface ParameterCount {
+  readonly total: number;
+  /** Used for one token: of routed experts the chosen share, of everything else all. */
+  readonly active: number;
+}
+
+export interface StateSize {
+  /** For each token of context. */
+  readonly perToken: number;
+  /** Independent of the context. */
+  readonly perSequence: number;
+}
+
+/** All nodes of one op together. */
+export interface OperatorRow {
+  readonly op: Op;
+  readonly nodes: number;
+  readonly parameters: number;
+  readonly activeParameters: number;
+  /** Multiply-accumulates for one token, without those that grow with the context. */
+  readonly macsPerToken: number;
+  /** Multiply-accumulates for one token and each token of its context. */
+  readonly macsPerTokenOfContext: number;
+}
+
+/** Count parameters; a weight used twice (tied embeddings) counts once. */
+export function countParameters(graph: Graph): ParameterCount {
+  const rows = operatorTable(graph);
+  return {
+    total: rows.reduce((sum, { parameters }) => sum + parameters, 0),
+    active: rows.reduce((sum, { activeParameters }) => sum + activeParameters, 0),
+  };
+}
+
+/** Size of the state, with `bytesPerElement` for each of its elements (bf16 by default). */
+export function stateBytes(graph: Graph, bytesPerElement = 2): StateSize {
+  const size = { perToken: 0, perSequence: 0 };
+  for (const { type } of graph.states.values()) {
+    const fixed = type.shape.filter((dim) => typeof dim === 'number');
+    const bytes = countElements(fixed) * bytesPerElement;
+    if (type.shape.includes('S')) size.perToken += bytes;
+    else size.perSequence += bytes;
+  }
+  return size;
+}
+
+/** One row for each op that computes, in the order of their first use. A weight belongs to its first user. */
+export function operatorTable(graph: Graph): OperatorRow[] {
+  const rows = new Map<Op, OperatorRow>();
+  const counted = new Set<string>();
+  for (const node of topologicalOrder(graph)) {
+    if (node.op === 'input' || node.op === 'weight' || node.op === 'state') continue;
+    const row = rowOf(node, takeParameters(node, counted));
+    const known = rows.get(node.op);
+    rows.set(node.op, known ? addRows(known, row) : row);
+  }
+  return [...rows.values()];
+}
+
+/** Parameters of the node's weights that no earlier node has; adds their names to `counted`. */
+function takeParameters(node: Node, counted: Set<string>): number {
+  const weights = node.inputs.flatMap((input) => weightBehind(input) ?? []);
+  const added = weights.filter(({ attrs }) => !counted.has(attrs.name));
+  for (const { attrs } of added) counted.add(attrs.name);
+  return added.reduce((sum, { type }) => sum + countElements(type.shape as readonly number[]), 0);
+}
+
+function rowOf(node: Node, parameters: number): OperatorRow {
+  const macsPerToken = workOf(node, { B: 1, T: 1, S: 0 }).macs;
+  return {
+    op: node.op,
+    nodes: 1,
+    parameters,
+    activeParameters: parameters * (node.op === 'experts' ? activeShare(node) : 1),
+    macsPerToken,
+    macsPerTokenOfContext: workOf(node, { B: 1, T: 1, S: 1 }).macs - macsPerToken,
+  };
+}
+
+function activeShare(node: NodeOf<'experts'>): number {
+  const { topK, experts } = expertChoice(node);
+  return topK / experts;
+}
+
+function addRows(a: OperatorRow, b: OperatorRow): OperatorRow {
+  return {
+    op: a.op,
+    nodes: a.nodes + b.nodes,
+    parameters: a.parameters + b.parameters,
+    activeParameters: a.activeParameters + b.activeParameters,
+    macsPerToken: a.macsPerToken + b.macsPerToken,
+    macsPerTokenOfContext: a.macsPerTokenOfContext + b.macsPerTokenOfContext,
+  };
+}

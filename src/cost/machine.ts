@@ -1,0 +1,74 @@
+/**
+ * Machine: a chip as the roofline model sees it, one rate of arithmetic and one of memory.
+ *
+ * Bytes of an element: of MX formats 8 or 4 bits and one E8M0 byte shared by 32 [1].
+ *
+ * [1] OCP Microscaling Formats (MX) Specification v1.0, section 5.
+ */
+import { UnsupportedError } from '../base/index.ts';
+import type { Accelerator, AcceleratorFormat, Chip } from '../chip/index.ts';
+import { MX_BLOCK } from '../ir/index.ts';
+
+/** Where the rates of a machine come from. */
+export interface Provenance {
+  readonly text: string;
+  readonly urls: readonly string[];
+}
+
+export interface Machine {
+  readonly name: string;
+  readonly macsPerSecond: number;
+  readonly bandwidthBytesPerSecond: number;
+  /** Format of weights in memory and of the arithmetic. */
+  readonly format: string;
+  readonly bytesPerWeight: number;
+  readonly provenance: Provenance;
+}
+
+/** Bytes of one element in memory. */
+export const FORMAT_BYTES = {
+  bf16: 2,
+  fp16: 2,
+  fp8: 1,
+  int8: 1,
+  mxint8: 1 + 1 / MX_BLOCK,
+  mxfp8: 1 + 1 / MX_BLOCK,
+  mxfp4: 1 / 2 + 1 / MX_BLOCK,
+} as const;
+
+/** A Jade chip: in each cycle lanes · columns MACs of each core, and `bytesPerCycle` of the one memory. */
+export function machineOfChip(chip: Chip): Machine {
+  const { matrix, memory, cores, clockHz } = chip;
+  return {
+    name: chip.name,
+    macsPerSecond: cores * matrix.lanes * matrix.columns * clockHz,
+    bandwidthBytesPerSecond: memory.bytesPerCycle * clockHz,
+    format: matrix.weightFormat,
+    bytesPerWeight: FORMAT_BYTES[matrix.weightFormat],
+    provenance: { text: 'chip description', urls: [] },
+  };
+}
+
+/** A published accelerator. Throws UnsupportedError when its peak in `format` is not published. */
+export function machineOfAccelerator(chip: Accelerator, format: AcceleratorFormat): Machine {
+  const peak = chip.peakOperationsPerSecond[format];
+  if (peak === null) {
+    const known = Object.entries(chip.peakOperationsPerSecond).filter(([, rate]) => rate !== null);
+    throw new UnsupportedError(`a peak in ${format} must be published, but there is none`, {
+      where: chip.id,
+      hint: `published: ${known.map(([name]) => name).join(', ') || 'none'}`,
+    });
+  }
+  const { confidence, memory } = chip;
+  return {
+    name: chip.name,
+    macsPerSecond: peak / 2,
+    bandwidthBytesPerSecond: memory.bandwidthBytesPerSecond,
+    format,
+    bytesPerWeight: FORMAT_BYTES[format],
+    provenance: {
+      text: `peak ${confidence.peak}, memory ${confidence.memory}`,
+      urls: chip.sources.map(({ url }) => url),
+    },
+  };
+}

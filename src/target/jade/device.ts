@@ -1,0 +1,130 @@
+/**
+ * A Jade device: the simulator with a model in its memory. The host writes token ids and positions,
+ * starts a program, and reads logits and the chosen tokens.
+ */
+import { CapacityError, UsageError } from '../../base/index.ts';
+import { type Chip } from '../../chip/index.ts';
+import { type Device, type Program, type StepInputs, type StepResult } from '../../compile/index.ts';
+import { lastDim } from '../../ir/index.ts';
+import { type Trace } from '../../trace/index.ts';
+import { type JadeProgram } from './emit/program.ts';
+import { writeImage } from './image.ts';
+import { QUEUES } from './isa.table.ts';
+import { createSimulator, type RunStats, type Simulator } from './sim/index.ts';
+
+export interface JadeDevice extends Device {
+  /** Counters of the last run. */
+  readonly lastRun: RunStats | undefined;
+}
+
+export interface JadeDeviceOptions {
+  readonly trace?: Trace;
+  /** Stop with an error when instructions that conflict overlap in time: for tests. */
+  readonly checkHazards?: boolean;
+}
+
+export function openJadeDevice(chip: Chip, options: JadeDeviceOptions): JadeDevice {
+  return new SimulatedJade(chip, options);
+}
+
+class SimulatedJade implements JadeDevice {
+  lastRun: RunStats | undefined;
+  private readonly chip: Chip;
+  private readonly options: JadeDeviceOptions;
+  private simulator: Simulator | undefined;
+  private layoutBytes = 0;
+  private states: readonly (readonly [number, number])[] = [];
+
+  constructor(chip: Chip, options: JadeDeviceOptions) {
+    this.chip = chip;
+    this.options = options;
+  }
+
+  run(program: Program, inputs: StepInputs): StepResult {
+    const jade = program as JadeProgram;
+    const simulator = this.prepare(jade);
+    const { B, T, S } = jade.dims;
+    checkInputs(jade, inputs);
+    this.write(jade, 'tokens', new Uint8Array(inputs.tokens.buffer, inputs.tokens.byteOffset, B * T * 4));
+    simulator.positions.set(inputs.positions);
+    const { trace, checkHazards } = this.options;
+    const stats = simulator.run(jade.instructions, {
+      maxPosition: S - T,
+      collectEvents: trace !== undefined,
+      checkHazards: checkHazards ?? false,
+    });
+    this.lastRun = stats;
+    if (trace !== undefined) record(trace, jade, stats);
+    return this.results(jade, stats);
+  }
+
+  reset(): void {
+    for (const [address, bytes] of this.states) this.simulator?.memory.fill(0, address, address + bytes);
+  }
+
+  close(): void {
+    this.simulator = undefined;
+  }
+
+  /** Loads the model on first use; later programs must be of the same model. */
+  private prepare(program: JadeProgram): Simulator {
+    const { layout } = program;
+    if (this.simulator === undefined) {
+      requireMemory(this.chip, program);
+      this.simulator = createSimulator(this.chip, layout.sizeBytes);
+      writeImage(this.simulator.memory, layout, program.graph);
+      const states = [...layout.regions.values()].filter((region) => region.kind === 'state');
+      this.states = states.map((region) => [region.address, region.sizeBytes] as const);
+      this.layoutBytes = layout.sizeBytes;
+    }
+    if (this.layoutBytes !== layout.sizeBytes) {
+      throw new UsageError('a device runs the programs of one model with one context length');
+    }
+    return this.simulator;
+  }
+
+  private write(program: JadeProgram, mailbox: string, bytes: Uint8Array): void {
+    this.simulator!.memory.set(bytes, program.layout.regions.get(mailbox)!.address);
+  }
+
+  private read(program: JadeProgram, mailbox: string, bytes: number): ArrayBuffer {
+    const { address } = program.layout.regions.get(mailbox)!;
+    return this.simulator!.memory.slice(address, address + bytes).buffer as ArrayBuffer;
+  }
+
+  private results(program: JadeProgram, stats: RunStats): StepResult {
+    const { type } = program.graph.outputs.get('logits')!;
+    const rows = program.dims.B * (type.shape[1] === 1 ? 1 : program.dims.T);
+    return {
+      logits: new Float32Array(this.read(program, 'logits', rows * lastDim(type) * 4)),
+      next: new Int32Array(this.read(program, 'next', rows * 4)),
+      cycles: stats.cycles,
+    };
+  }
+}
+
+function checkInputs({ dims }: JadeProgram, { tokens, positions }: StepInputs): void {
+  const { B, T, S } = dims;
+  if (tokens.length !== B * T || positions.length !== B) {
+    throw new UsageError(`the program takes ${B}×${T} tokens and ${B} positions, not ${tokens.length} and ${positions.length}`);
+  }
+  const end = Math.max(...positions) + T;
+  if (end > S) throw new CapacityError(`the program holds ${S} tokens of context, not ${end}`);
+}
+
+function requireMemory(chip: Chip, { layout, graph }: JadeProgram): void {
+  if (layout.sizeBytes <= chip.memory.sizeBytes) return;
+  throw new CapacityError(
+    `weights, state and mailboxes need ${layout.sizeBytes} bytes; ${chip.name} has ${chip.memory.sizeBytes}`,
+    { where: graph.name, hint: 'use a shorter context, smaller weight formats or a chip with more memory' },
+  );
+}
+
+function record(trace: Trace, program: JadeProgram, stats: RunStats): void {
+  for (const { index, queue, start, end } of stats.events ?? []) {
+    const { op } = program.instructions[index]!;
+    const label = program.labels[index]!;
+    trace.add({ track: QUEUES[queue]!, name: op, label, startCycles: start, durationCycles: end - start });
+  }
+  trace.advance(stats.cycles);
+}

@@ -1,0 +1,99 @@
+/**
+ * Orders the queues: an instruction that touches bytes an earlier instruction of another queue touches
+ * (and one of them writes) waits for its token.
+ *
+ * Queues run in order, so of all earlier instructions of one queue only the latest matters, and only if
+ * no earlier instruction of the waiting queue has waited for it or a later one. Each producer therefore
+ * gives at most one token to a queue, and tokens are taken in the order they are given.
+ */
+import { QUEUES, queueOf, type Instruction } from '../isa.table.ts';
+import { accesses, overlap, type Accesses } from '../sim/access.ts';
+import { type LabelledInstruction } from './program.ts';
+
+interface Slot {
+  readonly access: Accesses;
+  readonly queue: number;
+  /** Place in its own queue. */
+  readonly place: number;
+  /** Union of what it touches on the chip, to rule out most pairs quickly. */
+  readonly low: number;
+  readonly high: number;
+}
+
+export function insertSemaphores(
+  program: readonly LabelledInstruction[],
+  maxPosition: number,
+): LabelledInstruction[] {
+  const slots = slotsOf(program, maxPosition);
+  const byQueue = QUEUES.map((_, queue) => slots.filter((slot) => slot.queue === queue));
+  const waits = new Uint8Array(program.length);
+  const signals = new Map<Slot, number>();
+  /** Latest place of queue `from` that queue `to` has waited for. */
+  const waited = QUEUES.map(() => QUEUES.map(() => -1));
+  slots.forEach((slot, i) => {
+    byQueue.forEach((others, from) => {
+      if (from === slot.queue) return;
+      const producer = latestConflict(slot, others, waited[slot.queue]![from]!, slots, i);
+      if (producer === undefined) return;
+      waited[slot.queue]![from] = producer.place;
+      waits[i]! |= 1 << from;
+      signals.set(producer, (signals.get(producer) ?? 0) | (1 << slot.queue));
+    });
+  });
+  return program.map(({ instruction, label }, i) => {
+    const ordered: Instruction = { ...instruction, wait: waits[i]!, signal: signals.get(slots[i]!) ?? 0 };
+    return { instruction: ordered, label };
+  });
+}
+
+function slotsOf(program: readonly LabelledInstruction[], maxPosition: number): Slot[] {
+  const counts = QUEUES.map(() => 0);
+  return program.map(({ instruction }) => {
+    const access = accesses(instruction, maxPosition);
+    const queue = QUEUES.indexOf(queueOf(instruction.op));
+    const local = [...access.localReads, ...access.localWrites];
+    const low = Math.min(...local.map((range) => range.start));
+    const high = Math.max(...local.map((range) => range.end));
+    return { access, queue, place: counts[queue]!++, low, high };
+  });
+}
+
+/** The last instruction of `others` before `slot` in program order that conflicts, after `waited`. */
+function latestConflict(
+  slot: Slot,
+  others: readonly Slot[],
+  waited: number,
+  slots: readonly Slot[],
+  index: number,
+): Slot | undefined {
+  let place = countBefore(others, slots, index) - 1;
+  for (; place > waited; place--) {
+    if (conflicts(others[place]!, slot)) return others[place];
+  }
+  return undefined;
+}
+
+/** How many of a queue's instructions come before program index `index`. */
+function countBefore(others: readonly Slot[], slots: readonly Slot[], index: number): number {
+  const queue = others[0]?.queue;
+  for (let i = index - 1; i >= 0 && queue !== undefined; i--) {
+    if (slots[i]!.queue === queue) return slots[i]!.place + 1;
+  }
+  return 0;
+}
+
+function conflicts(a: Slot, b: Slot): boolean {
+  return (a.low < b.high && b.low < a.high && localConflict(a, b)) || memoryConflict(a, b);
+}
+
+function localConflict({ access: a }: Slot, { access: b }: Slot): boolean {
+  return (
+    overlap(a.localWrites, b.localReads) ||
+    overlap(a.localWrites, b.localWrites) ||
+    overlap(a.localReads, b.localWrites)
+  );
+}
+
+function memoryConflict({ access: a }: Slot, { access: b }: Slot): boolean {
+  return overlap(a.memoryWrites, b.memoryReads) || overlap(a.memoryReads, b.memoryWrites);
+}

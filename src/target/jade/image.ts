@@ -1,0 +1,86 @@
+/** The memory image of a model: weights packed as the layout says, constants, and room for state. */
+import { f32ToBf16 } from '../../base/index.ts';
+import { rotaryTable, type Graph, type WeightSource } from '../../ir/index.ts';
+import { quantizeWeights } from './arith/index.ts';
+import {
+  tileAddress,
+  MX_BITS,
+  type MemoryLayout,
+  type PlainRegion,
+  type RotaryRegion,
+  type TiledWeight,
+} from './layout.ts';
+
+/** Fills `memory`, at least `layout.sizeBytes` long, with everything but state and mailboxes. */
+export function writeImage(memory: Uint8Array, layout: MemoryLayout, graph: Graph): void {
+  for (const weight of layout.weights.values()) writeTiles(memory, weight, graph.weights.get(weight.name)!);
+  for (const region of layout.regions.values()) writeRegion(memory, region, layout, graph);
+}
+
+function writeRegion(memory: Uint8Array, region: PlainRegion, layout: MemoryLayout, graph: Graph): void {
+  const source = graph.weights.get(region.name.slice(region.name.indexOf(':') + 1));
+  if (region.kind === 'f32') writeFloats(memory, region.address, source!.load());
+  else if (region.kind === 'bf16') writeHalves(memory, region.address, source!.load());
+  else if (region.kind === 'rotary') writeRotary(memory, region as RotaryRegion, layout.contextTokens);
+}
+
+function writeFloats(memory: Uint8Array, address: number, values: Float32Array): void {
+  memory.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), address);
+}
+
+/** Values are bf16 in the checkpoint or rounded to it here. */
+function writeHalves(memory: Uint8Array, address: number, values: Float32Array): void {
+  const halves = f32ToBf16(values);
+  memory.set(new Uint8Array(halves.buffer, halves.byteOffset, halves.byteLength), address);
+}
+
+function writeRotary(memory: Uint8Array, region: RotaryRegion, contextTokens: number): void {
+  const positions = Int32Array.from({ length: contextTokens }, (_, i) => i);
+  const { cos, sin } = rotaryTable(region.frequencies, region.magnitude, positions);
+  const half = region.frequencies.length;
+  const rows = new Float32Array(contextTokens * half * 2);
+  for (let t = 0; t < contextTokens; t++) {
+    rows.set(cos.subarray(t * half, (t + 1) * half), t * half * 2);
+    rows.set(sin.subarray(t * half, (t + 1) * half), t * half * 2 + half);
+  }
+  writeFloats(memory, region.address, rows);
+}
+
+function writeTiles(memory: Uint8Array, weight: TiledWeight, source: WeightSource): void {
+  const values = source.load();
+  const { rows, columns, format } = weight;
+  for (let plane = 0; plane < weight.planes; plane++) {
+    const own = values.subarray(plane * rows * columns, (plane + 1) * rows * columns);
+    const packed = quantizeWeights(own, rows, columns, format);
+    for (let n = 0; n < rows; n += weight.tileRows) {
+      for (let k = 0; k < columns; k += weight.tileColumns) writeTile(memory, weight, plane, [n, k], packed);
+    }
+  }
+}
+
+interface Packed {
+  readonly elements: Uint8Array;
+  readonly scales: Uint8Array;
+}
+
+/** One tile: its rows of elements, then its rows of scales. */
+function writeTile(
+  memory: Uint8Array,
+  weight: TiledWeight,
+  plane: number,
+  [n0, k0]: readonly [number, number],
+  { elements, scales }: Packed,
+): void {
+  const height = Math.min(weight.tileRows, weight.rows - n0);
+  const width = Math.min(weight.tileColumns, weight.columns - k0);
+  const bits = MX_BITS[weight.format];
+  const [rowElements, rowScales] = [(width * bits) / 8, width / 32];
+  let at = tileAddress(weight, plane, n0, k0);
+  const scaleStart = at + height * rowElements;
+  for (let n = 0; n < height; n++) {
+    const from = (n0 + n) * weight.columns + k0;
+    memory.set(elements.subarray((from * bits) / 8, (from * bits) / 8 + rowElements), at);
+    memory.set(scales.subarray(from / 32, from / 32 + rowScales), scaleStart + n * rowScales);
+    at += rowElements;
+  }
+}

@@ -1,0 +1,5 @@
+/** Jade: our accelerator. */
+export { jadeNumerics } from './arith/index.ts';
+export type { JadeDevice } from './device.ts';
+export type { JadeProgram } from './emit/program.ts';
+export { jadePasses, jadeTarget, JadeTarget, type JadeOptions } from './target.ts';

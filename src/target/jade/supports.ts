@@ -1,0 +1,60 @@
+/** What Jade runs: one answer an operator, with the reason where it is no. */
+import { type Chip } from '../../chip/index.ts';
+import { type Support } from '../../compile/index.ts';
+import { lastDim, MX_BLOCK, type Node, type Op, type Rules } from '../../ir/index.ts';
+
+const YES: Support = { ok: true };
+
+type Check = (node: Node, chip: Chip) => Support;
+
+function no(reason: string): Support {
+  return { ok: false, reason };
+}
+
+const yes: Check = () => YES;
+
+const wholeBlocks: Check = (node) => {
+  const width = lastDim(node.inputs[0]!.type);
+  return width % MX_BLOCK === 0 ? YES : no(`the contracted width must be a multiple of ${MX_BLOCK}, not ${width}`);
+};
+
+const foldedOnly: Check = (node) =>
+  node.inputs[0]!.op === 'weight' ? YES : no('only weights are transposed, when the program is made');
+
+const wholeScales: Check = (node) => {
+  const values = lastDim(node.inputs[2]!.type);
+  return values % MX_BLOCK === 0 ? wholeBlocks(node, undefined as never) : no(`value rows must be blocks of ${MX_BLOCK}`);
+};
+
+const CHECKS: Rules<Check> = {
+  input: yes,
+  weight: yes,
+  state: yes,
+  splitHeads: yes,
+  mergeHeads: yes,
+  repeatHeads: () => no('keys repeated for each head are not stored; use the absorbed form'),
+  slice: () => no('a slice of a computed value has no lowering'),
+  concat: (node) => (node.type.dtype === 'f32' ? no('only quantised parts are joined, in place') : YES),
+  transpose: foldedOnly,
+  lastToken: yes,
+  embedding: yes,
+  append: yes,
+  add: yes,
+  mul: yes,
+  silu: yes,
+  swiglu: yes,
+  rmsNormalization: yes,
+  rotaryEmbedding: yes,
+  argMax: yes,
+  quantize: wholeBlocks,
+  linear: wholeBlocks,
+  headLinear: wholeBlocks,
+  attention: wholeScales,
+  route: (node) => (node.inputs[0]!.op === 'linear' ? YES : no('router logits must come from a linear')),
+  experts: wholeBlocks,
+};
+
+export function supportsNode(node: Node, chip: Chip): Support {
+  const op: Op = node.op;
+  return CHECKS[op](node, chip);
+}

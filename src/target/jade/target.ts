@@ -1,0 +1,129 @@
+/** The Jade target: the compiler's view of one chip. */
+import { CapacityError, UnsupportedError } from '../../base/index.ts';
+import { type Chip } from '../../chip/index.ts';
+import {
+  fuseKernels,
+  planMemory,
+  type BufferPlan,
+  type Kernel,
+  type Pass,
+  type Support,
+  type Target,
+} from '../../compile/index.ts';
+import { type Dims, type Graph, type Node } from '../../ir/index.ts';
+import { type Trace } from '../../trace/index.ts';
+import { openJadeDevice, type JadeDevice } from './device.ts';
+import { hoistLoads } from './emit/hoistLoads.ts';
+import { makeProgram, type JadeProgram } from './emit/program.ts';
+import { resolveAddresses } from './emit/resolve.ts';
+import { insertSemaphores } from './emit/semaphores.ts';
+import { planLayout, MAX_STEP_ROWS, type MemoryLayout } from './layout.ts';
+import { quantizeForMatrixUnit } from './passes/quantizeForMatrixUnit.ts';
+import { scheduleKernels, type JadeSchedule } from './schedule/schedule.ts';
+import { supportsNode } from './supports.ts';
+
+export interface JadeOptions {
+  /** Tokens the state of a sequence has room for. */
+  readonly contextTokens: number;
+  /** Sequences the state has room for; 1 when absent. */
+  readonly batch?: number;
+  readonly checkHazards?: boolean;
+}
+
+/** Context is compiled for in steps of one MX block of tokens. */
+const CONTEXT_STEP = 32;
+
+/** Passes that bring a graph into the chip's formats; the interpreter runs them too. */
+export function jadePasses(chip: Chip): readonly Pass[] {
+  return [quantizeForMatrixUnit(chip)];
+}
+
+export function jadeTarget(chip: Chip, options: JadeOptions): JadeTarget {
+  if (chip.cores !== 1) {
+    throw new UnsupportedError(`programs are made for one core; ${chip.name} has ${chip.cores}`, {
+      hint: 'set cores to 1',
+    });
+  }
+  return new JadeTarget(chip, options);
+}
+
+export class JadeTarget implements Target<JadeSchedule, JadeProgram> {
+  readonly name = 'jade';
+  readonly chip: Chip;
+  readonly passes: readonly Pass[];
+  private readonly options: JadeOptions;
+  private readonly contextTokens: number;
+  private readonly layouts = new WeakMap<Graph, MemoryLayout>();
+  private readonly tokenLimits = new WeakMap<Graph, number>();
+
+  constructor(chip: Chip, options: JadeOptions) {
+    this.chip = chip;
+    this.options = options;
+    this.contextTokens = roundUp(options.contextTokens);
+    this.passes = jadePasses(chip);
+  }
+
+  supports(node: Node): Support {
+    return supportsNode(node, this.chip);
+  }
+
+  bucket({ B, T, S }: Dims): Dims {
+    return { B, T, S: Math.min(roundUp(S), this.contextTokens) };
+  }
+
+  schedule(kernels: readonly Kernel[], graph: Graph, dims: Dims): JadeSchedule {
+    return scheduleKernels(kernels, graph, dims, this.chip, this.layoutOf(graph));
+  }
+
+  emit(schedule: JadeSchedule, plan: BufferPlan): JadeProgram {
+    const { graph, dims, layout } = schedule;
+    const maxPosition = dims.S - dims.T;
+    const resolved = resolveAddresses(schedule.instructions, plan);
+    const hoisted = hoistLoads(resolved, maxPosition);
+    return makeProgram(graph, dims, layout, insertSemaphores(hoisted, maxPosition), plan);
+  }
+
+  /** The largest power of two for which activations fit on the chip at the full context. */
+  maxTokens(graph: Graph): number {
+    const known = this.tokenLimits.get(graph);
+    if (known !== undefined) return known;
+    const kernels = fuseKernels(graph);
+    for (let T = MAX_STEP_ROWS; T >= 1; T /= 2) {
+      const problem = this.misfit(kernels, graph, T);
+      if (problem === undefined) {
+        this.tokenLimits.set(graph, T);
+        return T;
+      }
+      if (T === 1) throw problem;
+    }
+    return 1;
+  }
+
+  open(options: { readonly trace?: Trace }): JadeDevice {
+    const checkHazards = this.options.checkHazards ?? false;
+    return openJadeDevice(this.chip, { ...options, checkHazards });
+  }
+
+  private misfit(kernels: readonly Kernel[], graph: Graph, T: number): CapacityError | undefined {
+    try {
+      const schedule = this.schedule(kernels, graph, { B: 1, T, S: this.contextTokens });
+      planMemory(schedule.buffers, schedule.regions);
+      return undefined;
+    } catch (error) {
+      if (error instanceof CapacityError) return error;
+      throw error;
+    }
+  }
+
+  private layoutOf(graph: Graph): MemoryLayout {
+    const known = this.layouts.get(graph);
+    if (known !== undefined) return known;
+    const layout = planLayout(graph, this.chip, this.contextTokens, this.options.batch ?? 1);
+    this.layouts.set(graph, layout);
+    return layout;
+  }
+}
+
+function roundUp(tokens: number): number {
+  return Math.ceil(tokens / CONTEXT_STEP) * CONTEXT_STEP;
+}

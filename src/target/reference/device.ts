@@ -1,0 +1,33 @@
+import {
+  type Device,
+  type Program,
+  type StepInputs,
+  type StepResult,
+} from '../../compile/index.ts';
+import { f32Of, i32Of, Interpreter, type Numerics } from '../../ir/index.ts';
+
+/** Interprets programs; weights and states are the interpreter's. */
+export class ReferenceDevice implements Device {
+  readonly #interpreter: Interpreter;
+
+  constructor(numerics: Numerics) {
+    this.#interpreter = new Interpreter(numerics);
+  }
+
+  run({ graph, dims }: Program, inputs: StepInputs): StepResult {
+    const results = this.#interpreter.run(graph, dims, inputs);
+    return {
+      logits: f32Of(results.get('logits')!),
+      next: i32Of(results.get('next')!),
+      cycles: null,
+    };
+  }
+
+  reset(): void {
+    this.#interpreter.reset();
+  }
+
+  close(): void {
+    this.reset();
+  }
+}
