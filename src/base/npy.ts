@@ -30,17 +30,22 @@ export function encodeNpy({ shape, data }: NpyArray): Uint8Array<ArrayBuffer> {
       `shape [${shape}] requires ${elementCount(shape)} values, not ${data.length}`,
     );
   }
-  const tuple = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
-  const dict = `{'descr': '<f4', 'fortran_order': False, 'shape': (${tuple}), }`;
-  const headerBytes = Math.ceil((PREFIX_BYTES + dict.length + 1) / 64) * 64 - PREFIX_BYTES;
-  const length = String.fromCharCode(headerBytes & 0xff, headerBytes >> 8);
-  const head = Uint8Array.from(`${MAGIC}${length}${dict.padEnd(headerBytes - 1)}\n`, (character) =>
-    character.charCodeAt(0),
-  );
+  const head = encodeNpyHeader(shape);
   const bytes = new Uint8Array(head.length + data.byteLength);
   bytes.set(head);
   bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), head.length);
   return bytes;
+}
+
+/** Encode all that comes before the values of an f32 array: for files that are written piece by piece. */
+export function encodeNpyHeader(shape: readonly number[]): Uint8Array<ArrayBuffer> {
+  const tuple = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+  const dict = `{'descr': '<f4', 'fortran_order': False, 'shape': (${tuple}), }`;
+  const headerBytes = Math.ceil((PREFIX_BYTES + dict.length + 1) / 64) * 64 - PREFIX_BYTES;
+  const length = String.fromCharCode(headerBytes & 0xff, headerBytes >> 8);
+  return Uint8Array.from(`${MAGIC}${length}${dict.padEnd(headerBytes - 1)}\n`, (character) =>
+    character.charCodeAt(0),
+  );
 }
 
 /** Decode the bytes of an .npy file. Throws FormatError, naming `name`, unless it is version 1.0, '<f4', C order and complete. */

@@ -44,9 +44,8 @@ export function makeNode<O extends Op>(
   const [min, max] = rule.arity;
   const where = label === '' ? op : `${label}: ${op}`;
   if (inputs.length < min || inputs.length > max) {
-    throw new ShapeError(`${op} must have ${min} to ${max} inputs, not ${inputs.length}`, {
-      where,
-    });
+    const required = min === max ? min : `${min} to ${max}`;
+    throw new ShapeError(`inputs must be ${required}, not ${inputs.length}`, { where });
   }
   try {
     const type = rule.infer(

@@ -95,19 +95,21 @@ export interface OpRule<O extends Op> {
 
 function require(condition: boolean, requirement: string, given: readonly TensorType[]): void {
   if (!condition) {
-    throw new ShapeError(`${requirement}, not (${given.map(typeToString).join(', ')})`);
+    throw new ShapeError(
+      `inputs must be ${requirement}, not (${given.map(typeToString).join(', ')})`,
+    );
   }
 }
 
 function requireFloat(operands: readonly TensorType[], inputs: readonly TensorType[]): void {
-  require(operands.every(({ dtype }) => dtype === 'f32'), 'f32 operands', inputs);
+  require(operands.every(({ dtype }) => dtype === 'f32'), 'f32', inputs);
 }
 
 function requireOneKind(operands: readonly TensorType[], inputs: readonly TensorType[]): void {
   const mx = operands.filter(({ dtype }) => isMx(dtype)).length;
   const f32 = operands.filter(({ dtype }) => dtype === 'f32').length;
   const one = mx === operands.length || f32 === operands.length;
-  require(one, 'operands all f32 or all MX', inputs);
+  require(one, 'all f32 or all MX', inputs);
 }
 
 function unary(inputs: readonly TensorType[]): TensorType {
@@ -117,7 +119,7 @@ function unary(inputs: readonly TensorType[]): TensorType {
 
 function binary(inputs: readonly TensorType[]): TensorType {
   requireFloat(inputs, inputs);
-  require(sameType(inputs[0]!, inputs[1]!), 'both operands must have the same type', inputs);
+  require(sameType(inputs[0]!, inputs[1]!), 'of one type', inputs);
   return inputs[0]!;
 }
 
@@ -131,10 +133,9 @@ function inferLinear(inputs: readonly TensorType[]): TensorType {
 function inferHeadLinear(inputs: readonly TensorType[]): TensorType {
   const [x, w] = inputs as [TensorType, TensorType];
   const heads = x.shape[2];
-  require(x.shape.length === 4 && w.shape.length === 3, 'x (B,T,H|1,K), weight (H,N,K)', inputs);
-  require(heads === 1 ||
-    heads === w.shape[0], 'x must have 1 head or as many as the weight', inputs);
-  require(lastDim(w) === lastDim(x), 'x and weight must agree in K', inputs);
+  require(x.shape.length === 4 && w.shape.length === 3, 'x (B,T,H|1,K) and weight (H,N,K)', inputs);
+  require(heads === 1 || heads === w.shape[0], 'x with 1 head or as many as the weight', inputs);
+  require(lastDim(w) === lastDim(x), 'x and weight of one K', inputs);
   requireOneKind(inputs, inputs);
   return tensor('f32', [x.shape[0]!, x.shape[1]!, w.shape[0]!, w.shape[1]!]);
 }
@@ -142,14 +143,15 @@ function inferHeadLinear(inputs: readonly TensorType[]): TensorType {
 function inferAttention(inputs: readonly TensorType[], attrs: OpAttrs['attention']): TensorType {
   const [q, keys, values] = inputs as [TensorType, TensorType, TensorType, TensorType];
   const [heads, groups] = [q.shape[2] as number, keys.shape[2] as number];
-  require(q.shape.length === 4 && keys.shape.length === 4, 'q (B,T,H,K), keys (B,S,G,K)', inputs);
+  require(q.shape.length === 4 &&
+    keys.shape.length === 4, 'q (B,T,H,K) and keys (B,S,G,K)', inputs);
   require(sameShape(
     withLast(values.shape, 0),
     withLast(keys.shape, 0),
-  ), 'a value for each key', inputs);
+  ), 'keys and values of the same rows', inputs);
   requireOneKind([q, keys, values], inputs);
-  require(heads % groups === 0, 'the number of heads must be a multiple of key heads', inputs);
-  require(lastDim(q) === lastDim(keys), 'q and keys must agree in K', inputs);
+  require(heads % groups === 0, 'q with a multiple of the heads of keys', inputs);
+  require(lastDim(q) === lastDim(keys), 'q and keys of one K', inputs);
   require(lastDim(values) >= attrs.valueWidth, 'values at least valueWidth wide', inputs);
   return tensor('f32', [q.shape[0]!, q.shape[1]!, heads, attrs.valueWidth]);
 }
@@ -166,12 +168,14 @@ function inferExperts(inputs: readonly TensorType[]): TensorType {
   require(sameShape(
     withLast(gates.shape, 0),
     withLast(x.shape, 0),
-  ), 'x (B,T,D), gates (B,T,E)', inputs);
+  ), 'x (B,T,D) and gates (B,T,E)', inputs);
   require(gate.shape.length === 3 && down.shape.length === 3, 'weights of three axes', inputs);
   requireFloat([gates], inputs);
   requireOneKind([x, gate, up, down], inputs);
-  require(gate.shape[0] === experts && down.shape[0] === experts, 'a weight for each gate', inputs);
-  require(lastDim(gate) === width && sameShape(gate.shape, up.shape), 'gate, up (E,F,D)', inputs);
+  require(gate.shape[0] === experts &&
+    down.shape[0] === experts, 'gate and down with a weight for each of gates', inputs);
+  require(lastDim(gate) === width &&
+    sameShape(gate.shape, up.shape), 'gate and up (E,F,D)', inputs);
   require(down.shape[1] === width && lastDim(down) === gate.shape[1], 'down (E,D,F)', inputs);
   return tensor('f32', x.shape);
 }
@@ -181,7 +185,7 @@ function inferConcat(inputs: readonly TensorType[]): TensorType {
   const fits = inputs.every(
     (t) => sameShape(withLast(t.shape, 0), lead) && t.dtype === inputs[0]!.dtype,
   );
-  require(fits, 'parts must agree in all but the last axis', inputs);
+  require(fits, 'equal in all but the last axis', inputs);
   return tensor(
     inputs[0]!.dtype,
     withLast(
@@ -194,7 +198,7 @@ function inferConcat(inputs: readonly TensorType[]): TensorType {
 function inferSlice(inputs: readonly TensorType[], { start, size }: OpAttrs['slice']): TensorType {
   require(start >= 0 &&
     size > 0 &&
-    start + size <= lastDim(inputs[0]!), 'a range in the last axis', inputs);
+    start + size <= lastDim(inputs[0]!), `at least ${start + size} wide`, inputs);
   return tensor(inputs[0]!.dtype, withLast(inputs[0]!.shape, size));
 }
 
@@ -225,20 +229,20 @@ function inferLastToken(inputs: readonly TensorType[]): TensorType {
 function inferEmbedding(inputs: readonly TensorType[]): TensorType {
   const [tokens, table] = inputs as [TensorType, TensorType];
   require(tokens.dtype === 'i32' &&
-    table.shape.length === 2, 'tokens i32 (B,T), table (V,D)', inputs);
+    table.shape.length === 2, 'tokens i32 (B,T) and table (V,D)', inputs);
   requireFloat([table], inputs);
   return tensor('f32', [...tokens.shape, lastDim(table)]);
 }
 
 function inferAppend(inputs: readonly TensorType[]): TensorType {
   const [state, x] = inputs as [TensorType, TensorType];
-  require(state.dtype === x.dtype, 'state and new rows must have the same dtype', inputs);
+  require(state.dtype === x.dtype, 'state and rows of one dtype', inputs);
   require(state.shape.length === 4 &&
-    x.shape.length === 4, 'state (B,S,G,K), rows (B,T,G,K)', inputs);
+    x.shape.length === 4, 'state (B,S,G,K) and rows (B,T,G,K)', inputs);
   require(sameShape(
     state.shape.slice(2),
     x.shape.slice(2),
-  ), 'state (B,S,G,K), rows (B,T,G,K)', inputs);
+  ), 'state (B,S,G,K) and rows (B,T,G,K)', inputs);
   return state;
 }
 
@@ -252,14 +256,17 @@ function inferRms(inputs: readonly TensorType[]): TensorType {
 function inferRotary(inputs: readonly TensorType[], attrs: OpAttrs['rotaryEmbedding']): TensorType {
   const [x] = inputs as [TensorType, TensorType];
   require(x.shape.length === 4, 'x (B,T,H,K) and position', inputs);
-  require(lastDim(x) === 2 * attrs.frequencies.length, 'one frequency a channel pair', inputs);
+  require(lastDim(x) ===
+    2 *
+      attrs.frequencies
+        .length, `x of ${attrs.frequencies.length} channel pairs, one a frequency`, inputs);
   requireFloat([x], inputs);
   return x;
 }
 
 function inferTranspose(inputs: readonly TensorType[]): TensorType {
   const { dtype, shape } = inputs[0]!;
-  require(shape.length >= 2, 'at least two axes', inputs);
+  require(shape.length >= 2, 'of at least two axes', inputs);
   requireFloat(inputs, inputs);
   return tensor(dtype, [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!]);
 }
@@ -269,16 +276,19 @@ function inferRoute(inputs: readonly TensorType[], attrs: RouteAttrs): TensorTyp
   const bias = inputs[1] ?? tensor('f32', [experts]);
   require(sameShape(bias.shape, [experts]), 'logits (B,T,E) and bias (E)', inputs);
   requireFloat(inputs, inputs);
-  require(experts % attrs.groups === 0 && attrs.topGroups <= attrs.groups, 'whole groups', inputs);
+  require(experts % attrs.groups === 0 &&
+    attrs.topGroups <= attrs.groups, `logits of ${attrs.groups} whole groups`, inputs);
   require(attrs.topK <=
-    (experts / attrs.groups) * attrs.topGroups, 'topK eligible experts', inputs);
+    (experts / attrs.groups) *
+      attrs.topGroups, `logits with ${attrs.topK} eligible experts`, inputs);
   return inputs[0]!;
 }
 
 function inferQuantize(inputs: readonly TensorType[], attrs: OpAttrs['quantize']): TensorType {
   const [x] = inputs as [TensorType];
-  require(x.dtype === 'f32' && lastDim(x) % attrs.group === 0, `f32 rows of whole groups`, inputs);
-  require(attrs.group % MX_BLOCK === 0, `groups of ${MX_BLOCK}·n elements`, inputs);
+  require(x.dtype === 'f32' &&
+    lastDim(x) % attrs.group === 0, `f32 rows of whole groups of ${attrs.group}`, inputs);
+  require(attrs.group % MX_BLOCK === 0, `in groups of ${MX_BLOCK}·n elements`, inputs);
   return tensor(attrs.format, x.shape);
 }
 

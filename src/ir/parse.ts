@@ -21,7 +21,8 @@ const DTYPES: readonly string[] = ['f32', 'i32', ...MX_FORMATS] satisfies DType[
 interface Draft {
   name: string | undefined;
   readonly nodes: Map<string, Node>;
-  readonly used: Set<string>;
+  /** Where each node is that nothing has used yet, by id. */
+  readonly unused: Map<string, string>;
   readonly outputs: Map<string, Node>;
   readonly states: Map<string, Node>;
   readonly weights: Map<string, WeightSource>;
@@ -35,7 +36,7 @@ export function parseGraph(text: string, where = 'graph'): Graph {
   const draft: Draft = {
     name: undefined,
     nodes: new Map(),
-    used: new Set(),
+    unused: new Map(),
     outputs: new Map(),
     states: new Map(),
     weights: new Map(),
@@ -46,7 +47,7 @@ export function parseGraph(text: string, where = 'graph'): Graph {
   }
   const { name, outputs, states, weights } = draft;
   if (name === undefined) throw new FormatError('text must hold a graph, not be empty', { where });
-  requireUsed(draft, where);
+  requireUsed(draft);
   return { name, outputs, states, weights };
 }
 
@@ -63,13 +64,10 @@ function parseLine(scanner: LineScanner, draft: Draft): void {
 }
 
 /** A node that nothing uses would be lost in printing. */
-function requireUsed({ nodes, used }: Draft, where: string): void {
-  const unused = [...nodes.keys()].filter((id) => !used.has(id));
-  if (unused.length === 0) return;
-  throw new FormatError(
-    `every node must be used by a node, an output or a state, but ${unused[0]} is not`,
-    { where },
-  );
+function requireUsed({ unused }: Draft): void {
+  for (const [id, where] of unused) {
+    throw new FormatError(`${id} must be used by a node, an output or a state`, { where });
+  }
 }
 
 function parseName(scanner: LineScanner): string {
@@ -88,11 +86,11 @@ function parseResult(scanner: LineScanner, draft: Draft): void {
 }
 
 /** The use of a node that is already defined. */
-function parseUse(scanner: LineScanner, { nodes, used }: Draft): Node {
+function parseUse(scanner: LineScanner, { nodes, unused }: Draft): Node {
   const id = scanner.take(/%\d{1,9}/y, 'a node (%…)');
   const node = nodes.get(id);
   if (node === undefined) scanner.fail(`${id} must be defined on a line above`);
-  used.add(id);
+  unused.delete(id);
   return node;
 }
 
@@ -110,6 +108,7 @@ function parseNode(scanner: LineScanner, draft: Draft): void {
   const label = scanner.follows(' ; ') ? scanner.rest().slice(3) : '';
   const node = typedNode(scanner, op, inputs, attrs, type, label);
   draft.nodes.set(id, node);
+  draft.unused.set(id, scanner.where);
   if (node.op === 'weight') declareWeight(scanner, node.attrs.name, type, draft);
 }
 

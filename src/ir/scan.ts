@@ -2,7 +2,7 @@ import { FormatError } from '../base/index.ts';
 
 const MAX_SHOWN = 30;
 
-/** Takes a line apart from left to right; every failure names the file, line and column. */
+/** Takes a line apart from left to right; failures name the file, the line and, if useful, the column. */
 export class LineScanner {
   readonly #line: string;
   readonly #where: string;
@@ -50,14 +50,22 @@ export class LineScanner {
     if (this.#at < this.#line.length) this.#failHere('the end of the line');
   }
 
+  /** Where the line is. */
+  get where(): string {
+    return this.#where;
+  }
+
+  /** The line does not make sense as a whole. */
   fail(message: string): never {
-    throw new FormatError(message, { where: `${this.#where}:${this.#at + 1}` });
+    throw new FormatError(message, { where: this.#where });
   }
 
   #failHere(requirement: string): never {
     const rest = this.#line.slice(this.#at);
     const shown = rest.length > MAX_SHOWN ? `${rest.slice(0, MAX_SHOWN)}…` : rest;
     const found = rest === '' ? 'the end of the line' : JSON.stringify(shown);
-    return this.fail(`${requirement} must follow, not ${found}`);
+    throw new FormatError(`here must be ${requirement}, not ${found}`, {
+      where: `${this.#where}:${this.#at + 1}`,
+    });
   }
 }

@@ -104,10 +104,9 @@ function positionProblems(node: Node): string[] {
   const operand = POSITION_OPERAND[node.op];
   if (operand === undefined) return [];
   const problems: string[] = [];
-  const position = node.inputs[operand];
-  if (position?.op !== 'input' || position.attrs.name !== 'position') {
-    problems.push(`input ${operand} must be the input position, not ${position?.op}`);
-  }
+  const position = node.inputs[operand]!;
+  const given = position.op === 'input' ? position.attrs.name : position.op;
+  if (given !== 'position') problems.push(`input ${operand} must be position, not ${given}`);
   const rows = node.inputs[node.op === 'append' ? 1 : 0];
   if (rows?.type.shape[1] !== 'T') problems.push('rows must be those of all tokens (B,T,…)');
   return problems;

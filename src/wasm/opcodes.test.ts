@@ -22,8 +22,8 @@ const SAMPLES: Readonly<Partial<Record<ImmediateKind, [values: unknown[], text: 
   none: [[], ''],
   i32: [[-3], ' -3'],
   i64: [[-(2n ** 62n)], ' -4611686018427387904'],
-  f32: [[0.5], ' 0x1p-1 (;=0.5;)'],
-  f64: [[Math.PI], ' 0x1.921fb54442d18p+1 (;=3.14159;)'],
+  f32: [[0.5], ' 0x1p-1'],
+  f64: [[Math.PI], ' 0x1.921fb54442d18p+1'],
   v128: [[new Uint8Array(16).fill(7)], ' i32x4 0x07070707 0x07070707 0x07070707 0x07070707'],
   shuffle: [
     [Array.from({ length: 16 }, (_, i) => 31 - i)],

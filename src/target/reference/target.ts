@@ -1,7 +1,6 @@
 /** The reference target: a program is the graph itself, and the device interprets it. */
 import { sha256Hex } from '../../base/index.ts';
 import {
-  type BufferPlan,
   type Device,
   type Kernel,
   type Pass,
@@ -67,7 +66,7 @@ class ReferenceTarget implements Target {
     return { graph, dims, buffers: [], regions: [] };
   }
 
-  emit({ graph, dims }: Schedule, _: BufferPlan): Program {
+  emit({ graph, dims }: Schedule): Program {
     return new ReferenceProgram(graph, dims, this.#numerics.name);
   }
 

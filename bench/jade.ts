@@ -1,0 +1,58 @@
+/** What the Jade benchmarks share: a model on a simulated chip, stepped and timed. */
+import { fileURLToPath } from 'node:url';
+import { type Chip } from '../src/chip/index.ts';
+import { compileLowered, lowerGraph } from '../src/compile/index.ts';
+import { type Graph } from '../src/ir/index.ts';
+import { loadModel, type Model } from '../src/model/index.ts';
+import { jadeTarget, type JadeDevice, type JadeProgram, type JadeTarget } from '../src/target/jade/index.ts';
+
+export const MODELS = ['qwen3-tiny', 'deepseek-v3-tiny'] as const;
+
+export function openModel(name: string): Model {
+  return loadModel(fileURLToPath(new URL(`../models/${name}`, import.meta.url)));
+}
+
+export interface Timed {
+  readonly cycles: number;
+  readonly macs: number;
+  readonly bytesMoved: number;
+  readonly memoryBusyCycles: number;
+  readonly seconds: number;
+}
+
+export class JadeBench {
+  readonly chip: Chip;
+  private readonly target: JadeTarget;
+  private readonly graph: Graph;
+  private readonly device: JadeDevice;
+  private readonly programs = new Map<string, JadeProgram>();
+
+  constructor(chip: Chip, graph: Graph, contextTokens: number) {
+    this.chip = chip;
+    this.target = jadeTarget(chip, { contextTokens });
+    this.graph = lowerGraph(graph, this.target);
+    this.device = this.target.open({});
+  }
+
+  get maxTokens(): number {
+    return this.target.maxTokens(this.graph);
+  }
+
+  /** One step of `tokens` at `position`; seconds are those of the simulator alone. */
+  step(tokens: Int32Array, position: number): Timed {
+    const dims = this.target.bucket({ B: 1, T: tokens.length, S: position + tokens.length });
+    const key = `${dims.T} ${dims.S}`;
+    const program = this.programs.get(key) ?? compileLowered(this.graph, this.target, dims);
+    this.programs.set(key, program);
+    const start = performance.now();
+    this.device.run(program, { tokens, positions: Int32Array.of(position) });
+    const seconds = (performance.now() - start) / 1000;
+    const stats = this.device.lastRun!;
+    const { cycles, macs, memoryBusyCycles } = stats;
+    return { cycles, macs, memoryBusyCycles, bytesMoved: stats.bytesLoaded + stats.bytesStored, seconds };
+  }
+}
+
+export function sumOf(steps: readonly Timed[], field: keyof Timed): number {
+  return steps.reduce((sum, step) => sum + step[field], 0);
+}

@@ -1,0 +1,47 @@
+import fs from 'node:fs';
+import { chipNames, loadChip } from '../src/chip/index.ts';
+import { evaluate, ModelRunner } from '../src/engine/index.ts';
+import { type Target } from '../src/compile/index.ts';
+import { jadeNumerics, jadePasses } from '../src/target/jade/index.ts';
+import { referenceTarget } from '../src/target/reference/index.ts';
+import { MODELS, openModel } from './jade.ts';
+import { percent, type Table } from './table.ts';
+
+/** Perplexity on all of models/valid.json. */
+export function benchQuality(): Table {
+  const documents = readDocuments();
+  const rows = MODELS.flatMap((model) => modelRows(model, documents));
+  return {
+    title: 'Perplexity in the formats of each chip',
+    notes: [
+      `Teacher-forced on the ${documents.length} chats of models/valid.json, by the interpreter: f32, and the numerics of each chip`,
+      '(which the simulated chip equals bit for bit, test/jade.test.ts).',
+    ],
+    columns: ['model', 'numerics', 'weights', 'activations', 'perplexity', 'change'],
+    rows,
+  };
+}
+
+function readDocuments(): number[][] {
+  const text = fs.readFileSync(new URL('../models/valid.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { tokens: number[] }[]).map((document) => document.tokens);
+}
+
+function modelRows(name: string, documents: readonly number[][]): (string | number)[][] {
+  const base = perplexity(name, referenceTarget(), documents);
+  const chips = chipNames().map((chipName) => {
+    const chip = loadChip(chipName);
+    const own = perplexity(name, referenceTarget(jadeNumerics(chip), jadePasses(chip)), documents);
+    const { weightFormat, activationFormat } = chip.matrix;
+    return [name, chipName, weightFormat, activationFormat, own.toFixed(3), percent(own / base - 1)];
+  });
+  return [[name, 'float', 'as stored', 'f32', base.toFixed(3), ''], ...chips];
+}
+
+function perplexity(name: string, target: Target, documents: readonly number[][]): number {
+  const runner = new ModelRunner(openModel(name).graph({ logits: 'all' }), target, { contextTokens: 256 });
+  const steps = evaluate(runner, documents);
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value.perplexity;
+}

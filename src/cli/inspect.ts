@@ -1,0 +1,172 @@
+/** celadon inspect: what a model consists of, from its configuration and the headers of its files. */
+import type { Command } from 'commander';
+import { formatBytes, formatCount, UsageError } from '../base/index.ts';
+import { countParameters, operatorTable, stateBytes, type OperatorRow } from '../cost/index.ts';
+import type { Graph } from '../ir/index.ts';
+import {
+  buildGraph,
+  catalogueModelNames,
+  NO_WEIGHTS,
+  readCatalogueModel,
+  type Checkpoint,
+  type ModelConfig,
+} from '../model/index.ts';
+import { nearestName } from '../chip/index.ts';
+import { builtinModelNames, openModel } from './models.ts';
+import { Output, type GlobalOptions } from './output.ts';
+import { formatTable } from './table.ts';
+
+export function addInspect(program: Command): void {
+  program
+    .command('inspect')
+    .description('architecture, parameters, state and operators of a model')
+    .argument('<model>', 'folder, built-in name, or a name of the catalogue')
+    .action((model: string, _: unknown, command: Command) =>
+      inspect(model, new Output(command.optsWithGlobals<GlobalOptions>())),
+    );
+}
+
+/** What is known of a model without reading a weight. */
+interface Inspected {
+  readonly name: string;
+  readonly config: ModelConfig;
+  readonly architectures: unknown;
+  readonly checkpoint?: Checkpoint;
+  readonly sources: readonly string[];
+}
+
+function inspect(name: string, output: Output): void {
+  const inspected = open(name);
+  const { config, checkpoint } = inspected;
+  // Latent attention is counted in the form that is run: with only the latent in the state.
+  const graph = buildGraph(config, checkpoint ?? NO_WEIGHTS, {
+    logits: 'last',
+    latentAttention: 'absorbed',
+  });
+  const report = reportOf(inspected, graph);
+  if (output.json) output.result(report);
+  else print(report, output);
+}
+
+function open(name: string): Inspected {
+  const known = catalogueModelNames();
+  if (known.includes(name) && !builtinModelNames().includes(name)) {
+    const { raw, model, sources } = readCatalogueModel(name);
+    return { name, config: model, architectures: raw['architectures'], sources };
+  }
+  try {
+    const { name: folder, config, checkpoint } = openModel(name);
+    const { architectures } = checkpoint.config;
+    return { name: folder, config, architectures, checkpoint, sources: [] };
+  } catch (error) {
+    if (!(error instanceof UsageError) || error.hint === undefined) throw error;
+    const near = nearestName(name, [...builtinModelNames(), ...known]);
+    const hint =
+      near === undefined
+        ? `${error.hint}; from configuration alone: ${known.join(', ')}`
+        : `did you mean ${near}?`;
+    throw new UsageError(error.message, { ...(error.where && { where: error.where }), hint });
+  }
+}
+
+type Report = ReturnType<typeof reportOf>;
+
+function reportOf({ name, config, architectures, checkpoint, sources }: Inspected, graph: Graph) {
+  const state = stateBytes(graph);
+  return {
+    model: name,
+    architecture: Array.isArray(architectures) ? String(architectures[0]) : config.family,
+    family: config.family,
+    layers: config.config.num_hidden_layers,
+    contextTokens: config.config.max_position_embeddings,
+    vocabulary: config.config.vocab_size,
+    parameters: countParameters(graph),
+    stateBytesPerToken: state.perToken,
+    stateBytesPerSequence: state.perSequence,
+    stateFormat: 'bf16',
+    operators: operatorTable(graph),
+    stored: checkpoint === undefined ? null : storedFormats(checkpoint),
+    skippedTensors: checkpoint === undefined ? [] : skippedTensors(checkpoint, graph),
+    sources,
+  };
+}
+
+/** Tensors and bytes of each stored format. */
+function storedFormats(
+  checkpoint: Checkpoint,
+): { format: string; tensors: number; bytes: number }[] {
+  const infos = checkpoint.tensorNames().map((name) => checkpoint.info(name));
+  return [...Map.groupBy(infos, ({ dtype }) => dtype)].map(([format, group]) => ({
+    format,
+    tensors: group.length,
+    bytes: group.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+  }));
+}
+
+/** Tensors of the checkpoint that the graph has no use for. */
+function skippedTensors(checkpoint: Checkpoint, graph: Graph): string[] {
+  const used = [...graph.weights.keys()].map((name) => name.replace(/\[.*\]$/, ''));
+  const exact = new Set(used.filter((name) => !name.includes('*')));
+  const stacked = new Set(used.filter((name) => name.includes('*')));
+  return checkpoint.tensorNames().filter((name) => {
+    const weight = name.replace(/_scale_inv$/, '');
+    return !exact.has(weight) && !stacked.has(weight.replace(/\.experts\.\d+\./, '.experts.*.'));
+  });
+}
+
+function print(report: Report, output: Output): void {
+  const { parameters, stateBytesPerToken, stateBytesPerSequence, operators } = report;
+  const active =
+    parameters.active === parameters.total ? '' : `, ${formatCount(parameters.active)} active`;
+  output.line(output.mark('bold', report.model));
+  const facts = [
+    ['architecture', report.architecture],
+    ['layers', `${report.layers}`],
+    ['context', `${report.contextTokens} tokens`],
+    ['vocabulary', `${report.vocabulary} tokens`],
+    ['parameters', `${formatCount(parameters.total)}${active}`],
+    [
+      'state',
+      `${formatBytes(stateBytesPerToken)} a token (bf16), ${formatBytes(stateBytesPerSequence)} a sequence`,
+    ],
+    ...(report.stored ?? []).map(({ format, tensors, bytes }) => [
+      `stored ${format}`,
+      `${tensors} tensors, ${formatBytes(bytes)}`,
+    ]),
+  ];
+  const width = Math.max(...facts.map(([name]) => name!.length));
+  for (const [name, value] of facts) output.line(`${name!.padEnd(width)}  ${value}`);
+  output.line();
+  output.line(formatTable([OPERATOR_HEADINGS, ...operators.map(operatorCells)]));
+  printRest(report, output);
+}
+
+const OPERATOR_HEADINGS = [
+  'operator',
+  'nodes',
+  'parameters',
+  'active',
+  'MACs/token',
+  'and/token of context',
+];
+
+function operatorCells(row: OperatorRow): string[] {
+  const count = (value: number): string => (value === 0 ? '' : formatCount(value));
+  return [
+    row.op,
+    `${row.nodes}`,
+    count(row.parameters),
+    row.activeParameters === row.parameters ? '' : count(row.activeParameters),
+    count(row.macsPerToken),
+    count(row.macsPerTokenOfContext),
+  ];
+}
+
+function printRest({ skippedTensors: skipped, sources }: Report, output: Output): void {
+  if (skipped.length > 0) {
+    const shown = skipped.slice(0, 10).join(', ');
+    const rest = skipped.length > 10 ? `, and ${skipped.length - 10} more` : '';
+    output.line(`\nnot used: ${skipped.length} tensors: ${shown}${rest}`);
+  }
+  for (const source of sources) output.line(output.mark('gray', `source: ${source}`));
+}

@@ -1,0 +1,66 @@
+/** What MODEL on the command line stands for. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { UnsupportedError, UsageError } from '../base/index.ts';
+import { nearestName } from '../chip/index.ts';
+import { catalogueModelNames, loadModel, type Model } from '../model/index.ts';
+
+const MODELS = fileURLToPath(new URL('../../models/', import.meta.url));
+
+/** The text of documents that the built-in models were not trained on, as token ids. */
+export const VALIDATION_FILE = path.join(MODELS, 'valid.json');
+
+/** Names of the built-in models, sorted. */
+export function builtinModelNames(): string[] {
+  const folders = fs.readdirSync(MODELS, { withFileTypes: true });
+  return folders
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .toSorted();
+}
+
+/** The folder of a built-in model. */
+export function builtinModelFolder(name: string): string {
+  return path.join(MODELS, name);
+}
+
+/**
+ * Open the model that `name` stands for: a built-in name, else a folder. Throws UsageError when there
+ * is none, UnsupportedError for kinds of models that cannot be opened yet.
+ */
+export function openModel(name: string): Model {
+  if (builtinModelNames().includes(name)) return loadModel(builtinModelFolder(name));
+  if (fs.statSync(name, { throwIfNoEntry: false })?.isDirectory()) return loadModel(name);
+  throw noModel(name);
+}
+
+function noModel(name: string): Error {
+  if (/^(?:hf|ms|modelscope):/.test(name)) {
+    return new UnsupportedError(
+      'models must be on this machine: downloading is not supported yet',
+      {
+        where: name,
+        hint: 'download the checkpoint and give its folder',
+      },
+    );
+  }
+  if (name.endsWith('.gguf')) {
+    return new UnsupportedError('models must be safetensors folders: GGUF is not supported yet', {
+      where: name,
+      hint: 'use the checkpoint the file was made from',
+    });
+  }
+  const builtin = builtinModelNames();
+  if (catalogueModelNames().includes(name)) {
+    return new UsageError('this needs weights, and the catalogue knows only the configuration', {
+      where: name,
+      hint: `give the folder of a checkpoint, or one of ${builtin.join(', ')}`,
+    });
+  }
+  const near = nearestName(name, builtin);
+  const hint =
+    near === undefined ? 'give the folder that holds config.json' : `did you mean ${near}?`;
+  const expected = `a folder or one of ${builtin.join(', ')}`;
+  return new UsageError(`the model must be ${expected}, not ${JSON.stringify(name)}`, { hint });
+}

@@ -1,0 +1,158 @@
+/** celadon run: text from a model, on any target. */
+import { setImmediate as pause } from 'node:timers/promises';
+import { Option, type Command } from 'commander';
+import { UsageError } from '../base/index.ts';
+import { generate, ModelRunner, type Generation, type SamplingOptions } from '../engine/index.ts';
+import type { Model } from '../model/index.ts';
+import { Trace } from '../trace/index.ts';
+import { decimal, wholeNumber } from './arguments.ts';
+import { openModel } from './models.ts';
+import { Output, type GlobalOptions } from './output.ts';
+import { formatRates, ratesOf } from './rates.ts';
+import {
+  chooseTarget,
+  createTarget,
+  TARGET_NAMES,
+  type TargetChoice,
+  type TargetName,
+} from './targets.ts';
+import { writeTrace } from './traceFile.ts';
+
+interface RunOptions extends GlobalOptions {
+  readonly prompt: string;
+  readonly chat?: boolean;
+  readonly target: TargetName;
+  readonly chip?: string;
+  readonly tokens: number;
+  readonly seed: number;
+  readonly temperature: number;
+  readonly topK: number;
+  readonly topP: number;
+  readonly trace?: string;
+}
+
+export function addRun(program: Command): void {
+  program
+    .command('run')
+    .description('generate text')
+    .argument('<model>', 'folder or built-in name')
+    .requiredOption('-p, --prompt <text>', 'text to continue; special tokens in it are recognised')
+    .option('--chat', 'put the prompt into the chat template of the model')
+    .addOption(new Option('--target <name>', 'what runs it').choices(TARGET_NAMES).default('cpu'))
+    .option('--chip <name|file>', 'chip of jade, or whose numerics the reference has')
+    .option('-n, --tokens <count>', 'most tokens to generate', wholeNumber(1), 128)
+    .option('--seed <number>', 'seed of sampling', wholeNumber(), 0)
+    .option('--temperature <number>', '0 takes the likeliest token', decimal, 0)
+    .option('--top-k <count>', 'draw from the k likeliest; 0: from all', wholeNumber(), 0)
+    .option('--top-p <share>', 'draw from the likeliest with this share together', decimal, 1)
+    .option('--trace <file>', 'write a trace for ui.perfetto.dev (jade)')
+    .action((model: string, _: unknown, command: Command) =>
+      run(model, command.optsWithGlobals<RunOptions>()),
+    );
+}
+
+async function run(name: string, options: RunOptions): Promise<void> {
+  const output = new Output(options);
+  const choice = chooseTarget(options);
+  const trace = traceFor(choice, options);
+  const model = openModel(name);
+  const prompt = encodePrompt(model, options);
+  const runner = await openRunner(model, choice, prompt.length + options.tokens, trace);
+  const generation = await stream(runner, model, prompt, options, output);
+  if (trace !== undefined) writeTrace(options.trace!, trace, output);
+  report({ model, choice, prompt, generation, output, chat: options.chat ?? false });
+}
+
+function traceFor({ target, chip }: TargetChoice, { trace }: RunOptions): Trace | undefined {
+  if (trace === undefined) return undefined;
+  if (target === 'jade') return new Trace({ clockHz: chip!.clockHz });
+  throw new UsageError(`a trace must be of the target jade: ${target} has no cycles`, {
+    where: '--trace',
+    hint: 'add --target jade',
+  });
+}
+
+function encodePrompt(model: Model, { prompt, chat = false }: RunOptions): number[] {
+  const text = chat ? model.chatTemplate.apply([{ role: 'user', content: prompt }]) : prompt;
+  return model.tokenizer.encode(text);
+}
+
+/** The context has room for what is asked for, and never more than the model has. */
+async function openRunner(
+  model: Model,
+  choice: TargetChoice,
+  tokens: number,
+  trace: Trace | undefined,
+): Promise<ModelRunner> {
+  const contextTokens = Math.min(tokens, model.config.config.max_position_embeddings);
+  const target = await createTarget(choice, contextTokens);
+  const graph = model.graph({ logits: 'last' });
+  return new ModelRunner(graph, target, { contextTokens, ...(trace && { trace }) });
+}
+
+/** Generates, showing the text as it comes; lets go of the thread after each step. */
+async function stream(
+  runner: ModelRunner,
+  model: Model,
+  prompt: readonly number[],
+  options: RunOptions,
+  output: Output,
+): Promise<Generation> {
+  const text = model.tokenizer.stream({ skipSpecial: options.chat ?? false });
+  const show = (piece: string): void => {
+    if (!output.json && piece !== '') output.write(piece);
+  };
+  const steps = generate(runner, prompt, {
+    maxNewTokens: options.tokens,
+    eosTokenIds: model.checkpoint.generation.eosTokenIds,
+    sampling: samplingOf(options),
+  });
+  for (let next = steps.next(); ; next = steps.next()) {
+    if (next.done) {
+      show(`${text.end()}\n`);
+      return next.value;
+    }
+    const event = next.value;
+    if (event.kind === 'token') show(text.push(event.token));
+    else
+      output.progress(
+        `prompt: ${event.step.position + event.step.count} of ${prompt.length} tokens`,
+      );
+    await pause();
+  }
+}
+
+function samplingOf({ temperature, topK, topP, seed }: RunOptions): SamplingOptions {
+  return { temperature, topK, topP, seed };
+}
+
+function report(done: {
+  readonly model: Model;
+  readonly choice: TargetChoice;
+  readonly prompt: readonly number[];
+  readonly generation: Generation;
+  readonly output: Output;
+  readonly chat: boolean;
+}): void {
+  const { model, choice, prompt, generation, output, chat } = done;
+  const { prefill, decode, tokens, finishReason } = generation;
+  if (!output.json) {
+    output.note(formatRates(generation, choice.chip));
+    return;
+  }
+  const cycles = prefill.cycles === null ? null : prefill.cycles + (decode.cycles ?? 0);
+  output.result({
+    model: model.name,
+    target: choice.target,
+    chip: choice.chip?.name ?? null,
+    promptTokens: prompt,
+    tokens,
+    text: model.tokenizer.decode([...tokens], { skipSpecial: chat }),
+    finishReason,
+    timings: ratesOf(generation),
+    cycles,
+    prefillCycles: prefill.cycles,
+    decodeCycles: prefill.cycles === null ? null : (decode.cycles ?? 0),
+    clockHz: choice.chip?.clockHz ?? null,
+  });
+}

@@ -1,0 +1,58 @@
+/** The targets, by name. This is the only place that knows them all; each is loaded when it is used. */
+import { UsageError } from '../base/index.ts';
+import { loadChip, type Chip } from '../chip/index.ts';
+import type { Target } from '../compile/index.ts';
+
+export const TARGET_NAMES = ['reference', 'cpu', 'jade'] as const;
+export type TargetName = (typeof TARGET_NAMES)[number];
+
+/** The chip of the jade target when none is given. */
+export const DEFAULT_CHIP = 'jade-edge';
+
+export interface TargetRequest {
+  readonly target: TargetName;
+  /** Name or file of a chip: what jade simulates, or whose numerics the reference has. */
+  readonly chip?: string | undefined;
+}
+
+/** What was asked for, with defaults filled in; `chip` is null where none takes part. */
+export interface TargetChoice {
+  readonly target: TargetName;
+  readonly chip: Chip | null;
+}
+
+/** Check a request and load its chip. Throws UsageError where a chip makes no sense, and as loadChip. */
+export function chooseTarget({ target, chip }: TargetRequest): TargetChoice {
+  if (target === 'cpu' && chip !== undefined) {
+    throw new UsageError('the target of a chip must be jade or reference, not cpu', {
+      where: '--chip',
+      hint: `add --target jade to run on ${chip}`,
+    });
+  }
+  const name = chip ?? (target === 'jade' ? DEFAULT_CHIP : undefined);
+  return { target, chip: name === undefined ? null : loadChip(name) };
+}
+
+/** Make the target for sequences of at most `contextTokens`. */
+export async function createTarget(
+  { target, chip }: TargetChoice,
+  contextTokens: number,
+): Promise<Target> {
+  if (target === 'cpu') return (await import('../target/cpu/index.ts')).cpuTarget();
+  if (target === 'reference') return createReference(chip);
+  return createJade(chip!, contextTokens);
+}
+
+/** The simulator of `chip`. */
+export async function createJade(chip: Chip, contextTokens: number) {
+  const { jadeTarget } = await import('../target/jade/index.ts');
+  return jadeTarget(chip, { contextTokens });
+}
+
+/** The interpreter: in f32, or with the passes and the arithmetic of `chip`. */
+export async function createReference(chip: Chip | null): Promise<Target> {
+  const { referenceTarget } = await import('../target/reference/index.ts');
+  if (chip === null) return referenceTarget();
+  const { jadeNumerics, jadePasses } = await import('../target/jade/index.ts');
+  return referenceTarget(jadeNumerics(chip), jadePasses(chip));
+}

@@ -1,0 +1,96 @@
+/** Generation: a prompt in, tokens out, one at a time. */
+import { CapacityError, UsageError } from '../base/index.ts';
+import type { ModelRunner, Step } from './modelRunner.ts';
+import { addStep, NO_TOTALS, type PhaseTotals } from './phaseTotals.ts';
+import { GREEDY, Sampler, type SamplingOptions } from './sampler.ts';
+
+export interface GenerateOptions {
+  /** The most tokens to generate. */
+  readonly maxNewTokens: number;
+  /** Tokens that end the text; the one that did is the last generated. */
+  readonly eosTokenIds?: readonly number[];
+  /** Greedy when absent. */
+  readonly sampling?: SamplingOptions;
+}
+
+/** `stop` at an end token, `length` after maxNewTokens, `context` when the context is full. */
+export type FinishReason = 'stop' | 'length' | 'context';
+
+export interface Generation {
+  readonly tokens: readonly number[];
+  readonly finishReason: FinishReason;
+  readonly prefill: PhaseTotals;
+  readonly decode: PhaseTotals;
+}
+
+/** After each step: prompt tokens fed so far, or the token that was generated, with its logits. */
+export type GenerationEvent =
+  | { readonly kind: 'prompt'; readonly step: Step }
+  | { readonly kind: 'token'; readonly token: number; readonly step: Step };
+
+/**
+ * Feeds `prompt` to a fresh or reset runner, then generates. Yields after every step, so that a
+ * caller can show progress or stop. Throws UsageError for an empty prompt or a token id that the
+ * model does not have, CapacityError when the prompt is longer than the context.
+ */
+export function* generate(
+  runner: ModelRunner,
+  prompt: readonly number[],
+  { maxNewTokens, eosTokenIds = [], sampling = GREEDY }: GenerateOptions,
+): Generator<GenerationEvent, Generation> {
+  requirePrompt(prompt, runner.contextTokens);
+  requireCount(maxNewTokens);
+  const sampler = new Sampler(sampling);
+  const tokens: number[] = [];
+  const done = (finishReason: FinishReason): Generation => ({
+    tokens,
+    finishReason,
+    prefill,
+    decode,
+  });
+
+  let [prefill, decode] = [NO_TOTALS, NO_TOTALS];
+  let last: Step | undefined;
+  for (const step of runner.feed(prompt)) {
+    prefill = addStep(prefill, step);
+    last = step;
+    yield { kind: 'prompt', step };
+  }
+  for (;;) {
+    if (tokens.length === maxNewTokens) return done('length');
+    const token = chooseToken(sampler, last!, runner.vocabularySize);
+    tokens.push(token);
+    yield { kind: 'token', token, step: last! };
+    if (eosTokenIds.includes(token)) return done('stop');
+    if (tokens.length === maxNewTokens) return done('length');
+    if (!runner.canFeed(1)) return done('context');
+    [last] = runner.feed([token]);
+    decode = addStep(decode, last!);
+  }
+}
+
+function chooseToken(sampler: Sampler, { logits, next }: Step, vocabularySize: number): number {
+  return sampler.next(logits.subarray(-vocabularySize), next.at(-1)!);
+}
+
+function requirePrompt(prompt: readonly number[], contextTokens: number): void {
+  if (prompt.length === 0) {
+    throw new UsageError('a prompt must have at least one token, not none', {
+      hint: 'give some text with -p',
+    });
+  }
+  if (prompt.length <= contextTokens) return;
+  throw new CapacityError(
+    `the prompt must fit the context of ${contextTokens} tokens, not have ${prompt.length}`,
+    {
+      hint: `shorten it by ${prompt.length - contextTokens} tokens, or use a model with a longer context`,
+    },
+  );
+}
+
+function requireCount(maxNewTokens: number): void {
+  if (Number.isSafeInteger(maxNewTokens) && maxNewTokens >= 0) return;
+  throw new UsageError(
+    `the number of tokens to generate must be a whole number, not ${maxNewTokens}`,
+  );
+}

@@ -1,0 +1,8 @@
+/** Floor 5: sequences of tokens on a device, whatever the target. */
+export * from './complete.ts';
+export * from './evaluate.ts';
+export * from './generate.ts';
+export * from './modelRunner.ts';
+export type { PhaseTotals } from './phaseTotals.ts';
+export * from './programCache.ts';
+export * from './sampler.ts';

@@ -1,0 +1,116 @@
+/**
+ * ModelRunner: one sequence on one device. It feeds tokens in steps that the target can take, and
+ * keeps count of the context and of the time.
+ */
+import { CapacityError, UsageError } from '../base/index.ts';
+import type { Device, Target } from '../compile/index.ts';
+import { lastDim, type Graph } from '../ir/index.ts';
+import type { Trace } from '../trace/index.ts';
+import { ProgramCache } from './programCache.ts';
+
+export interface RunnerOptions {
+  /** The most tokens the sequence may have. */
+  readonly contextTokens: number;
+  readonly trace?: Trace;
+}
+
+/** The result of one step: of `count` tokens from `position` on. */
+export interface Step {
+  readonly position: number;
+  readonly count: number;
+  /** Rows × vocabulary: a row for each token, or one for the last, as the graph has it. */
+  readonly logits: Float32Array;
+  /** The largest of each row. */
+  readonly next: Int32Array;
+  /** Simulated cycles; null where the target has no cycle model. */
+  readonly cycles: number | null;
+  /** Host time to compile, and to run. */
+  readonly compileSeconds: number;
+  readonly runSeconds: number;
+}
+
+/** Runs the graph of a model for one sequence. */
+export class ModelRunner {
+  readonly contextTokens: number;
+  readonly vocabularySize: number;
+  readonly #programs: ProgramCache;
+  readonly #device: Device;
+  #position = 0;
+
+  /** Throws what compiling and opening the device throw. */
+  constructor(graph: Graph, target: Target, { contextTokens, trace }: RunnerOptions) {
+    this.contextTokens = contextTokens;
+    this.vocabularySize = lastDim(graph.outputs.get('logits')!.type);
+    this.#programs = new ProgramCache(graph, target);
+    this.#device = target.open({ ...(trace && { trace }) });
+  }
+
+  /** Tokens the sequence has. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Whether `count` more tokens fit into the context. */
+  canFeed(count: number): boolean {
+    return this.#position + count <= this.contextTokens;
+  }
+
+  /**
+   * Appends tokens to the sequence, in as few steps as the target allows; yields after each. Throws
+   * UsageError for an id that the model does not have, CapacityError when the context is too short.
+   */
+  *feed(tokens: readonly number[]): Generator<Step, void> {
+    requireTokens(tokens, this.vocabularySize);
+    this.#requireRoom(tokens.length);
+    const { maxTokens } = this.#programs;
+    for (let start = 0; start < tokens.length; start += maxTokens) {
+      yield this.#step(tokens.slice(start, start + maxTokens));
+    }
+  }
+
+  /** Starts a new sequence; weights and programs stay. */
+  reset(): void {
+    this.#device.reset();
+    this.#position = 0;
+  }
+
+  close(): void {
+    this.#device.close();
+  }
+
+  #step(tokens: readonly number[]): Step {
+    const position = this.#position;
+    const count = tokens.length;
+    const start = performance.now();
+    const program = this.#programs.program({ B: 1, T: count, S: position + count });
+    const compiled = performance.now();
+    const inputs = { tokens: Int32Array.from(tokens), positions: Int32Array.of(position) };
+    const { logits, next, cycles } = this.#device.run(program, inputs);
+    this.#position += count;
+    const compileSeconds = (compiled - start) / 1000;
+    const runSeconds = (performance.now() - compiled) / 1000;
+    return { position, count, logits, next, cycles, compileSeconds, runSeconds };
+  }
+
+  #requireRoom(count: number): void {
+    if (this.canFeed(count)) return;
+    throw new CapacityError(
+      `a sequence must have at most ${this.contextTokens} tokens of context, not ${this.#position + count}`,
+      { hint: `shorten the text by ${this.#position + count - this.contextTokens} tokens` },
+    );
+  }
+}
+
+function requireTokens(tokens: readonly number[], vocabularySize: number): void {
+  const index = tokens.findIndex(
+    (token) => !Number.isInteger(token) || token < 0 || token >= vocabularySize,
+  );
+  if (index < 0) return;
+  throw new UsageError(
+    `token ids must be whole numbers from 0 to ${vocabularySize - 1}, not ${tokens[index]}`,
+    {
+      where: `token ${index}`,
+      hint: 'check that the tokens come from the tokenizer of this model',
+    },
+  );
+}

@@ -1,0 +1,43 @@
+/** Compiled programs of one graph and target, each compiled when first asked for. */
+import {
+  compileLowered,
+  lowerGraph,
+  type PassObserver,
+  type Program,
+  type Target,
+} from '../compile/index.ts';
+import type { Dims, Graph } from '../ir/index.ts';
+
+/** Lowers a graph once and compiles it once for each bucket of dims. */
+export class ProgramCache {
+  readonly #target: Target;
+  readonly #lowered: Graph;
+  readonly #programs = new Map<string, Program>();
+
+  /** Runs the passes; `observe` sees the graph after each. */
+  constructor(graph: Graph, target: Target, observe?: PassObserver) {
+    this.#target = target;
+    this.#lowered = lowerGraph(graph, target, observe);
+  }
+
+  /** The graph after all passes. */
+  get graph(): Graph {
+    return this.#lowered;
+  }
+
+  /** The most tokens a program takes in one step. */
+  get maxTokens(): number {
+    return this.#target.maxTokens(this.#lowered);
+  }
+
+  /** The program for a step of `dims`. Throws UnsupportedError, CapacityError. */
+  program(dims: Dims): Program {
+    const bucket = this.#target.bucket(dims);
+    const key = `${bucket.B},${bucket.T},${bucket.S}`;
+    const known = this.#programs.get(key);
+    if (known !== undefined) return known;
+    const program = compileLowered(this.#lowered, this.#target, bucket);
+    this.#programs.set(key, program);
+    return program;
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * exp of four numbers, and what is made of it: sigmoid, silu, softmax.
+ *
+ * exp(x) = 2^n · exp(r) with n = round(x · log2 e) and r = x − n·ln 2, taken off in two parts of
+ * which the first has few bits, so that n times it is exact [1]; exp(r) on |r| ≤ ln 2 / 2 is the
+ * polynomial of Cephes [2]. The relative error is below 2^-22. Below −87.3 the result is 0, above 88.4
+ * infinite; NaN stays NaN.
+ *
+ * [1] Cody, Waite: Software Manual for the Elementary Functions, 1980, chapter 6.
+ * [2] Moshier: Cephes Mathematical Library, single/expf.c, https://www.netlib.org/cephes/
+ */
+import {
+  type FunctionBuilder,
+  type FunctionRef,
+  type Local,
+  type ModuleBuilder,
+} from '../../../wasm/index.ts';
+import { forRow, pushSplat, pushSum, reduceLanes, scaleToBytes, VECTOR_BYTES } from './vectors.ts';
+
+const SMALLEST = -87.33654; // ln of the smallest normal number
+const LARGEST = 88.72284; // ln of the largest
+const LN2_HIGH = 0.693359375;
+const LN2_LOW = -2.12194440e-4;
+
+/** exp(r) = 1 + r + r² · P(r); the coefficients of P, highest first. */
+const POLYNOMIAL = [
+  1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1,
+  5.0000001201e-1,
+] as const;
+
+/** exp(v128) → v128. */
+export function addExponential(module: ModuleBuilder): FunctionRef {
+  return module.addFunction('exp', { params: { x: 'v128' }, results: ['v128'] }, (f, { x }) => {
+    const n = f.local('v128', 'n');
+    const r = f.local('v128', 'r');
+    const value = f.local('v128', 'value');
+    const low = f.local('v128', 'low');
+    pushSplat(f.get(x), SMALLEST).emit('f32x4.lt').set(low);
+    pushSplat(f.get(x), SMALLEST).emit('f32x4.max');
+    pushSplat(f, LARGEST).emit('f32x4.min').tee(r);
+    pushSplat(f, Math.LOG2E).emit('f32x4.mul').emit('f32x4.nearest').set(n);
+    for (const part of [LN2_HIGH, LN2_LOW]) {
+      pushSplat(f.get(r).get(n), part).emit('f32x4.mul').emit('f32x4.sub').set(r);
+    }
+    pushPolynomial(f, r).get(r).get(r).emit('f32x4.mul').emit('f32x4.mul');
+    pushSplat(f.get(r).emit('f32x4.add'), 1).emit('f32x4.add').set(value);
+    pushPowerOfTwo(f, n).get(value).emit('f32x4.mul').get(low).emit('v128.andnot');
+  });
+}
+
+/** P(r) by Horner's rule. */
+function pushPolynomial(f: FunctionBuilder, r: Local): FunctionBuilder {
+  const [first, ...others] = POLYNOMIAL;
+  pushSplat(f, first);
+  for (const coefficient of others) {
+    pushSplat(f.get(r).emit('f32x4.mul'), coefficient).emit('f32x4.add');
+  }
+  return f;
+}
+
+/** 2^n for whole n from −126 to 128; 2^128 is infinite. */
+function pushPowerOfTwo(f: FunctionBuilder, n: Local): FunctionBuilder {
+  f.get(n).emit('i32x4.trunc_sat_f32x4_s').i32(127).emit('i32x4.splat').emit('i32x4.add');
+  return f.i32(23).emit('i32x4.shl');
+}
+
+/** sigmoid(v128) → v128. */
+export function addSigmoid(module: ModuleBuilder, exp: FunctionRef): FunctionRef {
+  return module.addFunction('sigmoid', { params: { x: 'v128' }, results: ['v128'] }, (f, { x }) => {
+    pushSplat(f, 1);
+    pushSplat(f, 1).get(x).emit('f32x4.neg').emit('call', exp);
+    f.emit('f32x4.add').emit('f32x4.div');
+  });
+}
+
+/**
+ * softmax(row, size, scale), in place: exp(scale·(x − max)) over its sum. The row has room for a whole
+ * number of vectors; what is beyond `size` becomes 0.
+ */
+export function addSoftmax(module: ModuleBuilder, exp: FunctionRef): FunctionRef {
+  const params = { row: 'i32', size: 'i32', scale: 'f32' } as const;
+  return module.addFunction('softmax', { params }, (f, { row, size, scale }) => {
+    const [factor, total, scratch] = [f.local('v128'), f.local('v128'), f.local('v128')];
+    const largest = f.local('v128', 'largest');
+    const each = (body: () => void): void => eachVector(f, row, size, body);
+    f.get(scale).emit('f32x4.splat').set(factor);
+    pushSplat(f, -Infinity).set(largest);
+    scaleToBytes(f, size);
+    each(() => f.get(factor).emit('f32x4.mul'));
+    padRow(f, row, size);
+    each(() => f.tee(scratch).get(scratch).get(largest).emit('f32x4.max').set(largest));
+    f.get(largest);
+    reduceLanes(f, 'f32x4.max', scratch).set(largest);
+    each(() => {
+      f.get(largest).emit('f32x4.sub').emit('call', exp).tee(scratch);
+      f.get(scratch).get(total).emit('f32x4.add').set(total);
+    });
+    pushSplat(f, 1).get(total);
+    reduceLanes(f, 'f32x4.add', scratch).emit('f32x4.div').set(factor);
+    each(() => f.get(factor).emit('f32x4.mul'));
+  });
+}
+
+/** Replaces each vector of a row; `body` pops the old and pushes the new. */
+function eachVector(f: FunctionBuilder, row: Local, sizeBytes: Local, body: () => void): void {
+  const offset = f.local('i32');
+  f.forLoop(offset, 0, sizeBytes, VECTOR_BYTES, () => {
+    pushSum(f, row, offset);
+    pushSum(f, row, offset).emit('v128.load');
+    body();
+    f.emit('v128.store');
+  });
+}
+
+/** Fills the row up to a whole number of vectors with −infinity. */
+function padRow(f: FunctionBuilder, row: Local, sizeBytes: Local): void {
+  const [offset, end] = [f.local('i32'), f.local('i32')];
+  f.get(sizeBytes).i32(VECTOR_BYTES - 1).emit('i32.add').i32(-VECTOR_BYTES).emit('i32.and').set(end);
+  f.forLoop(offset, sizeBytes, end, 4, () => {
+    pushSum(f, row, offset).emit('f32.const', -Infinity).emit('f32.store');
+  });
+}

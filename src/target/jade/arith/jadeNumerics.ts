@@ -1,0 +1,172 @@
+/**
+ * The arithmetic of a Jade chip for the interpreter: the same functions as the simulator's, on the
+ * interpreter's layout. Both must give the same bits.
+ */
+import { UnsupportedError } from '../../../base/index.ts';
+import { type Chip } from '../../../chip/index.ts';
+import {
+  MX_BLOCK,
+  type AttendRequest,
+  type MxFormat,
+  type MxRows,
+  type Numerics,
+} from '../../../ir/index.ts';
+import { plainDot, type Dot, type DotRows } from './dot.ts';
+import { silu } from './functions.ts';
+import { ELEMENTS, quantizeGroup, UNIT_EXPONENTS } from './mx.ts';
+import { routeRow } from './route.ts';
+import { canonicalize, rmsRow, scaleByBytes, softmaxRow, type Row } from './rows.ts';
+
+/**
+ * The numerics of `chip`: lanes and activation format are the chip's. `dot` computes the products.
+ * f32 contractions throw UnsupportedError: Jade has none, `quantizeForMatrixUnit` removes them.
+ */
+export function jadeNumerics(chip: Chip, dot: Dot = plainDot): Numerics {
+  const { lanes } = chip.vector;
+  return {
+    name: 'jade',
+    linear: () => refuse(chip, 'linear'),
+    linearMx: (x, w, out) => linearMx(dot, x, w, out),
+    attend: () => refuse(chip, 'attention'),
+    attendMx: (request, out) =>
+      attendMx(dot, lanes, chip.matrix.activationFormat, request, out),
+    rmsNormalization: (x, weight, epsilon, out) => {
+      rmsRow(rowOf(x), rowOf(weight), x.length, epsilon, lanes, rowOf(out));
+      canonicalizeRow(out);
+    },
+    silu,
+    route: (logits, bias, attrs, out) => {
+      routeRow(rowOf(logits), bias && rowOf(bias), logits.length, attrs, lanes, rowOf(out));
+      canonicalizeRow(out);
+    },
+    quantize,
+  };
+}
+
+function refuse(chip: Chip, what: string): never {
+  throw new UnsupportedError(`${what} on ${chip.name} must have MX operands, not f32`, {
+    hint: 'run the quantizeForMatrixUnit pass of the target first',
+  });
+}
+
+function rowOf(values: Float32Array): Row {
+  return { values, offset: 0 };
+}
+
+function canonicalizeRow(row: Float32Array): void {
+  canonicalize(new Uint32Array(row.buffer, row.byteOffset, row.length), 0, row.length);
+}
+
+function denseRows({ elements, scales, columns }: MxRows): DotRows {
+  const scaleStride = columns / MX_BLOCK;
+  return { elements, offset: 0, stride: columns, scales, scaleOffset: 0, scaleStride };
+}
+
+function linearMx(dot: Dot, x: MxRows, w: MxRows, out: Float32Array): void {
+  dot({
+    a: denseRows(x),
+    w: denseRows(w),
+    M: x.rows,
+    N: w.rows,
+    K: x.columns,
+    unitExponent: UNIT_EXPONENTS[x.format] + UNIT_EXPONENTS[w.format],
+    out,
+    outOffset: 0,
+    outStride: w.rows,
+    accumulate: false,
+  });
+}
+
+/** docs/numerics.md, section 4. */
+function attendMx(
+  dot: Dot,
+  lanes: number,
+  format: MxFormat,
+  request: AttendRequest<MxRows>,
+  out: Float32Array,
+): void {
+  const { values, valueOffset, valueStride, valueWidth, count } = request;
+  const padded = Math.ceil(count / MX_BLOCK) * MX_BLOCK;
+  const row = rowOf(new Float32Array(padded));
+  scoreKeys(dot, request, row.values);
+  softmaxRow(row, count, padded, request.scale, lanes, row);
+  const scaleStride = valueStride / MX_BLOCK;
+  scaleByBytes(row, count, values.scales, valueOffset / MX_BLOCK, scaleStride);
+  const probabilities = quantizeDense(row.values, format);
+  dot({
+    a: denseRows(probabilities),
+    w: transposedValues(request, padded),
+    M: 1,
+    N: valueWidth,
+    K: padded,
+    unitExponent: UNIT_EXPONENTS[format] + UNIT_EXPONENTS[values.format],
+    out,
+    outOffset: 0,
+    outStride: valueWidth,
+    accumulate: false,
+  });
+}
+
+/** out[t] = query · key t for the visible t. */
+function scoreKeys(dot: Dot, request: AttendRequest<MxRows>, out: Float32Array): void {
+  const { query, queryOffset, keys, keyOffset, keyStride, keyWidth, count } = request;
+  dot({
+    a: rowsFrom(query, queryOffset, keyWidth),
+    w: rowsFrom(keys, keyOffset, keyStride),
+    M: 1,
+    N: count,
+    K: keyWidth,
+    unitExponent: UNIT_EXPONENTS[query.format] + UNIT_EXPONENTS[keys.format],
+    out,
+    outOffset: 0,
+    outStride: count,
+    accumulate: false,
+  });
+}
+
+/** Rows `stride` elements apart from element `offset`, both multiples of 32. */
+function rowsFrom({ elements, scales }: MxRows, offset: number, stride: number): DotRows {
+  const scaleOffset = offset / MX_BLOCK;
+  return { elements, offset, stride, scales, scaleOffset, scaleStride: stride / MX_BLOCK };
+}
+
+/** Row n holds channel n of the visible value rows, then zeros; every scale is 2^0. */
+function transposedValues(request: AttendRequest<MxRows>, padded: number): DotRows {
+  const { values, valueOffset, valueStride, valueWidth, count } = request;
+  const Elements = values.format === 'mxfp8' ? Float32Array : Int8Array;
+  const elements = new Elements(valueWidth * padded);
+  for (let t = 0; t < count; t++) {
+    const from = valueOffset + t * valueStride;
+    for (let n = 0; n < valueWidth; n++) elements[n * padded + t] = values.elements[from + n]!;
+  }
+  const scales = undefined;
+  return { elements, offset: 0, stride: padded, scales, scaleOffset: 0, scaleStride: 0 };
+}
+
+/** One row in blocks of 32, as MxRows. */
+function quantizeDense(row: Float32Array, format: MxFormat): MxRows {
+  const Elements = format === 'mxfp8' ? Float32Array : Int8Array;
+  const scales = new Uint8Array(row.length / MX_BLOCK);
+  const elements = new Elements(row.length);
+  const rows = { format, rows: 1, columns: row.length, elements, scales };
+  quantize(row, MX_BLOCK, rows, 0);
+  return rows;
+}
+
+function quantize(
+  row: Float32Array,
+  group: number,
+  out: MxRows,
+  rowIndex: number,
+  search = false,
+): void {
+  const { format, elements, scales } = out;
+  const values = ELEMENTS[format];
+  const codes = new Uint8Array(group);
+  for (let start = 0; start < row.length; start += group) {
+    const scale = quantizeGroup(row, start, group, format, codes, 0, search);
+    const at = rowIndex * row.length + start;
+    for (let i = 0; i < group; i++) elements[at + i] = values[codes[i]!]!;
+    scales.fill(scale, at / MX_BLOCK, (at + group) / MX_BLOCK);
+  }
+}

@@ -1,0 +1,4 @@
+/** The value- and cycle-exact simulator of Jade. */
+export * from './access.ts';
+export * from './simulator.ts';
+export { STALLS, type StallReason } from './timing.ts';

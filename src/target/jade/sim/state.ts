@@ -1,0 +1,46 @@
+/** What a chip holds: its scratchpad and accumulators, the memory beside it, the position registers. */
+import { type Chip } from '../../../chip/index.ts';
+
+export interface ChipState {
+  readonly chip: Chip;
+  /** Scratchpad, then accumulator SRAM; views of the same bytes. */
+  readonly local: Uint8Array;
+  readonly localF32: Float32Array;
+  readonly localU32: Uint32Array;
+  readonly localI8: Int8Array;
+  readonly localI32: Int32Array;
+  /** External memory. */
+  readonly memory: Uint8Array;
+  readonly positions: Int32Array;
+  /** Set when a gather found an index outside of its table. */
+  fault: boolean;
+}
+
+/** Position registers: sequences of a batch. */
+const SEQUENCES = 128;
+
+export function createState(chip: Chip, memoryBytes: number): ChipState {
+  const bytes = chip.scratchpad.sizeBytes + chip.accumulator.sizeBytes;
+  const buffer = new ArrayBuffer(Math.ceil(bytes / 4) * 4);
+  return {
+    chip,
+    local: new Uint8Array(buffer),
+    localF32: new Float32Array(buffer),
+    localU32: new Uint32Array(buffer),
+    localI8: new Int8Array(buffer),
+    localI32: new Int32Array(buffer),
+    memory: new Uint8Array(memoryBytes),
+    positions: new Int32Array(SEQUENCES),
+    fault: false,
+  };
+}
+
+/** The f32 row at a byte address, which must be a multiple of 4: a view, not a copy. */
+export function floatsAt({ localF32 }: ChipState, address: number, count: number): Float32Array {
+  return localF32.subarray(wordAt(address), wordAt(address) + count);
+}
+
+export function wordAt(address: number): number {
+  if (address % 4 !== 0) throw new Error(`an f32 operand must be aligned to 4 bytes, not at ${address}`);
+  return address / 4;
+}

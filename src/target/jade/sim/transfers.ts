@@ -1,0 +1,36 @@
+/** Values of LOAD and STORE instructions. */
+import { type FieldsOf } from '../isa.table.ts';
+import { type ChipState } from './state.ts';
+
+type Transfer = FieldsOf<'store'>;
+
+/** Calls `move(memory address, local address, bytes)` for each row of each plane. */
+function eachRow(f: Transfer, state: ChipState, move: (memory: number, local: number) => void): void {
+  const start = f.memory + f.positionStride * state.positions[f.sequence]!;
+  for (let plane = 0; plane < f.planes; plane++) {
+    const memory = start + plane * f.memoryPlaneStride;
+    const local = f.local + plane * f.localPlaneStride;
+    for (let row = 0; row < f.rows; row++) move(memory + row * f.memoryStride, local + row * f.localStride);
+  }
+}
+
+export function load(f: FieldsOf<'load'>, state: ChipState): void {
+  const { local: chip, memory: ram } = state;
+  eachRow(f, state, (memory, local) => chip.set(ram.subarray(memory, memory + f.rowBytes), local));
+}
+
+export function store(f: Transfer, state: ChipState): void {
+  const { local: chip, memory: ram } = state;
+  eachRow(f, state, (memory, local) => ram.set(chip.subarray(local, local + f.rowBytes), memory));
+}
+
+/** Rows by index; an index outside of the table reads row 0 and sets the fault flag. */
+export function gather(f: FieldsOf<'gather'>, state: ChipState): void {
+  for (let row = 0; row < f.rows; row++) {
+    const index = state.localI32[f.list / 4 + row]!;
+    const inside = index >= 0 && index < f.limit;
+    if (!inside) state.fault = true;
+    const from = f.memory + (inside ? index : 0) * f.memoryStride;
+    state.local.set(state.memory.subarray(from, from + f.rowBytes), f.local + row * f.localStride);
+  }
+}

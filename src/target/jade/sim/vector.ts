@@ -1,0 +1,200 @@
+/**
+ * Values of the vector unit. A row-wise instruction is a function of one row; `eachRow` finds the rows,
+ * and `finishRow` writes them as f32 with canonical NaNs or quantises them.
+ */
+import { bf16ToF32 } from '../../../base/index.ts';
+import { MX_BLOCK, type MxFormat } from '../../../ir/index.ts';
+import { quantizeGroup } from '../arith/mx.ts';
+import { routeRow } from '../arith/route.ts';
+import {
+  addRow,
+  argmaxRow,
+  canonicalize,
+  isLarger,
+  mulRow,
+  rmsRow,
+  ropeRow,
+  scaleByBytes,
+  siluRow,
+  softmaxRow,
+  swigluRow,
+  type Row,
+} from '../arith/rows.ts';
+import { FORMAT_CODES, NONE, type FieldsOf } from '../isa.table.ts';
+import { floatsAt, wordAt, type ChipState } from './state.ts';
+
+interface RowFields {
+  readonly inner: number;
+  readonly columns: number;
+  readonly d: number;
+  readonly dScale: number;
+  readonly dStride: number;
+  readonly dInner: number;
+  readonly dFormat: number;
+  readonly group: number;
+}
+
+/** Computes row (t, j) into `out`, which holds `columns` numbers from offset 0. */
+type RowFunction = (t: number, j: number, out: Row) => void;
+
+let scratch = new Float32Array(1024);
+
+function eachRow(f: RowFields, state: ChipState, rows: number, compute: RowFunction): void {
+  if (scratch.length < f.columns) scratch = new Float32Array(f.columns);
+  const out: Row = { values: scratch, offset: 0 };
+  for (let r = 0; r < rows; r++) {
+    const t = Math.floor(r / f.inner);
+    const j = r % f.inner;
+    compute(t, j, out);
+    finishRow(f, state, t * f.dStride + j * f.dInner);
+  }
+}
+
+const FORMATS = new Map<number, MxFormat>([
+  [FORMAT_CODES.mxint8, 'mxint8'],
+  [FORMAT_CODES.mxfp8, 'mxfp8'],
+  [FORMAT_CODES.mxfp4, 'mxfp4'],
+]);
+
+/** Writes the scratch row `at` bytes into the destination. */
+function finishRow(f: RowFields, state: ChipState, at: number): void {
+  if (f.dFormat === FORMAT_CODES.f32) {
+    const word = wordAt(f.d + at);
+    state.localF32.set(scratch.subarray(0, f.columns), word);
+    canonicalize(state.localU32, word, f.columns);
+    return;
+  }
+  const format = FORMATS.get(f.dFormat)!;
+  for (let i = 0; i < f.columns; i += f.group) {
+    const scale = quantizeGroup(scratch, i, f.group, format, state.local, f.d + at + i);
+    const first = f.dScale + at + i / MX_BLOCK;
+    state.local.fill(scale, first, first + f.group / MX_BLOCK);
+  }
+}
+
+/** The f32 row of an operand at (t, j). */
+function rowAt({ localF32 }: ChipState, address: number): Row {
+  return { values: localF32, offset: wordAt(address) };
+}
+
+interface A {
+  readonly a: number;
+  readonly aStride: number;
+  readonly aInner: number;
+}
+interface B {
+  readonly b: number;
+  readonly bStride: number;
+  readonly bInner: number;
+}
+
+function aAt(f: A, state: ChipState, t: number, j: number): Row {
+  return rowAt(state, f.a + t * f.aStride + j * f.aInner);
+}
+
+function bAt(f: B, state: ChipState, t: number, j: number): Row {
+  return rowAt(state, f.b + t * f.bStride + j * f.bInner);
+}
+
+export function copy(f: FieldsOf<'copy'>, state: ChipState, rows: number): void {
+  eachRow(f, state, rows, (t, j, out) => {
+    const address = f.a + t * f.aStride + j * f.aInner;
+    const halves = f.aFormat === FORMAT_CODES.bf16;
+    out.values.set(halves ? halvesAt(state, address, f.columns) : floatsAt(state, address, f.columns));
+  });
+}
+
+function halvesAt({ local }: ChipState, address: number, count: number): Float32Array {
+  return bf16ToF32(new Uint16Array(local.slice(address, address + count * 2).buffer));
+}
+
+type Binary = (a: Row, b: Row, count: number, out: Row) => void;
+
+function binary(compute: Binary): (f: FieldsOf<'add'>, state: ChipState, rows: number) => void {
+  return (f, state, rows) =>
+    eachRow(f, state, rows, (t, j, out) => compute(aAt(f, state, t, j), bAt(f, state, t, j), f.columns, out));
+}
+
+export const add = binary(addRow);
+export const mul = binary(mulRow);
+export const swiglu = binary(swigluRow);
+
+export function silu(f: FieldsOf<'silu'>, state: ChipState, rows: number): void {
+  eachRow(f, state, rows, (t, j, out) => siluRow(aAt(f, state, t, j), f.columns, out));
+}
+
+export function rms(f: FieldsOf<'rms'>, state: ChipState, rows: number): void {
+  const weight = rowAt(state, f.b);
+  const { lanes } = state.chip.vector;
+  eachRow(f, state, rows, (t, j, out) => rmsRow(aAt(f, state, t, j), weight, f.columns, f.epsilon, lanes, out));
+}
+
+export function rope(f: FieldsOf<'rope'>, state: ChipState, rows: number): void {
+  eachRow(f, state, rows, (t, j, out) => {
+    const table = rowAt(state, f.b + t * f.bStride);
+    ropeRow(aAt(f, state, t, j), table, f.columns, f.interleaved === 1, out);
+  });
+}
+
+export function softmax(f: FieldsOf<'softmax'>, state: ChipState, rows: number): void {
+  const { lanes } = state.chip.vector;
+  eachRow(f, state, rows, (t, j, out) => {
+    const visible = Math.min(f.columns, state.positions[f.sequence]! + f.first + t + 1);
+    softmaxRow(aAt(f, state, t, j), visible, f.columns, f.scale, lanes, out);
+    if (f.b !== NONE) scaleByBytes(out, visible, state.local, f.b, f.bStride);
+  });
+}
+
+export function argmax(f: FieldsOf<'argmax'>, state: ChipState, rows: number): void {
+  const { localF32, localI32 } = state;
+  for (let r = 0; r < rows; r++) {
+    const t = Math.floor(r / f.inner);
+    const row = aAt(f, state, t, r % f.inner);
+    const best = argmaxRow(row, f.columns);
+    const value = row.values[row.offset + best]!;
+    const at = wordAt(f.d + t * f.dStride);
+    if (f.accumulate === 1 && !isLarger(value, localF32[at]!)) continue;
+    localF32[at] = value;
+    localI32[at + 1] = f.base + best;
+  }
+}
+
+export function route(f: FieldsOf<'route'>, state: ChipState): void {
+  const bias = f.b === NONE ? undefined : rowAt(state, f.b);
+  const { topK, groups, topGroups, scale } = f;
+  const attrs = { topK, groups, topGroups, scale, normalize: f.normalize === 1 };
+  const scoring = f.scoring === 1 ? 'sigmoid' : 'softmax';
+  for (let t = 0; t < f.rows; t++) {
+    const out = rowAt(state, f.d + t * f.dStride);
+    const logits = rowAt(state, f.a + t * f.aStride);
+    routeRow(logits, bias, f.columns, { ...attrs, scoring }, state.chip.vector.lanes, out);
+    canonicalize(state.localU32, out.offset, f.columns);
+  }
+}
+
+export function dispatch(f: FieldsOf<'dispatch'>, { localF32, localI32 }: ChipState): void {
+  for (let expert = 0; expert < f.columns; expert++) {
+    const list = wordAt(f.list + expert * f.listStride);
+    let count = 0;
+    for (let t = 0; t < f.rows; t++) {
+      if (localF32[wordAt(f.a + t * f.aStride) + expert] !== 0) localI32[list + count++] = t;
+    }
+    localI32[wordAt(f.d) + expert] = count;
+  }
+}
+
+export function combine(f: FieldsOf<'combine'>, state: ChipState, rows: number): void {
+  const { localF32, localI32, localU32 } = state;
+  for (let r = 0; r < rows; r++) {
+    const token = localI32[wordAt(f.list) + r]!;
+    const gate = localF32[wordAt(f.gate + token * f.gateStride)]!;
+    const from = wordAt(f.a + r * f.aStride);
+    const to = wordAt(f.d + token * f.dStride);
+    for (let i = 0; i < f.columns; i++) localF32[to + i]! += Math.fround(gate * localF32[from + i]!);
+    canonicalize(localU32, to, f.columns);
+  }
+}
+
+export function zero(f: FieldsOf<'zero'>, state: ChipState): void {
+  for (let r = 0; r < f.rows; r++) floatsAt(state, f.d + r * f.dStride, f.columns).fill(0);
+}
