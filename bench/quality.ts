@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { chipNames, loadChip } from '../src/chip/index.ts';
-import { evaluate, ModelRunner } from '../src/engine/index.ts';
+import { complete, evaluate, ModelRunner } from '../src/engine/index.ts';
 import { type Target } from '../src/compile/index.ts';
 import { jadeNumerics, jadePasses } from '../src/target/jade/index.ts';
 import { referenceTarget } from '../src/target/reference/index.ts';
@@ -39,9 +39,7 @@ function modelRows(name: string, documents: readonly number[][]): (string | numb
 }
 
 function perplexity(name: string, target: Target, documents: readonly number[][]): number {
-  const runner = new ModelRunner(openModel(name).graph({ logits: 'all' }), target, { contextTokens: 256 });
-  const steps = evaluate(runner, documents);
-  let step = steps.next();
-  while (step.done !== true) step = steps.next();
-  return step.value.perplexity;
+  const graph = openModel(name).graph({ logits: 'all' });
+  const runner = new ModelRunner(graph, target, target.open({}), 256);
+  return complete(evaluate(runner, documents)).perplexity;
 }

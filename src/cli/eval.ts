@@ -44,7 +44,8 @@ async function runEval(name: string, options: EvalOptions): Promise<void> {
   const documents = readDocuments(model, options, limit);
   const contextTokens = Math.min(Math.max(...documents.map(({ length }) => length)), limit);
   const target = await createTarget(choice, contextTokens);
-  const runner = new ModelRunner(model.graph({ logits: 'all' }), target, { contextTokens });
+  const graph = model.graph({ logits: 'all' });
+  const runner = new ModelRunner(graph, target, target.open({}), contextTokens);
   const file = logitsFile(options, documents, runner);
   const evaluation = await follow(runner, documents, file, output);
   file?.finish();

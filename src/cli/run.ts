@@ -86,8 +86,8 @@ async function openRunner(
 ): Promise<ModelRunner> {
   const contextTokens = Math.min(tokens, model.config.config.max_position_embeddings);
   const target = await createTarget(choice, contextTokens);
-  const graph = model.graph({ logits: 'last' });
-  return new ModelRunner(graph, target, { contextTokens, ...(trace && { trace }) });
+  const device = target.open({ ...(trace && { trace }) });
+  return new ModelRunner(model.graph({ logits: 'last' }), target, device, contextTokens);
 }
 
 /** Generates, showing the text as it comes; lets go of the thread after each step. */

@@ -3,9 +3,12 @@
  * time overlap. Lifetimes are step indices in program order.
  *
  * A `ring` region is filled in order of first use and wraps: what was used longest ago is overwritten
- * first, so transfers into it can run ahead of their use. A `rotate` region starts each search at the
- * bank after the last one taken, so that buffers used together tend to lie in different banks and
- * freed space is reused late (reuse orders instructions that are otherwise independent).
+ * first, so transfers into it can run ahead of their use.
+ *
+ * In a `rotate` region buffers larger than a bank are placed first, the largest first, at the lowest
+ * address that is free. Small ones then go round: each to the bank after the last one taken, and there
+ * after the last buffer placed. Buffers used together thus lie in different banks, and bytes are reused
+ * late (reuse orders instructions that are otherwise independent).
  */
 import { CapacityError } from '../base/index.ts';
 
@@ -39,22 +42,92 @@ export function planMemory(buffers: readonly PlannedBuffer[], regions: readonly 
   for (const region of regions) {
     const own = buffers.filter((buffer) => buffer.region === region.name);
     own.sort((a, b) => a.first - b.first);
-    placeAll(own, region, plan);
+    const planner = new RegionPlanner(region);
+    if (region.policy === 'ring') own.forEach((buffer) => planner.placeInRing(buffer));
+    else planner.placeRotating(own);
+    planner.placed.forEach(({ buffer, offset }) => plan.set(buffer, region.start + offset));
   }
   return plan;
 }
 
-function placeAll(buffers: readonly PlannedBuffer[], region: Region, plan: Map<PlannedBuffer, number>): void {
-  let live: PlannedBuffer[] = [];
-  let cursor = 0;
-  for (const buffer of buffers) {
-    live = live.filter((other) => other.last >= buffer.first);
-    const occupied = live.map((other) => [plan.get(other)! - region.start, align(other.sizeBytes)] as const);
-    const offset = findGap(align(buffer.sizeBytes), cursor, region, occupied);
-    if (offset === undefined) throw doesNotFit(buffer, region, live);
-    plan.set(buffer, region.start + offset);
-    live.push(buffer);
-    cursor = nextCursor(offset, align(buffer.sizeBytes), region);
+interface Placed {
+  readonly buffer: PlannedBuffer;
+  readonly offset: number;
+  readonly end: number;
+}
+
+class RegionPlanner {
+  readonly placed: Placed[] = [];
+  private readonly region: Region;
+  private cursor = 0;
+  private bank = 0;
+  private readonly bankCursors: number[];
+
+  constructor(region: Region) {
+    this.region = region;
+    const banks = Math.floor(region.sizeBytes / region.bankBytes);
+    this.bankCursors = Array.from({ length: banks }, (_, i) => i * region.bankBytes);
+  }
+
+  /** At the cursor if free, else at the next free place after it, else from the start. */
+  placeInRing(buffer: PlannedBuffer): void {
+    const others = this.livingWith(buffer);
+    const candidates = [this.cursor, 0, ...others.map((other) => other.end)].toSorted((a, b) => a - b);
+    const free = candidates.filter((offset) => this.isFree(buffer, offset, this.region.sizeBytes, others));
+    this.cursor = this.put(buffer, free.find((offset) => offset >= this.cursor) ?? free[0], others);
+  }
+
+  placeRotating(buffers: readonly PlannedBuffer[]): void {
+    const isLarge = (buffer: PlannedBuffer): boolean => align(buffer.sizeBytes) > this.region.bankBytes;
+    const large = buffers.filter(isLarge).toSorted((a, b) => b.sizeBytes - a.sizeBytes);
+    large.forEach((buffer) => this.placeLow(buffer));
+    for (const buffer of buffers) if (!isLarge(buffer)) this.placeInNextBank(buffer);
+  }
+
+  private placeLow(buffer: PlannedBuffer): void {
+    const others = this.livingWith(buffer);
+    const candidates = [0, ...others.map((other) => other.end)].toSorted((a, b) => a - b);
+    const { sizeBytes } = this.region;
+    this.put(buffer, candidates.find((offset) => this.isFree(buffer, offset, sizeBytes, others)), others);
+  }
+
+  private placeInNextBank(buffer: PlannedBuffer): void {
+    const others = this.livingWith(buffer);
+    const banks = this.bankCursors.length;
+    for (let step = 0; step < banks; step++) {
+      const bank = (this.bank + step) % banks;
+      const offset = this.findInBank(buffer, bank, others);
+      if (offset === undefined) continue;
+      this.bankCursors[bank] = this.put(buffer, offset, others);
+      this.bank = bank + 1;
+      return;
+    }
+    this.put(buffer, undefined, others);
+  }
+
+  private findInBank(buffer: PlannedBuffer, bank: number, others: readonly Placed[]): number | undefined {
+    const start = bank * this.region.bankBytes;
+    const end = start + this.region.bankBytes;
+    const ends = others.map((other) => other.end).filter((offset) => offset > start && offset < end);
+    const candidates = [this.bankCursors[bank]!, start, ...ends];
+    return candidates.find((offset) => this.isFree(buffer, offset, end, others));
+  }
+
+  private livingWith(buffer: PlannedBuffer): Placed[] {
+    return this.placed.filter((other) => other.buffer.first <= buffer.last && buffer.first <= other.buffer.last);
+  }
+
+  private isFree(buffer: PlannedBuffer, offset: number, limit: number, others: readonly Placed[]): boolean {
+    const end = offset + align(buffer.sizeBytes);
+    return end <= limit && others.every((other) => end <= other.offset || other.end <= offset);
+  }
+
+  /** Returns the end of the buffer. */
+  private put(buffer: PlannedBuffer, offset: number | undefined, others: readonly Placed[]): number {
+    if (offset === undefined) throw doesNotFit(buffer, this.region, others);
+    const end = offset + align(buffer.sizeBytes);
+    this.placed.push({ buffer, offset, end });
+    return end;
   }
 }
 
@@ -62,38 +135,8 @@ function align(sizeBytes: number): number {
   return Math.ceil(sizeBytes / BUFFER_ALIGNMENT_BYTES) * BUFFER_ALIGNMENT_BYTES;
 }
 
-function nextCursor(offset: number, size: number, region: Region): number {
-  const end = offset + size;
-  if (region.policy === 'ring') return end;
-  return Math.ceil(end / region.bankBytes) * region.bankBytes;
-}
-
-/** The first free offset at or after the cursor, else the first from the start. */
-function findGap(
-  size: number,
-  cursor: number,
-  region: Region,
-  occupied: readonly (readonly [number, number])[],
-): number | undefined {
-  const ends = occupied.map(([offset, length]) => offset + length);
-  const bankStarts = Array.from({ length: Math.ceil(region.sizeBytes / region.bankBytes) }, (_, i) => i * region.bankBytes);
-  const candidates = [...new Set([0, cursor, ...ends, ...(region.policy === 'rotate' ? bankStarts : [])])]
-    .map((offset) => withinBank(offset, size, region))
-    .filter((offset) => offset + size <= region.sizeBytes)
-    .filter((offset) => occupied.every(([o, length]) => offset + size <= o || o + length <= offset));
-  const ordered = candidates.toSorted((a, b) => a - b);
-  return ordered.find((offset) => offset >= cursor) ?? ordered[0];
-}
-
-/** Moves an offset to the next bank when the buffer would straddle two and fits in one. */
-function withinBank(offset: number, size: number, region: Region): number {
-  if (region.policy === 'ring' || size > region.bankBytes) return offset;
-  const bank = Math.floor(offset / region.bankBytes);
-  return Math.floor((offset + size - 1) / region.bankBytes) === bank ? offset : (bank + 1) * region.bankBytes;
-}
-
-function doesNotFit(buffer: PlannedBuffer, region: Region, live: readonly PlannedBuffer[]): CapacityError {
-  const used = live.reduce((sum, other) => sum + align(other.sizeBytes), 0);
+function doesNotFit(buffer: PlannedBuffer, region: Region, others: readonly Placed[]): CapacityError {
+  const used = others.reduce((sum, other) => sum + other.end - other.offset, 0);
   return new CapacityError(
     `${buffer.name} needs ${buffer.sizeBytes} bytes of the ${region.name} (${region.sizeBytes} bytes), of which ${used} hold values still in use`,
     { where: buffer.name, hint: 'use fewer tokens a step, a shorter context, or a chip with more memory' },

@@ -70,6 +70,7 @@ export function operatorTable(graph: Graph): OperatorRow[] {
 
 /** Parameters of the node's weights that no earlier node has; adds their names to `counted`. */
 function takeParameters(node: Node, counted: Set<string>): number {
+  if (weightBehind(node) !== undefined) return 0; // only another layout or format of a weight
   const weights = node.inputs.flatMap((input) => weightBehind(input) ?? []);
   const added = weights.filter(({ attrs }) => !counted.has(attrs.name));
   for (const { attrs } of added) counted.add(attrs.name);

@@ -13,6 +13,7 @@ import {
   type Dims,
   type Graph,
 } from '../ir/index.ts';
+import { complete } from './complete.ts';
 import { evaluate, logLoss } from './evaluate.ts';
 import { generate, type GenerateOptions, type Generation } from './generate.ts';
 import { ModelRunner } from './modelRunner.ts';
@@ -80,12 +81,12 @@ function countingTarget(compiled: Dims[] = []): Target {
 }
 
 function runner(rows: 'last' | 'all' = 'last', contextTokens = 64, compiled?: Dims[]): ModelRunner {
-  return new ModelRunner(countingGraph(rows), countingTarget(compiled), { contextTokens });
+  const target = countingTarget(compiled);
+  return new ModelRunner(countingGraph(rows), target, target.open({}), contextTokens);
 }
 
 function finish(prompt: number[], options: GenerateOptions, on = runner()): Generation {
-  const steps = generate(on, prompt, options);
-  for (let next = steps.next(); ; next = steps.next()) if (next.done) return next.value;
+  return complete(generate(on, prompt, options));
 }
 
 test('greedy generation follows the model until enough tokens are there', () => {

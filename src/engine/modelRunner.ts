@@ -5,14 +5,7 @@
 import { CapacityError, UsageError } from '../base/index.ts';
 import type { Device, Target } from '../compile/index.ts';
 import { lastDim, type Graph } from '../ir/index.ts';
-import type { Trace } from '../trace/index.ts';
 import { ProgramCache } from './programCache.ts';
-
-export interface RunnerOptions {
-  /** The most tokens the sequence may have. */
-  readonly contextTokens: number;
-  readonly trace?: Trace;
-}
 
 /** The result of one step: of `count` tokens from `position` on. */
 export interface Step {
@@ -31,18 +24,22 @@ export interface Step {
 
 /** Runs the graph of a model for one sequence. */
 export class ModelRunner {
+  /** The most tokens the sequence may have. */
   readonly contextTokens: number;
   readonly vocabularySize: number;
   readonly #programs: ProgramCache;
   readonly #device: Device;
   #position = 0;
 
-  /** Throws what compiling and opening the device throw. */
-  constructor(graph: Graph, target: Target, { contextTokens, trace }: RunnerOptions) {
+  /**
+   * Runs `graph` on `device`, which `target` has opened, with room for `contextTokens`. Throws what the
+   * passes of the target throw.
+   */
+  constructor(graph: Graph, target: Target, device: Device, contextTokens: number) {
     this.contextTokens = contextTokens;
     this.vocabularySize = lastDim(graph.outputs.get('logits')!.type);
     this.#programs = new ProgramCache(graph, target);
-    this.#device = target.open({ ...(trace && { trace }) });
+    this.#device = device;
   }
 
   /** Tokens the sequence has. */
@@ -72,10 +69,6 @@ export class ModelRunner {
   reset(): void {
     this.#device.reset();
     this.#position = 0;
-  }
-
-  close(): void {
-    this.#device.close();
   }
 
   #step(tokens: readonly number[]): Step {

@@ -224,6 +224,10 @@ test('positions beyond the context are refused, naming both', () => {
     message: 'context must hold positions 3 to 4, but has 4',
   });
   assert.throws(() => run(graph, {}, [0], [-1]), CapacityError);
+  const interpreter = new Interpreter(floatNumerics);
+  step(interpreter, graph, { B: 1, T: 1, S: 8 }, [0], [7]);
+  const smaller = { B: 1, T: 1, S: 4 };
+  assert.throws(() => step(interpreter, graph, smaller, [0], [4]), CapacityError);
 });
 
 test('tokens beyond the vocabulary and steps of another size are refused', () => {

@@ -6,7 +6,7 @@
  * step first needs it and then kept; values of a step are freed after their last use. State stays
  * between steps, belongs to no one graph, and grows when a step asks for more.
  */
-import { UsageError } from '../base/index.ts';
+import { CapacityError, UsageError } from '../base/index.ts';
 import { ARITHMETIC_RULES } from './arithmetic.ts';
 import { attributesToString } from './attributes.ts';
 import { CONTRACTION_RULES } from './contraction.ts';
@@ -88,12 +88,7 @@ export class Interpreter {
 
   #step(graph: Graph, dims: Dims, { tokens, positions }: StepValues): Step {
     const { B, T } = dims;
-    if (tokens.length !== B * T || positions.length !== B) {
-      throw new UsageError(
-        `a step of ${B} × ${T} tokens must have as many, and ${B} positions, ` +
-          `not ${tokens.length} and ${positions.length}`,
-      );
-    }
+    requireFits(dims, { tokens, positions });
     return {
       numerics: this.#numerics,
       tokens: i32Value([B, T], tokens),
@@ -130,6 +125,18 @@ export class Interpreter {
     this.#states.set(name, state);
     return state;
   }
+}
+
+function requireFits({ B, T, S }: Dims, { tokens, positions }: StepValues): void {
+  if (tokens.length !== B * T || positions.length !== B) {
+    throw new UsageError(
+      `a step of ${B} × ${T} tokens must have as many, and ${B} positions, ` +
+        `not ${tokens.length} and ${positions.length}`,
+    );
+  }
+  const wrong = positions.find((start) => start < 0 || start + T > S);
+  if (wrong === undefined) return;
+  throw new CapacityError(`context must hold positions ${wrong} to ${wrong + T - 1}, but has ${S}`);
 }
 
 /** Dispatch by op; the table's type has already paired each op with its rule. */

@@ -3,6 +3,7 @@ export * from './chat.ts';
 export * from './checkpoint/catalogue.node.ts';
 export * from './checkpoint/checkpoint.ts';
 export * from './checkpoint/config.ts';
+export { type GenerationConfig } from './checkpoint/generation.ts';
 export * from './checkpoint/openCheckpoint.node.ts';
 export { NO_WEIGHTS, type WeightReader } from './families/builder.ts';
 export { type GraphOptions } from './families/decoder.ts';

@@ -34,6 +34,17 @@ test('a block is left at its end by a branch, with its result', () => {
   assert.deepEqual([f(0), f(1)], [9, 7]);
 });
 
+test('a branch may carry a result of another type than its condition', () => {
+  const f = run(['x'], (f, { x }) => {
+    f.block((end) => {
+      f.emit('f32.const', 2.5).get(x!).emit('br_if', end);
+      f.emit('f32.const', 2).emit('f32.mul');
+    }, 'f32');
+    f.emit('i32.trunc_f32_s');
+  });
+  assert.deepEqual([f(0), f(1)], [5, 2]);
+});
+
 test('a branch to an outer block skips what is left of both', () => {
   const f = run(['x'], (f, { x }) => {
     f.block((outer) => {
@@ -167,7 +178,7 @@ test('a block cannot use operands from outside it', () => {
 test('a block that leaves too much or too little is reported at its end', () => {
   assertMisuse(
     (f) => f.block(() => f.i32(1)),
-    'function bad: end must have block to leave nothing, not i32',
+    'function bad: end must have a block that leaves nothing, not i32',
   );
   assertMisuse(
     (f) => f.loop(() => {}, 'f32'),
@@ -185,7 +196,7 @@ test('a function that does not leave its results is reported', () => {
   ]);
   assertMisuse(
     (f) => f.i32(1),
-    'function bad: end of function must have function to leave nothing, not i32',
+    'function bad: end of function must have a function that leaves nothing, not i32',
   );
 });
 

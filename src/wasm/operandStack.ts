@@ -87,7 +87,7 @@ export class OperandStack {
     const found = this.describe();
     this.pop(...frame.results);
     if (this.#types.length !== frame.height) {
-      this.#fail(`${frame.kind} to leave ${frame.results.join(' ') || 'nothing'}`, found);
+      this.#fail(`a ${frame.kind} that leaves ${frame.results.join(' ') || 'nothing'}`, found);
     }
     this.#frames.pop();
     return frame;

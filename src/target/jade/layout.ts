@@ -69,6 +69,8 @@ export interface MemoryLayout {
   readonly sizeBytes: number;
 }
 
+/** Array widths of a tile along n: longer instructions spread the cost of starting one. */
+const TILE_PASSES = 2;
 /** Largest tile along k: a tile of weights stays within a few dozen kilobytes. */
 const MAX_TILE_COLUMNS = 512;
 const ALIGNMENT_BYTES = 64;
@@ -168,7 +170,7 @@ class Layout {
     if (this.weights.has(key)) return;
     const { format } = node.attrs;
     const [columns, rows, planes = 1] = [...(weight.type.shape as number[])].toReversed() as [number, number, number?];
-    const tileRows = Math.min(rows, this.chip.matrix.columns);
+    const tileRows = Math.min(rows, this.chip.matrix.columns * TILE_PASSES);
     const tileColumns = Math.min(columns, MAX_TILE_COLUMNS);
     const bytes = tileRows * mxRowBytes(tileColumns, format);
     const slotBytes = Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;

@@ -123,12 +123,17 @@ function reserve(memory: WasmMemory, sizeBytes: number): void {
 
 function checked(dot: RawMxDot, memory: WasmMemory, elementSizeBytes: number): MxDot {
   return (aPtr, aScalePtr, wPtr, wScalePtr, cPtr, M, N, K, cStrideElems, accumulate) => {
+    for (const [name, value] of Object.entries({ M, N, K, cStrideElems })) {
+      if (Number.isInteger(value) && value >= 0) continue;
+      throw new ShapeError(`${name} must be a whole number, not ${value}`);
+    }
     if (K % MX_BLOCK !== 0) throw new ShapeError(`K must be a multiple of ${MX_BLOCK}, not ${K}`);
     if (cStrideElems < N) {
       throw new ShapeError(`the row stride of C must be at least N = ${N}, not ${cStrideElems}`);
     }
     const blocks = K / MX_BLOCK;
-    const has = memory.buffer.byteLength;
+    // The loops compare with the address after the last byte, which must be an i32.
+    const has = Math.min(memory.buffer.byteLength, 2 ** 32 - 1);
     checkFits('A', aPtr, M * K * elementSizeBytes, has);
     checkFits('the scales of A', aScalePtr, M * blocks * 4, has);
     checkFits('W', wPtr, N * K * elementSizeBytes, has);

@@ -19,58 +19,82 @@ import {
 const GROUP = 2;
 const GROUP_BYTES = 8;
 
+interface F8Locals {
+  /** The current group of each row of A and of a column of W, as f64x2. */
+  readonly a: readonly Local[];
+  readonly w: Local;
+  /** The block's scales: of columns 0 and 1, of columns 2 and 3, and of one row in both lanes. */
+  readonly wScales: readonly [Local, Local];
+  readonly aScale: Local;
+  readonly zero: Local;
+}
+
 /** Declare the locals of function `f` and give the arithmetic of FP8 blocks in it. */
 export function f8Arithmetic(f: FunctionBuilder): BlockArithmetic {
-  const a = [f.local('v128', 'aGroup0'), f.local('v128', 'aGroup1')];
-  const w = f.local('v128', 'wGroup');
-  const scales = [f.local('v128', 'wScales0'), f.local('v128', 'wScales1')] as const;
-  const aScales = f.local('v128', 'aScales');
-  const zero = f.local('v128', 'zero');
-
-  const emitPromoted = (address: Local, offsetBytes: number, to: Local): void => {
-    f.get(address).emit('v128.load64_zero', offsetBytes).emit('f64x2.promote_low_f32x4').set(to);
+  const locals: F8Locals = {
+    a: [f.local('v128', 'aGroup0'), f.local('v128', 'aGroup1')],
+    w: f.local('v128', 'wGroup'),
+    wScales: [f.local('v128', 'wScales0'), f.local('v128', 'wScales1')],
+    aScale: f.local('v128', 'aScale'),
+    zero: f.local('v128', 'zero'),
   };
-
-  const emitGroup = ({ rows, columns }: Tile, offsetBytes: number): void => {
-    rows.forEach(({ elements }, i) => emitPromoted(elements, offsetBytes, a[i]!));
-    columns.forEach(({ elements }, column) => {
-      emitPromoted(elements, offsetBytes, w);
-      rows.forEach(({ sums }, i) => {
-        f.get(a[i]!).get(w).emit('f64x2.mul');
-        if (offsetBytes > 0) f.get(sums[column]!).emit('f64x2.add');
-        f.set(sums[column]!);
-      });
-    });
-  };
-
-  /** Push the f64x2 of two columns' sums times scales. */
-  const emitScaledPair = (first: Local, second: Local, wScales: Local): void => {
-    emitSumPair(f, first, second);
-    // NOTE: a sum of products that are all -0 is -0 here, and must be +0.
-    f.get(zero).emit('f64x2.add');
-    f.get(aScales).get(wScales).emit('f64x2.mul').emit('f64x2.mul');
-    f.emit('f32x4.demote_f64x2_zero');
-  };
-
   return {
     elementSizeBytes: 4,
     emitSums(tile: Tile): void {
-      for (let group = 0; group < MX_BLOCK / GROUP; group++) emitGroup(tile, group * GROUP_BYTES);
-      emitLoadScales(f, tile, scales[0]);
-      f.get(scales[0]).get(scales[0]).emit('i8x16.shuffle', HIGH_HALVES);
-      f.emit('f64x2.promote_low_f32x4').set(scales[1]);
-      f.get(scales[0]).emit('f64x2.promote_low_f32x4').set(scales[0]);
-    },
-    emitScaled({ columns }: Tile, { sums, scale }: TileRow): void {
-      f.get(scale).emit('v128.load32_splat').emit('f64x2.promote_low_f32x4').set(aScales);
-      const [s0, s1, s2, s3] = sums;
-      if (columns.length === 1) {
-        emitScaledPair(s0!, s0!, scales[0]);
-        return;
+      for (let group = 0; group < MX_BLOCK / GROUP; group++) {
+        emitGroup(f, locals, tile, group * GROUP_BYTES);
       }
-      emitScaledPair(s0!, s1!, scales[0]);
-      emitScaledPair(s2!, s3!, scales[1]);
-      f.emit('i8x16.shuffle', LOW_HALVES);
+      emitPromotedScales(f, locals, tile);
     },
+    emitScaled: ({ columns }: Tile, row: TileRow): void => emitRow(f, locals, row, columns.length),
   };
+}
+
+function emitGroup(f: FunctionBuilder, { a, w }: F8Locals, tile: Tile, offsetBytes: number): void {
+  const load = (address: Local, to: Local): unknown =>
+    f.get(address).emit('v128.load64_zero', offsetBytes).emit('f64x2.promote_low_f32x4').set(to);
+  tile.rows.forEach(({ elements }, i) => load(elements, a[i]!));
+  tile.columns.forEach(({ elements }, column) => {
+    load(elements, w);
+    tile.rows.forEach(({ sums }, i) => {
+      f.get(a[i]!).get(w).emit('f64x2.mul');
+      if (offsetBytes > 0) f.get(sums[column]!).emit('f64x2.add');
+      f.set(sums[column]!);
+    });
+  });
+}
+
+function emitPromotedScales(f: FunctionBuilder, { wScales }: F8Locals, tile: Tile): void {
+  const [low, high] = wScales;
+  emitLoadScales(f, tile, low);
+  f.get(low).get(low).emit('i8x16.shuffle', HIGH_HALVES).emit('f64x2.promote_low_f32x4').set(high);
+  f.get(low).emit('f64x2.promote_low_f32x4').set(low);
+}
+
+/** Push the f32x4 of a row's scaled sums; of a single column, in lane 0. */
+function emitRow(f: FunctionBuilder, locals: F8Locals, row: TileRow, numColumns: number): void {
+  const { aScale, wScales } = locals;
+  const [s0, s1, s2, s3] = row.sums as [Local, Local, Local, Local];
+  f.get(row.scale).emit('v128.load32_splat').emit('f64x2.promote_low_f32x4').set(aScale);
+  if (numColumns === 1) {
+    emitScaledPair(f, locals, [s0, s0], wScales[0]);
+    return;
+  }
+  emitScaledPair(f, locals, [s0, s1], wScales[0]);
+  emitScaledPair(f, locals, [s2, s3], wScales[1]);
+  f.emit('i8x16.shuffle', LOW_HALVES);
+}
+
+/** Push the scaled sums of two columns in the low lanes of an f32x4. */
+function emitScaledPair(
+  f: FunctionBuilder,
+  { aScale, zero }: F8Locals,
+  sums: readonly [Local, Local],
+  wScales: Local,
+): void {
+  emitSumPair(f, ...sums);
+  // NOTE: where all products are -0 the sum is -0 so far, and it must be +0.
+  f.get(zero).emit('f64x2.add');
+  f.get(aScale).get(wScales).emit('f64x2.mul').emit('f64x2.mul');
+  f.emit('f32x4.demote_f64x2_zero');
 }

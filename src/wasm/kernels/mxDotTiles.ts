@@ -153,7 +153,7 @@ function forTiles(
   size: number,
   body: (size: number) => void,
 ): void {
-  const full = f.local('i32', `full_${index.name}`);
+  const full = f.local('i32');
   f.get(limit).i32(-size).emit('i32.and').set(full);
   f.forLoop(index, 0, full, size, () => body(size));
   f.forLoop(index, full, limit, 1, () => body(1));

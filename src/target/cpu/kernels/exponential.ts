@@ -15,7 +15,7 @@ import {
   type Local,
   type ModuleBuilder,
 } from '../../../wasm/index.ts';
-import { forRow, pushSplat, pushSum, reduceLanes, scaleToBytes, VECTOR_BYTES } from './vectors.ts';
+import { pushSplat, pushSum, reduceLanes, scaleToBytes, VECTOR_BYTES } from './vectors.ts';
 
 const SMALLEST = -87.33654; // ln of the smallest normal number
 const LARGEST = 88.72284; // ln of the largest

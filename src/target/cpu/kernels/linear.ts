@@ -22,7 +22,6 @@ import {
   reduceLanes,
   scaleToBytes,
   SINGLE,
-  VECTOR_BYTES,
   WHOLE,
   type Access,
 } from './vectors.ts';
@@ -199,6 +198,3 @@ function storeSums(
     f.advance(out, outStrideBytes);
   }
 }
-
-/** Elements in a vector, to which rows of scratch are rounded up. */
-export const VECTOR_ELEMENTS = VECTOR_BYTES / ELEMENT_BYTES;

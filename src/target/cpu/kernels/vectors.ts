@@ -9,6 +9,7 @@ import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
 
 export const ELEMENT_BYTES = 4;
 export const VECTOR_BYTES = 16;
+export const VECTOR_ELEMENTS = VECTOR_BYTES / ELEMENT_BYTES;
 
 /** How many elements are read and written at once. */
 export interface Access {

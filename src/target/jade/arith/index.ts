@@ -1,5 +1,6 @@
 /** The numeric definition of Jade: docs/numerics.md as functions on values. */
 export * from './dot.ts';
+export * from './fastDot.ts';
 export * from './functions.ts';
 export * from './jadeNumerics.ts';
 export * from './mx.ts';

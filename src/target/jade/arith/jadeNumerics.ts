@@ -11,7 +11,8 @@ import {
   type MxRows,
   type Numerics,
 } from '../../../ir/index.ts';
-import { plainDot, type Dot, type DotRows } from './dot.ts';
+import { type Dot, type DotRows } from './dot.ts';
+import { fastDot } from './fastDot.ts';
 import { silu } from './functions.ts';
 import { ELEMENTS, quantizeGroup, UNIT_EXPONENTS } from './mx.ts';
 import { routeRow } from './route.ts';
@@ -21,7 +22,7 @@ import { canonicalize, rmsRow, scaleByBytes, softmaxRow, type Row } from './rows
  * The numerics of `chip`: lanes and activation format are the chip's. `dot` computes the products.
  * f32 contractions throw UnsupportedError: Jade has none, `quantizeForMatrixUnit` removes them.
  */
-export function jadeNumerics(chip: Chip, dot: Dot = plainDot): Numerics {
+export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
   const { lanes } = chip.vector;
   return {
     name: 'jade',

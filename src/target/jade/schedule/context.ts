@@ -17,6 +17,8 @@ export interface Context {
   readonly values: Map<Node, Placement>;
   /** Nodes that read each node, in topological order. */
   readonly users: ReadonlyMap<Node, readonly Node[]>;
+  /** Nodes of the kernels lowered so far. */
+  readonly done: Set<Node>;
   /** Rotary tables already loaded for this step, by key. */
   readonly rotary: Map<string, Ref>;
 }

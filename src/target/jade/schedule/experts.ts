@@ -4,7 +4,7 @@
  * are not loaded. The order of experts, and with it of every sum, does not depend on the batch.
  */
 import { type Kernel } from '../../../compile/index.ts';
-import { lastDim, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
+import { lastDim, MX_BLOCK, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE } from '../isa.table.ts';
 import { mxRowBytes, weightKey, type TiledWeight } from '../layout.ts';
 import { type Context } from './context.ts';
@@ -109,8 +109,9 @@ function gatedProduct(context: Context, layer: Layer, expert: number, count: Ref
   const [gate, up] = layer.weights;
   const hidden = allocateHidden(context, gate.rows, x.format);
   const rows: ActivationRows = { source: x, tokens: context.rows, inner: 1, rowCount: count, rowList: list };
-  for (let n = 0; n < gate.rows; n += gate.tileRows) {
-    const columns = Math.min(gate.tileRows, gate.rows - n);
+  const chunk = Math.max(gate.tileRows, MX_BLOCK);
+  for (let n = 0; n < gate.rows; n += chunk) {
+    const columns = Math.min(chunk, gate.rows - n);
     const [a, b] = [gate, up].map((weight) => {
       const at = context.tiles.allocate('sums', 'accumulator', context.rows * columns * 4);
       emitProduct(context, rows, weight, expert, [n, columns], { at, stride: columns * 4 }, count);

@@ -80,7 +80,7 @@ export function rowsOf(context: Context, node: Node): number {
 export function destinationOf(context: Context, node: Node): Placement {
   const existing = context.values.get(node);
   if (existing !== undefined) return existing;
-  const placed = partOfConcat(context, node) ?? allocate(context, node);
+  const placed = partOfConcat(context, node) ?? overOperand(context, node) ?? allocate(context, node);
   context.values.set(node, placed);
   return placed;
 }
@@ -99,6 +99,17 @@ function allocate(context: Context, node: Node): Placement {
   const data = context.tiles.allocate(node.op, 'tensors', rows * stride);
   const scale = shift(data, (width * MX_BITS[format]) / 8);
   return { kind: 'mx', format, data, scale, stride, heads, headStride, width, rows };
+}
+
+/** A sum may overwrite the operand it was added to when nothing reads that again: the residual stream. */
+function overOperand(context: Context, node: Node): FloatPlacement | undefined {
+  if (node.op !== 'add') return undefined;
+  const free = node.inputs.find((input) => {
+    const readers = context.users.get(input)!;
+    const { outputs } = context.graph;
+    return context.values.has(input) && readers.every((reader) => context.done.has(reader)) && ![...outputs.values()].includes(input);
+  });
+  return free === undefined ? undefined : (context.values.get(free) as FloatPlacement);
 }
 
 /** A quantised part of a concat is written straight into its place there. */

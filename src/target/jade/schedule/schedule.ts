@@ -58,9 +58,13 @@ export function scheduleKernels(
     tiles,
     values: new Map(),
     users: usersOf(graph),
+    done: new Set(),
     rotary: new Map(),
   };
-  for (const kernel of kernels) lowerKernel(context, kernel);
+  for (const kernel of kernels) {
+    [...kernel.anchors, ...kernel.chain].forEach((node) => context.done.add(node));
+    lowerKernel(context, kernel);
+  }
   const buffers = tiles.buffers.filter((buffer) => buffer.last >= 0);
   return { graph, dims, layout, buffers, regions: regionsOf(chip), instructions: tiles.instructions };
 }

@@ -1,0 +1,158 @@
+/** The program: steps with addresses in the arena, and what the host writes and reads there. */
+import { sha256Hex } from '../../base/index.ts';
+import { type BufferPlan, type Program } from '../../compile/index.ts';
+import {
+  countElements,
+  resolveShape,
+  topologicalOrder,
+  type Dims,
+  type Graph,
+  type NodeOf,
+} from '../../ir/index.ts';
+import { compiledKernels } from './kernels/kernelModule.ts';
+import { type CpuSchedule } from './schedule.ts';
+import {
+  type Argument,
+  type ArenaBuffer,
+  type Feeds,
+  type Placed,
+  type Step,
+  type Unplaced,
+} from './steps.ts';
+
+/** A result in the arena. */
+export interface Output extends Placed {
+  readonly elements: number;
+}
+
+/** What the device executes. */
+interface Content {
+  readonly dims: Dims;
+  readonly arenaBytes: number;
+  readonly feeds: Feeds<Placed>;
+  readonly steps: readonly Step<Placed>[];
+  readonly outputs: Readonly<Record<string, Output>>;
+}
+
+export function emitProgram(schedule: CpuSchedule, plan: BufferPlan): CpuProgram {
+  const { graph, dims, steps, feeds, outputs } = schedule;
+  const place = ({ buffer, offsetBytes }: Unplaced): Placed => ({
+    space: 'arena',
+    addressBytes: plan.get(buffer)! + offsetBytes,
+  });
+  const ends = [...plan].map(([{ sizeBytes }, address]) => address + sizeBytes);
+  const content: Content = {
+    dims,
+    arenaBytes: ends.reduce((a, b) => Math.max(a, b), 0),
+    feeds: placeFeeds(feeds, place),
+    steps: steps.map((step) => placeStep(step, place)),
+    outputs: Object.fromEntries(
+      [...outputs].map(([name, where]) => {
+        const { shape } = graph.outputs.get(name)!.type;
+        return [name, { ...place(where), elements: countElements(resolveShape(shape, dims)) }];
+      }),
+    ),
+  };
+  return new CpuProgram(graph, content, plan as ReadonlyMap<ArenaBuffer, number>);
+}
+
+type Place = (unplaced: Unplaced) => Placed;
+
+function placeStep(step: Step<Unplaced>, place: Place): Step<Placed> {
+  const args = Object.entries(step.args).map(([name, argument]) => {
+    const known = typeof argument !== 'object' || argument.space !== 'arena';
+    return [name, known ? argument : place(argument)] as const;
+  });
+  return { ...step, args: Object.fromEntries(args) };
+}
+
+function placeFeeds({ tokens, positions, rotary }: Feeds<Unplaced>, place: Place): Feeds<Placed> {
+  return {
+    tokens: place(tokens),
+    positions: place(positions),
+    rotary: rotary.map((feed) => ({ ...feed, cos: place(feed.cos), sin: place(feed.sin) })),
+  };
+}
+
+/** A program of the cpu target. */
+export class CpuProgram implements Program {
+  readonly target = 'cpu';
+  readonly graph: Graph;
+  readonly content: Content;
+  /** Weights by name, in the order of their first use. */
+  readonly weights: ReadonlySet<string>;
+  /** Elements of a token in each state. */
+  readonly states: ReadonlyMap<string, number>;
+  /** Token ids are below this. */
+  readonly vocabularySize: number;
+  readonly #plan: ReadonlyMap<ArenaBuffer, number>;
+  #hash: string | undefined;
+
+  constructor(graph: Graph, content: Content, plan: ReadonlyMap<ArenaBuffer, number>) {
+    const nodes = topologicalOrder(graph);
+    const states = nodes.filter((node): node is NodeOf<'state'> => node.op === 'state');
+    const tables = nodes.filter(({ op }) => op === 'embedding').map(({ inputs }) => inputs[1]!);
+    this.graph = graph;
+    this.content = content;
+    this.#plan = plan;
+    this.weights = new Set(nodes.flatMap(({ op, attrs }) => (op === 'weight' ? [attrs.name] : [])));
+    this.states = new Map(
+      states.map(({ attrs: { name, type } }) => [name, countElements(type.shape.slice(2) as number[])]),
+    );
+    this.vocabularySize = Math.min(...tables.map(({ type }) => type.shape[0] as number));
+  }
+
+  get dims(): Dims {
+    return this.content.dims;
+  }
+
+  /** The kernels, which all programs share, and the steps. */
+  get sizeBytes(): number {
+    return compiledKernels().sizeBytes + this.#text().length;
+  }
+
+  get hash(): string {
+    const executed = compiledKernels().hash + this.#text();
+    return (this.#hash ??= sha256Hex(new TextEncoder().encode(executed)));
+  }
+
+  listing(): string {
+    const { dims, steps, feeds } = this.content;
+    const { B, T, S } = dims;
+    const lines = steps.map(({ kernel, label, args }, i) => {
+      const list = Object.entries(args).map(([name, value]) => `${name}=${show(value)}`);
+      return `${String(i).padStart(4)}  ${kernel} ${list.join(' ')}${label === '' ? '' : ` ; ${label}`}`;
+    });
+    return [
+      `; cpu B=${B} T=${T} S=${S}, ${steps.length} steps`,
+      `; the host writes tokens=${show(feeds.tokens)} positions=${show(feeds.positions)}`,
+      ...feeds.rotary.map(({ cos, sin }) => `; and rotary tables cos=${show(cos)} sin=${show(sin)}`),
+      ...lines,
+      '',
+    ].join('\n');
+  }
+
+  /** The buffers of the arena by address, with the first and the last step that uses each. */
+  memoryMap(): string {
+    const buffers = [...this.#plan].toSorted(([a, x], [b, y]) => x - y || a.first - b.first);
+    const lines = buffers.map(([{ name, sizeBytes, first, last }, address]) => {
+      const steps = `${first}..${last === Infinity ? 'end' : last}`;
+      return `${String(address).padStart(10)} ${String(sizeBytes).padStart(10)}  ${steps.padEnd(9)} ${name}`;
+    });
+    const head = `; arena of ${this.content.arenaBytes} bytes: address, bytes, steps, buffer`;
+    return `${[head, ...lines].join('\n')}\n`;
+  }
+
+  /** What the device executes, without what is for people only. */
+  #text(): string {
+    const steps = this.content.steps.map(({ kernel, args }) => ({ kernel, args }));
+    return JSON.stringify({ ...this.content, steps });
+  }
+}
+
+function show(argument: Argument<Placed>): string {
+  if (typeof argument !== 'object') return String(argument);
+  if (argument.space === 'arena') return `@${argument.addressBytes}`;
+  const offset = argument.offsetBytes === 0 ? '' : `+${argument.offsetBytes}`;
+  return `${argument.space}(${argument.name})${offset}`;
+}

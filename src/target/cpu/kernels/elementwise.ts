@@ -1,0 +1,53 @@
+/** Elementwise kernels, in whole vectors: buffers own the bytes up to a multiple of 64. */
+import {
+  type FunctionBuilder,
+  type FunctionRef,
+  type Local,
+  type ModuleBuilder,
+} from '../../../wasm/index.ts';
+import { KERNELS } from './kernels.table.ts';
+import { pushSum, scaleToBytes, VECTOR_BYTES } from './vectors.ts';
+
+/** Gives add, mul, silu and swiglu; the experts call the last. */
+export function addElementwise(
+  module: ModuleBuilder,
+  sigmoid: FunctionRef,
+): { readonly swiglu: FunctionRef } {
+  for (const name of ['add', 'mul'] as const) {
+    module.addFunction(name, { params: KERNELS[name], exported: true }, (f, { a, b, out, size }) =>
+      mapVectors(f, [a, b], out, size, () => f.emit(`f32x4.${name}`)),
+    );
+  }
+  module.addFunction('silu', { params: KERNELS.silu, exported: true }, (f, { x, out, size }) =>
+    mapVectors(f, [x], out, size, () => pushSilu(f, sigmoid)),
+  );
+  const spec = { params: KERNELS.swiglu, exported: true };
+  const swiglu = module.addFunction('swiglu', spec, (f, { gate, up, out, size }) =>
+    mapVectors(f, [up, gate], out, size, () => pushSilu(f, sigmoid).emit('f32x4.mul')),
+  );
+  return { swiglu };
+}
+
+/** Pops x and pushes x · sigmoid(x). */
+function pushSilu(f: FunctionBuilder, sigmoid: FunctionRef): FunctionBuilder {
+  const x = f.local('v128');
+  return f.tee(x).get(x).emit('call', sigmoid).emit('f32x4.mul');
+}
+
+/** out = body(inputs) for each vector; `body` pops a vector of each input, the last on top. */
+function mapVectors(
+  f: FunctionBuilder,
+  inputs: readonly Local[],
+  out: Local,
+  size: Local,
+  body: () => void,
+): void {
+  const offset = f.local('i32');
+  scaleToBytes(f, size);
+  f.forLoop(offset, 0, size, VECTOR_BYTES, () => {
+    pushSum(f, out, offset);
+    for (const input of inputs) pushSum(f, input, offset).emit('v128.load');
+    body();
+    f.emit('v128.store');
+  });
+}

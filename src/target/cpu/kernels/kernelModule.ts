@@ -1,0 +1,69 @@
+/** The module with all kernels: its bytes, which depend on nothing, and an instance on a memory. */
+import { sha256Hex } from '../../../base/index.ts';
+import {
+  compileModule,
+  instantiate,
+  ModuleBuilder,
+  type WasmMemory,
+  type WasmModule,
+} from '../../../wasm/index.ts';
+import { addAttention } from './attention.ts';
+import { addElementwise } from './elementwise.ts';
+import { addExperts } from './experts.ts';
+import { addExponential, addSigmoid, addSoftmax } from './exponential.ts';
+import { type KernelName } from './kernels.table.ts';
+import { addHeadLinear, addLinear } from './linear.ts';
+import { addMovement } from './movement.ts';
+import { addRoute } from './route.ts';
+import { addArgMax, addIndexOfLargest, addRmsNormalization, addRotaryEmbedding } from './rows.ts';
+
+/** The kernels by name; arguments in the order of the table. */
+export type KernelExports = { readonly [K in KernelName]: (...args: readonly number[]) => void };
+
+/** A 32-bit memory has 65536 pages of 64 KiB. */
+export const PAGE_BYTES = 65536;
+export const MEMORY_LIMIT_BYTES = 2 ** 32;
+
+/** Emits the module. */
+export function emitKernels(): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder();
+  module.importMemory('host', 'memory', { minPages: 1 });
+  const exp = addExponential(module);
+  const sigmoid = addSigmoid(module, exp);
+  const softmax = addSoftmax(module, exp);
+  const indexOfLargest = addIndexOfLargest(module);
+  const linear = addLinear(module);
+  const { swiglu } = addElementwise(module, sigmoid);
+  addHeadLinear(module, linear);
+  addAttention(module, { linear, softmax });
+  addMovement(module);
+  addRmsNormalization(module);
+  addRotaryEmbedding(module);
+  addArgMax(module, indexOfLargest);
+  addRoute(module, { sigmoid, softmax, indexOfLargest });
+  addExperts(module, { linear, swiglu });
+  return module.encode();
+}
+
+interface Compiled {
+  readonly module: WasmModule;
+  readonly hash: string;
+  readonly sizeBytes: number;
+}
+
+let compiled: Compiled | undefined;
+
+/** The module, emitted and compiled once a process. */
+export function compiledKernels(): Compiled {
+  if (compiled === undefined) {
+    const bytes = emitKernels();
+    const module = compileModule(bytes);
+    compiled = { module, hash: sha256Hex(bytes), sizeBytes: bytes.length };
+  }
+  return compiled;
+}
+
+/** The kernels on `memory`. */
+export function instantiateKernels(memory: WasmMemory): KernelExports {
+  return instantiate<KernelExports>(compiledKernels().module, { host: { memory } });
+}

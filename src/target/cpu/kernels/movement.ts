@@ -1,0 +1,79 @@
+/** Kernels that move data and compute nothing. */
+import { type FunctionBuilder, type Local, type ModuleBuilder } from '../../../wasm/index.ts';
+import { KERNELS } from './kernels.table.ts';
+import { ELEMENT_BYTES, pushProduct, pushRow, scaleToBytes } from './vectors.ts';
+
+export function addMovement(module: ModuleBuilder): void {
+  addCopyRows(module);
+  addAppend(module);
+  addEmbedding(module);
+  addTranspose(module);
+}
+
+function addCopyRows(module: ModuleBuilder): void {
+  const spec = { params: KERNELS.copyRows, exported: true };
+  module.addFunction('copyRows', spec, (f, { x, xStride, out, outStride, rows, size }) => {
+    const row = f.local('i32', 'row');
+    scaleToBytes(f, xStride, outStride, size);
+    f.forLoop(row, 0, rows, 1, () => {
+      f.get(out).get(x).get(size).emit('memory.copy');
+      f.advance(x, xStride).advance(out, outStride);
+    });
+  });
+}
+
+function addAppend(module: ModuleBuilder): void {
+  const spec = { params: KERNELS.append, exported: true };
+  module.addFunction('append', spec, (f, { x, positions, state, B, T, capacity, size }) => {
+    const b = f.local('i32', 'b');
+    const newBytes = f.local('i32', 'newBytes');
+    scaleToBytes(f, size);
+    pushProduct(f, T, size).set(newBytes);
+    f.forLoop(b, 0, B, 1, () => {
+      pushPosition(f, positions, b);
+      f.get(b).get(capacity).emit('i32.mul').emit('i32.add').get(size).emit('i32.mul');
+      f.get(state).emit('i32.add').get(x).get(newBytes).emit('memory.copy');
+      f.advance(x, newBytes);
+    });
+  });
+}
+
+/** Pushes how many tokens sequence b holds. */
+export function pushPosition(f: FunctionBuilder, positions: Local, b: Local): FunctionBuilder {
+  return pushRow(f, positions, b, ELEMENT_BYTES).emit('i32.load');
+}
+
+function addEmbedding(module: ModuleBuilder): void {
+  const spec = { params: KERNELS.embedding, exported: true };
+  module.addFunction('embedding', spec, (f, { tokens, table, out, rows, D }) => {
+    const row = f.local('i32', 'row');
+    scaleToBytes(f, D);
+    f.forLoop(row, 0, rows, 1, () => {
+      f.get(out);
+      f.get(tokens).emit('i32.load').get(D).emit('i32.mul').get(table).emit('i32.add');
+      f.get(D).emit('memory.copy');
+      f.advance(tokens, ELEMENT_BYTES).advance(out, D);
+    });
+  });
+}
+
+function addTranspose(module: ModuleBuilder): void {
+  const spec = { params: KERNELS.transpose, exported: true };
+  module.addFunction('transpose', spec, (f, { x, out, planes, rows, columns }) => {
+    const [plane, column, row] = [f.local('i32'), f.local('i32'), f.local('i32')];
+    const from = f.local('i32', 'from');
+    const columnBytes = f.local('i32', 'columnBytes');
+    pushProduct(f, columns, ELEMENT_BYTES).set(columnBytes);
+    f.forLoop(plane, 0, planes, 1, () => {
+      f.forLoop(column, 0, columns, 1, () => {
+        pushRow(f, x, column, ELEMENT_BYTES).set(from);
+        f.forLoop(row, 0, rows, 1, () => {
+          f.get(out).get(from).emit('f32.load').emit('f32.store');
+          f.advance(out, ELEMENT_BYTES).advance(from, columnBytes);
+        });
+      });
+      f.get(x);
+      pushProduct(f, rows, columnBytes).emit('i32.add').set(x);
+    });
+  });
+}

@@ -1,0 +1,244 @@
+/** How each op becomes steps: one rule an op. Ops that only rename axes become none. */
+import { UnsupportedError } from '../../base/index.ts';
+import { countElements, lastDim, type Node, type NodeOf, type Op } from '../../ir/index.ts';
+import { ELEMENT_BYTES, VECTOR_ELEMENTS } from './kernels/vectors.ts';
+import { type Named, type StepList, type Unplaced } from './steps.ts';
+
+/** Where the value of a node lies, dense and row-major. */
+export type Place = Named | Unplaced;
+
+type Inputs = readonly [Place, Place, Place, Place, Place];
+
+/** Adds the steps of a node and gives the place of its value. */
+type Lower<O extends Op> = (list: StepList, node: NodeOf<O>, inputs: Inputs) => Place;
+
+const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
+  input: (list, { attrs }) => (attrs.name === 'tokens' ? list.tokens : list.positions),
+  weight: (_, { attrs }) => ({ space: 'weight', name: attrs.name, offsetBytes: 0 }),
+  state: (_, { attrs }) => ({ space: 'state', name: attrs.name, offsetBytes: 0 }),
+  splitHeads: (_, __, [x]) => x,
+  mergeHeads: (_, __, [x]) => x,
+  repeatHeads,
+  slice,
+  concat,
+  transpose,
+  lastToken,
+  embedding,
+  append,
+  add: elementwise,
+  mul: elementwise,
+  silu,
+  swiglu,
+  rmsNormalization,
+  rotaryEmbedding,
+  argMax,
+  quantize: (_, { type, label }) => {
+    throw new UnsupportedError(`values on the cpu must be f32, not ${type.dtype}`, { where: label });
+  },
+  linear,
+  headLinear,
+  attention,
+  route,
+  experts,
+};
+
+/** Adds the steps of `node`, whose inputs lie at `inputs`; gives the place of its value. */
+export function lowerNode(list: StepList, node: Node, inputs: readonly Place[]): Place {
+  return (LOWERINGS[node.op] as Lower<Op>)(list, node as never, inputs as unknown as Inputs);
+}
+
+/** A buffer for the value of `node`. */
+function allocateFor(list: StepList, { op, label, type }: Node): Unplaced {
+  return list.allocate(label === '' ? op : `${label} ${op}`, list.sizeOf(type));
+}
+
+/** The part of a value that starts some elements in. */
+function shift<P extends Place>(place: P, elements: number): P {
+  return { ...place, offsetBytes: place.offsetBytes + elements * ELEMENT_BYTES };
+}
+
+/** Rounded up to whole vectors. */
+function roundUp(elements: number): number {
+  return Math.ceil(elements / VECTOR_ELEMENTS) * VECTOR_ELEMENTS;
+}
+
+function repeatHeads(list: StepList, node: NodeOf<'repeatHeads'>, [x]: Inputs): Place {
+  const out = allocateFor(list, node);
+  const { heads } = node.attrs;
+  const [size, rows] = [lastDim(node.type), list.rowsOf(node.inputs[0]!.type)];
+  for (let h = 0; h < heads; h++) {
+    const to = { out: shift(out, h * size), outStride: heads * size };
+    list.add('copyRows', node.label, { x, xStride: size, ...to, rows, size });
+  }
+  return out;
+}
+
+function slice(list: StepList, node: NodeOf<'slice'>, [x]: Inputs): Place {
+  const out = allocateFor(list, node);
+  const { start, size } = node.attrs;
+  const from = { x: shift(x, start), xStride: lastDim(node.inputs[0]!.type) };
+  const rows = list.rowsOf(node.type);
+  list.add('copyRows', node.label, { ...from, out, outStride: size, rows, size });
+  return out;
+}
+
+function concat(list: StepList, node: NodeOf<'concat'>, inputs: Inputs): Place {
+  const out = allocateFor(list, node);
+  const [outStride, rows] = [lastDim(node.type), list.rowsOf(node.type)];
+  let start = 0;
+  for (const [i, x] of inputs.entries()) {
+    const size = lastDim(node.inputs[i]!.type);
+    const to = { out: shift(out, start), outStride };
+    list.add('copyRows', node.label, { x, xStride: size, ...to, rows, size });
+    start += size;
+  }
+  return out;
+}
+
+function transpose(list: StepList, node: NodeOf<'transpose'>, [x]: Inputs): Place {
+  const out = allocateFor(list, node);
+  const shape = list.shapeOf(node.type);
+  const [columns, rows] = shape.slice(-2) as [number, number];
+  const planes = countElements(shape.slice(0, -2));
+  list.add('transpose', node.label, { x, out, planes, rows, columns });
+  return out;
+}
+
+function lastToken(list: StepList, node: NodeOf<'lastToken'>, [x]: Inputs): Place {
+  const { B, T } = list.dims;
+  if (T === 1) return x;
+  const out = allocateFor(list, node);
+  const size = list.sizeOf(node.type) / B;
+  const from = { x: shift(x, (T - 1) * size), xStride: T * size };
+  list.add('copyRows', node.label, { ...from, out, outStride: size, rows: B, size });
+  return out;
+}
+
+function embedding(list: StepList, node: NodeOf<'embedding'>, [tokens, table]: Inputs): Place {
+  const out = allocateFor(list, node);
+  const [rows, D] = [list.rowsOf(node.type), lastDim(node.type)];
+  list.add('embedding', node.label, { tokens, table, out, rows, D });
+  return out;
+}
+
+/** Writes into the state; the value is the state itself. */
+function append(list: StepList, node: NodeOf<'append'>, [state, x, positions]: Inputs): Place {
+  const { B, T } = list.dims;
+  const size = list.sizeOf(node.inputs[1]!.type) / (B * T);
+  list.add('append', node.label, { x, positions, state, B, T, capacity: 'capacity', size });
+  return state;
+}
+
+function elementwise(list: StepList, node: NodeOf<'add' | 'mul'>, [a, b]: Inputs): Place {
+  const out = allocateFor(list, node as Node);
+  list.add(node.op, node.label, { a, b, out, size: list.sizeOf(node.type) });
+  return out;
+}
+
+function silu(list: StepList, node: NodeOf<'silu'>, [x]: Inputs): Place {
+  const out = allocateFor(list, node);
+  list.add('silu', node.label, { x, out, size: list.sizeOf(node.type) });
+  return out;
+}
+
+function swiglu(list: StepList, node: NodeOf<'swiglu'>, [gate, up]: Inputs): Place {
+  const out = allocateFor(list, node);
+  list.add('swiglu', node.label, { gate, up, out, size: list.sizeOf(node.type) });
+  return out;
+}
+
+function rmsNormalization(
+  list: StepList,
+  node: NodeOf<'rmsNormalization'>,
+  [x, w]: Inputs,
+): Place {
+  const out = allocateFor(list, node);
+  const [rows, D] = [list.rowsOf(node.type), lastDim(node.type)];
+  list.add('rmsNormalization', node.label, { x, w, out, rows, D, epsilon: node.attrs.epsilon });
+  return out;
+}
+
+function rotaryEmbedding(list: StepList, node: NodeOf<'rotaryEmbedding'>, [x]: Inputs): Place {
+  const { B, T } = list.dims;
+  const { cos, sin } = list.rotaryTables(node.attrs);
+  const out = allocateFor(list, node);
+  const pairs = node.attrs.frequencies.length;
+  const [step, distance] = node.attrs.layout === 'half' ? [1, pairs] : [2, 1];
+  const H = list.rowsOf(node.type) / (B * T);
+  const sizes = { rows: B * T, H, pairs, step, distance };
+  list.add('rotaryEmbedding', node.label, { x, cos, sin, out, ...sizes });
+  return out;
+}
+
+function argMax(list: StepList, node: NodeOf<'argMax'>, [x]: Inputs): Place {
+  const out = allocateFor(list, node);
+  const [{ type }] = node.inputs as [Node];
+  list.add('argMax', node.label, { x, out, rows: list.rowsOf(type), size: lastDim(type) });
+  return out;
+}
+
+function linear(list: StepList, node: NodeOf<'linear'>, [x, w]: Inputs): Place {
+  const out = allocateFor(list, node);
+  const [M, N, K] = [list.rowsOf(node.type), lastDim(node.type), lastDim(node.inputs[0]!.type)];
+  const strides = { xStride: K, wStride: K, outStride: N };
+  list.add('linear', node.label, { x, w, out, ...strides, M, N, K });
+  return out;
+}
+
+function headLinear(list: StepList, node: NodeOf<'headLinear'>, [x, w]: Inputs): Place {
+  const out = allocateFor(list, node);
+  const [, , given, K] = list.shapeOf(node.inputs[0]!.type) as [number, number, number, number];
+  const [B, T, H, N] = list.shapeOf(node.type) as [number, number, number, number];
+  const strides = { xStride: given * K, xHeadStride: given === 1 ? 0 : K };
+  list.add('headLinear', node.label, { x, w, out, ...strides, rows: B * T, H, N, K });
+  return out;
+}
+
+function attention(
+  list: StepList,
+  node: NodeOf<'attention'>,
+  [q, keys, values, positions]: Inputs,
+): Place {
+  const { scale, valueWidth } = node.attrs;
+  const [query, key, value] = node.inputs as [Node, Node, Node, Node];
+  const [B, T, H, keyWidth] = list.shapeOf(query.type) as [number, number, number, number];
+  const G = list.shapeOf(key.type)[2]!;
+  const scoreStride = roundUp(list.dims.S);
+  const scores = list.allocate(`${node.label} scores`, (H / G) * scoreStride);
+  const out = allocateFor(list, node);
+  list.add('attention', node.label, {
+    ...{ q, keys, values, positions, scores, scoreStride, out },
+    ...{ B, T, H, G, capacity: 'capacity', keyWidth, valueStride: lastDim(value.type) },
+    ...{ valueWidth, scale },
+  });
+  return out;
+}
+
+function route(list: StepList, node: NodeOf<'route'>, [logits, bias]: Inputs): Place {
+  const { topK, groups, topGroups, scoring, normalize, scale } = node.attrs;
+  const [rows, E] = [list.rowsOf(node.type), lastDim(node.type)];
+  const scratch = list.allocate(`${node.label} scratch`, 3 * roundUp(E) + groups);
+  const out = allocateFor(list, node);
+  list.add('route', node.label, {
+    ...{ logits, bias: bias ?? 0, scratch, out, rows, E, topK, groups, topGroups, scale },
+    ...{ softmax: Number(scoring === 'softmax'), normalize: Number(normalize) },
+  });
+  return out;
+}
+
+function experts(
+  list: StepList,
+  node: NodeOf<'experts'>,
+  [x, gates, gate, up, down]: Inputs,
+): Place {
+  const rows = list.rowsOf(node.type);
+  const [E, F, D] = list.shapeOf(node.inputs[2]!.type) as [number, number, number];
+  const scratch = (name: string, width: number): Unplaced =>
+    list.allocate(`${node.label} ${name}`, rows * width);
+  const [inner, upper] = [scratch('inner', F), scratch('upper', F)];
+  const [chosen, gathered] = [scratch('chosen', 1), scratch('gathered', D)];
+  const out = allocateFor(list, node);
+  const buffers = { chosen, gathered, inner, upper, out };
+  list.add('experts', node.label, { x, gates, gate, up, down, ...buffers, rows, E, F, D });
+  return out;
+}

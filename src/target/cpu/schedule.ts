@@ -1,0 +1,47 @@
+/** The schedule: the nodes of the graph in order, each as its steps, on buffers without addresses. */
+import { UnsupportedError } from '../../base/index.ts';
+import { type Region, type Schedule } from '../../compile/index.ts';
+import { topologicalOrder, type Dims, type Graph, type Node } from '../../ir/index.ts';
+import { MEMORY_LIMIT_BYTES } from './kernels/kernelModule.ts';
+import { lowerNode, type Place } from './lowerings.ts';
+import { StepList, type Feeds, type Step, type Unplaced } from './steps.ts';
+
+export interface CpuSchedule extends Schedule {
+  readonly steps: readonly Step<Unplaced>[];
+  readonly feeds: Feeds<Unplaced>;
+  /** Where the outputs of the graph are when all steps have run. */
+  readonly outputs: ReadonlyMap<string, Unplaced>;
+}
+
+/** One bank, so that each buffer takes the lowest place that is free. */
+const ARENA: Region = {
+  name: 'arena',
+  start: 0,
+  sizeBytes: MEMORY_LIMIT_BYTES,
+  bankBytes: MEMORY_LIMIT_BYTES,
+  policy: 'rotate',
+};
+
+export function scheduleGraph(graph: Graph, dims: Dims): CpuSchedule {
+  const list = new StepList(dims);
+  const places = new Map<Node, Place>();
+  for (const node of topologicalOrder(graph)) {
+    const inputs = node.inputs.map((input) => places.get(input)!);
+    places.set(node, lowerNode(list, node, inputs));
+  }
+  const outputs = new Map<string, Unplaced>();
+  for (const [name, node] of graph.outputs) outputs.set(name, keep(list, name, places.get(node)!));
+  const { steps, buffers, feeds } = list;
+  return { graph, dims, buffers, regions: [ARENA], steps, feeds, outputs };
+}
+
+/** Keeps an output for the host to read. */
+function keep(list: StepList, name: string, place: Place): Unplaced {
+  if (place.space !== 'arena') {
+    throw new UnsupportedError(`an output must be computed, not the ${place.space} ${place.name}`, {
+      where: `output ${name}`,
+    });
+  }
+  list.keep(place);
+  return place;
+}

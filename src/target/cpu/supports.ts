@@ -1,0 +1,12 @@
+/** What the CPU runs: every op, in f32. */
+import { type Support } from '../../compile/index.ts';
+import { isMx, type Node } from '../../ir/index.ts';
+
+export function supportsNode({ inputs, type }: Node): Support {
+  const dtype = [type, ...inputs.map((input) => input.type)].map((t) => t.dtype).find(isMx);
+  if (dtype === undefined) return { ok: true };
+  return {
+    ok: false,
+    reason: `the cpu computes in f32 and has no ${dtype}; leave out the passes that quantise`,
+  };
+}
