@@ -13,7 +13,13 @@ import {
 } from '../cost/index.ts';
 import { type Graph } from '../ir/index.ts';
 import type { Model } from '../model/index.ts';
-import { measureModel, measureQuality, type Measured, type Quality } from './demoMeasure.ts';
+import {
+  isEqual,
+  measureModel,
+  measureQuality,
+  type Measured,
+  type Quality,
+} from './demoMeasure.ts';
 import { printModel, printOpening, printRooflines } from './demoReport.ts';
 import { parseDocuments } from './eval.ts';
 import { openModel, VALIDATION_FILE } from './models.ts';
@@ -170,11 +176,6 @@ function forJson({ measured, rooflines, ...report }: ActReport) {
     layers,
     rooflines: rooflines.map(({ machine, ...bound }) => ({ ...machine, ...bound })),
   };
-}
-
-export function isEqual({ agreement }: Measured): boolean {
-  const { tokens, equalTokens, logits, equalLogits } = agreement;
-  return tokens > 0 && tokens === equalTokens && logits === equalLogits;
 }
 
 function requireEquality(reports: readonly ActReport[]): void {

@@ -2,12 +2,13 @@
  * What the demo measures: a model on a simulated chip and, step for step beside it, in the numeric
  * definition. Nothing is assumed equal; every logit is compared.
  */
+import { setImmediate as pause } from 'node:timers/promises';
 import type { Chip } from '../chip/index.ts';
 import {
-  complete,
   evaluate,
   generate,
   ModelRunner,
+  type Evaluation,
   type GenerateOptions,
   type Generation,
   type GenerationEvent,
@@ -110,6 +111,12 @@ export function countEqualBits(a: Float32Array, b: Float32Array | undefined): nu
   return left.reduce((count, value, i) => count + (value === right[i] ? 1 : 0), 0);
 }
 
+/** Whether there was something to compare and all of it was equal. */
+export function isEqual({ agreement }: Measured): boolean {
+  const { tokens, equalTokens, logits, equalLogits } = agreement;
+  return tokens > 0 && tokens === equalTokens && logits === equalLogits;
+}
+
 interface RunCounters {
   readonly cycles: number;
   readonly macs: number;
@@ -145,7 +152,9 @@ const LAYER_KINDS: readonly (readonly [RegExp, string])[] = [
   [/lm_head/, 'head'],
   [/embed_tokens/, 'embedding'],
   [/self_attn/, 'attention'],
-  [/experts/, 'experts'],
+  [/shared_experts/, 'shared expert'],
+  [/mlp\.gate$/, 'router'],
+  [/mlp$/, 'routed experts'],
   [/mlp/, 'feed-forward'],
   [/norm/, 'norms'],
 ];
@@ -170,13 +179,22 @@ export async function measureQuality(
   const contextTokens = Math.max(...documents.map(({ length }) => length));
   const graph = model.graph({ logits: 'all' });
   const targets = [await createReference(null), await createJade(chip, contextTokens)];
-  const [float, own] = targets.map((target) => {
+  const evaluations: Evaluation[] = [];
+  for (const target of targets) {
     const device = target.open({});
     const runner = new ModelRunner(graph, target, device, contextTokens);
-    const evaluation = complete(evaluate(runner, documents));
+    evaluations.push(await finish(evaluate(runner, documents)));
     device.close();
-    return evaluation;
-  });
-  const { tokens, perplexity } = float!;
-  return { documents: documents.length, tokens, float: perplexity, chip: own!.perplexity };
+  }
+  const [float, own] = evaluations as [Evaluation, Evaluation];
+  const { tokens, perplexity } = float;
+  return { documents: documents.length, tokens, float: perplexity, chip: own.perplexity };
+}
+
+/** Runs steps to their end, letting go of the thread after each. */
+async function finish<R>(steps: Generator<unknown, R>): Promise<R> {
+  for (let next = steps.next(); ; next = steps.next()) {
+    if (next.done) return next.value;
+    await pause();
+  }
 }

@@ -1,8 +1,8 @@
 /** How the demo shows what it found. */
 import { formatBytes, formatCount, formatCycles } from '../base/index.ts';
 import type { Chip } from '../chip/index.ts';
-import { isEqual, type ActReport } from './demo.ts';
-import type { ChipCounters } from './demoMeasure.ts';
+import type { ActReport } from './demo.ts';
+import { isEqual, type ChipCounters } from './demoMeasure.ts';
 import type { Output } from './output.ts';
 import { formatRate } from './rates.ts';
 import { formatBars, formatTable } from './table.ts';
@@ -11,11 +11,11 @@ export function printOpening(
   { name, summary, clockHz, matrix, memory, scratchpad }: Chip,
   output: Output,
 ): void {
-  const bandwidth = formatBytes(memory.bytesPerCycle * clockHz);
+  const bandwidth = formatCount(memory.bytesPerCycle * clockHz);
   output.line(`${output.mark('bold', name)}  ${summary}`);
   output.line(
     `simulated: ${matrix.lanes} × ${matrix.columns} MACs, ${matrix.weightFormat} weights, ` +
-      `${formatBytes(scratchpad.sizeBytes)} scratchpad, ${bandwidth}/s of ${memory.type}, ${formatCount(clockHz)}Hz`,
+      `${formatBytes(scratchpad.sizeBytes)} scratchpad, ${bandwidth}B/s of ${memory.type}, ${formatCount(clockHz)}Hz`,
   );
 }
 
@@ -112,7 +112,7 @@ export function printRooflines(reports: readonly ActReport[], output: Output): v
       machine.format,
       `${formatCount(rate)}`,
       limitedBy,
-      `${formatBytes(machine.bandwidthBytesPerSecond)}/s`,
+      `${formatCount(machine.bandwidthBytesPerSecond)}B/s`,
       `${formatCount(2 * machine.macsPerSecond)}op/s`,
       machine.provenance.text,
     ]),

@@ -77,6 +77,7 @@ const machine = (macsPerSecond: number, bandwidthBytesPerSecond: number): Machin
   bandwidthBytesPerSecond,
   format: 'int8',
   bytesPerWeight: 1,
+  bytesPerStateElement: 2,
   provenance: { text: 'test', urls: [] },
 });
 

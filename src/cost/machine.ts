@@ -22,6 +22,8 @@ export interface Machine {
   /** Format of weights in memory and of the arithmetic. */
   readonly format: string;
   readonly bytesPerWeight: number;
+  /** Bytes of one element of keys, values or latents in memory. */
+  readonly bytesPerStateElement: number;
   readonly provenance: Provenance;
 }
 
@@ -45,6 +47,7 @@ export function machineOfChip(chip: Chip): Machine {
     bandwidthBytesPerSecond: memory.bytesPerCycle * clockHz,
     format: matrix.weightFormat,
     bytesPerWeight: FORMAT_BYTES[matrix.weightFormat],
+    bytesPerStateElement: FORMAT_BYTES[matrix.activationFormat],
     provenance: { text: 'chip description', urls: [] },
   };
 }
@@ -66,6 +69,7 @@ export function machineOfAccelerator(chip: Accelerator, format: AcceleratorForma
     bandwidthBytesPerSecond: memory.bandwidthBytesPerSecond,
     format,
     bytesPerWeight: FORMAT_BYTES[format],
+    bytesPerStateElement: FORMAT_BYTES.bf16, // what serving systems keep unless told otherwise
     provenance: {
       text: `peak ${confidence.peak}, memory ${confidence.memory}`,
       urls: chip.sources.map(({ url }) => url),

@@ -13,7 +13,7 @@
  * [2] Pope et al.: Efficiently Scaling Transformer Inference, 2022, https://arxiv.org/abs/2211.05102, section 2
  */
 import { topologicalOrder, type Dims, type Graph, type Node } from '../ir/index.ts';
-import type { Machine } from './machine.ts';
+import { FORMAT_BYTES, type Machine } from './machine.ts';
 import { workOf } from './operations.ts';
 
 export type Limit = 'memory' | 'compute';
@@ -41,26 +41,18 @@ export interface Roofline {
   readonly operators: readonly OperatorTime[];
 }
 
-export interface RooflineOptions {
-  /** bf16 by default. */
-  readonly bytesPerStateElement?: number;
-  /** Embeddings, norms and biases, which keep a wide format; bf16 by default. */
-  readonly bytesPerWideWeight?: number;
-}
+/** Embeddings, norms and biases keep a wide format: bf16. */
+const BYTES_PER_WIDE_WEIGHT = FORMAT_BYTES.bf16;
 
 /** The roofline of one step of `dims` on `machine`. */
-export function roofline(
-  graph: Graph,
-  dims: Dims,
-  machine: Machine,
-  { bytesPerStateElement = 2, bytesPerWideWeight = 2 }: RooflineOptions = {},
-): Roofline {
+export function roofline(graph: Graph, dims: Dims, machine: Machine): Roofline {
   const total = { macs: 0, weightBytes: 0, stateBytes: 0 };
   const operators = topologicalOrder(graph).flatMap((node) => {
     const work = workOf(node, dims);
     const wide = work.macs === 0;
-    const weightBytes = work.weightElements * (wide ? bytesPerWideWeight : machine.bytesPerWeight);
-    const stateBytes = work.stateElements * bytesPerStateElement;
+    const weightBytes =
+      work.weightElements * (wide ? BYTES_PER_WIDE_WEIGHT : machine.bytesPerWeight);
+    const stateBytes = work.stateElements * machine.bytesPerStateElement;
     total.macs += work.macs;
     total.weightBytes += weightBytes;
     total.stateBytes += stateBytes;

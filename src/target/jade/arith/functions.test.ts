@@ -118,12 +118,12 @@ test('rsqrt is NaN below zero, infinite at zero and subnormals, zero at infinity
   assert.equal(rsqrt(Infinity), 0);
 });
 
-test('sigmoid is within 4 ulp from -1 on, and within 5 + |x| ulp below', () => {
+test('sigmoid is within 4 ulp from -1 on, and within 5 + 1.2·|x| ulp below', () => {
   const upper = Array.from({ length: 200_000 }, (_, i) => Math.fround(i / 2000 - 1));
   assert.ok(worstUlps(sigmoid, trueSigmoid, upper) < 4);
   for (let x = -1; x > -80; x -= 1) {
     const unit = Array.from({ length: 2000 }, (_, i) => Math.fround(x - i / 2000));
-    assert.ok(worstUlps(sigmoid, trueSigmoid, unit) < 5 - x, `from ${x}`);
+    assert.ok(worstUlps(sigmoid, trueSigmoid, unit) < 5 - 1.2 * x, `from ${x}`);
   }
 });
 

@@ -44,14 +44,27 @@ export function lowerAttention(context: Context, kernel: Kernel): void {
   const query = mxOf(context, q);
   const groups = keys.type.shape[2] as number;
   const heads = query.heads / groups;
+  const blocks: Block[] = [];
   for (let sequence = 0; sequence < context.dims.B; sequence++) {
     for (let group = 0; group < groups; group++) {
       const keyRows = loadState(context, keys, sequence, group);
       const valueRows = values === keys ? keyRows : loadState(context, values, sequence, group);
       const shared = { kernel, query, keys: keyRows, values: valueRows, sequence };
-      lowerGroup(context, { ...shared, firstHead: group * heads, heads });
+      blocks.push(...blocksOf(context, { ...shared, firstHead: group * heads, heads }));
     }
   }
+  lowerBlocks(context, blocks);
+}
+
+/** One block ahead: the matrix unit takes the next scores while the vector unit has the softmax. */
+function lowerBlocks(context: Context, blocks: readonly Block[]): void {
+  let probabilities = lowerScores(context, blocks[0]!);
+  blocks.forEach((block, i) => {
+    const next = blocks[i + 1];
+    const ahead = next === undefined ? probabilities : lowerScores(context, next);
+    lowerValues(context, block, probabilities);
+    probabilities = ahead;
+  });
 }
 
 /** Appends rows to a state: one store for each sequence, a plane for each key head. */
@@ -92,7 +105,14 @@ function loadState(context: Context, append: Node, sequence: number, group: numb
   return { data, rowBytes: region.rowBytes, width: lastDim(append.type), format };
 }
 
-function lowerGroup(context: Context, group: Group): void {
+/** The tokens of a group whose scores fit in one accumulator bank. */
+interface Block {
+  readonly group: Group;
+  readonly first: number;
+  readonly tokens: number;
+}
+
+function blocksOf(context: Context, group: Group): Block[] {
   const { T, S } = context.dims;
   const bank = context.chip.accumulator.sizeBytes / context.chip.accumulator.banks;
   const block = Math.min(T, Math.floor(bank / (group.heads * S * 4)));
@@ -102,11 +122,13 @@ function lowerGroup(context: Context, group: Group): void {
       { where: group.kernel.name, hint: 'use a shorter context or a chip with larger accumulators' },
     );
   }
-  for (let t = 0; t < T; t += block) lowerBlock(context, group, t, Math.min(block, T - t));
+  return Array.from({ length: Math.ceil(T / block) }, (_, i) => {
+    const first = i * block;
+    return { group, first, tokens: Math.min(block, T - first) };
+  });
 }
 
-function lowerBlock(context: Context, group: Group, first: number, tokens: number): void {
-  const probabilities = lowerScores(context, group, first, tokens);
+function lowerValues(context: Context, { group, first, tokens }: Block, probabilities: MxPlacement): void {
   const anchor = group.kernel.anchors[0] as NodeOf<'attention'>;
   const width = anchor.attrs.valueWidth;
   const rows = tokens * group.heads;
@@ -126,7 +148,7 @@ function lowerBlock(context: Context, group: Group, first: number, tokens: numbe
 }
 
 /** Scores of `tokens` tokens, turned into quantised probabilities [(t, j)][S]. */
-function lowerScores(context: Context, group: Group, first: number, tokens: number): MxPlacement {
+function lowerScores(context: Context, { group, first, tokens }: Block): MxPlacement {
   const { S, T } = context.dims;
   const { query, heads } = group;
   const anchor = group.kernel.anchors[0] as NodeOf<'attention'>;

@@ -61,7 +61,13 @@ export function lowerExperts(context: Context, kernel: Kernel): void {
     sums: destinationOf(context, node) as FloatPlacement,
   };
   startLayer(context, layer, experts);
-  for (let expert = 0; expert < experts; expert++) lowerExpert(context, layer, expert);
+  // One expert ahead: the matrix unit takes the next expert while the vector unit finishes this one.
+  let hidden = gatedProduct(context, layer, 0);
+  for (let expert = 0; expert < experts; expert++) {
+    const next = expert + 1 < experts ? gatedProduct(context, layer, expert + 1) : hidden;
+    downProduct(context, layer, expert, hidden);
+    hidden = next;
+  }
 }
 
 function startLayer(context: Context, { gates, counts, lists, sums }: Layer, experts: number): void {
@@ -78,10 +84,14 @@ function startLayer(context: Context, { gates, counts, lists, sums }: Layer, exp
   context.tiles.emit('zero', { d: sums.at, dStride: sums.stride, rows, columns: sums.stride / 4 });
 }
 
-function lowerExpert(context: Context, layer: Layer, expert: number): void {
-  const count = shift(layer.counts, expert * 4);
-  const list = shift(layer.lists, expert * context.rows * 4);
-  const hidden = gatedProduct(context, layer, expert, count, list);
+/** i32 on the chip: how many rows an expert has, and which. */
+function rowsOfExpert(context: Context, { counts, lists }: Layer, expert: number): { count: Ref; list: Ref } {
+  return { count: shift(counts, expert * 4), list: shift(lists, expert * context.rows * 4) };
+}
+
+/** Adds the expert's result, times its gate, to the sums of its tokens. */
+function downProduct(context: Context, layer: Layer, expert: number, hidden: MxPlacement): void {
+  const { count, list } = rowsOfExpert(context, layer, expert);
   const down = layer.weights[2];
   const rows: ActivationRows = { source: hidden, tokens: context.rows, inner: 1, rowCount: count };
   for (let n = 0; n < down.rows; n += down.tileRows) {
@@ -104,8 +114,9 @@ function lowerExpert(context: Context, layer: Layer, expert: number): void {
 }
 
 /** swiglu of the expert's gate and up products on its rows, quantised: [row][F]. */
-function gatedProduct(context: Context, layer: Layer, expert: number, count: Ref, list: Ref): MxPlacement {
+function gatedProduct(context: Context, layer: Layer, expert: number): MxPlacement {
   const { x } = layer;
+  const { count, list } = rowsOfExpert(context, layer, expert);
   const [gate, up] = layer.weights;
   const hidden = allocateHidden(context, gate.rows, x.format);
   const rows: ActivationRows = { source: x, tokens: context.rows, inner: 1, rowCount: count, rowList: list };

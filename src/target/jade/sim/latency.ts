@@ -8,15 +8,14 @@ import { FORMAT_CODES, type Fields, type FieldsOf, type Opcode } from '../isa.ta
 type Latency<O extends Opcode> = (fields: FieldsOf<O>, chip: Chip, rows: number) => number;
 
 /** `rows` is the real number of rows: the field, or what `rowCount` points to. */
-export function busyCycles(op: Opcode, fields: Fields, chip: Chip, rows: number): number {
+export function busyCycles(op: Exclude<Opcode, 'matmul'>, fields: Fields, chip: Chip, rows: number): number {
   return (LATENCY[op] as (fields: Fields, chip: Chip, rows: number) => number)(fields, chip, rows);
 }
 
-const LATENCY: { readonly [O in Opcode]: Latency<O> } = {
+const LATENCY: { readonly [O in Exclude<Opcode, 'matmul'>]: Latency<O> } = {
   load: (f, chip) => f.planes * f.rows * beats(f.rowBytes, chip),
   gather: (f, chip) => f.rows * beats(f.rowBytes, chip),
   store: (f, chip) => f.planes * f.rows * beats(f.rowBytes, chip),
-  matmul: matmulCycles,
   copy: rowPasses(1),
   add: rowPasses(2),
   mul: rowPasses(2),
@@ -60,17 +59,28 @@ function rowPasses(passes: number): (fields: RowFields, chip: Chip, rows: number
   };
 }
 
-function matmulCycles(f: FieldsOf<'matmul'>, { matrix }: Chip, rows: number): number {
-  if (rows === 0) return 1;
-  const blocks = f.k / matrix.lanes;
+/** The two resources of the matrix unit: the loader of weights and the array. */
+export interface MatmulPhases {
+  /** Cycles to load the first block of weights; the others load while the block before is used. */
+  readonly firstLoad: number;
+  /** Cycles the array works, and those of its last block, in which the loader is free. */
+  readonly compute: number;
+  readonly lastPass: number;
+}
+
+export function matmulPhases(f: FieldsOf<'matmul'>, { matrix }: Chip, rows: number): MatmulPhases {
+  if (rows === 0) return { firstLoad: 0, compute: 1, lastPass: 0 };
   const whole = Math.floor(f.columns / matrix.columns);
   const rest = f.columns % matrix.columns;
   const tile = weightLoadCycles(matrix, matrix.columns, f.wFormat);
   const partial = weightLoadCycles(matrix, rest, f.wFormat);
   const pass = (load: number): number => Math.max(rows, load, matrix.accumulateCycles);
-  const first = whole > 0 ? tile : partial;
   const passes = whole * pass(tile) + (rest > 0 ? pass(partial) : 0);
-  return first + blocks * passes + matrix.pipelineCycles;
+  return {
+    firstLoad: whole > 0 ? tile : partial,
+    compute: (f.k / matrix.lanes) * passes,
+    lastPass: pass(rest > 0 ? partial : tile),
+  };
 }
 
 /** Cycles to bring one block of 32 × width weights into the array. */

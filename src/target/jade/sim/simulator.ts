@@ -5,12 +5,12 @@
  */
 import { CeladonError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
-import { NONE, QUEUES, queueOf, type Instruction } from '../isa.table.ts';
+import { NONE, QUEUES, queueOf, type FieldsOf, type Instruction } from '../isa.table.ts';
 import { overlap } from './access.ts';
 import { execute } from './execute.ts';
-import { busyCycles } from './latency.ts';
+import { busyCycles, matmulPhases } from './latency.ts';
 import { createState, type ChipState } from './state.ts';
-import { prepare, STALLS, Timing, type Prepared, type StallReason } from './timing.ts';
+import { prepare, STALLS, Timing, type Prepared, type StallReason, type Work } from './timing.ts';
 
 /** One instruction on its queue's track: `start` is when its unit (for a load, the channel) works for it. */
 export interface RunEvent {
@@ -135,17 +135,16 @@ class Run {
   }
 
   private commit(head: Prepared, start: number): void {
-    const { op, fields } = head.instruction;
     const rows = rowsOf(head.instruction, this.state);
-    const skipped = op === 'load' && rows === 0;
-    const duration = skipped ? 1 : busyCycles(op, fields, this.state.chip, rows);
-    const { from, end } = this.timing.commit(head, start, duration, skipped);
+    const work = workOf(head.instruction, this.state.chip, rows);
+    const skipped = work.kind === 'skip';
+    const { from, to, end } = this.timing.commit(head, start, work);
     if (this.options.checkHazards === true) this.checkHazards(head, start, end);
     this.next[head.queue]!++;
     if (!skipped) execute(head.instruction, this.state, rows);
     if (!skipped) this.count(head.instruction, rows);
-    if (this.options.collectEvents === true && end > from) {
-      this.events.push({ index: head.index, queue: head.queue, start: from, end });
+    if (this.options.collectEvents === true && to > from) {
+      this.events.push({ index: head.index, queue: head.queue, start: from, end: to });
     }
   }
 
@@ -172,6 +171,14 @@ class Run {
     const waits = heads.map((head) => this.timing.describe(head)).join('; ');
     return new CeladonError(`a program must not deadlock: ${waits}`, { where: `cycle ${this.timing.cycles}` });
   }
+}
+
+function workOf({ op, fields }: Instruction, chip: Chip, rows: number): Work {
+  if (op === 'matmul') return { kind: 'matmul', phases: matmulPhases(fields as FieldsOf<'matmul'>, chip, rows) };
+  if (op === 'load' && rows === 0) return { kind: 'skip' };
+  const queue = queueOf(op);
+  const kind = queue === 'load' || queue === 'store' ? 'transfer' : 'busy';
+  return { kind, cycles: busyCycles(op, fields, chip, rows) };
 }
 
 /** Rows an instruction really works on; for a load, 0 when it is skipped. */

@@ -6,16 +6,20 @@
  *   - its queue is free (LOAD: one issue a cycle, at most `outstandingLoads` in flight; a gather and
  *     what it reads wait for all earlier loads),
  *   - the tokens it waits for have been given,
- *   - no other instruction holds a bank port it needs. An instruction holds the read ports of the banks
- *     it reads and the write ports of those it writes from start to completion; loads share a bank.
+ *   - no instruction of another queue holds a bank port it needs. An instruction holds the read ports of
+ *     the banks it reads and the write ports of those it writes from start to completion.
  * One memory channel serves loads and stores in the order they start.
+ *
+ * The matrix unit has a loader of weights and an array. An instruction starts when the loader is free,
+ * that is in the last pass of the one before; the array takes it when its first block is loaded and
+ * the array is free; it completes when the pipeline has drained.
  */
 import { type Chip } from '../../../chip/index.ts';
 import { QUEUES, type Instruction } from '../isa.table.ts';
+import { type MatmulPhases } from './latency.ts';
 import { accesses, operandsOf, type ByteRange } from './access.ts';
 
 export const LOAD = 0;
-export const STORE = 3;
 const QUEUE_COUNT = QUEUES.length;
 
 /** An instruction with what timing needs to know of it, computed once a program. */
@@ -26,6 +30,24 @@ export interface Prepared {
   readonly readBanks: readonly number[];
   readonly writeBanks: readonly number[];
   readonly accesses: ReturnType<typeof accesses>;
+}
+
+/** What an instruction asks of its unit. */
+export type Work =
+  | { readonly kind: 'busy' | 'transfer'; readonly cycles: number }
+  | { readonly kind: 'matmul'; readonly phases: MatmulPhases }
+  | { readonly kind: 'skip' };
+
+/** When the unit works (from … to), when the instruction completes, and when the queue may go on. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+  readonly end: number;
+  readonly free: number;
+}
+
+function spanOf(from: number, end: number): Span {
+  return { from, to: end, end, free: end };
 }
 
 /** Why a queue stood still, for the report. */
@@ -71,19 +93,19 @@ export class Timing {
   /** Times at which tokens from queue f to queue t were given; and how many were taken. */
   private readonly given: number[][] = Array.from({ length: QUEUE_COUNT ** 2 }, () => []);
   private readonly taken: number[] = Array.from({ length: QUEUE_COUNT ** 2 }, () => 0);
-  private readonly readFree: Float64Array;
-  private readonly writeFree: Float64Array;
-  private readonly loadFree: Float64Array;
+  /** Until when each queue holds the ports: [queue][bank]. */
+  private readonly readHeld: readonly Float64Array[];
+  private readonly writeHeld: readonly Float64Array[];
   private readonly loadEnds: number[] = [];
   private channelFree = 0;
+  private arrayFree = 0;
   private reason = 0;
 
   constructor(chip: Chip) {
     this.chip = chip;
     const banks = chip.scratchpad.banks + chip.accumulator.banks;
-    this.readFree = new Float64Array(banks);
-    this.writeFree = new Float64Array(banks);
-    this.loadFree = new Float64Array(banks);
+    this.readHeld = QUEUES.map(() => new Float64Array(banks));
+    this.writeHeld = QUEUES.map(() => new Float64Array(banks));
   }
 
   /** The earliest start of a queue's head, or undefined while a token is missing. */
@@ -97,8 +119,11 @@ export class Timing {
       if (time === undefined) return undefined;
       start = this.later(start, time, from);
     }
-    for (const bank of head.readBanks) start = this.later(start, this.readFree[bank]!, PORT);
-    for (const bank of head.writeBanks) start = this.later(start, this.writeReady(bank, queue), PORT);
+    for (let other = 0; other < QUEUE_COUNT; other++) {
+      if (other === queue) continue;
+      for (const bank of head.readBanks) start = this.later(start, this.readHeld[other]![bank]!, PORT);
+      for (const bank of head.writeBanks) start = this.later(start, this.writeHeld[other]![bank]!, PORT);
+    }
     return start;
   }
 
@@ -111,28 +136,24 @@ export class Timing {
     return this.later(free, Math.max(limit, all), OUTSTANDING);
   }
 
-  private writeReady(bank: number, queue: number): number {
-    const others = this.writeFree[bank]!;
-    return queue === LOAD ? others : Math.max(others, this.loadFree[bank]!);
-  }
-
   private later(start: number, time: number, reason: number): number {
     if (time <= start) return start;
     this.reason = reason;
     return time;
   }
 
-  /** Starts `head` at `start` with its unit busy for `duration`; returns when it works and completes. */
-  commit(head: Prepared, start: number, duration: number, skipped: boolean): { from: number; end: number } {
+  /** Starts `head` at `start`; returns when its unit works for it and when it completes. */
+  commit(head: Prepared, start: number, work: Work): Span {
     const { queue, instruction } = head;
     this.recordStall(head, start);
     for (let from = 0; from < QUEUE_COUNT; from++) {
       if ((instruction.wait & (1 << from)) !== 0) this.taken[from * QUEUE_COUNT + queue]!++;
     }
-    const span = this.span(queue, start, duration, skipped);
-    this.busyCycles[queue]! += span.end - span.from;
-    this.free[queue] = queue === LOAD ? start + 1 : span.end;
-    this.hold(head, span.end);
+    const span = this.span(queue, start, work);
+    this.busyCycles[queue]! += span.to - span.from;
+    this.free[queue] = span.free;
+    for (const bank of head.readBanks) this.readHeld[queue]![bank] = span.end;
+    for (const bank of head.writeBanks) this.writeHeld[queue]![bank] = span.end;
     for (let to = 0; to < QUEUE_COUNT; to++) {
       if ((instruction.signal & (1 << to)) !== 0) this.given[queue * QUEUE_COUNT + to]!.push(span.end);
     }
@@ -147,31 +168,41 @@ export class Timing {
     this.stallCycles[head.queue]![this.reason]! += idle;
   }
 
-  private span(queue: number, start: number, duration: number, skipped: boolean): { from: number; end: number } {
-    if (queue !== LOAD && queue !== STORE) return { from: start, end: start + duration };
-    const span = skipped ? this.skip(start) : this.transfer(queue, start, duration);
-    if (queue === LOAD) this.loadEnds.push(span.end);
-    return span;
+  private span(queue: number, start: number, work: Work): Span {
+    switch (work.kind) {
+      case 'busy':
+        return spanOf(start, start + work.cycles);
+      case 'matmul':
+        return this.multiply(start, work.phases);
+      case 'skip':
+        return this.skip(start);
+      case 'transfer':
+        return this.transfer(queue, start, work.cycles);
+    }
+  }
+
+  private multiply(start: number, { firstLoad, compute, lastPass }: MatmulPhases): Span {
+    const from = Math.max(start + firstLoad, this.arrayFree);
+    const to = from + compute;
+    this.arrayFree = to;
+    return { from, to, end: to + this.chip.matrix.pipelineCycles, free: Math.max(start + 1, to - lastPass) };
   }
 
   /** A skipped load completes in its turn, so that tokens keep their order. */
-  private skip(start: number): { from: number; end: number } {
+  private skip(start: number): Span {
     const end = Math.max(start + 1, this.loadEnds.at(-1) ?? 0);
-    return { from: end, end };
+    this.loadEnds.push(end);
+    return { from: end, to: end, end, free: start + 1 };
   }
 
-  private transfer(queue: number, start: number, duration: number): { from: number; end: number } {
+  private transfer(queue: number, start: number, cycles: number): Span {
     const ready = queue === LOAD ? start + this.chip.memory.latencyCycles : start;
     const from = Math.max(ready, this.channelFree);
-    this.channelFree = from + duration;
-    this.channelBusyCycles += duration;
-    return { from, end: from + duration };
-  }
-
-  private hold({ queue, readBanks, writeBanks }: Prepared, end: number): void {
-    const writes = queue === LOAD ? this.loadFree : this.writeFree;
-    for (const bank of readBanks) this.readFree[bank] = Math.max(this.readFree[bank]!, end);
-    for (const bank of writeBanks) writes[bank] = Math.max(writes[bank]!, end);
+    const end = from + cycles;
+    this.channelFree = end;
+    this.channelBusyCycles += cycles;
+    if (queue === LOAD) this.loadEnds.push(end);
+    return { from, to: end, end, free: queue === LOAD ? start + 1 : end };
   }
 
   /** What a head waits for, for people: used when nothing can start. */
