@@ -59,7 +59,8 @@ export function decodeNpy(bytes: Uint8Array, name: string): NpyArray {
       { where: name },
     );
   }
-  return { shape, data: new Float32Array(bytes.slice(start).buffer) };
+  // NOTE: slice() of a Buffer would not copy.
+  return { shape, data: new Float32Array(Uint8Array.from(bytes.subarray(start)).buffer) };
 }
 
 function dataOffset(bytes: Uint8Array, name: string): number {

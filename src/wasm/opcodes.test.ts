@@ -67,7 +67,7 @@ function emitSample(f: FunctionBuilder, op: OpName): string {
   const [, signature, kind = 'none']: Instruction = OPCODES[op];
   if (signature === '*') {
     CONTEXTUAL_SAMPLES[op as ContextualOp](f);
-    return op;
+    return ['local', 'label', 'function'].includes(kind) ? `${op} 0` : op;
   }
   const [params, results] = signature.split('->').map((side) => side.split(' ').filter(Boolean));
   const [values, text] = SAMPLES[kind]!;

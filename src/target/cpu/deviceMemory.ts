@@ -1,13 +1,13 @@
 /**
  * The memory of a device, one 32-bit WebAssembly memory:
  *
- *   0        nothing, so that no address is 0
- *   64       weights, f32, loaded when the first program is run
- *   …        states, f32 [batch][capacity][elements of a token], zeros at first
- *   …        the arena: activations of the program that runs
+ *   0      nothing, so that no address is 0
+ *   64     weights, f32, loaded when the first program is run
+ *   …      states, f32 [batch][capacity][elements of a token], zeros at first
+ *   …      the arena: activations of the program that runs
  *
  * Batch, capacity and arena grow when a program needs more; states then move, and keep what they
- * hold. Capacity at least doubles up to the largest context, so that this is rare.
+ * hold. Capacity doubles where there is room for that, so moves are rare.
  */
 import { CapacityError, UsageError } from '../../base/index.ts';
 import { countElements } from '../../ir/index.ts';
@@ -19,35 +19,176 @@ import { type Argument, type Placed } from './steps.ts';
 
 const ALIGNMENT_BYTES = 64;
 
-/** Where the states are. */
-interface StateLayout {
-  readonly addresses: ReadonlyMap<string, number>;
+/** What the first program brought; later ones must be of the same model. */
+interface LoadedModel {
+  readonly weights: ReadonlyMap<string, number>;
+  /** Elements of a token in each state. */
+  readonly states: ReadonlyMap<string, number>;
+  /** First byte after the weights. */
+  readonly weightsEnd: number;
+}
+
+/** Where everything is; a new object whenever an address changes. */
+export interface Layout {
+  readonly weights: ReadonlyMap<string, number>;
+  readonly states: ReadonlyMap<string, number>;
   readonly batch: number;
+  /** Tokens that the states have room for, of each sequence. */
   readonly capacity: number;
-  /** First byte after them, where the arena starts. */
-  readonly end: number;
+  /** First byte after the states. */
+  readonly arenaAddress: number;
 }
 
 export class DeviceMemory {
   readonly memory: WasmMemory = createMemory({ initial: 1 });
   readonly #contextTokens: number;
-  #weights: ReadonlyMap<string, number> | undefined;
-  #states: ReadonlyMap<string, number> = new Map();
-  #layout: StateLayout = { addresses: new Map(), batch: 0, capacity: 0, end: ALIGNMENT_BYTES };
+  #model: LoadedModel | undefined;
+  #layout: Layout | undefined;
 
+  /** States grow to at most `contextTokens`, unless a program needs more. */
   constructor(contextTokens: number) {
     this.#contextTokens = contextTokens;
   }
 
   /**
-   * Makes room for `program`, and loads its weights if it is the first. Gives an object that stays
-   * the same as long as addresses do. Throws CapacityError when it does not fit, UsageError for a
-   * program of another model, and what loading a weight throws.
+   * Makes room for `program`, and loads the weights if it is the first. Throws CapacityError when it
+   * does not fit, UsageError for a program of another model, and what loading a weight throws.
    */
-  reserve(program: CpuProgram): object {
-    const { weights, end } = this.#weights
-      ? { weights: this.#weights, end: firstOf(this.#layout.addresses) }
-      : placeWeights(program);
-    throw new Error(`${weights.size}${end}`);
+  reserve(program: CpuProgram): Layout {
+    const model = this.#model ?? placeWeights(program);
+    requireModel(program, model);
+    const layout = this.#layoutFor(program, model);
+    this.#grow(layout.arenaAddress + program.content.arenaBytes);
+    if (this.#model === undefined) this.#loadWeights(program, model);
+    this.#model = model;
+    if (layout !== this.#layout) this.#moveStates(layout, model);
+    this.#layout = layout;
+    return layout;
   }
+
+  /** Forgets the state of all sequences. */
+  reset(): void {
+    if (this.#layout === undefined) return;
+    const { weightsEnd } = this.#model!;
+    new Uint8Array(this.memory.buffer).fill(0, weightsEnd, this.#layout.arenaAddress);
+  }
+
+  /** `count` elements of the arena, i32; valid until the next `reserve`. */
+  integers({ addressBytes }: Placed, count: number): Int32Array {
+    return new Int32Array(this.memory.buffer, this.#layout!.arenaAddress + addressBytes, count);
+  }
+
+  /** `count` elements of the arena, f32; valid until the next `reserve`. */
+  floats({ addressBytes }: Placed, count: number): Float32Array {
+    return new Float32Array(this.memory.buffer, this.#layout!.arenaAddress + addressBytes, count);
+  }
+
+  /** The layout as it is if `program` fits, else a larger one. */
+  #layoutFor({ dims, content, graph }: CpuProgram, model: LoadedModel): Layout {
+    const old = this.#layout;
+    if (old !== undefined && dims.B <= old.batch && dims.S <= old.capacity) return old;
+    const batch = Math.max(dims.B, old?.batch ?? 0);
+    const doubled = Math.min(2 * (old?.capacity ?? 0), this.#contextTokens);
+    const fits = (layout: Layout): boolean =>
+      layout.arenaAddress + content.arenaBytes <= MEMORY_LIMIT_BYTES;
+    const generous = placeStates(model, batch, Math.max(dims.S, doubled));
+    if (fits(generous)) return generous;
+    const exact = placeStates(model, batch, Math.max(dims.S, old?.capacity ?? 0));
+    if (fits(exact)) return exact;
+    throw doesNotFit(graph.name, model, exact, content.arenaBytes);
+  }
+
+  #grow(sizeBytes: number): void {
+    const pages = Math.ceil((sizeBytes - this.memory.buffer.byteLength) / PAGE_BYTES);
+    if (pages <= 0) return;
+    try {
+      this.memory.grow(pages);
+    } catch {
+      throw new CapacityError(`the cpu target must have ${sizeBytes} bytes, which the host refuses`, {
+        hint: 'free some memory, or use a shorter context or a smaller model',
+      });
+    }
+  }
+
+  #loadWeights({ graph }: CpuProgram, { weights }: LoadedModel): void {
+    for (const [name, address] of weights) {
+      const values = graph.weights.get(name)!.load();
+      new Float32Array(this.memory.buffer, address, values.length).set(values);
+    }
+  }
+
+  /** Moves what the states hold from the old layout to `next`; the rest of them is zeros. */
+  #moveStates(next: Layout, { states, weightsEnd }: LoadedModel): void {
+    const old = this.#layout;
+    const bytes = new Uint8Array(this.memory.buffer);
+    const saved = old && bytes.slice(weightsEnd, old.arenaAddress);
+    bytes.fill(0, weightsEnd, next.arenaAddress);
+    for (const [name, elements] of old && saved ? states : []) {
+      const rowBytes = elements * ELEMENT_BYTES;
+      for (let b = 0; b < old!.batch; b++) {
+        const from = old!.states.get(name)! - weightsEnd + b * old!.capacity * rowBytes;
+        const to = next.states.get(name)! + b * next.capacity * rowBytes;
+        bytes.set(saved!.subarray(from, from + old!.capacity * rowBytes), to);
+      }
+    }
+  }
+}
+
+/** The value of an argument for a kernel. */
+export function resolveArgument(argument: Argument<Placed>, layout: Layout): number {
+  if (typeof argument === 'number') return argument;
+  if (argument === 'capacity') return layout.capacity;
+  if (argument.space === 'arena') return layout.arenaAddress + argument.addressBytes;
+  const addresses = argument.space === 'weight' ? layout.weights : layout.states;
+  return addresses.get(argument.name)! + argument.offsetBytes;
+}
+
+function align(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+}
+
+function placeWeights({ weights, states, graph }: CpuProgram): LoadedModel {
+  const addresses = new Map<string, number>();
+  let weightsEnd = ALIGNMENT_BYTES;
+  for (const name of weights) {
+    addresses.set(name, weightsEnd);
+    weightsEnd += align(countElements(graph.weights.get(name)!.shape) * ELEMENT_BYTES);
+  }
+  return { weights: addresses, states, weightsEnd };
+}
+
+function placeStates(model: LoadedModel, batch: number, capacity: number): Layout {
+  const states = new Map<string, number>();
+  let arenaAddress = model.weightsEnd;
+  for (const [name, elements] of model.states) {
+    states.set(name, arenaAddress);
+    arenaAddress += align(batch * capacity * elements * ELEMENT_BYTES);
+  }
+  return { weights: model.weights, states, batch, capacity, arenaAddress };
+}
+
+function requireModel({ weights, states, graph }: CpuProgram, model: LoadedModel): void {
+  const unknown =
+    [...weights].find((name) => !model.weights.has(name)) ??
+    [...states].find(([name, elements]) => model.states.get(name) !== elements)?.[0];
+  if (unknown === undefined) return;
+  throw new UsageError(`a device must run programs of one model, not one that has ${unknown} too`, {
+    where: graph.name,
+    hint: 'open another device',
+  });
+}
+
+function doesNotFit(
+  where: string,
+  { weightsEnd }: LoadedModel,
+  { arenaAddress, batch, capacity }: Layout,
+  activationBytes: number,
+): CapacityError {
+  const total = arenaAddress + activationBytes;
+  return new CapacityError(
+    `weights in f32 (${weightsEnd} bytes), state of ${batch} × ${capacity} tokens ` +
+      `(${arenaAddress - weightsEnd} bytes) and activations (${activationBytes} bytes) must fit in the ` +
+      `${MEMORY_LIMIT_BYTES} bytes of a 32-bit memory, not be ${total}`,
+    { where, hint: 'use a shorter context, fewer sequences or tokens a step, or a smaller model' },
+  );
 }

@@ -59,11 +59,12 @@ export function emitProgram(schedule: CpuSchedule, plan: BufferPlan): CpuProgram
 type Place = (unplaced: Unplaced) => Placed;
 
 function placeStep(step: Step<Unplaced>, place: Place): Step<Placed> {
-  const args = Object.entries(step.args).map(([name, argument]) => {
-    const known = typeof argument !== 'object' || argument.space !== 'arena';
-    return [name, known ? argument : place(argument)] as const;
-  });
-  return { ...step, args: Object.fromEntries(args) };
+  const args: Record<string, Argument<Placed>> = {};
+  for (const [name, argument] of Object.entries(step.args)) {
+    const inArena = typeof argument === 'object' && argument.space === 'arena';
+    args[name] = inArena ? place(argument) : argument;
+  }
+  return { ...step, args };
 }
 
 function placeFeeds({ tokens, positions, rotary }: Feeds<Unplaced>, place: Place): Feeds<Placed> {

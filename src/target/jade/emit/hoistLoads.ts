@@ -8,7 +8,7 @@
  */
 import { NONE, queueOf } from '../isa.table.ts';
 import { accesses, overlap, type Accesses } from '../sim/access.ts';
-import { type LabelledInstruction } from './program.ts';
+import type { LabelledInstruction } from './program.ts';
 
 interface Entry {
   readonly item: LabelledInstruction;

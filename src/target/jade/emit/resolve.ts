@@ -1,7 +1,7 @@
 /** Gives tile instructions their addresses: buffers become bytes on the chip. */
 import { type BufferPlan } from '../../../compile/index.ts';
 import { type TileInstruction } from '../schedule/tiles.ts';
-import { type LabelledInstruction } from './program.ts';
+import type { LabelledInstruction } from './program.ts';
 
 export function resolveAddresses(
   instructions: readonly TileInstruction[],

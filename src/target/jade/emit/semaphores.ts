@@ -8,7 +8,7 @@
  */
 import { QUEUES, queueOf, type Instruction } from '../isa.table.ts';
 import { accesses, overlap, type Accesses } from '../sim/access.ts';
-import { type LabelledInstruction } from './program.ts';
+import type { LabelledInstruction } from './program.ts';
 
 interface Slot {
   readonly access: Accesses;

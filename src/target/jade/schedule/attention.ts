@@ -9,18 +9,22 @@
  */
 import { CapacityError } from '../../../base/index.ts';
 import { type Kernel } from '../../../compile/index.ts';
-import { lastDim, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
+import { lastDim, MX_BLOCK, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE } from '../isa.table.ts';
 import { mxRowBytes, type StateRegion } from '../layout.ts';
 import { contiguous, type Context } from './context.ts';
 import { elementBytes, emitEpilogue } from './epilogue.ts';
 import { activationFields } from './matmul.ts';
-import { mxOf, placeOf, type MxPlacement } from './placement.ts';
+import { channelsFrom, mxOf, placeOf, type MxPlacement } from './placement.ts';
+import { regionsOf } from './regions.ts';
 import { shift, type Operand, type Ref } from './tiles.ts';
 
-/** The rows of one sequence and key head on the chip. */
+/** Pieces of state that share the ring: two being used, two on their way. */
+const PIECES = 4;
+
+/** The state rows of one sequence and key head: where they are in memory and what a row is. */
 interface StateRows {
-  readonly data: Ref;
+  readonly memory: number;
   readonly rowBytes: number;
   readonly width: number;
   readonly format: MxFormat;
@@ -36,6 +40,15 @@ interface Group {
   /** First query head, and how many share the keys. */
   readonly firstHead: number;
   readonly heads: number;
+  /** Pieces of the state on the chip, by memory address: loaded when first used. */
+  readonly loaded: Map<number, Ref>;
+}
+
+/** The tokens of a group whose scores fit in one accumulator bank. */
+interface Block {
+  readonly group: Group;
+  readonly first: number;
+  readonly tokens: number;
 }
 
 export function lowerAttention(context: Context, kernel: Kernel): void {
@@ -46,11 +59,11 @@ export function lowerAttention(context: Context, kernel: Kernel): void {
   const heads = query.heads / groups;
   const blocks: Block[] = [];
   for (let sequence = 0; sequence < context.dims.B; sequence++) {
-    for (let group = 0; group < groups; group++) {
-      const keyRows = loadState(context, keys, sequence, group);
-      const valueRows = values === keys ? keyRows : loadState(context, values, sequence, group);
-      const shared = { kernel, query, keys: keyRows, values: valueRows, sequence };
-      blocks.push(...blocksOf(context, { ...shared, firstHead: group * heads, heads }));
+    for (let g = 0; g < groups; g++) {
+      const rows = [keys, values].map((append) => stateRows(context, append, sequence, g));
+      const shared = { kernel, query, keys: rows[0]!, values: rows[1]!, sequence };
+      const group = { ...shared, firstHead: g * heads, heads, loaded: new Map() };
+      blocks.push(...blocksOf(context, group));
     }
   }
   lowerBlocks(context, blocks);
@@ -64,6 +77,22 @@ function lowerBlocks(context: Context, blocks: readonly Block[]): void {
     const ahead = next === undefined ? probabilities : lowerScores(context, next);
     lowerValues(context, block, probabilities);
     probabilities = ahead;
+  });
+}
+
+function blocksOf(context: Context, group: Group): Block[] {
+  const { T, S } = context.dims;
+  const bank = context.chip.accumulator.sizeBytes / context.chip.accumulator.banks;
+  const size = Math.min(T, Math.floor(bank / (group.heads * S * 4)));
+  if (size < 1) {
+    throw new CapacityError(
+      `scores of one token need ${group.heads * S * 4} bytes of an accumulator bank of ${bank} bytes`,
+      { where: group.kernel.name, hint: 'use a shorter context or a chip with larger accumulators' },
+    );
+  }
+  return Array.from({ length: Math.ceil(T / size) }, (_, i) => {
+    const first = i * size;
+    return { group, first, tokens: Math.min(size, T - first) };
   });
 }
 
@@ -94,38 +123,59 @@ function stateRegion(context: Context, append: Node): StateRegion {
   return context.layout.regions.get(state.attrs.name) as StateRegion;
 }
 
-function loadState(context: Context, append: Node, sequence: number, group: number): StateRows {
-  const region = stateRegion(context, append);
-  const bytes = context.dims.S * region.rowBytes;
-  const data = context.tiles.allocate('state', 'context', bytes);
-  const row = (sequence * region.groups + group) * region.capacity;
-  const memory = region.address + row * region.rowBytes;
-  context.tiles.emit('load', { ...contiguous(memory, data, bytes), unless: NONE });
-  const format = append.type.dtype as MxFormat;
-  return { data, rowBytes: region.rowBytes, width: lastDim(append.type), format };
+function stateRows(context: Context, append: Node, sequence: number, group: number): StateRows {
+  const { address, groups, capacity, rowBytes } = stateRegion(context, append);
+  const memory = address + (sequence * groups + group) * capacity * rowBytes;
+  return { memory, rowBytes, width: lastDim(append.type), format: append.type.dtype as MxFormat };
 }
 
-/** The tokens of a group whose scores fit in one accumulator bank. */
-interface Block {
-  readonly group: Group;
-  readonly first: number;
-  readonly tokens: number;
+/** A range of positions, a whole number of blocks of 32. */
+interface Span {
+  readonly start: number;
+  readonly count: number;
 }
 
-function blocksOf(context: Context, group: Group): Block[] {
-  const { T, S } = context.dims;
-  const bank = context.chip.accumulator.sizeBytes / context.chip.accumulator.banks;
-  const block = Math.min(T, Math.floor(bank / (group.heads * S * 4)));
-  if (block < 1) {
-    throw new CapacityError(
-      `scores of one token need ${group.heads * S * 4} bytes of an accumulator bank of ${bank} bytes`,
-      { where: group.kernel.name, hint: 'use a shorter context or a chip with larger accumulators' },
-    );
-  }
-  return Array.from({ length: Math.ceil(T / block) }, (_, i) => {
-    const first = i * block;
-    return { group, first, tokens: Math.min(block, T - first) };
+/** The context in pieces small enough that several fit in the ring; one when it is short. */
+function spansOf(context: Context, { rowBytes }: StateRows): Span[] {
+  const { S } = context.dims;
+  const ring = regionsOf(context.chip).find((region) => region.name === 'context')!;
+  const fit = Math.floor(ring.sizeBytes / PIECES / rowBytes / MX_BLOCK) * MX_BLOCK;
+  const size = Math.min(S, Math.max(fit, MX_BLOCK));
+  return Array.from({ length: Math.ceil(S / size) }, (_, i) => {
+    const start = i * size;
+    return { start, count: Math.min(size, S - start) };
   });
+}
+
+/** A piece of the state on the chip. Keys that are also the values are loaded once if in one piece. */
+function loadSpan(context: Context, group: Group, rows: StateRows, span: Span): Ref {
+  const memory = rows.memory + span.start * rows.rowBytes;
+  const known = group.loaded.get(memory);
+  if (known !== undefined) return known;
+  const bytes = span.count * rows.rowBytes;
+  const data = context.tiles.allocate('state', 'context', bytes);
+  context.tiles.emit('load', { ...contiguous(memory, data, bytes), unless: NONE });
+  if (span.count === context.dims.S) group.loaded.set(memory, data);
+  return data;
+}
+
+/** The scale of every value row, and the bytes between two: in the rows themselves when all are there. */
+function valueScales(context: Context, group: Group): { b: Ref; bStride: number } {
+  const { values, loaded } = group;
+  const { S } = context.dims;
+  const scale = elementBytes(values.width, values.format);
+  const spans = spansOf(context, values);
+  if (spans.length === 1) {
+    return { b: shift(loadSpan(context, group, values, spans[0]!), scale), bStride: values.rowBytes };
+  }
+  const known = loaded.get(-1) ?? context.tiles.allocate('scales', 'context', S);
+  if (!loaded.has(-1)) {
+    const transfer = contiguous(values.memory + scale, known, 1);
+    const strides = { rows: S, memoryStride: values.rowBytes, localStride: 1 };
+    context.tiles.emit('load', { ...transfer, ...strides, unless: NONE });
+    loaded.set(-1, known);
+  }
+  return { b: known, bStride: 1 };
 }
 
 function lowerValues(context: Context, { group, first, tokens }: Block, probabilities: MxPlacement): void {
@@ -133,13 +183,16 @@ function lowerValues(context: Context, { group, first, tokens }: Block, probabil
   const width = anchor.attrs.valueWidth;
   const rows = tokens * group.heads;
   const at = context.tiles.allocate('attended', 'accumulator', rows * width * 4);
-  context.tiles.emit('matmul', {
-    ...activationFields({ source: probabilities, tokens: rows, inner: 1 }),
-    ...valueFields(context, group.values, width),
-    c: at,
-    cStride: width * 4,
-    accumulate: 0,
-  });
+  for (const span of spansOf(context, group.values)) {
+    const source = channelsFrom(probabilities, span.start);
+    context.tiles.emit('matmul', {
+      ...activationFields({ source, tokens: rows, inner: 1 }),
+      ...valueFields(context, group, span, width),
+      c: at,
+      cStride: width * 4,
+      accumulate: Number(span.start > 0),
+    });
+  }
   const firstToken = group.sequence * context.dims.T + first;
   const place = { firstToken, firstHead: group.firstHead, firstChannel: 0 };
   const shape = { tokens, inner: group.heads, columns: width };
@@ -155,20 +208,21 @@ function lowerScores(context: Context, { group, first, tokens }: Block): MxPlace
   const row = (group.sequence * T + first) * query.stride + group.firstHead * query.headStride;
   const source = { ...query, data: shift(query.data, row), scale: shift(query.scale, row) };
   const scores = context.tiles.allocate('scores', 'accumulator', tokens * heads * S * 4);
-  context.tiles.emit('matmul', {
-    ...activationFields({ source, tokens, inner: heads }),
-    ...keyFields(context, group.keys),
-    c: scores,
-    cStride: S * 4,
-    accumulate: 0,
-  });
+  for (const span of spansOf(context, group.keys)) {
+    context.tiles.emit('matmul', {
+      ...activationFields({ source, tokens, inner: heads }),
+      ...keyFields(context, group, span),
+      c: shift(scores, span.start * 4),
+      cStride: S * 4,
+      accumulate: 0,
+    });
+  }
   const probabilities = allocateProbabilities(context, query.format, tokens * heads);
   context.tiles.emit('softmax', {
     a: scores,
     aStride: heads * S * 4,
     aInner: S * 4,
-    b: shift(group.values.data, elementBytes(group.values.width, group.values.format)),
-    bStride: group.values.rowBytes,
+    ...valueScales(context, group),
     rows: tokens * heads,
     inner: heads,
     columns: S,
@@ -193,29 +247,32 @@ function allocateProbabilities(context: Context, format: MxFormat, rows: number)
   return { kind: 'mx', format, data, scale, stride, heads: 1, headStride: 0, width: S, rows };
 }
 
-function keyFields(context: Context, keys: StateRows): Record<string, Operand> {
+function keyFields(context: Context, group: Group, span: Span): Record<string, Operand> {
+  const { keys } = group;
+  const data = loadSpan(context, group, keys, span);
   return {
-    wData: keys.data,
-    wScale: shift(keys.data, elementBytes(keys.width, keys.format)),
+    wData: data,
+    wScale: shift(data, elementBytes(keys.width, keys.format)),
     wStride: keys.rowBytes,
     wScaleStride: keys.rowBytes,
     wFormat: FORMAT_CODES[keys.format],
-    columns: context.dims.S,
+    columns: span.count,
     transposed: 0,
     k: keys.width,
   };
 }
 
 /** Values lie [token][channel]: one stored row is one k. Their scales are in the probabilities. */
-function valueFields(context: Context, values: StateRows, width: number): Record<string, Operand> {
+function valueFields(context: Context, group: Group, span: Span, width: number): Record<string, Operand> {
+  const { values } = group;
   return {
-    wData: values.data,
+    wData: loadSpan(context, group, values, span),
     wScale: NONE,
     wStride: values.rowBytes,
     wScaleStride: 0,
     wFormat: FORMAT_CODES[values.format],
     columns: width,
     transposed: 1,
-    k: context.dims.S,
+    k: span.count,
   };
 }

@@ -173,7 +173,7 @@ function operandsOf(context: Context, node: Node | undefined, piece: Piece, part
     case 'rotaryEmbedding':
       return rotaryOperands(context, node, piece);
     case 'swiglu':
-      if (partner === undefined) throw new Error('swiglu outside of a gated linear');
+      if (partner === undefined) return otherOperand(context, node, piece);
       return { b: partner, bStride: piece.stride, bInner: piece.innerStride };
     case 'add':
     case 'mul':

@@ -7,7 +7,7 @@
  */
 import { isMx, lastDim, type MxFormat, type Node } from '../../../ir/index.ts';
 import { mxRowBytes, MX_BITS } from '../layout.ts';
-import { type Context } from './context.ts';
+import type { Context } from './context.ts';
 import { shift, type Ref } from './tiles.ts';
 
 export interface FloatPlacement {

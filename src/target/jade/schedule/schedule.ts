@@ -1,14 +1,10 @@
 /**
  * The schedule: kernels → tile instructions in program order, one lowering for each kind of anchor.
- *
- * The scratchpad is split in three: `stream` (a ring for weights and constants, which transfers fill
- * ahead of use), `context` (a ring for transfers that depend on this step's results: state and chosen
- * experts) and `tensors` (activations).
  */
-import { ChipError } from '../../../base/index.ts';
+import { UnsupportedError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
-import { type Kernel, type Region, type Schedule } from '../../../compile/index.ts';
-import { topologicalOrder, type Dims, type Graph, type Node, type Op } from '../../../ir/index.ts';
+import { type Kernel, type Schedule } from '../../../compile/index.ts';
+import { lastDim, topologicalOrder, type Dims, type Graph, type Node, type Op } from '../../../ir/index.ts';
 import { type MemoryLayout } from '../layout.ts';
 import { lowerAttention, storeState } from './attention.ts';
 import { type Context } from './context.ts';
@@ -17,6 +13,7 @@ import { emitEpilogue } from './epilogue.ts';
 import { lowerExperts, lowerRoute } from './experts.ts';
 import { lowerHeadLinear, lowerLinear } from './linear.ts';
 import { floatOf } from './placement.ts';
+import { regionsOf } from './regions.ts';
 import { TileProgram, type TileInstruction } from './tiles.ts';
 
 export interface JadeSchedule extends Schedule {
@@ -38,6 +35,9 @@ export const LOWERINGS: Partial<Record<Op, Lowering>> = {
   add: lowerRows,
   mul: lowerRows,
   silu: lowerRows,
+  swiglu: lowerRows,
+  rotaryEmbedding: lowerRows,
+  quantize: lowerRows,
   append: (context, kernel) => storeState(context, kernel.result),
 };
 
@@ -74,7 +74,11 @@ function lowerKernel(context: Context, kernel: Kernel): void {
   context.tiles.label = kernel.name;
   const appended = kernel.result.op === 'append' && anchor !== kernel.result;
   const computed = appended ? withoutAppend(kernel) : kernel;
-  LOWERINGS[anchor.op]!(context, computed);
+  const lower = LOWERINGS[anchor.op];
+  if (lower === undefined) {
+    throw new UnsupportedError(`${anchor.op} on its own must follow a linear on Jade`, { where: anchor.label });
+  }
+  lower(context, computed);
   if (appended) storeState(context, kernel.result);
 }
 
@@ -86,9 +90,10 @@ function withoutAppend(kernel: Kernel): Kernel {
 function lowerRows(context: Context, kernel: Kernel): void {
   const [anchor] = kernel.anchors as [Node];
   const { at, stride, rows } = floatOf(context, anchor.inputs[0]!);
-  const columns = anchor.type.shape.slice(2).reduce<number>((product, dim) => product * (dim as number), 1);
+  const columns = lastDim(anchor.type);
+  const inner = anchor.type.shape.length === 4 ? (anchor.type.shape[2] as number) : 1;
   const place = { firstToken: 0, firstHead: 0, firstChannel: 0 };
-  const piece = { at, stride, innerStride: 0, tokens: rows, inner: 1, columns, ...place };
+  const piece = { at, stride, innerStride: columns * 4, tokens: rows, inner, columns, ...place };
   emitEpilogue(context, [anchor, ...kernel.chain], piece, kernel.result, { keepSource: true });
 }
 
@@ -98,30 +103,4 @@ function usersOf(graph: Graph): Map<Node, Node[]> {
     for (const input of new Set(node.inputs)) users.set(input, [...(users.get(input) ?? []), node]);
   }
   return users;
-}
-
-/** Half of the scratchpad's banks stream weights, a quarter hold context, a quarter activations. */
-export function regionsOf(chip: Chip): Region[] {
-  const { sizeBytes, banks } = chip.scratchpad;
-  const bankBytes = sizeBytes / banks;
-  if (banks < 4 || !Number.isInteger(bankBytes / 64)) {
-    throw new ChipError('the scratchpad must have at least 4 banks of a multiple of 64 bytes each', {
-      where: `${chip.name}: scratchpad {sizeBytes: ${sizeBytes}, banks: ${banks}}`,
-    });
-  }
-  const quarter = Math.floor(banks / 4) * bankBytes;
-  const stream = sizeBytes - 3 * quarter;
-  const accumulatorBank = chip.accumulator.sizeBytes / chip.accumulator.banks;
-  return [
-    { name: 'stream', start: 0, sizeBytes: stream, bankBytes, policy: 'ring' },
-    { name: 'context', start: stream, sizeBytes: quarter, bankBytes, policy: 'ring' },
-    { name: 'tensors', start: stream + quarter, sizeBytes: 2 * quarter, bankBytes, policy: 'rotate' },
-    {
-      name: 'accumulator',
-      start: sizeBytes,
-      sizeBytes: chip.accumulator.sizeBytes,
-      bankBytes: accumulatorBank,
-      policy: 'rotate',
-    },
-  ];
 }

@@ -1,7 +1,8 @@
 /** Values of the matrix unit: operands are decoded to dense rows, products are those of arith. */
 import { MX_BLOCK, type MxFormat } from '../../../ir/index.ts';
 import { decodeElements, UNIT_EXPONENTS } from '../arith/mx.ts';
-import { plainDot, type DotRows } from '../arith/dot.ts';
+import { type DotRows } from '../arith/dot.ts';
+import { fastDot } from '../arith/fastDot.ts';
 import { FORMAT_CODES, NONE, type FieldsOf } from '../isa.table.ts';
 import { wordAt, type ChipState } from './state.ts';
 
@@ -41,7 +42,7 @@ export function matmul(f: Matmul, state: ChipState, rows: number): void {
   if (rows === 0) return;
   const activation = state.chip.matrix.activationFormat;
   const weight = FORMATS.get(f.wFormat)!;
-  plainDot({
+  fastDot({
     a: activationRows(f, state, rows, activation),
     w: f.transposed === 1 ? transposedRows(f, state, weight) : weightRows(f, state, weight),
     M: rows,

@@ -1,0 +1,149 @@
+/** A device of the cpu target: a memory with a model, and an instance of the kernels on it. */
+import { CapacityError, UsageError } from '../../base/index.ts';
+import {
+  type Device,
+  type Program,
+  type StepInputs,
+  type StepResult,
+} from '../../compile/index.ts';
+import { rotaryTable, type Dims } from '../../ir/index.ts';
+import { type Trace } from '../../trace/index.ts';
+import { DeviceMemory, resolveArgument, type Layout } from './deviceMemory.ts';
+import { CpuProgram } from './emit.ts';
+import { instantiateKernels, type KernelExports } from './kernels/kernelModule.ts';
+import { KERNELS } from './kernels/kernels.table.ts';
+import { type Placed, type Step } from './steps.ts';
+
+/** A step with all its arguments, in order. */
+interface Call {
+  readonly run: (...args: readonly number[]) => void;
+  readonly args: readonly number[];
+}
+
+/** The calls of a program, valid for one layout of the memory. */
+interface Binding {
+  readonly layout: Layout;
+  readonly calls: readonly Call[];
+}
+
+export interface CpuDeviceOptions {
+  /** What the states of a sequence grow to, unless a program needs more. */
+  readonly contextTokens: number;
+  /** Records the time of each step, in cycles of the clock of the trace. */
+  readonly trace?: Trace;
+}
+
+export class CpuDevice implements Device {
+  readonly #options: CpuDeviceOptions;
+  #memory: DeviceMemory;
+  #kernels: KernelExports;
+  #bindings = new WeakMap<CpuProgram, Binding>();
+
+  constructor(options: CpuDeviceOptions) {
+    this.#options = options;
+    this.#memory = new DeviceMemory(options.contextTokens);
+    this.#kernels = instantiateKernels(this.#memory.memory);
+  }
+
+  run(program: Program, inputs: StepInputs): StepResult {
+    if (!(program instanceof CpuProgram)) {
+      throw new UsageError(`a program must be for the cpu target, not for ${program.target}`);
+    }
+    requireInputs(program, inputs);
+    const { calls } = this.#bind(program);
+    this.#feed(program, inputs);
+    const { trace } = this.#options;
+    if (trace === undefined) for (const { run, args } of calls) run(...args);
+    else runTraced(calls, program.content.steps, trace);
+    return this.#results(program);
+  }
+
+  reset(): void {
+    this.#memory.reset();
+  }
+
+  /** Gives memory and weights back; a later run starts afresh. */
+  close(): void {
+    this.#memory = new DeviceMemory(this.#options.contextTokens);
+    this.#kernels = instantiateKernels(this.#memory.memory);
+    this.#bindings = new WeakMap();
+  }
+
+  #bind(program: CpuProgram): Binding {
+    const layout = this.#memory.reserve(program);
+    const known = this.#bindings.get(program);
+    if (known?.layout === layout) return known;
+    const calls = program.content.steps.map(({ kernel, args }) => ({
+      run: this.#kernels[kernel],
+      args: Object.keys(KERNELS[kernel]).map((name) => resolveArgument(args[name]!, layout)),
+    }));
+    const binding = { layout, calls };
+    this.#bindings.set(program, binding);
+    return binding;
+  }
+
+  #feed({ content: { feeds }, dims }: CpuProgram, { tokens, positions }: StepInputs): void {
+    const write = (to: Placed, table: Float32Array): void =>
+      this.#memory.floats(to, table.length).set(table);
+    this.#memory.integers(feeds.tokens, tokens.length).set(tokens);
+    this.#memory.integers(feeds.positions, positions.length).set(positions);
+    const all = positionsOf(positions, dims);
+    for (const feed of feeds.rotary) {
+      const { cos, sin } = rotaryTable(feed.frequencies, feed.magnitude, all);
+      write(feed.cos, cos);
+      write(feed.sin, sin);
+    }
+  }
+
+  #results({ content: { outputs } }: CpuProgram): StepResult {
+    const { logits, next } = outputs;
+    return {
+      logits: this.#memory.floats(logits!, logits!.elements).slice(),
+      next: this.#memory.integers(next!, next!.elements).slice(),
+      cycles: null,
+    };
+  }
+}
+
+/** The position of each token of the step [B][T]. */
+function positionsOf(starts: Int32Array, { T }: Dims): number[] {
+  return Array.from(starts).flatMap((start) => Array.from({ length: T }, (_, t) => start + t));
+}
+
+function requireInputs(program: CpuProgram, { tokens, positions }: StepInputs): void {
+  const { dims, vocabularySize } = program;
+  const { B, T, S } = dims;
+  if (tokens.length !== B * T || positions.length !== B) {
+    throw new UsageError(
+      `a step of ${B} × ${T} tokens must have as many, and ${B} positions, ` +
+        `not ${tokens.length} and ${positions.length}`,
+    );
+  }
+  const wrong = tokens.findIndex((token) => token < 0 || token >= vocabularySize);
+  if (wrong >= 0) {
+    throw new UsageError(
+      `token must be an id from 0 to ${vocabularySize - 1}, not ${tokens[wrong]}`,
+      { where: `token ${wrong}` },
+    );
+  }
+  const beyond = positions.findIndex((start) => start < 0 || start + T > S);
+  if (beyond < 0) return;
+  const start = positions[beyond]!;
+  throw new CapacityError(
+    `context must hold positions ${start} to ${start + T - 1}, but has ${S}`,
+    { where: `sequence ${beyond}`, hint: 'compile for a longer context' },
+  );
+}
+
+function runTraced(calls: readonly Call[], steps: readonly Step<Placed>[], trace: Trace): void {
+  const start = performance.now();
+  const now = (): number => Math.round(((performance.now() - start) * trace.clockHz) / 1000);
+  for (const [i, { run, args }] of calls.entries()) {
+    const { kernel, label } = steps[i]!;
+    const startCycles = now();
+    run(...args);
+    const durationCycles = now() - startCycles;
+    trace.add({ track: 'cpu', name: kernel, label, startCycles, durationCycles });
+  }
+  trace.advance(now());
+}

@@ -1,0 +1,2 @@
+/** The cpu target: WebAssembly SIMD emitted by our own encoder. */
+export { cpuTarget, type CpuOptions, type CpuTarget } from './target.ts';

@@ -1,0 +1,449 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import wabt from 'wabt';
+import { Random } from '../../../base/index.ts';
+import { floatNumerics, rotaryTable, type RouteAttrs } from '../../../ir/index.ts';
+import { createMemory } from '../../../wasm/index.ts';
+import { emitKernels, instantiateKernels } from './kernelModule.ts';
+import { KERNELS } from './kernels.table.ts';
+
+const random = new Random(1);
+
+function normal(count: number): Float32Array {
+  const uniform = (): number => random.float() * 2 - 1;
+  return Float32Array.from({ length: count }, () => uniform() + uniform() + uniform());
+}
+
+/** Where a kernel may write: `count` elements. */
+interface Region {
+  readonly address: number;
+  readonly count: number;
+}
+
+const PAGES = 16;
+const GUARD = 0x7fc0dead; // a NaN, so that what is read out of bounds shows in sums
+
+/** A memory on which kernels run, and which sees where they write. */
+class Workbench {
+  readonly #memory = createMemory({ initial: PAGES });
+  readonly #kernels = instantiateKernels(this.#memory);
+  #end = 64;
+
+  constructor() {
+    new Int32Array(this.#memory.buffer).fill(GUARD);
+  }
+
+  put(values: Float32Array | Int32Array): number {
+    const { address } = this.room(values.length);
+    const Type = values instanceof Int32Array ? Int32Array : Float32Array;
+    new Type(this.#memory.buffer, address, values.length).set(values);
+    return address;
+  }
+
+  room(count: number): Region {
+    const region = { address: this.#end, count };
+    this.#end += Math.ceil((count * 4) / 64) * 64;
+    return region;
+  }
+
+  /** Runs a kernel; all but the regions, up to the next multiple of 64 bytes, must stay as it is. */
+  run<K extends keyof typeof KERNELS>(
+    name: K,
+    args: { readonly [P in keyof (typeof KERNELS)[K]]: number },
+    regions: readonly Region[],
+  ): void {
+    const before = new Int32Array(this.#memory.buffer).slice();
+    const all = args as Record<string, number>;
+    this.#kernels[name](...Object.keys(KERNELS[name]).map((param) => all[param]!));
+    const after = new Int32Array(this.#memory.buffer).slice();
+    for (const { address, count } of regions) {
+      const [start, end] = [address / 4, Math.ceil((address + count * 4) / 64) * 16];
+      after.set(before.subarray(start, end), start);
+    }
+    assert.ok(Buffer.from(after.buffer).equals(Buffer.from(before.buffer)), `${name} strays`);
+  }
+
+  floats({ address, count }: Region): Float32Array {
+    return new Float32Array(this.#memory.buffer, address, count).slice();
+  }
+
+  integers({ address, count }: Region): Int32Array {
+    return new Int32Array(this.#memory.buffer, address, count).slice();
+  }
+}
+
+/** Each number within `tolerance` of the largest, or of 1 if that is larger. */
+function assertClose(found: Float32Array, required: ArrayLike<number>, tolerance: number): void {
+  assert.equal(found.length, required.length);
+  const largest = Math.max(1, ...Array.from(required, Math.abs));
+  for (const [i, value] of found.entries()) {
+    const error = Math.abs(value - required[i]!) / largest;
+    assert.ok(error <= tolerance, `element ${i} must be ${required[i]}, not ${value}`);
+  }
+}
+
+/** x (M,K) times w (N,K), dense, by the judge. */
+function product(x: Float32Array, w: Float32Array, M: number, N: number, K: number): Float32Array {
+  const out = new Float32Array(M * N);
+  floatNumerics.linear(x, w, M, N, K, out);
+  return out;
+}
+
+function runLinear(x: Float32Array, w: Float32Array, M: number, N: number, K: number): Float32Array {
+  const bench = new Workbench();
+  const out = bench.room(M * N);
+  const sizes = { xStride: K, wStride: K, outStride: N, M, N, K };
+  bench.run('linear', { x: bench.put(x), w: bench.put(w), out: out.address, ...sizes }, [out]);
+  return bench.floats(out);
+}
+
+test('the module is valid for wabt and always the same', async () => {
+  const { readWasm } = await wabt();
+  const features = { simd: true, relaxed_simd: false };
+  const module = readWasm(emitKernels(), features);
+  (module.validate as (features: object) => void)(features);
+  for (const name of Object.keys(KERNELS)) {
+    assert.ok(module.toText({}).includes(`(export "${name}"`), name);
+  }
+  module.destroy();
+  assert.deepEqual(emitKernels(), emitKernels());
+});
+
+test('linear multiplies matrices of any size', () => {
+  for (const M of [1, 2, 3, 4, 5, 7, 9]) {
+    for (const [N, K] of [[1, 1], [2, 3], [5, 4], [8, 17], [11, 64], [19, 103]] as const) {
+      const [x, w] = [normal(M * K), normal(N * K)];
+      assertClose(runLinear(x, w, M, N, K), product(x, w, M, N, K), 2e-6);
+    }
+  }
+});
+
+test('linear walks rows that are parts of longer ones', () => {
+  const [M, N, K] = [5, 7, 10];
+  const [x, w] = [normal(M * 13), normal(N * 11)];
+  const bench = new Workbench();
+  const out = bench.room(M * 9);
+  const sizes = { xStride: 13, wStride: 11, outStride: 9, M, N, K };
+  bench.run('linear', { x: bench.put(x), w: bench.put(w), out: out.address, ...sizes }, [out]);
+  const take = (all: Float32Array, rows: number, stride: number): Float32Array =>
+    Float32Array.from({ length: rows * K }, (_, i) => all[Math.floor(i / K) * stride + (i % K)]!);
+  const required = product(take(x, M, 13), take(w, N, 11), M, N, K);
+  const guard = new Int32Array(bench.floats(out).buffer);
+  for (let m = 0; m < M; m++) {
+    const row = bench.floats(out).subarray(m * 9, m * 9 + N);
+    assertClose(row, required.subarray(m * N, (m + 1) * N), 1e-6);
+    assert.deepEqual([...guard.subarray(m * 9 + N, m * 9 + 9)], [GUARD, GUARD]);
+  }
+});
+
+test('linear gives a row the same bits whatever rows are beside it', () => {
+  const [M, N, K] = [7, 13, 83];
+  const [x, w] = [normal(M * K), normal(N * K)];
+  const together = runLinear(x, w, M, N, K);
+  for (let m = 0; m < M; m++) {
+    const alone = runLinear(x.subarray(m * K, (m + 1) * K), w, 1, N, K);
+    assert.deepEqual(alone, together.subarray(m * N, (m + 1) * N).slice());
+  }
+});
+
+test('headLinear multiplies each head, or one shared row, by its own weight', () => {
+  const [rows, H, N, K] = [3, 4, 5, 6];
+  const w = normal(H * N * K);
+  for (const given of [1, H]) {
+    const x = normal(rows * given * K);
+    const bench = new Workbench();
+    const out = bench.room(rows * H * N);
+    const strides = { xStride: given * K, xHeadStride: given === 1 ? 0 : K };
+    const places = { x: bench.put(x), w: bench.put(w), out: out.address };
+    bench.run('headLinear', { ...places, ...strides, rows, H, N, K }, [out]);
+    const required = Array.from({ length: rows * H }, (_, i) => {
+      const [row, h] = [Math.floor(i / H), i % H];
+      const from = (row * given + (given === 1 ? 0 : h)) * K;
+      const weight = w.subarray(h * N * K, (h + 1) * N * K);
+      return [...product(x.subarray(from, from + K), weight, 1, N, K)];
+    });
+    assertClose(bench.floats(out), required.flat(), 1e-6);
+  }
+});
+
+test('elementwise kernels work on sizes that are no whole vectors', () => {
+  const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+  for (const size of [1, 4, 15, 33]) {
+    const [a, b] = [normal(size), normal(size)];
+    const bench = new Workbench();
+    const out = bench.room(size);
+    const place = { a: bench.put(a), b: bench.put(b), out: out.address, size };
+    bench.run('add', place, [out]);
+    assert.deepEqual(bench.floats(out), a.map((x, i) => x + b[i]!));
+    bench.run('mul', place, [out]);
+    assert.deepEqual(bench.floats(out), a.map((x, i) => x * b[i]!));
+    bench.run('silu', { x: place.a, out: out.address, size }, [out]);
+    assertClose(bench.floats(out), a.map((x) => x * sigmoid(x)), 3e-7);
+    bench.run('swiglu', { gate: place.a, up: place.b, out: out.address, size }, [out]);
+    assertClose(bench.floats(out), a.map((x, i) => x * sigmoid(x) * b[i]!), 3e-7);
+  }
+});
+
+test('silu of extreme numbers is as in real arithmetic', () => {
+  const x = Float32Array.of(-Infinity, -1e30, -200, -88, 0, 88, 1e30, Infinity, NaN);
+  const bench = new Workbench();
+  const out = bench.room(x.length);
+  bench.run('silu', { x: bench.put(x), out: out.address, size: x.length }, [out]);
+  const found = [...bench.floats(out)];
+  assert.ok(Math.abs(found[3]!) < 1e-35);
+  assert.ok(Number.isNaN(found[0])); // −∞ · 0
+  assert.deepEqual([found[1], found[2], ...found.slice(4)], [-0, -0, 0, 88, Math.fround(1e30), Infinity, NaN]);
+});
+
+test('rmsNormalization scales each row to a mean square of one', () => {
+  for (const [rows, D] of [[1, 1], [3, 7], [2, 64], [4, 101]] as const) {
+    const [x, w] = [normal(rows * D), normal(D)];
+    const bench = new Workbench();
+    const out = bench.room(rows * D);
+    const epsilon = 1e-3;
+    const places = { x: bench.put(x), w: bench.put(w), out: out.address };
+    bench.run('rmsNormalization', { ...places, rows, D, epsilon }, [out]);
+    const required = new Float32Array(rows * D);
+    for (let row = 0; row < rows; row++) {
+      const [from, to] = [row * D, (row + 1) * D];
+      floatNumerics.rmsNormalization(x.subarray(from, to), w, epsilon, required.subarray(from, to));
+    }
+    assertClose(bench.floats(out), required, 1e-6);
+  }
+});
+
+test('rotaryEmbedding rotates pairs of both layouts by the angles of the tables', () => {
+  const [rows, H, pairs] = [3, 2, 5];
+  const K = 2 * pairs;
+  const x = normal(rows * H * K);
+  const frequencies = Array.from({ length: pairs }, (_, i) => 100 ** (-i / pairs));
+  const { cos, sin } = rotaryTable(frequencies, 1.25, [4, 5, 9]);
+  for (const [step, distance] of [[1, pairs], [2, 1]] as const) {
+    const bench = new Workbench();
+    const out = bench.room(x.length);
+    const places = { x: bench.put(x), cos: bench.put(cos), sin: bench.put(sin), out: out.address };
+    bench.run('rotaryEmbedding', { ...places, rows, H, pairs, step, distance }, [out]);
+    const required = new Float32Array(x.length);
+    for (let i = 0; i < rows * H * pairs; i++) {
+      const [row, pair] = [Math.floor(i / pairs), i % pairs];
+      const first = row * K + pair * step;
+      const second = first + distance;
+      const angle = Math.floor(row / H) * pairs + pair;
+      required[first] = Math.fround(x[first]! * cos[angle]!) - Math.fround(x[second]! * sin[angle]!);
+      required[second] = Math.fround(x[second]! * cos[angle]!) + Math.fround(x[first]! * sin[angle]!);
+    }
+    assert.deepEqual(bench.floats(out), required);
+  }
+});
+
+test('argMax gives the first of the largest, and passes over NaN', () => {
+  const rows = [
+    [3, 7, 7, 1],
+    [NaN, -5, -4, NaN],
+    [-Infinity, -Infinity, -Infinity, -Infinity],
+    [NaN, NaN, NaN, NaN],
+    [0, 1, 2, Infinity],
+  ];
+  const bench = new Workbench();
+  const out = bench.room(rows.length);
+  const x = bench.put(Float32Array.from(rows.flat()));
+  bench.run('argMax', { x, out: out.address, rows: rows.length, size: 4 }, [out]);
+  assert.deepEqual([...bench.integers(out)], [1, 2, 0, 0, 3]);
+});
+
+test('append writes the rows of each sequence from its own position on', () => {
+  const [B, T, capacity, size] = [2, 3, 8, 5];
+  const x = normal(B * T * size);
+  const bench = new Workbench();
+  const old = normal(B * capacity * size);
+  const state = { address: bench.put(old), count: old.length };
+  const positions = bench.put(Int32Array.of(0, 5));
+  const places = { x: bench.put(x), positions, state: state.address };
+  bench.run('append', { ...places, B, T, capacity, size }, [state]);
+  old.set(x.subarray(0, T * size), 0);
+  old.set(x.subarray(T * size), (capacity + 5) * size);
+  assert.deepEqual(bench.floats(state), old);
+});
+
+test('embedding, copyRows and transpose move elements unchanged', () => {
+  const bench = new Workbench();
+  const table = normal(5 * 3);
+  const tokens = bench.put(Int32Array.of(4, 0, 4));
+  const out = bench.room(9);
+  const places = { tokens, table: bench.put(table), out: out.address };
+  bench.run('embedding', { ...places, rows: 3, D: 3 }, [out]);
+  const row = (i: number): number[] => [...table.subarray(i * 3, i * 3 + 3)];
+  assert.deepEqual([...bench.floats(out)], [...row(4), ...row(0), ...row(4)]);
+
+  const copied = bench.room(8);
+  const strides = { xStride: 3, outStride: 4, rows: 2, size: 2 };
+  const zeros = bench.put(new Float32Array(8));
+  bench.run('copyRows', { x: zeros, xStride: 0, out: copied.address, outStride: 0, rows: 1, size: 8 }, [copied]);
+  bench.run('copyRows', { x: places.table + 4, out: copied.address, ...strides }, [copied]);
+  const [, a, b, , c, d] = table;
+  assert.deepEqual([...bench.floats(copied)], [a, b, 0, 0, c, d, 0, 0]);
+
+  const planes = Float32Array.from({ length: 12 }, (_, i) => i);
+  const turned = bench.room(12);
+  const sizes = { planes: 2, rows: 2, columns: 3 };
+  bench.run('transpose', { x: bench.put(planes), out: turned.address, ...sizes }, [turned]);
+  assert.deepEqual([...bench.floats(turned)], [0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11]);
+});
+
+interface AttentionCase {
+  readonly B: number;
+  readonly T: number;
+  readonly H: number;
+  readonly G: number;
+  readonly keyWidth: number;
+  readonly valueStride: number;
+  readonly valueWidth: number;
+  readonly positions: readonly number[];
+}
+
+const CAPACITY = 24;
+
+/** The attention of every head by the judge. */
+function attend(c: AttentionCase, q: Float32Array, k: Float32Array, v: Float32Array): Float32Array {
+  const { B, T, H, G, keyWidth, valueStride, valueWidth } = c;
+  const out = new Float32Array(B * T * H * valueWidth);
+  for (let row = 0; row < B * T * H; row++) {
+    const token = Math.floor(row / H);
+    const b = Math.floor(token / T);
+    const group = b * CAPACITY * G + Math.floor(((row % H) * G) / H);
+    const request = {
+      ...{ query: q, keys: k, values: v, queryOffset: row * keyWidth },
+      ...{ keyOffset: group * keyWidth, keyStride: G * keyWidth, keyWidth, valueWidth },
+      ...{ valueOffset: group * valueStride, valueStride: G * valueStride },
+      ...{ count: c.positions[b]! + (token % T) + 1, scale: 0.3 },
+    };
+    floatNumerics.attend(request, out.subarray(row * valueWidth, (row + 1) * valueWidth));
+  }
+  return out;
+}
+
+function checkAttention(c: AttentionCase): void {
+  const { B, T, H, G, keyWidth, valueStride } = c;
+  const q = normal(B * T * H * keyWidth);
+  const k = normal(B * CAPACITY * G * keyWidth);
+  const v = normal(B * CAPACITY * G * valueStride);
+  const required = attend(c, q, k, v);
+  // What no token may see yet is poison.
+  for (let b = 0; b < B; b++) {
+    const [from, to] = [b * CAPACITY + c.positions[b]! + T, (b + 1) * CAPACITY];
+    k.fill(NaN, from * G * keyWidth, to * G * keyWidth);
+    v.fill(NaN, from * G * valueStride, to * G * valueStride);
+  }
+  const bench = new Workbench();
+  const out = bench.room(required.length);
+  const scores = bench.room((H / G) * CAPACITY);
+  const { positions, ...sizes } = c;
+  bench.run(
+    'attention',
+    {
+      ...{ q: bench.put(q), keys: bench.put(k), values: bench.put(v), out: out.address, scale: 0.3 },
+      ...{ scores: scores.address, scoreStride: CAPACITY, capacity: CAPACITY, ...sizes },
+      positions: bench.put(Int32Array.from(positions)),
+    },
+    [out, scores],
+  );
+  assertClose(bench.floats(out), required, 1e-6);
+}
+
+test('attention sees the rows up to each token, for any grouping and any width', () => {
+  const odd = { keyWidth: 10, valueStride: 23, valueWidth: 23 };
+  checkAttention({ B: 1, T: 1, H: 1, G: 1, ...odd, positions: [0] });
+  checkAttention({ B: 1, T: 5, H: 4, G: 2, ...odd, positions: [0] });
+  checkAttention({ B: 2, T: 3, H: 6, G: 2, ...odd, positions: [2, 17] });
+  checkAttention({ B: 3, T: 1, H: 3, G: 3, ...odd, positions: [23, 0, 7] });
+});
+
+test('attention takes the first channels of values that are wider than the result', () => {
+  const latent = { keyWidth: 40, valueStride: 40, valueWidth: 33 };
+  checkAttention({ B: 2, T: 2, H: 5, G: 1, ...latent, positions: [4, 9] });
+});
+
+function runRoute(logits: Float32Array, bias: Float32Array | undefined, E: number, attrs: RouteAttrs) {
+  const bench = new Workbench();
+  const rows = logits.length / E;
+  const out = bench.room(rows * E);
+  const scratch = bench.room(3 * Math.ceil(E / 4) * 4 + attrs.groups);
+  const { scoring, normalize, ...sizes } = attrs;
+  bench.run(
+    'route',
+    {
+      ...{ logits: bench.put(logits), bias: bias ? bench.put(bias) : 0, out: out.address },
+      ...{ scratch: scratch.address, rows, E, ...sizes },
+      ...{ softmax: Number(scoring === 'softmax'), normalize: Number(normalize) },
+    },
+    [out, scratch],
+  );
+  return bench.floats(out);
+}
+
+function checkRoute(E: number, attrs: RouteAttrs, logits: Float32Array, bias?: Float32Array): void {
+  const required = new Float32Array(logits.length);
+  for (let i = 0; i < logits.length; i += E) {
+    floatNumerics.route(logits.subarray(i, i + E), bias, attrs, required.subarray(i, i + E));
+  }
+  const found = runRoute(logits, bias, E, attrs);
+  assert.deepEqual([...found].map(Boolean), [...required].map(Boolean));
+  assertClose(found, required, 1e-6);
+}
+
+test('route chooses groups and experts, and gives gates, as the judge does', () => {
+  for (const scoring of ['softmax', 'sigmoid'] as const) {
+    for (const normalize of [false, true]) {
+      const rules = { scoring, normalize, scale: 2.5 };
+      const plain = { ...rules, topK: 3, groups: 1, topGroups: 1 };
+      checkRoute(7, plain, normal(4 * 7));
+      checkRoute(7, plain, normal(4 * 7), normal(7));
+      checkRoute(18, { ...rules, topK: 4, groups: 3, topGroups: 2 }, normal(5 * 18), normal(18));
+      checkRoute(5, { ...rules, topK: 2, groups: 5, topGroups: 3 }, normal(3 * 5));
+      checkRoute(64, { ...rules, topK: 8, groups: 8, topGroups: 4 }, normal(9 * 64), normal(64));
+    }
+  }
+});
+
+test('route takes the lower index of equal groups and of equal experts', () => {
+  const attrs = { scoring: 'sigmoid', normalize: false, scale: 1 } as const;
+  const equal = new Float32Array(12);
+  checkRoute(12, { ...attrs, topK: 3, groups: 1, topGroups: 1 }, equal);
+  checkRoute(12, { ...attrs, topK: 5, groups: 4, topGroups: 2 }, equal);
+  const found = runRoute(equal, undefined, 12, { ...attrs, topK: 5, groups: 4, topGroups: 2 });
+  assert.deepEqual([...found.keys()].filter((e) => found[e] !== 0), [0, 1, 2, 3, 4]);
+});
+
+test('experts runs the chosen experts of each token, and reads no others', () => {
+  const [rows, E, F, D] = [5, 4, 6, 7];
+  const x = normal(rows * D);
+  const weights = [normal(E * F * D), normal(E * F * D), normal(E * D * F)] as const;
+  const gates = Float32Array.of(0.5, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 3, 0, 0, 0, -1, 0);
+  const required = new Float32Array(rows * D);
+  const row = (w: Float32Array, e: number, size: number) => w.subarray(e * size, (e + 1) * size);
+  for (let i = 0; i < rows * E; i++) {
+    const [m, e, gate] = [Math.floor(i / E), i % E, gates[i]!];
+    if (gate === 0) continue;
+    const [g, u] = [0, 1].map((p) => product(row(x, m, D), row(weights[p]!, e, F * D), 1, F, D));
+    const inner = g!.map((value, f) => (value / (1 + Math.exp(-value))) * u![f]!);
+    const y = product(inner, row(weights[2], e, D * F), 1, D, F);
+    for (let d = 0; d < D; d++) required[m * D + d]! += gate * y[d]!;
+  }
+  // Experts 1 and 3 are chosen by no token.
+  for (const e of [1, 3]) for (const w of weights) row(w, e, F * D).fill(NaN);
+  const bench = new Workbench();
+  const out = bench.room(rows * D);
+  const [chosen, gathered] = [bench.room(rows), bench.room(rows * D)];
+  const [inner, upper] = [bench.room(rows * F), bench.room(rows * F)];
+  const [gate, up, down] = weights.map((w) => bench.put(w)) as [number, number, number];
+  bench.run(
+    'experts',
+    {
+      ...{ x: bench.put(x), gates: bench.put(gates), gate, up, down, out: out.address },
+      ...{ chosen: chosen.address, gathered: gathered.address },
+      ...{ inner: inner.address, upper: upper.address, rows, E, F, D },
+    },
+    [out, chosen, gathered, inner, upper],
+  );
+  assertClose(bench.floats(out), required, 1e-6);
+});
