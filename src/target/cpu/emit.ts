@@ -61,8 +61,8 @@ type Place = (unplaced: Unplaced) => Placed;
 function placeStep(step: Step<Unplaced>, place: Place): Step<Placed> {
   const args: Record<string, Argument<Placed>> = {};
   for (const [name, argument] of Object.entries(step.args)) {
-    const inArena = typeof argument === 'object' && argument.space === 'arena';
-    args[name] = inArena ? place(argument) : argument;
+    if (typeof argument !== 'object' || argument.space !== 'arena') args[name] = argument;
+    else args[name] = place(argument);
   }
   return { ...step, args };
 }

@@ -1,6 +1,6 @@
 /** The schedule: the nodes of the graph in order, each as its steps, on buffers without addresses. */
 import { UnsupportedError } from '../../base/index.ts';
-import { type Region, type Schedule } from '../../compile/index.ts';
+import { type PlannedBuffer, type Region, type Schedule } from '../../compile/index.ts';
 import { topologicalOrder, type Dims, type Graph, type Node } from '../../ir/index.ts';
 import { MEMORY_LIMIT_BYTES } from './kernels/kernelModule.ts';
 import { lowerNode, type Place } from './lowerings.ts';
@@ -13,14 +13,15 @@ export interface CpuSchedule extends Schedule {
   readonly outputs: ReadonlyMap<string, Unplaced>;
 }
 
-/** One bank, so that each buffer takes the lowest place that is free. */
-const ARENA: Region = {
-  name: 'arena',
-  start: 0,
-  sizeBytes: MEMORY_LIMIT_BYTES,
-  bankBytes: MEMORY_LIMIT_BYTES,
-  policy: 'rotate',
-};
+/** Buffers larger than a page are packed; the others are not worth packing. */
+const BANK_BYTES = 4096;
+
+/** The arena, with room for all buffers side by side: how much of it is used, the plan decides. */
+function arenaFor(buffers: readonly PlannedBuffer[]): Region {
+  const bytes = buffers.reduce((sum, { sizeBytes }) => sum + sizeBytes + BANK_BYTES, BANK_BYTES);
+  const sizeBytes = Math.min(bytes, MEMORY_LIMIT_BYTES);
+  return { name: 'arena', start: 0, sizeBytes, bankBytes: BANK_BYTES, policy: 'rotate' };
+}
 
 export function scheduleGraph(graph: Graph, dims: Dims): CpuSchedule {
   const list = new StepList(dims);
@@ -32,7 +33,7 @@ export function scheduleGraph(graph: Graph, dims: Dims): CpuSchedule {
   const outputs = new Map<string, Unplaced>();
   for (const [name, node] of graph.outputs) outputs.set(name, keep(list, name, places.get(node)!));
   const { steps, buffers, feeds } = list;
-  return { graph, dims, buffers, regions: [ARENA], steps, feeds, outputs };
+  return { graph, dims, buffers, regions: [arenaFor(buffers)], steps, feeds, outputs };
 }
 
 /** Keeps an output for the host to read. */

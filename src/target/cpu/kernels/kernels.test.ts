@@ -35,8 +35,8 @@ class Workbench {
 
   put(values: Float32Array | Int32Array): number {
     const { address } = this.room(values.length);
-    const Type = values instanceof Int32Array ? Int32Array : Float32Array;
-    new Type(this.#memory.buffer, address, values.length).set(values);
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    new Uint8Array(this.#memory.buffer, address, bytes.length).set(bytes);
     return address;
   }
 

@@ -4,7 +4,7 @@ import { decodeElements, UNIT_EXPONENTS } from '../arith/mx.ts';
 import { type DotRows } from '../arith/dot.ts';
 import { fastDot } from '../arith/fastDot.ts';
 import { FORMAT_CODES, NONE, type FieldsOf } from '../isa.table.ts';
-import { wordAt, type ChipState } from './state.ts';
+import { indexAt, wordAt, type ChipState } from './state.ts';
 
 type Matmul = FieldsOf<'matmul'>;
 
@@ -69,8 +69,8 @@ function activationRows(f: Matmul, state: ChipState, rows: number, format: MxFor
   return { elements, offset: 0, stride: f.k, scales, scaleOffset: 0, scaleStride: blocks };
 }
 
-function rowOffset(f: Matmul, { localI32 }: ChipState, r: number): number {
-  if (f.rowList !== NONE) return localI32[f.rowList / 4 + r]! * f.aStride;
+function rowOffset(f: Matmul, state: ChipState, r: number): number {
+  if (f.rowList !== NONE) return indexAt(state, f.rowList + r * 4, f.rows) * f.aStride;
   return Math.floor(r / f.inner) * f.aStride + (r % f.inner) * f.aInner;
 }
 

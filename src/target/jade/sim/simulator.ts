@@ -31,7 +31,7 @@ export interface RunStats {
   readonly macs: number;
   /** Cycles each queue waited: [queue][reason]. */
   readonly stallCycles: readonly Readonly<Record<StallReason, number>>[];
-  /** Whether a gather met an index outside of its table. */
+  /** Whether a list held an index outside of its table. */
   readonly fault: boolean;
   readonly events?: readonly RunEvent[];
 }
@@ -187,7 +187,7 @@ function rowsOf({ op, fields }: Instruction, { localI32 }: ChipState): number {
   const rows = fields['rows']!;
   if (pointer === undefined || pointer === NONE) return rows;
   const count = localI32[pointer / 4]!;
-  return op === 'load' ? (count === 0 ? 0 : rows) : Math.min(count, rows);
+  return op === 'load' ? (count === 0 ? 0 : rows) : Math.min(Math.max(count, 0), rows);
 }
 
 function conflict({ accesses: a }: Prepared, { accesses: b }: Prepared): boolean {

@@ -12,7 +12,7 @@ export interface ChipState {
   /** External memory. */
   readonly memory: Uint8Array;
   readonly positions: Int32Array;
-  /** Set when a gather found an index outside of its table. */
+  /** Set when an index of a list was outside of its table. */
   fault: boolean;
 }
 
@@ -38,6 +38,14 @@ export function createState(chip: Chip, memoryBytes: number): ChipState {
 /** The f32 row at a byte address, which must be a multiple of 4: a view, not a copy. */
 export function floatsAt({ localF32 }: ChipState, address: number, count: number): Float32Array {
   return localF32.subarray(wordAt(address), wordAt(address) + count);
+}
+
+/** The i32 at a byte address where it is an index below `limit`; else 0, and the fault flag is set. */
+export function indexAt(state: ChipState, address: number, limit: number): number {
+  const index = state.localI32[wordAt(address)]!;
+  if (index >= 0 && index < limit) return index;
+  state.fault = true;
+  return 0;
 }
 
 export function wordAt(address: number): number {

@@ -1,6 +1,6 @@
 /** Values of LOAD and STORE instructions. */
 import { type FieldsOf } from '../isa.table.ts';
-import { type ChipState } from './state.ts';
+import { indexAt, type ChipState } from './state.ts';
 
 type Transfer = FieldsOf<'store'>;
 
@@ -27,10 +27,7 @@ export function store(f: Transfer, state: ChipState): void {
 /** Rows by index; an index outside of the table reads row 0 and sets the fault flag. */
 export function gather(f: FieldsOf<'gather'>, state: ChipState): void {
   for (let row = 0; row < f.rows; row++) {
-    const index = state.localI32[f.list / 4 + row]!;
-    const inside = index >= 0 && index < f.limit;
-    if (!inside) state.fault = true;
-    const from = f.memory + (inside ? index : 0) * f.memoryStride;
+    const from = f.memory + indexAt(state, f.list + row * 4, f.limit) * f.memoryStride;
     state.local.set(state.memory.subarray(from, from + f.rowBytes), f.local + row * f.localStride);
   }
 }

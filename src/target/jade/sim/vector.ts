@@ -21,7 +21,7 @@ import {
   type Row,
 } from '../arith/rows.ts';
 import { FORMAT_CODES, NONE, type FieldsOf } from '../isa.table.ts';
-import { floatsAt, wordAt, type ChipState } from './state.ts';
+import { floatsAt, indexAt, wordAt, type ChipState } from './state.ts';
 
 interface RowFields {
   readonly inner: number;
@@ -146,15 +146,17 @@ export function softmax(f: FieldsOf<'softmax'>, state: ChipState, rows: number):
 }
 
 export function argmax(f: FieldsOf<'argmax'>, state: ChipState, rows: number): void {
-  const { localF32, localI32 } = state;
+  const { localF32, localI32, localU32 } = state;
   for (let r = 0; r < rows; r++) {
     const t = Math.floor(r / f.inner);
-    const row = aAt(f, state, t, r % f.inner);
+    const j = r % f.inner;
+    const row = aAt(f, state, t, j);
     const best = argmaxRow(row, f.columns);
     const value = row.values[row.offset + best]!;
-    const at = wordAt(f.d + t * f.dStride);
+    const at = wordAt(f.d + t * f.dStride + j * 8);
     if (f.accumulate === 1 && !isLarger(value, localF32[at]!)) continue;
     localF32[at] = value;
+    canonicalize(localU32, at, 1);
     localI32[at + 1] = f.base + best;
   }
 }
@@ -184,9 +186,9 @@ export function dispatch(f: FieldsOf<'dispatch'>, { localF32, localI32 }: ChipSt
 }
 
 export function combine(f: FieldsOf<'combine'>, state: ChipState, rows: number): void {
-  const { localF32, localI32, localU32 } = state;
+  const { localF32, localU32 } = state;
   for (let r = 0; r < rows; r++) {
-    const token = localI32[wordAt(f.list) + r]!;
+    const token = indexAt(state, f.list + r * 4, f.rows);
     const gate = localF32[wordAt(f.gate + token * f.gateStride)]!;
     const from = wordAt(f.a + r * f.aStride);
     const to = wordAt(f.d + token * f.dStride);
