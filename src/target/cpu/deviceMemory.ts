@@ -104,9 +104,12 @@ export class DeviceMemory {
     try {
       this.memory.grow(pages);
     } catch {
-      throw new CapacityError(`the cpu target must have ${sizeBytes} bytes, which the host refuses`, {
-        hint: 'free some memory, or use a shorter context or a smaller model',
-      });
+      throw new CapacityError(
+        `the cpu target must have ${sizeBytes} bytes, which the host refuses`,
+        {
+          hint: 'free some memory, or use a shorter context or a smaller model',
+        },
+      );
     }
   }
 
@@ -186,7 +189,7 @@ function doesNotFit(
 ): CapacityError {
   const total = arenaAddress + activationBytes;
   return new CapacityError(
-    `weights in f32 (${weightsEnd} bytes), state of ${batch} × ${capacity} tokens ` +
+    `weights in f32 (${weightsEnd - ALIGNMENT_BYTES} bytes), state of ${batch} × ${capacity} tokens ` +
       `(${arenaAddress - weightsEnd} bytes) and activations (${activationBytes} bytes) must fit in the ` +
       `${MEMORY_LIMIT_BYTES} bytes of a 32-bit memory, not be ${total}`,
     { where, hint: 'use a shorter context, fewer sequences or tokens a step, or a smaller model' },

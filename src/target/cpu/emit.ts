@@ -98,7 +98,10 @@ export class CpuProgram implements Program {
     this.#plan = plan;
     this.weights = new Set(nodes.flatMap(({ op, attrs }) => (op === 'weight' ? [attrs.name] : [])));
     this.states = new Map(
-      states.map(({ attrs: { name, type } }) => [name, countElements(type.shape.slice(2) as number[])]),
+      states.map(({ attrs: { name, type } }) => [
+        name,
+        countElements(type.shape.slice(2) as number[]),
+      ]),
     );
     this.vocabularySize = Math.min(...tables.map(({ type }) => type.shape[0] as number));
   }
@@ -127,7 +130,9 @@ export class CpuProgram implements Program {
     return [
       `; cpu B=${B} T=${T} S=${S}, ${steps.length} steps`,
       `; the host writes tokens=${show(feeds.tokens)} positions=${show(feeds.positions)}`,
-      ...feeds.rotary.map(({ cos, sin }) => `; and rotary tables cos=${show(cos)} sin=${show(sin)}`),
+      ...feeds.rotary.map(
+        ({ cos, sin }) => `; and rotary tables cos=${show(cos)} sin=${show(sin)}`,
+      ),
       ...lines,
       '',
     ].join('\n');

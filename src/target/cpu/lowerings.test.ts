@@ -98,7 +98,12 @@ const rotary = (layout: 'half' | 'interleaved'): OpAttrs['rotaryEmbedding'] => (
 });
 
 const route: OpAttrs['route'] = {
-  ...{ scoring: 'sigmoid', topK: 2, groups: 3, topGroups: 2, normalize: true, scale: 2 },
+  scoring: 'sigmoid',
+  topK: 2,
+  groups: 3,
+  topGroups: 2,
+  normalize: true,
+  scale: 2,
 };
 
 /** A graph for each op that is not in all of them, by the name of what it shows. */

@@ -33,7 +33,9 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   rotaryEmbedding,
   argMax,
   quantize: (_, { type, label }) => {
-    throw new UnsupportedError(`values on the cpu must be f32, not ${type.dtype}`, { where: label });
+    throw new UnsupportedError(`values on the cpu must be f32, not ${type.dtype}`, {
+      where: label,
+    });
   },
   linear,
   headLinear,
@@ -147,11 +149,7 @@ function swiglu(list: StepList, node: NodeOf<'swiglu'>, [gate, up]: Inputs): Pla
   return out;
 }
 
-function rmsNormalization(
-  list: StepList,
-  node: NodeOf<'rmsNormalization'>,
-  [x, w]: Inputs,
-): Place {
+function rmsNormalization(list: StepList, node: NodeOf<'rmsNormalization'>, [x, w]: Inputs): Place {
   const out = allocateFor(list, node);
   const [rows, D] = [list.rowsOf(node.type), lastDim(node.type)];
   list.add('rmsNormalization', node.label, { x, w, out, rows, D, epsilon: node.attrs.epsilon });
@@ -207,9 +205,22 @@ function attention(
   const scores = list.allocate(`${node.label} scores`, (H / G) * scoreStride);
   const out = allocateFor(list, node);
   list.add('attention', node.label, {
-    ...{ q, keys, values, positions, scores, scoreStride, out },
-    ...{ B, T, H, G, capacity: 'capacity', keyWidth, valueStride: lastDim(value.type) },
-    ...{ valueWidth, scale },
+    q,
+    keys,
+    values,
+    positions,
+    scores,
+    scoreStride,
+    out,
+    B,
+    T,
+    H,
+    G,
+    capacity: 'capacity',
+    keyWidth,
+    valueStride: lastDim(value.type),
+    valueWidth,
+    scale,
   });
   return out;
 }
@@ -220,8 +231,18 @@ function route(list: StepList, node: NodeOf<'route'>, [logits, bias]: Inputs): P
   const scratch = list.allocate(`${node.label} scratch`, 3 * roundUp(E) + groups);
   const out = allocateFor(list, node);
   list.add('route', node.label, {
-    ...{ logits, bias: bias ?? 0, scratch, out, rows, E, topK, groups, topGroups, scale },
-    ...{ softmax: Number(scoring === 'softmax'), normalize: Number(normalize) },
+    logits,
+    bias: bias ?? 0,
+    scratch,
+    out,
+    rows,
+    E,
+    topK,
+    groups,
+    topGroups,
+    scale,
+    softmax: Number(scoring === 'softmax'),
+    normalize: Number(normalize),
   });
   return out;
 }

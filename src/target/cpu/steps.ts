@@ -3,7 +3,13 @@
  * after another: of activations when the memory is planned, of weights and state on the device.
  */
 import { type PlannedBuffer } from '../../compile/index.ts';
-import { countElements, resolveShape, type Dims, type OpAttrs, type TensorType } from '../../ir/index.ts';
+import {
+  countElements,
+  resolveShape,
+  type Dims,
+  type OpAttrs,
+  type TensorType,
+} from '../../ir/index.ts';
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
 import { ELEMENT_BYTES } from './kernels/vectors.ts';
 

@@ -73,19 +73,22 @@ test('the same graph and dims give the same program, others another', () => {
 
 test('the listing shows steps with their arguments, the map the buffers by address', () => {
   const program = compileFor({}, runningMean());
+  const listing = program.listing().replaceAll(/@\d+/g, '@');
   assert.equal(
-    program.listing(),
+    listing,
     `; cpu B=1 T=1 S=64, 5 steps
-; the host writes tokens=@0 positions=@64
-   0  embedding tokens=@0 table=weight(mean.table) out=@128 rows=1 D=2
-   1  append x=@128 positions=@64 state=state(mean) B=1 T=1 capacity=capacity size=2
-   2  linear x=@128 w=weight(mean.zero) out=@0 xStride=2 wStride=2 outStride=2 M=1 N=2 K=2
-   3  attention q=@0 keys=state(mean) values=state(mean) positions=@64 scores=@128 scoreStride=64 out=@384 B=1 T=1 H=1 G=1 capacity=capacity keyWidth=2 valueStride=2 valueWidth=2 scale=1
-   4  argMax x=@384 out=@0 rows=1 size=2
+; the host writes tokens=@ positions=@
+   0  embedding tokens=@ table=weight(mean.table) out=@ rows=1 D=2
+   1  append x=@ positions=@ state=state(mean) B=1 T=1 capacity=capacity size=2
+   2  linear x=@ w=weight(mean.zero) out=@ xStride=2 wStride=2 outStride=2 M=1 N=2 K=2
+   3  attention q=@ keys=state(mean) values=state(mean) positions=@ scores=@ scoreStride=64 out=@ B=1 T=1 H=1 G=1 capacity=capacity keyWidth=2 valueStride=2 valueWidth=2 scale=1
+   4  argMax x=@ out=@ rows=1 size=2
 `,
   );
-  assert.match(program.memoryMap(), /^; arena of 392 bytes: address, bytes, steps, buffer\n/);
-  assert.match(program.memoryMap(), /^ +384 +8 {2}3\.\.end {4}attention$/m);
+  const map = program.memoryMap();
+  assert.match(map, /^; arena of \d+ bytes: address, bytes, steps, buffer\n/);
+  assert.match(map, /^ +\d+ +8 {2}0\.\.2 {6}embedding$/m);
+  assert.match(map, /^ +\d+ +8 {2}3\.\.end {4}attention$/m);
 });
 
 test('buffers that are alive at the same time do not overlap', () => {
@@ -116,8 +119,12 @@ test('state survives when batch, context or arena grow', () => {
   assert.deepEqual(run({ B: 2, T: 1, S: 3 }, [1, 3], [2, 0]), [2, 4]);
   assert.deepEqual(run({ B: 2, T: 1, S: 64 }, [1, 1], [3, 1]), [2, 3]);
   assert.deepEqual(run({ B: 1, T: 1, S: 300 }, [1], [4]), [2]);
-  run({ B: 3, T: 40, S: 400 }, Array.from({ length: 120 }, () => 0), [5, 2, 0]);
-  assert.deepEqual(run({ B: 2, T: 1, S: 64 }, [2, 3], [3, 3]), [2, 2.5]);
+  run(
+    { B: 3, T: 40, S: 400 },
+    Array.from({ length: 120 }, () => 0),
+    [5, 2, 0],
+  );
+  assert.deepEqual(run({ B: 2, T: 1, S: 64 }, [2, 3], [3, 3]), [2.25, 2.75]);
 });
 
 test('a device that is reset or closed has forgotten its sequences', () => {
@@ -183,8 +190,7 @@ test('what does not fit into 32-bit addresses is refused before weights are load
   assert.throws(() => device.run(compileFor({ S: 2 ** 29 }, graph), fed([1])), {
     name: 'CapacityError',
     message:
-      'weights in f32 (128 bytes), state of 1 × 536870912 tokens (4294967296 bytes) and activations ' +
-      '(MMMM bytes) must fit in the 4294967296 bytes of a 32-bit memory, not be NNNN',
+      /^weights in f32 \(128 bytes\), state of 1 × 536870912 tokens \(4294967296 bytes\) and activations \(\d+ bytes\) must fit in the 4294967296 bytes of a 32-bit memory, not be \d+$/,
     hint: 'use a shorter context, fewer sequences or tokens a step, or a smaller model',
   });
   assert.equal(device.run(compileFor({}, graph), fed([1])).logits[0], 2);
@@ -193,7 +199,13 @@ test('what does not fit into 32-bit addresses is refused before weights are load
   const large = { ...table, load: () => assert.fail('loaded') };
   const weights = new Map([...graph.weights, ['mean.table', large]]);
   const program = compileFor({}, { ...graph, weights });
-  assert.throws(() => cpuTarget().open().run(program, fed([1])), CapacityError);
+  assert.throws(
+    () =>
+      cpuTarget()
+        .open()
+        .run(program, fed([1])),
+    CapacityError,
+  );
 });
 
 test('a weight that cannot be read leaves the device as it was', () => {

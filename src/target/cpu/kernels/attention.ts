@@ -72,7 +72,9 @@ export function addAttention(module: ModuleBuilder, { linear, softmax }: Attenti
     /** Moves a pointer on by the product of counts of elements. */
     function advanceRows(pointer: Local, ...counts: readonly [Local, ...Local[]]): void {
       f.get(pointer);
-      pushProduct(f, ELEMENT_BYTES, ...counts).emit('i32.add').set(pointer);
+      pushProduct(f, ELEMENT_BYTES, ...counts)
+        .emit('i32.add')
+        .set(pointer);
     }
   });
 }

@@ -111,7 +111,10 @@ function addResults(site: Site): void {
     forRow(f, rowBytes, (offset, { load, store }) => {
       pushSum(f, to, offset);
       load(pushSum(f, to, offset));
-      load(pushSum(f, from, offset)).get(factor).emit('f32x4.mul').emit('f32x4.add');
+      load(pushSum(f, from, offset))
+        .get(factor)
+        .emit('f32x4.mul')
+        .emit('f32x4.add');
       store(f);
     });
   });

@@ -20,11 +20,11 @@ import { pushSplat, pushSum, reduceLanes, scaleToBytes, VECTOR_BYTES } from './v
 const SMALLEST = -87.33654; // ln of the smallest normal number
 const LARGEST = 88.72284; // ln of the largest
 const LN2_HIGH = 0.693359375;
-const LN2_LOW = -2.12194440e-4;
+const LN2_LOW = -2.1219444e-4;
 
 /** exp(r) = 1 + r + r² · P(r); the coefficients of P, highest first. */
 const POLYNOMIAL = [
-  1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1,
+  1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1,
   5.0000001201e-1,
 ] as const;
 
@@ -115,7 +115,12 @@ function eachVector(f: FunctionBuilder, row: Local, sizeBytes: Local, body: () =
 /** Fills the row up to a whole number of vectors with −infinity. */
 function padRow(f: FunctionBuilder, row: Local, sizeBytes: Local): void {
   const [offset, end] = [f.local('i32'), f.local('i32')];
-  f.get(sizeBytes).i32(VECTOR_BYTES - 1).emit('i32.add').i32(-VECTOR_BYTES).emit('i32.and').set(end);
+  f.get(sizeBytes)
+    .i32(VECTOR_BYTES - 1)
+    .emit('i32.add')
+    .i32(-VECTOR_BYTES)
+    .emit('i32.and')
+    .set(end);
   f.forLoop(offset, sizeBytes, end, 4, () => {
     pushSum(f, row, offset).emit('f32.const', -Infinity).emit('f32.store');
   });

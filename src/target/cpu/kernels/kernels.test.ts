@@ -89,7 +89,13 @@ function product(x: Float32Array, w: Float32Array, M: number, N: number, K: numb
   return out;
 }
 
-function runLinear(x: Float32Array, w: Float32Array, M: number, N: number, K: number): Float32Array {
+function runLinear(
+  x: Float32Array,
+  w: Float32Array,
+  M: number,
+  N: number,
+  K: number,
+): Float32Array {
   const bench = new Workbench();
   const out = bench.room(M * N);
   const sizes = { xStride: K, wStride: K, outStride: N, M, N, K };
@@ -111,7 +117,14 @@ test('the module is valid for wabt and always the same', async () => {
 
 test('linear multiplies matrices of any size', () => {
   for (const M of [1, 2, 3, 4, 5, 7, 9]) {
-    for (const [N, K] of [[1, 1], [2, 3], [5, 4], [8, 17], [11, 64], [19, 103]] as const) {
+    for (const [N, K] of [
+      [1, 1],
+      [2, 3],
+      [5, 4],
+      [8, 17],
+      [11, 64],
+      [19, 103],
+    ] as const) {
       const [x, w] = [normal(M * K), normal(N * K)];
       assertClose(runLinear(x, w, M, N, K), product(x, w, M, N, K), 2e-6);
     }
@@ -174,13 +187,27 @@ test('elementwise kernels work on sizes that are no whole vectors', () => {
     const out = bench.room(size);
     const place = { a: bench.put(a), b: bench.put(b), out: out.address, size };
     bench.run('add', place, [out]);
-    assert.deepEqual(bench.floats(out), a.map((x, i) => x + b[i]!));
+    assert.deepEqual(
+      bench.floats(out),
+      a.map((x, i) => x + b[i]!),
+    );
     bench.run('mul', place, [out]);
-    assert.deepEqual(bench.floats(out), a.map((x, i) => x * b[i]!));
+    assert.deepEqual(
+      bench.floats(out),
+      a.map((x, i) => x * b[i]!),
+    );
     bench.run('silu', { x: place.a, out: out.address, size }, [out]);
-    assertClose(bench.floats(out), a.map((x) => x * sigmoid(x)), 3e-7);
+    assertClose(
+      bench.floats(out),
+      a.map((x) => x * sigmoid(x)),
+      3e-7,
+    );
     bench.run('swiglu', { gate: place.a, up: place.b, out: out.address, size }, [out]);
-    assertClose(bench.floats(out), a.map((x, i) => x * sigmoid(x) * b[i]!), 3e-7);
+    assertClose(
+      bench.floats(out),
+      a.map((x, i) => x * sigmoid(x) * b[i]!),
+      3e-7,
+    );
   }
 });
 
@@ -192,11 +219,19 @@ test('silu of extreme numbers is as in real arithmetic', () => {
   const found = [...bench.floats(out)];
   assert.ok(Math.abs(found[3]!) < 1e-35);
   assert.ok(Number.isNaN(found[0])); // −∞ · 0
-  assert.deepEqual([found[1], found[2], ...found.slice(4)], [-0, -0, 0, 88, Math.fround(1e30), Infinity, NaN]);
+  assert.deepEqual(
+    [found[1], found[2], ...found.slice(4)],
+    [-0, -0, 0, 88, Math.fround(1e30), Infinity, NaN],
+  );
 });
 
 test('rmsNormalization scales each row to a mean square of one', () => {
-  for (const [rows, D] of [[1, 1], [3, 7], [2, 64], [4, 101]] as const) {
+  for (const [rows, D] of [
+    [1, 1],
+    [3, 7],
+    [2, 64],
+    [4, 101],
+  ] as const) {
     const [x, w] = [normal(rows * D), normal(D)];
     const bench = new Workbench();
     const out = bench.room(rows * D);
@@ -218,7 +253,10 @@ test('rotaryEmbedding rotates pairs of both layouts by the angles of the tables'
   const x = normal(rows * H * K);
   const frequencies = Array.from({ length: pairs }, (_, i) => 100 ** (-i / pairs));
   const { cos, sin } = rotaryTable(frequencies, 1.25, [4, 5, 9]);
-  for (const [step, distance] of [[1, pairs], [2, 1]] as const) {
+  for (const [step, distance] of [
+    [1, pairs],
+    [2, 1],
+  ] as const) {
     const bench = new Workbench();
     const out = bench.room(x.length);
     const places = { x: bench.put(x), cos: bench.put(cos), sin: bench.put(sin), out: out.address };
@@ -229,8 +267,10 @@ test('rotaryEmbedding rotates pairs of both layouts by the angles of the tables'
       const first = row * K + pair * step;
       const second = first + distance;
       const angle = Math.floor(row / H) * pairs + pair;
-      required[first] = Math.fround(x[first]! * cos[angle]!) - Math.fround(x[second]! * sin[angle]!);
-      required[second] = Math.fround(x[second]! * cos[angle]!) + Math.fround(x[first]! * sin[angle]!);
+      required[first] =
+        Math.fround(x[first]! * cos[angle]!) - Math.fround(x[second]! * sin[angle]!);
+      required[second] =
+        Math.fround(x[second]! * cos[angle]!) + Math.fround(x[first]! * sin[angle]!);
     }
     assert.deepEqual(bench.floats(out), required);
   }
@@ -278,7 +318,11 @@ test('embedding, copyRows and transpose move elements unchanged', () => {
   const copied = bench.room(8);
   const strides = { xStride: 3, outStride: 4, rows: 2, size: 2 };
   const zeros = bench.put(new Float32Array(8));
-  bench.run('copyRows', { x: zeros, xStride: 0, out: copied.address, outStride: 0, rows: 1, size: 8 }, [copied]);
+  bench.run(
+    'copyRows',
+    { x: zeros, xStride: 0, out: copied.address, outStride: 0, rows: 1, size: 8 },
+    [copied],
+  );
   bench.run('copyRows', { x: places.table + 4, out: copied.address, ...strides }, [copied]);
   const [, a, b, , c, d] = table;
   assert.deepEqual([...bench.floats(copied)], [a, b, 0, 0, c, d, 0, 0]);
@@ -312,10 +356,18 @@ function attend(c: AttentionCase, q: Float32Array, k: Float32Array, v: Float32Ar
     const b = Math.floor(token / T);
     const group = b * CAPACITY * G + Math.floor(((row % H) * G) / H);
     const request = {
-      ...{ query: q, keys: k, values: v, queryOffset: row * keyWidth },
-      ...{ keyOffset: group * keyWidth, keyStride: G * keyWidth, keyWidth, valueWidth },
-      ...{ valueOffset: group * valueStride, valueStride: G * valueStride },
-      ...{ count: c.positions[b]! + (token % T) + 1, scale: 0.3 },
+      query: q,
+      keys: k,
+      values: v,
+      queryOffset: row * keyWidth,
+      keyOffset: group * keyWidth,
+      keyStride: G * keyWidth,
+      keyWidth,
+      valueWidth,
+      valueOffset: group * valueStride,
+      valueStride: G * valueStride,
+      count: c.positions[b]! + (token % T) + 1,
+      scale: 0.3,
     };
     floatNumerics.attend(request, out.subarray(row * valueWidth, (row + 1) * valueWidth));
   }
@@ -341,8 +393,17 @@ function checkAttention(c: AttentionCase): void {
   bench.run(
     'attention',
     {
-      ...{ q: bench.put(q), keys: bench.put(k), values: bench.put(v), out: out.address, scale: 0.3 },
-      ...{ scores: scores.address, scoreStride: CAPACITY, capacity: CAPACITY, ...sizes },
+      ...{
+        q: bench.put(q),
+        keys: bench.put(k),
+        values: bench.put(v),
+        out: out.address,
+        scale: 0.3,
+      },
+      scores: scores.address,
+      scoreStride: CAPACITY,
+      capacity: CAPACITY,
+      ...sizes,
       positions: bench.put(Int32Array.from(positions)),
     },
     [out, scores],
@@ -363,7 +424,12 @@ test('attention takes the first channels of values that are wider than the resul
   checkAttention({ B: 2, T: 2, H: 5, G: 1, ...latent, positions: [4, 9] });
 });
 
-function runRoute(logits: Float32Array, bias: Float32Array | undefined, E: number, attrs: RouteAttrs) {
+function runRoute(
+  logits: Float32Array,
+  bias: Float32Array | undefined,
+  E: number,
+  attrs: RouteAttrs,
+) {
   const bench = new Workbench();
   const rows = logits.length / E;
   const out = bench.room(rows * E);
@@ -372,9 +438,15 @@ function runRoute(logits: Float32Array, bias: Float32Array | undefined, E: numbe
   bench.run(
     'route',
     {
-      ...{ logits: bench.put(logits), bias: bias ? bench.put(bias) : 0, out: out.address },
-      ...{ scratch: scratch.address, rows, E, ...sizes },
-      ...{ softmax: Number(scoring === 'softmax'), normalize: Number(normalize) },
+      logits: bench.put(logits),
+      bias: bias ? bench.put(bias) : 0,
+      out: out.address,
+      scratch: scratch.address,
+      rows,
+      E,
+      ...sizes,
+      softmax: Number(scoring === 'softmax'),
+      normalize: Number(normalize),
     },
     [out, scratch],
   );
@@ -411,7 +483,10 @@ test('route takes the lower index of equal groups and of equal experts', () => {
   checkRoute(12, { ...attrs, topK: 3, groups: 1, topGroups: 1 }, equal);
   checkRoute(12, { ...attrs, topK: 5, groups: 4, topGroups: 2 }, equal);
   const found = runRoute(equal, undefined, 12, { ...attrs, topK: 5, groups: 4, topGroups: 2 });
-  assert.deepEqual([...found.keys()].filter((e) => found[e] !== 0), [0, 1, 2, 3, 4]);
+  assert.deepEqual(
+    [...found.keys()].filter((e) => found[e] !== 0),
+    [0, 1, 2, 3, 4],
+  );
 });
 
 test('experts runs the chosen experts of each token, and reads no others', () => {
@@ -439,9 +514,20 @@ test('experts runs the chosen experts of each token, and reads no others', () =>
   bench.run(
     'experts',
     {
-      ...{ x: bench.put(x), gates: bench.put(gates), gate, up, down, out: out.address },
-      ...{ chosen: chosen.address, gathered: gathered.address },
-      ...{ inner: inner.address, upper: upper.address, rows, E, F, D },
+      x: bench.put(x),
+      gates: bench.put(gates),
+      gate,
+      up,
+      down,
+      out: out.address,
+      chosen: chosen.address,
+      gathered: gathered.address,
+      inner: inner.address,
+      upper: upper.address,
+      rows,
+      E,
+      F,
+      D,
     },
     [out, chosen, gathered, inner, upper],
   );

@@ -70,7 +70,12 @@ export function addRoute(module: ModuleBuilder, uses: RouteUses): void {
 
 function layOutScratch({ f, rowBytes, scores, choice, eligible, groupScores }: Site): void {
   const row = f.local('i32');
-  f.get(rowBytes).i32(VECTOR_BYTES - 1).emit('i32.add').i32(-VECTOR_BYTES).emit('i32.and').set(row);
+  f.get(rowBytes)
+    .i32(VECTOR_BYTES - 1)
+    .emit('i32.add')
+    .i32(-VECTOR_BYTES)
+    .emit('i32.and')
+    .set(row);
   pushSum(f, scores, row).set(choice);
   pushSum(f, choice, row).set(eligible);
   pushSum(f, eligible, row).set(groupScores);

@@ -25,13 +25,18 @@ export function addRmsNormalization(module: ModuleBuilder): void {
     f.forLoop(row, 0, rows, 1, () => {
       pushSplat(f, 0).set(squares);
       forRow(f, rowBytes, (offset, { load }) => {
-        load(pushSum(f, x, offset)).tee(scale).get(scale).emit('f32x4.mul');
+        load(pushSum(f, x, offset))
+          .tee(scale)
+          .get(scale)
+          .emit('f32x4.mul');
         f.get(squares).emit('f32x4.add').set(squares);
       });
       pushInverseRoot(f, squares, D, epsilon, scale).set(scale);
       forRow(f, rowBytes, (offset, { load, store }) => {
         pushSum(f, out, offset);
-        load(pushSum(f, x, offset)).get(scale).emit('f32x4.mul');
+        load(pushSum(f, x, offset))
+          .get(scale)
+          .emit('f32x4.mul');
         load(pushSum(f, w, offset)).emit('f32x4.mul');
         store(f);
       });

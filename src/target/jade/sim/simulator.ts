@@ -7,6 +7,7 @@ import { CeladonError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
 import { NONE, QUEUES, queueOf, type FieldsOf, type Instruction } from '../isa.table.ts';
 import { overlap } from './access.ts';
+import { checkInstruction } from './check.ts';
 import { execute } from './execute.ts';
 import { busyCycles, matmulPhases } from './latency.ts';
 import { createState, type ChipState } from './state.ts';
@@ -62,18 +63,20 @@ export function createSimulator(chip: Chip, memoryBytes: number): Simulator {
     positions: state.positions,
     local: state.local,
     run(program, options) {
-      const queues = prepared.get(program) ?? prepareQueues(program, chip, options.maxPosition);
+      const queues = prepared.get(program) ?? prepareQueues(program, state, options.maxPosition);
       prepared.set(program, queues);
       return new Run(state, queues, options).finish();
     },
   };
 }
 
-function prepareQueues(program: readonly Instruction[], chip: Chip, maxPosition: number): Prepared[][] {
+function prepareQueues(program: readonly Instruction[], state: ChipState, maxPosition: number): Prepared[][] {
   const queues: Prepared[][] = QUEUES.map(() => []);
   program.forEach((instruction, index) => {
     const queue = QUEUES.indexOf(queueOf(instruction.op));
-    queues[queue]!.push(prepare(instruction, index, queue, chip, maxPosition));
+    const head = prepare(instruction, index, queue, state.chip, maxPosition);
+    checkInstruction(instruction, index, head.accesses, state.chip, state.memory.length);
+    queues[queue]!.push(head);
   });
   return queues;
 }

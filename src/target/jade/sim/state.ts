@@ -17,7 +17,7 @@ export interface ChipState {
 }
 
 /** Position registers: sequences of a batch. */
-const SEQUENCES = 128;
+export const SEQUENCES = 128;
 
 export function createState(chip: Chip, memoryBytes: number): ChipState {
   const bytes = chip.scratchpad.sizeBytes + chip.accumulator.sizeBytes;

@@ -1,4 +1,5 @@
 /** Values of LOAD and STORE instructions. */
+import { CapacityError } from '../../../base/index.ts';
 import { type FieldsOf } from '../isa.table.ts';
 import { indexAt, type ChipState } from './state.ts';
 
@@ -7,11 +8,22 @@ type Transfer = FieldsOf<'store'>;
 /** Calls `move(memory address, local address, bytes)` for each row of each plane. */
 function eachRow(f: Transfer, state: ChipState, move: (memory: number, local: number) => void): void {
   const start = f.memory + f.positionStride * state.positions[f.sequence]!;
+  checkEnd(f, start, state);
   for (let plane = 0; plane < f.planes; plane++) {
     const memory = start + plane * f.memoryPlaneStride;
     const local = f.local + plane * f.localPlaneStride;
     for (let row = 0; row < f.rows; row++) move(memory + row * f.memoryStride, local + row * f.localStride);
   }
+}
+
+/** The one bound that depends on the run: where a position register leads. */
+function checkEnd(f: Transfer, start: number, { memory, positions }: ChipState): void {
+  const rows = (f.planes - 1) * f.memoryPlaneStride + (f.rows - 1) * f.memoryStride;
+  if (f.planes * f.rows === 0 || start + rows + f.rowBytes <= memory.length) return;
+  throw new CapacityError(
+    `a transfer must end within the memory of ${memory.length} bytes, not at ${start + rows + f.rowBytes}`,
+    { where: `position ${positions[f.sequence]} of sequence ${f.sequence}` },
+  );
 }
 
 export function load(f: FieldsOf<'load'>, state: ChipState): void {
