@@ -1,5 +1,5 @@
 import { chipNames, loadChip } from '../src/chip/index.ts';
-import { JadeBench, MODELS, openModel, sumOf } from './jade.ts';
+import { JadeBench, limitedBy, MODELS, openModel, sumOf } from './jade.ts';
 import { engineering, percent, type Table } from './table.ts';
 
 const PROMPT_TOKENS = 32;
@@ -14,7 +14,7 @@ export function benchDecode(): Table {
       `${DECODED} tokens after a prompt of ${PROMPT_TOKENS}, batch 1. Bandwidth: bytes moved / (cycles · bytesPerCycle).`,
       'Simulated: cycles and multiply-accumulates of these runs for each second of wall time, values included.',
     ],
-    columns: ['model', 'chip', 'cycles/token', 'tokens/s at its clock', 'bandwidth', 'simulated cycles/s', 'simulated MAC/s'],
+    columns: ['model', 'chip', 'cycles/token', 'tokens/s at its clock', 'bandwidth', 'limited by (busy)', 'simulated cycles/s', 'simulated MAC/s'],
     rows,
   };
 }
@@ -32,6 +32,7 @@ function decodeRow(name: string, chipName: string): (string | number)[] {
     Math.round(cycles / DECODED),
     engineering((chip.clockHz * DECODED) / cycles),
     percent(sumOf(steps, 'bytesMoved') / (cycles * chip.memory.bytesPerCycle)),
+    limitedBy(steps),
     engineering(cycles / seconds),
     engineering(sumOf(steps, 'macs') / seconds),
   ];

@@ -4,7 +4,8 @@ import { type Chip } from '../src/chip/index.ts';
 import { compileLowered, lowerGraph } from '../src/compile/index.ts';
 import { type Graph } from '../src/ir/index.ts';
 import { loadModel, type Model } from '../src/model/index.ts';
-import { jadeTarget, type JadeDevice, type JadeProgram, type JadeTarget } from '../src/target/jade/index.ts';
+import { percent } from './table.ts';
+import { jadeTarget, limitOf, type JadeDevice, type JadeProgram, type JadeTarget } from '../src/target/jade/index.ts';
 
 export const MODELS = ['qwen3-tiny', 'deepseek-v3-tiny'] as const;
 
@@ -17,6 +18,7 @@ export interface Timed {
   readonly macs: number;
   readonly bytesMoved: number;
   readonly memoryBusyCycles: number;
+  readonly busyCycles: readonly number[];
   readonly seconds: number;
 }
 
@@ -48,11 +50,17 @@ export class JadeBench {
     this.device.run(program, { tokens, positions: Int32Array.of(position) });
     const seconds = (performance.now() - start) / 1000;
     const stats = this.device.lastRun!;
-    const { cycles, macs, memoryBusyCycles } = stats;
-    return { cycles, macs, memoryBusyCycles, bytesMoved: stats.bytesLoaded + stats.bytesStored, seconds };
+    const { cycles, macs, memoryBusyCycles, busyCycles } = stats;
+    return { cycles, macs, memoryBusyCycles, busyCycles, bytesMoved: stats.bytesLoaded + stats.bytesStored, seconds };
   }
 }
 
-export function sumOf(steps: readonly Timed[], field: keyof Timed): number {
+export function sumOf(steps: readonly Timed[], field: Exclude<keyof Timed, 'busyCycles'>): number {
   return steps.reduce((sum, step) => sum + step[field], 0);
+}
+
+/** `memory 96.2 %`: the busiest resource, and how much of the time it worked. */
+export function limitedBy(steps: readonly Timed[]): string {
+  const { resource, busyShare } = limitOf(steps);
+  return `${resource} ${percent(busyShare)}`;
 }

@@ -1,5 +1,5 @@
 import { chipNames, loadChip } from '../src/chip/index.ts';
-import { JadeBench, MODELS, openModel, sumOf, type Timed } from './jade.ts';
+import { JadeBench, limitedBy, MODELS, openModel, sumOf, type Timed } from './jade.ts';
 import { engineering, percent, type Table } from './table.ts';
 
 const TOKENS = 128;
@@ -13,7 +13,7 @@ export function benchPrefill(): Table {
       `A prompt of ${TOKENS} tokens, in steps as large as the chip holds. MAC utilisation: multiply-accumulates of the`,
       'instructions with their real row counts (head included: one row) / (cycles · 32 · columns).',
     ],
-    columns: ['model', 'chip', 'tokens a step', 'cycles', 'MAC utilisation', 'memory busy', 'simulated cycles/s', 'simulated MAC/s'],
+    columns: ['model', 'chip', 'tokens a step', 'cycles', 'MAC utilisation', 'limited by (busy)', 'simulated cycles/s', 'simulated MAC/s'],
     rows,
   };
 }
@@ -33,7 +33,7 @@ function prefillRow(name: string, chipName: string): (string | number)[] {
     size,
     cycles,
     percent(sumOf(steps, 'macs') / (cycles * macsPerCycle)),
-    percent(sumOf(steps, 'memoryBusyCycles') / cycles),
+    limitedBy(steps),
     engineering(cycles / seconds),
     engineering(sumOf(steps, 'macs') / seconds),
   ];

@@ -34,7 +34,10 @@ export const chipSchema = z.strictObject({
   }),
   scratchpad: z.strictObject({ sizeBytes: positive.max(2 ** 30), banks: positive.max(64) }),
   accumulator: z.strictObject({ sizeBytes: positive.max(2 ** 30), banks: positive.min(2).max(64) }),
-  dma: z.strictObject({ outstandingLoads: positive.max(256), burstBytes: powerOfTwo.min(8).max(4096) }),
+  dma: z.strictObject({
+    outstandingLoads: positive.max(256),
+    burstBytes: powerOfTwo.min(8).max(4096),
+  }),
   memory: z.strictObject({
     type: z.string(),
     sizeBytes: positive.max(2 ** 44),

@@ -17,6 +17,7 @@ import {
   isEqual,
   measureModel,
   measureQuality,
+  ratesOf,
   type Measured,
   type Quality,
 } from './demoMeasure.ts';
@@ -47,7 +48,7 @@ const ACTS: readonly Act[] = [
 ];
 
 const MAX_NEW_TOKENS = 48;
-const QUALITY_DOCUMENTS = 8;
+const QUALITY_DOCUMENTS = 20;
 
 /** Both accelerators publish a peak in int8, and the chip's weights are as wide. */
 const COMPARISON_FORMAT = 'int8';
@@ -95,7 +96,7 @@ async function demo(options: DemoOptions): Promise<void> {
       chip: chip.name,
       clockHz: chip.clockHz,
       seconds,
-      models: reports.map(forJson),
+      models: reports.map((report) => forJson(report, chip)),
     });
   else
     output.note(
@@ -162,7 +163,7 @@ function rooflinesOf(graph: Graph, chip: Chip, context: number): RooflineReport[
   });
 }
 
-function forJson({ measured, rooflines, ...report }: ActReport) {
+function forJson({ measured, rooflines, ...report }: ActReport, chip: Chip) {
   const { generation, agreement, prefill, decode, queues, layers } = measured;
   return {
     ...report,
@@ -170,8 +171,8 @@ function forJson({ measured, rooflines, ...report }: ActReport) {
     finishReason: generation.finishReason,
     equal: isEqual(measured),
     agreement,
-    prefill,
-    decode,
+    prefill: { ...prefill, ...ratesOf(prefill, chip) },
+    decode: { ...decode, ...ratesOf(decode, chip) },
     queues,
     layers,
     rooflines: rooflines.map(({ machine, ...bound }) => ({ ...machine, ...bound })),

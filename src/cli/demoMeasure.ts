@@ -15,7 +15,7 @@ import {
 } from '../engine/index.ts';
 import type { Model } from '../model/index.ts';
 import { summarize, Trace, type TraceShare } from '../trace/index.ts';
-import { createJade, createReference } from './targets.ts';
+import { createJade, createReference, createTarget } from './targets.ts';
 
 /** How far chip and definition agree. */
 export interface Agreement {
@@ -31,6 +31,24 @@ export interface ChipCounters {
   readonly cycles: number;
   readonly macs: number;
   readonly bytesMoved: number;
+}
+
+/** What the counters say of a phase, as shares of what the chip could do. */
+export interface ChipRates {
+  readonly cyclesPerToken: number;
+  readonly tokensPerSecond: number;
+  readonly macShare: number;
+  readonly bandwidthShare: number;
+}
+
+export function ratesOf({ tokens, cycles, macs, bytesMoved }: ChipCounters, chip: Chip): ChipRates {
+  const { matrix, memory, cores, clockHz } = chip;
+  return {
+    cyclesPerToken: cycles / tokens,
+    tokensPerSecond: tokens / (cycles / clockHz),
+    macShare: macs / (cycles * matrix.lanes * matrix.columns * cores),
+    bandwidthShare: bytesMoved / (cycles * memory.bytesPerCycle),
+  };
 }
 
 export interface Measured {
@@ -163,7 +181,7 @@ function layerKind(label: string): string {
   return LAYER_KINDS.find(([pattern]) => pattern.test(label))?.[1] ?? 'other';
 }
 
-/** Perplexity of `documents` on the f32 reference and on the chip. */
+/** Perplexity of `documents` in f32, by the cpu target, and on the chip. */
 export interface Quality {
   readonly documents: number;
   readonly tokens: number;
@@ -178,7 +196,10 @@ export async function measureQuality(
 ): Promise<Quality> {
   const contextTokens = Math.max(...documents.map(({ length }) => length));
   const graph = model.graph({ logits: 'all' });
-  const targets = [await createReference(null), await createJade(chip, contextTokens)];
+  const targets = [
+    await createTarget({ target: 'cpu', chip: null }, contextTokens),
+    await createJade(chip, contextTokens),
+  ];
   const evaluations: Evaluation[] = [];
   for (const target of targets) {
     const device = target.open({});

@@ -2,7 +2,7 @@
 import { formatBytes, formatCount, formatCycles } from '../base/index.ts';
 import type { Chip } from '../chip/index.ts';
 import type { ActReport } from './demo.ts';
-import { isEqual, type ChipCounters } from './demoMeasure.ts';
+import { isEqual, ratesOf, type ChipCounters } from './demoMeasure.ts';
 import type { Output } from './output.ts';
 import { formatRate } from './rates.ts';
 import { formatBars, formatTable } from './table.ts';
@@ -51,18 +51,17 @@ function factsOf(
   const { prefill, decode } = measured;
   const active =
     parameters.active < parameters.total ? `, ${formatCount(parameters.active)} active` : '';
-  const rate = tokensPerSecond(decode, chip);
+  const reading = ratesOf(prefill, chip);
   const bound = rooflines[0]!.tokensPerSecond;
   return [
     ['parameters', `${formatCount(parameters.total)}${active}`],
     [
       'prompt',
-      `${prefill.tokens} tokens in ${formatCycles(prefill.cycles)}; ${percent(macShare(prefill, chip))} of the MACs used`,
+      `${prefill.tokens} tokens in ${formatCycles(prefill.cycles)}; ${percent(reading.macShare)} of the MACs used`,
     ],
     [
       'generation',
-      `${formatCycles(decode.cycles / decode.tokens)} a token, ${formatRate(rate)} at ${formatCount(chip.clockHz)}Hz; ` +
-        `${percent(bandwidthShare(decode, chip))} of the memory bandwidth used, ${percent(rate / bound)} of the roofline`,
+      decode.tokens === 0 ? 'ended after one token' : generationOf(decode, chip, bound),
     ],
     [
       'perplexity',
@@ -72,24 +71,20 @@ function factsOf(
   ];
 }
 
+function generationOf(decode: ChipCounters, chip: Chip, boundTokensPerSecond: number): string {
+  const { cyclesPerToken, tokensPerSecond, bandwidthShare } = ratesOf(decode, chip);
+  return (
+    `${formatCycles(cyclesPerToken)} a token, ${formatRate(tokensPerSecond)} at ${formatCount(chip.clockHz)}Hz; ` +
+    `${percent(bandwidthShare)} of the memory bandwidth used, ${percent(tokensPerSecond / boundTokensPerSecond)} of the roofline`
+  );
+}
+
 function equality({ measured }: ActReport, output: Output): string {
   const { tokens, equalTokens, logits, equalLogits } = measured.agreement;
   const counts = `${equalTokens} of ${tokens} tokens, ${equalLogits} of ${logits} logits`;
   return isEqual(measured)
     ? `${output.mark('green', 'yes, bit for bit')}: ${counts}; compared with the numeric definition, run beside the chip`
     : `${output.mark('red', 'NO')}: only ${counts} are those of the numeric definition`;
-}
-
-function tokensPerSecond({ tokens, cycles }: ChipCounters, { clockHz }: Chip): number {
-  return tokens / (cycles / clockHz);
-}
-
-function macShare({ macs, cycles }: ChipCounters, { matrix, cores }: Chip): number {
-  return macs / (cycles * matrix.lanes * matrix.columns * cores);
-}
-
-function bandwidthShare({ bytesMoved, cycles }: ChipCounters, { memory }: Chip): number {
-  return bytesMoved / (cycles * memory.bytesPerCycle);
 }
 
 function percent(share: number): string {

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate as pause } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
-import { encodeNpyHeader, FormatError, UsageError } from '../base/index.ts';
+import { encodeNpyHeader, FormatError, formatBytes, UsageError } from '../base/index.ts';
 import { evaluate, ModelRunner, type Evaluation } from '../engine/index.ts';
 import type { Model } from '../model/index.ts';
 import { openModel } from './models.ts';
@@ -69,13 +69,21 @@ function readDocuments(model: Model, { tokens, text }: EvalOptions, limit: numbe
   );
 }
 
+/** Far more text than an evaluation can take in a day. */
+const MAX_FILE_BYTES = 2 ** 28;
+
 function readText(file: string): string {
   try {
-    return fs.readFileSync(file, 'utf8');
+    if (fs.statSync(file).size <= MAX_FILE_BYTES) return fs.readFileSync(file, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new UsageError(`a readable file is required, not ${code}`, { where: file });
   }
+  const limit = formatBytes(MAX_FILE_BYTES);
+  throw new UsageError(`a file of at most ${limit} is required, and this one is larger`, {
+    where: file,
+    hint: 'evaluate it in parts',
+  });
 }
 
 /** Token ids of one document, or of several. Throws FormatError naming `where`. */
@@ -145,8 +153,11 @@ function report(evaluation: Evaluation, context: object, output: Output): void {
   }
   const { documents, tokens, negativeLogLikelihood, perplexity } = rest;
   output.done();
-  output.line(`documents              ${documents}`);
-  output.line(`tokens predicted       ${tokens}`);
-  output.line(`negative log-likelihood ${negativeLogLikelihood.toFixed(4)} nats`);
-  output.line(`perplexity             ${perplexity.toFixed(4)}`);
+  const facts = [
+    ['documents', `${documents}`],
+    ['tokens predicted', `${tokens}`],
+    ['negative log-likelihood', `${negativeLogLikelihood.toFixed(4)} nats`],
+    ['perplexity', perplexity.toFixed(4)],
+  ];
+  for (const [name, value] of facts) output.line(`${name!.padEnd(25)}${value}`);
 }

@@ -22,7 +22,7 @@ function createProgram(): Command {
     .description(packageJson.description)
     .version(packageJson.version)
     .option('--json', 'one JSON object on stdout')
-    .option('--verbose', 'say more, with a stack trace for errors')
+    .option('--verbose', 'show a stack trace for errors')
     .option('--quiet', 'say nothing but the result')
     .addHelpText('after', EXAMPLES)
     .showHelpAfterError('  try: celadon --help')

@@ -6,14 +6,14 @@ import fs from 'node:fs';
 import { UsageError } from '../base/index.ts';
 
 export class NewFile {
-  readonly #path: string;
+  readonly path: string;
   readonly #partPath: string;
   readonly #file: number;
   readonly #discard = (): void => fs.rmSync(this.#partPath, { force: true });
 
   /** Throws UsageError when the place cannot be written. */
   constructor(path: string) {
-    this.#path = path;
+    this.path = path;
     this.#partPath = `${path}.${process.pid}.part`;
     this.#file = open(this.#partPath, path);
     process.once('exit', this.#discard);
@@ -29,7 +29,7 @@ export class NewFile {
   /** The file is complete: gives it its name, in place of what had it. */
   finish(): void {
     fs.closeSync(this.#file);
-    fs.renameSync(this.#partPath, this.#path);
+    fs.renameSync(this.#partPath, this.path);
     process.off('exit', this.#discard);
   }
 }

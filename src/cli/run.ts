@@ -7,6 +7,7 @@ import type { Model } from '../model/index.ts';
 import { Trace } from '../trace/index.ts';
 import { decimal, wholeNumber } from './arguments.ts';
 import { openModel } from './models.ts';
+import { NewFile } from './newFile.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { formatRates, ratesOf } from './rates.ts';
 import {
@@ -54,18 +55,24 @@ export function addRun(program: Command): void {
 async function run(name: string, options: RunOptions): Promise<void> {
   const output = new Output(options);
   const choice = chooseTarget(options);
-  const trace = traceFor(choice, options);
+  const traced = openTrace(choice, options);
   const model = openModel(name);
   const prompt = encodePrompt(model, options);
-  const runner = await openRunner(model, choice, prompt.length + options.tokens, trace);
+  const runner = await openRunner(model, choice, prompt.length + options.tokens, traced?.trace);
   const generation = await stream(runner, model, prompt, options, output);
-  if (trace !== undefined) writeTrace(options.trace!, trace, output);
+  if (traced !== undefined) writeTrace(traced.file, traced.trace, output);
   report({ model, choice, prompt, generation, output, chat: options.chat ?? false });
 }
 
-function traceFor({ target, chip }: TargetChoice, { trace }: RunOptions): Trace | undefined {
+/** The file is opened before the work, so that a place which cannot be written costs no time. */
+function openTrace(
+  { target, chip }: TargetChoice,
+  { trace }: RunOptions,
+): { trace: Trace; file: NewFile } | undefined {
   if (trace === undefined) return undefined;
-  if (target === 'jade') return new Trace({ clockHz: chip!.clockHz });
+  if (target === 'jade') {
+    return { trace: new Trace({ clockHz: chip!.clockHz }), file: new NewFile(trace) };
+  }
   throw new UsageError(`a trace must be of the target jade: ${target} has no cycles`, {
     where: '--trace',
     hint: 'add --target jade',

@@ -38,7 +38,8 @@ export async function createTarget(
   { target, chip }: TargetChoice,
   contextTokens: number,
 ): Promise<Target> {
-  if (target === 'cpu') return (await import('../target/cpu/index.ts')).cpuTarget();
+  if (target === 'cpu')
+    return (await import('../target/cpu/index.ts')).cpuTarget({ contextTokens });
   if (target === 'reference') return createReference(chip);
   return createJade(chip!, contextTokens);
 }

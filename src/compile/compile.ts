@@ -5,6 +5,7 @@
 import { UnsupportedError } from '../base/index.ts';
 import { topologicalOrder, verify, type Dims, type Graph } from '../ir/index.ts';
 import { fuseKernels } from './fuseKernels.ts';
+import { orderKernels } from './orderKernels.ts';
 import { absorbLatentAttention } from './passes/absorbLatentAttention.ts';
 import { deduplicateNodes } from './passes/deduplicateNodes.ts';
 import { foldConstants } from './passes/foldConstants.ts';
@@ -41,7 +42,7 @@ export function compileLowered<S extends Schedule, P extends Program>(
   dims: Dims,
 ): P {
   requireSupport(graph, target);
-  const kernels = fuseKernels(graph);
+  const kernels = orderKernels(fuseKernels(graph));
   const schedule = target.schedule(kernels, graph, dims);
   const plan = planMemory(schedule.buffers, schedule.regions);
   return target.emit(schedule, plan);

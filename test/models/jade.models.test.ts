@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { MODELS, openModel } from '../../bench/jade.ts';
 import { loadChip } from '../../src/chip/index.ts';
 import { type Target } from '../../src/compile/index.ts';
-import { evaluate, ModelRunner } from '../../src/engine/index.ts';
+import { complete, evaluate, ModelRunner } from '../../src/engine/index.ts';
 import { jadeNumerics, jadePasses, jadeTarget } from '../../src/target/jade/index.ts';
 import { referenceTarget } from '../../src/target/reference/index.ts';
 import { argMax, bitsOf, Session } from '../session.ts';
@@ -41,11 +41,8 @@ for (const name of MODELS) {
     const text = fs.readFileSync(new URL('../../models/valid.json', import.meta.url), 'utf8');
     const documents = (JSON.parse(text) as { tokens: number[] }[]).map((document) => document.tokens);
     const perplexity = (target: Target): number => {
-      const runner = new ModelRunner(graph({ logits: 'all' }), target, { contextTokens: 256 });
-      const steps = evaluate(runner, documents);
-      let step = steps.next();
-      while (step.done !== true) step = steps.next();
-      return step.value.perplexity;
+      const runner = new ModelRunner(graph({ logits: 'all' }), target, target.open({}), 256);
+      return complete(evaluate(runner, documents)).perplexity;
     };
     const [exact, own] = [perplexity(referenceTarget()), perplexity(numerics)];
     t.diagnostic(`perplexity ${exact.toFixed(3)} in f32, ${own.toFixed(3)} on jade-edge`);

@@ -33,6 +33,7 @@ export interface CpuDeviceOptions {
   readonly trace?: Trace;
 }
 
+/** Runs programs of one model; its weights and states are loaded and grow as programs need them. */
 export class CpuDevice implements Device {
   readonly #options: CpuDeviceOptions;
   #memory: DeviceMemory;

@@ -39,11 +39,14 @@ export interface Layout {
   readonly arenaAddress: number;
 }
 
+/** A memory that programs of one model share. */
 export class DeviceMemory {
   readonly memory: WasmMemory = createMemory({ initial: 1 });
   readonly #contextTokens: number;
   #model: LoadedModel | undefined;
   #layout: Layout | undefined;
+  /** Beyond this the memory is still as it was made: zeros that the host need not provide. */
+  #touchedBytes = 0;
 
   /** States grow to at most `contextTokens`, unless a program needs more. */
   constructor(contextTokens: number) {
@@ -63,6 +66,8 @@ export class DeviceMemory {
     this.#model = model;
     if (layout !== this.#layout) this.#moveStates(layout, model);
     this.#layout = layout;
+    const endBytes = layout.arenaAddress + program.content.arenaBytes;
+    this.#touchedBytes = Math.max(this.#touchedBytes, endBytes);
     return layout;
   }
 
@@ -106,14 +111,13 @@ export class DeviceMemory {
     } catch {
       throw new CapacityError(
         `the cpu target must have ${sizeBytes} bytes, which the host refuses`,
-        {
-          hint: 'free some memory, or use a shorter context or a smaller model',
-        },
+        { hint: 'free some memory, or use a shorter context or a smaller model' },
       );
     }
   }
 
-  #loadWeights({ graph }: CpuProgram, { weights }: LoadedModel): void {
+  #loadWeights({ graph }: CpuProgram, { weights, weightsEnd }: LoadedModel): void {
+    this.#touchedBytes = Math.max(this.#touchedBytes, weightsEnd);
     for (const [name, address] of weights) {
       const values = graph.weights.get(name)!.load();
       new Float32Array(this.memory.buffer, address, values.length).set(values);
@@ -124,14 +128,15 @@ export class DeviceMemory {
   #moveStates(next: Layout, { states, weightsEnd }: LoadedModel): void {
     const old = this.#layout;
     const bytes = new Uint8Array(this.memory.buffer);
-    const saved = old && bytes.slice(weightsEnd, old.arenaAddress);
-    bytes.fill(0, weightsEnd, next.arenaAddress);
-    for (const [name, elements] of old && saved ? states : []) {
+    const saved = bytes.slice(weightsEnd, old?.arenaAddress ?? weightsEnd);
+    bytes.fill(0, weightsEnd, Math.min(next.arenaAddress, this.#touchedBytes));
+    if (old === undefined) return;
+    for (const [name, elements] of states) {
       const rowBytes = elements * ELEMENT_BYTES;
-      for (let b = 0; b < old!.batch; b++) {
-        const from = old!.states.get(name)! - weightsEnd + b * old!.capacity * rowBytes;
+      for (let b = 0; b < old.batch; b++) {
+        const from = old.states.get(name)! - weightsEnd + b * old.capacity * rowBytes;
         const to = next.states.get(name)! + b * next.capacity * rowBytes;
-        bytes.set(saved!.subarray(from, from + old!.capacity * rowBytes), to);
+        bytes.set(saved.subarray(from, from + old.capacity * rowBytes), to);
       }
     }
   }

@@ -34,6 +34,7 @@ interface Content {
   readonly outputs: Readonly<Record<string, Output>>;
 }
 
+/** The program of a schedule whose buffers have the addresses of `plan`. */
 export function emitProgram(schedule: CpuSchedule, plan: BufferPlan): CpuProgram {
   const { graph, dims, steps, feeds, outputs } = schedule;
   const place = ({ buffer, offsetBytes }: Unplaced): Placed => ({
@@ -116,8 +117,8 @@ export class CpuProgram implements Program {
   }
 
   get hash(): string {
-    const executed = compiledKernels().hash + this.#text();
-    return (this.#hash ??= sha256Hex(new TextEncoder().encode(executed)));
+    this.#hash ??= sha256Hex(new TextEncoder().encode(compiledKernels().hash + this.#text()));
+    return this.#hash;
   }
 
   listing(): string {

@@ -6,7 +6,7 @@ import { goldenGraph, GOLDEN_MODELS, readGolden } from '../../../test/golden.ts'
 import { compileLowered, type Device, type StepResult, type Target } from '../../compile/index.ts';
 import { f32Of, floatNumerics, Interpreter, type Dims, type Graph } from '../../ir/index.ts';
 import { loadModel } from '../../model/index.ts';
-import { cpuTarget } from './index.ts';
+import { cpuTarget } from './target.ts';
 
 /** Largest difference from the judge, relative to the largest logit (docs/numerics.md). */
 const TOLERANCE = 1e-4;

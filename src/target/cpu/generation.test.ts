@@ -4,7 +4,7 @@ import { goldenGraph, readGolden, type GoldenCase } from '../../../test/golden.t
 import { argMax, bitsOf, Session } from '../../../test/session.ts';
 import { compileLowered, lowerGraph } from '../../compile/index.ts';
 import { f32Of, floatNumerics, Interpreter, type Graph } from '../../ir/index.ts';
-import { cpuTarget } from './index.ts';
+import { cpuTarget } from './target.ts';
 
 /** Largest difference from the judge, relative to the largest logit (docs/numerics.md). */
 const TOLERANCE = 1e-4;

@@ -15,7 +15,7 @@ import {
   type OpAttrs,
   type WeightSource,
 } from '../../ir/index.ts';
-import { cpuTarget } from './index.ts';
+import { cpuTarget } from './target.ts';
 
 const VOCABULARY = 11;
 const position = makeNode('input', [], { name: 'position', type: tensor('i32', ['B']) });

@@ -6,6 +6,7 @@ import { MEMORY_LIMIT_BYTES } from './kernels/kernelModule.ts';
 import { lowerNode, type Place } from './lowerings.ts';
 import { StepList, type Feeds, type Step, type Unplaced } from './steps.ts';
 
+/** Steps on buffers that have no address yet. */
 export interface CpuSchedule extends Schedule {
   readonly steps: readonly Step<Unplaced>[];
   readonly feeds: Feeds<Unplaced>;
@@ -23,6 +24,7 @@ function arenaFor(buffers: readonly PlannedBuffer[]): Region {
   return { name: 'arena', start: 0, sizeBytes, bankBytes: BANK_BYTES, policy: 'rotate' };
 }
 
+/** Throws UnsupportedError for a quantised value, and for an output that nothing computes. */
 export function scheduleGraph(graph: Graph, dims: Dims): CpuSchedule {
   const list = new StepList(dims);
   const places = new Map<Node, Place>();

@@ -36,10 +36,12 @@ export interface Placed {
 /** `capacity` is the number of tokens that the device's state has room for, of each sequence. */
 export type Argument<Arena> = number | 'capacity' | Named | Arena;
 
+/** The arguments of a kernel by the names in its table. */
 export type Arguments<K extends KernelName, Arena> = {
   readonly [P in keyof (typeof KERNELS)[K]]: Argument<Arena>;
 };
 
+/** A call of a kernel. */
 export interface Step<Arena> {
   readonly kernel: KernelName;
   /** Where in the model it comes from. */

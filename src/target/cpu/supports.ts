@@ -2,6 +2,7 @@
 import { type Support } from '../../compile/index.ts';
 import { isMx, type Node } from '../../ir/index.ts';
 
+/** Whether the node and its inputs are in f32 (or i32, for indices). */
 export function supportsNode({ inputs, type }: Node): Support {
   const dtype = [type, ...inputs.map((input) => input.type)].map((t) => t.dtype).find(isMx);
   if (dtype === undefined) return { ok: true };

@@ -14,6 +14,7 @@ import { emitProgram, type CpuProgram } from './emit.ts';
 import { scheduleGraph, type CpuSchedule } from './schedule.ts';
 import { supportsNode } from './supports.ts';
 
+/** Options of the target. */
 export interface CpuOptions {
   /** The most tokens a sequence may have; without it only memory is the limit. */
   readonly contextTokens?: number;
@@ -25,7 +26,7 @@ const CONTEXT_STEP = 64;
 /** Tokens of a step: enough to be bound by arithmetic, few enough for the cache. */
 const MAX_TOKENS = 256;
 
-/** Throws UsageError unless `contextTokens` is a count. */
+/** The cpu target. Throws UsageError unless `contextTokens` is a count. */
 export function cpuTarget({ contextTokens = Infinity }: CpuOptions = {}): CpuTarget {
   if (contextTokens !== Infinity && !(Number.isSafeInteger(contextTokens) && contextTokens > 0)) {
     throw new UsageError(`contextTokens must be a whole number from 1, not ${contextTokens}`);
@@ -33,6 +34,7 @@ export function cpuTarget({ contextTokens = Infinity }: CpuOptions = {}): CpuTar
   return new CpuTarget(contextTokens);
 }
 
+/** The target; made by `cpuTarget`. */
 export class CpuTarget implements Target<CpuSchedule, CpuProgram> {
   readonly name = 'cpu';
   readonly passes: readonly Pass[] = [];

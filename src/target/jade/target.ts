@@ -3,6 +3,7 @@ import { CapacityError, UnsupportedError } from '../../base/index.ts';
 import { type Chip } from '../../chip/index.ts';
 import {
   fuseKernels,
+  orderKernels,
   planMemory,
   type BufferPlan,
   type Kernel,
@@ -87,7 +88,7 @@ export class JadeTarget implements Target<JadeSchedule, JadeProgram> {
   maxTokens(graph: Graph): number {
     const known = this.tokenLimits.get(graph);
     if (known !== undefined) return known;
-    const kernels = fuseKernels(graph);
+    const kernels = orderKernels(fuseKernels(graph));
     for (let T = MAX_STEP_ROWS; T >= 1; T /= 2) {
       const problem = this.misfit(kernels, graph, T);
       if (problem === undefined) {

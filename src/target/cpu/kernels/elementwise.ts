@@ -8,7 +8,7 @@ import {
 import { KERNELS } from './kernels.table.ts';
 import { pushSum, scaleToBytes, VECTOR_BYTES } from './vectors.ts';
 
-/** Gives add, mul, silu and swiglu; the experts call the last. */
+/** Adds `add`, `mul`, `silu` and `swiglu`; the experts call the last. */
 export function addElementwise(
   module: ModuleBuilder,
   sigmoid: FunctionRef,

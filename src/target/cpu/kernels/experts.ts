@@ -11,6 +11,7 @@ import {
 import { KERNELS } from './kernels.table.ts';
 import { ELEMENT_BYTES, forRow, pushProduct, pushRow, pushSum } from './vectors.ts';
 
+/** Functions that the experts call. */
 export interface ExpertsUses {
   readonly linear: FunctionRef;
   readonly swiglu: FunctionRef;
@@ -28,6 +29,7 @@ interface Site extends Params {
   readonly e: Local;
 }
 
+/** Adds `experts`. */
 export function addExperts(module: ModuleBuilder, uses: ExpertsUses): void {
   const spec = { params: KERNELS.experts, exported: true };
   module.addFunction('experts', spec, (f, p) => {

@@ -28,7 +28,7 @@ const POLYNOMIAL = [
   5.0000001201e-1,
 ] as const;
 
-/** exp(v128) → v128. */
+/** Adds exp(v128) → v128. */
 export function addExponential(module: ModuleBuilder): FunctionRef {
   return module.addFunction('exp', { params: { x: 'v128' }, results: ['v128'] }, (f, { x }) => {
     const n = f.local('v128', 'n');
@@ -64,7 +64,7 @@ function pushPowerOfTwo(f: FunctionBuilder, n: Local): FunctionBuilder {
   return f.i32(23).emit('i32x4.shl');
 }
 
-/** sigmoid(v128) → v128. */
+/** Adds sigmoid(v128) → v128. */
 export function addSigmoid(module: ModuleBuilder, exp: FunctionRef): FunctionRef {
   return module.addFunction('sigmoid', { params: { x: 'v128' }, results: ['v128'] }, (f, { x }) => {
     pushSplat(f, 1);
@@ -74,7 +74,7 @@ export function addSigmoid(module: ModuleBuilder, exp: FunctionRef): FunctionRef
 }
 
 /**
- * softmax(row, size, scale), in place: exp(scale·(x − max)) over its sum. The row has room for a whole
+ * Adds softmax(row, size, scale), in place: exp(scale·(x − max)) over its sum. The row has room for a whole
  * number of vectors; what is beyond `size` becomes 0.
  */
 export function addSoftmax(module: ModuleBuilder, exp: FunctionRef): FunctionRef {

@@ -20,9 +20,10 @@ import { addArgMax, addIndexOfLargest, addRmsNormalization, addRotaryEmbedding }
 /** The kernels by name; arguments in the order of the table. */
 export type KernelExports = { readonly [K in KernelName]: (...args: readonly number[]) => void };
 
-/** A 32-bit memory has 65536 pages of 64 KiB. */
 export const PAGE_BYTES = 65536;
-export const MEMORY_LIMIT_BYTES = 2 ** 32;
+
+/** All pages of a 32-bit memory but the last, so that the address after any buffer is one too. */
+export const MEMORY_LIMIT_BYTES = 2 ** 32 - PAGE_BYTES;
 
 /** Emits the module. */
 export function emitKernels(): Uint8Array<ArrayBuffer> {

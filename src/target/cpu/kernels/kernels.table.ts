@@ -11,6 +11,7 @@
  */
 import { type ValueType } from '../../../wasm/index.ts';
 
+/** Parameters by kernel, in order. */
 export const KERNELS = {
   /** out[m][n] = Σ_k x[m][k]·w[n][k], each sum in the same order for any M and N. */
   linear: {
@@ -140,4 +141,5 @@ export const KERNELS = {
   },
 } as const satisfies Record<string, Record<string, ValueType>>;
 
+/** A kernel of the table. */
 export type KernelName = keyof typeof KERNELS;

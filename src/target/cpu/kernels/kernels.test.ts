@@ -393,13 +393,11 @@ function checkAttention(c: AttentionCase): void {
   bench.run(
     'attention',
     {
-      ...{
-        q: bench.put(q),
-        keys: bench.put(k),
-        values: bench.put(v),
-        out: out.address,
-        scale: 0.3,
-      },
+      q: bench.put(q),
+      keys: bench.put(k),
+      values: bench.put(v),
+      out: out.address,
+      scale: 0.3,
       scores: scores.address,
       scoreStride: CAPACITY,
       capacity: CAPACITY,

@@ -48,6 +48,7 @@ const TILE_PARAMS = {
 
 const PANEL_PARAMS = { ...TILE_PARAMS, M: 'i32', N: 'i32' } as const;
 
+/** Adds `linear`; the other kernels that multiply call it. */
 export function addLinear(module: ModuleBuilder): FunctionRef {
   const panels = TILES.map(({ rows, columns }) => ({
     rows,
@@ -68,7 +69,7 @@ export function addLinear(module: ModuleBuilder): FunctionRef {
   });
 }
 
-/** A linear for each head. */
+/** Adds `headLinear`: a linear for each head. */
 export function addHeadLinear(module: ModuleBuilder, linear: FunctionRef): void {
   const spec = { params: KERNELS.headLinear, exported: true };
   module.addFunction('headLinear', spec, (f, p) => {

@@ -3,6 +3,7 @@ import { type FunctionBuilder, type Local, type ModuleBuilder } from '../../../w
 import { KERNELS } from './kernels.table.ts';
 import { ELEMENT_BYTES, pushProduct, pushRow, scaleToBytes } from './vectors.ts';
 
+/** Adds `copyRows`, `append`, `embedding` and `transpose`. */
 export function addMovement(module: ModuleBuilder): void {
   addCopyRows(module);
   addAppend(module);

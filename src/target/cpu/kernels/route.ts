@@ -21,6 +21,7 @@ import { ELEMENT_BYTES, forRow, pushProduct, pushRow, pushSum, VECTOR_BYTES } fr
 /** Added to the sum that gates are divided by, so that it is never zero. */
 const SMALLEST_SUM = 1e-20;
 
+/** Functions that routing calls. */
 export interface RouteUses {
   readonly sigmoid: FunctionRef;
   readonly softmax: FunctionRef;
@@ -40,6 +41,7 @@ interface Site extends Params {
   readonly groupScores: Local;
 }
 
+/** Adds `route`. */
 export function addRoute(module: ModuleBuilder, uses: RouteUses): void {
   const spec = { params: KERNELS.route, exported: true };
   module.addFunction('route', spec, (f, p) => {

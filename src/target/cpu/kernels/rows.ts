@@ -16,6 +16,7 @@ import {
   scaleToBytes,
 } from './vectors.ts';
 
+/** Adds `rmsNormalization`. */
 export function addRmsNormalization(module: ModuleBuilder): void {
   const spec = { params: KERNELS.rmsNormalization, exported: true };
   module.addFunction('rmsNormalization', spec, (f, { x, w, out, rows, D, epsilon }) => {
@@ -60,6 +61,7 @@ function pushInverseRoot(
   return f.emit('f32x4.sqrt').emit('f32x4.div');
 }
 
+/** Adds `rotaryEmbedding`. */
 export function addRotaryEmbedding(module: ModuleBuilder): void {
   const spec = { params: KERNELS.rotaryEmbedding, exported: true };
   module.addFunction('rotaryEmbedding', spec, (f, p) => {
@@ -109,7 +111,7 @@ function rotate(
   f.emit('f32.add').emit('f32.store');
 }
 
-/** indexOfLargest(row, size) → i32: the first of the largest; 0 where nothing exceeds −infinity. */
+/** Adds indexOfLargest(row, size) → i32: the first of the largest; 0 where nothing exceeds −infinity. */
 export function addIndexOfLargest(module: ModuleBuilder): FunctionRef {
   const spec = { params: { row: 'i32', size: 'i32' }, results: ['i32'] } as const;
   return module.addFunction('indexOfLargest', spec, (f, { row, size }) => {
@@ -125,6 +127,7 @@ export function addIndexOfLargest(module: ModuleBuilder): FunctionRef {
   });
 }
 
+/** Adds `argMax`. */
 export function addArgMax(module: ModuleBuilder, indexOfLargest: FunctionRef): void {
   const spec = { params: KERNELS.argMax, exported: true };
   module.addFunction('argMax', spec, (f, { x, out, rows, size }) => {

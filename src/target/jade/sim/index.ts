@@ -1,4 +1,5 @@
 /** The value- and cycle-exact simulator of Jade. */
 export * from './access.ts';
+export * from './limit.ts';
 export * from './simulator.ts';
 export { STALLS, type StallReason } from './timing.ts';

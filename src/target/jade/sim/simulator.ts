@@ -41,7 +41,7 @@ export interface RunOptions {
   /** Largest value the position registers may have; bounds what transfers may touch. */
   readonly maxPosition: number;
   readonly collectEvents?: boolean;
-  /** Throw when two conflicting instructions overlap in time. */
+  /** Throw when conflicting instructions overlap in time, or lose their order in the program. */
   readonly checkHazards?: boolean;
 }
 
@@ -158,15 +158,25 @@ class Run {
     else if (op === 'matmul') this.macs += rows * fields['columns']! * fields['k']!;
   }
 
+  /** Program order is lost when an earlier instruction that conflicts is still at work, or has yet to start. */
   private checkHazards(head: Prepared, start: number, end: number): void {
     this.inFlight = this.inFlight.filter((other) => other.end > start);
-    for (const other of this.inFlight) {
-      if (other.head.queue !== head.queue && conflict(other.head, head)) {
-        const names = [other.head, head].map((h) => `${h.index} (${h.instruction.op})`);
-        throw new CeladonError(`instructions ${names.join(' and ')} touch the same bytes at cycle ${start}`);
-      }
+    const unfinished = [...this.inFlight.map((other) => other.head), ...this.overtakenBy(head)];
+    for (const other of unfinished) {
+      if (other.queue === head.queue || !conflict(other, head)) continue;
+      const names = [other, head].map((h) => `${h.index} (${h.instruction.op})`);
+      throw new CeladonError(`instructions ${names.join(' and ')} touch the same bytes at cycle ${start}`);
     }
     this.inFlight.push({ head, end });
+  }
+
+  /** Instructions before `head` in the program that have not started. */
+  private overtakenBy(head: Prepared): Prepared[] {
+    return this.queues.flatMap((queue, i) => {
+      const waiting = queue.slice(this.next[i]!);
+      const later = waiting.findIndex((other) => other.index >= head.index);
+      return later < 0 ? waiting : waiting.slice(0, later);
+    });
   }
 
   private deadlock(): CeladonError {
