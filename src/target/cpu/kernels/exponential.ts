@@ -87,7 +87,7 @@ export function addSoftmax(module: ModuleBuilder, exp: FunctionRef): FunctionRef
     pushSplat(f, -Infinity).set(largest);
     scaleToBytes(f, size);
     each(() => f.get(factor).emit('f32x4.mul'));
-    
+    padRow(f, row, size);
     each(() => f.tee(scratch).get(scratch).get(largest).emit('f32x4.max').set(largest));
     f.get(largest);
     reduceLanes(f, 'f32x4.max', scratch).set(largest);

@@ -27,15 +27,20 @@ export function checkInstruction(
   memoryBytes: number,
 ): void {
   const problems = (CHECKS[op] as (f: unknown, chip: Chip) => Problems)(fields, chip);
-  const localBytes = chip.scratchpad.sizeBytes + chip.accumulator.sizeBytes;
-  problems.push(
-    ...within('the chip', [...found.localReads, ...found.localWrites], localBytes),
-    ...within('the memory', [...found.memoryReads, ...found.memoryWrites], memoryBytes),
-  );
-  if (op === 'matmul') problems.push(...inAccumulator(found.localWrites, chip));
+  if (problems.length === 0) problems.push(...places(op, found, chip, memoryBytes));
   if (problems.length > 0) {
     throw new FormatError(problems.join('; '), { where: `instruction ${index} (${op})` });
   }
+}
+
+/** Operands outside of their memories; ranges mean nothing before the fields are right. */
+function places(op: Opcode, found: Accesses, chip: Chip, memoryBytes: number): Problems {
+  const localBytes = chip.scratchpad.sizeBytes + chip.accumulator.sizeBytes;
+  return [
+    ...within('the chip', [...found.localReads, ...found.localWrites], localBytes),
+    ...within('the memory', [...found.memoryReads, ...found.memoryWrites], memoryBytes),
+    ...(op === 'matmul' ? inAccumulator(found.localWrites, chip) : []),
+  ];
 }
 
 function within(what: string, ranges: readonly ByteRange[], sizeBytes: number): Problems {
