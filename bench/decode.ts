@@ -14,7 +14,16 @@ export function benchDecode(): Table {
       `${DECODED} tokens after a prompt of ${PROMPT_TOKENS}, batch 1. Bandwidth: bytes moved / (cycles · bytesPerCycle).`,
       'Simulated: cycles and multiply-accumulates of these runs for each second of wall time, values included.',
     ],
-    columns: ['model', 'chip', 'cycles/token', 'tokens/s at its clock', 'bandwidth', 'limited by (busy)', 'simulated cycles/s', 'simulated MAC/s'],
+    columns: [
+      'model',
+      'chip',
+      'cycles/token',
+      'tokens/s at its clock',
+      'bandwidth',
+      'limited by (busy)',
+      'simulated cycles/s',
+      'simulated MAC/s',
+    ],
     rows,
   };
 }
@@ -23,7 +32,9 @@ function decodeRow(name: string, chipName: string): (string | number)[] {
   const chip = loadChip(chipName);
   const bench = new JadeBench(chip, openModel(name).graph({ logits: 'last' }), 128);
   for (let i = 0; i < PROMPT_TOKENS; i++) bench.step(Int32Array.of(100 + i), i);
-  const steps = Array.from({ length: DECODED }, (_, i) => bench.step(Int32Array.of(300 + i), PROMPT_TOKENS + i));
+  const steps = Array.from({ length: DECODED }, (_, i) =>
+    bench.step(Int32Array.of(300 + i), PROMPT_TOKENS + i),
+  );
   const cycles = sumOf(steps, 'cycles');
   const seconds = sumOf(steps, 'seconds');
   return [

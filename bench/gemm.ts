@@ -21,7 +21,17 @@ export function benchGemm(): Table {
       'Each GEMM as a program of its own: rows gathered and quantised, weights streamed from memory in MXINT8, f32 results',
       `stored to memory. Simulated speed: median of ${REPEATS} runs, values included..`,
     ],
-    columns: ['GEMM', 'M', 'N', 'K', 'cycles', 'MAC utilisation', 'bandwidth', 'simulated cycles/s', 'simulated MAC/s'],
+    columns: [
+      'GEMM',
+      'M',
+      'N',
+      'K',
+      'cycles',
+      'MAC utilisation',
+      'bandwidth',
+      'simulated cycles/s',
+      'simulated MAC/s',
+    ],
     rows: SHAPES.flatMap((shape) => gemmRows(...shape)),
   };
 }
@@ -43,20 +53,28 @@ function gemmRows(name: string, N: number, K: number): (string | number)[][] {
 
 /** logits = table[tokens] · weightᵀ: a GEMM whose rows come from memory. */
 function gemmGraph(N: number, K: number): Graph {
-  const weights = new Map([noise('table', VOCABULARY, K), noise('weight', N, K)].map((w) => [w.name, w]));
+  const weights = new Map(
+    [noise('table', VOCABULARY, K), noise('weight', N, K)].map((w) => [w.name, w]),
+  );
   const node = (name: string, ...shape: number[]): Node =>
     makeNode('weight', [], { name, type: tensor('f32', shape) });
   const tokens = makeNode('input', [], { name: 'tokens', type: tensor('i32', ['B', 'T']) });
   const rows = makeNode('embedding', [tokens, node('table', VOCABULARY, K)], {}, 'rows');
   const logits = makeNode('linear', [rows, node('weight', N, K)], {}, 'gemm');
   const next = makeNode('argMax', [logits], {}, 'gemm');
-  const outputs = new Map([['logits', logits], ['next', next]]);
+  const outputs = new Map([
+    ['logits', logits],
+    ['next', next],
+  ]);
   return { name: `gemm ${N}x${K}`, outputs, states: new Map(), weights };
 }
 
 /** Values in ±1 by a fixed rule; their size does not change timing. */
 function noise(name: string, rows: number, columns: number): WeightSource {
   const load = (): Float32Array =>
-    Float32Array.from({ length: rows * columns }, (_, i) => (((i * 2654435761) >>> 16) % 2001) / 1000 - 1);
+    Float32Array.from(
+      { length: rows * columns },
+      (_, i) => (((i * 2654435761) >>> 16) % 2001) / 1000 - 1,
+    );
   return { name, shape: [rows, columns], load };
 }

@@ -5,7 +5,13 @@ import { compileLowered, lowerGraph } from '../src/compile/index.ts';
 import { type Graph } from '../src/ir/index.ts';
 import { loadModel, type Model } from '../src/model/index.ts';
 import { percent } from './table.ts';
-import { jadeTarget, limitOf, type JadeDevice, type JadeProgram, type JadeTarget } from '../src/target/jade/index.ts';
+import {
+  jadeTarget,
+  limitOf,
+  type JadeDevice,
+  type JadeProgram,
+  type JadeTarget,
+} from '../src/target/jade/index.ts';
 
 export const MODELS = ['qwen3-tiny', 'deepseek-v3-tiny'] as const;
 
@@ -51,7 +57,14 @@ export class JadeBench {
     const seconds = (performance.now() - start) / 1000;
     const stats = this.device.lastRun!;
     const { cycles, macs, memoryBusyCycles, busyCycles } = stats;
-    return { cycles, macs, memoryBusyCycles, busyCycles, bytesMoved: stats.bytesLoaded + stats.bytesStored, seconds };
+    return {
+      cycles,
+      macs,
+      memoryBusyCycles,
+      busyCycles,
+      bytesMoved: stats.bytesLoaded + stats.bytesStored,
+      seconds,
+    };
   }
 }
 

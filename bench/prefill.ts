@@ -13,7 +13,16 @@ export function benchPrefill(): Table {
       `A prompt of ${TOKENS} tokens, in steps as large as the chip holds. MAC utilisation: multiply-accumulates of the`,
       'instructions with their real row counts (head included: one row) / (cycles · 32 · columns).',
     ],
-    columns: ['model', 'chip', 'tokens a step', 'cycles', 'MAC utilisation', 'limited by (busy)', 'simulated cycles/s', 'simulated MAC/s'],
+    columns: [
+      'model',
+      'chip',
+      'tokens a step',
+      'cycles',
+      'MAC utilisation',
+      'limited by (busy)',
+      'simulated cycles/s',
+      'simulated MAC/s',
+    ],
     rows,
   };
 }

@@ -33,7 +33,14 @@ function modelRows(name: string, documents: readonly number[][]): (string | numb
     const chip = loadChip(chipName);
     const own = perplexity(name, referenceTarget(jadeNumerics(chip), jadePasses(chip)), documents);
     const { weightFormat, activationFormat } = chip.matrix;
-    return [name, chipName, weightFormat, activationFormat, own.toFixed(3), percent(own / base - 1)];
+    return [
+      name,
+      chipName,
+      weightFormat,
+      activationFormat,
+      own.toFixed(3),
+      percent(own / base - 1),
+    ];
   });
   return [[name, 'float', 'as stored', 'f32', base.toFixed(3), ''], ...chips];
 }

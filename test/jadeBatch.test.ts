@@ -19,7 +19,10 @@ for (const name of ['qwen3-tiny', 'deepseek-v3-tiny']) {
     const chip = loadChip('jade-edge');
     const { graph } = loadModel(fileURLToPath(new URL(`../models/${name}`, import.meta.url)));
     const alone = SEQUENCES.map((tokens, i) => {
-      const session = new Session(jadeTarget(chip, { contextTokens: 64 }), graph({ logits: 'last' }));
+      const session = new Session(
+        jadeTarget(chip, { contextTokens: 64 }),
+        graph({ logits: 'last' }),
+      );
       session.feed(tokens.slice(0, 4 + i), 8);
       return session.feed([...tokens.slice(4 + i, 5 + i), NEXT[i]!], 2);
     });
@@ -29,10 +32,17 @@ for (const name of ['qwen3-tiny', 'deepseek-v3-tiny']) {
     const model = graph({ logits: 'last' });
     const run = (T: number, tokens: number[], positions: number[]): Float32Array => {
       const program = compile(model, target, { B: 2, T, S: 32 });
-      return device.run(program, { tokens: Int32Array.from(tokens), positions: Int32Array.from(positions) }).logits;
+      return device.run(program, {
+        tokens: Int32Array.from(tokens),
+        positions: Int32Array.from(positions),
+      }).logits;
     };
     // Sequence 1 is one token ahead of sequence 0: feed 4 tokens each, then one more to sequence 1 only.
-    run(4, SEQUENCES.flatMap((tokens) => tokens.slice(0, 4)), [0, 0]);
+    run(
+      4,
+      SEQUENCES.flatMap((tokens) => tokens.slice(0, 4)),
+      [0, 0],
+    );
     run(1, [SEQUENCES[0]![4]!, SEQUENCES[1]![4]!], [4, 4]);
     const batch = run(2, [SEQUENCES[0]![4]!, NEXT[0]!, SEQUENCES[1]![5]!, NEXT[1]!], [4, 5]);
     const width = batch.length / 2;

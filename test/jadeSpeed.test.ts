@@ -12,7 +12,10 @@ for (const name of MODELS) {
     const bench = new JadeBench(chip, openModel(name).graph({ logits: 'last' }), 128);
     bench.step(prompt.slice(0, 32), 0);
     const { cycles, bytesMoved } = bench.step(Int32Array.of(5), 32);
-    assert.ok(bytesMoved / (cycles * chip.memory.bytesPerCycle) >= 0.8, `${bytesMoved} bytes in ${cycles} cycles`);
+    assert.ok(
+      bytesMoved / (cycles * chip.memory.bytesPerCycle) >= 0.8,
+      `${bytesMoved} bytes in ${cycles} cycles`,
+    );
   });
 
   test(`${name} on jade-edge: a prompt of 128 tokens uses at least 70 % of the multipliers`, () => {

@@ -61,9 +61,12 @@ function requireSupport(graph: Graph, target: Target): void {
     if (!support.ok) missing.push(`${node.op} (${node.label}): ${support.reason}`);
   }
   if (missing.length > 0) {
-    throw new UnsupportedError(`${target.name} must support every operator; it lacks ${missing.join('; ')}`, {
-      where: graph.name,
-      hint: 'use --target cpu or --target reference',
-    });
+    throw new UnsupportedError(
+      `${target.name} must support every operator; it lacks ${missing.join('; ')}`,
+      {
+        where: graph.name,
+        hint: 'use --target cpu or --target reference',
+      },
+    );
   }
 }

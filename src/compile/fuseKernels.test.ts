@@ -16,11 +16,21 @@ function linear(name: string, x: Node, outputs: number): Node {
 
 function graphOf(logits: Node): Graph {
   const next = makeNode('argMax', [logits], {});
-  return { name: 'test', outputs: new Map([['logits', logits], ['next', next]]), states: new Map(), weights: new Map() };
+  return {
+    name: 'test',
+    outputs: new Map([
+      ['logits', logits],
+      ['next', next],
+    ]),
+    states: new Map(),
+    weights: new Map(),
+  };
 }
 
 function describe(graph: Graph): string[] {
-  return fuseKernels(graph).map((k) => `${k.anchors.map((n) => n.op).join('+')}: ${k.chain.map((n) => n.op).join(' ')}`);
+  return fuseKernels(graph).map(
+    (k) => `${k.anchors.map((n) => n.op).join('+')}: ${k.chain.map((n) => n.op).join(' ')}`,
+  );
 }
 
 const x = makeNode('embedding', [tokens, weight('table', 100, D)], {});
@@ -29,7 +39,12 @@ test('two linears of one input joined by swiglu are one kernel, and the residual
   const hidden = makeNode('swiglu', [linear('gate', x, D), linear('up', x, D)], {});
   const y = makeNode('add', [x, linear('down', hidden, D)], {});
   const graph = graphOf(linear('head', y, 100));
-  assert.deepEqual(describe(graph), ['embedding: ', 'linear+linear: swiglu', 'linear: add', 'linear: argMax']);
+  assert.deepEqual(describe(graph), [
+    'embedding: ',
+    'linear+linear: swiglu',
+    'linear: add',
+    'linear: argMax',
+  ]);
 });
 
 test('of two linears that are added, one takes the addition and runs after the other', () => {
@@ -42,7 +57,11 @@ test('of two linears that are added, one takes the addition and runs after the o
 test('a value with two readers ends its kernel', () => {
   const norm = makeNode('rmsNormalization', [x, weight('norm', D)], { epsilon: 1e-6 });
   const both = makeNode('add', [linear('a', norm, D), norm], {});
-  assert.deepEqual(describe(graphOf(both)), ['embedding: ', 'rmsNormalization: ', 'linear: add argMax']);
+  assert.deepEqual(describe(graphOf(both)), [
+    'embedding: ',
+    'rmsNormalization: ',
+    'linear: add argMax',
+  ]);
 });
 
 test('every computing node is in exactly one kernel, and kernels come after what they read', () => {
@@ -54,7 +73,8 @@ test('every computing node is in exactly one kernel, and kernels come after what
     const own = [...kernel.anchors, ...kernel.chain];
     for (const node of own) {
       assert.ok(!done.has(node), `${node.op} is in two kernels`);
-      for (const input of node.inputs) assert.ok(input.inputs.length === 0 || done.has(input) || own.includes(input));
+      for (const input of node.inputs)
+        assert.ok(input.inputs.length === 0 || done.has(input) || own.includes(input));
     }
     own.forEach((node) => done.add(node));
   }

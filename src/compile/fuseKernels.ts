@@ -75,7 +75,8 @@ class Fusion {
     this.uses = countUses(graph);
     this.outputs = new Set(graph.outputs.values());
     for (const node of this.order) {
-      for (const input of new Set(node.inputs)) this.users.set(input, [...(this.users.get(input) ?? []), node]);
+      for (const input of new Set(node.inputs))
+        this.users.set(input, [...(this.users.get(input) ?? []), node]);
     }
   }
 
@@ -94,7 +95,11 @@ class Fusion {
     const user = this.onlyUser(node);
     if (node.op !== 'linear' || user?.op !== 'swiglu') return false;
     const partner = user.inputs.find((input) => input !== node)!;
-    return isGatedPair(user) && !this.taken.has(partner) && this.index.get(partner)! > this.index.get(node)!;
+    return (
+      isGatedPair(user) &&
+      !this.taken.has(partner) &&
+      this.index.get(partner)! > this.index.get(node)!
+    );
   }
 
   private kernelFrom(start: readonly Node[]): Kernel {
@@ -136,7 +141,9 @@ class Fusion {
 
 function isGatedPair(node: Node): boolean {
   const [gate, up] = node.inputs as [Node, Node];
-  return gate.op === 'linear' && up.op === 'linear' && gate.inputs[0] === up.inputs[0] && gate !== up;
+  return (
+    gate.op === 'linear' && up.op === 'linear' && gate.inputs[0] === up.inputs[0] && gate !== up
+  );
 }
 
 /** Weights and what is made of them alone, such as a quantised weight, are constants of the program. */

@@ -24,16 +24,33 @@ test('a kernel that does not read its neighbour comes between two that do', () =
   const a = linear(x);
   const reader = makeNode('rmsNormalization', [a, norm], { epsilon: 1e-6 });
   const other = linear(x);
-  const kernels = [kernel('x', x), kernel('a', a), kernel('reads a', reader), kernel('other', other)];
+  const kernels = [
+    kernel('x', x),
+    kernel('a', a),
+    kernel('reads a', reader),
+    kernel('other', other),
+  ];
   assert.deepEqual(namesOf(kernels), ['x', 'a', 'other', 'reads a']);
 });
 
 test('what leads to a router goes first', () => {
   const shared = linear(x);
   const logits = linear(x);
-  const attrs = { scoring: 'sigmoid', topK: 2, groups: 1, topGroups: 1, normalize: true, scale: 1 } as const;
+  const attrs = {
+    scoring: 'sigmoid',
+    topK: 2,
+    groups: 1,
+    topGroups: 1,
+    normalize: true,
+    scale: 1,
+  } as const;
   const gates = makeNode('route', [logits], attrs);
-  const kernels = [kernel('x', x), kernel('shared', shared), kernel('logits', logits), kernel('gates', gates)];
+  const kernels = [
+    kernel('x', x),
+    kernel('shared', shared),
+    kernel('logits', logits),
+    kernel('gates', gates),
+  ];
   const before = kernel('norm', makeNode('rmsNormalization', [x, norm], { epsilon: 1e-6 }));
   const order = namesOf([kernels[0]!, before, ...kernels.slice(1)]);
   assert.ok(order.indexOf('logits') < order.indexOf('shared'));

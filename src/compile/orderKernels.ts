@@ -12,7 +12,9 @@ import { type Node } from '../ir/index.ts';
 import { isConstant, type Kernel } from './fuseKernels.ts';
 
 export function orderKernels(kernels: readonly Kernel[]): Kernel[] {
-  const makers = new Map(kernels.flatMap((kernel) => nodesOf(kernel).map((node) => [node, kernel] as const)));
+  const makers = new Map(
+    kernels.flatMap((kernel) => nodesOf(kernel).map((node) => [node, kernel] as const)),
+  );
   const reads = new Map(kernels.map((kernel) => [kernel, makersOfInputs(kernel, makers)]));
   const urgent = leadsToRouter(kernels, reads);
   const waiting = [...kernels];
@@ -21,9 +23,12 @@ export function orderKernels(kernels: readonly Kernel[]): Kernel[] {
   while (waiting.length > 0) {
     const ready = waiting.filter((kernel) => isReady(reads.get(kernel)!, done));
     const last = order.at(-1);
-    const independent = (kernel: Kernel): boolean => last === undefined || !reads.get(kernel)!.has(last);
+    const independent = (kernel: Kernel): boolean =>
+      last === undefined || !reads.get(kernel)!.has(last);
     const next =
-      ready.find((kernel) => urgent.has(kernel) && independent(kernel)) ?? ready.find(independent) ?? ready[0]!;
+      ready.find((kernel) => urgent.has(kernel) && independent(kernel)) ??
+      ready.find(independent) ??
+      ready[0]!;
     waiting.splice(waiting.indexOf(next), 1);
     done.add(next);
     order.push(next);
@@ -53,9 +58,15 @@ function makersOfInputs(kernel: Kernel, makers: ReadonlyMap<Node, Kernel>): Set<
 }
 
 /** Routers and the kernels that only they read. */
-function leadsToRouter(kernels: readonly Kernel[], reads: ReadonlyMap<Kernel, ReadonlySet<Kernel>>): Set<Kernel> {
+function leadsToRouter(
+  kernels: readonly Kernel[],
+  reads: ReadonlyMap<Kernel, ReadonlySet<Kernel>>,
+): Set<Kernel> {
   const routers = kernels.filter((kernel) => kernel.anchors[0]!.op === 'route');
-  const readers = (kernel: Kernel): Kernel[] => kernels.filter((other) => reads.get(other)!.has(kernel));
-  const before = routers.flatMap((router) => [...reads.get(router)!].filter((input) => readers(input).length === 1));
+  const readers = (kernel: Kernel): Kernel[] =>
+    kernels.filter((other) => reads.get(other)!.has(kernel));
+  const before = routers.flatMap((router) =>
+    [...reads.get(router)!].filter((input) => readers(input).length === 1),
+  );
   return new Set([...routers, ...before]);
 }

@@ -3,8 +3,20 @@ import { test } from 'node:test';
 import { CapacityError, Random } from '../base/index.ts';
 import { planMemory, type BufferPlan, type PlannedBuffer, type Region } from './planMemory.ts';
 
-const RING: Region = { name: 'ring', start: 4096, sizeBytes: 4096, bankBytes: 1024, policy: 'ring' };
-const ROTATE: Region = { name: 'rotate', start: 0, sizeBytes: 4096, bankBytes: 1024, policy: 'rotate' };
+const RING: Region = {
+  name: 'ring',
+  start: 4096,
+  sizeBytes: 4096,
+  bankBytes: 1024,
+  policy: 'ring',
+};
+const ROTATE: Region = {
+  name: 'rotate',
+  start: 0,
+  sizeBytes: 4096,
+  bankBytes: 1024,
+  policy: 'rotate',
+};
 
 function buffer(region: string, sizeBytes: number, first: number, last: number): PlannedBuffer {
   return { name: `b${first}`, region, sizeBytes, first, last };
@@ -15,7 +27,10 @@ function assertDisjoint(plan: BufferPlan): void {
   for (const [a, at] of placed) {
     for (const [b, bt] of placed) {
       if (a === b || a.region !== b.region || a.last < b.first || b.last < a.first) continue;
-      assert.ok(at + a.sizeBytes <= bt || bt + b.sizeBytes <= at, `${a.name} and ${b.name} overlap`);
+      assert.ok(
+        at + a.sizeBytes <= bt || bt + b.sizeBytes <= at,
+        `${a.name} and ${b.name} overlap`,
+      );
     }
   }
 }
@@ -46,13 +61,19 @@ test('buffers that live at the same time never overlap, and all lie inside their
 test('a ring is filled in order of use and wraps', () => {
   const buffers = [0, 1, 2, 3, 4].map((i) => buffer('ring', 1024, i, i));
   const plan = planMemory(buffers, [RING]);
-  assert.deepEqual(buffers.map((b) => plan.get(b)), [4096, 5120, 6144, 7168, 4096]);
+  assert.deepEqual(
+    buffers.map((b) => plan.get(b)),
+    [4096, 5120, 6144, 7168, 4096],
+  );
 });
 
 test('a rotating region puts consecutive buffers into different banks and small ones inside one', () => {
   const buffers = [0, 1, 2].map((i) => buffer('rotate', 640, i, 9));
   const plan = planMemory(buffers, [ROTATE]);
-  assert.deepEqual(buffers.map((b) => plan.get(b)), [0, 1024, 2048]);
+  assert.deepEqual(
+    buffers.map((b) => plan.get(b)),
+    [0, 1024, 2048],
+  );
 });
 
 test('what does not fit is a CapacityError with the numbers', () => {
@@ -60,7 +81,10 @@ test('what does not fit is a CapacityError with the numbers', () => {
     () => planMemory([buffer('ring', 4096, 0, 2), buffer('ring', 64, 1, 1)], [RING]),
     (error: CapacityError) => {
       assert.ok(error instanceof CapacityError);
-      assert.equal(error.message, 'b1 needs 64 bytes of the ring (4096 bytes), of which 4096 hold values still in use');
+      assert.equal(
+        error.message,
+        'b1 needs 64 bytes of the ring (4096 bytes), of which 4096 hold values still in use',
+      );
       return true;
     },
   );

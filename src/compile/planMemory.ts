@@ -37,7 +37,10 @@ export type BufferPlan = ReadonlyMap<PlannedBuffer, number>;
 export const BUFFER_ALIGNMENT_BYTES = 64;
 
 /** Throws CapacityError naming the buffer, what it needs and what the region has. */
-export function planMemory(buffers: readonly PlannedBuffer[], regions: readonly Region[]): BufferPlan {
+export function planMemory(
+  buffers: readonly PlannedBuffer[],
+  regions: readonly Region[],
+): BufferPlan {
   const plan = new Map<PlannedBuffer, number>();
   for (const region of regions) {
     const own = buffers.filter((buffer) => buffer.region === region.name);
@@ -72,13 +75,18 @@ class RegionPlanner {
   /** At the cursor if free, else at the next free place after it, else from the start. */
   placeInRing(buffer: PlannedBuffer): void {
     const others = this.livingWith(buffer);
-    const candidates = [this.cursor, 0, ...others.map((other) => other.end)].toSorted((a, b) => a - b);
-    const free = candidates.filter((offset) => this.isFree(buffer, offset, this.region.sizeBytes, others));
+    const candidates = [this.cursor, 0, ...others.map((other) => other.end)].toSorted(
+      (a, b) => a - b,
+    );
+    const free = candidates.filter((offset) =>
+      this.isFree(buffer, offset, this.region.sizeBytes, others),
+    );
     this.cursor = this.put(buffer, free.find((offset) => offset >= this.cursor) ?? free[0], others);
   }
 
   placeRotating(buffers: readonly PlannedBuffer[]): void {
-    const isLarge = (buffer: PlannedBuffer): boolean => align(buffer.sizeBytes) > this.region.bankBytes;
+    const isLarge = (buffer: PlannedBuffer): boolean =>
+      align(buffer.sizeBytes) > this.region.bankBytes;
     const large = buffers.filter(isLarge).toSorted((a, b) => b.sizeBytes - a.sizeBytes);
     large.forEach((buffer) => this.placeLow(buffer));
     for (const buffer of buffers) if (!isLarge(buffer)) this.placeInNextBank(buffer);
@@ -88,7 +96,11 @@ class RegionPlanner {
     const others = this.livingWith(buffer);
     const candidates = [0, ...others.map((other) => other.end)].toSorted((a, b) => a - b);
     const { sizeBytes } = this.region;
-    this.put(buffer, candidates.find((offset) => this.isFree(buffer, offset, sizeBytes, others)), others);
+    this.put(
+      buffer,
+      candidates.find((offset) => this.isFree(buffer, offset, sizeBytes, others)),
+      others,
+    );
   }
 
   private placeInNextBank(buffer: PlannedBuffer): void {
@@ -105,25 +117,42 @@ class RegionPlanner {
     this.put(buffer, undefined, others);
   }
 
-  private findInBank(buffer: PlannedBuffer, bank: number, others: readonly Placed[]): number | undefined {
+  private findInBank(
+    buffer: PlannedBuffer,
+    bank: number,
+    others: readonly Placed[],
+  ): number | undefined {
     const start = bank * this.region.bankBytes;
     const end = start + this.region.bankBytes;
-    const ends = others.map((other) => other.end).filter((offset) => offset > start && offset < end);
+    const ends = others
+      .map((other) => other.end)
+      .filter((offset) => offset > start && offset < end);
     const candidates = [this.bankCursors[bank]!, start, ...ends];
     return candidates.find((offset) => this.isFree(buffer, offset, end, others));
   }
 
   private livingWith(buffer: PlannedBuffer): Placed[] {
-    return this.placed.filter((other) => other.buffer.first <= buffer.last && buffer.first <= other.buffer.last);
+    return this.placed.filter(
+      (other) => other.buffer.first <= buffer.last && buffer.first <= other.buffer.last,
+    );
   }
 
-  private isFree(buffer: PlannedBuffer, offset: number, limit: number, others: readonly Placed[]): boolean {
+  private isFree(
+    buffer: PlannedBuffer,
+    offset: number,
+    limit: number,
+    others: readonly Placed[],
+  ): boolean {
     const end = offset + align(buffer.sizeBytes);
     return end <= limit && others.every((other) => end <= other.offset || other.end <= offset);
   }
 
   /** Returns the end of the buffer. */
-  private put(buffer: PlannedBuffer, offset: number | undefined, others: readonly Placed[]): number {
+  private put(
+    buffer: PlannedBuffer,
+    offset: number | undefined,
+    others: readonly Placed[],
+  ): number {
     if (offset === undefined) throw doesNotFit(buffer, this.region, others);
     const end = offset + align(buffer.sizeBytes);
     this.placed.push({ buffer, offset, end });
@@ -135,10 +164,17 @@ function align(sizeBytes: number): number {
   return Math.ceil(sizeBytes / BUFFER_ALIGNMENT_BYTES) * BUFFER_ALIGNMENT_BYTES;
 }
 
-function doesNotFit(buffer: PlannedBuffer, region: Region, others: readonly Placed[]): CapacityError {
+function doesNotFit(
+  buffer: PlannedBuffer,
+  region: Region,
+  others: readonly Placed[],
+): CapacityError {
   const used = others.reduce((sum, other) => sum + other.end - other.offset, 0);
   return new CapacityError(
     `${buffer.name} needs ${buffer.sizeBytes} bytes of the ${region.name} (${region.sizeBytes} bytes), of which ${used} hold values still in use`,
-    { where: buffer.name, hint: 'use fewer tokens a step, a shorter context, or a chip with more memory' },
+    {
+      where: buffer.name,
+      hint: 'use fewer tokens a step, a shorter context, or a chip with more memory',
+    },
   );
 }

@@ -7,7 +7,15 @@
  * so the up-projections move to the query and to the result, and the state shrinks from
  * H·(K + V) to one row of (rank + rope) channels a token.
  */
-import { lastDim, makeNode, rewrite, tensor, type Graph, type Node, type NodeOf } from '../../ir/index.ts';
+import {
+  lastDim,
+  makeNode,
+  rewrite,
+  tensor,
+  type Graph,
+  type Node,
+  type NodeOf,
+} from '../../ir/index.ts';
 import { type Pass } from '../target.ts';
 
 export const absorbLatentAttention: Pass = { name: 'absorbLatentAttention', run: absorb };

@@ -2,7 +2,14 @@
  * Folds `transpose` of a weight into a new weight that is transposed when it is loaded, so that no
  * target ever moves constant data at run time.
  */
-import { countElements, makeNode, rewrite, type Graph, type Node, type WeightSource } from '../../ir/index.ts';
+import {
+  countElements,
+  makeNode,
+  rewrite,
+  type Graph,
+  type Node,
+  type WeightSource,
+} from '../../ir/index.ts';
 import { type Pass } from '../target.ts';
 
 export const foldConstants: Pass = { name: 'foldConstants', run: fold };
@@ -34,7 +41,12 @@ function transposed(source: WeightSource): WeightSource {
   };
 }
 
-function transposeLast(data: Float32Array, rows: number, columns: number, size: number): Float32Array {
+function transposeLast(
+  data: Float32Array,
+  rows: number,
+  columns: number,
+  size: number,
+): Float32Array {
   const out = new Float32Array(size);
   const plane = rows * columns;
   for (let base = 0; base < size; base += plane) {

@@ -7,7 +7,7 @@ export const fuseSwiglu: Pass = {
   run: (graph) =>
     rewrite(graph, (node) => {
       if (node.op !== 'mul') return undefined;
-      const [silu, up] = node.inputs[0]!.op === 'silu' ? node.inputs : [...node.inputs].reverse();
+      const [silu, up] = node.inputs[0]!.op === 'silu' ? node.inputs : node.inputs.toReversed();
       if (silu!.op !== 'silu') return undefined;
       return makeNode('swiglu', [silu!.inputs[0]!, up!], {}, node.label);
     }),

@@ -4,7 +4,12 @@
  */
 import { CapacityError, UsageError } from '../../base/index.ts';
 import { type Chip } from '../../chip/index.ts';
-import { type Device, type Program, type StepInputs, type StepResult } from '../../compile/index.ts';
+import {
+  type Device,
+  type Program,
+  type StepInputs,
+  type StepResult,
+} from '../../compile/index.ts';
 import { lastDim } from '../../ir/index.ts';
 import { type Trace } from '../../trace/index.ts';
 import { type JadeProgram } from './emit/program.ts';
@@ -45,7 +50,11 @@ class SimulatedJade implements JadeDevice {
     const simulator = this.prepare(jade);
     const { B, T, S } = jade.dims;
     checkInputs(jade, inputs);
-    this.write(jade, 'tokens', new Uint8Array(inputs.tokens.buffer, inputs.tokens.byteOffset, B * T * 4));
+    this.write(
+      jade,
+      'tokens',
+      new Uint8Array(inputs.tokens.buffer, inputs.tokens.byteOffset, B * T * 4),
+    );
     simulator.positions.set(inputs.positions);
     const { trace, checkHazards } = this.options;
     const stats = simulator.run(jade.instructions, {
@@ -59,7 +68,8 @@ class SimulatedJade implements JadeDevice {
   }
 
   reset(): void {
-    for (const [address, bytes] of this.states) this.simulator?.memory.fill(0, address, address + bytes);
+    for (const [address, bytes] of this.states)
+      this.simulator?.memory.fill(0, address, address + bytes);
   }
 
   close(): void {
@@ -106,7 +116,9 @@ class SimulatedJade implements JadeDevice {
 function checkInputs({ dims }: JadeProgram, { tokens, positions }: StepInputs): void {
   const { B, T, S } = dims;
   if (tokens.length !== B * T || positions.length !== B) {
-    throw new UsageError(`the program takes ${B}×${T} tokens and ${B} positions, not ${tokens.length} and ${positions.length}`);
+    throw new UsageError(
+      `the program takes ${B}×${T} tokens and ${B} positions, not ${tokens.length} and ${positions.length}`,
+    );
   }
   const end = Math.max(...positions) + T;
   if (end > S) throw new CapacityError(`the program holds ${S} tokens of context, not ${end}`);
@@ -116,7 +128,10 @@ function requireMemory(chip: Chip, { layout, graph }: JadeProgram): void {
   if (layout.sizeBytes <= chip.memory.sizeBytes) return;
   throw new CapacityError(
     `weights, state and mailboxes need ${layout.sizeBytes} bytes; ${chip.name} has ${chip.memory.sizeBytes}`,
-    { where: graph.name, hint: 'use a shorter context, smaller weight formats or a chip with more memory' },
+    {
+      where: graph.name,
+      hint: 'use a shorter context, smaller weight formats or a chip with more memory',
+    },
   );
 }
 
@@ -124,7 +139,13 @@ function record(trace: Trace, program: JadeProgram, stats: RunStats): void {
   for (const { index, queue, start, end } of stats.events ?? []) {
     const { op } = program.instructions[index]!;
     const label = program.labels[index]!;
-    trace.add({ track: QUEUES[queue]!, name: op, label, startCycles: start, durationCycles: end - start });
+    trace.add({
+      track: QUEUES[queue]!,
+      name: op,
+      label,
+      startCycles: start,
+      durationCycles: end - start,
+    });
   }
   trace.advance(stats.cycles);
 }

@@ -43,7 +43,11 @@ function withField(name: string, value: number): Instruction[] {
   return [zeroRows(), { ...instruction, fields: { ...instruction.fields, [name]: value } }];
 }
 
-function failure(run: () => unknown): { message: string; where: string | undefined; hint: string | undefined } {
+function failure(run: () => unknown): {
+  message: string;
+  where: string | undefined;
+  hint: string | undefined;
+} {
   try {
     run();
   } catch (error) {
@@ -80,7 +84,9 @@ test('assembling the disassembly gives the program back', () => {
 
 test('word 0 holds opcode and masks, fields follow in table order, memory takes two words', () => {
   const [program] = [
-    assemble('load memory=0x500000010 local=0x20 rowBytes=64 rows=1 planes=1 unless=none ; wait vector ; signal matrix,store'),
+    assemble(
+      'load memory=0x500000010 local=0x20 rowBytes=64 rows=1 planes=1 unless=none ; wait vector ; signal matrix,store',
+    ),
   ];
   const words = new Uint32Array(encode(program!).buffer);
   assert.equal(words[0], 0x01 | (0b0100 << 8) | (0b1010 << 12));
@@ -90,7 +96,10 @@ test('word 0 holds opcode and masks, fields follow in table order, memory takes 
 });
 
 test('the text form reads well', () => {
-  assert.equal(disassemble([zeroRows()]), 'zero d=0x40 dStride=256 rows=2 columns=64 ; signal store\n');
+  assert.equal(
+    disassemble([zeroRows()]),
+    'zero d=0x40 dStride=256 rows=2 columns=64 ; signal store\n',
+  );
   const text = `
     # clears the sums
     zero d=64 dStride=0x100 rows=2 columns=64;signal store   # then they are stored
@@ -99,21 +108,27 @@ test('the text form reads well', () => {
 });
 
 test('a program that is cut off is refused', () => {
-  assert.deepEqual(failure(() => decode(encode([zeroRows(), zeroRows()]).subarray(0, 100))), {
-    message: 'a program must be whole instructions of 96 bytes, not 100 bytes',
-    where: 'byte 96',
-    hint: undefined,
-  });
+  assert.deepEqual(
+    failure(() => decode(encode([zeroRows(), zeroRows()]).subarray(0, 100))),
+    {
+      message: 'a program must be whole instructions of 96 bytes, not 100 bytes',
+      where: 'byte 96',
+      hint: undefined,
+    },
+  );
 });
 
 test('bytes that are no instruction are refused', () => {
   const bytes = encode([zeroRows(), zeroRows()]);
   bytes[INSTRUCTION_BYTES] = 0xee;
-  assert.deepEqual(failure(() => decode(bytes)), {
-    message: 'an opcode must be in the table, not 0xee',
-    where: 'instruction 1',
-    hint: undefined,
-  });
+  assert.deepEqual(
+    failure(() => decode(bytes)),
+    {
+      message: 'an opcode must be in the table, not 0xee',
+      where: 'instruction 1',
+      hint: undefined,
+    },
+  );
   bytes[INSTRUCTION_BYTES] = 0x2c;
   bytes[bytes.length - 1] = 1;
   assert.equal(failure(() => decode(bytes)).message, 'unused bits must be zero');
@@ -130,27 +145,48 @@ test('programs are decoded from any place in a buffer', () => {
 });
 
 test('encoding says which field of which instruction is wrong', () => {
-  assert.deepEqual(failure(() => encode(withField('rows', -1))), {
-    message: 'zero rows must be an integer from 0 to 2^32 - 1, not -1',
-    where: 'instruction 1',
-    hint: undefined,
-  });
-  assert.equal(failure(() => encode(withField('d', 2 ** 32))).message, 'zero d must be an integer from 0 to 2^32 - 1, not 4294967296');
-  assert.equal(failure(() => encode(withField('rows', 1.5))).message, 'zero rows must be an integer from 0 to 2^32 - 1, not 1.5');
-  assert.deepEqual(failure(() => encode(withField('colums', 1))), {
-    message: 'zero must have only its own fields, not colums',
-    where: 'instruction 1',
-    hint: 'its fields are d, dStride, rows, columns',
-  });
+  assert.deepEqual(
+    failure(() => encode(withField('rows', -1))),
+    {
+      message: 'zero rows must be an integer from 0 to 2^32 - 1, not -1',
+      where: 'instruction 1',
+      hint: undefined,
+    },
+  );
+  assert.equal(
+    failure(() => encode(withField('d', 2 ** 32))).message,
+    'zero d must be an integer from 0 to 2^32 - 1, not 4294967296',
+  );
+  assert.equal(
+    failure(() => encode(withField('rows', 1.5))).message,
+    'zero rows must be an integer from 0 to 2^32 - 1, not 1.5',
+  );
+  assert.deepEqual(
+    failure(() => encode(withField('colums', 1))),
+    {
+      message: 'zero must have only its own fields, not colums',
+      where: 'instruction 1',
+      hint: 'its fields are d, dStride, rows, columns',
+    },
+  );
   const short = { ...zeroRows(), fields: { d: 0, rows: 1 } };
-  assert.equal(failure(() => encode([short])).message, 'zero must have all its fields, not lack dStride, columns');
-  assert.equal(failure(() => encode([{ ...zeroRows(), wait: 16 }])).message, 'the wait mask must be an integer from 0 to 15, not 16');
+  assert.equal(
+    failure(() => encode([short])).message,
+    'zero must have all its fields, not lack dStride, columns',
+  );
+  assert.equal(
+    failure(() => encode([{ ...zeroRows(), wait: 16 }])).message,
+    'the wait mask must be an integer from 0 to 15, not 16',
+  );
 });
 
 test('an f32 field must be a number that f32 holds', () => {
   const rms = assemble('rms epsilon=0.5')[0]!;
   const spoiled = { ...rms, fields: { ...rms.fields, epsilon: 1e-6 } };
-  assert.equal(failure(() => encode([spoiled])).message, 'rms epsilon must be a number exact in f32, not 0.000001');
+  assert.equal(
+    failure(() => encode([spoiled])).message,
+    'rms epsilon must be a number exact in f32, not 0.000001',
+  );
   assert.equal(decode(encode([rms]))[0]!.fields['epsilon'], 0.5);
 });
 

@@ -13,15 +13,22 @@ import {
 
 /** Fills `memory`, at least `layout.sizeBytes` long, with everything but state and mailboxes. */
 export function writeImage(memory: Uint8Array, layout: MemoryLayout, graph: Graph): void {
-  for (const weight of layout.weights.values()) writeTiles(memory, weight, graph.weights.get(weight.name)!);
+  for (const weight of layout.weights.values())
+    writeTiles(memory, weight, graph.weights.get(weight.name)!);
   for (const region of layout.regions.values()) writeRegion(memory, region, layout, graph);
 }
 
-function writeRegion(memory: Uint8Array, region: PlainRegion, layout: MemoryLayout, graph: Graph): void {
+function writeRegion(
+  memory: Uint8Array,
+  region: PlainRegion,
+  layout: MemoryLayout,
+  graph: Graph,
+): void {
   const source = graph.weights.get(region.name.slice(region.name.indexOf(':') + 1));
   if (region.kind === 'f32') writeFloats(memory, region.address, source!.load());
   else if (region.kind === 'bf16') writeHalves(memory, region.address, source!.load());
-  else if (region.kind === 'rotary') writeRotary(memory, region as RotaryRegion, layout.contextTokens);
+  else if (region.kind === 'rotary')
+    writeRotary(memory, region as RotaryRegion, layout.contextTokens);
 }
 
 function writeFloats(memory: Uint8Array, address: number, values: Float32Array): void {
@@ -53,7 +60,8 @@ function writeTiles(memory: Uint8Array, weight: TiledWeight, source: WeightSourc
     const own = values.subarray(plane * rows * columns, (plane + 1) * rows * columns);
     const packed = quantizeWeights(own, rows, columns, format);
     for (let n = 0; n < rows; n += weight.tileRows) {
-      for (let k = 0; k < columns; k += weight.tileColumns) writeTile(memory, weight, plane, [n, k], packed);
+      for (let k = 0; k < columns; k += weight.tileColumns)
+        writeTile(memory, weight, plane, [n, k], packed);
     }
   }
 }

@@ -96,14 +96,18 @@ export const ISA = {
     opcode: 0x01,
     queue: 'load',
     summary: 'memory → chip, 3-D strides; skipped when the i32 at `unless` is zero',
-    fields: [...TRANSFER, f('unless', 'local', 'i32 on the chip: zero skips the transfer; or NONE')],
+    fields: [
+      ...TRANSFER,
+      f('unless', 'local', 'i32 on the chip: zero skips the transfer; or NONE'),
+    ],
     latency:
       'planes · rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, after latencyCycles; a skipped load takes 1 cycle',
   },
   gather: {
     opcode: 0x02,
     queue: 'load',
-    summary: 'memory rows chosen by a list of i32 indices on the chip → chip; waits for all earlier loads',
+    summary:
+      'memory rows chosen by a list of i32 indices on the chip → chip; waits for all earlier loads',
     fields: [
       f('memory', 'memory', 'address of row 0'),
       f('local', 'local', 'address of the first row on the chip'),
@@ -114,7 +118,8 @@ export const ISA = {
       f('list', 'local', 'i32 indices'),
       f('limit', 'u32', 'rows in memory: an index outside reads as row 0 and sets the fault flag'),
     ],
-    latency: 'rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, after latencyCycles',
+    latency:
+      'rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, after latencyCycles',
   },
   store: {
     opcode: 0x03,
@@ -126,8 +131,7 @@ export const ISA = {
   matmul: {
     opcode: 0x10,
     queue: 'matrix',
-    summary:
-      'c[r][n] (+)= Σ_k a[r][k] · w[n][k] on MX blocks; `rowList` picks the rows t of a',
+    summary: 'c[r][n] (+)= Σ_k a[r][k] · w[n][k] on MX blocks; `rowList` picks the rows t of a',
     fields: [
       f('aData', 'local', 'elements of the activation rows'),
       f('aScale', 'local', 'scales of the activation rows'),
@@ -147,7 +151,11 @@ export const ISA = {
       f('cStride', 'u32', 'bytes between result rows r'),
       f('accumulate', 'u32', '1: add to c; 0: start from +0'),
       ROW_COUNT,
-      f('rowList', 'local', 'i32 list: row r reads activation row t = list[r] (inner = 1); or NONE'),
+      f(
+        'rowList',
+        'local',
+        'i32 list: row r reads activation row t = list[r] (inner = 1); or NONE',
+      ),
     ],
     latency:
       'weightLoad + Σ over ⌈N/columns⌉·(K/32) passes of max(M, weightLoad, accumulateCycles) + pipeline; 1 when M = 0; weightLoad = ⌈32 · width · bits/8 / port⌉ for a tile of `width` ≤ columns outputs',
@@ -156,7 +164,13 @@ export const ISA = {
     opcode: 0x20,
     queue: 'vector',
     summary: 'd = a (f32 or bf16 rows), quantised when dFormat is MX',
-    fields: [...SOURCE_A, ...ROWS, ...DESTINATION, ROW_COUNT, f('aFormat', 'u32', 'format code f32 or bf16')],
+    fields: [
+      ...SOURCE_A,
+      ...ROWS,
+      ...DESTINATION,
+      ROW_COUNT,
+      f('aFormat', 'u32', 'format code f32 or bf16'),
+    ],
     latency: `${ROW_PASSES}, 1 pass`,
   },
   add: {
@@ -191,13 +205,20 @@ export const ISA = {
     opcode: 0x25,
     queue: 'vector',
     summary: 'd = a · rsqrt(mean(a²) + epsilon) · b, with b one f32 row',
-    fields: [...SOURCE_A, f('b', 'local', 'f32 weights, one row'), ...ROWS, ...DESTINATION, f('epsilon', 'f32', 'added to the mean')],
+    fields: [
+      ...SOURCE_A,
+      f('b', 'local', 'f32 weights, one row'),
+      ...ROWS,
+      ...DESTINATION,
+      f('epsilon', 'f32', 'added to the mean'),
+    ],
     latency: `${ROW_PASSES}, 2 passes`,
   },
   rope: {
     opcode: 0x26,
     queue: 'vector',
-    summary: 'rotates channel pairs of a by the angles in row t of b: columns/2 cosines, then sines',
+    summary:
+      'rotates channel pairs of a by the angles in row t of b: columns/2 cosines, then sines',
     fields: [
       ...SOURCE_A,
       f('b', 'local', 'f32 table rows'),
@@ -280,7 +301,8 @@ export const ISA = {
   combine: {
     opcode: 0x2b,
     queue: 'vector',
-    summary: 'd[list[r]] += gate[list[r]] · a[r] for r < rowCount: the product rounds, then the sum',
+    summary:
+      'd[list[r]] += gate[list[r]] · a[r] for r < rowCount: the product rounds, then the sum',
     fields: [
       f('a', 'local', 'f32 rows of one expert'),
       f('aStride', 'u32', 'bytes between rows'),

@@ -96,7 +96,12 @@ export function rotaryKey(node: NodeOf<'rotaryEmbedding'>): string {
   return `rotary(${node.attrs.magnitude}; ${node.attrs.frequencies.join(',')})`;
 }
 
-export function planLayout(graph: Graph, chip: Chip, contextTokens: number, batch: number): MemoryLayout {
+export function planLayout(
+  graph: Graph,
+  chip: Chip,
+  contextTokens: number,
+  batch: number,
+): MemoryLayout {
   return new Layout(chip, contextTokens, batch).build(graph);
 }
 
@@ -119,17 +124,21 @@ class Layout {
     this.region({ kind: 'mailbox', name: 'tokens' }, MAX_STEP_ROWS * 4);
     this.region({ kind: 'mailbox', name: 'next' }, MAX_STEP_ROWS * 4);
     this.region({ kind: 'mailbox', name: 'logits' }, MAX_STEP_ROWS * vocabulary * 4);
-    const nodes = topologicalOrder(graph).toSorted((a, b) => (a.label < b.label ? -1 : Number(a.label > b.label)));
+    const nodes = topologicalOrder(graph).toSorted((a, b) =>
+      a.label < b.label ? -1 : Number(a.label > b.label),
+    );
     nodes.forEach((node) => this.place(node));
     const { weights, regions, contextTokens, cursor } = this;
     return { weights, regions, contextTokens, sizeBytes: cursor };
   }
 
   private place(node: Node): void {
-    if (node.op === 'quantize' && node.inputs[0]!.op === 'weight') this.tiles(node, node.inputs[0]!);
+    if (node.op === 'quantize' && node.inputs[0]!.op === 'weight')
+      this.tiles(node, node.inputs[0]!);
     else if (node.op === 'embedding') this.constant(node.inputs[1]!, 'bf16', 2);
     else if (node.op === 'rmsNormalization') this.constant(node.inputs[1]!, 'f32', 4);
-    else if (node.op === 'route' && node.inputs[1] !== undefined) this.constant(node.inputs[1], 'f32', 4);
+    else if (node.op === 'route' && node.inputs[1] !== undefined)
+      this.constant(node.inputs[1], 'f32', 4);
     else if (node.op === 'rotaryEmbedding') this.rotary(node);
     else if (node.op === 'state') this.state(node);
   }
@@ -140,21 +149,30 @@ class Layout {
     return address;
   }
 
-  private region<R extends Omit<PlainRegion, 'address' | 'sizeBytes'>>(region: R, sizeBytes: number): void {
+  private region<R extends Omit<PlainRegion, 'address' | 'sizeBytes'>>(
+    region: R,
+    sizeBytes: number,
+  ): void {
     if (this.regions.has(region.name)) return;
     this.regions.set(region.name, { ...region, address: this.take(sizeBytes), sizeBytes });
   }
 
   private constant(weight: Node, kind: 'f32' | 'bf16', bytes: number): void {
     if (weight.op !== 'weight') return;
-    const elements = weight.type.shape.reduce<number>((product, dim) => product * (dim as number), 1);
+    const elements = weight.type.shape.reduce<number>(
+      (product, dim) => product * (dim as number),
+      1,
+    );
     this.region({ kind, name: `${kind}:${weight.attrs.name}` }, elements * bytes);
   }
 
   private rotary(node: NodeOf<'rotaryEmbedding'>): void {
     const { frequencies, magnitude } = node.attrs;
     const sizeBytes = this.contextTokens * frequencies.length * 2 * 4;
-    this.region({ kind: 'rotary', name: rotaryKey(node), frequencies, magnitude } as RotaryRegion, sizeBytes);
+    this.region(
+      { kind: 'rotary', name: rotaryKey(node), frequencies, magnitude } as RotaryRegion,
+      sizeBytes,
+    );
   }
 
   private state(node: NodeOf<'state'>): void {
@@ -162,14 +180,21 @@ class Layout {
     const rowBytes = mxRowBytes(lastDim(node.type), node.type.dtype as MxFormat);
     const capacity = this.contextTokens;
     const sizeBytes = this.batch * groups * capacity * rowBytes;
-    this.region({ kind: 'state', name: node.attrs.name, groups, rowBytes, capacity } as StateRegion, sizeBytes);
+    this.region(
+      { kind: 'state', name: node.attrs.name, groups, rowBytes, capacity } as StateRegion,
+      sizeBytes,
+    );
   }
 
   private tiles(node: NodeOf<'quantize'>, weight: NodeOf<'weight'>): void {
     const key = weightKey(node);
     if (this.weights.has(key)) return;
     const { format } = node.attrs;
-    const [columns, rows, planes = 1] = [...(weight.type.shape as number[])].toReversed() as [number, number, number?];
+    const [columns, rows, planes = 1] = [...(weight.type.shape as number[])].toReversed() as [
+      number,
+      number,
+      number?,
+    ];
     const tileRows = Math.min(rows, this.chip.matrix.columns * TILE_PASSES);
     const tileColumns = Math.min(columns, MAX_TILE_COLUMNS);
     const bytes = tileRows * mxRowBytes(tileColumns, format);
@@ -177,13 +202,25 @@ class Layout {
     const count = planes * Math.ceil(rows / tileRows) * Math.ceil(columns / tileColumns);
     const address = this.take(count * slotBytes);
     const { name } = weight.attrs;
-    this.weights.set(key, { kind: 'tiles', name, address, format, planes, rows, columns, tileRows, tileColumns, slotBytes });
+    this.weights.set(key, {
+      kind: 'tiles',
+      name,
+      address,
+      format,
+      planes,
+      rows,
+      columns,
+      tileRows,
+      tileColumns,
+      slotBytes,
+    });
   }
 }
 
 /** Key of a tiled weight: its name and format. */
 export function weightKey(quantized: Node): string {
   const weight = quantized.inputs[0]!;
-  if (quantized.op !== 'quantize' || weight.op !== 'weight') throw new Error('a tiled weight is quantize(weight)');
+  if (quantized.op !== 'quantize' || weight.op !== 'weight')
+    throw new Error('a tiled weight is quantize(weight)');
   return `${quantized.attrs.format}:${weight.attrs.name}`;
 }

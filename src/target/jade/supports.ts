@@ -15,15 +15,21 @@ const yes: Check = () => YES;
 
 const wholeBlocks: Check = (node) => {
   const width = lastDim(node.inputs[0]!.type);
-  return width % MX_BLOCK === 0 ? YES : no(`the contracted width must be a multiple of ${MX_BLOCK}, not ${width}`);
+  return width % MX_BLOCK === 0
+    ? YES
+    : no(`the contracted width must be a multiple of ${MX_BLOCK}, not ${width}`);
 };
 
 const foldedOnly: Check = (node) =>
-  node.inputs[0]!.op === 'weight' ? YES : no('only weights are transposed, when the program is made');
+  node.inputs[0]!.op === 'weight'
+    ? YES
+    : no('only weights are transposed, when the program is made');
 
 const wholeScales: Check = (node) => {
   const values = lastDim(node.inputs[2]!.type);
-  return values % MX_BLOCK === 0 ? wholeBlocks(node, undefined as never) : no(`value rows must be blocks of ${MX_BLOCK}`);
+  return values % MX_BLOCK === 0
+    ? wholeBlocks(node, undefined as never)
+    : no(`value rows must be blocks of ${MX_BLOCK}`);
 };
 
 const CHECKS: Rules<Check> = {
@@ -34,7 +40,8 @@ const CHECKS: Rules<Check> = {
   mergeHeads: yes,
   repeatHeads: () => no('keys repeated for each head are not stored; use the absorbed form'),
   slice: () => no('a slice of a computed value has no lowering'),
-  concat: (node) => (node.type.dtype === 'f32' ? no('only quantised parts are joined, in place') : YES),
+  concat: (node) =>
+    node.type.dtype === 'f32' ? no('only quantised parts are joined, in place') : YES,
   transpose: foldedOnly,
   lastToken: yes,
   embedding: yes,
@@ -50,7 +57,8 @@ const CHECKS: Rules<Check> = {
   linear: wholeBlocks,
   headLinear: wholeBlocks,
   attention: wholeScales,
-  route: (node) => (node.inputs[0]!.op === 'linear' ? YES : no('router logits must come from a linear')),
+  route: (node) =>
+    node.inputs[0]!.op === 'linear' ? YES : no('router logits must come from a linear'),
   experts: wholeBlocks,
 };
 

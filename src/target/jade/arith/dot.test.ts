@@ -22,7 +22,8 @@ function rows(
 ): DotRows {
   const finite = ELEMENTS[format].filter((x) => x === x);
   const [stride, scaleStride] = [K + 32, K / 32 + 3];
-  const elements = format === 'mxfp8' ? new Float32Array(count * stride + 5) : new Int8Array(count * stride + 5);
+  const elements =
+    format === 'mxfp8' ? new Float32Array(count * stride + 5) : new Int8Array(count * stride + 5);
   for (let i = 0; i < elements.length; i++) elements[i] = finite[random.int(finite.length)]!;
   const scales = Uint8Array.from({ length: count * scaleStride + 2 }, () =>
     random.int(nanIn) === 0 ? 255 : low + random.int(high - low + 1),
@@ -68,9 +69,7 @@ function expectedSum(r: DotRequest, m: number, n: number, start: number): number
     const sa = r.a.scales![r.a.scaleOffset + m * r.a.scaleStride + block]!;
     const sw = r.w.scales ? r.w.scales[r.w.scaleOffset + n * r.w.scaleStride + block]! : 127;
     const addend =
-      sa === 255 || sw === 255
-        ? NaN
-        : roundExact(sum, sa + sw - 254 - r.unitExponent - 18);
+      sa === 255 || sw === 255 ? NaN : roundExact(sum, sa + sw - 254 - r.unitExponent - 18);
     acc = Math.fround(acc + addend);
   }
   return acc;
@@ -83,10 +82,20 @@ for (const formats of PAIRS) {
     const random = new Random(11);
     const shape = { M: 2, N: 3, K: 96 };
     for (let trial = 0; trial < 8; trial++) {
-      const range = [[120, 134, 40], [67, 187, 40], [0, 254, 999]][trial % 3] as never;
+      const range = [
+        [120, 134, 40],
+        [67, 187, 40],
+        [0, 254, 999],
+      ][trial % 3] as never;
       const a = rows(random, formats[0], 2, 96, range);
       const w = rows(random, formats[1], 3, 96, range);
-      const r = request(a, trial < 6 ? w : { ...w, scales: undefined }, formats, shape, trial % 2 === 1);
+      const r = request(
+        a,
+        trial < 6 ? w : { ...w, scales: undefined },
+        formats,
+        shape,
+        trial % 2 === 1,
+      );
       const before = r.out.slice();
       plainDot(r);
       for (let m = 0; m < 2; m++) {
@@ -103,7 +112,11 @@ for (const formats of PAIRS) {
     const random = new Random(12);
     for (let trial = 0; trial < 24; trial++) {
       const shape = { M: 1 + random.int(9), N: 1 + random.int(70), K: 32 * (1 + random.int(9)) };
-      const range = [[120, 134, 200], [67, 187, 50], [0, 254, 200]][trial % 3] as never;
+      const range = [
+        [120, 134, 200],
+        [67, 187, 50],
+        [0, 254, 200],
+      ][trial % 3] as never;
       const a = rows(random, formats[0], shape.M, shape.K, range);
       const w = rows(random, formats[1], shape.N, shape.K, range);
       const weights = trial % 5 === 0 ? { ...w, scales: undefined } : w;
@@ -147,7 +160,13 @@ test('a block whose products are all negative zero adds +0', () => {
   const w = new Float32Array(64).fill(1);
   for (const dot of [plainDot, fastDot]) {
     const row = { offset: 0, stride: 64, scales: undefined, scaleOffset: 0, scaleStride: 0 };
-    const r = request({ ...row, elements: a }, { ...row, elements: w }, ['mxfp8', 'mxfp8'], { M: 1, N: 1, K: 64 }, true);
+    const r = request(
+      { ...row, elements: a },
+      { ...row, elements: w },
+      ['mxfp8', 'mxfp8'],
+      { M: 1, N: 1, K: 64 },
+      true,
+    );
     r.out[1] = -0;
     dot(r);
     assert.ok(Object.is(r.out[1], 0));

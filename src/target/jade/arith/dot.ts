@@ -52,7 +52,12 @@ export const plainDot: Dot = (request) => {
   }
 };
 
-function dotRow({ a, w, K, unitExponent }: DotRequest, m: number, n: number, start: number): number {
+function dotRow(
+  { a, w, K, unitExponent }: DotRequest,
+  m: number,
+  n: number,
+  start: number,
+): number {
   const [aStart, wStart] = [a.offset + m * a.stride, w.offset + n * w.stride];
   const [aScale, wScale] = [a.scaleOffset + m * a.scaleStride, w.scaleOffset + n * w.scaleStride];
   let sum = start;

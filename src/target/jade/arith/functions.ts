@@ -28,7 +28,10 @@ export const EXP2_TABLE = Float32Array.from({ length: 32 }, (_, n) =>
 );
 
 /** R[n] = fround(1 / (1 + (n + ½)/64)). */
-export const RECIPROCAL_TABLE = Float32Array.from({ length: 64 }, (_, n) => 1 / (1 + (n + 0.5) / 64));
+export const RECIPROCAL_TABLE = Float32Array.from(
+  { length: 64 },
+  (_, n) => 1 / (1 + (n + 0.5) / 64),
+);
 
 /** Q[n] = fround(1 / √(1 + (n + ½)/32)). */
 export const RSQRT_TABLE = Float32Array.from(
@@ -60,7 +63,7 @@ export function reciprocal(x: number): number {
   const bits = word[0]!;
   const exponent = (bits >>> 23) & 255;
   const sign = bits >>> 31 ? -1 : 1;
-  if (exponent === 255) return x === x ? sign * 0 : NaN;
+  if (exponent === 255) return Number.isNaN(x) ? NaN : sign === 1 ? 0 : -0;
   if (exponent === 0) return sign * Infinity;
   word[0] = 0x3f800000 | (bits & 0x7fffff);
   const m = float[0];

@@ -102,17 +102,28 @@ function attentionCase(random: Random, format: 'mxint8' | 'mxfp8', count: number
 }
 
 /** Section 4 of docs/numerics.md. */
-function expectedAttention({ request, keys, values, queries }: Case, format: MxFormat): Float32Array {
+function expectedAttention(
+  { request, keys, values, queries }: Case,
+  format: MxFormat,
+): Float32Array {
   const { count, scale } = request;
   const rowOf = (t: number): number => t * HEADS + 1;
   const scores = Array.from({ length: count }, (_, t) => dotOf(queries, 1, keys, rowOf(t)));
   const largest = Math.max(...scores);
-  const powers = scores.map((s) => exp2(fround(fround(s - largest) * fround(fround(scale) * LOG2E))));
+  const powers = scores.map((s) =>
+    exp2(fround(fround(s - largest) * fround(fround(scale) * LOG2E))),
+  );
   // 64 lanes and fewer than 128 terms: lane sums have at most two terms each.
-  const lanes = Array.from({ length: 64 }, (_, l) => fround((powers[l] ?? 0) + (powers[l + 64] ?? 0)));
+  const lanes = Array.from({ length: 64 }, (_, l) =>
+    fround((powers[l] ?? 0) + (powers[l + 64] ?? 0)),
+  );
   while (lanes.length > 1) {
     const half = lanes.length / 2;
-    lanes.splice(0, lanes.length, ...lanes.slice(0, half).map((x, i) => fround(x + lanes[half + i]!)));
+    lanes.splice(
+      0,
+      lanes.length,
+      ...lanes.slice(0, half).map((x, i) => fround(x + lanes[half + i]!)),
+    );
   }
   const padded = new Float32Array(Math.ceil(count / 32) * 32);
   powers.forEach((e, t) => {

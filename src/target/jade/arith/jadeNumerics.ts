@@ -29,8 +29,7 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
     linear: () => refuse(chip, 'linear'),
     linearMx: (x, w, out) => linearMx(dot, x, w, out),
     attend: () => refuse(chip, 'attention'),
-    attendMx: (request, out) =>
-      attendMx(dot, lanes, chip.matrix.activationFormat, request, out),
+    attendMx: (request, out) => attendMx(dot, lanes, chip.matrix.activationFormat, request, out),
     rmsNormalization: (x, weight, epsilon, out) => {
       rmsRow(rowOf(x), rowOf(weight), x.length, epsilon, lanes, rowOf(out));
       canonicalizeRow(out);

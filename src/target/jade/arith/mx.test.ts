@@ -108,7 +108,10 @@ for (const format of MX_FORMATS) {
     assert.deepEqual(scales, expected.scales);
     const decoded = expected.elements.slice().fill(0);
     decodeElements(elements, 0, 3 * 64, format, decoded, 0);
-    assert.deepEqual(decoded.map((x) => x + 0), expected.elements.map((x) => x + 0));
+    assert.deepEqual(
+      decoded.map((x) => x + 0),
+      expected.elements.map((x) => x + 0),
+    );
   });
 }
 
@@ -128,15 +131,11 @@ test('weights keep the exponent with the smaller squared error', () => {
   const block = new Float32Array(32).fill(1.999);
   assert.deepEqual(quantizeWeights(block, 1, 32, 'mxint8').scales, Uint8Array.of(128));
   // 1.5 is exact under both: a tie keeps e.
-  assert.deepEqual(
-    quantizeWeights(block.fill(1.5), 1, 32, 'mxint8').scales,
-    Uint8Array.of(127),
-  );
+  assert.deepEqual(quantizeWeights(block.fill(1.5), 1, 32, 'mxint8').scales, Uint8Array.of(127));
 });
 
 test('weights must be whole blocks', () => {
   assert.throws(() => quantizeWeights(new Float32Array(40), 1, 40, 'mxfp4'), {
-    message:
-      'weights in mxfp4 must be rows × a multiple of 32 numbers, not 40 as 1 × 40',
+    message: 'weights in mxfp4 must be rows × a multiple of 32 numbers, not 40 as 1 × 40',
   });
 });

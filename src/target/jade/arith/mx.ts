@@ -17,7 +17,11 @@ import { MX_BLOCK, type MxFormat } from '../../../ir/index.ts';
 import { powerOfTwo } from './powers.ts';
 
 /** Bits of an element. */
-export const MX_ELEMENT_BITS: Readonly<Record<MxFormat, number>> = { mxint8: 8, mxfp8: 8, mxfp4: 4 };
+export const MX_ELEMENT_BITS: Readonly<Record<MxFormat, number>> = {
+  mxint8: 8,
+  mxfp8: 8,
+  mxfp4: 4,
+};
 
 /** An element counts units of 2^-u. */
 export const UNIT_EXPONENTS: Readonly<Record<MxFormat, number>> = { mxint8: 6, mxfp8: 0, mxfp4: 1 };
@@ -167,7 +171,8 @@ export function quantizeWeights(
 /** Stores codes at `at`: two a byte in mxfp4, else one. */
 function packCodes(codes: Uint8Array, format: MxFormat, bytes: Uint8Array, at: number): void {
   if (format !== 'mxfp4') bytes.set(codes, at);
-  else for (let i = 0; i < codes.length; i += 2) bytes[at + i / 2] = codes[i]! | (codes[i + 1]! << 4);
+  else
+    for (let i = 0; i < codes.length; i += 2) bytes[at + i / 2] = codes[i]! | (codes[i + 1]! << 4);
 }
 
 /** Decodes the `count` stored elements from byte `offset`; writes them from `at`. */

@@ -23,9 +23,7 @@ export function routeRow(
   out: Row,
 ): void {
   const scores = scoresOf(logits, count, attrs.scoring, lanes);
-  const biased = bias
-    ? scores.map((score, e) => score + bias.values[bias.offset + e]!)
-    : scores;
+  const biased = bias ? scores.map((score, e) => score + bias.values[bias.offset + e]!) : scores;
   const chosen = chooseExperts(biased, attrs);
   let sum = 0;
   for (const e of chosen) sum = fround(sum + scores[e]!);

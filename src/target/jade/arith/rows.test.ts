@@ -67,7 +67,10 @@ test('rms follows the contract step by step', () => {
     const [x, w] = [random32(random, count), random32(random, count)];
     const out = rowOf(new Float32Array(count));
     rmsRow(rowOf(x, 1), rowOf(w, 2), count, fround(1e-6), 16, out);
-    const squares = treeSum([...x].map((v) => fround(v * v)), 16);
+    const squares = treeSum(
+      [...x].map((v) => fround(v * v)),
+      16,
+    );
     const mean = fround(squares * fround(1 / count));
     const r = rsqrt(fround(mean + fround(1e-6)));
     const expected = x.map((v, i) => fround(fround(v * r) * w[i]!));
@@ -127,7 +130,8 @@ test('scale bytes multiply by powers of two, 255 by NaN, and reach only the firs
 });
 
 test('argmax takes the first of equals and ranks NaN below everything', () => {
-  const at = (...values: number[]): number => argmaxRow({ values: Float32Array.from(values), offset: 0 }, values.length);
+  const at = (...values: number[]): number =>
+    argmaxRow({ values: Float32Array.from(values), offset: 0 }, values.length);
   assert.equal(at(1, 5, 5, 2), 1);
   assert.equal(at(NaN, -Infinity, -Infinity), 1);
   assert.equal(at(NaN, NaN), 0);
@@ -150,16 +154,32 @@ const ATTRS: RouteAttrs = {
   scale: 1,
 };
 
-function route(logits: readonly number[], attrs: Partial<RouteAttrs>, bias?: readonly number[]): number[] {
+function route(
+  logits: readonly number[],
+  attrs: Partial<RouteAttrs>,
+  bias?: readonly number[],
+): number[] {
   const out = rowOf(new Float32Array(logits.length));
   const biasRow = bias && rowOf(Float32Array.from(bias), 1);
-  routeRow(rowOf(Float32Array.from(logits)), biasRow, logits.length, { ...ATTRS, ...attrs }, 4, out);
+  routeRow(
+    rowOf(Float32Array.from(logits)),
+    biasRow,
+    logits.length,
+    { ...ATTRS, ...attrs },
+    4,
+    out,
+  );
   return [...contentsOf(out, logits.length)];
 }
 
 test('routing keeps the best experts, the first of equals, and scales their scores', () => {
   assert.deepEqual(route([0, 0, 0, 0], {}), [0.5, 0.5, 0, 0]);
-  assert.deepEqual(route([0, 1, 0, 2], { scale: 2 }), [0, fround(2 * sigmoid(1)), 0, fround(2 * sigmoid(2))]);
+  assert.deepEqual(route([0, 1, 0, 2], { scale: 2 }), [
+    0,
+    fround(2 * sigmoid(1)),
+    0,
+    fround(2 * sigmoid(2)),
+  ]);
 });
 
 test('bias counts for the choice only', () => {
@@ -184,7 +204,12 @@ test('normalised gates are divided by the sum of the chosen in ascending order',
 test('softmax scoring is the softmax of all logits', () => {
   const out = { values: new Float32Array(4), offset: 0 };
   softmaxRow({ values: Float32Array.of(1, 2, 3, 4), offset: 0 }, 4, 4, 1, 4, out);
-  assert.deepEqual(route([1, 2, 3, 4], { scoring: 'softmax' }), [0, 0, out.values[2], out.values[3]]);
+  assert.deepEqual(route([1, 2, 3, 4], { scoring: 'softmax' }), [
+    0,
+    0,
+    out.values[2],
+    out.values[3],
+  ]);
 });
 
 test('an expert with a NaN is chosen last', () => {

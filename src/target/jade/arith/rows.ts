@@ -77,13 +77,7 @@ export function rmsRow(
 }
 
 /** Channel pairs (i, i + count/2), or (2i, 2i + 1) when `interleaved`; `table` holds cosines, then sines. */
-export function ropeRow(
-  x: Row,
-  table: Row,
-  count: number,
-  interleaved: boolean,
-  out: Row,
-): void {
+export function ropeRow(x: Row, table: Row, count: number, interleaved: boolean, out: Row): void {
   const pairs = count / 2;
   const [step, distance] = interleaved ? [2, 1] : [1, pairs];
   for (let i = 0; i < pairs; i++) {

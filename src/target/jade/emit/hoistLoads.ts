@@ -17,9 +17,14 @@ interface Entry {
   moved: boolean;
 }
 
-export function hoistLoads(program: readonly LabelledInstruction[], maxPosition: number): LabelledInstruction[] {
+export function hoistLoads(
+  program: readonly LabelledInstruction[],
+  maxPosition: number,
+): LabelledInstruction[] {
   const entries = classify(program, maxPosition);
-  const independent = entries.map((entry, i) => ({ entry, i })).filter(({ entry }) => entry.kind === 'independent');
+  const independent = entries
+    .map((entry, i) => ({ entry, i }))
+    .filter(({ entry }) => entry.kind === 'independent');
   const result: LabelledInstruction[] = [];
   let next = 0;
   entries.forEach((entry, i) => {
@@ -44,7 +49,10 @@ function classify(program: readonly LabelledInstruction[], maxPosition: number):
     const { op, fields } = item.instruction;
     if (access.memoryWrites.length > 0) stored.push(access.memoryWrites);
     if (queueOf(op) !== 'load') return { item, access, kind: 'other', moved: false };
-    const waits = op === 'gather' || fields['unless'] !== NONE || stored.some((w) => overlap(w, access.memoryReads));
+    const waits =
+      op === 'gather' ||
+      fields['unless'] !== NONE ||
+      stored.some((w) => overlap(w, access.memoryReads));
     return { item, access, kind: waits ? 'dependent' : 'independent', moved: false };
   });
 }
@@ -55,7 +63,8 @@ function canMove(entries: readonly Entry[], to: number, from: number): boolean {
   for (let i = to; i < from; i++) {
     const { access, moved } = entries[i]!;
     if (moved) continue;
-    if (overlap(localWrites, access.localReads) || overlap(localWrites, access.localWrites)) return false;
+    if (overlap(localWrites, access.localReads) || overlap(localWrites, access.localWrites))
+      return false;
   }
   return true;
 }

@@ -50,12 +50,18 @@ export function makeProgram(
 }
 
 function listingOf(code: readonly LabelledInstruction[]): string {
-  return code.map(({ instruction, label }) => `${formatInstruction(instruction)}  // ${label}`).join('\n');
+  return code
+    .map(({ instruction, label }) => `${formatInstruction(instruction)}  // ${label}`)
+    .join('\n');
 }
 
 function memoryMapOf(layout: MemoryLayout, plan: BufferPlan): string {
-  const weights = [...layout.weights.values()].map((w) => [w.address, `${w.format} ${w.rows}x${w.columns} ${w.name}`] as const);
-  const regions = [...layout.regions.values()].map((r) => [r.address, `${r.kind} ${r.sizeBytes} bytes ${r.name.slice(0, 80)}`] as const);
+  const weights = [...layout.weights.values()].map(
+    (w) => [w.address, `${w.format} ${w.rows}x${w.columns} ${w.name}`] as const,
+  );
+  const regions = [...layout.regions.values()].map(
+    (r) => [r.address, `${r.kind} ${r.sizeBytes} bytes ${r.name.slice(0, 80)}`] as const,
+  );
   const memory = [...weights, ...regions].toSorted((a, b) => a[0] - b[0]);
   const chip = [...plan].map(([buffer, address]) => {
     const life = `${buffer.first}…${buffer.last}`;

@@ -41,7 +41,11 @@ export function insertSemaphores(
     });
   });
   return program.map(({ instruction, label }, i) => {
-    const ordered: Instruction = { ...instruction, wait: waits[i]!, signal: signals.get(slots[i]!) ?? 0 };
+    const ordered: Instruction = {
+      ...instruction,
+      wait: waits[i]!,
+      signal: signals.get(slots[i]!) ?? 0,
+    };
     return { instruction: ordered, label };
   });
 }

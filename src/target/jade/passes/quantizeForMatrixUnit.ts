@@ -39,7 +39,8 @@ class Quantizer {
     this.weight = chip.matrix.weightFormat;
     this.graph = graph;
     for (const node of topologicalOrder(graph)) {
-      if (node.op === 'attention') this.valueWidths.set(stateName(node.inputs[2]!), node.attrs.valueWidth);
+      if (node.op === 'attention')
+        this.valueWidths.set(stateName(node.inputs[2]!), node.attrs.valueWidth);
       if (node.op === 'route') this.routers.add(weightName(node.inputs[0]!));
     }
   }
@@ -58,7 +59,10 @@ class Quantizer {
       case 'append':
         return this.append(node);
       case 'attention':
-        return this.remake(node, [this.quantize(node.inputs[0]!, MX_BLOCK), ...node.inputs.slice(1)]);
+        return this.remake(node, [
+          this.quantize(node.inputs[0]!, MX_BLOCK),
+          ...node.inputs.slice(1),
+        ]);
       case 'experts':
         return this.experts(node);
       default:
@@ -101,14 +105,22 @@ class Quantizer {
         { where: rows.label },
       );
     }
-    const parts = [this.quantize(values, valueWidth), ...rest.map((part) => this.quantize(part, MX_BLOCK))];
+    const parts = [
+      this.quantize(values, valueWidth),
+      ...rest.map((part) => this.quantize(part, MX_BLOCK)),
+    ];
     return makeNode('concat', parts, {}, rows.label);
   }
 
   /** quantize(concat(a, b)) = concat(quantize(a), quantize(b)) when no group straddles the parts. */
   private quantize(x: Node, group: number): Node {
     if (x.op === 'concat' && group === MX_BLOCK) {
-      return makeNode('concat', x.inputs.map((part) => this.quantize(part, group)), {}, x.label);
+      return makeNode(
+        'concat',
+        x.inputs.map((part) => this.quantize(part, group)),
+        {},
+        x.label,
+      );
     }
     return makeNode('quantize', [x], { format: this.activation, group }, x.label);
   }

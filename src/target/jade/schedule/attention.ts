@@ -87,7 +87,10 @@ function blocksOf(context: Context, group: Group): Block[] {
   if (size < 1) {
     throw new CapacityError(
       `scores of one token need ${group.heads * S * 4} bytes of an accumulator bank of ${bank} bytes`,
-      { where: group.kernel.name, hint: 'use a shorter context or a chip with larger accumulators' },
+      {
+        where: group.kernel.name,
+        hint: 'use a shorter context or a chip with larger accumulators',
+      },
     );
   }
   return Array.from({ length: Math.ceil(T / size) }, (_, i) => {
@@ -166,7 +169,10 @@ function valueScales(context: Context, group: Group): { b: Ref; bStride: number 
   const scale = elementBytes(values.width, values.format);
   const spans = spansOf(context, values);
   if (spans.length === 1) {
-    return { b: shift(loadSpan(context, group, values, spans[0]!), scale), bStride: values.rowBytes };
+    return {
+      b: shift(loadSpan(context, group, values, spans[0]!), scale),
+      bStride: values.rowBytes,
+    };
   }
   const known = loaded.get(-1) ?? context.tiles.allocate('scales', 'context', S);
   if (!loaded.has(-1)) {
@@ -178,7 +184,11 @@ function valueScales(context: Context, group: Group): { b: Ref; bStride: number 
   return { b: known, bStride: 1 };
 }
 
-function lowerValues(context: Context, { group, first, tokens }: Block, probabilities: MxPlacement): void {
+function lowerValues(
+  context: Context,
+  { group, first, tokens }: Block,
+  probabilities: MxPlacement,
+): void {
   const anchor = group.kernel.anchors[0] as NodeOf<'attention'>;
   const width = anchor.attrs.valueWidth;
   const rows = tokens * group.heads;
@@ -263,7 +273,12 @@ function keyFields(context: Context, group: Group, span: Span): Record<string, O
 }
 
 /** Values lie [token][channel]: one stored row is one k. Their scales are in the probabilities. */
-function valueFields(context: Context, group: Group, span: Span, width: number): Record<string, Operand> {
+function valueFields(
+  context: Context,
+  group: Group,
+  span: Span,
+  width: number,
+): Record<string, Operand> {
   const { values } = group;
   return {
     wData: loadSpan(context, group, values, span),

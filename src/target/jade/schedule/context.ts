@@ -24,7 +24,11 @@ export interface Context {
 }
 
 /** Fields of a transfer of one contiguous piece. */
-export function contiguous(memory: number, local: Ref, bytes: number): Record<string, number | Ref> {
+export function contiguous(
+  memory: number,
+  local: Ref,
+  bytes: number,
+): Record<string, number | Ref> {
   return {
     memory,
     local,

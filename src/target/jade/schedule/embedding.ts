@@ -11,11 +11,22 @@ export function lowerEmbedding(context: Context, kernel: Kernel): void {
   const [vocabulary, width] = table.type.shape as [number, number];
   const { rows, tiles } = context;
   const list = tiles.allocate('tokens', 'tensors', rows * 4);
-  tiles.emit('load', { ...contiguous(regionAddress(context, 'tokens'), list, rows * 4), unless: NONE });
+  tiles.emit('load', {
+    ...contiguous(regionAddress(context, 'tokens'), list, rows * 4),
+    unless: NONE,
+  });
   const gathered = tiles.allocate('rows', 'tensors', rows * width * 2);
   const memory = regionAddress(context, `bf16:${table.attrs.name}`);
   const stride = { memoryStride: width * 2, localStride: width * 2 };
-  tiles.emit('gather', { memory, local: gathered, rowBytes: width * 2, rows, ...stride, list, limit: vocabulary });
+  tiles.emit('gather', {
+    memory,
+    local: gathered,
+    rowBytes: width * 2,
+    rows,
+    ...stride,
+    list,
+    limit: vocabulary,
+  });
   const placed = destinationOf(context, kernel.result as Node) as FloatPlacement;
   tiles.emit('copy', {
     a: gathered,

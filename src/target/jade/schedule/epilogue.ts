@@ -135,7 +135,8 @@ function emitVector(
   destination: Placement | Fields,
 ): void {
   const group = step.quantize?.attrs.group ?? 0;
-  const target = 'kind' in destination ? targetFields(destination as Placement, piece, group) : destination;
+  const target =
+    'kind' in destination ? targetFields(destination as Placement, piece, group) : destination;
   const op = step.compute === undefined ? 'copy' : OPCODES[step.compute.op]!;
   const rows = { rows: piece.tokens * piece.inner, inner: piece.inner, columns: piece.columns };
   const source = { a: piece.at, aStride: piece.stride, aInner: piece.innerStride };
@@ -149,7 +150,13 @@ function targetFields(placed: Placement, piece: Piece, group: number): Fields {
   if (placed.kind === 'f32') {
     const bytes = firstToken * placed.stride + (firstHead * columns + firstChannel) * 4;
     const strides = { dStride: placed.stride, dInner: columns * 4 };
-    return { d: shift(placed.at, bytes), dScale: NONE, ...strides, dFormat: FORMAT_CODES.f32, group: 0 };
+    return {
+      d: shift(placed.at, bytes),
+      dScale: NONE,
+      ...strides,
+      dFormat: FORMAT_CODES.f32,
+      group: 0,
+    };
   }
   const rows = firstToken * placed.stride + firstHead * placed.headStride;
   const start = channelsFrom(placed, firstChannel);
@@ -164,12 +171,20 @@ function targetFields(placed: Placement, piece: Piece, group: number): Fields {
 }
 
 /** The fields of an operator's other operands and attributes. */
-function operandsOf(context: Context, node: Node | undefined, piece: Piece, partner: Ref | undefined): Fields {
+function operandsOf(
+  context: Context,
+  node: Node | undefined,
+  piece: Piece,
+  partner: Ref | undefined,
+): Fields {
   switch (node?.op) {
     case undefined:
       return { aFormat: FORMAT_CODES.f32 };
     case 'rmsNormalization':
-      return { b: loadConstant(context, node.inputs[1]!), epsilon: Math.fround(node.attrs.epsilon) };
+      return {
+        b: loadConstant(context, node.inputs[1]!),
+        epsilon: Math.fround(node.attrs.epsilon),
+      };
     case 'rotaryEmbedding':
       return rotaryOperands(context, node, piece);
     case 'swiglu':
@@ -185,7 +200,9 @@ function operandsOf(context: Context, node: Node | undefined, piece: Piece, part
 
 /** The operand of add or mul that the chain did not bring: the one that is placed already. */
 function otherOperand(context: Context, node: Node, piece: Piece): Fields {
-  const placed = node.inputs.findLast((input) => context.values.has(input) || input.op === 'lastToken')!;
+  const placed = node.inputs.findLast(
+    (input) => context.values.has(input) || input.op === 'lastToken',
+  )!;
   const { at, stride } = floatOf(context, placed);
   const channel = piece.firstHead * piece.columns + piece.firstChannel;
   const b = shift(at, piece.firstToken * stride + channel * 4);
@@ -194,7 +211,8 @@ function otherOperand(context: Context, node: Node, piece: Piece): Fields {
 
 /** Loads one f32 row (norm weights, router bias) next to its use. */
 export function loadConstant(context: Context, weight: Node): Ref {
-  if (weight.op !== 'weight') throw new Error(`a constant operand must be a weight, not ${weight.op}`);
+  if (weight.op !== 'weight')
+    throw new Error(`a constant operand must be a weight, not ${weight.op}`);
   const bytes = lastDim(weight.type) * 4;
   const local = context.tiles.allocate(weight.attrs.name, 'stream', bytes);
   context.tiles.emit('load', {

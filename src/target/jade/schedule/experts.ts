@@ -10,7 +10,14 @@ import { mxRowBytes, weightKey, type TiledWeight } from '../layout.ts';
 import { type Context } from './context.ts';
 import { elementBytes, loadConstant } from './epilogue.ts';
 import { emitProduct, type ActivationRows } from './matmul.ts';
-import { channelsFrom, destinationOf, floatOf, mxOf, type FloatPlacement, type MxPlacement } from './placement.ts';
+import {
+  channelsFrom,
+  destinationOf,
+  floatOf,
+  mxOf,
+  type FloatPlacement,
+  type MxPlacement,
+} from './placement.ts';
 import { shift, type Ref } from './tiles.ts';
 
 export function lowerRoute(context: Context, kernel: Kernel): void {
@@ -70,7 +77,11 @@ export function lowerExperts(context: Context, kernel: Kernel): void {
   }
 }
 
-function startLayer(context: Context, { gates, counts, lists, sums }: Layer, experts: number): void {
+function startLayer(
+  context: Context,
+  { gates, counts, lists, sums }: Layer,
+  experts: number,
+): void {
   const { rows } = context;
   context.tiles.emit('dispatch', {
     a: gates.at,
@@ -85,7 +96,11 @@ function startLayer(context: Context, { gates, counts, lists, sums }: Layer, exp
 }
 
 /** i32 on the chip: how many rows an expert has, and which. */
-function rowsOfExpert(context: Context, { counts, lists }: Layer, expert: number): { count: Ref; list: Ref } {
+function rowsOfExpert(
+  context: Context,
+  { counts, lists }: Layer,
+  expert: number,
+): { count: Ref; list: Ref } {
   return { count: shift(counts, expert * 4), list: shift(lists, expert * context.rows * 4) };
 }
 
@@ -119,7 +134,13 @@ function gatedProduct(context: Context, layer: Layer, expert: number): MxPlaceme
   const { count, list } = rowsOfExpert(context, layer, expert);
   const [gate, up] = layer.weights;
   const hidden = allocateHidden(context, gate.rows, x.format);
-  const rows: ActivationRows = { source: x, tokens: context.rows, inner: 1, rowCount: count, rowList: list };
+  const rows: ActivationRows = {
+    source: x,
+    tokens: context.rows,
+    inner: 1,
+    rowCount: count,
+    rowList: list,
+  };
   const chunk = Math.max(gate.tileRows, MX_BLOCK);
   for (let n = 0; n < gate.rows; n += chunk) {
     const columns = Math.min(chunk, gate.rows - n);

@@ -11,7 +11,9 @@ import { shift, type Ref } from './tiles.ts';
 export function lowerLinear(context: Context, kernel: Kernel): void {
   const [anchor] = kernel.anchors as [Node];
   const source = mxOf(context, anchor.inputs[0]!);
-  const weights = kernel.anchors.map((node) => context.layout.weights.get(weightKey(node.inputs[1]!))!);
+  const weights = kernel.anchors.map((node) =>
+    context.layout.weights.get(weightKey(node.inputs[1]!))!,
+  );
   const { rows: outputs, tileRows } = weights[0]!;
   const tokens = rowsOf(context, anchor);
   const chunk = Math.min(outputs, chunkOf(kernel, tileRows, outputs));
@@ -20,7 +22,10 @@ export function lowerLinear(context: Context, kernel: Kernel): void {
     const count = Math.min(chunk, outputs - n);
     const pieces = weights.map((weight) => {
       const at = context.tiles.allocate('sums', 'accumulator', tokens * count * 4);
-      emitProduct(context, { source, tokens, inner: 1 }, weight, 0, [n, count], { at, stride: count * 4 });
+      emitProduct(context, { source, tokens, inner: 1 }, weight, 0, [n, count], {
+        at,
+        stride: count * 4,
+      });
       return at;
     });
     finish(pieceOf(pieces[0]!, tokens, n, count), pieces[1]);
@@ -38,7 +43,8 @@ type Finisher = (piece: Piece, partner: Ref | undefined) => void;
 function finisherOf(context: Context, kernel: Kernel, tokens: number): Finisher {
   if (kernel.result.op === 'argMax') return choiceFinisher(context, kernel, tokens);
   const { chain, result } = kernel;
-  return (piece, partner) => emitEpilogue(context, chain, piece, result, partner ? { partner } : {});
+  return (piece, partner) =>
+    emitEpilogue(context, chain, piece, result, partner ? { partner } : {});
 }
 
 /** Channels finished together: whole tiles, whole heads, and whole rows for a norm over all of them. */
@@ -75,7 +81,13 @@ function choiceFinisher(context: Context, kernel: Kernel, tokens: number): Finis
     });
     const source = { a: at, aStride: stride, aInner: 0, rows: tokens, inner: 1, columns };
     const accumulate = Number(firstChannel > 0);
-    context.tiles.emit('argmax', { ...source, d: best, dStride: 8, base: firstChannel, accumulate });
+    context.tiles.emit('argmax', {
+      ...source,
+      d: best,
+      dStride: 8,
+      base: firstChannel,
+      accumulate,
+    });
     if (firstChannel + columns === vocabulary) storeChoice(context, best, tokens);
   };
 }
@@ -105,4 +117,3 @@ export function lowerHeadLinear(context: Context, kernel: Kernel): void {
     emitEpilogue(context, kernel.chain, piece, kernel.result);
   }
 }
-

@@ -49,7 +49,14 @@ export function emitProduct(
     const height = Math.min(weight.tileRows, weight.rows - n);
     for (let k = 0; k < weight.columns; k += weight.tileColumns) {
       const width = Math.min(weight.tileColumns, weight.columns - k);
-      const tile = loadTile(context, weight, tileAddress(weight, plane, n, k), height, width, unless);
+      const tile = loadTile(
+        context,
+        weight,
+        tileAddress(weight, plane, n, k),
+        height,
+        width,
+        unless,
+      );
       const from = { ...rows, source: channelsFrom(rows.source, k) };
       context.tiles.emit('matmul', {
         ...activationFields(from),
@@ -71,12 +78,21 @@ function loadTile(
   unless: Ref | undefined,
 ): Ref {
   const bytes = height * mxRowBytes(width, weight.format);
-  const tile = context.tiles.allocate('weights', unless === undefined ? 'stream' : 'context', bytes);
+  const tile = context.tiles.allocate(
+    'weights',
+    unless === undefined ? 'stream' : 'context',
+    bytes,
+  );
   context.tiles.emit('load', { ...contiguous(memory, tile, bytes), unless: unless ?? NONE });
   return tile;
 }
 
-function weightFields(weight: TiledWeight, tile: Ref, height: number, width: number): Record<string, Operand> {
+function weightFields(
+  weight: TiledWeight,
+  tile: Ref,
+  height: number,
+  width: number,
+): Record<string, Operand> {
   const rowBytes = (width * MX_BITS[weight.format]) / 8;
   return {
     wData: tile,

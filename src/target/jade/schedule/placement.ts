@@ -80,7 +80,8 @@ export function rowsOf(context: Context, node: Node): number {
 export function destinationOf(context: Context, node: Node): Placement {
   const existing = context.values.get(node);
   if (existing !== undefined) return existing;
-  const placed = partOfConcat(context, node) ?? overOperand(context, node) ?? allocate(context, node);
+  const placed =
+    partOfConcat(context, node) ?? overOperand(context, node) ?? allocate(context, node);
   context.values.set(node, placed);
   return placed;
 }
@@ -91,7 +92,12 @@ function allocate(context: Context, node: Node): Placement {
   const width = lastDim(node.type);
   if (!isMx(node.type.dtype)) {
     const stride = heads * width * 4;
-    return { kind: 'f32', at: context.tiles.allocate(node.op, 'tensors', rows * stride), stride, rows };
+    return {
+      kind: 'f32',
+      at: context.tiles.allocate(node.op, 'tensors', rows * stride),
+      stride,
+      rows,
+    };
   }
   const format = node.type.dtype;
   const headStride = mxRowBytes(width, format);
@@ -107,7 +113,11 @@ function overOperand(context: Context, node: Node): FloatPlacement | undefined {
   const free = node.inputs.find((input) => {
     const readers = context.users.get(input)!;
     const { outputs } = context.graph;
-    return context.values.has(input) && readers.every((reader) => context.done.has(reader)) && ![...outputs.values()].includes(input);
+    return (
+      context.values.has(input) &&
+      readers.every((reader) => context.done.has(reader)) &&
+      ![...outputs.values()].includes(input)
+    );
   });
   return free === undefined ? undefined : (context.values.get(free) as FloatPlacement);
 }

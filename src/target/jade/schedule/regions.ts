@@ -12,9 +12,12 @@ export function regionsOf(chip: Chip): Region[] {
   const { sizeBytes, banks } = chip.scratchpad;
   const bankBytes = sizeBytes / banks;
   if (banks < 4 || !Number.isInteger(bankBytes / 64)) {
-    throw new ChipError('the scratchpad must have at least 4 banks of a multiple of 64 bytes each', {
-      where: `${chip.name}: scratchpad {sizeBytes: ${sizeBytes}, banks: ${banks}}`,
-    });
+    throw new ChipError(
+      'the scratchpad must have at least 4 banks of a multiple of 64 bytes each',
+      {
+        where: `${chip.name}: scratchpad {sizeBytes: ${sizeBytes}, banks: ${banks}}`,
+      },
+    );
   }
   const quarter = Math.floor(banks / 4) * bankBytes;
   const stream = sizeBytes - 3 * quarter;
@@ -22,7 +25,13 @@ export function regionsOf(chip: Chip): Region[] {
   return [
     { name: 'stream', start: 0, sizeBytes: stream, bankBytes, policy: 'ring' },
     { name: 'context', start: stream, sizeBytes: quarter, bankBytes, policy: 'ring' },
-    { name: 'tensors', start: stream + quarter, sizeBytes: 2 * quarter, bankBytes, policy: 'rotate' },
+    {
+      name: 'tensors',
+      start: stream + quarter,
+      sizeBytes: 2 * quarter,
+      bankBytes,
+      policy: 'rotate',
+    },
     {
       name: 'accumulator',
       start: sizeBytes,

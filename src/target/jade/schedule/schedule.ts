@@ -4,7 +4,14 @@
 import { UnsupportedError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
 import { type Kernel, type Schedule } from '../../../compile/index.ts';
-import { lastDim, topologicalOrder, type Dims, type Graph, type Node, type Op } from '../../../ir/index.ts';
+import {
+  lastDim,
+  topologicalOrder,
+  type Dims,
+  type Graph,
+  type Node,
+  type Op,
+} from '../../../ir/index.ts';
 import { type MemoryLayout } from '../layout.ts';
 import { lowerAttention, storeState } from './attention.ts';
 import { type Context } from './context.ts';
@@ -66,7 +73,14 @@ export function scheduleKernels(
     lowerKernel(context, kernel);
   }
   const buffers = tiles.buffers.filter((buffer) => buffer.last >= 0);
-  return { graph, dims, layout, buffers, regions: regionsOf(chip), instructions: tiles.instructions };
+  return {
+    graph,
+    dims,
+    layout,
+    buffers,
+    regions: regionsOf(chip),
+    instructions: tiles.instructions,
+  };
 }
 
 function lowerKernel(context: Context, kernel: Kernel): void {
@@ -76,7 +90,9 @@ function lowerKernel(context: Context, kernel: Kernel): void {
   const computed = appended ? withoutAppend(kernel) : kernel;
   const lower = LOWERINGS[anchor.op];
   if (lower === undefined) {
-    throw new UnsupportedError(`${anchor.op} on its own must follow a linear on Jade`, { where: anchor.label });
+    throw new UnsupportedError(`${anchor.op} on its own must follow a linear on Jade`, {
+      where: anchor.label,
+    });
   }
   lower(context, computed);
   if (appended) storeState(context, kernel.result);

@@ -59,7 +59,8 @@ test('a product that accumulates reads its results', () => {
 });
 
 test('a transfer at a position covers all positions up to the largest', () => {
-  const text = 'store memory=0x1000 local=0 rowBytes=33 rows=2 memoryStride=33 localStride=64 planes=3 memoryPlaneStride=3300 localPlaneStride=512 positionStride=33 sequence=1';
+  const text =
+    'store memory=0x1000 local=0 rowBytes=33 rows=2 memoryStride=33 localStride=64 planes=3 memoryPlaneStride=3300 localPlaneStride=512 positionStride=33 sequence=1';
   const { memoryWrites, memoryReads, localReads } = accessesOf(text, 98);
   assert.deepEqual(memoryWrites, [{ start: 0x1000, end: 0x1000 + 98 * 33 + 2 * 3300 + 33 + 33 }]);
   assert.deepEqual(memoryReads, []);
@@ -67,7 +68,9 @@ test('a transfer at a position covers all positions up to the largest', () => {
 });
 
 test('a gather may read the whole table', () => {
-  const { memoryReads } = accessesOf('gather memory=64 rowBytes=8 rows=2 memoryStride=16 localStride=8 list=0 limit=100');
+  const { memoryReads } = accessesOf(
+    'gather memory=64 rowBytes=8 rows=2 memoryStride=16 localStride=8 list=0 limit=100',
+  );
   assert.deepEqual(memoryReads, [{ start: 64, end: 64 + 99 * 16 + 8 }]);
 });
 

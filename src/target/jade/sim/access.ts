@@ -7,13 +7,7 @@
  * lists that are known only when the program runs stand at their maximum (`rows`); the position
  * registers range from 0 to `maxPosition`.
  */
-import {
-  FORMAT_CODES,
-  NONE,
-  type FieldsOf,
-  type Instruction,
-  type Opcode,
-} from '../isa.table.ts';
+import { FORMAT_CODES, NONE, type FieldsOf, type Instruction, type Opcode } from '../isa.table.ts';
 
 /** Bytes from `start` up to but not including `end`; never empty. */
 export interface ByteRange {

@@ -4,13 +4,7 @@
  */
 import { FormatError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
-import {
-  FORMAT_CODES,
-  NONE,
-  type FieldsOf,
-  type Instruction,
-  type Opcode,
-} from '../isa.table.ts';
+import { FORMAT_CODES, NONE, type FieldsOf, type Instruction, type Opcode } from '../isa.table.ts';
 import { type Accesses, type ByteRange } from './access.ts';
 import { SEQUENCES } from './state.ts';
 
@@ -87,21 +81,38 @@ function sequence(f: { readonly sequence: number }): Problems {
 
 type Destination = FieldsOf<'silu'>;
 
-function destination(f: Omit<Destination, 'a' | 'aStride' | 'aInner' | 'rowCount'>, chip: Chip): Problems {
+function destination(
+  f: Omit<Destination, 'a' | 'aStride' | 'aInner' | 'rowCount'>,
+  chip: Chip,
+): Problems {
   if (f.dFormat === FORMAT_CODES.f32) return words(f, 'd', 'dStride', 'dInner');
   const { activationFormat } = chip.matrix;
   const known = f.dFormat === FORMAT_CODES[activationFormat];
   return [
-    ...must('dFormat', f.dFormat, known, `be f32 (0) or ${activationFormat} (${FORMAT_CODES[activationFormat]})`),
+    ...must(
+      'dFormat',
+      f.dFormat,
+      known,
+      `be f32 (0) or ${activationFormat} (${FORMAT_CODES[activationFormat]})`,
+    ),
     ...must('dScale', f.dScale, f.dScale !== NONE, 'be an address when d is quantised'),
     ...must('group', f.group, f.group > 0 && f.group % 32 === 0, 'be a multiple of 32'),
-    ...must('columns', f.columns, f.group === 0 || f.columns % f.group === 0, `be whole groups of ${f.group}`),
+    ...must(
+      'columns',
+      f.columns,
+      f.group === 0 || f.columns % f.group === 0,
+      `be whole groups of ${f.group}`,
+    ),
   ];
 }
 
 /** Rows (t, j) of f32 in a, written to d. */
 function unary(f: Omit<Destination, 'rowCount'>, chip: Chip): Problems {
-  return [...words(f, 'a', 'aStride', 'aInner'), ...atLeastOne(f, 'inner'), ...destination(f, chip)];
+  return [
+    ...words(f, 'a', 'aStride', 'aInner'),
+    ...atLeastOne(f, 'inner'),
+    ...destination(f, chip),
+  ];
 }
 
 function binary(f: FieldsOf<'add'>, chip: Chip): Problems {
@@ -125,7 +136,12 @@ function matmul(f: FieldsOf<'matmul'>, { matrix }: Chip): Problems {
 function copy(f: FieldsOf<'copy'>, chip: Chip): Problems {
   const { f32, bf16 } = FORMAT_CODES;
   return [
-    ...must('aFormat', f.aFormat, f.aFormat === f32 || f.aFormat === bf16, 'be f32 (0) or bf16 (1)'),
+    ...must(
+      'aFormat',
+      f.aFormat,
+      f.aFormat === f32 || f.aFormat === bf16,
+      'be f32 (0) or bf16 (1)',
+    ),
     ...multiples(f, f.aFormat === bf16 ? 2 : 4, 'a', 'aStride', 'aInner'),
     ...atLeastOne(f, 'inner'),
     ...words(f, 'rowCount'),
@@ -170,6 +186,7 @@ const CHECKS: { readonly [O in Opcode]: Check<O> } = {
   ],
   route,
   dispatch: (f) => words(f, 'a', 'aStride', 'd', 'list', 'listStride'),
-  combine: (f) => words(f, 'a', 'aStride', 'd', 'dStride', 'gate', 'gateStride', 'list', 'rowCount'),
+  combine: (f) =>
+    words(f, 'a', 'aStride', 'd', 'dStride', 'gate', 'gateStride', 'list', 'rowCount'),
   zero: (f) => words(f, 'd', 'dStride'),
 };

@@ -14,7 +14,7 @@ import {
   UNIT_EXPONENTS,
 } from '../arith/index.ts';
 import { assemble } from '../assemble.ts';
-import { createSimulator, type RunStats, type Simulator } from './index.ts';
+import { createSimulator, type RunStats, type Simulator } from './simulator.ts';
 
 const { fround } = Math;
 const LANES = 16;
@@ -62,13 +62,18 @@ test('load copies planes of rows, at the position of the sequence', () => {
   const simulator = machine();
   simulator.memory.forEach((_, i) => (simulator.memory[i] = i * 7));
   simulator.positions[2] = 3;
-  run(simulator, `load memory=100 local=0x40 rowBytes=5 rows=2 memoryStride=20 localStride=8
-    `.trim() + ' planes=3 memoryPlaneStride=1000 localPlaneStride=64 positionStride=40 sequence=2 unless=none');
+  run(
+    simulator,
+    `load memory=100 local=0x40 rowBytes=5 rows=2 memoryStride=20 localStride=8
+    `.trim() +
+      ' planes=3 memoryPlaneStride=1000 localPlaneStride=64 positionStride=40 sequence=2 unless=none',
+  );
   const expected = new Uint8Array(simulator.local.length);
   for (let plane = 0; plane < 3; plane++) {
     for (let row = 0; row < 2; row++) {
       for (let byte = 0; byte < 5; byte++) {
-        expected[0x40 + plane * 64 + row * 8 + byte] = (100 + 3 * 40 + plane * 1000 + row * 20 + byte) * 7;
+        expected[0x40 + plane * 64 + row * 8 + byte] =
+          (100 + 3 * 40 + plane * 1000 + row * 20 + byte) * 7;
       }
     }
   }
@@ -80,11 +85,15 @@ test('store is the way back', () => {
   simulator.local.forEach((_, i) => (simulator.local[i] = i * 3 + 1));
   simulator.positions[0] = 2;
   const before = simulator.memory.slice();
-  run(simulator, 'store memory=0x200 local=12 rowBytes=6 rows=3 memoryStride=7 localStride=16 planes=2 memoryPlaneStride=100 localPlaneStride=512 positionStride=32');
+  run(
+    simulator,
+    'store memory=0x200 local=12 rowBytes=6 rows=3 memoryStride=7 localStride=16 planes=2 memoryPlaneStride=100 localPlaneStride=512 positionStride=32',
+  );
   for (let plane = 0; plane < 2; plane++) {
     for (let row = 0; row < 3; row++) {
       for (let byte = 0; byte < 6; byte++) {
-        before[0x200 + 64 + plane * 100 + row * 7 + byte] = (12 + plane * 512 + row * 16 + byte) * 3 + 1;
+        before[0x200 + 64 + plane * 100 + row * 7 + byte] =
+          (12 + plane * 512 + row * 16 + byte) * 3 + 1;
       }
     }
   }
@@ -109,10 +118,16 @@ test('gather takes rows by index; an index outside reads row 0 and sets the faul
   const gather = (rows: number): string =>
     `gather memory=0x100 local=0x80 rowBytes=4 rows=${rows} memoryStride=16 localStride=8 list=0 limit=10`;
   assert.equal(run(simulator, gather(4)).fault, false);
-  assert.deepEqual([0, 8, 16, 24].map((at) => simulator.local[0x80 + at]), [19, 16, 25, 25]);
+  assert.deepEqual(
+    [0, 8, 16, 24].map((at) => simulator.local[0x80 + at]),
+    [19, 16, 25, 25],
+  );
   wordsOf(simulator).set([10, -1, 1], 0);
   assert.equal(run(simulator, gather(3)).fault, true);
-  assert.deepEqual([0, 8, 16].map((at) => simulator.local[0x80 + at]), [16, 16, 17]);
+  assert.deepEqual(
+    [0, 8, 16].map((at) => simulator.local[0x80 + at]),
+    [16, 16, 17],
+  );
 });
 
 interface MatmulCase {
@@ -136,11 +151,17 @@ function fillOperands(simulator: Simulator, random: Random): void {
   }
   // Scales of the activations lie between the rows of elements: 64 elements, then 2 scales at + 0x80.
   for (let row = 0; row < 8; row++) {
-    for (let b = 0; b < 2; b++) simulator.local[MATMUL.aScale + row * 0x100 + b] = 120 + random.int(15);
+    for (let b = 0; b < 2; b++)
+      simulator.local[MATMUL.aScale + row * 0x100 + b] = 120 + random.int(15);
   }
 }
 
-function elementAt({ local }: Simulator, format: MatmulCase['weight'], address: number, index: number): number {
+function elementAt(
+  { local }: Simulator,
+  format: MatmulCase['weight'],
+  address: number,
+  index: number,
+): number {
   if (format !== 'mxfp4') return ELEMENTS[format][local[address + index]!]!;
   return ELEMENTS.mxfp4[(local[address + (index >> 1)]! >> (4 * (index & 1))) & 15]!;
 }
@@ -197,7 +218,9 @@ for (const one of CASES) {
     const stats = run(simulator, matmulText(weight, `${fields} rowCount=none rowList=none`));
     assert.equal(stats.macs, 5 * 20 * 64);
     for (let r = 0; r < 5; r++) {
-      const expected = Float32Array.from({ length: 20 }, (_, n) => expectedProduct(simulator, one, r, n));
+      const expected = Float32Array.from({ length: 20 }, (_, n) =>
+        expectedProduct(simulator, one, r, n),
+      );
       assert.deepEqual(get(simulator, MATMUL.c + r * 0x60, 20), expected);
     }
   });
@@ -207,7 +230,8 @@ for (const one of CASES) {
     const random = new Random(2);
     fillOperands(simulator, random);
     put(simulator, MATMUL.c, [1, 2, 3, 4, 5, 6, 7, 8]);
-    const fields = 'aStride=0x100 rows=1 inner=1 wScale=none columns=8 cStride=0x40 transposed=1 accumulate=1';
+    const fields =
+      'aStride=0x100 rows=1 inner=1 wScale=none columns=8 cStride=0x40 transposed=1 accumulate=1';
     run(simulator, matmulText(weight, `${fields} rowCount=none rowList=none`));
     const expected = Float32Array.from({ length: 8 }, (_, n) =>
       expectedProduct(simulator, one, 0, n, { transposed: true, start: n + 1 }),
@@ -226,7 +250,9 @@ test('matmul takes its rows from a list, as many as the count says', () => {
   assert.equal(stats.macs, 2 * 4 * 64);
   const one: MatmulCase = { activation: 'mxint8', weight: 'mxint8' };
   for (const [r, row] of [3, 1].entries()) {
-    const expected = Float32Array.from({ length: 4 }, (_, n) => expectedProduct(simulator, one, row, n));
+    const expected = Float32Array.from({ length: 4 }, (_, n) =>
+      expectedProduct(simulator, one, row, n),
+    );
     assert.deepEqual(get(simulator, MATMUL.c + r * 16, 4), expected);
   }
   assert.deepEqual(get(simulator, MATMUL.c + 32, 4), new Float32Array(4));
@@ -241,11 +267,15 @@ test('a matmul of no rows leaves its results alone', () => {
 });
 
 /** Row (t, j) of operand a at 0x1000 + t · 0x400 + j · 0x100, of b at 0x3000 …, of d at 0x5000 … */
-const PLACES = 'aStride=0x400 aInner=0x100 dScale=none dStride=0x400 dInner=0x100 a=0x1000 d=0x5000';
+const PLACES =
+  'aStride=0x400 aInner=0x100 dScale=none dStride=0x400 dInner=0x100 a=0x1000 d=0x5000';
 const SHAPE = 'rows=5 inner=2 columns=40';
 const rowAt = (base: number, r: number): number => base + (r >> 1) * 0x400 + (r & 1) * 0x100;
 
-function operands(random: Random, simulator: Simulator): readonly (readonly [Float32Array, Float32Array])[] {
+function operands(
+  random: Random,
+  simulator: Simulator,
+): readonly (readonly [Float32Array, Float32Array])[] {
   return Array.from({ length: 5 }, (_, r) => {
     const [a, b] = [numbers(random, 40), numbers(random, 40)];
     put(simulator, rowAt(0x1000, r), a);
@@ -284,7 +314,10 @@ test('silu works on as many rows as the count says', () => {
 });
 
 test('a count beyond the rows or below zero is taken as the nearest that is possible', () => {
-  for (const [count, done] of [[9, 5], [-2, 0]] as const) {
+  for (const [count, done] of [
+    [9, 5],
+    [-2, 0],
+  ] as const) {
     const simulator = machine();
     operands(new Random(5), simulator);
     wordsOf(simulator)[0] = count;
@@ -299,7 +332,10 @@ test('copy widens bf16', () => {
   const values = numbers(new Random(6), 40);
   const halves = f32ToBf16(values);
   simulator.local.set(new Uint8Array(halves.buffer), 0x1002);
-  run(simulator, 'copy a=0x1002 aStride=80 rows=1 inner=1 columns=40 d=0x2000 dScale=none rowCount=none aFormat=1');
+  run(
+    simulator,
+    'copy a=0x1002 aStride=80 rows=1 inner=1 columns=40 d=0x2000 dScale=none rowCount=none aFormat=1',
+  );
   const expected = Float32Array.from(halves, (half) => {
     const word = Uint32Array.of(half << 16);
     return new Float32Array(word.buffer)[0]!;
@@ -311,7 +347,10 @@ test('copy makes every NaN the canonical one', () => {
   const simulator = machine();
   new Uint32Array(simulator.local.buffer).set([0xffc12345, 0x7f800000], 0x400);
   run(simulator, 'copy a=0x1000 rows=1 inner=1 columns=2 d=0x2000 dScale=none rowCount=none');
-  assert.deepEqual([...new Uint32Array(simulator.local.buffer).slice(0x800, 0x802)], [0x7fc00000, 0x7f800000]);
+  assert.deepEqual(
+    [...new Uint32Array(simulator.local.buffer).slice(0x800, 0x802)],
+    [0x7fc00000, 0x7f800000],
+  );
 });
 
 for (const format of ['mxint8', 'mxfp8'] as const) {
@@ -321,7 +360,10 @@ for (const format of ['mxint8', 'mxfp8'] as const) {
     values[100] = NaN;
     put(simulator, 0x1000, values);
     const code = format === 'mxint8' ? 2 : 3;
-    run(simulator, `copy a=0x1000 rows=1 inner=1 columns=128 d=0x2001 dScale=0x2081 dFormat=${code} group=64 rowCount=none`);
+    run(
+      simulator,
+      `copy a=0x1000 rows=1 inner=1 columns=128 d=0x2001 dScale=0x2081 dFormat=${code} group=64 rowCount=none`,
+    );
     const largest = Math.max(...values.slice(0, 64).map(Math.abs));
     const e = Math.floor(Math.log2(largest)) - (format === 'mxint8' ? 0 : 8);
     const { local } = simulator;
@@ -329,7 +371,10 @@ for (const format of ['mxint8', 'mxfp8'] as const) {
     for (let i = 0; i < 64; i++) {
       const scaled = values[i]! * 2 ** -e;
       // No ties here: the numbers have many random bits.
-      const expected = format === 'mxint8' ? Math.max(-127, Math.min(127, Math.round(scaled * 64))) & 255 : encodeF8E4M3(scaled);
+      const expected =
+        format === 'mxint8'
+          ? Math.max(-127, Math.min(127, Math.round(scaled * 64))) & 255
+          : encodeF8E4M3(scaled);
       assert.equal(local[0x2001 + i], expected);
     }
     assert.deepEqual(local.slice(0x2041, 0x2081), new Uint8Array(64));
@@ -387,7 +432,9 @@ for (const scaled of [false, true]) {
       const e = seen.map((x) => exp2(fround(fround(x - largest) * fround(0.25 * LOG2E))));
       const inverse = reciprocal(laneTree(e));
       const expected = new Float32Array(40);
-      e.forEach((x, i) => (expected[i] = fround(x * inverse) * (scaled ? 2 ** (125 + (i % 5) - 127) : 1)));
+      e.forEach(
+        (x, i) => (expected[i] = fround(x * inverse) * (scaled ? 2 ** (125 + (i % 5) - 127) : 1)),
+      );
       assert.deepEqual(get(simulator, rowAt(0x5000, r), 40), expected);
     });
   });
@@ -400,19 +447,30 @@ test('argmax gives value and index of each row (t, j), and keeps the larger when
     row[r + 2] = row[r + 3] = r;
     put(simulator, rowAt(0x1000, r), row);
   }
-  const text = 'argmax a=0x1000 aStride=0x400 aInner=0x100 rows=4 inner=2 columns=8 d=0x5000 dStride=0x20';
+  const text =
+    'argmax a=0x1000 aStride=0x400 aInner=0x100 rows=4 inner=2 columns=8 d=0x5000 dStride=0x20';
   run(simulator, `${text} base=100`);
   const results = (): number[][] =>
     [0, 1, 2, 3].map((r) => {
       const at = 0x5000 + (r >> 1) * 0x20 + (r & 1) * 8;
       return [get(simulator, at, 1)[0]!, wordsOf(simulator)[at / 4 + 1]!];
     });
-  assert.deepEqual(results(), [[0, 102], [1, 103], [2, 104], [3, 105]]);
+  assert.deepEqual(results(), [
+    [0, 102],
+    [1, 103],
+    [2, 104],
+    [3, 105],
+  ]);
   put(simulator, rowAt(0x1000, 0) + 4, [5]);
   put(simulator, rowAt(0x1000, 1), [1]);
   put(simulator, rowAt(0x1000, 2), [NaN]);
   run(simulator, `${text} base=200 accumulate=1`);
-  assert.deepEqual(results(), [[5, 201], [1, 103], [2, 104], [3, 105]]);
+  assert.deepEqual(results(), [
+    [5, 201],
+    [1, 103],
+    [2, 104],
+    [3, 105],
+  ]);
 });
 
 test('argmax of a row of NaN is its first column, with the canonical NaN', () => {
@@ -428,7 +486,10 @@ test('route gives the gates of each token', () => {
   put(simulator, 0x1000, [1, 2, 3, 0]);
   put(simulator, 0x1040, [0, 0, 0, -1]);
   put(simulator, 0x2000, [0, 5, 0, 0]);
-  run(simulator, 'route a=0x1000 aStride=0x40 b=0x2000 rows=2 columns=4 d=0x3000 dStride=0x20 topK=2 groups=2 topGroups=1 scoring=1 normalize=1 scale=2');
+  run(
+    simulator,
+    'route a=0x1000 aStride=0x40 b=0x2000 rows=2 columns=4 d=0x3000 dStride=0x20 topK=2 groups=2 topGroups=1 scoring=1 normalize=1 scale=2',
+  );
   const gates = (x: number, y: number): number[] => {
     const sum = fround(fround(sigmoid(x) + sigmoid(y)) + fround(1e-20));
     return [x, y].map((z) => fround(fround(sigmoid(z) * reciprocal(sum)) * 2));
@@ -440,7 +501,10 @@ test('route gives the gates of each token', () => {
 test('route without bias, by softmax', () => {
   const simulator = machine();
   put(simulator, 0x1000, [0, 0, 0, 0]);
-  run(simulator, 'route a=0x1000 aStride=0x40 b=none rows=1 columns=4 d=0x3000 dStride=0x20 topK=1 groups=1 topGroups=1 scale=1');
+  run(
+    simulator,
+    'route a=0x1000 aStride=0x40 b=none rows=1 columns=4 d=0x3000 dStride=0x20 topK=1 groups=1 topGroups=1 scale=1',
+  );
   assert.deepEqual(get(simulator, 0x3000, 4), Float32Array.of(0.25, 0, 0, 0));
 });
 
@@ -449,7 +513,10 @@ test('dispatch counts and lists the tokens of each expert', () => {
   put(simulator, 0x1000, [0, 0.5, NaN]);
   put(simulator, 0x1010, [-0, 0, 1]);
   put(simulator, 0x1020, [0, 2, 0]);
-  run(simulator, 'dispatch a=0x1000 aStride=0x10 rows=3 columns=3 d=0x2000 list=0x2100 listStride=0x20');
+  run(
+    simulator,
+    'dispatch a=0x1000 aStride=0x10 rows=3 columns=3 d=0x2000 list=0x2100 listStride=0x20',
+  );
   const words = wordsOf(simulator);
   assert.deepEqual([...words.slice(0x800, 0x803)], [0, 2, 2]);
   assert.deepEqual([...words.slice(0x848, 0x84a)], [0, 2]);
@@ -466,10 +533,19 @@ test('combine adds the rows of an expert to their tokens: the product rounds, th
   put(simulator, 0x3000, [0.1, 0.3, 0.7]);
   wordsOf(simulator).set([2], 0);
   wordsOf(simulator).set([0, 2, 1], 4);
-  run(simulator, 'combine a=0x1000 aStride=0x40 rows=3 columns=5 d=0x2000 dStride=0x40 gate=0x3000 gateStride=4 list=0x10 rowCount=0');
-  assert.deepEqual(get(simulator, 0x2000, 5), rows[0]!.map((x) => fround(fround(0.1) * x)));
+  run(
+    simulator,
+    'combine a=0x1000 aStride=0x40 rows=3 columns=5 d=0x2000 dStride=0x40 gate=0x3000 gateStride=4 list=0x10 rowCount=0',
+  );
+  assert.deepEqual(
+    get(simulator, 0x2000, 5),
+    rows[0]!.map((x) => fround(fround(0.1) * x)),
+  );
   assert.deepEqual(get(simulator, 0x2040, 5), new Float32Array(5));
-  assert.deepEqual(get(simulator, 0x2080, 5), rows[1]!.map((x, i) => sums[i]! + fround(fround(0.7) * x)));
+  assert.deepEqual(
+    get(simulator, 0x2080, 5),
+    rows[1]!.map((x, i) => sums[i]! + fround(fround(0.7) * x)),
+  );
 });
 
 test('a list entry outside of the rows counts as row 0 and sets the fault flag', () => {
@@ -478,7 +554,8 @@ test('a list entry outside of the rows counts as row 0 and sets the fault flag',
   put(simulator, 0x3000, [0.5]);
   wordsOf(simulator).set([2], 0);
   wordsOf(simulator).set([-7, 3], 4);
-  const text = 'combine a=0x1000 aStride=0 rows=3 columns=1 d=0x2000 dStride=0x40 gate=0x3000 gateStride=4 list=0x10 rowCount=0';
+  const text =
+    'combine a=0x1000 aStride=0 rows=3 columns=1 d=0x2000 dStride=0x40 gate=0x3000 gateStride=4 list=0x10 rowCount=0';
   assert.equal(run(simulator, text).fault, true);
   assert.deepEqual(get(simulator, 0x2000, 1), Float32Array.of(4));
 });

@@ -8,7 +8,12 @@ import { FORMAT_CODES, type Fields, type FieldsOf, type Opcode } from '../isa.ta
 type Latency<O extends Opcode> = (fields: FieldsOf<O>, chip: Chip, rows: number) => number;
 
 /** `rows` is the real number of rows: the field, or what `rowCount` points to. */
-export function busyCycles(op: Exclude<Opcode, 'matmul'>, fields: Fields, chip: Chip, rows: number): number {
+export function busyCycles(
+  op: Exclude<Opcode, 'matmul'>,
+  fields: Fields,
+  chip: Chip,
+  rows: number,
+): number {
   return (LATENCY[op] as (fields: Fields, chip: Chip, rows: number) => number)(fields, chip, rows);
 }
 
@@ -25,7 +30,8 @@ const LATENCY: { readonly [O in Exclude<Opcode, 'matmul'>]: Latency<O> } = {
   rope: rowPasses(2),
   softmax: rowPasses(3),
   argmax: rowPasses(1),
-  route: (f, chip) => f.rows * groupsOf(f.columns, chip) * (4 + f.topGroups + f.topK) + pipelineOf(chip),
+  route: (f, chip) =>
+    f.rows * groupsOf(f.columns, chip) * (4 + f.topGroups + f.topK) + pipelineOf(chip),
   dispatch: (f, chip) => f.rows * groupsOf(f.columns, chip) + pipelineOf(chip),
   combine: rowPasses(2),
   zero: rowPasses(1),
@@ -55,7 +61,9 @@ function rowPasses(passes: number): (fields: RowFields, chip: Chip, rows: number
   return (fields, chip, rows) => {
     const quantises = (fields.dFormat ?? FORMAT_CODES.f32) !== FORMAT_CODES.f32;
     const extra = quantises && fields.group! > chip.vector.lanes ? 1 : 0;
-    return rows === 0 ? 1 : rows * groupsOf(fields.columns, chip) * (passes + extra) + pipelineOf(chip);
+    return rows === 0
+      ? 1
+      : rows * groupsOf(fields.columns, chip) * (passes + extra) + pipelineOf(chip);
   };
 }
 
@@ -84,7 +92,11 @@ export function matmulPhases(f: FieldsOf<'matmul'>, { matrix }: Chip, rows: numb
 }
 
 /** Cycles to bring one block of 32 × width weights into the array. */
-function weightLoadCycles({ lanes, weightPortBytesPerCycle }: Chip['matrix'], width: number, format: number): number {
+function weightLoadCycles(
+  { lanes, weightPortBytesPerCycle }: Chip['matrix'],
+  width: number,
+  format: number,
+): number {
   const bits = format === FORMAT_CODES.mxfp4 ? 4 : 8;
   return Math.ceil((lanes * width * bits) / 8 / weightPortBytesPerCycle);
 }

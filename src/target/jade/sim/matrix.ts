@@ -77,7 +77,11 @@ function rowOffset(f: Matmul, state: ChipState, r: number): number {
 /** Weights as stored: int8 needs no decoding, so its rows are read in place. */
 function weightRows(f: Matmul, state: ChipState, format: MxFormat): DotRows {
   const scaled = f.wScale !== NONE;
-  const scales = { scales: scaled ? state.local : undefined, scaleOffset: f.wScale, scaleStride: f.wScaleStride };
+  const scales = {
+    scales: scaled ? state.local : undefined,
+    scaleOffset: f.wScale,
+    scaleStride: f.wScaleStride,
+  };
   if (format === 'mxint8') {
     return { elements: state.localI8, offset: f.wData, stride: f.wStride, ...scales };
   }

@@ -49,6 +49,7 @@ export function indexAt(state: ChipState, address: number, limit: number): numbe
 }
 
 export function wordAt(address: number): number {
-  if (address % 4 !== 0) throw new Error(`an f32 operand must be aligned to 4 bytes, not at ${address}`);
+  if (address % 4 !== 0)
+    throw new Error(`an f32 operand must be aligned to 4 bytes, not at ${address}`);
   return address / 4;
 }

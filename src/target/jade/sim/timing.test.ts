@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { type Chip } from '../../../chip/index.ts';
 import nano from '../../../../catalogue/chips/jade-nano.json' with { type: 'json' };
 import { assemble } from '../assemble.ts';
-import { createSimulator, type RunOptions, type RunStats } from './index.ts';
+import { createSimulator, type RunOptions, type RunStats } from './simulator.ts';
 
 const WORDS = new Int32Array(16).fill(3);
 
@@ -218,7 +218,10 @@ test('quantising groups larger than the lanes is one more pass', () => {
 });
 
 test('a row-wise instruction of no rows takes one cycle', () => {
-  assert.equal(run('silu a=0x4000 rows=3 inner=1 columns=40 d=0x8000 dScale=none rowCount=0').cycles, 1);
+  assert.equal(
+    run('silu a=0x4000 rows=3 inner=1 columns=40 d=0x8000 dScale=none rowCount=0').cycles,
+    1,
+  );
 });
 
 test('a deadlock names who waits for whom', () => {
@@ -243,6 +246,13 @@ test('the hazard check finds an instruction that overtakes one it depends on', (
   const text = `${zero(1)}\n${zero(0)}\n${store(0)}`;
   assert.throws(() => run(text, { checkHazards: true }), {
     message: 'instructions 1 (zero) and 2 (store) touch the same bytes at cycle 0',
+  });
+});
+
+test('the hazard check finds a load that tests a word still on its way', () => {
+  const text = `${load(0)}\nload memory=0 local=0x8000 rowBytes=64 rows=1 planes=1 unless=0x104`;
+  assert.throws(() => run(text, { checkHazards: true }), {
+    message: 'instructions 0 (load) and 1 (load) touch the same bytes at cycle 1',
   });
 });
 

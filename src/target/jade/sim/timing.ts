@@ -56,7 +56,13 @@ export type StallReason = (typeof STALLS)[number];
 const PORT = 4;
 const OUTSTANDING = 5;
 
-export function prepare(instruction: Instruction, index: number, queue: number, chip: Chip, maxPosition: number): Prepared {
+export function prepare(
+  instruction: Instruction,
+  index: number,
+  queue: number,
+  chip: Chip,
+  maxPosition: number,
+): Prepared {
   const operands = operandsOf(instruction, maxPosition);
   return {
     instruction,
@@ -70,7 +76,10 @@ export function prepare(instruction: Instruction, index: number, queue: number, 
 
 function banksOf(ranges: readonly ByteRange[], { scratchpad, accumulator }: Chip): number[] {
   const banks = new Set<number>();
-  const [bytes, accumulatorBytes] = [scratchpad.sizeBytes / scratchpad.banks, accumulator.sizeBytes / accumulator.banks];
+  const [bytes, accumulatorBytes] = [
+    scratchpad.sizeBytes / scratchpad.banks,
+    accumulator.sizeBytes / accumulator.banks,
+  ];
   const bankAt = (address: number): number =>
     address < scratchpad.sizeBytes
       ? Math.floor(address / bytes)
@@ -121,8 +130,10 @@ export class Timing {
     }
     for (let other = 0; other < QUEUE_COUNT; other++) {
       if (other === queue) continue;
-      for (const bank of head.readBanks) start = this.later(start, this.readHeld[other]![bank]!, PORT);
-      for (const bank of head.writeBanks) start = this.later(start, this.writeHeld[other]![bank]!, PORT);
+      for (const bank of head.readBanks)
+        start = this.later(start, this.readHeld[other]![bank]!, PORT);
+      for (const bank of head.writeBanks)
+        start = this.later(start, this.writeHeld[other]![bank]!, PORT);
     }
     return start;
   }
@@ -155,7 +166,8 @@ export class Timing {
     for (const bank of head.readBanks) this.readHeld[queue]![bank] = span.end;
     for (const bank of head.writeBanks) this.writeHeld[queue]![bank] = span.end;
     for (let to = 0; to < QUEUE_COUNT; to++) {
-      if ((instruction.signal & (1 << to)) !== 0) this.given[queue * QUEUE_COUNT + to]!.push(span.end);
+      if ((instruction.signal & (1 << to)) !== 0)
+        this.given[queue * QUEUE_COUNT + to]!.push(span.end);
     }
     this.cycles = Math.max(this.cycles, span.end);
     return span;
@@ -185,7 +197,12 @@ export class Timing {
     const from = Math.max(start + firstLoad, this.arrayFree);
     const to = from + compute;
     this.arrayFree = to;
-    return { from, to, end: to + this.chip.matrix.pipelineCycles, free: Math.max(start + 1, to - lastPass) };
+    return {
+      from,
+      to,
+      end: to + this.chip.matrix.pipelineCycles,
+      free: Math.max(start + 1, to - lastPass),
+    };
   }
 
   /** A skipped load completes in its turn, so that tokens keep their order. */
@@ -209,9 +226,10 @@ export class Timing {
   describe({ instruction, queue, index }: Prepared): string {
     const missing = QUEUES.filter((_, from) => {
       const pair = from * QUEUE_COUNT + queue;
-      return (instruction.wait & (1 << from)) !== 0 && this.given[pair]!.length <= this.taken[pair]!;
+      return (
+        (instruction.wait & (1 << from)) !== 0 && this.given[pair]!.length <= this.taken[pair]!
+      );
     });
     return `${QUEUES[queue]} instruction ${index} (${instruction.op}) waits for ${missing.join(', ')}`;
   }
 }
-

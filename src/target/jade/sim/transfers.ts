@@ -6,13 +6,18 @@ import { indexAt, type ChipState } from './state.ts';
 type Transfer = FieldsOf<'store'>;
 
 /** Calls `move(memory address, local address, bytes)` for each row of each plane. */
-function eachRow(f: Transfer, state: ChipState, move: (memory: number, local: number) => void): void {
+function eachRow(
+  f: Transfer,
+  state: ChipState,
+  move: (memory: number, local: number) => void,
+): void {
   const start = f.memory + f.positionStride * state.positions[f.sequence]!;
   checkEnd(f, start, state);
   for (let plane = 0; plane < f.planes; plane++) {
     const memory = start + plane * f.memoryPlaneStride;
     const local = f.local + plane * f.localPlaneStride;
-    for (let row = 0; row < f.rows; row++) move(memory + row * f.memoryStride, local + row * f.localStride);
+    for (let row = 0; row < f.rows; row++)
+      move(memory + row * f.memoryStride, local + row * f.localStride);
   }
 }
 

@@ -100,7 +100,9 @@ export function copy(f: FieldsOf<'copy'>, state: ChipState, rows: number): void 
   eachRow(f, state, rows, (t, j, out) => {
     const address = f.a + t * f.aStride + j * f.aInner;
     const halves = f.aFormat === FORMAT_CODES.bf16;
-    out.values.set(halves ? halvesAt(state, address, f.columns) : floatsAt(state, address, f.columns));
+    out.values.set(
+      halves ? halvesAt(state, address, f.columns) : floatsAt(state, address, f.columns),
+    );
   });
 }
 
@@ -112,7 +114,9 @@ type Binary = (a: Row, b: Row, count: number, out: Row) => void;
 
 function binary(compute: Binary): (f: FieldsOf<'add'>, state: ChipState, rows: number) => void {
   return (f, state, rows) =>
-    eachRow(f, state, rows, (t, j, out) => compute(aAt(f, state, t, j), bAt(f, state, t, j), f.columns, out));
+    eachRow(f, state, rows, (t, j, out) =>
+      compute(aAt(f, state, t, j), bAt(f, state, t, j), f.columns, out),
+    );
 }
 
 export const add = binary(addRow);
@@ -126,7 +130,9 @@ export function silu(f: FieldsOf<'silu'>, state: ChipState, rows: number): void 
 export function rms(f: FieldsOf<'rms'>, state: ChipState, rows: number): void {
   const weight = rowAt(state, f.b);
   const { lanes } = state.chip.vector;
-  eachRow(f, state, rows, (t, j, out) => rmsRow(aAt(f, state, t, j), weight, f.columns, f.epsilon, lanes, out));
+  eachRow(f, state, rows, (t, j, out) =>
+    rmsRow(aAt(f, state, t, j), weight, f.columns, f.epsilon, lanes, out),
+  );
 }
 
 export function rope(f: FieldsOf<'rope'>, state: ChipState, rows: number): void {
@@ -192,7 +198,8 @@ export function combine(f: FieldsOf<'combine'>, state: ChipState, rows: number):
     const gate = localF32[wordAt(f.gate + token * f.gateStride)]!;
     const from = wordAt(f.a + r * f.aStride);
     const to = wordAt(f.d + token * f.dStride);
-    for (let i = 0; i < f.columns; i++) localF32[to + i]! += Math.fround(gate * localF32[from + i]!);
+    for (let i = 0; i < f.columns; i++)
+      localF32[to + i]! += Math.fround(gate * localF32[from + i]!);
     canonicalize(localU32, to, f.columns);
   }
 }
