@@ -83,10 +83,7 @@ function* suggestions({
   for (const { name, data } of memories) yield [data, `${name}_data`];
   for (const { name, outputs } of instances) yield* prefixed(name, outputs);
   for (const signal of order) if (signal.name !== undefined) yield [signal, signal.name];
-  for (const { name, source } of registers) {
-    if (source.kind !== 'register') continue;
-    yield* prefixed(name!, { next: source.next, enable: source.enable });
-  }
+  for (const { name, next, enable } of registers) yield* prefixed(name!, { next, enable });
   for (const { name, read, write } of memories) {
     yield* prefixed(`${name}_read`, { ...read });
     yield* prefixed(`${name}_write`, { ...write });

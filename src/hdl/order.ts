@@ -54,17 +54,10 @@ export function hardwareRoots(
 ): Signal[] {
   return [
     ...Object.values(module.outputs),
-    ...module.registers.flatMap((register) => stateInputs(register)),
-    ...module.memories.flatMap((memory) => memoryInputs(memory)),
+    ...module.registers.flatMap(({ next, enable }) => (enable ? [next, enable] : [next])),
+    ...module.memories.flatMap(memoryInputs),
     ...module.instances.flatMap(({ inputs }) => Object.values(inputs)),
   ];
-}
-
-/** What a register's or a memory's next value is computed from. */
-export function stateInputs({ source }: Signal): Signal[] {
-  if (source.kind === 'memory') return memoryInputs(source.memory);
-  if (source.kind !== 'register') return [];
-  return [source.next, source.enable].filter((signal) => signal !== undefined);
 }
 
 function memoryInputs({ read, write }: Memory): Signal[] {

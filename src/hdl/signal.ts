@@ -133,6 +133,19 @@ export class Register extends Signal {
     this.#source = source;
   }
 
+  /** The value in a cycle with reset, if reset matters. */
+  get reset(): bigint | undefined {
+    return this.#source.reset;
+  }
+  /** The value after the next edge; set in every register of a finished module. */
+  get next(): Signal {
+    return this.#source.next!;
+  }
+  /** One bit; the register keeps its value where it is 0. */
+  get enable(): Signal | undefined {
+    return this.#source.enable;
+  }
+
   /** Give the value it takes at each edge, or at each edge where `enable` is 1; exactly once. */
   set(next: Operand<Signal>, enable?: Signal): void {
     requireUnset(this, this.#source.next);

@@ -89,7 +89,8 @@ export interface InstructionRule {
   readonly latency: string;
 }
 
-const ROW_PASSES = 'rows · ⌈columns / lanes⌉ · passes + pipeline';
+const ROW_PASSES =
+  'rows · ⌈columns / lanes⌉ · passes + pipeline, one pass more when a group is wider than the lanes, 1 when there are no rows';
 
 export const ISA = {
   load: {
@@ -101,7 +102,7 @@ export const ISA = {
       f('unless', 'local', 'i32 on the chip: zero skips the transfer; or NONE'),
     ],
     latency:
-      'planes · rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, after latencyCycles; a skipped load takes 1 cycle',
+      'planes · rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, after latencyCycles; a skipped load moves nothing and completes in its turn',
   },
   gather: {
     opcode: 0x02,
@@ -158,7 +159,7 @@ export const ISA = {
       ),
     ],
     latency:
-      'weightLoad + Σ over ⌈N/columns⌉·(K/32) passes of max(M, weightLoad, accumulateCycles) + pipeline; 1 when M = 0; weightLoad = ⌈32 · width · bits/8 / port⌉ for a tile of `width` ≤ columns outputs',
+      'the array works Σ over ⌈N/columns⌉·(K/32) passes of max(M, load, accumulateCycles), with load = ⌈32 · width · bits/8 / port⌉ for a pass of `width` ≤ columns outputs; it begins when the first pass is loaded and the instruction before has left it, and the loader is free in the last pass, so weights of the next instruction load meanwhile; complete `pipelineCycles` after the last pass; 1 cycle when M = 0',
   },
   copy: {
     opcode: 0x20,
