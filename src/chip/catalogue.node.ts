@@ -12,7 +12,7 @@ const CHIPS = path.join(CATALOGUE, 'chips');
 const SUFFIX = '.json';
 
 /** A description is a few KiB; anything much larger is another file. */
-const MAX_FILE_BYTES = 2 ** 20;
+const MAX_FILE_BYTES = 2 ** 18;
 
 /** Names of the built-in chips, sorted. */
 export function chipNames(): string[] {

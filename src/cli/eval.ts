@@ -70,12 +70,21 @@ function readDocuments(model: Model, { tokens, text }: EvalOptions, limit: numbe
 }
 
 /** Far more text than an evaluation can take in a day. */
-const MAX_FILE_BYTES = 2 ** 28;
+const MAX_FILE_BYTES = 2 ** 22;
+
+/** A device has no end and no size to check. */
+function regularFile(file: string): fs.Stats {
+  const status = fs.statSync(file);
+  if (status.isFile()) return status;
+  throw new UsageError('a file is required, not a folder or device', { where: file });
+}
 
 function readText(file: string): string {
   try {
-    if (fs.statSync(file).size <= MAX_FILE_BYTES) return fs.readFileSync(file, 'utf8');
+    const { size } = regularFile(file);
+    if (size <= MAX_FILE_BYTES) return fs.readFileSync(file, 'utf8');
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     throw new UsageError(`a readable file is required, not ${code}`, { where: file });
   }

@@ -35,6 +35,7 @@ export class NewFile {
 }
 
 function open(partPath: string, path: string): number {
+  if (path === '') throw new UsageError('the name of a file is required, not an empty one');
   if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
     throw new UsageError('a file is required, not a folder', { where: path });
   }

@@ -4,7 +4,7 @@ import { readJsonFile } from './checkpoint/json.node.ts';
 import { Tokenizer } from './tokenizer.ts';
 
 const FILE = 'tokenizer.json';
-const LIMIT_BYTES = 64 * 2 ** 20;
+const LIMIT_BYTES = 32 * 2 ** 20;
 
 /** Read tokenizer.json of a folder. Throws UsageError without one, UnsupportedError or FormatError for its content. */
 export function openTokenizer(folder: string): Tokenizer {

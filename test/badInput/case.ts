@@ -14,8 +14,8 @@ export interface BadInput {
   /** Make the input in an empty folder; returns the arguments of celadon. */
   readonly prepare: (folder: string) => string[];
   readonly exitCode: number;
-  /** All of stderr, where FOLDER stands for the folder; a pattern where others decide the words. */
-  readonly stderr: string | RegExp;
+  /** All of stderr, where FOLDER stands for the folder, or a pattern; any clear error when absent. */
+  readonly stderr?: string | RegExp;
   /** Files that must be in the folder afterwards, when that is the point. */
   readonly files?: readonly string[];
 }

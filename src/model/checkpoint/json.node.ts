@@ -5,7 +5,7 @@ import { parseJsonRecord } from './json.ts';
 import type { JsonRecord } from './json.ts';
 
 /** Read a file that must hold one JSON object of at most `limitBytes`. Throws FormatError naming the file. */
-export function readJsonFile(folder: string, name: string, limitBytes = 16 * 2 ** 20): JsonRecord {
+export function readJsonFile(folder: string, name: string, limitBytes = 2 ** 20): JsonRecord {
   const where = path.join(folder, name);
   return parseJsonRecord(readFile(where, limitBytes), where);
 }

@@ -16,6 +16,8 @@ const CONFIG = 'config.json';
 const GENERATION = 'generation_config.json';
 const WEIGHTS = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
+/** An entry a tensor: the largest models have some hundred thousand. */
+const INDEX_LIMIT_BYTES = 32 * 2 ** 20;
 
 /**
  * Open the model in `folder`: config.json, generation_config.json if there, and model.safetensors or
@@ -67,7 +69,10 @@ function readTensors(
 }
 
 function findShards(folder: string): Map<string, string[]> {
-  const shards = parseShardIndex(readJsonFile(folder, INDEX), path.join(folder, INDEX));
+  const shards = parseShardIndex(
+    readJsonFile(folder, INDEX, INDEX_LIMIT_BYTES),
+    path.join(folder, INDEX),
+  );
   const missing = [...shards.keys()].filter((file) => !hasFile(folder, file));
   const [first] = missing;
   if (first === undefined) return shards;

@@ -124,10 +124,10 @@ test('broken JSON is reported with its file', () => {
   refuses({ ...model, ...generation }, /must be a JSON object/, 'generation_config.json');
 });
 
-test('a configuration file above 16 MiB is refused before it is read', () => {
+test('a configuration file above 1 MiB is refused before it is read', () => {
   inFolder({ 'config.json': '{}' }, (folder) => {
     fs.truncateSync(path.join(folder, 'config.json'), 10 * 2 ** 30);
-    assert.throws(() => openCheckpoint(folder), /at most 16\.0 MiB, not 10\.0 GiB/);
+    assert.throws(() => openCheckpoint(folder), /at most 1\.00 MiB, not 10\.0 GiB/);
   });
 });
 

@@ -2,7 +2,7 @@
  * The header of a .safetensors file [1]: which tensor lies where.
  *
  *   offset  bytes  content
- *   0       8      n, u64 little-endian, at most 100 MB
+ *   0       8      n, u64 little-endian, at most 20 MB here (the format allows 100)
  *   8       n      JSON: { "name": { "dtype", "shape", "data_offsets": [begin, end] }, ..., "__metadata__" }
  *   8 + n          the data; offsets count from here, tensors lie back to back without gaps
  *
@@ -50,7 +50,7 @@ export interface StoredTensor {
 }
 
 const LENGTH_BYTES = 8;
-const MAX_HEADER_BYTES = 100_000_000;
+const MAX_HEADER_BYTES = 20_000_000;
 const MAX_RANK = 16;
 
 const SHAPE = `an array of at most ${MAX_RANK} extents`;
