@@ -32,6 +32,14 @@ const wholeScales: Check = (node) => {
     : no(`value rows must be blocks of ${MX_BLOCK}`);
 };
 
+const fromLinear: Check = (node) =>
+  node.inputs[0]!.op === 'linear' ? YES : no('the result must come from a linear');
+
+const mergedRows: Check = (node, chip) =>
+  node.inputs[0]!.type.shape.length === 3
+    ? wholeBlocks(node, chip)
+    : no('a linear reads merged rows, not heads; use headLinear');
+
 const CHECKS: Rules<Check> = {
   input: yes,
   weight: yes,
@@ -52,9 +60,9 @@ const CHECKS: Rules<Check> = {
   swiglu: yes,
   rmsNormalization: yes,
   rotaryEmbedding: yes,
-  argMax: yes,
+  argMax: fromLinear,
   quantize: wholeBlocks,
-  linear: wholeBlocks,
+  linear: mergedRows,
   headLinear: wholeBlocks,
   attention: wholeScales,
   route: (node) =>
