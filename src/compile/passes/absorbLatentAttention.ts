@@ -73,7 +73,7 @@ function matchNaive(node: NodeOf<'attention'>): LatentParts | undefined {
     keyWeight: up.inputs[1]!,
     valueWeight: value.inputs[1]!,
     position,
-    stateName: stateNameOf(keys).replace(/\.k$/, '.latent'),
+    stateName: `${stateNameOf(keys).replace(/\.k$/, '')}.latent`,
   };
 }
 

@@ -255,7 +255,7 @@ export const ISA = {
     fields: [
       ...SOURCE_A,
       ...ROWS,
-      f('d', 'local', '8 bytes a row'),
+      f('d', 'local', '8 bytes a row; 8 from j to j+1'),
       f('dStride', 'u32', 'bytes from t to t+1'),
       f('base', 'u32', 'index of column 0'),
       f('accumulate', 'u32', '1: compare with d; 0: start anew'),

@@ -41,8 +41,8 @@ export const RSQRT_TABLE = Float32Array.from(
 
 export const LOG2E = fround(Math.LOG2E);
 const C1 = fround(Math.LN2);
-const C2 = fround(Math.LN2 ** 2 / 2);
-const C3 = fround(Math.LN2 ** 3 / 6);
+const C2 = fround((Math.LN2 * Math.LN2) / 2);
+const C3 = fround((Math.LN2 * Math.LN2 * Math.LN2) / 6);
 const SMALLEST_NORMAL = powerOfTwo(-126);
 
 /** 2^x, less than 2 ulp off; +Inf from 128 on, 0 below -126. */

@@ -15,6 +15,7 @@ import {
   rewrite,
   tensor,
   topologicalOrder,
+  typeToString,
   MX_BLOCK,
   type Graph,
   type MxFormat,
@@ -122,7 +123,7 @@ class Quantizer {
         x.label,
       );
     }
-    return makeNode('quantize', [x], { format: this.activation, group }, x.label);
+    return quantized(x, { format: this.activation, group });
   }
 
   private remake(node: Node, inputs: readonly Node[]): Node {
@@ -131,7 +132,18 @@ class Quantizer {
 }
 
 function quantizeWeight(weight: Node, format: MxFormat): Node {
-  return makeNode('quantize', [weight], { format, group: MX_BLOCK, search: true }, weight.label);
+  return quantized(weight, { format, group: MX_BLOCK, search: true });
+}
+
+/** Throws UnsupportedError when `x` has no whole groups. */
+function quantized(x: Node, attrs: NodeOf<'quantize'>['attrs']): Node {
+  if (x.type.dtype !== 'f32' || lastDim(x.type) % attrs.group !== 0) {
+    throw new UnsupportedError(
+      `operands of the matrix unit must be f32 rows of whole blocks of ${attrs.group}, not ${typeToString(x.type)}`,
+      { where: x.label, hint: 'use --target cpu or --target reference' },
+    );
+  }
+  return makeNode('quantize', [x], attrs, x.label);
 }
 
 function stateName(append: Node): string {

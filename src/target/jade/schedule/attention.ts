@@ -44,7 +44,7 @@ interface Group {
   readonly loaded: Map<number, Ref>;
 }
 
-/** The tokens of a group whose scores fit in one accumulator bank. */
+/** The tokens of a group whose scores fit in one accumulator bank, and their results in all. */
 interface Block {
   readonly group: Group;
   readonly first: number;
@@ -82,11 +82,14 @@ function lowerBlocks(context: Context, blocks: readonly Block[]): void {
 
 function blocksOf(context: Context, group: Group): Block[] {
   const { T, S } = context.dims;
-  const bank = context.chip.accumulator.sizeBytes / context.chip.accumulator.banks;
-  const size = Math.min(T, Math.floor(bank / (group.heads * S * 4)));
+  const { sizeBytes, banks } = context.chip.accumulator;
+  const bank = sizeBytes / banks;
+  const { valueWidth } = (group.kernel.anchors[0] as NodeOf<'attention'>).attrs;
+  const [scores, results] = [group.heads * S * 4, group.heads * valueWidth * 4];
+  const size = Math.min(T, Math.floor(bank / scores), Math.floor(sizeBytes / results));
   if (size < 1) {
     throw new CapacityError(
-      `scores of one token need ${group.heads * S * 4} bytes of an accumulator bank of ${bank} bytes`,
+      `one token needs ${scores} bytes of an accumulator bank (${bank} bytes) for scores, and ${results} of all (${sizeBytes} bytes) for results`,
       {
         where: group.kernel.name,
         hint: 'use a shorter context or a chip with larger accumulators',

@@ -9,7 +9,7 @@ import { lastDim, type Node, type NodeOf } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE, type Opcode } from '../isa.table.ts';
 import { MX_BITS, rotaryKey } from '../layout.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
-import { channelsFrom, destinationOf, floatOf, type Placement } from './placement.ts';
+import { channelsFrom, destinationOf, findPlace, floatOf, type Placement } from './placement.ts';
 import { shift, type Operand, type Ref } from './tiles.ts';
 
 type Fields = Record<string, Operand>;
@@ -200,9 +200,7 @@ function operandsOf(
 
 /** The operand of add or mul that the chain did not bring: the one that is placed already. */
 function otherOperand(context: Context, node: Node, piece: Piece): Fields {
-  const placed = node.inputs.findLast(
-    (input) => context.values.has(input) || input.op === 'lastToken',
-  )!;
+  const placed = node.inputs.findLast((input) => findPlace(context, input) !== undefined)!;
   const { at, stride } = floatOf(context, placed);
   const channel = piece.firstHead * piece.columns + piece.firstChannel;
   const b = shift(at, piece.firstToken * stride + channel * 4);

@@ -5,6 +5,7 @@
  * by head j. An f32 value is merged: row t holds all channels. An MX value is merged, or has one MX
  * row a head.
  */
+import { UnsupportedError } from '../../../base/index.ts';
 import { isMx, lastDim, type MxFormat, type Node } from '../../../ir/index.ts';
 import { mxRowBytes, MX_BITS } from '../layout.ts';
 import type { Context } from './context.ts';
@@ -37,9 +38,23 @@ export type Placement = FloatPlacement | MxPlacement;
 
 /** The placement of a value that is computed or a view of one that is. */
 export function placeOf(context: Context, node: Node): Placement {
-  const placed = context.values.get(node) ?? viewOf(context, node);
+  const placed = findPlace(context, node);
   if (placed === undefined) throw new Error(`no placement for ${node.op} (${node.label})`);
   return placed;
+}
+
+/** The same, or undefined when the value is not on the chip as a whole. */
+export function findPlace(context: Context, node: Node): Placement | undefined {
+  const known = context.values.get(node);
+  if (known !== undefined || !isView(node)) return known;
+  const placed = findPlace(context, node.inputs[0]!);
+  return placed === undefined || node.op !== 'lastToken' ? placed : lastRows(context, placed);
+}
+
+function isView({ op, type }: Node): boolean {
+  return (
+    op === 'lastToken' || (type.dtype === 'f32' && (op === 'splitHeads' || op === 'mergeHeads'))
+  );
 }
 
 export function floatOf(context: Context, node: Node): FloatPlacement {
@@ -52,14 +67,6 @@ export function mxOf(context: Context, node: Node): MxPlacement {
   const placed = placeOf(context, node);
   if (placed.kind !== 'mx') throw new Error(`${node.op} (${node.label}) must be MX`);
   return placed;
-}
-
-function viewOf(context: Context, node: Node): Placement | undefined {
-  const [input] = node.inputs;
-  if (node.op === 'lastToken') return lastRows(context, placeOf(context, input!));
-  if (node.op === 'splitHeads' && input!.type.dtype === 'f32') return placeOf(context, input!);
-  if (node.op === 'mergeHeads' && input!.type.dtype === 'f32') return placeOf(context, input!);
-  return undefined;
 }
 
 /** The last token of each sequence: every T-th row. */
@@ -122,11 +129,18 @@ function overOperand(context: Context, node: Node): FloatPlacement | undefined {
   return free === undefined ? undefined : (context.values.get(free) as FloatPlacement);
 }
 
-/** A quantised part of a concat is written straight into its place there. */
+/** A quantised part of a concat is written straight into its place there, and read there by others. */
 function partOfConcat(context: Context, node: Node): MxPlacement | undefined {
+  if (!isMx(node.type.dtype)) return undefined;
   const users = context.users.get(node) ?? [];
-  const [user] = users;
-  if (users.length !== 1 || user?.op !== 'concat' || !isMx(node.type.dtype)) return undefined;
+  const places = users.flatMap(({ op, inputs }) => (op === 'concat' ? inputs : []));
+  if (places.filter((part) => part === node).length > 1) {
+    throw new UnsupportedError('a value must be part of one concat, and once', {
+      where: node.label,
+    });
+  }
+  const user = users.find(({ op }) => op === 'concat');
+  if (user === undefined) return undefined;
   const whole = destinationOf(context, user) as MxPlacement;
   const before = user.inputs.slice(0, user.inputs.indexOf(node));
   const channel = before.reduce((sum, part) => sum + lastDim(part.type), 0);

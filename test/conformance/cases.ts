@@ -1,0 +1,17 @@
+/** All conformance cases. */
+import { type Case } from './case.ts';
+import { CHOICE, EXPERTS, ROUTE } from './choices.ts';
+import { ATTENTION, LINEAR, STATE } from './contractions.ts';
+import { ELEMENTWISE, MOVEMENT, ROWS } from './rows.ts';
+
+export const CASES: readonly Case[] = [
+  ...LINEAR,
+  ...MOVEMENT,
+  ...ELEMENTWISE,
+  ...ROWS,
+  ...STATE,
+  ...ATTENTION,
+  ...ROUTE,
+  ...EXPERTS,
+  ...CHOICE,
+];
