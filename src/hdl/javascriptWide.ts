@@ -1,0 +1,154 @@
+/**
+ * Operations on values of several words as JavaScript.
+ *
+ * Wiring and bitwise logic go word by word; sums carry through an exact number; products of up to 53
+ * bits are exact numbers too. `carry` is a variable that the function around the statements declares.
+ */
+import type { Operator } from './operators.ts';
+
+/** Where a value is: an expression for each word, the lowest first; assignable if it is a target. */
+export interface Place {
+  readonly width: number;
+  readonly words: readonly string[];
+}
+
+type Statement = (target: Place, operands: readonly Place[], low: number) => string | undefined;
+
+const WORD = 2 ** 32;
+
+export function wordsOf(width: number): number {
+  return Math.ceil(width / 32);
+}
+
+/** A constant's place: its words as literals. */
+export function constantPlace(width: number, value: bigint): Place {
+  const words = Array.from({ length: wordsOf(width) }, (_, i) => {
+    return String(BigInt.asUintN(32, value >> BigInt(32 * i)));
+  });
+  return { width, words };
+}
+
+/** Assigns words, dropping the bits above the target's width; the array drops those above 32. */
+export function assign({ width, words }: Place, values: readonly string[]): string {
+  const top = width % 32;
+  const statements = words.map((word, i) => {
+    const isPartial = top > 0 && i === words.length - 1;
+    return `${word} = ${isPartial ? `(${values[i]}) & ${2 ** top - 1}` : values[i]};`;
+  });
+  return statements.join(' ');
+}
+
+/** A value of one word as a signed number. */
+export function signedWord({ width, words: [word] }: Place): string {
+  return `(${word} << ${32 - width} >> ${32 - width})`;
+}
+
+/** The words of a concatenation, the first part highest. */
+export function joined(parts: readonly Place[]): string[] {
+  const pieces: string[][] = [];
+  let base = 0;
+  for (const part of parts.toReversed()) {
+    const end = base + part.width;
+    for (let at = base; at < end; at += 32 - (at % 32)) {
+      const count = Math.min(32 - (at % 32), end - at);
+      const bits = `${extract(part, at - base, count)}${at % 32 ? ` << ${at % 32}` : ''}`;
+      (pieces[Math.floor(at / 32)] ??= []).push(bits);
+    }
+    base = end;
+  }
+  return pieces.map((bits) => bits.join(' | '));
+}
+
+/** `count` bits from bit `low`, at most 32. */
+function extract({ words }: Place, low: number, count: number): string {
+  const [index, shift] = [Math.floor(low / 32), low % 32];
+  const lower = shift ? `${words[index]} >>> ${shift}` : words[index];
+  const bits =
+    shift + count > 32 ? `(${lower} | ${words[index + 1]} << ${32 - shift})` : `(${lower})`;
+  return count === 32 ? bits : `(${bits} & ${2 ** count - 1})`;
+}
+
+function slice(target: Place, [a]: readonly Place[], low: number): string {
+  const parts = target.words.map((_, i) => {
+    return extract(a, low + 32 * i, Math.min(32, target.width - 32 * i));
+  });
+  return assign(target, parts);
+}
+
+function bitwise(sign: '&' | '|' | '^'): Statement {
+  return (target, [a, b]) =>
+    assign(
+      target,
+      a.words.map((word, i) => `${word} ${sign} ${b.words[i]}`),
+    );
+}
+
+function sum(sign: '+' | '-'): Statement {
+  return (target, [a, b]) => {
+    const words = target.words.map((word, i) => {
+      const carry = sign === '+' ? `(carry >= ${WORD} ? 1 : 0)` : '(carry < 0 ? 1 : 0)';
+      const value = `${a.words[i]} ${sign} ${b.words[i]}${i > 0 ? ` ${sign} ${carry}` : ''}`;
+      return `carry = ${value}; ${word} = carry;`;
+    });
+    return `${words.join(' ')} ${trim(target)}`;
+  };
+}
+
+/** Exact up to 53 bits, from operands of one word. */
+function product(operand: (place: Place) => string): Statement {
+  return (target, [a, b]) => {
+    if (target.width > 53 || a.words.length > 1 || b.words.length > 1) return undefined;
+    const [lower, upper] = target.words;
+    const parts = `carry = ${operand(a)} * ${operand(b)}; ${lower} = carry;`;
+    return `${parts} ${upper} = Math.floor(carry / ${WORD}); ${trim(target)}`;
+  };
+}
+
+function trim(target: Place): string {
+  return target.width % 32 ? assign(target, target.words) : '';
+}
+
+function equal(target: Place, [a, b]: readonly Place[]): string {
+  const same = a.words.map((word, i) => `${word} === ${b.words[i]}`).join(' && ');
+  return `${target.words[0]} = ${same} ? 1 : 0;`;
+}
+
+/** From the highest word down: less, or equal and the rest less. */
+function less(words: (place: Place) => readonly string[]): Statement {
+  return (target, [a, b]) => {
+    const [left, right] = [words(a), words(b)];
+    const condition = left.reduce((rest, word, i) => {
+      const [strictly, equally] = [`${word} < ${right[i]}`, `${word} === ${right[i]}`];
+      return rest === '' ? strictly : `(${strictly} || ${equally} && ${rest})`;
+    }, '');
+    return `${target.words[0]} = ${condition} ? 1 : 0;`;
+  };
+}
+
+/** The words of a value with its highest word as a signed number. */
+function signedTop({ width, words }: Place): string[] {
+  const top = { width: ((width - 1) % 32) + 1, words: words.slice(-1) };
+  return [...words.slice(0, -1), signedWord(top)];
+}
+
+/** Statements where a value has more than one word. */
+export const WIDE: Partial<Record<Operator, Statement>> = {
+  not: (target, [a]) =>
+    assign(
+      target,
+      a.words.map((word) => `~${word}`),
+    ),
+  and: bitwise('&'),
+  or: bitwise('|'),
+  xor: bitwise('^'),
+  add: sum('+'),
+  sub: sum('-'),
+  mulU: product(({ words: [word] }) => word),
+  mulS: product(signedWord),
+  eq: equal,
+  ltU: less(({ words }) => words),
+  ltS: less(signedTop),
+  reduceOr: (target, [{ words }]) => `${target.words[0]} = (${words.join(' | ')}) !== 0 ? 1 : 0;`,
+  concat: (target, parts) => assign(target, joined(parts)),
+  slice,
+};
