@@ -78,13 +78,13 @@ function denseRows(
   const blocks = k / MX_BLOCK;
   const elements = scratch.elements(format, at.length * k);
   const scales = scratch.scales(at.length * blocks);
-  at.forEach((row, r) => {
+  for (let r = 0; r < at.length; r++) {
     for (let b = 0; b < blocks; b++) {
-      const block = row + b * blockStride;
+      const block = at[r]! + b * blockStride;
       scales[r * blocks + b] = local[block]!;
       decodeElements(local, block + 1, MX_BLOCK, format, elements, r * k + b * MX_BLOCK);
     }
-  });
+  }
   return { elements, offset: 0, stride: k, scales, scaleOffset: 0, scaleStride: blocks };
 }
 

@@ -36,11 +36,12 @@ export class TransferTiming implements UnitTiming {
     const beats = transferBeats(instruction.fields, this.chip, rows);
     const ready = isLoad ? start + this.chip.memory.latencyCycles : start;
     const from = Math.max(ready, this.channelFree);
-    const end = from + beats;
-    this.channelFree = end;
+    // A transfer of nothing takes a cycle of its queue.
+    const end = Math.max(from + beats, start + 1);
+    this.channelFree = from + beats;
     this.busyCycles += beats;
     if (isLoad) this.loadEnds.push(end);
-    return { from, to: end, end, free: isLoad ? start + 1 : end };
+    return { from, to: from + beats, end, free: isLoad ? start + 1 : end };
   }
 
   /** A skipped load completes in its turn, so that tokens keep their order. */
