@@ -9,7 +9,8 @@ import { CANONICAL_NAN } from '../../arith/rows.ts';
 import type { Cut } from './pipeline.ts';
 import { atLeastZero, leadingZeros, shiftRightSticky } from './shift.ts';
 
-const INFINITY = 0x7f800000;
+/** The word of +Inf. */
+export const INFINITY = 0x7f800000;
 
 // ---- fields and classes
 
@@ -64,9 +65,9 @@ function scaleOf<T extends Logic<T>>(x: T): T {
 /** A result of a class, or a number on the way to its 24 bits. */
 export type Unrounded<T> = {
   readonly sign: T;
-  readonly isNaN: T;
+  readonly nan: T;
   /** Whether it is too large, whatever follows. */
-  readonly isInfinite: T;
+  readonly infinite: T;
   /** 8 bits: the exponent field, 0 if the significand has no leading one. */
   readonly exponent: T;
   /** 25 bits: the fraction, the bit below it, and whether anything is below that. */
@@ -80,8 +81,8 @@ export function roundF32<T extends Logic<T>>(number: Unrounded<T>): T {
   const up = half.and(odd.or(sticky)).named('roundUp');
   const rounded = exponent.concat(fraction.high(23)).add(up.zeroExtend(31)).named('rounded');
   const overflow = exponent.reduceAnd().or(rounded.high(8).reduceAnd());
-  const magnitude = number.isInfinite.or(overflow).mux(INFINITY, rounded);
-  return number.isNaN.mux(CANONICAL_NAN, sign.concat(magnitude));
+  const magnitude = number.infinite.or(overflow).mux(INFINITY, rounded);
+  return number.nan.mux(CANONICAL_NAN, sign.concat(magnitude));
 }
 
 /** A significand whose top bit has this exponent (signed, biased by 127): shifted right until it is 1 or more. */
@@ -121,20 +122,21 @@ export function addF32<T extends Logic<T>>(a: T, b: T, cut: Cut<T>): T {
 
 /** The larger magnitude, the smaller, their distance, and what is known of the result. */
 function orderByMagnitude<T extends Logic<T>>(a: T, b: T) {
-  const swap = magnitudeOf(a).ltU(magnitudeOf(b)).named('swap');
-  const [large, small] = [swap.mux(b, a).named('large'), swap.mux(a, b).named('small')];
+  const [x, y] = [magnitudeOf(a), magnitudeOf(b)];
+  const swap = x.ltU(y).named('swap');
+  const [large, small] = [swap.mux(y, x).named('larger'), swap.mux(x, y).named('smaller')];
   const exponent = scaleOf(large);
   const subtract = signOf(a).xor(signOf(b)).named('subtract');
-  const cancels = subtract.and(magnitudeOf(a).eq(magnitudeOf(b)));
+  const cancels = subtract.and(x.eq(y)).named('cancels');
   return {
     large: significandOf(large),
     small: significandOf(small),
     exponent,
     distance: exponent.sub(scaleOf(small)).named('distance'),
     subtract,
-    sign: signOf(large).and(cancels.not()),
-    isNaN: isNaN(large).or(isNaN(small)).or(cancels.and(exponent.reduceAnd())),
-    isInfinite: exponent.reduceAnd(),
+    sign: swap.mux(signOf(b), signOf(a)).and(cancels.not()),
+    nan: isNaN(large).or(isNaN(small)).or(cancels.and(exponent.reduceAnd())),
+    infinite: exponent.reduceAnd(),
   };
 }
 
@@ -173,7 +175,8 @@ export function mulF32<T extends Logic<T>>(a: T, b: T, cut: Cut<T>): T {
 /** The factors, at most one of them subnormal (the product of two vanishes), as normal significands. */
 function normalizeFactors<T extends Logic<T>>(a: T, b: T) {
   const pickA = exponentOf(a).reduceOr().not();
-  const [low, other] = [pickA.mux(a, b).named('lower'), pickA.mux(b, a).named('other')];
+  const [x, y] = [magnitudeOf(a), magnitudeOf(b)];
+  const [low, other] = [pickA.mux(x, y).named('lower'), pickA.mux(y, x).named('other')];
   const zeros = leadingZeros(significandOf(low));
   const sum = scaleOf(low).zeroExtend(10).add(scaleOf(other).zeroExtend(10));
   const isNothing = isZero(low).named('isNothing');
@@ -186,8 +189,8 @@ function normalizeFactors<T extends Logic<T>>(a: T, b: T) {
     /** Of the top bit of the product: signed. */
     exponent: exponent.named('productExponent'),
     sign: signOf(a).xor(signOf(b)),
-    isNaN: isNaN(a).or(isNaN(b)).or(infinite.and(zero)),
-    isInfinite: infinite,
+    nan: isNaN(a).or(isNaN(b)).or(infinite.and(zero)),
+    infinite,
   };
 }
 
@@ -203,8 +206,8 @@ function placeProduct<T extends Logic<T>>(product: Product<T>): Unrounded<T> {
   const placed = stays.mux(significand.low(26), narrow);
   return {
     sign: product.sign,
-    isNaN: product.isNaN,
-    isInfinite: product.isInfinite.or(field.high(2).reduceOr()),
+    nan: product.nan,
+    infinite: product.infinite.or(field.high(2).reduceOr()),
     exponent: field.low(8),
     fraction: placed.high(24).concat(placed.low(2).reduceOr()),
   };

@@ -24,16 +24,21 @@ export function atLeastZero<T extends Logic<T>>(value: T): T {
   return value.low(width).and(value.high(1).not().repeat(width));
 }
 
-/** The number of zeros above the highest one; of zero anything from width - 1 on. Halves the search. */
+/**
+ * The number of zeros above the highest one; of zero anything from width - 1 on. Halves the search; the
+ * lowest bit of what is left never matters.
+ */
 export function leadingZeros<T extends Logic<T>>(value: T): T {
   const bits = Math.ceil(Math.log2(value.width));
-  const padding = 2 ** bits - value.width;
-  let rest = padding === 0 ? value : value.concat(value.constant(-1, padding));
+  const padding = 2 ** bits - 1 - value.width;
+  let rest = value;
+  if (padding < 0) rest = value.high(value.width - 1);
+  if (padding > 0) rest = value.concat(value.constant(-1, padding));
   const count: T[] = [];
-  for (let half = rest.width / 2; half >= 1; half /= 2) {
+  for (let half = 2 ** (bits - 1); half >= 1; half /= 2) {
     const isClear = rest.high(half).reduceOr().not();
     count.push(isClear);
-    if (half > 1) rest = isClear.mux(rest.low(half), rest.high(half));
+    if (half > 1) rest = isClear.mux(rest.low(half - 1), rest.high(half - 1));
   }
   const [first, ...lower] = count;
   return first.concat(...lower).named('leadingZeros');
