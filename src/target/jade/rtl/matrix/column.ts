@@ -45,13 +45,9 @@ export function column(
       const weightIsWeightFormat = m.delay('isWeightFormat', inputs.swapFormat, { enable: swap });
       const [activationScale, activations] = [activation.low(8), activation.high(256)];
       const operands = { activations, weights, activationScale, weightScale, weightIsWeightFormat };
-      const addend = pipelined(m, 'dot', shape.dotStages, operands, (values, cut) =>
-        dotBlock(values, formats, cut),
-      );
-      const terms = { addend, accumulated: inputs.accumulated };
-      const sum = pipelined(m, 'add', shape.addStages, terms, (values, cut) =>
-        addF32(values.accumulated, values.addend, cut),
-      );
+      const addend = pipelined(m, 'dot', shape.dotStages, (cut) => dotBlock(operands, formats, cut));
+      const { accumulated } = inputs;
+      const sum = pipelined(m, 'add', shape.addStages, (cut) => addF32(accumulated, addend, cut));
       return { sum };
     },
   });
@@ -62,7 +58,7 @@ function loadedWeights(
   m: ModuleBuilder,
   { block, writesBlock, lane, laneByte, writesLane }: Inputs,
 ): { readonly elements: Signal; readonly scale: Signal } {
-  const elements = block.high(256).lanes(8).map((element, i) => {
+  const elements = block.high(256).lanes(8).map((element, i): Signal => {
     const byte = m.register(`loaded${i}`, 8);
     byte.set(writesLane.mux(laneByte, element), writesBlock.or(writesLane.and(lane.eq(i))));
     return byte;

@@ -14,7 +14,6 @@ import { type Chip } from '../../../../chip/index.ts';
 import {
   defineModule,
   joinLanes,
-  type Module,
   type ModuleBuilder,
   type Signal,
 } from '../../../../hdl/index.ts';
@@ -111,7 +110,7 @@ function build(
   });
   const { blockReady, blockEmpty, blockFirst, blockNewTile, blockLast, blockRows } = loader;
   const rows = m.instance(
-    'rows',
+    'sequencer',
     rowSequencer(shape.columns, chip.matrix.accumulateCycles, addressBits),
     {
       start,
