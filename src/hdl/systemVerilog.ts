@@ -24,7 +24,14 @@ export function toSystemVerilog(module: Module): string {
     ...module.memories.map((memory) => memoryBlock(module, memory)),
     assertions(module),
   ].filter((lines) => lines.length > 0);
-  const header = [...comment(module.comment), `module ${module.name} (`, ...ports(module), ');'];
+  const { keepHierarchy } = module;
+  const header = [
+    ...comment(module.comment),
+    ...(keepHierarchy ? ['(* keep_hierarchy *)'] : []),
+    `module ${module.name} (`,
+    ...ports(module),
+    keepHierarchy ? '); /*verilator no_inline_module*/' : ');',
+  ];
   return [header, ...sections.map(indent), ['endmodule']]
     .map((lines) => `${lines.join('\n')}\n`)
     .join('\n');
@@ -197,24 +204,28 @@ function memoryBlock(module: Module, { name, width, read, write, data, init }: M
   const enable = read.enable && refer(read.enable);
   const fetch = `${refer(data)} <= ${name}[${refer(read.address)}];`;
   const words = init.map((word, i) => `  ${name}[${i}] = ${literal(width, word)};`);
-  const block = clocked(ifElse([enable, [fetch]]));
-  if (write) {
-    const store = `${name}[${refer(write.address)}] <= ${refer(write.data)};`;
-    block.splice(1, 0, ...indent(ifElse([refer(write.enable), [store]])));
-  }
-  return [...block, ...(words.length > 0 ? ['', 'initial begin', ...words, 'end'] : [])];
+  const reading = ifElse([enable, [fetch]]);
+  const initial = words.length > 0 ? ['', 'initial begin', ...words, 'end'] : [];
+  if (write === undefined) return [...clocked(reading), ...initial];
+  const store = `${name}[${refer(write.address)}] <= ${refer(write.data)};`;
+  const writing = ifElse([refer(write.enable), [store]]);
+  // What an always_ff writes, an initial block must not.
+  const keyword = words.length > 0 ? 'always' : 'always_ff';
+  return [...clocked([...writing, ...reading], keyword), ...initial];
 }
 
 function assertions(module: Module): string[] {
-  const checks = module.assertions.map(({ name, condition }) => {
-    return `${name}: assert (${reference(module, condition)});`;
-  });
-  if (checks.length === 0) return [];
-  return ['`ifndef SYNTHESIS', ...clocked(ifElse(['!reset', checks])), '`endif'];
+  // The name is that of a block: Icarus does not know names of assertions.
+  const checks = module.assertions.flatMap(({ name, condition }) => [
+    `if (!reset) begin : ${name}`,
+    `  assert (${reference(module, condition)});`,
+    'end',
+  ]);
+  return checks.length > 0 ? ['`ifndef SYNTHESIS', ...clocked(checks, 'always'), '`endif'] : [];
 }
 
-function clocked(lines: readonly string[]): string[] {
-  return ['always_ff @(posedge clock) begin', ...indent(lines), 'end'];
+function clocked(lines: readonly string[], keyword = 'always_ff'): string[] {
+  return [`${keyword} @(posedge clock) begin`, ...indent(lines), 'end'];
 }
 
 /** Branches in order; one without a condition is the last. */
