@@ -1,75 +1,104 @@
-/** Dot products of blocks, as values, beside the definition. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../../../base/index.ts';
-import { Bits } from '../../../../hdl/index.ts';
-import { ELEMENTS, plainDot, UNIT_EXPONENTS } from '../../arith/index.ts';
+import { Bits, joinLanes } from '../../../../hdl/index.ts';
+import { MX_BLOCK, type MxFormat } from '../../../../ir/index.ts';
+import { plainDot, type DotRows } from '../../arith/dot.ts';
+import { ELEMENTS, MX_ELEMENT_BITS, UNIT_EXPONENTS } from '../../arith/mx.ts';
 import { decodeMxfp4, dotBlock, type DotFormats } from './dot.ts';
 import { uncut } from './pipeline.ts';
-import { hex } from './vectors.ts';
+import { wordOf } from './vectors.ts';
 
-const FORMATS: readonly DotFormats[] = [
-  { activation: 'mxint8', weight: 'mxint8' },
-  { activation: 'mxint8', weight: 'mxfp4' },
-  { activation: 'mxfp8', weight: 'mxfp8' },
-  { activation: 'mxfp8', weight: 'mxfp4' },
-];
-
-function join(bytes: readonly number[]): Bits {
-  return new Bits(256, bytes.reduceRight((all, byte) => (all << 8n) | BigInt(byte), 0n));
+interface Operand {
+  readonly format: MxFormat;
+  readonly codes: readonly number[];
+  readonly scale: number;
 }
 
-/** Bytes as the columns hold them: 4-bit elements are widened by the loader. */
-function widen(codes: readonly number[], isNarrow: boolean, { activation }: DotFormats): number[] {
-  if (!isNarrow) return [...codes];
-  return codes.map((code) => Number(decodeMxfp4(new Bits(4, code), activation).value));
+function operand(random: Random, format: MxFormat): Operand {
+  const codes = 1 << MX_ELEMENT_BITS[format];
+  const kinds = [
+    () => random.int(codes),
+    () => (random.int(2) ? random.int(codes) : 0),
+    () => codes / 2 - 1 - (format === 'mxfp8' ? 1 : 0), // the largest
+    () => (random.int(12) ? 0 : random.int(codes)),
+  ];
+  const kind = kinds[random.int(kinds.length)]!;
+  const isFinite = (code: number): boolean => format !== 'mxfp8' || (code & 127) !== 127;
+  const draw = (): number => [kind()].map((code) => (isFinite(code) ? code : 0))[0]!;
+  const scale = random.int(3) ? 67 + random.int(121) : random.int(256);
+  return { format, codes: Array.from({ length: MX_BLOCK }, draw), scale };
 }
 
-function randomCodes(random: Random, codes: number): number[] {
-  const kind = random.int(4);
-  const one = random.int(codes);
-  return Array.from({ length: 32 }, () => {
-    if (kind === 0) return random.int(8) === 0 ? random.int(codes) : 0;
-    return kind === 1 ? (random.int(2) === 0 ? one : one ^ (codes / 2)) : random.int(codes);
+function decoded(
+  codes: readonly number[],
+  elements: Int8Array | Float32Array,
+): Int8Array | Float32Array {
+  const values = codes.map((code) => elements[code]!);
+  return elements instanceof Int8Array ? Int8Array.from(values) : Float32Array.from(values);
+}
+
+/** The definition: the rows of one block each. */
+function expected(a: Operand, w: Operand): number {
+  const rows = ({ format, codes, scale }: Operand): DotRows => ({
+    elements: decoded(codes, ELEMENTS[format]),
+    ...{ offset: 0, stride: MX_BLOCK, scales: Uint8Array.of(scale) },
+    ...{ scaleOffset: 0, scaleStride: 1 },
   });
+  const out = new Float32Array(1);
+  const unitExponent = UNIT_EXPONENTS[a.format] + UNIT_EXPONENTS[w.format];
+  const shape = { M: 1, N: 1, K: MX_BLOCK, unitExponent, outOffset: 0, outStride: 1 };
+  plainDot({ a: rows(a), w: rows(w), ...shape, out, accumulate: false });
+  return wordOf(out[0]!);
 }
 
-const SCALES = [0, 1, 67, 100, 127, 128, 150, 187, 253, 254, 255];
+function given(a: Operand, w: Operand, formats: DotFormats, isWeight: boolean): Bits {
+  const bytes = w.codes.map((code) => {
+    if (w.format !== 'mxfp4') return new Bits(8, code);
+    return decodeMxfp4(new Bits(4, code), formats.activation);
+  });
+  const operands = {
+    activations: joinLanes(a.codes.map((code) => new Bits(8, code))),
+    weights: joinLanes(bytes),
+    activationScale: new Bits(8, a.scale),
+    weightScale: new Bits(8, w.scale),
+    weightIsWeightFormat: new Bits(1, Number(isWeight)),
+  };
+  return dotBlock(operands, formats, uncut);
+}
 
-for (const formats of FORMATS) {
-  test(`a block of ${formats.activation} by ${formats.weight} is that of the definition`, () => {
-    const random = new Random(7);
-    for (let i = 0; i < 400; i++) {
-      const isOwn = random.int(2) === 1;
-      const format = isOwn ? formats.weight : formats.activation;
-      const a = randomCodes(random, 256);
-      const w = randomCodes(random, format === 'mxfp4' ? 16 : 256);
-      const scales = [0, 0].map(() => SCALES[random.int(SCALES.length)]!) as [number, number];
-      const rowOf = (codes: readonly number[], name: keyof typeof ELEMENTS, scale: number) => ({
-        elements: Float32Array.from(codes, (code) => ELEMENTS[name][code]!),
-        ...{ offset: 0, stride: 32, scales: Uint8Array.of(scale), scaleOffset: 0, scaleStride: 1 },
-      });
-      const out = new Float32Array(1);
-      plainDot({
-        ...{ a: rowOf(a, formats.activation, scales[0]), w: rowOf(w, format, scales[1]), M: 1, N: 1, K: 32 },
-        unitExponent: UNIT_EXPONENTS[formats.activation] + UNIT_EXPONENTS[format],
-        ...{ out, outOffset: 0, outStride: 1, accumulate: false },
-      });
-      const found = dotBlock(
-        {
-          activations: join(a),
-          weights: join(widen(w, format === 'mxfp4', formats)),
-          activationScale: new Bits(8, scales[0]),
-          weightScale: new Bits(8, scales[1]),
-          weightIsWeightFormat: new Bits(1, Number(isOwn)),
-        },
-        formats,
-        uncut,
-      );
-      const want = new Uint32Array(out.buffer)[0]!;
-      // The definition adds to +0, which makes +0 of an addend that rounds to −0.
-      const sum = found.value === 0x80000000n ? 0n : found.value;
-      assert.equal(hex(sum), hex(want), JSON.stringify({ a, w, scales, isOwn }));
+function check(a: Operand, w: Operand, formats: DotFormats, isWeight: boolean): void {
+  const result = expected(a, w);
+  // An addend of -0 is the same as +0 after it is added to a sum that starts from +0.
+  const value = given(a, w, formats, isWeight).value;
+  const isZero = result === 0 && value === 0x80000000n;
+  assert.ok(
+    value === BigInt(result) || isZero,
+    JSON.stringify({ a, w, value: `${value}`, result }),
+  );
+}
+
+const CHIPS: readonly DotFormats[] = (['mxint8', 'mxfp8'] as const).flatMap((activation) =>
+  [activation, 'mxfp4' as const].map((weight) => ({ activation, weight })),
+);
+
+for (const formats of CHIPS) {
+  const { activation, weight } = formats;
+  test(`a block of ${activation} times ${weight} or ${activation} is summed exactly and rounded once`, () => {
+    const random = new Random(11);
+    for (let i = 0; i < 300; i++) {
+      const isWeight = random.int(2) === 1;
+      const second = operand(random, isWeight ? weight : activation);
+      check(operand(random, activation), second, formats, isWeight);
     }
+  });
+
+  test(`a scale of 255 or a NaN among ${activation} and ${weight} makes the sum NaN`, () => {
+    const random = new Random(12);
+    const [a, w] = [operand(random, activation), operand(random, weight)];
+    check({ ...a, scale: 255 }, w, formats, true);
+    check(a, { ...w, scale: 255 }, formats, true);
+    if (activation === 'mxfp8') check({ ...a, codes: a.codes.with(31, 0xff) }, w, formats, true);
+    if (weight === 'mxfp8') check(a, { ...w, codes: w.codes.with(0, 0x7f) }, formats, true);
   });
 }

@@ -1,164 +1,225 @@
 /**
- * The dot product of two MX blocks as hardware: docs/numerics.md, section 2.
+ * The dot product of two MX blocks: docs/numerics.md, section 2.
  *
- * The sum of 32 products is exact: integers of int8 (and of fp4 in halves), or multiples of 2^-18 of
- * e4m3. One conversion rounds it, with both scales, to f32.
+ * The sum of 32 products is exact, so it is an integer: of int8 (and E2M1 in halves) in their units, of
+ * E4M3 in units of 2^-18. It is rounded once, with both scales. An operand is a byte an element, int8 or
+ * E4M3 as the activations; `decodeMxfp4` makes such a byte of a nibble where weights are loaded.
  */
-import { E2M1_VALUES, E8M0_NAN, encodeF8E4M3 } from '../../../../base/index.ts';
-import type { Logic } from '../../../../hdl/index.ts';
+import { E2M1_VALUES, encodeF8E4M3, F8E4M3, F8E4M3_NAN } from '../../../../base/index.ts';
+import { joinLanes, type Logic } from '../../../../hdl/index.ts';
+import { MX_BLOCK, type MxFormat } from '../../../../ir/index.ts';
 import { UNIT_EXPONENTS } from '../../arith/mx.ts';
 import { roundF32, shiftToSubnormal } from './float.ts';
 import type { Cut } from './pipeline.ts';
 import { leadingZeros } from './shift.ts';
 
-/** Activations; weights in their format (attention) or in one of their own. */
+/** Formats of a matrix unit; weights are in the format of activations where attention is computed. */
 export interface DotFormats {
   readonly activation: 'mxint8' | 'mxfp8';
-  readonly weight: 'mxint8' | 'mxfp8' | 'mxfp4';
+  readonly weight: MxFormat;
 }
 
 export type DotOperands<T> = {
-  /** 32 elements of a byte, element 0 lowest. */
+  /** 32 bytes, element 0 lowest. */
   readonly activations: T;
   readonly weights: T;
-  /** E8M0. */
+  /** E8M0 bytes. */
   readonly activationScale: T;
   readonly weightScale: T;
-  /** One bit: the weights are in the weight format. */
+  /** One bit: 1 if the weights are in the weight format, 0 if in that of activations. */
   readonly weightIsWeightFormat: T;
 };
 
-/** Products of e4m3 count units of 2^-18: elements are multiples of 2^-9. */
-const E4M3_UNIT = 9;
-const EXPONENT_BITS = 11;
-const SCALE_BIAS = 127;
-const F32_BIAS = 127;
-/** The leading bit, the fraction, the bit below, and whether anything is below that. */
-const ROUNDING_BITS = 26;
+/** A signed integer · 2^exponent (signed, 10 bits), or NaN. */
+export type BlockSum<T> = { readonly sum: T; readonly exponent: T; readonly nan: T };
 
-/** The byte that stands for a 4-bit element: an int8 in halves, or the equal code of e4m3. */
-export function decodeMxfp4<T extends Logic<T>>(nibble: T, activation: DotFormats['activation']): T {
+/** An E4M3 element is a multiple of 2^-9. */
+const E4M3_UNIT = F8E4M3.bias - 1 + F8E4M3.mantissaBits;
+const E4M3_PRODUCT_BITS = 37;
+
+/** The byte that stands for an E2M1 nibble: the int8 in halves, or the E4M3 of the same value. */
+export function decodeMxfp4<T extends Logic<T>>(
+  nibble: T,
+  activation: DotFormats['activation'],
+): T {
   const codes = Array.from(E2M1_VALUES, (value) =>
     activation === 'mxint8' ? value * 2 : encodeF8E4M3(value),
   );
   return nibble.choose(codes.map((code) => nibble.constant(code, 8)));
 }
 
-/** fround(Σ a·w · 2^(sa − 127) · 2^(sw − 127)) over a block, in f32; NaN if a scale is 255. */
+/** Bits of the sum of a block. */
+export function blockSumBits({ activation }: DotFormats): number {
+  return (activation === 'mxint8' ? 16 : E4M3_PRODUCT_BITS) + Math.log2(MX_BLOCK);
+}
+
+/**
+ * fround(Σ a·w · 2^(sa-127) · 2^(sw-127)) of a block; NaN if a scale is 255 or an element is NaN. 11 steps,
+ * with E4M3 13. A sum of zeros is +0.
+ */
 export function dotBlock<T extends Logic<T>>(
   operands: DotOperands<T>,
   formats: DotFormats,
   cut: Cut<T>,
 ): T {
-  const { activations, weights, ...scales } = operands;
-  const products = formats.activation === 'mxint8' ? integerProducts : e4m3Products;
-  const first = cut({
-    ...products(activations.lanes(8), weights.lanes(8)),
-    ...unitOf(scales, formats),
-  });
-  const { terms, isNaN, hasNaN, exponent } = first;
-  const quarter = cut({ terms: sumTree(sumTree(terms)), isNaN: isNaN.or(hasNaN), exponent });
-  const sixteenth = cut({ ...quarter, terms: sumTree(sumTree(quarter.terms)) });
-  const { terms: last, ...unit } = sixteenth;
-  const [sum] = sumTree(last) as [T];
-  return toF32(cut({ ...unit, sum }), cut);
+  const multiplyAdd = formats.activation === 'mxint8' ? sumIntegers : sumE4M3;
+  return blockToF32(cut(multiplyAdd(operands, unitOf(operands, formats), cut)), cut);
 }
 
-/** Signed products of 16 bits. */
-function integerProducts<T extends Logic<T>>(a: readonly T[], w: readonly T[]) {
-  const terms = a.map((element, i) => element.mulS(w[i]!).named('product'));
-  return { terms, hasNaN: a[0]!.constant(0, 1) };
-}
+type Unit<T> = Omit<BlockSum<T>, 'sum'>;
 
-/** Signed products in units of 2^-18: mantissas multiply, exponents add to a shift. */
-function e4m3Products<T extends Logic<T>>(a: readonly T[], w: readonly T[]) {
-  const terms = a.map((code, i) => {
-    const [x, y] = [splitE4m3(code), splitE4m3(w[i]!)];
-    const shift = x.shift.zeroExtend(5).add(y.shift.zeroExtend(5));
-    const magnitude = x.mantissa.mulU(y.mantissa).zeroExtend(37).shl(shift);
-    const inverted = x.sign.xor(y.sign).repeat(37);
-    return magnitude.xor(inverted).sub(inverted).named('product');
-  });
-  const [first, ...others] = [...a, ...w].map((code) => code.low(7).reduceAnd());
-  return { terms, hasNaN: others.reduce((any, one) => any.or(one), first!).named('hasNaN') };
-}
-
-/** An E4M3 element is ± mantissa · 2^shift units of 2^-9. */
-function splitE4m3<T extends Logic<T>>(code: T): { sign: T; mantissa: T; shift: T } {
-  const exponent = code.slice(6, 3);
-  const isNormal = exponent.reduceOr();
-  return {
-    sign: code.bit(7),
-    mantissa: isNormal.concat(code.low(3)),
-    shift: exponent.sub(isNormal.zeroExtend(4)),
-  };
-}
-
-/** Sums of neighbours, each one bit wider. */
-function sumTree<T extends Logic<T>>(terms: readonly T[]): T[] {
-  const wide = terms.map((term) => term.signExtend(term.width + 1));
-  return Array.from({ length: terms.length / 2 }, (_, i) =>
-    wide[2 * i]!.add(wide[2 * i + 1]!).named('sum'),
-  );
-}
-
-type Scales<T> = Omit<DotOperands<T>, 'activations' | 'weights'>;
-
-/** The exponent of the sum's unit, signed, and whether a scale stands for NaN. */
+/** The exponent of the sum's unit, and whether a scale is NaN. */
 function unitOf<T extends Logic<T>>(
-  { activationScale, weightScale, weightIsWeightFormat }: Scales<T>,
+  { activationScale, weightScale, weightIsWeightFormat }: DotOperands<T>,
   { activation, weight }: DotFormats,
-) {
-  const unit = (format: DotFormats['weight']): number =>
-    activation === 'mxfp8' ? 2 * E4M3_UNIT : UNIT_EXPONENTS[activation] + UNIT_EXPONENTS[format];
-  const bias = (format: DotFormats['weight']): number => 2 * SCALE_BIAS + unit(format);
-  const scales = activationScale.zeroExtend(EXPONENT_BITS).add(weightScale.zeroExtend(EXPONENT_BITS));
-  const offset = weightIsWeightFormat.mux(
-    scales.constant(bias(weight)),
-    scales.constant(bias(activation)),
-  );
+): Unit<T> {
+  const scales = activationScale.zeroExtend(10).add(weightScale.zeroExtend(10));
+  const bias = (format: MxFormat): number =>
+    254 + (activation === 'mxfp8' ? 2 * E4M3_UNIT : UNIT_EXPONENTS.mxint8 + UNIT_EXPONENTS[format]);
+  const same = bias(weight) === bias(activation);
+  const offset = same
+    ? scales.constant(bias(weight))
+    : weightIsWeightFormat.mux(scales.constant(bias(weight)), bias(activation));
   return {
     exponent: scales.sub(offset).named('unitExponent'),
-    isNaN: activationScale.eq(E8M0_NAN).or(weightScale.eq(E8M0_NAN)),
+    nan: activationScale.reduceAnd().or(weightScale.reduceAnd()),
   };
 }
 
-type Block<T> = { readonly sum: T; readonly exponent: T; readonly isNaN: T };
-
-/** fround(sum · 2^exponent), in three steps; +0 for a sum of zero. */
-function toF32<T extends Logic<T>>({ sum, exponent, isNaN }: Block<T>, cut: Cut<T>): T {
-  const sign = sum.high(1);
-  const magnitude = sign.mux(sum.negate(), sum).low(sum.width - 1).named('magnitude');
-  const absolute = cut({ sign, magnitude, exponent, isNaN });
-  const normal = cut(normalize(absolute));
-  const { significand, exponent: field } = shiftToSubnormal(normal.significand, normal.exponent);
-  const isNormal = significand.high(1);
-  const tooLarge = field.high(1).not().and(field.slice(EXPONENT_BITS - 2, 8).reduceOr().or(field.low(8).reduceAnd()));
-  return roundF32(
-    cut({
-      sign: normal.sign,
-      nan: normal.isNaN,
-      infinite: tooLarge.and(normal.isZero.not()),
-      exponent: field.low(8).and(isNormal.repeat(8)),
-      fraction: significand.low(ROUNDING_BITS - 1),
-    }),
-  );
+function sumIntegers<T extends Logic<T>>(
+  { activations, weights }: DotOperands<T>,
+  unit: Unit<T>,
+  cut: Cut<T>,
+): BlockSum<T> {
+  const terms = zip(activations.lanes(8), weights.lanes(8), (a, w) => a.mulS(w).named('product'));
+  const { terms: sums, exponent, nan } = addUp({ ...unit, terms, ones: [] }, cut);
+  return { sum: sums[0]!, exponent, nan };
 }
 
-/** The leading one on top of 26 bits, the lowest of them sticky; the exponent of the top bit, biased. */
-function normalize<T extends Logic<T>>(block: Omit<Block<T>, 'sum'> & { sign: T; magnitude: T }) {
-  const { sign, magnitude, exponent, isNaN } = block;
-  const zeros = leadingZeros(magnitude);
-  const shifted = magnitude.shl(zeros).named('normal');
-  const top = exponent.add(magnitude.width - 1 + F32_BIAS).sub(zeros.zeroExtend(EXPONENT_BITS));
-  const isZero = magnitude.reduceOr().not();
-  return { significand: toRounding(shifted), exponent: top.named('topExponent'), sign, isNaN, isZero };
+/** NOTE: -x = ~x + 1, and the ones are counted and added once, not 32 times. */
+function sumE4M3<T extends Logic<T>>(
+  { activations, weights }: DotOperands<T>,
+  { exponent, nan }: Unit<T>,
+  cut: Cut<T>,
+): BlockSum<T> {
+  const [a, w] = [activations.lanes(8), weights.lanes(8)];
+  const isNaN = [...a, ...w].map((code) => code.low(7).eq(F8E4M3_NAN));
+  const products = cut({
+    products: zip(a.map(splitE4M3), w.map(splitE4M3), multiplyE4M3),
+    exponent,
+    nan: nan.or(joinLanes(isNaN).reduceOr()),
+  });
+  const level = {
+    terms: products.products.map(placeProduct),
+    ones: products.products.map(({ negative }) => negative),
+    exponent: products.exponent,
+    nan: products.nan,
+  };
+  const { terms, ones, ...unit } = cut(addUp(level, cut));
+  const sum = terms[0]!.add(ones[0]!.zeroExtend(terms[0]!.width));
+  return { ...unit, sum: sum.named('blockSum') };
 }
 
-function toRounding<T extends Logic<T>>(value: T): T {
-  const { width } = value;
-  if (width === ROUNDING_BITS) return value;
-  if (width < ROUNDING_BITS) return value.concat(value.constant(0, ROUNDING_BITS - width));
-  const sticky = value.low(width - ROUNDING_BITS + 1).reduceOr();
-  return value.high(ROUNDING_BITS - 1).concat(sticky);
+/** ± significand · 2^shift, in units of 2^-9. */
+interface Split<T> {
+  readonly sign: T;
+  readonly significand: T;
+  readonly shift: T;
+}
+
+function splitE4M3<T extends Logic<T>>(code: T): Split<T> {
+  const exponent = code.slice(6, 3);
+  const leading = exponent.reduceOr();
+  return {
+    sign: code.bit(7),
+    significand: leading.concat(code.low(3)),
+    shift: exponent.sub(leading.zeroExtend(4)),
+  };
+}
+
+type Product<T> = { readonly product: T; readonly shift: T; readonly negative: T };
+
+function multiplyE4M3<T extends Logic<T>>(x: Split<T>, y: Split<T>): Product<T> {
+  return {
+    product: x.significand.mulU(y.significand).named('product'),
+    shift: x.shift.zeroExtend(5).add(y.shift.zeroExtend(5)),
+    negative: x.sign.xor(y.sign),
+  };
+}
+
+/** A product in its place, inverted if it is negative. */
+function placeProduct<T extends Logic<T>>({ product, shift, negative }: Product<T>): T {
+  const placed = product.zeroExtend(E4M3_PRODUCT_BITS).shl(shift);
+  return placed.xor(negative.repeat(E4M3_PRODUCT_BITS)).named('term');
+}
+
+function zip<A, B, R>(a: readonly A[], b: readonly B[], f: (a: A, b: B) => R): R[] {
+  return a.map((x, i) => f(x, b[i]!));
+}
+
+// ---- the tree of adders
+
+type Level<T> = {
+  /** Signed. */
+  readonly terms: readonly T[];
+  /** Unsigned. */
+  readonly ones: readonly T[];
+  readonly exponent: T;
+  readonly nan: T;
+};
+
+/** The sums of terms and of ones, a step for each halving of their number; begins with a cut. */
+function addUp<T extends Logic<T>>(products: Level<T>, cut: Cut<T>): Level<T> {
+  let level = products;
+  while (level.terms.length > 1) {
+    const { terms, ones, ...unit } = cut(level);
+    level = {
+      ...unit,
+      terms: addPairs(terms.map((term) => term.signExtend(term.width + 1))),
+      ones: addPairs(ones.map((count) => count.zeroExtend(count.width + 1))),
+    };
+  }
+  return level;
+}
+
+function addPairs<T extends Logic<T>>(terms: readonly T[]): T[] {
+  return Array.from({ length: terms.length / 2 }, (_, i) => {
+    return terms[2 * i]!.add(terms[2 * i + 1]!).named('sum');
+  });
+}
+
+// ---- to f32
+
+/** fround(sum · 2^exponent), or NaN: five steps. */
+export function blockToF32<T extends Logic<T>>(block: BlockSum<T>, cut: Cut<T>): T {
+  const bits = block.sum.width - 1;
+  const sign = block.sum.high(1);
+  const magnitude = block.sum.low(bits).xor(sign.repeat(bits)).add(sign.zeroExtend(bits));
+  const exponent = block.exponent.add(127 + bits - 1);
+  const sized = cut({ sign, nan: block.nan, magnitude: magnitude.named('magnitude'), exponent });
+  const counted = cut({ ...sized, zeros: leadingZeros(sized.magnitude) });
+  const normal = cut({
+    sign: counted.sign,
+    nan: counted.nan,
+    significand: toSignificand(counted.magnitude.shl(counted.zeros)),
+    exponent: counted.exponent.sub(counted.zeros.zeroExtend(10)).named('topExponent'),
+  });
+  const placed = shiftToSubnormal(normal.significand, normal.exponent);
+  return roundF32(cut({ sign: normal.sign, nan: normal.nan, ...fieldsOf(placed) }));
+}
+
+/** 26 bits of a normalised number, the last of them sticky. */
+function toSignificand<T extends Logic<T>>(normal: T): T {
+  const rest = normal.width - 25;
+  if (rest <= 1) return normal.concat(normal.constant(0, 26 - normal.width));
+  return normal.high(25).concat(normal.low(rest).reduceOr());
+}
+
+function fieldsOf<T extends Logic<T>>({ significand, exponent }: { significand: T; exponent: T }) {
+  const leading = significand.high(1);
+  return {
+    infinite: leading.and(exponent.high(2).reduceOr()),
+    exponent: exponent.low(8).and(leading.repeat(8)),
+    fraction: significand.low(25),
+  };
 }

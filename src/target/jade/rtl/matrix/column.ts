@@ -3,7 +3,9 @@
  * with the activation block that all columns see, rounded to f32 and added to an accumulator.
  */
 import { defineModule, joinLanes, type Module, type ModuleBuilder, type Signal } from '../../../../hdl/index.ts';
-import { addF32, dotBlock, pipelined, type DotFormats } from '../arith/index.ts';
+import { dotBlock, type DotFormats } from '../arith/dot.ts';
+import { addF32 } from '../arith/float.ts';
+import { pipelined } from '../arith/pipeline.ts';
 import { type MatrixShape } from './matrixShape.ts';
 
 export const COLUMN_INPUTS = {

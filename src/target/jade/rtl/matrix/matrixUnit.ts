@@ -18,7 +18,7 @@ import {
   type Signal,
 } from '../../../../hdl/index.ts';
 import { FORMAT_CODES } from '../../isa.table.ts';
-import { type DotFormats } from '../arith/index.ts';
+import { type DotFormats } from '../arith/dot.ts';
 import { delayed } from '../delay.ts';
 import { column } from './column.ts';
 import {

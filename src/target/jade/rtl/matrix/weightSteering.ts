@@ -6,7 +6,7 @@
  * Transposed, a window holds one lane for all columns, with a scale byte before each 32 of them.
  */
 import { joinLanes, type Signal } from '../../../../hdl/index.ts';
-import { decodeMxfp4, type DotFormats } from '../arith/index.ts';
+import { decodeMxfp4, type DotFormats } from '../arith/dot.ts';
 import { type MatrixShape } from './matrixShape.ts';
 
 /** A step of the loader whose window arrives. */
