@@ -36,10 +36,22 @@ export interface RunStats {
   readonly events?: readonly RunEvent[];
 }
 
+/** An instruction that has run: when it started and completed, and the rows it worked on. */
+export interface Commit {
+  readonly instruction: Instruction;
+  readonly index: number;
+  readonly queue: number;
+  readonly start: number;
+  readonly end: number;
+  readonly rows: number;
+}
+
 export interface RunOptions {
   /** Largest value the position registers may have; bounds what transfers may touch. */
   readonly maxPosition: number;
   readonly collectEvents?: boolean;
+  /** Called after each instruction, in the order of their starts, with what the chip holds then. */
+  readonly observe?: (commit: Commit, state: ChipState) => void;
   /** Throw when conflicting instructions overlap in time, or lose their order in the program. */
   readonly checkHazards?: boolean;
 }
@@ -152,6 +164,8 @@ class Run {
     this.next[head.queue]!++;
     if (!skipped) execute(head.instruction, this.state, rows);
     if (!skipped) this.count(head.instruction, rows);
+    const { instruction, index, queue } = head;
+    this.options.observe?.({ instruction, index, queue, start, end, rows }, this.state);
     if (this.options.collectEvents === true && to > from) {
       this.events.push({ index: head.index, queue: head.queue, start: from, end: to });
     }

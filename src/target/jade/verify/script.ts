@@ -48,9 +48,10 @@ export class ScriptWriter {
     [3, index, value].forEach((word) => this.word(word));
   }
 
-  program(id: number, words: Uint32Array, instructions: number): void {
+  /** `code`: as `encode` gives it. */
+  program(id: number, code: Uint8Array, instructions: number): void {
     [4, id, instructions].forEach((word) => this.word(word));
-    this.append(new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
+    this.append(code);
   }
 
   /** `traces` in program order. */

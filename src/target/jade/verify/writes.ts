@@ -3,8 +3,14 @@
  * chip. (`sim/access.ts` gives bounds that hold before a program runs.)
  */
 import { MX_BLOCK } from '../../../ir/index.ts';
-import { FORMAT_CODES, type FieldsOf, type Instruction, type Opcode } from '../isa.table.ts';
-import { blockBytes } from '../layout.ts';
+import {
+  blockBytes,
+  FORMAT_CODES,
+  MX_FORMATS,
+  type FieldsOf,
+  type Instruction,
+  type Opcode,
+} from '../isa.table.ts';
 import { indexAt, type ChipState } from '../sim/state.ts';
 
 /** `bytes` from an address on the chip, or in its memory. */
@@ -35,14 +41,10 @@ function destination(f: Destination, _state: ChipState, rows: number): Written[]
   const bytes =
     f.dFormat === FORMAT_CODES.f32
       ? 4 * f.columns
-      : (f.columns / MX_BLOCK) * blockBytes(formatOf(f.dFormat));
+      : (f.columns / MX_BLOCK) * blockBytes(MX_FORMATS.get(f.dFormat)!);
   return Array.from({ length: rows }, (_, r) =>
     onChip(f.d + Math.floor(r / f.inner) * f.dStride + (r % f.inner) * f.dInner, bytes),
   );
-}
-
-function formatOf(code: number): 'mxint8' | 'mxfp8' {
-  return code === FORMAT_CODES.mxfp8 ? 'mxfp8' : 'mxint8';
 }
 
 function strided(address: number, stride: number, bytes: number, rows: number): Written[] {
