@@ -81,7 +81,7 @@ export function signedWord({ width, words: [word] }: Place): string {
 export function joined(parts: readonly Place[]): string[] {
   const pieces: string[][] = [];
   let base = 0;
-  for (const part of parts.toReversed()) {
+  for (const part of joinSigns(parts).toReversed()) {
     const end = base + part.width;
     for (let at = base; at < end; at += 32 - (at % 32)) {
       const count = Math.min(32 - (at % 32), end - at);
@@ -91,6 +91,20 @@ export function joined(parts: readonly Place[]): string[] {
     base = end;
   }
   return pieces.map((bits) => bits.join(' | '));
+}
+
+/** A bit repeated, as a sign is, made one part: minus the bit, which is all ones or zeros. */
+function joinSigns(parts: readonly Place[]): Place[] {
+  const joined: Place[] = [];
+  for (let i = 0; i < parts.length;) {
+    const [{ width, words }, start] = [parts[i], i];
+    do i++;
+    while (width === 1 && parts[i]?.width === 1 && parts[i].words[0] === words[0]);
+    const count = i - start;
+    const signs = { width: count, words: new Array<string>(wordsOf(count)).fill(`-${words[0]}`) };
+    joined.push(count > 1 ? signs : parts[start]);
+  }
+  return joined;
 }
 
 /** `count` bits from bit `low`, at most 32. */
