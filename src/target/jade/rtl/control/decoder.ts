@@ -29,9 +29,12 @@ interface Place {
   readonly word: number;
 }
 
+/** Fields that have the name of a word of SystemVerilog. */
+const OTHER_NAMES: Readonly<Record<string, string>> = { local: 'localAddress', sequence: 'sequenceIndex' };
+
 /** The port of a field: its name, where SystemVerilog allows it. */
 export function portOf(field: string): string {
-  return field === 'local' ? 'localAddress' : field;
+  return OTHER_NAMES[field] ?? field;
 }
 
 /** Port and width in bits of every field of a queue's opcodes. */
