@@ -58,7 +58,7 @@ export function compileCircuit(module: Module, fail: (what: string) => never): C
     return operationText(layout, node) ?? `slow[${slowly()}]();`;
   });
   const settle = compile(statements, { s, slow, parity });
-  const advance = compile(edgeTexts(layout, top), { s, t, m, fail });
+  const advance = compile(edgeTexts(layout, top), { s, t, m, fail, byteMasks: BYTE_MASKS });
   return {
     top,
     settle,
@@ -218,9 +218,35 @@ function memoryText(layout: Layout, scope: Scope, memory: Memory, array: string)
   const fetch = `${when(read.enable)}${access(read.address, copy(target, cells))}`;
   const keep = read.enable ? ` else ${copy(target, old)}` : '';
   if (write === undefined) return fetch + keep;
-  const store = copy(cells, layout.place(scope, write.data).words);
+  const store = storeText(
+    cells,
+    layout.place(scope, write.data).words,
+    write.byteEnable && layout.place(scope, write.byteEnable).words,
+  );
   return `${fetch}${keep} ${when(write.enable)}${access(write.address, store)}`;
 }
+
+/** All words of the memory's word, or only the enabled bytes of each. */
+function storeText(
+  cells: readonly string[],
+  data: readonly string[],
+  byteEnable: readonly string[] | undefined,
+): string {
+  if (byteEnable === undefined) return copy(cells, data);
+  const merged = cells.map((cell, i) => {
+    const enables = `${byteEnable[i >> 3]} >>> ${(4 * i) % 32} & 15`;
+    return `{ const mask = byteMasks[${enables}]; ${cell} = ${cell} & ~mask | ${data[i]} & mask; }`;
+  });
+  return `{ ${merged.join(' ')} }`;
+}
+
+/** The bits of a word's bytes that four enables choose. */
+const BYTE_MASKS = Uint32Array.from({ length: 16 }, (_, enables) => {
+  return [0, 1, 2, 3].reduce(
+    (mask, byte) => mask | ((enables >> byte) & 1 ? 0xff << (8 * byte) : 0),
+    0,
+  );
+});
 
 function copy(target: readonly string[], source: readonly string[]): string {
   return `{ ${target.map((word, i) => `${word} = ${source[i]};`).join(' ')} }`;
