@@ -34,7 +34,7 @@ import {
 import { registeredWindow, type Parity, type Request } from './window.ts';
 
 /** Queues that read the control memory, each from a copy of its own. */
-export const CONTROL_READERS = ['load', 'matrix', 'vector'] as const;
+export const CONTROL_READERS = ['load', 'matrix', 'list', 'vector'] as const;
 
 type Ports = Readonly<Record<string, Signal>>;
 
