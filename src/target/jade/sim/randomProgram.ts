@@ -73,7 +73,7 @@ export function randomBytes(random: Random, sizeBytes: number): Uint8Array {
  * Fills scratchpad and control memory from memory, and the accumulators from the scratchpad. The last
  * load waits for the one before it, so the next load may test what the first has brought.
  */
-function prologue(chip: Chip): Instruction[] {
+export function prologue(chip: Chip): Instruction[] {
   const { scratchpad, accumulators, 'control memory': control } = memoriesOf(chip);
   const bytes = accumulators.end - accumulators.start;
   const columns = Math.min(1024, bytes / 4);
