@@ -43,7 +43,7 @@ export const LOG2E = fround(Math.LOG2E);
 const C1 = fround(Math.LN2);
 const C2 = fround((Math.LN2 * Math.LN2) / 2);
 const C3 = fround((Math.LN2 * Math.LN2 * Math.LN2) / 6);
-/** Those of r, r² and r³ in 2^r. */
+/** c1, c2, c3 of the polynomial of exp2. */
 export const EXP2_COEFFICIENTS = [C1, C2, C3] as const;
 const SMALLEST_NORMAL = powerOfTwo(-126);
 
