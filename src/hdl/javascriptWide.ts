@@ -10,6 +10,8 @@ import type { Operator } from './operators.ts';
 export interface Place {
   readonly width: number;
   readonly words: readonly string[];
+  /** The word whose number is a variable; a constant has none. */
+  readonly word?: (index: string) => string;
 }
 
 type Statement = (target: Place, operands: readonly Place[], low: number) => string | undefined;
@@ -36,6 +38,35 @@ export function assign({ width, words }: Place, values: readonly string[]): stri
     return `${word} = ${isPartial ? `(${values[i]}) & ${2 ** top - 1}` : values[i]};`;
   });
   return statements.join(' ');
+}
+
+/** From how many words on a loop is better than a statement for each word. */
+const LOOP = 9;
+
+/** One value into another of the same width. */
+export function move(target: Place, source: Place): string {
+  return loop(target, [source], (to, [from]) => `${to} = ${from};`);
+}
+
+/** The statement for each word of the target and the same words of the operands, the lowest first. */
+function loop(
+  target: Place,
+  operands: readonly Place[],
+  statement: (target: string, operands: readonly string[]) => string,
+): string {
+  const count = target.words.length;
+  const inLoop = [target, ...operands].map(({ word }) => word?.('i'));
+  if (count < LOOP || inLoop.includes(undefined)) {
+    const texts = target.words.map((word, i) => {
+      return statement(
+        word,
+        operands.map(({ words }) => words[i]),
+      );
+    });
+    return texts.join(' ');
+  }
+  const [to, ...from] = inLoop as string[];
+  return `for (let i = 0; i < ${count}; i++) { ${statement(to, from)} }`;
 }
 
 /** A value of one word as a signed number. */
@@ -76,21 +107,16 @@ function slice(target: Place, [a]: readonly Place[], low: number): string {
 }
 
 function bitwise(sign: '&' | '|' | '^'): Statement {
-  return (target, [a, b]) =>
-    assign(
-      target,
-      a.words.map((word, i) => `${word} ${sign} ${b.words[i]}`),
-    );
+  return (target, operands) => loop(target, operands, (to, [a, b]) => `${to} = ${a} ${sign} ${b};`);
 }
 
 function sum(sign: '+' | '-'): Statement {
-  return (target, [a, b]) => {
-    const words = target.words.map((word, i) => {
-      const carry = sign === '+' ? `(carry >= ${WORD} ? 1 : 0)` : '(carry < 0 ? 1 : 0)';
-      const value = `${a.words[i]} ${sign} ${b.words[i]}${i > 0 ? ` ${sign} ${carry}` : ''}`;
-      return `carry = ${value}; ${word} = carry;`;
+  const carried = sign === '+' ? `(carry >= ${WORD} ? 1 : 0)` : '(carry < 0 ? 1 : 0)';
+  return (target, operands) => {
+    const words = loop(target, operands, (to, [a, b]) => {
+      return `carry = ${a} ${sign} ${b} ${sign} ${carried}; ${to} = carry;`;
     });
-    return `${words.join(' ')} ${trim(target)}`;
+    return `carry = 0; ${words} ${trim(target)}`;
   };
 }
 
@@ -105,7 +131,9 @@ function product(operand: (place: Place) => string): Statement {
 }
 
 function trim(target: Place): string {
-  return target.width % 32 ? assign(target, target.words) : '';
+  const { width, words } = target;
+  const top = words.at(-1)!;
+  return width % 32 ? `${top} = ${top} & ${2 ** (width % 32) - 1};` : '';
 }
 
 function equal(target: Place, [a, b]: readonly Place[]): string {
@@ -133,11 +161,8 @@ function signedTop({ width, words }: Place): string[] {
 
 /** Statements where a value has more than one word. */
 export const WIDE: Partial<Record<Operator, Statement>> = {
-  not: (target, [a]) =>
-    assign(
-      target,
-      a.words.map((word) => `~${word}`),
-    ),
+  not: (target, operands) =>
+    `${loop(target, operands, (to, [a]) => `${to} = ~${a};`)} ${trim(target)}`,
   and: bitwise('&'),
   or: bitwise('|'),
   xor: bitwise('^'),
