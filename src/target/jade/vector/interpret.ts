@@ -208,8 +208,10 @@ class ItemRun {
       case 'aHalf':
         return this.#window(a + half);
       case 'b':
+      case 'pairs':
         return this.#window(b);
       case 'bHalf':
+      case 'pairsHalf':
         return this.#window(b + half);
       case 'bytes':
         return Uint32Array.from(this.#read(b + this.#column, this.#lanes), scaleBits);

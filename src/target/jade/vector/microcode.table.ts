@@ -224,9 +224,9 @@ function rope(): Program {
 function ropeInterleaved(): Program {
   const cosines = 0;
   const body = [
-    move(mem('b')),
+    move(mem('pairs')),
     mul(FOLD_LOW, mem('a'), { save: cosines }),
-    move(mem('bHalf')),
+    move(mem('pairsHalf')),
     mul(FOLD_LOW, mem('a')),
     add(SWAP, reg(cosines), { store: 'd' }),
   ];
@@ -425,7 +425,7 @@ function windows(...body: readonly MicroOp[]): Program {
 /** A copy, quantised in groups wider than the lanes: the scale is known only after all of a group. */
 function copyWide(): Program {
   const body = [
-    loop('windows', move(mem('a'), { store: 'measure' })),
+    loop('windows', move(mem('a'), { mask: 'visible', store: 'measure' })),
     loop('windows', move(mem('a'), { store: 'wide' })),
   ];
   return { item: 'group', body };
