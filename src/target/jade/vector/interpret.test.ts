@@ -141,9 +141,10 @@ test('rms is the function of numerics.md, also in place', () => {
     const w = c.fill(B, c.columns, 2);
     const expected = { values: new Float32Array(c.columns), offset: 0 };
     const epsilon = fround(1e-6);
-    rmsRow(x, w, c.columns, epsilon, c.lanes, expected);
+    const inverse = fround(1 / c.columns);
+    rmsRow(x, w, c.columns, epsilon, inverse, c.lanes, expected);
     const d = random.int(2) === 0 ? A : D;
-    c.run('rms', { ...f32, epsilon, inverse: fround(1 / c.columns) }, d);
+    c.run('rms', { ...f32, epsilon, inverse }, d);
     c.expect(expected.values, what, d);
   });
 });

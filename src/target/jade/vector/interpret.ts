@@ -7,7 +7,7 @@
  */
 import { bf16ToF32, CeladonError } from '../../../base/index.ts';
 import { quantizeGroup } from '../arith/mx.ts';
-import { FORMAT_CODES, type Fields } from '../isa.table.ts';
+import { FORMAT_CODES, MX_FORMATS, type Fields } from '../isa.table.ts';
 import { bitsOf, constantBits, formed, laneOperation, scaleBits } from './laneOperations.ts';
 import {
   FIELD_CONSTANTS,
@@ -274,7 +274,7 @@ class ItemRun {
   }
 
   #writeBlocks(address: number, values: Float32Array, wide: boolean): void {
-    const format = this.#format === FORMAT_CODES.mxfp8 ? 'mxfp8' : 'mxint8';
+    const format = MX_FORMATS.get(this.#format)!;
     const group = wide ? this.#measured.length : this.#fields['group']!;
     const codes = new Uint8Array(group);
     const bytes = new Uint8Array((values.length / 32) * 33);

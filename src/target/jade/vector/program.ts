@@ -67,6 +67,18 @@ export function slotsOf(program: Program, fields: Fields, lanes: number): number
   return count(program.body);
 }
 
+/** The slots in words, such as `2 + 3·windows`; those of a variant in brackets with its condition. */
+export function slotFormula(pieces: readonly Piece[]): string {
+  const single = pieces.filter((piece) => !('body' in piece)).length;
+  const terms = pieces.flatMap((piece) => {
+    if (!('body' in piece)) return [];
+    const inner = slotFormula(piece.body);
+    if ('when' in piece) return [`[${piece.is ? '' : 'not '}${piece.when}: ${inner}]`];
+    return [`${/^\d+$/.test(inner) ? inner : `(${inner})`}·${piece.loop}`];
+  });
+  return [...(single > 0 || terms.length === 0 ? [single] : []), ...terms].join(' + ');
+}
+
 /** The micro-operations of all programs, each once. */
 export function microOpsOf(pieces: readonly Piece[]): MicroOp[] {
   return pieces.flatMap((piece) => ('body' in piece ? microOpsOf(piece.body) : [piece]));

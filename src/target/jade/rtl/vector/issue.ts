@@ -176,8 +176,14 @@ function load(
   const addressing = [LOAD_ADDRESSING.a, ...LOAD_NAMES.map((name) => LOAD_ADDRESSING[name])];
   const code = (codes: readonly number[], bits: number): Signal =>
     word.load.choose(codes.map((value) => word.load.constant(value, bits)));
-  const operand = code(addressing.map((load) => OPERANDS.indexOf(load.operand)), 2);
-  const form = code(addressing.map((load) => FORMS.indexOf(load.form)), 2);
+  const operand = code(
+    addressing.map((load) => OPERANDS.indexOf(load.operand)),
+    2,
+  );
+  const form = code(
+    addressing.map((load) => FORMS.indexOf(load.form)),
+    2,
+  );
   const isHalves = isBf16.and(word.load.eq(1 + LOAD_NAMES.indexOf('a'))).named('isHalves');
   const wide = (signal: Signal): Signal => signal.zeroExtend(item.a.width);
   const windows = { words: wide(column).shl(2), pairs: wide(column), bytes: wide(column), one: 0 };
@@ -189,7 +195,10 @@ function load(
     word: 4,
     step: wide(step).shl(2),
   };
-  const offset = code(addressing.map((load) => OFFSETS.indexOf(load.offset)), 3);
+  const offset = code(
+    addressing.map((load) => OFFSETS.indexOf(load.offset)),
+    3,
+  );
   const base = operand.choose(OPERANDS.map((name) => item[name]!));
   const bytesBits = lanes.width + 2;
   const count = lanes.zeroExtend(bytesBits);
@@ -227,7 +236,12 @@ function takingPart(
   const clamp = (end: Signal): Signal => clampToLanes(end, column, widths);
   const lane = step.low(lanesBits);
   const lower = { none: 0, visible: 0, group: clamp(groupStart), lane };
-  const upper = { none: lanes, visible: clamp(item.visible), group: clamp(groupEnd), lane: lane.add(1) };
+  const upper = {
+    none: lanes,
+    visible: clamp(item.visible),
+    group: clamp(groupEnd),
+    lane: lane.add(1),
+  };
   return {
     lowerLane: m.delay('lowerLane', word.mask.choose(MASKS.map((mask) => lower[mask]))),
     upperLane: m.delay('upperLane', word.mask.choose(MASKS.map((mask) => upper[mask]))),

@@ -5,7 +5,12 @@
  * the three paths has a result P cycles later; the one of the operation is the accumulator, just when
  * the next operation of the same context chooses its operands.
  */
-import { defineModule, indexWidth, type ModuleBuilder, type Signal } from '../../../../hdl/index.ts';
+import {
+  defineModule,
+  indexWidth,
+  type ModuleBuilder,
+  type Signal,
+} from '../../../../hdl/index.ts';
 import { CHOICES, REGISTERS, type Operation } from '../../vector/microOps.ts';
 import {
   addF32,
@@ -92,11 +97,7 @@ type Inputs = Readonly<Record<keyof typeof LANE_CONTROL, Signal>> & {
   readonly swap: Signal;
 };
 
-function chooseOperands(
-  inputs: Inputs,
-  acc: Signal,
-  register: Signal,
-): { a: Signal; b: Signal } {
+function chooseOperands(inputs: Inputs, acc: Signal, register: Signal): { a: Signal; b: Signal } {
   const { memory, constant, foldLow, foldHigh, swap, negate } = inputs;
   const index = inputs.index.zeroExtend(32);
   const sources = { acc, register, memory, constant, index, foldLow, foldHigh, swap };

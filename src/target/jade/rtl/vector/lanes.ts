@@ -7,12 +7,7 @@
  *         4      operands: the word of memory is there            (FETCH)
  *         4 + P  the accumulator; a register takes it
  */
-import {
-  defineModule,
-  joinLanes,
-  type ModuleBuilder,
-  type Signal,
-} from '../../../../hdl/index.ts';
+import { defineModule, joinLanes, type ModuleBuilder, type Signal } from '../../../../hdl/index.ts';
 import { ABSENT_BITS, CONSTANTS, FIELD_CONSTANTS } from '../../vector/microOps.ts';
 import { constantBits } from '../../vector/laneOperations.ts';
 import { bf16ToF32 } from '../arith/float.ts';
@@ -21,7 +16,15 @@ import { delayed } from '../arith/pipeline.ts';
 import { delayed as delayedValid } from '../delay.ts';
 import { LOAD_FORMS } from './issue.ts';
 import { laneModule, pathOf, registerBits } from './lane.ts';
-import { A_SOURCES, B_SOURCES, CONSTANT_NAMES, MASKS, unpackWord, WORD_BITS, type Word } from './microcodeRom.ts';
+import {
+  A_SOURCES,
+  B_SOURCES,
+  CONSTANT_NAMES,
+  MASKS,
+  unpackWord,
+  WORD_BITS,
+  type Word,
+} from './microcodeRom.ts';
 import type { VectorWidths } from './shape.ts';
 
 /** From the issue of a micro-operation to its operands. */
@@ -45,7 +48,10 @@ export function lanesModule(widths: VectorWidths) {
       /** With the operands. */
       memory: 32 * lanes,
       /** Fields that are constants. */
-      ...Object.fromEntries(FIELD_CONSTANTS.map((name) => [name, 32])) as Record<(typeof FIELD_CONSTANTS)[number], 32>,
+      ...(Object.fromEntries(FIELD_CONSTANTS.map((name) => [name, 32])) as Record<
+        (typeof FIELD_CONSTANTS)[number],
+        32
+      >),
     },
     outputs: { accumulators: 32 * lanes },
     body: (inputs, m) => connectLanes(m, inputs, widths),
@@ -67,7 +73,11 @@ type Inputs = Readonly<
   >
 >;
 
-function connectLanes(m: ModuleBuilder, inputs: Inputs, { lanes, contexts, columnBits }: VectorWidths) {
+function connectLanes(
+  m: ModuleBuilder,
+  inputs: Inputs,
+  { lanes, contexts, columnBits }: VectorWidths,
+) {
   const word = unpackWord(inputs.word);
   const shared = controls(m, inputs, word, contexts);
   const masked = maskedLanes(m, inputs, word, lanes);
@@ -161,4 +171,3 @@ function memoryWords(m: ModuleBuilder, inputs: Inputs, lanes: number): Signal[] 
     return form.choose(LOAD_FORMS.map((name) => forms[name]));
   });
 }
-

@@ -235,7 +235,9 @@ function packWord(word: Content): bigint {
   let [packed, at] = [0n, 0n];
   for (const [name, bits] of Object.entries(WORD_FIELDS) as [WordField, number][]) {
     if (word[name] < 0 || word[name] >= 2 ** bits) {
-      throw new CeladonError(`the microcode field ${name} must fit ${bits} bits, not ${word[name]}`);
+      throw new CeladonError(
+        `the microcode field ${name} must fit ${bits} bits, not ${word[name]}`,
+      );
     }
     packed |= BigInt(word[name]) << at;
     at += BigInt(bits);

@@ -18,9 +18,14 @@ export const VECTOR_FIELD_NAMES = [
   ...new Set(OPCODES.flatMap((op) => ISA[op].fields.map(({ name }): string => name))),
 ];
 
+/** The port of a field: its name, unless that is a word of SystemVerilog. */
+export function portOfField(name: string): string {
+  return name === 'sequence' ? 'sequenceIndex' : name;
+}
+
 /** Ports for the fields: a word each. */
 export const VECTOR_FIELDS: Readonly<Record<string, number>> = Object.fromEntries(
-  VECTOR_FIELD_NAMES.map((name) => [name, 32]),
+  VECTOR_FIELD_NAMES.map((name) => [portOfField(name), 32]),
 );
 
 export type FieldSignals = Readonly<Record<string, Signal>>;
@@ -60,10 +65,9 @@ export function planOf(opcode: Signal, fields: FieldSignals, widths: VectorWidth
   const { addressBits, columnBits } = widths;
   const columns = instruction.raw('columns', columnBits);
   const kind = kindOf(instruction, widths);
-  const size = kind.item('row').mux(
-    columns,
-    kind.item('group').mux(instruction.raw('group', columnBits), widths.lanes),
-  );
+  const size = kind
+    .item('row')
+    .mux(columns, kind.item('group').mux(instruction.raw('group', columnBits), widths.lanes));
   const itemColumns = size.named('itemSize');
   const address = (name: string): Signal => instruction.raw(name, addressBits);
   const hasCount = instruction.has('rowCount').and(fields['rowCount']!.ne(NONE));
@@ -118,9 +122,9 @@ interface Kind {
 function kindOf(instruction: Instruction, { lanes }: VectorWidths): Kind {
   const { fields } = instruction;
   const isMx = instruction.has('dFormat').and(fields['dFormat']!.ne(FORMAT_CODES.f32));
-  const isWide = isMx.and(fields['group']!.shr(Math.log2(lanes)).ne(0)).and(
-    fields['group']!.ne(lanes),
-  );
+  const isWide = isMx
+    .and(fields['group']!.shr(Math.log2(lanes)).ne(0))
+    .and(fields['group']!.ne(lanes));
   const isInterleaved = fields['interleaved']!.bit(0);
   const variants: Partial<Record<ProgramName, Signal>> = {
     copy: instruction.is('copy').and(isWide.not()),

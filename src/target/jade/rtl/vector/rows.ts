@@ -68,21 +68,24 @@ export function rowsModule(widths: VectorWidths) {
 }
 
 type Inputs = Readonly<Record<keyof ReturnType<typeof walkPorts>, Signal>> & {
-  readonly [name in
-    | 'start'
-    | 'countValid'
-    | 'count'
-    | 'positionValid'
-    | 'position'
-    | 'advance'
-    | 'tokenValid'
-    | 'tokenB'
-    | 'tokenD']: Signal;
+  readonly [
+    name in
+      | 'start'
+      | 'countValid'
+      | 'count'
+      | 'positionValid'
+      | 'position'
+      | 'advance'
+      | 'tokenValid'
+      | 'tokenB'
+      | 'tokenD'
+  ]: Signal;
 };
 
 function walk(m: ModuleBuilder, inputs: Inputs) {
   const { start, advance, tokenValid } = inputs;
-  const keep = (name: keyof Inputs): Signal => m.delay(`${name}Field`, inputs[name], { enable: start });
+  const keep = (name: keyof Inputs): Signal =>
+    m.delay(`${name}Field`, inputs[name], { enable: start });
   const isToken = keep('isToken');
   const steps = m.wire('steps', 1);
   const columns = walkColumns(m, inputs, keep, steps);

@@ -138,15 +138,20 @@ interface Progress {
 function runCourse(m: ModuleBuilder, inputs: Inputs, { batchEnd, isDivided }: Progress) {
   const { start, hasItem, hasItemNext, hasRowsNext, tokenValid } = inputs;
   const isToken = m.delay('isTokenField', inputs.isToken, { enable: start });
-  const wait = m.register('reading', indexWidth(READ_CYCLES + 1), { comment: 'cycles of reading left' });
-  wait.set(start.mux(inputs.reads.mux(READ_CYCLES, wait.constant(0)), wait.sub(1)), start.or(wait.reduceOr()));
+  const wait = m.register('reading', indexWidth(READ_CYCLES + 1), {
+    comment: 'cycles of reading left',
+  });
+  wait.set(
+    start.mux(inputs.reads.mux(READ_CYCLES, wait.constant(0)), wait.sub(1)),
+    start.or(wait.reduceOr()),
+  );
   const preparing = m.register('preparing', 1, { reset: 0 });
   const prepared = preparing.and(wait.reduceOr().not()).and(isDivided).named('prepared');
   preparing.set(start, start.or(prepared));
 
   // The rows know at once what is left; a token is sought only where there is a row for it.
   const goesOn = hasItemNext.named('goesOn');
-  const seeksNext = prepared.or(batchEnd).and(isToken).and(hasRowsNext);
+  const seeksNext = prepared.or(batchEnd).and(isToken).and(hasRowsNext).and(goesOn.not());
   const seek = m.delay('seek', seeksNext, { reset: 0 });
   const startsRows = prepared.and(isToken.not()).and(hasItem);
   const isOver = goesOn.or(isToken.and(hasRowsNext)).not();
@@ -211,7 +216,12 @@ function runLoops(
   const step = m.register('step', columnBits, { reset: 0, comment: 'of the outer loop' });
   const groupStart = m.register('groupStart', columnBits, { reset: 0 });
   const times = { none: word.outerLoop.constant(0, columnBits), columns: keep('columns') };
-  const counts = { ...times, groups: keep('groups'), topGroups: keep('topGroups'), topK: keep('topK') };
+  const counts = {
+    ...times,
+    groups: keep('groups'),
+    topGroups: keep('topGroups'),
+    topK: keep('topK'),
+  };
   const nextStep = step.add(1);
   const count = word.outerLoop.choose(OUTER_LOOPS.map((loop) => counts[loop]));
   const moreSteps = isOuter.and(nextStep.ltU(count)).named('moreSteps');
@@ -252,6 +262,9 @@ function fetchWord(
 
 /** Never, always, then two codes for each condition: when it fails, when it holds. */
 function skipApplies(skip: Signal, conditions: Signal): Signal {
-  const bits = CONDITIONS.flatMap((_: Condition, i) => [conditions.bit(i).not(), conditions.bit(i)]);
+  const bits = CONDITIONS.flatMap((_: Condition, i) => [
+    conditions.bit(i).not(),
+    conditions.bit(i),
+  ]);
   return skip.choose([skip.constant(0, 1), skip.constant(1, 1), ...bits]);
 }

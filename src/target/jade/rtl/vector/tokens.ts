@@ -46,7 +46,8 @@ type Inputs = Readonly<
 
 function findToken(m: ModuleBuilder, inputs: Inputs) {
   const { start, seek, controlData } = inputs;
-  const keep = (name: keyof Inputs): Signal => m.delay(`${name}Field`, inputs[name], { enable: start });
+  const keep = (name: keyof Inputs): Signal =>
+    m.delay(`${name}Field`, inputs[name], { enable: start });
   const phases = [seek];
   while (phases.length < TOKEN_CYCLES) {
     phases.push(m.delay(`phase${phases.length}`, phases.at(-1)!, { reset: 0 }));

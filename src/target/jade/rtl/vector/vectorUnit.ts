@@ -15,7 +15,7 @@ import { READ_CYCLES, sequencerModule } from './sequencer.ts';
 import { vectorWidths, type VectorChip, type VectorWidths } from './shape.ts';
 import { tokensModule } from './tokens.ts';
 
-export { VECTOR_FIELDS } from './plan.ts';
+export { portOfField, VECTOR_FIELDS } from './plan.ts';
 
 /** From an accumulator to the write of its window. */
 const QUANTIZE = 2;
@@ -117,7 +117,7 @@ function readCounts(
   return {
     asks,
     address: m.delay('countAddress', inputs['rowCount']!.low(addressBits), { enable: start }),
-    positionIndex: m.delay('positionIndex', inputs['sequence']!.low(POSITION_BITS), {
+    positionIndex: m.delay('positionIndex', inputs['sequenceIndex']!.low(POSITION_BITS), {
       enable: start,
     }),
     countValid: delayedValid(m, 'countArrives', asks, arrives, { reset: 0 }),
@@ -142,7 +142,7 @@ function sequence(
   const address = (name: string): Signal => inputs[name]!.low(widths.addressBits);
   const seek = m.wire('seek', 1);
   const advance = m.wire('advance', 1);
-  const tokens = m.instance('tokens', tokensModule(widths), {
+  const tokens = m.instance('tokenFinder', tokensModule(widths), {
     start,
     list: address('list'),
     rows: plan.walk.rows,
@@ -153,7 +153,7 @@ function sequence(
     seek,
     controlData: inputs['controlData']!,
   });
-  const rows = m.instance('rows', rowsModule(widths), {
+  const rows = m.instance('walk', rowsModule(widths), {
     start,
     ...plan.walk,
     countValid,
@@ -191,7 +191,7 @@ function compute(
   const { word, running, firstSlot, registers, column, step, groupStart, groupEnd } = sequencer;
   const keep = (name: string, signal: Signal): Signal =>
     m.delay(`${name}Field`, signal, { enable: inputs['start']! });
-  const issue = m.instance('issue', issueModule(widths), {
+  const issue = m.instance('issuer', issueModule(widths), {
     ...{ word, running, firstSlot, column, step, groupStart, groupEnd },
     itemA: rows.itemA,
     itemB: rows.itemB,
@@ -204,15 +204,16 @@ function compute(
     isBf16: keep('isBf16', plan.isBf16),
   });
   const constants = ['scale', 'epsilon', 'inverse', 'base'] as const;
-  const { accumulators } = m.instance('lanes', lanesModule(widths), {
+  const { accumulators } = m.instance('laneArray', lanesModule(widths), {
     ...{ word, running, registers, column },
     form: issue.form,
     lowerLane: issue.lowerLane,
     upperLane: issue.upperLane,
     memory: inputs['readData']!,
-    ...(Object.fromEntries(
-      constants.map((name) => [name, keep(name, inputs[name]!)]),
-    ) as Record<(typeof constants)[number], Signal>),
+    ...(Object.fromEntries(constants.map((name) => [name, keep(name, inputs[name]!)])) as Record<
+      (typeof constants)[number],
+      Signal
+    >),
   });
   return {
     readValid: issue.readValid,
@@ -268,7 +269,7 @@ function listTokens(
   widths: VectorWidths,
 ) {
   const address = (name: string): Signal => inputs[name]!.low(widths.addressBits);
-  return m.instance('lists', dispatchListsModule(widths), {
+  return m.instance('dispatcher', dispatchListsModule(widths), {
     start: start.and(plan.isDispatch),
     a: plan.walk.a,
     aStride: plan.walk.aStride,
