@@ -24,7 +24,8 @@ export function addRtl(program: Command): void {
 async function rtl(options: RtlOptions): Promise<void> {
   const output = new Output(options);
   const chip = loadChip(options.chip);
-  const { allFiles } = await import('../target/jade/index.ts');
+  const { loadVerification } = await import('../target/jade/index.ts');
+  const { allFiles } = await loadVerification();
   const files = allFiles(chip);
   writeFolder(options.output, Object.fromEntries(files));
   const rows = [...files].map(([name, text]) => ({
