@@ -20,6 +20,12 @@ export interface RunEvent {
   readonly end: number;
 }
 
+/** When an instruction starts, and when it is complete: what the hardware shows of it. */
+export interface Course {
+  readonly start: number;
+  readonly end: number;
+}
+
 export interface RunStats {
   readonly cycles: number;
   /** By queue, in the order of QUEUES. */
@@ -34,12 +40,15 @@ export interface RunStats {
   /** Whether a list held an index outside of its table. */
   readonly fault: boolean;
   readonly events?: readonly RunEvent[];
+  /** Of all instructions, in program order. */
+  readonly courses?: readonly Course[];
 }
 
 export interface RunOptions {
   /** Largest value the position registers may have; bounds what transfers may touch. */
   readonly maxPosition: number;
   readonly collectEvents?: boolean;
+  readonly collectCourses?: boolean;
   /** Throw when conflicting instructions overlap in time, or lose their order in the program. */
   readonly checkHazards?: boolean;
 }
@@ -91,6 +100,7 @@ class Run {
   private readonly timing: Timing;
   private readonly next = QUEUES.map(() => 0);
   private readonly events: RunEvent[] = [];
+  private readonly courses: Course[] = [];
   private inFlight: { readonly head: Prepared; readonly end: number }[] = [];
   private bytesLoaded = 0;
   private bytesStored = 0;
@@ -124,6 +134,7 @@ class Run {
       stallCycles,
       fault: state.fault,
       ...(options.collectEvents === true && { events }),
+      ...(options.collectCourses === true && { courses: this.courses }),
     };
   }
 
@@ -150,6 +161,7 @@ class Run {
     const { from, to, end } = this.timing.commit(head, start, rows);
     if (this.options.checkHazards === true) this.checkHazards(head, start, end);
     this.next[head.queue]!++;
+    if (this.options.collectCourses === true) this.courses[head.index] = { start, end };
     if (!skipped) execute(head.instruction, this.state, rows);
     if (!skipped) this.count(head.instruction, rows);
     if (this.options.collectEvents === true && to > from) {
