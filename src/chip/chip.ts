@@ -50,7 +50,8 @@ const fields = z.strictObject({
     type: z.string(),
     sizeBytes: positive.max(2 ** 44),
     bytesPerCycle: powerOfTwo.min(1).max(65536),
-    latencyCycles: positive.max(100000),
+    /** From the command of a row to its first beat: the DMA needs two cycles to expect it. */
+    latencyCycles: positive.min(2).max(100000),
   }),
   process: z.strictObject({ node: z.string(), nanometres: positive.nullable() }),
   /** Why each size is what it is, by field. */

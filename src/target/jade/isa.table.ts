@@ -128,7 +128,7 @@ export const ISA = {
       f('unless', 'local', 'i32 in the control memory: zero skips the transfer; or NONE'),
     ],
     latency:
-      'planes · rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, after latencyCycles; a skipped load moves nothing and completes in its turn',
+      'planes · rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, latencyCycles + 8 after the start or when the channel is free; a skipped load moves nothing and completes in its turn',
   },
   gather: {
     opcode: 0x02,
@@ -146,14 +146,15 @@ export const ISA = {
       f('limit', 'u32', 'rows in memory: an index outside reads as row 0 and sets the fault flag'),
     ],
     latency:
-      'rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, after latencyCycles',
+      'rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, latencyCycles + 15 after the start',
   },
   store: {
     opcode: 0x03,
     queue: 'store',
     summary: 'chip → memory, 3-D strides; complete when the last byte has left',
     fields: TRANSFER,
-    latency: 'planes · rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel',
+    latency:
+      'planes · rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, 9 cycles after the start or when the channel is free',
   },
   matmul: {
     opcode: 0x10,
