@@ -64,7 +64,7 @@ test('an unknown chip is answered with the names and the nearest', () => {
   });
   assert.throws(
     () => loadChip('tpu'),
-    (error: UsageError) => error.hint === undefined,
+    (error: UsageError) => error.hint === 'give a name, or a path with a slash in it',
   );
   assert.throws(() => loadChip(path.join(folder, 'none.json')), UsageError);
   assert.throws(() => loadChip(`${folder}/`), UsageError);
@@ -88,7 +88,7 @@ test('all problems of a description are listed at once', () => {
   const wrong = { ...chip, cores: 0, matrix: { ...chip.matrix, columns: 48 } };
   assert.throws(
     () => parseChip(wrong, 'x.json'),
-    /cores: .*matrix\.columns: must be a power of two/,
+    /^ChipError: cores must be an integer .*; matrix\.columns must be a power of two .*, not 48$/,
   );
 });
 
