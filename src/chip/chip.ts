@@ -11,7 +11,11 @@ export const COMPARE_HINT = 'compare with catalogue/chips/jade-edge.json';
 function powerOfTwo(least: number, most: number) {
   const requirement = `a power of two from ${least} to ${most}`;
   const bounds = z.int(requirement).min(least, requirement).max(most, requirement);
-  return bounds.refine((n) => Number.isInteger(Math.log2(n)), requirement);
+  return bounds.refine(isPowerOfTwo, requirement);
+}
+
+function isPowerOfTwo(n: number): boolean {
+  return Number.isInteger(Math.log2(n));
 }
 
 function oneOf<T extends string>(...names: readonly T[]) {
@@ -22,7 +26,7 @@ const NAME = 'a text of 1 to 64 characters';
 const text = z.string('a text');
 const part = 'an object';
 
-export const chipSchema = z.strictObject(
+const fields = z.strictObject(
   {
     name: z.string(NAME).min(1, NAME).max(64, NAME),
     summary: text,
@@ -37,18 +41,28 @@ export const chipSchema = z.strictObject(
         columns: powerOfTwo(16, 256),
         activationFormat: oneOf('mxint8', 'mxfp8'),
         weightFormat: oneOf('mxint8', 'mxfp8', 'mxfp4'),
-        /** Bytes of weights the array takes from the scratchpad each cycle. */
-        weightPortBytesPerCycle: powerOfTwo(16, 4096),
-        /** Cycles from the last operand row to the last accumulator write. */
-        pipelineCycles: integer(1, 256),
-        /** Distance in cycles between two additions to one accumulator. */
-        accumulateCycles: integer(1, 64),
+        /** Bytes of the weight read port of the scratchpad. */
+        weightPortBytesPerCycle: powerOfTwo(64, 4096),
+        /** Cycles from the issue of a row of activations to its sums being readable in the accumulators. */
+        pipelineCycles: integer(13, 256),
+        /** Cycles from reading an accumulator row to reading its new value: 4 + stages of the f32 adder. */
+        accumulateCycles: integer(5, 64),
       },
       part,
     ),
-    vector: z.strictObject({ lanes: powerOfTwo(4, 1024), pipelineCycles: integer(1, 256) }, part),
+    vector: z.strictObject(
+      {
+        /** One block of MX at least, so that a scale is found in one window. */
+        lanes: powerOfTwo(32, 1024),
+        /** Latency of one f32 operation of a lane, and the number of contexts that hide it. */
+        operationCycles: integer(2, 16),
+      },
+      part,
+    ),
     scratchpad: z.strictObject({ sizeBytes: integer(1, 2 ** 30), banks: integer(1, 64) }, part),
-    accumulator: z.strictObject({ sizeBytes: integer(1, 2 ** 30), banks: integer(2, 64) }, part),
+    accumulator: z.strictObject({ sizeBytes: integer(1, 2 ** 30), banks: integer(2, 32) }, part),
+    /** Counts and lists: what an instruction reads to know its rows. */
+    control: z.strictObject({ sizeBytes: powerOfTwo(256, 2 ** 24) }, part),
     dma: z.strictObject(
       { outstandingLoads: integer(1, 256), burstBytes: powerOfTwo(8, 4096) },
       part,
@@ -69,7 +83,70 @@ export const chipSchema = z.strictObject(
   'an object',
 );
 
-export type Chip = z.infer<typeof chipSchema>;
+export type Chip = z.infer<typeof fields>;
+
+/** Bits of a bank mask in an instruction. */
+export const MAX_BANKS = 64;
+
+/** A description whose parts also go together: what is wrong is listed by field. */
+export const chipSchema = fields.superRefine((chip, context) => {
+  for (const { holds, field, rule } of rulesOf(chip)) {
+    if (!holds) context.addIssue({ code: 'custom', path: field.split('.'), message: rule });
+  }
+});
+
+interface Rule {
+  readonly holds: boolean;
+  readonly field: string;
+  readonly rule: string;
+}
+
+/** What must hold between fields; each rule as what the field must be. */
+function rulesOf(chip: Chip): Rule[] {
+  const { matrix, scratchpad, accumulator } = chip;
+  const banks = scratchpad.banks + accumulator.banks + 1;
+  const port = 33 * Math.max(1, matrix.columns / 32);
+  const formats = [matrix.activationFormat, 'mxfp4'];
+  const addStages = matrix.accumulateCycles - 4;
+  return [
+    bankRule('scratchpad', chip),
+    bankRule('accumulator', chip),
+    {
+      holds: banks <= MAX_BANKS,
+      field: 'scratchpad.banks',
+      rule: `at most ${MAX_BANKS - accumulator.banks - 1}, so that the chip has ${MAX_BANKS} banks in all`,
+    },
+    {
+      holds: matrix.weightPortBytesPerCycle >= port,
+      field: 'matrix.weightPortBytesPerCycle',
+      rule: `at least ${port} for ${matrix.columns} columns`,
+    },
+    {
+      holds: formats.includes(matrix.weightFormat),
+      field: 'matrix.weightFormat',
+      rule: `one of ${formats.join(', ')} beside activations of ${matrix.activationFormat}`,
+    },
+    {
+      holds: matrix.pipelineCycles >= 12 + addStages,
+      field: 'matrix.pipelineCycles',
+      rule: `at least ${12 + addStages} with an adder of ${addStages} stages`,
+    },
+  ];
+}
+
+/** A bank is two memories of whole words, and its number a part of the address. */
+function bankRule(memory: 'scratchpad' | 'accumulator', chip: Chip): Rule {
+  const { sizeBytes, banks } = chip[memory];
+  const [bank, least] = [sizeBytes / banks, 2 * windowBytes(chip)];
+  const rule = `${banks} banks, each a power of two of at least ${least} bytes`;
+  return { holds: isPowerOfTwo(bank) && bank >= least, field: `${memory}.sizeBytes`, rule };
+}
+
+/** W: the widest port in bytes, and with it the word of every bank. */
+export function windowBytes({ matrix, vector, memory }: Chip): number {
+  const { columns, weightPortBytesPerCycle } = matrix;
+  return Math.max(4 * vector.lanes, 4 * columns, memory.bytesPerCycle, weightPortBytesPerCycle);
+}
 
 /** Validates a chip description; `where` names the file. Throws ChipError listing every problem. */
 export function parseChip(value: unknown, where: string): Chip {

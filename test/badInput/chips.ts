@@ -5,7 +5,7 @@ import { loadChip, type Chip } from '../../src/chip/index.ts';
 import { bad, NESTED_DEEPLY, writeZeros, type BadInput } from './case.ts';
 
 type Prepare = BadInput['prepare'];
-type Part = 'matrix' | 'scratchpad' | 'accumulator' | 'memory' | 'process';
+type Part = 'matrix' | 'vector' | 'scratchpad' | 'accumulator' | 'control' | 'memory' | 'process';
 
 const EDGE: Chip = { ...loadChip('jade-edge'), name: 'odd' };
 
@@ -41,7 +41,7 @@ const MANY = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`field
 
 const KIB = 1024;
 const GIB = 2 ** 30;
-const SMALL = JSON.stringify({ ...EDGE, scratchpad: { ...EDGE.scratchpad, sizeBytes: 4 * KIB } });
+const SMALL = JSON.stringify({ ...EDGE, scratchpad: { ...EDGE.scratchpad, sizeBytes: 8 * KIB } });
 
 export const CHIPS: readonly BadInput[] = [
   bad('a missing part', 1, chip({ matrix: undefined })),
@@ -64,14 +64,14 @@ export const CHIPS: readonly BadInput[] = [
       memory: { ...EDGE.memory, sizeBytes: 1e300 },
     }),
   ),
-  bad('a scratchpad of 4 KiB', 4, text(SMALL)),
-  bad('a scratchpad of 4 KiB, compiled for', 4, (folder) => [
+  bad('a scratchpad of 8 KiB', 4, text(SMALL)),
+  bad('a scratchpad of 8 KiB, compiled for', 4, (folder) => [
     'compile',
     'qwen3-tiny',
     '--chip',
     written(folder, SMALL),
   ]),
-  bad('a scratchpad of 4 KiB, evaluated on', 4, (folder) => {
+  bad('a scratchpad of 8 KiB, evaluated on', 4, (folder) => {
     const tokens = path.join(folder, 'tokens.json');
     fs.writeFileSync(tokens, '[1, 2]');
     const target = ['--target', 'jade', '--chip', written(folder, SMALL)];
@@ -80,7 +80,12 @@ export const CHIPS: readonly BadInput[] = [
   bad('a scratchpad of 1 byte', 1, part('scratchpad', { sizeBytes: 1 })),
   bad('a scratchpad of 1 bank', 1, part('scratchpad', { banks: 1 })),
   bad('a scratchpad of 7 banks', 1, part('scratchpad', { banks: 7 })),
-  bad('accumulators of 256 bytes', 4, part('accumulator', { sizeBytes: 256 })),
+  bad('a scratchpad of banks below two words', 1, part('scratchpad', { sizeBytes: 4 * KIB })),
+  bad('accumulators of 256 bytes', 1, part('accumulator', { sizeBytes: 256 })),
+  bad('a control memory of 100 bytes', 1, part('control', { sizeBytes: 100 })),
+  bad('weights in floats beside integers', 1, part('matrix', { weightFormat: 'mxfp8' })),
+  bad('a pipeline shorter than its parts', 1, part('matrix', { pipelineCycles: 15 })),
+  bad('more banks than a mask has bits', 1, part('scratchpad', { banks: 64 })),
   bad('accumulators of 1 byte', 1, part('accumulator', { sizeBytes: 1 })),
   bad('accumulators of 3 banks', 1, part('accumulator', { banks: 3 })),
   bad('a memory of 1 MiB', 4, part('memory', { sizeBytes: KIB * KIB })),
