@@ -38,7 +38,11 @@ async function rtl(options: RtlOptions): Promise<void> {
     output.result({ chip: chip.name, folder: options.output, files: rows });
     return;
   }
-  const table = rows.map(({ name, lines, sizeBytes }) => [name, `${lines}`, formatBytes(sizeBytes)]);
+  const table = rows.map(({ name, lines, sizeBytes }) => [
+    name,
+    `${lines}`,
+    formatBytes(sizeBytes),
+  ]);
   output.line(formatTable([['file', 'lines', 'size'], ...table]));
   output.note(`${modules.length} modules of ${chip.name} written to ${options.output}`);
   output.note('there: make lint, make bench, make synthesis');

@@ -23,7 +23,9 @@ interface VerifyCommandOptions extends GlobalOptions {
 export function addVerify(program: Command): void {
   program
     .command('verify')
-    .description('run the RTL of a chip in Verilator and compare each instruction with the simulator')
+    .description(
+      'run the RTL of a chip in Verilator and compare each instruction with the simulator',
+    )
     .option('--chip <name|file>', 'chip to verify', DEFAULT_CHIP)
     .option('--programs <count>', 'random programs', wholeNumber(0), 100)
     .option('--length <count>', 'instructions drawn for a program', wholeNumber(1), 30)

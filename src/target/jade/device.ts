@@ -15,12 +15,7 @@ import { type Trace } from '../../trace/index.ts';
 import { type JadeProgram } from './emit/program.ts';
 import { writeImage } from './image.ts';
 import { QUEUES, type Instruction } from './isa.table.ts';
-import {
-  createSimulator,
-  type RunOptions,
-  type RunStats,
-  type Simulator,
-} from './sim/index.ts';
+import { createSimulator, type RunOptions, type RunStats, type Simulator } from './sim/index.ts';
 
 export interface JadeDevice extends Device {
   /** Counters of the last run. */

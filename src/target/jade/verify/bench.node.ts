@@ -58,7 +58,10 @@ export interface Bench {
 }
 
 /** The bench of a chip; built at first, later found by what it is made of. Throws UnsupportedError without Verilator. */
-export function buildBench(chip: Chip, { trace = false, cache = defaultCache() }: BuildOptions = {}): Bench {
+export function buildBench(
+  chip: Chip,
+  { trace = false, cache = defaultCache() }: BuildOptions = {},
+): Bench {
   const files = allFiles(chip);
   const folder = path.join(cache, `${chip.name}-${digestOf(files, trace)}`);
   const program = path.join(folder, 'obj_dir', 'bench');
@@ -93,12 +96,18 @@ function build(folder: string, files: ReadonlyMap<string, string>, trace: boolea
   fs.mkdirSync(part, { recursive: true });
   for (const [name, text] of files) fs.writeFileSync(path.join(part, name), text);
   const options = trace ? ['TRACE=--trace-fst'] : [];
-  const made = spawnSync('make', ['-C', part, 'bench', ...options], { encoding: 'utf8', maxBuffer: 2 ** 26 });
+  const made = spawnSync('make', ['-C', part, 'bench', ...options], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
+  });
   if (made.status !== 0) {
-    throw new CeladonError(`the test bench must build, but make ended with ${made.status}:\n${tail(made.stderr + made.stdout)}`, {
-      where: part,
-      hint: 'run make bench there to see all of its output',
-    });
+    throw new CeladonError(
+      `the test bench must build, but make ended with ${made.status}:\n${tail(made.stderr + made.stdout)}`,
+      {
+        where: part,
+        hint: 'run make bench there to see all of its output',
+      },
+    );
   }
   if (fs.existsSync(folder)) fs.rmSync(part, { recursive: true, force: true });
   else fs.renameSync(part, folder);

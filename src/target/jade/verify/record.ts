@@ -19,7 +19,10 @@ export class RunRecorder {
   };
 }
 
-function traceOf({ instruction, queue, start, end, rows }: Commit, state: ChipState): InstructionTrace {
+function traceOf(
+  { instruction, queue, start, end, rows }: Commit,
+  state: ChipState,
+): InstructionTrace {
   const writes = writesOf(instruction, state, rows);
   const digest = writes.reduce((hash, { space, address, bytes }) => {
     const source = space === 'chip' ? state.local : state.memory;

@@ -84,13 +84,21 @@ function flags({ jitter }: Pick<VerifyOptions, 'jitter'>, seed: number): string[
 
 /** The smallest program that differs as the one of `seed` does, and its waveform. */
 function explain(chip: Chip, bench: Bench, options: VerifyOptions, seed: number): Finding {
-  const play = (one: RandomProgram, by = bench, more: readonly string[] = []): Difference | undefined => {
+  const play = (
+    one: RandomProgram,
+    by = bench,
+    more: readonly string[] = [],
+  ): Difference | undefined => {
     const session = new SessionRecorder(chip);
     runProgram(chip, one, session);
     return by.play(session.script.bytes, [...flags(options, seed), ...more]).differences[0];
   };
   const whole = programOfSeed(chip, seed, options.length);
-  const small = shrink(whole, prologue(chip, OPCODES).length, (smaller) => play(smaller) !== undefined);
+  const small = shrink(
+    whole,
+    prologue(chip, OPCODES).length,
+    (smaller) => play(smaller) !== undefined,
+  );
   const difference = play(small) ?? play(whole)!;
   const waveform = path.join(bench.folder, `seed-${seed}.fst`);
   play(small, buildBench(chip, { trace: true }), ['--wave', waveform]);
