@@ -122,36 +122,6 @@ test('banks, masks and ports of a chip go together', () => {
   );
 });
 
-test('banks, masks and ports of a chip go together', () => {
-  const chip = loadChip('jade-server');
-  const problems = (change: Partial<Chip>): string => {
-    try {
-      parseChip({ ...chip, ...change }, 'x.json');
-    } catch (error) {
-      return (error as ChipError).message;
-    }
-    return 'none';
-  };
-  // The window is 1024 bytes, that of the weight port.
-  assert.equal(windowBytes(chip), 1024);
-  assert.equal(
-    problems({ scratchpad: { sizeBytes: 3 * 2 ** 20, banks: 32 } }),
-    'scratchpad.sizeBytes: must be a power of two from 4096 on for each bank, not 98304',
-  );
-  assert.equal(
-    problems({ accumulator: { sizeBytes: 8192, banks: 8 } }),
-    'accumulator.sizeBytes: must be a power of two from 4096 on for each bank, not 1024',
-  );
-  assert.equal(
-    problems({ scratchpad: { sizeBytes: 2 ** 22, banks: 64 } }),
-    'scratchpad.banks must be at most 55, so that the chip has 64 banks in all, not 64',
-  );
-  assert.equal(
-    problems({ matrix: { ...chip.matrix, weightPortBytesPerCycle: 128 } }),
-    'matrix.weightPortBytesPerCycle must be at least 132 for 128 columns, not 128',
-  );
-});
-
 test('accelerators carry their sources, and null where nothing is published', () => {
   const [h20, ascend] = loadAccelerators();
   assert.equal(h20!.id, 'nvidia-h20');
