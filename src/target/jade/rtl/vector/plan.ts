@@ -18,9 +18,15 @@ export const VECTOR_FIELD_NAMES = [
   ...new Set(OPCODES.flatMap((op) => ISA[op].fields.map(({ name }): string => name))),
 ];
 
-/** The port of a field: its name, unless that is a word of SystemVerilog. */
+/** Fields whose names are words of SystemVerilog or C++, which tools do not like as ports. */
+const RENAMED: Readonly<Record<string, string>> = {
+  sequence: 'sequenceIndex',
+  list: 'listAddress',
+};
+
+/** The port of a field: its name, or what stands for it. */
 export function portOfField(name: string): string {
-  return name === 'sequence' ? 'sequenceIndex' : name;
+  return RENAMED[name] ?? name;
 }
 
 /** Ports for the fields: a word each. */
