@@ -6,9 +6,14 @@ import { Random } from '../../../../base/index.ts';
 import { loadChip } from '../../../../chip/index.ts';
 import { execute } from '../../sim/execute.ts';
 import { vectorCycles } from '../../vector/cycles.ts';
-import { ADDRESS_BITS, randomCase, testChip, VECTOR_OPCODES } from './randomInstruction.ts';
-import { realRows } from './vectorBench.ts';
-import { verilatedUnit } from './verilatedUnit.ts';
+import {
+  ADDRESS_BITS,
+  randomCase,
+  testChip,
+  VECTOR_OPCODES,
+} from '../../../../../test/vector/randomInstruction.ts';
+import { realRows } from '../../../../../test/vector/bench.ts';
+import { verilatedUnit } from '../../../../../test/vector/verilatedUnit.ts';
 
 const CASES = 40;
 const CHIPS = [

@@ -7,8 +7,18 @@ import { type Fields, type Opcode } from '../../isa.table.ts';
 import { execute } from '../../sim/execute.ts';
 import type { ChipState } from '../../sim/state.ts';
 import { vectorCycles } from '../../vector/cycles.ts';
-import { ADDRESS_BITS, randomCase, testChip, VECTOR_OPCODES } from './randomInstruction.ts';
-import { realRows, runInstruction, simulatedUnit, type StepUnit } from './vectorBench.ts';
+import {
+  ADDRESS_BITS,
+  randomCase,
+  testChip,
+  VECTOR_OPCODES,
+} from '../../../../../test/vector/randomInstruction.ts';
+import {
+  realRows,
+  runInstruction,
+  simulatedUnit,
+  type StepUnit,
+} from '../../../../../test/vector/bench.ts';
 
 const nano = loadChip('jade-nano');
 const chip = testChip(nano, 32, 2, 'mxint8');

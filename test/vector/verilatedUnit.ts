@@ -5,14 +5,14 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runTool, writeModule } from '../../../../../test/rtl/tools.ts';
-import type { Random } from '../../../../base/index.ts';
-import type { Chip } from '../../../../chip/index.ts';
-import { snakeCase } from '../../../../hdl/names.ts';
-import type { Outcome } from './vectorBench.ts';
-import { instructionPorts } from './vectorBench.ts';
+import { runTool, writeModule } from '../rtl/tools.ts';
+import type { Random } from '../../src/base/index.ts';
+import type { Chip } from '../../src/chip/index.ts';
+import { snakeCase } from '../../src/hdl/names.ts';
+
+import { instructionPorts, type Outcome } from './bench.ts';
 import type { VectorCase } from './randomInstruction.ts';
-import { VECTOR_FIELDS, vectorUnit } from './vectorUnit.ts';
+import { VECTOR_FIELDS, vectorUnit } from '../../src/target/jade/rtl/vector/vectorUnit.ts';
 
 /** One copy of the lane's code for all lanes: half the time to build. */
 const ONE_LANE = '`verilator_config\nno_inline -module "vector_lane"\n';
@@ -78,12 +78,11 @@ const int WINDOW = ${lanes}, ANSWER = 3, MOST = 1000000;
 struct Answer { uint32_t window[WINDOW]; uint32_t control; uint32_t position; };
 
 static bool get(void* to, size_t bytes) { return fread(to, bytes, 1, stdin) == 1; }
-
+${MEMORY}
 int main() {
   Vvector_unit top;
-  auto edge = [&] { top.clock = 0; top.eval(); top.clock = 1; top.eval(); };
   top.reset = 1;
-  edge();
+  edge(top);
   top.reset = 0;
   uint32_t size;
   while (get(&size, 4)) {
@@ -91,36 +90,9 @@ int main() {
     std::vector<uint8_t> local(size);
     if (!get(fields, sizeof fields) || !get(positions, sizeof positions) || !get(local.data(), size)) return 2;
 ${ports.map((port, i) => `    top.${snakeCase(port)} = fields[${i}];`).join('\n')}
-    Answer answers[ANSWER + 1];
-    uint32_t cycle = 0, fault = 0;
-    for (;; cycle++) {
-      if (cycle > MOST) return 3;
-      top.start = cycle == 0;
-      const Answer& answer = answers[cycle % (ANSWER + 1)];
-      if (cycle >= ANSWER) {
-        memcpy(top.read_data.m_storage, answer.window, sizeof answer.window);
-        top.control_data = answer.control;
-        top.position = answer.position;
-      }
-      top.clock = 0;
-      top.eval();
-      Answer& next = answers[(cycle + ANSWER) % (ANSWER + 1)];
-      memset(&next, 255, sizeof next);
-      if (top.read_valid) memcpy(next.window, &local.at(top.read_address), top.read_bytes);
-      if (top.control_valid) memcpy(&next.control, &local.at(top.control_address), 4);
-      next.position = positions[top.position_index];
-      if (top.write_valid) memcpy(&local.at(top.write_address), top.write_data.m_storage, top.write_bytes);
-      if (top.control_write_valid) {
-        const uint32_t word = top.control_write_data;
-        memcpy(&local.at(top.control_write_address), &word, 4);
-      }
-      fault |= top.fault;
-      const bool ends = top.retire;
-      top.clock = 1;
-      top.eval();
-      if (ends) break;
-    }
-    fwrite(&cycle, 4, 1, stdout);
+    uint32_t fault = 0;
+    const uint32_t cycles = run(top, local, positions, fault);
+    fwrite(&cycles, 4, 1, stdout);
     fwrite(&fault, 4, 1, stdout);
     fwrite(local.data(), size, 1, stdout);
   }
@@ -128,3 +100,42 @@ ${ports.map((port, i) => `    top.${snakeCase(port)} = fields[${i}];`).join('\n'
 }
 `;
 }
+
+/** One instruction, from the start to its end. */
+const MEMORY = `
+static void edge(Vvector_unit& top) {
+  top.clock = 0;
+  top.eval();
+  top.clock = 1;
+  top.eval();
+}
+
+static void take(Vvector_unit& top, std::vector<uint8_t>& local, const uint32_t* positions, Answer& next) {
+  memset(&next, 255, sizeof next);
+  if (top.read_valid) memcpy(next.window, &local.at(top.read_address), top.read_bytes);
+  if (top.control_valid) memcpy(&next.control, &local.at(top.control_address), 4);
+  next.position = positions[top.position_index];
+  if (top.write_valid) memcpy(&local.at(top.write_address), top.write_data.m_storage, top.write_bytes);
+  const uint32_t word = top.control_write_data;
+  if (top.control_write_valid) memcpy(&local.at(top.control_write_address), &word, 4);
+}
+
+static uint32_t run(Vvector_unit& top, std::vector<uint8_t>& local, const uint32_t* positions, uint32_t& fault) {
+  Answer answers[ANSWER + 1] = {};
+  for (uint32_t cycle = 0; cycle < MOST; cycle++) {
+    const Answer& answer = answers[cycle % (ANSWER + 1)];
+    memcpy(top.read_data.m_storage, answer.window, sizeof answer.window);
+    top.control_data = answer.control;
+    top.position = answer.position;
+    top.start = cycle == 0;
+    top.clock = 0;
+    top.eval();
+    take(top, local, positions, answers[(cycle + ANSWER) % (ANSWER + 1)]);
+    fault |= top.fault;
+    const bool ends = top.retire;
+    edge(top);
+    if (ends) return cycle;
+  }
+  exit(3);
+}
+`;

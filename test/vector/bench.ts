@@ -1,12 +1,12 @@
 /** The vector unit with a memory that answers as the chip's does: three cycles after a request. */
-import type { Random } from '../../../../base/index.ts';
-import type { Chip } from '../../../../chip/index.ts';
-import { CycleSimulator } from '../../../../hdl/index.ts';
-import { ISA, NONE, type Fields, type Opcode } from '../../isa.table.ts';
-import { bitsOf } from '../../vector/laneOperations.ts';
-import type { ChipState } from '../../sim/state.ts';
-import { portOfField, vectorUnit } from './vectorUnit.ts';
-import { VECTOR_FIELD_NAMES } from './plan.ts';
+import type { Random } from '../../src/base/index.ts';
+import type { Chip } from '../../src/chip/index.ts';
+import { CycleSimulator } from '../../src/hdl/index.ts';
+import { ISA, NONE, type Fields, type Opcode } from '../../src/target/jade/isa.table.ts';
+import { bitsOf } from '../../src/target/jade/vector/laneOperations.ts';
+import type { ChipState } from '../../src/target/jade/sim/state.ts';
+import { portOfField, vectorUnit } from '../../src/target/jade/rtl/vector/vectorUnit.ts';
+import { VECTOR_FIELD_NAMES } from '../../src/target/jade/rtl/vector/plan.ts';
 
 const ANSWER_CYCLES = 3;
 const MOST_CYCLES = 100_000;
