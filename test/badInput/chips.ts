@@ -6,11 +6,11 @@ import type { BadInput } from './case.ts';
 
 const EDGE = loadChip('jade-edge');
 
-const run = (chip: string): string[] => [
+const run = (chip: string, prompt = 'x'): string[] => [
   'run',
   'qwen3-tiny',
   '-p',
-  'x',
+  prompt,
   '-n',
   '1',
   '--target',
@@ -30,10 +30,9 @@ function chip(fields: object): BadInput['prepare'] {
   return (folder) => run(written(folder, JSON.stringify({ ...EDGE, ...fields })));
 }
 
-function part<K extends 'scratchpad' | 'accumulator' | 'memory' | 'matrix' | 'vector' | 'dma'>(
-  name: K,
-  fields: Partial<Chip[K]>,
-): BadInput['prepare'] {
+function part<
+  K extends 'scratchpad' | 'accumulator' | 'control' | 'memory' | 'matrix' | 'vector' | 'dma',
+>(name: K, fields: Partial<Chip[K]>): BadInput['prepare'] {
   return chip({ name: 'odd', [name]: { ...EDGE[name], ...fields } });
 }
 
@@ -61,34 +60,47 @@ export const CHIPS: readonly BadInput[] = [
   },
   { name: '2 cores', prepare: chip({ cores: 2 }), exitCode: 3 },
   {
-    name: 'a scratchpad of 4 KiB',
-    prepare: part('scratchpad', { sizeBytes: 4 * KiB }),
+    name: 'a scratchpad of 8 KiB',
+    prepare: part('scratchpad', { sizeBytes: 8 * KiB }),
     exitCode: 4,
   },
   {
-    name: 'a scratchpad of 4 KiB, compiled',
+    name: 'a scratchpad of 8 KiB, compiled',
     prepare: (folder) => [
       'compile',
       'qwen3-tiny',
-      ...part('scratchpad', { sizeBytes: 4 * KiB })(folder).slice(-2),
+      ...part('scratchpad', { sizeBytes: 8 * KiB })(folder).slice(-2),
     ],
     exitCode: 4,
   },
   {
-    name: 'a scratchpad of 4 KiB, demo',
-    prepare: (folder) => ['demo', ...part('scratchpad', { sizeBytes: 4 * KiB })(folder).slice(-2)],
+    name: 'a scratchpad of 8 KiB, demo',
+    prepare: (folder) => ['demo', ...part('scratchpad', { sizeBytes: 8 * KiB })(folder).slice(-2)],
     exitCode: 4,
+  },
+  {
+    name: 'a scratchpad of banks below two words',
+    prepare: part('scratchpad', { sizeBytes: 4 * KiB }),
+    exitCode: 1,
   },
   { name: 'a scratchpad of 1 byte', prepare: part('scratchpad', { sizeBytes: 1 }), exitCode: 1 },
   { name: 'a scratchpad of 1 bank', prepare: part('scratchpad', { banks: 1 }), exitCode: 1 },
   { name: 'a scratchpad of 7 banks', prepare: part('scratchpad', { banks: 7 }), exitCode: 1 },
   {
-    name: 'accumulators of 64 bytes',
-    prepare: part('accumulator', { sizeBytes: 64 }),
+    name: 'accumulators of 2 KiB, too few for the scores of a long prompt',
+    prepare: (folder) => {
+      const options = part('accumulator', { sizeBytes: 2 * KiB })(folder);
+      return run(options.at(-1)!, 'x '.repeat(100));
+    },
     exitCode: 4,
   },
-  { name: 'accumulators of 1 byte', prepare: part('accumulator', { sizeBytes: 1 }), exitCode: 4 },
+  { name: 'accumulators of 1 byte', prepare: part('accumulator', { sizeBytes: 1 }), exitCode: 1 },
   { name: 'accumulators of 3 banks', prepare: part('accumulator', { banks: 3 }), exitCode: 1 },
+  {
+    name: 'a control memory of 100 bytes',
+    prepare: part('control', { sizeBytes: 100 }),
+    exitCode: 1,
+  },
   { name: 'a memory of 1 MiB', prepare: part('memory', { sizeBytes: 2 ** 20 }), exitCode: 4 },
   {
     name: 'sizes beyond every bound',
