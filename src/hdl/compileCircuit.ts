@@ -11,6 +11,7 @@ import { flatOperations, Scope, type FlatNode } from './flatten.ts';
 import { statementOf } from './javascript.ts';
 import { constantPlace, move, wordsOf, type Place } from './javascriptWide.ts';
 import { evaluate } from './operators.ts';
+import { multiply, shiftLeft, shiftRight } from './wideArithmetic.ts';
 import type { Memory, MemoryRead, Module, Operation, Register, Signal } from './signal.ts';
 
 /** Characters of a function that V8 still optimises; longer ones stay slow. */
@@ -58,7 +59,7 @@ export function compileCircuit(module: Module, fail: (what: string) => never): C
     const slowly = (): number => slow.push(() => layout.write(s, node, compute(node, read))) - 1;
     return operationText(layout, node) ?? `slow[${slowly()}]();`;
   });
-  const settle = compile(statements, { s, slow, parity });
+  const settle = compile(statements, { s, slow, parity, shiftLeft, shiftRight, multiply });
   const advance = compile(edgeTexts(layout, top), { s, t, m, fail });
   return {
     top,
@@ -106,6 +107,7 @@ class Layout {
       width,
       words: indices(width).map((i) => `${array}[${offset + i}]`),
       word: (i) => `${array}[${offset} + ${i}]`,
+      offset,
     };
   }
 

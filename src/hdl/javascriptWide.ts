@@ -2,7 +2,8 @@
  * Operations on values of several words as JavaScript.
  *
  * Wiring and bitwise logic go word by word; sums carry through an exact number; products of up to 53
- * bits are exact numbers too. `carry` is a variable that the function around the statements declares.
+ * bits are exact numbers too. `carry` is a variable that the function around the statements declares;
+ * `parity` and what wideArithmetic.ts has are functions it can call.
  */
 import type { Operator } from './operators.ts';
 
@@ -12,6 +13,8 @@ export interface Place {
   readonly words: readonly string[];
   /** The word whose number is a variable; a constant has none. */
   readonly word?: (index: string) => string;
+  /** The place of its lowest word in the array of all values, if it is there. */
+  readonly offset?: number;
 }
 
 type Statement = (target: Place, operands: readonly Place[], low: number) => string | undefined;
@@ -78,7 +81,7 @@ export function signedWord({ width, words: [word] }: Place): string {
 export function joined(parts: readonly Place[]): string[] {
   const pieces: string[][] = [];
   let base = 0;
-  for (const part of parts.toReversed()) {
+  for (const part of joinSigns(parts).toReversed()) {
     const end = base + part.width;
     for (let at = base; at < end; at += 32 - (at % 32)) {
       const count = Math.min(32 - (at % 32), end - at);
@@ -88,6 +91,20 @@ export function joined(parts: readonly Place[]): string[] {
     base = end;
   }
   return pieces.map((bits) => bits.join(' | '));
+}
+
+/** A bit repeated, as a sign is, made one part: minus the bit, which is all ones or zeros. */
+function joinSigns(parts: readonly Place[]): Place[] {
+  const joined: Place[] = [];
+  for (let i = 0; i < parts.length;) {
+    const [{ width, words }, start] = [parts[i], i];
+    do i++;
+    while (width === 1 && parts[i]?.width === 1 && parts[i].words[0] === words[0]);
+    const count = i - start;
+    const signs = { width: count, words: new Array<string>(wordsOf(count)).fill(`-${words[0]}`) };
+    joined.push(count > 1 ? signs : parts[start]);
+  }
+  return joined;
 }
 
 /** `count` bits from bit `low`, at most 32. */
@@ -120,14 +137,37 @@ function sum(sign: '+' | '-'): Statement {
   };
 }
 
-/** Exact up to 53 bits, from operands of one word. */
-function product(operand: (place: Place) => string): Statement {
+/** An exact number up to 53 bits, from operands of one word; else a call. */
+function product(signed: boolean): Statement {
+  const operand = signed ? signedWord : ({ words: [word] }: Place): string => word;
   return (target, [a, b]) => {
-    if (target.width > 53 || a.words.length > 1 || b.words.length > 1) return undefined;
+    if (target.width > 53 || a.words.length > 1 || b.words.length > 1) {
+      return longProduct(target, a, b, signed);
+    }
     const [lower, upper] = target.words;
     const parts = `carry = ${operand(a)} * ${operand(b)}; ${lower} = carry;`;
     return `${parts} ${upper} = Math.floor(carry / ${WORD}); ${trim(target)}`;
   };
+}
+
+function longProduct(target: Place, a: Place, b: Place, signed: boolean): string | undefined {
+  if (a.offset === undefined || b.offset === undefined) return undefined;
+  const factors = [a, b].map(({ offset, width }) => `[${offset}, ${width}, ${signed}]`);
+  return `multiply(s, ${target.offset}, ${target.width}, ${factors.join(', ')});`;
+}
+
+/** Calls a function of wideArithmetic.ts; the amount has one word. */
+function shift(name: string, ...more: readonly string[]): Statement {
+  return (target, [a, amount]) => {
+    if (a.offset === undefined) return undefined;
+    const values = [target.offset, a.offset, a.width, amount.words[0], ...more];
+    return `${name}(s, ${values.join(', ')});`;
+  };
+}
+
+function allOnes(target: Place, [{ width, words }]: readonly Place[]): string {
+  const ones = constantPlace(width, 2n ** BigInt(width) - 1n);
+  return equal(target, [{ width, words }, ones]);
 }
 
 function trim(target: Place): string {
@@ -168,11 +208,16 @@ export const WIDE: Partial<Record<Operator, Statement>> = {
   xor: bitwise('^'),
   add: sum('+'),
   sub: sum('-'),
-  mulU: product(({ words: [word] }) => word),
-  mulS: product(signedWord),
+  mulU: product(false),
+  mulS: product(true),
+  shl: shift('shiftLeft'),
+  shr: shift('shiftRight', 'false'),
+  sra: shift('shiftRight', 'true'),
   eq: equal,
   ltU: less(({ words }) => words),
   ltS: less(signedTop),
+  reduceAnd: allOnes,
+  reduceXor: (target, [{ words }]) => `${target.words[0]} = parity(${words.join(' ^ ')});`,
   reduceOr: (target, [{ words }]) => `${target.words[0]} = (${words.join(' | ')}) !== 0 ? 1 : 0;`,
   concat: (target, parts) => assign(target, joined(parts)),
   slice,

@@ -36,7 +36,8 @@ export interface Definition<I extends Ports, O extends Ports> {
   readonly outputs: O;
   /**
    * Tools must not dissolve its instances into the modules around them. Set it for what occurs many
-   * times: Verilator then compiles it once, and Yosys synthesises it once.
+   * times: Yosys then synthesises it once, and Verilator compiles its clocked part once, which is all
+   * that lies behind registers; so register the inputs.
    */
   readonly keepHierarchy?: boolean;
   /** The SystemVerilog is a file of somebody else, and `body`, which may be absent, its model. */

@@ -135,3 +135,18 @@ for (const { top, what, ignored } of CASES) {
     runTool('iverilog', folder, '-g2012', '-Wall', '-s', top.name, '-o', 'out', ...files);
   });
 }
+
+test(
+  'Verilator stops at an assertion, named, as the simulator does',
+  { skip: missing('verilator') },
+  (t) => {
+    const queue = creditQueue(2, 4);
+    const run = buildWithVerilator(t, queue);
+    const push = { push: 1n, pushData: 3n, pop: 0n };
+    const stimuli = [push, push, push].map((inputs) => ({ reset: false, inputs }));
+    const stopped = /push_on_credit/;
+    assert.equal(run(stimuli.slice(1)).length, 2);
+    assert.throws(() => run(stimuli), stopped);
+    assert.throws(() => simulate(queue, stimuli), stopped);
+  },
+);

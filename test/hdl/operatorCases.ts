@@ -80,6 +80,15 @@ export const OPERATOR_CASES: Readonly<Record<string, (random: Random) => Operato
     const widths = Array.from({ length: 2 + random.int(4) }, () => randomWidth(random, 70));
     return { widths, apply: ([first, ...others]) => first.concat(...others) };
   },
+  'concat with constants'(random) {
+    const width = randomWidth(random, 70);
+    const [many, times] = [randomWidth(random, 70), 1 + random.int(70)];
+    const number = randomValue(random, many);
+    return {
+      widths: [width],
+      apply: ([a]) => a.constant(number, many).concat(a.constant(1, 1).repeat(times), a),
+    };
+  },
   repeat(random) {
     const times = 1 + random.int(6);
     return { widths: [randomWidth(random, 40)], apply: ([a]) => a.repeat(times) };

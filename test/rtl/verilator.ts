@@ -40,8 +40,11 @@ export function buildWithVerilator(
     const program = join(folder, 'obj_dir', `V${module.name}`);
     const input = packStimuli(module, stimuli);
     const { status, stdout, stderr } = spawnSync(program, { input, maxBuffer: 2 ** 30 });
-    if (status !== 0)
-      throw new Error(`${module.name}: must run, not end with ${status}: ${stderr}`);
+    if (status !== 0) {
+      // Verilator says what was wrong where the outputs go too.
+      const error = /%Error[^\n]*/.exec(stdout.toString('latin1')) ?? stderr;
+      throw new Error(`${module.name}: must run, not end with ${status}: ${error}`);
+    }
     return unpackOutputs(module, stdout, stimuli.length);
   };
 }
