@@ -40,7 +40,7 @@ struct DotCampaign {
       const uint64_t word = random.next();
       std::memcpy(bytes + i, &word, 8);
     }
-    const uint32_t kept = random.below(3) == 0 ? random.word() & random.word() & random.word() : ~0u;
+    const uint32_t kept = random.below(3) == 0 ? random.word() & random.word() & random.word() & random.word() : ~0u;
     const bool mayBeNaN = random.below(16) == 0;
     const uint8_t mask = random.below(4) == 0 ? 0xb7 : 0xff;
     for (int i = 0; i < 32; i++) {
