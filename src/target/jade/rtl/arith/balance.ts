@@ -46,37 +46,47 @@ export function delayOf(signal: Signal, known: Map<Signal, number>): number {
   return delay;
 }
 
+/** What a step costs: its delay, and the bits of a register after it. */
+export interface Step {
+  readonly delay: number;
+  readonly bits: number;
+}
+
+/**
+ * The steps after which a register goes, one for each of `stages`, counted from 1, the last among them: so
+ * that the slowest stage is fastest, and then with the fewest bits.
+ */
+export function balanceStages(steps: readonly Step[], stages: number): readonly number[] {
+  if (stages === 0) return [];
+  const fastest = cheapest(steps, stages, (before, delay) => Math.max(before, delay)).cost;
+  return cheapest(steps, stages, (before, delay, { bits }) => {
+    return delay > fastest ? Infinity : before + bits;
+  }).ends;
+}
+
 interface Plan {
-  readonly slowest: number;
-  /** For each stage the number of steps up to its end. */
+  readonly cost: number;
   readonly ends: readonly number[];
 }
 
-/** The steps after which a register goes, one for each of `stages`, so that the largest sum is smallest. */
-export function balanceStages(delays: readonly number[], stages: number): readonly number[] {
-  let plans: (Plan | undefined)[] = [{ slowest: 0, ends: [] }, ...delays.map(() => undefined)];
-  for (let stage = 0; stage < stages; stage++) {
-    plans = plans.map((_, end) => bestOf(plans.slice(0, end), delays, end));
-  }
-  return plans.at(-1)?.ends ?? []; // none if there is no stage
-}
+/** The cost of stages before, and of one more with this delay that ends with the step `last`. */
+type Cost = (before: number, delay: number, last: Step) => number;
 
-/** The best plan that adds a last stage up to `end` to one of the plans, each for as many steps as its index. */
-function bestOf(
-  plans: readonly (Plan | undefined)[],
-  delays: readonly number[],
-  end: number,
-): Plan | undefined {
-  let best: Plan | undefined;
-  let last = 0;
-  for (let start = end - 1; start >= 0; start--) {
-    last += delays[start]!;
-    const before = plans[start];
-    if (before === undefined) continue;
-    const slowest = Math.max(before.slowest, last);
-    if (best === undefined || slowest < best.slowest) {
-      best = { slowest, ends: [...before.ends, end] };
-    }
+/** The cheapest plan for all steps, from the cheapest for each number of first steps and of stages. */
+function cheapest(steps: readonly Step[], stages: number, cost: Cost): Plan {
+  const impossible: Plan = { cost: Infinity, ends: [] };
+  let plans: Plan[] = [{ cost: 0, ends: [] }, ...steps.map(() => impossible)];
+  for (let stage = 0; stage < stages; stage++) {
+    plans = plans.map((_, end) => {
+      let best = impossible;
+      let delay = 0;
+      for (let start = end - 1; start >= 0; start--) {
+        delay += steps[start]!.delay;
+        const total = cost(plans[start]!.cost, delay, steps[end - 1]!);
+        if (total < best.cost) best = { cost: total, ends: [...plans[start]!.ends, end] };
+      }
+      return best;
+    });
   }
-  return best;
+  return plans.at(-1)!;
 }

@@ -6,7 +6,7 @@
  * some steps, as many as there are cycles. So a unit is written once, and its latency is a number of the chip.
  */
 import { Logic, Signal, type ModuleBuilder } from '../../../../hdl/index.ts';
-import { balanceStages, delayOf } from './balance.ts';
+import { balanceStages, delayOf, type Step } from './balance.ts';
 
 /** Values that cross a cut together; the keys name the registers. */
 export type Bundle<T> = T | readonly Bundle<T>[] | { readonly [name: string]: Bundle<T> };
@@ -31,9 +31,9 @@ export function pipelined<V extends Bundle<Signal>>(
   latency: number,
   build: (cut: Cut<Signal>) => V,
 ): V {
-  const delays = measureSteps(build);
-  const stages = Math.min(latency, delays.length);
-  const ends = balanceStages(delays, stages);
+  const steps = measureSteps(build);
+  const stages = Math.min(latency, steps.length);
+  const ends = balanceStages(steps, stages);
   let step = 0;
   const cut: Cut<Signal> = (values) => {
     step += 1;
@@ -59,22 +59,23 @@ export function delayed<V extends Bundle<Signal>>(
   });
 }
 
-/** The delay of each step: behind a cut, in place of registers, everything starts from new signals. */
-function measureSteps(build: (cut: Cut<Signal>) => Bundle<Signal>): number[] {
-  const delays: number[] = [];
+/** What each step costs: behind a cut, in place of registers, everything starts from new signals. */
+function measureSteps(build: (cut: Cut<Signal>) => Bundle<Signal>): Step[] {
+  const steps: Step[] = [];
   const cut: Cut<Signal> = (values) => {
-    let slowest = 0;
+    let [delay, bits] = [0, 0];
     const known = new Map<Signal, number>();
     const behind = mapBundle(values, '', (_, signal) => {
-      slowest = Math.max(slowest, delayOf(signal, known));
-      const isConstant = signal.source.kind === 'constant';
-      return isConstant ? signal : new Signal(signal.width, { kind: 'input' });
+      if (signal.source.kind === 'constant') return signal;
+      delay = Math.max(delay, delayOf(signal, known));
+      bits += signal.width;
+      return new Signal(signal.width, { kind: 'input' });
     });
-    delays.push(slowest);
+    steps.push({ delay, bits });
     return behind;
   };
   cut(build(cut));
-  return delays;
+  return steps;
 }
 
 /** The same bundle with each signal replaced; `path` is the name of the way to it. */
