@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../../../base/index.ts';
-import { Bits } from '../../../../hdl/index.ts';
+import { Bits, joinLanes } from '../../../../hdl/index.ts';
 import { MX_BLOCK, type MxFormat } from '../../../../ir/index.ts';
 import { plainDot, type DotRows } from '../../arith/dot.ts';
 import { ELEMENTS, MX_ELEMENT_BITS, UNIT_EXPONENTS } from '../../arith/mx.ts';
-import { blockSumBits, blockToF32, dotBlock, weightCodeBits, type MatrixFormats } from './dot.ts';
+import { decodeMxfp4, dotBlock, type DotFormats } from './dot.ts';
 import { uncut } from './pipeline.ts';
 import { wordOf } from './vectors.ts';
 
@@ -52,21 +52,22 @@ function expected(a: Operand, w: Operand): number {
   return wordOf(out[0]!);
 }
 
-function given(a: Operand, w: Operand, formats: MatrixFormats, isWeight: boolean): Bits {
-  const bits = weightCodeBits(formats);
-  const blocks = {
-    a: a.codes.map((code) => new Bits(8, code)),
-    w: w.codes.map((code) => new Bits(bits, code)),
-    scaleA: new Bits(8, a.scale),
-    scaleW: new Bits(8, w.scale),
-    isWeight: new Bits(1, Number(isWeight)),
+function given(a: Operand, w: Operand, formats: DotFormats, isWeight: boolean): Bits {
+  const bytes = w.codes.map((code) => {
+    if (w.format !== 'mxfp4') return new Bits(8, code);
+    return decodeMxfp4(new Bits(4, code), formats.activation);
+  });
+  const operands = {
+    activations: joinLanes(a.codes.map((code) => new Bits(8, code))),
+    weights: joinLanes(bytes),
+    activationScale: new Bits(8, a.scale),
+    weightScale: new Bits(8, w.scale),
+    weightIsWeightFormat: new Bits(1, Number(isWeight)),
   };
-  const sum = dotBlock(blocks, formats, uncut);
-  assert.equal(sum.sum.width, blockSumBits(formats));
-  return blockToF32(sum, uncut);
+  return dotBlock(operands, formats, uncut);
 }
 
-function check(a: Operand, w: Operand, formats: MatrixFormats, isWeight: boolean): void {
+function check(a: Operand, w: Operand, formats: DotFormats, isWeight: boolean): void {
   const result = expected(a, w);
   // An addend of -0 is the same as +0 after it is added to a sum that starts from +0.
   const value = given(a, w, formats, isWeight).value;
@@ -77,15 +78,15 @@ function check(a: Operand, w: Operand, formats: MatrixFormats, isWeight: boolean
   );
 }
 
-const CHIPS: readonly MatrixFormats[] = (['mxint8', 'mxfp8'] as const).flatMap((activation) =>
-  (['mxint8', 'mxfp8', 'mxfp4'] as const).map((weight) => ({ activation, weight })),
+const CHIPS: readonly DotFormats[] = (['mxint8', 'mxfp8'] as const).flatMap((activation) =>
+  [activation, 'mxfp4' as const].map((weight) => ({ activation, weight })),
 );
 
 for (const formats of CHIPS) {
   const { activation, weight } = formats;
   test(`a block of ${activation} times ${weight} or ${activation} is summed exactly and rounded once`, () => {
     const random = new Random(11);
-    for (let i = 0; i < 120; i++) {
+    for (let i = 0; i < 300; i++) {
       const isWeight = random.int(2) === 1;
       const second = operand(random, isWeight ? weight : activation);
       check(operand(random, activation), second, formats, isWeight);
@@ -99,5 +100,14 @@ for (const formats of CHIPS) {
     check(a, { ...w, scale: 255 }, formats, true);
     if (activation === 'mxfp8') check({ ...a, codes: a.codes.with(31, 0xff) }, w, formats, true);
     if (weight === 'mxfp8') check(a, { ...w, codes: w.codes.with(0, 0x7f) }, formats, true);
+  });
+
+  test(`a sum of zeros of ${activation} and ${weight} is +0 under any scale`, () => {
+    const zeros = (format: MxFormat, scale: number): Operand => ({
+      ...{ format, scale, codes: new Array<number>(MX_BLOCK).fill(0) },
+    });
+    for (const scale of [0, 1, 127, 254]) {
+      check(zeros(activation, scale), zeros(weight, scale), formats, true);
+    }
   });
 }

@@ -1,212 +1,191 @@
 /**
- * Products of MX blocks: docs/numerics.md, section 2.
+ * The dot product of two MX blocks: docs/numerics.md, section 2.
  *
- * The sum of 32 products is exact, so it is an integer in units of the two formats. Integers are
- * multiplied as they are; where E4M3 takes part, small significands are multiplied and the product is
- * shifted to where the exponents say. The second operand has two formats, because attention multiplies
- * activations by activations; a signal says which one.
+ * The sum of 32 products is exact, so it is an integer: of int8 (and E2M1 in halves) in their units, of
+ * E4M3 in units of 2^-18. It is rounded once, with both scales. An operand is a byte an element, int8 or
+ * E4M3 as the activations; `decodeMxfp4` makes such a byte of a nibble where weights are loaded.
  */
-import { F8E4M3_NAN } from '../../../../base/index.ts';
-import type { Logic } from '../../../../hdl/index.ts';
-import type { MxFormat } from '../../../../ir/index.ts';
-import { ELEMENTS, MX_ELEMENT_BITS } from '../../arith/mx.ts';
-import { fixedPoint, largestShift, MAGNITUDES } from './elements.ts';
+import { E2M1_VALUES, encodeF8E4M3, F8E4M3, F8E4M3_NAN } from '../../../../base/index.ts';
+import { joinLanes, type Logic } from '../../../../hdl/index.ts';
+import { MX_BLOCK, type MxFormat } from '../../../../ir/index.ts';
+import { UNIT_EXPONENTS } from '../../arith/mx.ts';
 import { roundF32, shiftToSubnormal } from './float.ts';
 import type { Cut } from './pipeline.ts';
 import { leadingZeros } from './shift.ts';
 
-/** The formats of a chip's matrix unit. */
-export interface MatrixFormats {
+/** Formats of a matrix unit; weights are in the format of activations where attention is computed. */
+export interface DotFormats {
   readonly activation: 'mxint8' | 'mxfp8';
   readonly weight: MxFormat;
 }
 
-/** Two blocks: codes in ascending k, and E8M0 bytes. */
-export interface Blocks<T> {
-  readonly a: readonly T[];
-  readonly scaleA: T;
-  /** Codes of `weightCodeBits`; a code of the narrower format is in the low bits. */
-  readonly w: readonly T[];
-  readonly scaleW: T;
-  /** 1 if `w` is in the weight format, 0 if in that of activations. */
-  readonly isWeight: T;
-}
+export type DotOperands<T> = {
+  /** 32 bytes, element 0 lowest. */
+  readonly activations: T;
+  readonly weights: T;
+  /** E8M0 bytes. */
+  readonly activationScale: T;
+  readonly weightScale: T;
+  /** One bit: 1 if the weights are in the weight format, 0 if in that of activations. */
+  readonly weightIsWeightFormat: T;
+};
 
-/** `sum` (signed, `blockSumBits`) · 2^exponent (signed, 10 bits), or NaN. */
+/** A signed integer · 2^exponent (signed, 10 bits), or NaN. */
 export type BlockSum<T> = { readonly sum: T; readonly exponent: T; readonly nan: T };
 
-export function weightCodeBits({ activation, weight }: MatrixFormats): number {
-  return Math.max(MX_ELEMENT_BITS[activation], MX_ELEMENT_BITS[weight]);
+/** An E4M3 element is a multiple of 2^-9. */
+const E4M3_UNIT = F8E4M3.bias - 1 + F8E4M3.mantissaBits;
+const E4M3_PRODUCT_BITS = 37;
+
+/** The byte that stands for an E2M1 nibble: the int8 in halves, or the E4M3 of the same value. */
+export function decodeMxfp4<T extends Logic<T>>(
+  nibble: T,
+  activation: DotFormats['activation'],
+): T {
+  const codes = Array.from(E2M1_VALUES, (value) =>
+    activation === 'mxint8' ? value * 2 : encodeF8E4M3(value),
+  );
+  return nibble.choose(codes.map((code) => nibble.constant(code, 8)));
 }
 
-/** Bits of the sum of a block: 21 for integers, 42 for E4M3 activations, 32 for E4M3 weights only. */
-export function blockSumBits(formats: MatrixFormats): number {
-  return productBits(formats) + 5;
+/** Bits of the sum of a block. */
+export function blockSumBits({ activation }: DotFormats): number {
+  return (activation === 'mxint8' ? 16 : E4M3_PRODUCT_BITS) + Math.log2(MX_BLOCK);
 }
 
-/** The exact sum of the products of two blocks: six steps, eight if E4M3 takes part. */
+/**
+ * fround(Σ a·w · 2^(sa-127) · 2^(sw-127)) of a block; NaN if a scale is 255 or an element is NaN. 11 steps,
+ * with E4M3 13. A sum of zeros is +0.
+ */
 export function dotBlock<T extends Logic<T>>(
-  blocks: Blocks<T>,
-  formats: MatrixFormats,
+  operands: DotOperands<T>,
+  formats: DotFormats,
   cut: Cut<T>,
-): BlockSum<T> {
-  const scale = blockScale(blocks, formats);
-  if (!hasExponents(formats)) {
-    const products = { terms: multiplyIntegers(blocks, formats), ones: [], ...scale };
-    const { terms, exponent, nan } = addUp(products, cut);
-    return { sum: terms[0]!, exponent, nan };
-  }
-  const products = cut({ ...multiplySignificands(blocks, formats), ...scale });
-  const { terms, ones, exponent, nan } = cut(addUp(alignProducts(products, formats), cut));
-  const sum = terms[0]!.add(ones[0]!.zeroExtend(terms[0]!.width));
-  return { sum: sum.named('blockSum'), exponent, nan };
+): T {
+  const multiplyAdd = formats.activation === 'mxint8' ? sumIntegers : sumE4M3;
+  return blockToF32(cut(multiplyAdd(operands, unitOf(operands, formats), cut)), cut);
 }
 
-function hasExponents({ activation, weight }: MatrixFormats): boolean {
-  return activation === 'mxfp8' || weight === 'mxfp8';
-}
+type Unit<T> = Omit<BlockSum<T>, 'sum'>;
 
-/** The exponent of a sum's unit; NaN if a scale or an element is. */
-function blockScale<T extends Logic<T>>(
-  { a, w, scaleA, scaleW, isWeight }: Blocks<T>,
-  { activation, weight }: MatrixFormats,
-): { exponent: T; nan: T } {
-  const units = [activation, weight].map((f) => 254 + fixedPoint(activation) + fixedPoint(f));
-  const unit = isWeight.choose(units.map((value) => isWeight.constant(value, 10)));
-  const scales = scaleA.zeroExtend(10).add(scaleW.zeroExtend(10));
-  const nans = [scaleA.reduceAnd(), scaleW.reduceAnd()];
-  if (activation === 'mxfp8') nans.push(hasNaN(a), hasNaN(w).and(isWeight.not()));
-  if (weight === 'mxfp8') nans.push(hasNaN(w).and(isWeight));
+/** The exponent of the sum's unit, and whether a scale is NaN. */
+function unitOf<T extends Logic<T>>(
+  { activationScale, weightScale, weightIsWeightFormat }: DotOperands<T>,
+  { activation, weight }: DotFormats,
+): Unit<T> {
+  const scales = activationScale.zeroExtend(10).add(weightScale.zeroExtend(10));
+  const bias = (format: MxFormat): number =>
+    254 + (activation === 'mxfp8' ? 2 * E4M3_UNIT : UNIT_EXPONENTS.mxint8 + UNIT_EXPONENTS[format]);
+  const same = bias(weight) === bias(activation);
+  const offset = same
+    ? scales.constant(bias(weight))
+    : weightIsWeightFormat.mux(scales.constant(bias(weight)), bias(activation));
   return {
-    exponent: scales.sub(unit).named('sumExponent'),
-    nan: nans.reduce((any, nan) => any.or(nan)),
+    exponent: scales.sub(offset).named('unitExponent'),
+    nan: activationScale.reduceAnd().or(weightScale.reduceAnd()),
   };
 }
 
-function hasNaN<T extends Logic<T>>(codes: readonly T[]): T {
-  const [first, ...others] = codes.map((code) => code.low(7).eq(F8E4M3_NAN));
-  return first!.concat(...others).reduceOr();
+function sumIntegers<T extends Logic<T>>(
+  { activations, weights }: DotOperands<T>,
+  unit: Unit<T>,
+  cut: Cut<T>,
+): BlockSum<T> {
+  const terms = zip(activations.lanes(8), weights.lanes(8), (a, w) => a.mulS(w).named('product'));
+  const { terms: sums, exponent, nan } = addUp({ ...unit, terms, ones: [] }, cut);
+  return { sum: sums[0]!, exponent, nan };
 }
 
-// ---- products
-
-/** Products of int8, or of int8 and E2M1 in halves: 16 bits signed. */
-function multiplyIntegers<T extends Logic<T>>(
-  { a, w, isWeight }: Blocks<T>,
-  { weight }: MatrixFormats,
-): T[] {
-  const halves = (code: T): T =>
-    code.low(4).choose(Array.from(ELEMENTS.mxfp4, (value) => code.constant(value, 8)));
-  const integer = (code: T): T =>
-    weight === 'mxfp4' ? isWeight.mux(halves(code), code.low(8)) : code;
-  return a.map((code, i) => code.mulS(integer(w[i]!)).named('product'));
+/** NOTE: -x = ~x + 1, and the ones are counted and added once, not 32 times. */
+function sumE4M3<T extends Logic<T>>(
+  { activations, weights }: DotOperands<T>,
+  { exponent, nan }: Unit<T>,
+  cut: Cut<T>,
+): BlockSum<T> {
+  const [a, w] = [activations.lanes(8), weights.lanes(8)];
+  const isNaN = [...a, ...w].map((code) => code.low(7).eq(F8E4M3_NAN));
+  const products = cut({
+    products: zip(a.map(splitE4M3), w.map(splitE4M3), multiplyE4M3),
+    exponent,
+    nan: nan.or(joinLanes(isNaN).reduceOr()),
+  });
+  const level = {
+    terms: products.products.map(placeProduct),
+    ones: products.products.map(({ negative }) => negative),
+    exponent: products.exponent,
+    nan: products.nan,
+  };
+  const { terms, ones, ...unit } = cut(addUp(level, cut));
+  const sum = terms[0]!.add(ones[0]!.zeroExtend(terms[0]!.width));
+  return { ...unit, sum: sum.named('blockSum') };
 }
 
-/** ± significand · 2^shift. */
-interface Scaled<T> {
+/** ± significand · 2^shift, in units of 2^-9. */
+interface Split<T> {
   readonly sign: T;
   readonly significand: T;
   readonly shift: T;
 }
 
-/** Bits of the operands: enough for each of their formats. */
-function shapeOf(formats: readonly MxFormat[]): { significand: number; shift: number } {
-  const widths = formats.map((f) => (f === 'mxint8' ? 8 : MAGNITUDES[f].mantissaBits + 1));
-  const shifts = formats.map((f) => Math.ceil(Math.log2(largestShift(f) + 1)));
-  return { significand: Math.max(...widths), shift: Math.max(...shifts, 1) };
-}
-
-function multiplySignificands<T extends Logic<T>>(
-  { a, w, isWeight }: Blocks<T>,
-  { activation, weight }: MatrixFormats,
-): { products: T[]; shifts: T[]; negative: T[] } {
-  const shape = shapeOf([activation, weight]);
-  const pairs = a.map((code, i) => {
-    const [asIs, asWeight] = [activation, weight].map((f) => decode(w[i]!, f, shape));
-    const second = activation === weight ? asIs! : choose(isWeight, asWeight!, asIs!);
-    return [decode(code, activation, shapeOf([activation])), second] as const;
-  });
-  return {
-    products: pairs.map(([x, y]) => x.significand.mulU(y.significand).named('product')),
-    shifts: pairs.map(([x, y]) => x.shift.zeroExtend(5).add(y.shift.zeroExtend(5))),
-    negative: pairs.map(([x, y]) => x.sign.xor(y.sign)),
-  };
-}
-
-function choose<T extends Logic<T>>(condition: T, yes: Scaled<T>, no: Scaled<T>): Scaled<T> {
-  return {
-    sign: condition.mux(yes.sign, no.sign),
-    significand: condition.mux(yes.significand, no.significand),
-    shift: condition.mux(yes.shift, no.shift),
-  };
-}
-
-function decode<T extends Logic<T>>(
-  code: T,
-  format: MxFormat,
-  shape: { readonly significand: number; readonly shift: number },
-): Scaled<T> {
-  const sign = code.bit(MX_ELEMENT_BITS[format] - 1);
-  const { mantissaBits } = MAGNITUDES[format];
-  if (format === 'mxint8') {
-    const magnitude = code.low(8).xor(sign.repeat(8)).add(sign.zeroExtend(8));
-    return { sign, significand: magnitude, shift: code.constant(0, shape.shift) };
-  }
-  const exponent = code.slice(MX_ELEMENT_BITS[format] - 2, mantissaBits);
+function splitE4M3<T extends Logic<T>>(code: T): Split<T> {
+  const exponent = code.slice(6, 3);
   const leading = exponent.reduceOr();
-  const shift = exponent.sub(leading.zeroExtend(exponent.width));
   return {
-    sign,
-    significand: leading.concat(code.low(mantissaBits)).zeroExtend(shape.significand),
-    shift: shift.zeroExtend(shape.shift),
+    sign: code.bit(7),
+    significand: leading.concat(code.low(3)),
+    shift: exponent.sub(leading.zeroExtend(4)),
   };
 }
 
-/** Bits of a signed product in its place: its largest pair of formats decides. */
-function productBits(formats: MatrixFormats): number {
-  if (!hasExponents(formats)) return 16;
-  const { activation, weight } = formats;
-  const bits = [activation, weight].map((f) => {
-    const shift = largestShift(activation) + largestShift(f);
-    return shapeOf([activation]).significand + shapeOf([f]).significand + shift;
-  });
-  return Math.max(...bits) + 1;
+type Product<T> = { readonly product: T; readonly shift: T; readonly negative: T };
+
+function multiplyE4M3<T extends Logic<T>>(x: Split<T>, y: Split<T>): Product<T> {
+  return {
+    product: x.significand.mulU(y.significand).named('product'),
+    shift: x.shift.zeroExtend(5).add(y.shift.zeroExtend(5)),
+    negative: x.sign.xor(y.sign),
+  };
 }
 
-/** Products in place. NOTE: -x = ~x + 1, and the ones are counted and added once, not 32 times. */
-function alignProducts<T extends Logic<T>, V extends { exponent: T; nan: T }>(
-  { products, shifts, negative, ...scale }: V & { products: T[]; shifts: T[]; negative: T[] },
-  formats: MatrixFormats,
-) {
-  const bits = productBits(formats);
-  const terms = products.map((product, i) => {
-    const placed = product.zeroExtend(bits).shl(shifts[i]!);
-    return placed.xor(negative[i]!.repeat(bits)).named('term');
-  });
-  return { terms, ones: negative, exponent: scale.exponent, nan: scale.nan };
+/** A product in its place, inverted if it is negative. */
+function placeProduct<T extends Logic<T>>({ product, shift, negative }: Product<T>): T {
+  const placed = product.zeroExtend(E4M3_PRODUCT_BITS).shl(shift);
+  return placed.xor(negative.repeat(E4M3_PRODUCT_BITS)).named('term');
+}
+
+function zip<A, B, R>(a: readonly A[], b: readonly B[], f: (a: A, b: B) => R): R[] {
+  return a.map((x, i) => f(x, b[i]!));
 }
 
 // ---- the tree of adders
 
-type Level<T> = { terms: T[]; ones: T[]; exponent: T; nan: T };
+type Level<T> = {
+  /** Signed. */
+  readonly terms: readonly T[];
+  /** Unsigned. */
+  readonly ones: readonly T[];
+  readonly exponent: T;
+  readonly nan: T;
+};
 
-/** Sums of the terms (signed) and of the ones (unsigned): a step for each halving of their number. */
+/** The sums of terms and of ones, a step for each halving of their number; begins with a cut. */
 function addUp<T extends Logic<T>>(products: Level<T>, cut: Cut<T>): Level<T> {
   let level = products;
   while (level.terms.length > 1) {
-    const { terms, ones, exponent, nan } = cut(level);
+    const { terms, ones, ...unit } = cut(level);
     level = {
+      ...unit,
       terms: addPairs(terms.map((term) => term.signExtend(term.width + 1))),
       ones: addPairs(ones.map((count) => count.zeroExtend(count.width + 1))),
-      exponent,
-      nan,
     };
   }
   return level;
 }
 
 function addPairs<T extends Logic<T>>(terms: readonly T[]): T[] {
-  return Array.from({ length: terms.length / 2 }, (_, i) => terms[2 * i]!.add(terms[2 * i + 1]!));
+  return Array.from({ length: terms.length / 2 }, (_, i) => {
+    return terms[2 * i]!.add(terms[2 * i + 1]!).named('sum');
+  });
 }
 
 // ---- to f32
@@ -215,15 +194,15 @@ function addPairs<T extends Logic<T>>(terms: readonly T[]): T[] {
 export function blockToF32<T extends Logic<T>>(block: BlockSum<T>, cut: Cut<T>): T {
   const bits = block.sum.width - 1;
   const sign = block.sum.high(1);
-  const size = block.sum.low(bits).xor(sign.repeat(bits)).add(sign.zeroExtend(bits));
-  const top = block.exponent.add(127 + bits - 1);
-  const sized = cut({ sign, nan: block.nan, size: size.named('size'), top });
-  const counted = cut({ ...sized, zeros: leadingZeros(sized.size) });
-  const { zeros, top: highest, size: magnitude, ...known } = counted;
+  const magnitude = block.sum.low(bits).xor(sign.repeat(bits)).add(sign.zeroExtend(bits));
+  const exponent = block.exponent.add(127 + bits - 1);
+  const sized = cut({ sign, nan: block.nan, magnitude: magnitude.named('magnitude'), exponent });
+  const counted = cut({ ...sized, zeros: leadingZeros(sized.magnitude) });
   const normal = cut({
-    ...known,
-    significand: toSignificand(magnitude.shl(zeros)),
-    exponent: highest.sub(zeros.zeroExtend(10)),
+    sign: counted.sign,
+    nan: counted.nan,
+    significand: toSignificand(counted.magnitude.shl(counted.zeros)),
+    exponent: counted.exponent.sub(counted.zeros.zeroExtend(10)).named('topExponent'),
   });
   const placed = shiftToSubnormal(normal.significand, normal.exponent);
   return roundF32(cut({ sign: normal.sign, nan: normal.nan, ...fieldsOf(placed) }));

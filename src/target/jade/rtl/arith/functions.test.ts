@@ -25,20 +25,20 @@ function check(
 /** Corners and anything; every exponent with fractions at the edges. */
 function words(seed: number): number[] {
   const random = new Random(seed);
-  const fractions = [0, 1, 0x3fffff, 0x400000, 0x7fffff];
+  const fractions = [0, 0x3fffff, 0x7fffff];
   const exponents = Array.from({ length: 256 }, (_, e) => fractions.map((f) => (e << 23) | f));
   return [
     ...CORNERS,
     ...exponents.flat(),
-    ...Array.from({ length: 400 }, () => anyWord(random)),
-    ...Array.from({ length: 400 }, () => wordOf((random.float() - 0.5) * 280)),
+    ...Array.from({ length: 250 }, () => anyWord(random)),
+    ...Array.from({ length: 250 }, () => wordOf((random.float() - 0.5) * 280)),
   ];
 }
 
 /** Numbers around the halfway points between two entries of the table of exp2, and around its limits. */
 function halfway(seed: number): number[] {
   const random = new Random(seed);
-  return Array.from({ length: 600 }, () => {
+  return Array.from({ length: 400 }, () => {
     const j = random.int(2) ? random.int(8192) - 4096 : random.int(64) - 32;
     const near = wordOf((j + random.int(2) / 2) / 32);
     return (near + random.int(3) - 1) >>> 0;

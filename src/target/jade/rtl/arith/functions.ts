@@ -41,7 +41,7 @@ const UNDERFLOW = 0x42fc0000; // 126
 /** x as the f32 r, |r| ≤ 1/64, and the power that remains; in three steps. */
 export function exp2Split<T extends Logic<T>>(x: T, cut: Cut<T>): { r: T; power: T } {
   const exponent = exponentOf(x);
-  const distance = exponent.sub(SMALLEST_EXPONENT).low(4);
+  const distance = exponent.low(4).sub(SMALLEST_EXPONENT % 16);
   const significand = x.constant(1, 1).concat(fractionOf(x));
   const fixed = cut({
     x,

@@ -4,13 +4,19 @@
  * A group's largest magnitude has its largest exponent field, so the scale needs no comparison of
  * numbers. Each element is then rounded by itself. The format is a parameter of the generator.
  */
-import { E8M0_NAN, type Minifloat } from '../../../../base/index.ts';
+import { E2M1, E8M0_NAN, F8E4M3, type Minifloat } from '../../../../base/index.ts';
 import type { Logic } from '../../../../hdl/index.ts';
 import type { MxFormat } from '../../../../ir/index.ts';
 import { LARGEST_EXPONENTS, MX_ELEMENT_BITS, SCALE_LIMIT } from '../../arith/mx.ts';
-import { MAGNITUDES } from './elements.ts';
 import { exponentOf, fractionOf, shiftToSubnormal, signOf } from './float.ts';
 import type { Cut } from './pipeline.ts';
+
+/** The magnitudes of each format; those of mxint8 are a minifloat with no exponent but the subnormals'. */
+const MAGNITUDES: Readonly<Record<MxFormat, Minifloat>> = {
+  mxint8: { mantissaBits: 6, bias: 1, maxCode: 127 },
+  mxfp8: F8E4M3,
+  mxfp4: E2M1,
+};
 
 /** The larger of two exponent fields, or of any unsigned numbers of one width. */
 export function larger<T extends Logic<T>>(a: T, b: T): T {
