@@ -77,7 +77,8 @@ export function emitEpilogue(
   });
 }
 
-function stepsOf(chain: readonly Node[]): Step[] {
+/** The vector instructions of a chain, in order. */
+export function stepsOf(chain: readonly Node[]): Step[] {
   const steps: Step[] = [];
   let views: Node[] = [];
   for (const node of chain) {

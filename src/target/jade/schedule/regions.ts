@@ -7,8 +7,16 @@ import { ChipError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
 import { type Region } from '../../../compile/index.ts';
 
+const known = new WeakMap<Chip, readonly Region[]>();
+
 /** Half of the scratchpad's banks stream weights, a quarter hold context, a quarter activations. */
-export function regionsOf(chip: Chip): Region[] {
+export function regionsOf(chip: Chip): readonly Region[] {
+  const regions = known.get(chip) ?? divide(chip);
+  known.set(chip, regions);
+  return regions;
+}
+
+function divide(chip: Chip): Region[] {
   const { sizeBytes, banks } = chip.scratchpad;
   const bankBytes = sizeBytes / banks;
   if (banks < 4 || !Number.isInteger(bankBytes / 64)) {
