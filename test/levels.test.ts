@@ -8,7 +8,7 @@ import { loadChip } from '../src/chip/index.ts';
 import { kernelShapes, stepCycles } from '../src/target/jade/levels/index.ts';
 
 /** Share by which the closed form may miss the simulator: whole layers, and single GEMMs. */
-const LAYER_ERROR = 0.03;
+const LAYER_ERROR = 0.05;
 const GEMM_ERROR = 0.05;
 
 function errorOfClosedForm(compiled: Compiled): number {
@@ -20,7 +20,7 @@ function errorOfClosedForm(compiled: Compiled): number {
 const QWEN3 = qwen3Layer();
 const V4 = v4Layer({ ...V4_FLASH, experts: 8 });
 
-test('the closed form of whole layers is within 3 % of the simulator', () => {
+test('the closed form of whole layers is within 5 % of the simulator', () => {
   const steps = [
     ['jade-edge', QWEN3, 1],
     ['jade-server', QWEN3, 1],

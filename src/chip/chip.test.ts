@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { ChipError, UsageError } from '../base/index.ts';
 import { chipNames, loadAccelerators, loadChip } from './catalogue.node.ts';
-import { parseChip, type Chip } from './chip.ts';
+import { parseChip, windowBytes, type Chip } from './chip.ts';
 import { nearestName } from './nearestName.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'celadon-chip-'));
@@ -89,6 +89,39 @@ test('all problems of a description are listed at once', () => {
   assert.throws(
     () => parseChip(wrong, 'x.json'),
     /cores: .*matrix\.columns: must be a power of two/,
+  );
+});
+
+test('banks, masks and ports of a chip go together', () => {
+  const chip = loadChip('jade-server');
+  const problems = (change: Partial<Chip>): string => {
+    try {
+      parseChip({ ...chip, ...change }, 'x.json');
+    } catch (error) {
+      return (error as ChipError).message.replace(
+        'a chip description must follow the schema: ',
+        '',
+      );
+    }
+    return 'none';
+  };
+  // The window is 1024 bytes, that of the weight port.
+  assert.equal(windowBytes(chip), 1024);
+  assert.equal(
+    problems({ scratchpad: { sizeBytes: 3 * 2 ** 20, banks: 32 } }),
+    'scratchpad.sizeBytes: must be a power of two from 2048 on for each bank, not 98304',
+  );
+  assert.equal(
+    problems({ accumulator: { sizeBytes: 8192, banks: 8 } }),
+    'accumulator.sizeBytes: must be a power of two from 2048 on for each bank, not 1024',
+  );
+  assert.equal(
+    problems({ scratchpad: { sizeBytes: 2 ** 22, banks: 64 } }),
+    'scratchpad.banks: must leave at most 64 banks on the chip, not 73',
+  );
+  assert.equal(
+    problems({ matrix: { ...chip.matrix, weightPortBytesPerCycle: 128 } }),
+    'matrix.weightPortBytesPerCycle: must be at least 132 for 128 columns',
   );
 });
 

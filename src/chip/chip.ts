@@ -6,9 +6,13 @@ import { z } from 'zod';
 import { ChipError } from '../base/index.ts';
 
 const positive = z.number().int().positive();
-const powerOfTwo = positive.refine((n) => Number.isInteger(Math.log2(n)), 'must be a power of two');
+const powerOfTwo = positive.refine(isPowerOfTwo, 'must be a power of two');
 
-export const chipSchema = z.strictObject({
+function isPowerOfTwo(n: number): boolean {
+  return Number.isInteger(Math.log2(n));
+}
+
+const fields = z.strictObject({
   name: z.string().min(1).max(64),
   summary: z.string(),
   template: z.literal('jade'),
@@ -21,19 +25,23 @@ export const chipSchema = z.strictObject({
     columns: powerOfTwo.min(16).max(256),
     activationFormat: z.enum(['mxint8', 'mxfp8']),
     weightFormat: z.enum(['mxint8', 'mxfp8', 'mxfp4']),
-    /** Bytes of weights the array takes from the scratchpad each cycle. */
-    weightPortBytesPerCycle: powerOfTwo.min(16).max(4096),
-    /** Cycles from the last operand row to the last accumulator write. */
+    /** Bytes of the weight read port of the scratchpad. */
+    weightPortBytesPerCycle: powerOfTwo.min(64).max(4096),
+    /** Cycles from the request of an activation block to its sum being readable in the accumulators. */
     pipelineCycles: positive.max(256),
-    /** Distance in cycles between two additions to one accumulator. */
-    accumulateCycles: positive.max(64),
+    /** Cycles from reading an accumulator row to reading its new value: 4 + stages of the f32 adder. */
+    accumulateCycles: positive.min(5).max(64),
   }),
   vector: z.strictObject({
-    lanes: powerOfTwo.min(4).max(1024),
-    pipelineCycles: positive.max(256),
+    /** One block of MX at least, so that a scale is found in one window. */
+    lanes: powerOfTwo.min(32).max(1024),
+    /** Latency of one f32 operation of a lane, and the number of contexts that hide it. */
+    operationCycles: positive.min(2).max(16),
   }),
   scratchpad: z.strictObject({ sizeBytes: positive.max(2 ** 30), banks: positive.max(64) }),
   accumulator: z.strictObject({ sizeBytes: positive.max(2 ** 30), banks: positive.min(2).max(64) }),
+  /** Counts and lists: what an instruction reads to know its rows. */
+  control: z.strictObject({ sizeBytes: powerOfTwo.min(256).max(2 ** 24) }),
   dma: z.strictObject({
     outstandingLoads: positive.max(256),
     burstBytes: powerOfTwo.min(8).max(4096),
@@ -49,7 +57,57 @@ export const chipSchema = z.strictObject({
   reasons: z.record(z.string(), z.string()),
 });
 
-export type Chip = z.infer<typeof chipSchema>;
+export type Chip = z.infer<typeof fields>;
+
+/** Bits of a bank mask in an instruction. */
+export const MAX_BANKS = 64;
+
+/** A description whose parts also go together: what is wrong is listed by field. */
+export const chipSchema = fields.superRefine((chip, context) => {
+  for (const { holds, field, rule } of rulesOf(chip)) {
+    if (!holds) context.addIssue({ code: 'custom', path: field.split('.'), message: rule });
+  }
+});
+
+interface Rule {
+  readonly holds: boolean;
+  readonly field: string;
+  readonly rule: string;
+}
+
+function rulesOf(chip: Chip): Rule[] {
+  const { matrix, scratchpad, accumulator } = chip;
+  const banks = scratchpad.banks + accumulator.banks + 1;
+  const port = 33 * Math.max(1, matrix.columns / 32);
+  return [
+    bankRule('scratchpad', chip),
+    bankRule('accumulator', chip),
+    {
+      holds: banks <= MAX_BANKS,
+      field: 'scratchpad.banks',
+      rule: `must leave at most ${MAX_BANKS} banks on the chip, not ${banks}`,
+    },
+    {
+      holds: matrix.weightPortBytesPerCycle >= port,
+      field: 'matrix.weightPortBytesPerCycle',
+      rule: `must be at least ${port} for ${matrix.columns} columns`,
+    },
+  ];
+}
+
+/** A bank is two memories of whole words, and its number a part of the address. */
+function bankRule(memory: 'scratchpad' | 'accumulator', chip: Chip): Rule {
+  const { sizeBytes, banks } = chip[memory];
+  const [bank, least] = [sizeBytes / banks, 2 * windowBytes(chip)];
+  const rule = `must be a power of two from ${least} on for each bank, not ${bank}`;
+  return { holds: isPowerOfTwo(bank) && bank >= least, field: `${memory}.sizeBytes`, rule };
+}
+
+/** W: the widest port in bytes, and with it the word of every bank. */
+export function windowBytes({ matrix, vector, memory }: Chip): number {
+  const { columns, weightPortBytesPerCycle } = matrix;
+  return Math.max(4 * vector.lanes, 4 * columns, memory.bytesPerCycle, weightPortBytesPerCycle);
+}
 
 /** Validates a chip description; `where` names the file. Throws ChipError listing every problem. */
 export function parseChip(value: unknown, where: string): Chip {

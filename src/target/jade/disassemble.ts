@@ -7,7 +7,7 @@ export function disassemble(program: readonly Instruction[]): string {
 }
 
 /**
- * `matmul aData=0x100 rows=4 … ; wait load,vector ; signal store`: fields that are zero are left
+ * `matmul a=0x100 rows=4 … ; wait load,vector ; signal store`: fields that are zero are left
  * out, addresses are hexadecimal, "no operand" is `none`.
  */
 export function formatInstruction({ op, fields, wait, signal }: Instruction): string {

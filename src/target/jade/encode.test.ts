@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FormatError, Random } from '../../base/index.ts';
+import { type Chip } from '../../chip/index.ts';
+import nano from '../../../catalogue/chips/jade-nano.json' with { type: 'json' };
 import { assemble } from './assemble.ts';
 import { disassemble } from './disassemble.ts';
-import { decode, encode, INSTRUCTION_BYTES, RULES } from './encode.ts';
-import { INSTRUCTION_WORDS, NONE, type FieldKind, type Instruction } from './isa.table.ts';
+import { decode, encode as encodeFor, INSTRUCTION_BYTES, RULES } from './encode.ts';
+import { NONE, READ_BANKS_WORD, type FieldKind, type Instruction } from './isa.table.ts';
+
+/** For a chip with 8 banks of 16 KiB, 2 of accumulators and the control memory. */
+const encode = (program: readonly Instruction[]): Uint8Array => encodeFor(program, nano as Chip);
 
 const float = new Float32Array(1);
 const word = new Uint32Array(float.buffer);
@@ -58,11 +63,11 @@ function failure(run: () => unknown): {
   throw new Error('it must fail');
 }
 
-test('every opcode is unique and every instruction fits its words', () => {
+test('every opcode is unique and every instruction fits before the bank masks', () => {
   assert.equal(new Set(RULES.map(([, { opcode }]) => opcode)).size, RULES.length);
   for (const [op, { fields }] of RULES) {
     const words = fields.reduce((sum, { kind }) => sum + (kind === 'memory' ? 2 : 1), 1);
-    assert.ok(words <= INSTRUCTION_WORDS, op);
+    assert.ok(words <= READ_BANKS_WORD, op);
   }
 });
 
@@ -92,7 +97,43 @@ test('word 0 holds opcode and masks, fields follow in table order, memory takes 
   assert.equal(words[0], 0x01 | (0b0100 << 8) | (0b1010 << 12));
   assert.deepEqual([...words.slice(1, 6)], [0x10, 5, 0x20, 64, 1]);
   assert.equal(words[13], NONE);
-  assert.deepEqual([...words.slice(14)], Array(10).fill(0));
+  assert.deepEqual([...words.slice(14, 20)], Array(6).fill(0));
+});
+
+/** [read, write] as encoded. */
+function bankMasks(text: string): (readonly [bigint, bigint])[] {
+  const bytes = encode(assemble(text));
+  return Array.from({ length: bytes.length / INSTRUCTION_BYTES }, (_, i) => {
+    const view = new DataView(bytes.buffer, i * INSTRUCTION_BYTES + 80);
+    return [view.getBigUint64(0, true), view.getBigUint64(8, true)] as const;
+  });
+}
+
+test('words 20 to 23 say which banks are read and written; counts are read without a port', () => {
+  const text = `
+    copy a=0x3ffc rows=2 inner=1 aStride=0x8000 columns=2 d=0x20000 rowCount=0x28000
+    dispatch a=0x24000 rows=1 columns=4 d=0x28000 list=0x28010
+    load local=0x28000 rowBytes=4 rows=1 planes=1 unless=0x28004
+    store local=0x1c000 rowBytes=4 rows=1 planes=1
+  `;
+  // Banks 0 to 7 are the scratchpad's, 8 and 9 the accumulators', 10 is the control memory.
+  assert.deepEqual(bankMasks(text), [
+    [0b1111n, 1n << 8n],
+    [1n << 9n, 1n << 10n],
+    [0n, 1n << 10n],
+    [1n << 7n, 0n],
+  ]);
+});
+
+test('a product holds the read port of its sums when it adds to them or has several blocks', () => {
+  const read = (k: number, accumulate: number): bigint =>
+    bankMasks(
+      `matmul a=0 rows=1 inner=1 k=${k} w=0x4000 wStride=17 wBlockStride=17 wFormat=4 columns=1 c=0x20000 accumulate=${accumulate} rowCount=none rowList=none`,
+    )[0]![0];
+  assert.deepEqual(
+    [read(32, 0), read(32, 1), read(64, 0)],
+    [0b11n, 0b1_0000_0011n, 0b1_0000_0011n],
+  );
 });
 
 test('the text form reads well', () => {
@@ -130,9 +171,9 @@ test('bytes that are no instruction are refused', () => {
     },
   );
   bytes[INSTRUCTION_BYTES] = 0x2c;
-  bytes[bytes.length - 1] = 1;
+  bytes[INSTRUCTION_BYTES + 4 * 19] = 1;
   assert.equal(failure(() => decode(bytes)).message, 'unused bits must be zero');
-  bytes[bytes.length - 1] = 0;
+  bytes[INSTRUCTION_BYTES + 4 * 19] = 0;
   bytes[INSTRUCTION_BYTES + 2] = 1;
   assert.equal(failure(() => decode(bytes)).message, 'unused bits must be zero');
 });

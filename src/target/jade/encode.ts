@@ -2,12 +2,16 @@
  * Instructions as 24 little-endian 32-bit words each, and back; the format is in isa.table.ts.
  *
  * Encoding is strict: each field of the opcode must be given, no other may be, and each value must
- * be one that its kind can hold. So decode(encode(x)) gives x for every x that encodes.
+ * be one that its kind can hold. So decode(encode(x)) gives x for every x that encodes. The bank masks
+ * follow from fields and chip: encoding adds them, decoding leaves them out.
  */
 import { FormatError } from '../../base/index.ts';
+import { type Chip } from '../../chip/index.ts';
 import {
   INSTRUCTION_WORDS,
   ISA,
+  READ_BANKS_WORD,
+  WRITE_BANKS_WORD,
   type Field,
   type FieldKind,
   type Fields,
@@ -15,6 +19,7 @@ import {
   type InstructionRule,
   type Opcode,
 } from './isa.table.ts';
+import { bankUseOf } from './sim/banks.ts';
 
 /** Bytes of one encoded instruction. */
 export const INSTRUCTION_BYTES = 4 * INSTRUCTION_WORDS;
@@ -24,12 +29,13 @@ export const RULES = Object.entries(ISA) as readonly (readonly [Opcode, Instruct
 
 const BY_CODE: ReadonlyMap<number, Opcode> = new Map(RULES.map(([op, { opcode }]) => [opcode, op]));
 
-/** Encodes a program. Throws FormatError that names the instruction and the field. */
-export function encode(program: readonly Instruction[]): Uint8Array {
+/** Encodes a program for `chip`. Throws FormatError that names the instruction and the field. */
+export function encode(program: readonly Instruction[], chip: Chip): Uint8Array {
   const bytes = new Uint8Array(program.length * INSTRUCTION_BYTES);
   program.forEach((instruction, index) => {
     const view = new DataView(bytes.buffer, index * INSTRUCTION_BYTES, INSTRUCTION_BYTES);
-    encodeInstruction(instruction, view, `instruction ${index}`);
+    writeInstruction(instruction, view, `instruction ${index}`);
+    writeBanks(instruction, view, chip);
   });
   return bytes;
 }
@@ -94,7 +100,7 @@ function checkMask(name: string, mask: number, where: string): void {
   throw new FormatError(`the ${name} mask must be an integer from 0 to 15, not ${mask}`, { where });
 }
 
-function encodeInstruction(instruction: Instruction, view: DataView, where: string): void {
+function writeInstruction(instruction: Instruction, view: DataView, where: string): void {
   const { op, fields, wait, signal } = instruction;
   const rule: InstructionRule | undefined = ISA[op];
   if (!rule) throw new FormatError(`an opcode must be in the table, not ${String(op)}`, { where });
@@ -107,6 +113,16 @@ function encodeInstruction(instruction: Instruction, view: DataView, where: stri
     WRITE[kind](view, offset, fields[name]!);
     offset += WIDTH[kind];
   }
+}
+
+function writeBanks(instruction: Instruction, view: DataView, chip: Chip): void {
+  const { read, write } = bankUseOf(instruction, chip);
+  view.setBigUint64(4 * READ_BANKS_WORD, maskOf(read), true);
+  view.setBigUint64(4 * WRITE_BANKS_WORD, maskOf(write), true);
+}
+
+function maskOf(banks: readonly number[]): bigint {
+  return banks.reduce((mask, bank) => mask | (1n << BigInt(bank)), 0n);
 }
 
 /** Bytes a field takes. */
@@ -151,6 +167,7 @@ function decodeInstruction(view: DataView, where: string): Instruction {
 
 function checkUnused(word: number, view: DataView, end: number, where: string): void {
   let used = word >>> 16;
-  for (let offset = end; offset < INSTRUCTION_BYTES; offset += 4) used |= view.getUint32(offset);
+  const masks = 4 * READ_BANKS_WORD;
+  for (let offset = end; offset < masks; offset += 4) used |= view.getUint32(offset);
   if (used !== 0) throw new FormatError('unused bits must be zero', { where });
 }

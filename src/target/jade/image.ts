@@ -1,10 +1,10 @@
 /** The memory image of a model: weights packed as the layout says, constants, and room for state. */
 import { f32ToBf16 } from '../../base/index.ts';
-import { rotaryTable, type Graph, type WeightSource } from '../../ir/index.ts';
+import { MX_BLOCK, rotaryTable, type Graph, type WeightSource } from '../../ir/index.ts';
 import { quantizeWeights } from './arith/index.ts';
+import { blockBytes } from './isa.table.ts';
 import {
   tileAddress,
-  MX_BITS,
   type MemoryLayout,
   type PlainRegion,
   type RotaryRegion,
@@ -71,7 +71,7 @@ interface Packed {
   readonly scales: Uint8Array;
 }
 
-/** One tile: its rows of elements, then its rows of scales. */
+/** One tile: for each 32 of k the blocks of its rows. */
 function writeTile(
   memory: Uint8Array,
   weight: TiledWeight,
@@ -81,14 +81,14 @@ function writeTile(
 ): void {
   const height = Math.min(weight.tileRows, weight.rows - n0);
   const width = Math.min(weight.tileColumns, weight.columns - k0);
-  const bits = MX_BITS[weight.format];
-  const [rowElements, rowScales] = [(width * bits) / 8, width / 32];
+  const size = blockBytes(weight.format) - 1;
   let at = tileAddress(weight, plane, n0, k0);
-  const scaleStart = at + height * rowElements;
-  for (let n = 0; n < height; n++) {
-    const from = (n0 + n) * weight.columns + k0;
-    memory.set(elements.subarray((from * bits) / 8, (from * bits) / 8 + rowElements), at);
-    memory.set(scales.subarray(from / 32, from / 32 + rowScales), scaleStart + n * rowScales);
-    at += rowElements;
+  for (let k = k0; k < k0 + width; k += MX_BLOCK) {
+    for (let n = n0; n < n0 + height; n++) {
+      const block = (n * weight.columns + k) / MX_BLOCK;
+      memory[at] = scales[block]!;
+      memory.set(elements.subarray(block * size, (block + 1) * size), at + 1);
+      at += size + 1;
+    }
   }
 }

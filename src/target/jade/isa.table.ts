@@ -1,6 +1,6 @@
 /**
  * The instruction set of Jade: one table from which the assembler, the disassembler, the simulator,
- * the hazard analysis and docs/isa.md come (and, later, the decoder in SystemVerilog).
+ * the hazard analysis, docs/isa.md and the decoder in SystemVerilog come.
  *
  * An instruction is a macro-operation over a tile. Four in-order queues execute them: LOAD, MATRIX,
  * VECTOR, STORE. Between each ordered pair of queues there is one counting semaphore: an instruction
@@ -10,20 +10,26 @@
  * Encoding: 24 little-endian 32-bit words.
  *   word 0   bits 7:0 opcode · 11:8 wait mask · 15:12 signal mask (bit = queue index, as in QUEUES)
  *   word 1…  the fields in table order; `memory` takes two words (low, high), the others one
+ *   word 20, 21 and 22, 23: the banks whose read and whose write ports it holds (sim/banks.ts)
  * Unused words are zero.
  *
- * Addresses: `local` is a byte address on the chip: the scratchpad from 0, then the accumulator SRAM.
- * `memory` is a byte address in the chip's external memory. NONE (all ones) means "no operand".
+ * Addresses: `local` is a byte address on the chip: the scratchpad from 0, then the accumulators, then
+ * the control memory (counts and lists). `memory` is a byte address in the chip's external memory.
+ * NONE (all ones) means "no operand".
  *
  * Rows: a row r of a tile is (t, j) with t = ⌊r / inner⌋ and j = r mod inner; it starts at
- * address + t·stride + j·innerStride. MX rows have their elements at `…Data` and one E8M0 byte a block
- * of 32 at `…Scale`, with the same strides.
+ * address + t·stride + j·innerStride, an MX row at any byte. An MX row of K elements is K/32 blocks one
+ * after another; a block is its E8M0 scale byte, then its 32 elements.
  */
+import { type MxFormat } from '../../ir/index.ts';
 
 export const QUEUES = ['load', 'matrix', 'vector', 'store'] as const;
 export type Queue = (typeof QUEUES)[number];
 
 export const INSTRUCTION_WORDS = 24;
+/** First words of the masks of read and of write banks: 64 bits each, low word first. */
+export const READ_BANKS_WORD = 20;
+export const WRITE_BANKS_WORD = 22;
 export const NONE = 0xffffffff;
 
 export type FieldKind = 'local' | 'memory' | 'u32' | 'f32';
@@ -40,6 +46,18 @@ function f<N extends string>(name: N, kind: FieldKind, meaning: string): Field<N
 /** Codes of the `format` fields. */
 export const FORMAT_CODES = { f32: 0, bf16: 1, mxint8: 2, mxfp8: 3, mxfp4: 4 } as const;
 export type FormatName = keyof typeof FORMAT_CODES;
+
+/** The MX format of a `format` field; undefined for f32 and bf16. */
+export const MX_FORMATS: ReadonlyMap<number, MxFormat> = new Map([
+  [FORMAT_CODES.mxint8, 'mxint8'],
+  [FORMAT_CODES.mxfp8, 'mxfp8'],
+  [FORMAT_CODES.mxfp4, 'mxfp4'],
+]);
+
+/** Bytes of a block: the scale, then 32 elements; those of mxfp4 two a byte, the even one low. */
+export function blockBytes(format: MxFormat): number {
+  return format === 'mxfp4' ? 17 : 33;
+}
 
 const TRANSFER = [
   f('memory', 'memory', 'address of the first row in memory'),
@@ -71,35 +89,43 @@ const ROWS = [
   f('columns', 'u32', 'elements of a row'),
 ] as const;
 const DESTINATION = [
-  f('d', 'local', 'destination: f32 rows, or elements of MX rows'),
-  f('dScale', 'local', 'scales of MX rows; NONE for f32'),
+  f('d', 'local', 'destination: f32 or MX rows'),
   f('dStride', 'u32', 'bytes from t to t+1'),
   f('dInner', 'u32', 'bytes from j to j+1'),
   f('dFormat', 'u32', 'format code: f32, or the activation format of the chip'),
-  f('group', 'u32', 'elements that share one scale when quantising (a multiple of 32)'),
+  f(
+    'group',
+    'u32',
+    'elements that share one scale when quantising: a power of two from 32 to the lanes; in copy any multiple of 32',
+  ),
 ] as const;
-const ROW_COUNT = f('rowCount', 'local', 'i32 on the chip that gives the number of rows; or NONE');
+const ROW_COUNT = f(
+  'rowCount',
+  'local',
+  'i32 in the control memory that gives the number of rows; or NONE',
+);
 
 export interface InstructionRule {
   readonly opcode: number;
   readonly queue: Queue;
   readonly summary: string;
   readonly fields: readonly Field[];
-  /** The closed form of the time the unit is busy, in words; code in sim/latency.ts. */
+  /** The time the unit is busy, in words; code in sim/matrixTiming, vectorTiming and transferTiming. */
   readonly latency: string;
 }
 
 const ROW_PASSES =
-  'rows · ⌈columns / lanes⌉ · passes + pipeline, one pass more when a group is wider than the lanes, 1 when there are no rows';
+  'rows · ⌈columns / lanes⌉ · passes + operationCycles, one pass more when a group is wider than the lanes, 1 when there are no rows';
 
 export const ISA = {
   load: {
     opcode: 0x01,
     queue: 'load',
-    summary: 'memory → chip, 3-D strides; skipped when the i32 at `unless` is zero',
+    summary:
+      'memory → scratchpad or control memory, 3-D strides; skipped when the i32 at `unless` is zero',
     fields: [
       ...TRANSFER,
-      f('unless', 'local', 'i32 on the chip: zero skips the transfer; or NONE'),
+      f('unless', 'local', 'i32 in the control memory: zero skips the transfer; or NONE'),
     ],
     latency:
       'planes · rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, after latencyCycles; a skipped load moves nothing and completes in its turn',
@@ -108,7 +134,7 @@ export const ISA = {
     opcode: 0x02,
     queue: 'load',
     summary:
-      'memory rows chosen by a list of i32 indices on the chip → chip; waits for all earlier loads',
+      'memory rows chosen by a list of i32 indices → scratchpad; waits for all earlier loads',
     fields: [
       f('memory', 'memory', 'address of row 0'),
       f('local', 'local', 'address of the first row on the chip'),
@@ -116,7 +142,7 @@ export const ISA = {
       f('rows', 'u32', 'indices in the list'),
       f('memoryStride', 'u32', 'bytes between rows in memory'),
       f('localStride', 'u32', 'bytes between rows on the chip'),
-      f('list', 'local', 'i32 indices'),
+      f('list', 'local', 'i32 indices in the control memory'),
       f('limit', 'u32', 'rows in memory: an index outside reads as row 0 and sets the fault flag'),
     ],
     latency:
@@ -134,32 +160,34 @@ export const ISA = {
     queue: 'matrix',
     summary: 'c[r][n] (+)= Σ_k a[r][k] · w[n][k] on MX blocks; `rowList` picks the rows t of a',
     fields: [
-      f('aData', 'local', 'elements of the activation rows'),
-      f('aScale', 'local', 'scales of the activation rows'),
+      f('a', 'local', 'activation rows'),
       f('aStride', 'u32', 'bytes from t to t+1'),
       f('aInner', 'u32', 'bytes from j to j+1'),
       f('rows', 'u32', 'rows M; with rowCount, the most there can be'),
       f('inner', 'u32', 'rows with the same t'),
       f('k', 'u32', 'elements contracted, a multiple of 32'),
-      f('wData', 'local', 'elements of the weights'),
-      f('wScale', 'local', 'scales of the weights; NONE: every scale is 2^0'),
-      f('wStride', 'u32', 'bytes between rows of weight elements'),
-      f('wScaleStride', 'u32', 'bytes between rows of weight scales'),
+      f('w', 'local', 'weights: block (n, kb) is at w + n · wStride + kb · wBlockStride'),
+      f('wStride', 'u32', 'bytes from n to n+1; transposed: from k to k+1'),
+      f('wBlockStride', 'u32', 'bytes between blocks along k; transposed: along n'),
       f('wFormat', 'u32', 'format code of the weights'),
       f('columns', 'u32', 'outputs N'),
-      f('transposed', 'u32', '1: a stored row of weights is one k and holds the N columns'),
-      f('c', 'local', 'f32 results in the accumulator SRAM'),
+      f(
+        'transposed',
+        'u32',
+        '1: a stored row of weights is one k and holds the N columns as blocks, whose scales count as 2^0',
+      ),
+      f('c', 'local', 'f32 results in the accumulators'),
       f('cStride', 'u32', 'bytes between result rows r'),
       f('accumulate', 'u32', '1: add to c; 0: start from +0'),
       ROW_COUNT,
       f(
         'rowList',
         'local',
-        'i32 list: row r reads activation row t = list[r] (inner = 1); or NONE',
+        'i32 list in the control memory: row r reads activation row t = list[r] (inner = 1); or NONE',
       ),
     ],
     latency:
-      'the array works Σ over ⌈N/columns⌉·(K/32) passes of max(M, load, accumulateCycles), with load = ⌈32 · width · bits/8 / port⌉ for a pass of `width` ≤ columns outputs; it begins when the first pass is loaded and the instruction before has left it, and the loader is free in the last pass, so weights of the next instruction load meanwhile; complete `pipelineCycles` after the last pass; 1 cycle when M = 0',
+      'the array works Σ over ⌈N/columns⌉·(K/32) passes of max(M, load, accumulateCycles); a pass of `width` ≤ columns outputs loads in ⌈width / ⌊port / block⌋⌉ cycles when packed (wStride = block), in `width` by row, in 32 transposed; the array begins when the first pass is loaded and the instruction before has left it, and the loader is free in the last pass, so weights of the next instruction load meanwhile; complete `pipelineCycles` after the last pass; 1 cycle when M = 0',
   },
   copy: {
     opcode: 0x20,
@@ -212,6 +240,7 @@ export const ISA = {
       ...ROWS,
       ...DESTINATION,
       f('epsilon', 'f32', 'added to the mean'),
+      f('inverse', 'f32', '1 / columns, rounded: the sum of squares times this is the mean'),
     ],
     latency: `${ROW_PASSES}, 2 passes`,
   },
@@ -237,8 +266,7 @@ export const ISA = {
       'd = softmax(a · scale) over the columns ≤ position[sequence] + first + t, zero beyond; times 2^(b[column] − 127) when b is given',
     fields: [
       ...SOURCE_A,
-      f('b', 'local', 'E8M0 byte of column 0; or NONE'),
-      f('bStride', 'u32', 'bytes from one column to the next'),
+      f('b', 'local', 'E8M0 bytes, one a column; or NONE'),
       ...ROWS,
       ...DESTINATION,
       f('scale', 'f32', 'multiplies the scores'),
@@ -281,7 +309,7 @@ export const ISA = {
       f('normalize', 'u32', '1: divide by the sum of the kept'),
       f('scale', 'f32', 'multiplies the gates'),
     ],
-    latency: 'rows · ⌈columns / lanes⌉ · (4 + topGroups + topK) + pipeline',
+    latency: 'rows · ⌈columns / lanes⌉ · (4 + topGroups + topK) + operationCycles',
   },
   dispatch: {
     opcode: 0x2a,
@@ -293,11 +321,11 @@ export const ISA = {
       f('aStride', 'u32', 'bytes from t to t+1'),
       f('rows', 'u32', 'tokens'),
       f('columns', 'u32', 'experts'),
-      f('d', 'local', 'i32 counts, one an expert'),
-      f('list', 'local', 'i32 lists'),
+      f('d', 'local', 'i32 counts in the control memory, one an expert'),
+      f('list', 'local', 'i32 lists in the control memory'),
       f('listStride', 'u32', 'bytes between the lists of experts'),
     ],
-    latency: 'rows · ⌈columns / lanes⌉ + pipeline',
+    latency: 'rows · ⌈columns / lanes⌉ + operationCycles',
   },
   combine: {
     opcode: 0x2b,
@@ -313,8 +341,8 @@ export const ISA = {
       f('dStride', 'u32', 'bytes between tokens'),
       f('gate', 'local', 'f32 gate of token 0 for this expert'),
       f('gateStride', 'u32', 'bytes between the gates of tokens'),
-      f('list', 'local', 'i32 tokens'),
-      f('rowCount', 'local', 'i32 number of rows'),
+      f('list', 'local', 'i32 tokens in the control memory'),
+      f('rowCount', 'local', 'i32 number of rows in the control memory'),
     ],
     latency: `${ROW_PASSES}, 2 passes`,
   },

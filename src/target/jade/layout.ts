@@ -4,11 +4,12 @@
  * It depends on the graph, the chip and the context length only, so every program of a model, whatever
  * its shape bucket, runs on the same memory image.
  *
- * A weight is stored in tiles of at most tileRows × tileColumns, each one contiguous transfer: first
- * the elements [rows][columns · bits / 8], then the scales [rows][columns / 32]. Tiles follow each
- * other along k, then along n, then by plane (head or expert), each in a slot of the same size.
+ * A weight is stored in tiles of at most tileRows × tileColumns, each one contiguous transfer of its
+ * blocks [columns / 32][rows]: what the array takes for one step along k lies together. Tiles follow
+ * each other along k, then along n, then by plane (head or expert), each in a slot of the same size.
  *
- * A state is stored [B][G][capacity][row]; a row is its elements, then its scales.
+ * A state is stored [B][G][capacity][row]. One that has attention values has a second array, of the
+ * scale byte of each row, [B][G][capacity].
  */
 import { type Chip } from '../../chip/index.ts';
 import {
@@ -20,12 +21,11 @@ import {
   type Node,
   type NodeOf,
 } from '../../ir/index.ts';
+import { blockBytes } from './isa.table.ts';
 
-export const MX_BITS: Readonly<Record<MxFormat, number>> = { mxint8: 8, mxfp8: 8, mxfp4: 4 };
-
-/** Bytes of an MX row of `width` elements: elements and scales. */
+/** Bytes of an MX row of `width` elements. */
 export function mxRowBytes(width: number, format: MxFormat): number {
-  return (width * MX_BITS[format]) / 8 + width / MX_BLOCK;
+  return (width / MX_BLOCK) * blockBytes(format);
 }
 
 export interface TiledWeight {
@@ -108,6 +108,11 @@ export function rotaryKey(node: NodeOf<'rotaryEmbedding'>): string {
   return `rotary(${node.attrs.magnitude}; ${node.attrs.frequencies.join(',')})`;
 }
 
+/** Region of the scale bytes of a state that has attention values. */
+export function scalesKey({ attrs }: NodeOf<'state'>): string {
+  return `scales:${attrs.name}`;
+}
+
 export function planLayout(
   graph: Graph,
   chip: Chip,
@@ -153,6 +158,7 @@ class Layout {
       this.constant(node.inputs[1], 'f32', 4);
     else if (node.op === 'rotaryEmbedding') this.rotary(node);
     else if (node.op === 'state') this.state(node);
+    else if (node.op === 'attention') this.valueScales(node);
   }
 
   private take(sizeBytes: number): number {
@@ -188,14 +194,26 @@ class Layout {
   }
 
   private state(node: NodeOf<'state'>): void {
-    const groups = node.type.shape[2] as number;
     const rowBytes = mxRowBytes(lastDim(node.type), node.type.dtype as MxFormat);
+    this.stateRows(node.attrs.name, node, rowBytes);
+  }
+
+  private valueScales({ inputs }: NodeOf<'attention'>): void {
+    const state = inputs[2]!.inputs[0] as NodeOf<'state'>;
+    this.stateRows(scalesKey(state), state, 1);
+  }
+
+  private stateRows(name: string, { type }: NodeOf<'state'>, rowBytes: number): void {
+    const groups = type.shape[2] as number;
     const capacity = this.contextTokens;
-    const sizeBytes = this.batch * groups * capacity * rowBytes;
-    this.region(
-      { kind: 'state', name: node.attrs.name, groups, rowBytes, capacity } as StateRegion,
-      sizeBytes,
-    );
+    const region: Omit<StateRegion, 'address' | 'sizeBytes'> = {
+      kind: 'state',
+      name,
+      groups,
+      rowBytes,
+      capacity,
+    };
+    this.region(region, this.batch * groups * capacity * rowBytes);
   }
 
   private tiles(node: NodeOf<'quantize'>, weight: NodeOf<'weight'>): void {

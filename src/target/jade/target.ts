@@ -81,7 +81,14 @@ export class JadeTarget implements Target<JadeSchedule, JadeProgram> {
     const maxPosition = dims.S - dims.T;
     const resolved = resolveAddresses(schedule.instructions, plan);
     const hoisted = hoistLoads(resolved, maxPosition);
-    return makeProgram(graph, dims, layout, insertSemaphores(hoisted, maxPosition), plan);
+    return makeProgram(
+      graph,
+      dims,
+      layout,
+      insertSemaphores(hoisted, maxPosition),
+      plan,
+      this.chip,
+    );
   }
 
   /** The largest power of two for which activations fit on the chip at the full context. */

@@ -31,7 +31,8 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
     attend: () => refuse(chip, 'attention'),
     attendMx: (request, out) => attendMx(dot, lanes, chip.matrix.activationFormat, request, out),
     rmsNormalization: (x, weight, epsilon, out) => {
-      rmsRow(rowOf(x), rowOf(weight), x.length, epsilon, lanes, rowOf(out));
+      const inverse = Math.fround(1 / x.length);
+      rmsRow(rowOf(x), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
       canonicalizeRow(out);
     },
     silu,

@@ -66,7 +66,7 @@ test('rms follows the contract step by step', () => {
   for (const count of [32, 48, 96]) {
     const [x, w] = [random32(random, count), random32(random, count)];
     const out = rowOf(new Float32Array(count));
-    rmsRow(rowOf(x, 1), rowOf(w, 2), count, fround(1e-6), 16, out);
+    rmsRow(rowOf(x, 1), rowOf(w, 2), count, fround(1e-6), fround(1 / count), 16, out);
     const squares = treeSum(
       [...x].map((v) => fround(v * v)),
       16,

@@ -54,12 +54,13 @@ function scratchOf(count: number): Float32Array {
   return scratch;
 }
 
-/** out = x · rsqrt(mean(x²) + epsilon) · weight. */
+/** out = x · rsqrt(mean(x²) + epsilon) · weight, with the mean the sum times `inverse`, fround(1 / count). */
 export function rmsRow(
   x: Row,
   weight: Row,
   count: number,
   epsilon: number,
+  inverse: number,
   lanes: number,
   out: Row,
 ): void {
@@ -68,7 +69,7 @@ export function rmsRow(
     const value = x.values[x.offset + i]!;
     squares[i] = value * value;
   }
-  const mean = fround(laneSum(squares, 0, count, lanes) * fround(1 / count));
+  const mean = fround(laneSum(squares, 0, count, lanes) * inverse);
   const scale = rsqrt(fround(mean + fround(epsilon)));
   for (let i = 0; i < count; i++) {
     const scaled = fround(x.values[x.offset + i]! * scale);

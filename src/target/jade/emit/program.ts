@@ -4,6 +4,7 @@
  * Binary form: the encoded instructions, nothing else (see isa.table.ts).
  */
 import { formatBytes, sha256Hex } from '../../../base/index.ts';
+import { type Chip } from '../../../chip/index.ts';
 import { type BufferPlan, type Program } from '../../../compile/index.ts';
 import { type Dims, type Graph } from '../../../ir/index.ts';
 import { formatInstruction } from '../disassemble.ts';
@@ -31,9 +32,10 @@ export function makeProgram(
   layout: MemoryLayout,
   code: readonly LabelledInstruction[],
   plan: BufferPlan,
+  chip: Chip,
 ): JadeProgram {
   const instructions = code.map(({ instruction }) => instruction);
-  const bytes = encode(instructions);
+  const bytes = encode(instructions, chip);
   return {
     target: 'jade',
     dims,

@@ -15,8 +15,7 @@
  */
 import { type Chip } from '../../../chip/index.ts';
 import { type MxFormat } from '../../../ir/index.ts';
-import { regionsOf } from '../schedule/regions.ts';
-import { kernelCost, type KernelCost } from './kernelCosts.ts';
+import { aheadCycles, kernelCost, type KernelCost } from './kernelCosts.ts';
 import { type KernelShape, type LinearShape } from './kernelShapes.ts';
 
 /** M × K activations times N × K weights. */
@@ -56,7 +55,7 @@ export function stepCycles(chip: Chip, kernels: readonly KernelShape[]): number 
 class Clock {
   cycles = 0;
   private readonly latency: number;
-  /** Cycles of transfers to fill half of the ring of weights: the other half is in use. */
+  /** Cycles by which the channel runs ahead of the array. */
   private readonly ahead: number;
   private channel: number;
   private array = 0;
@@ -65,7 +64,7 @@ class Clock {
 
   constructor(chip: Chip) {
     this.latency = chip.memory.latencyCycles;
-    this.ahead = regionsOf(chip)[0]!.sizeBytes / 2 / chip.memory.bytesPerCycle;
+    this.ahead = aheadCycles(chip);
     this.channel = this.latency;
   }
 

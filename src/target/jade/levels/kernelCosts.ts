@@ -1,14 +1,17 @@
 /**
  * What a kernel asks of memory channel, matrix unit and vector unit, in cycles: the number of each kind of
- * tile times the closed form of its instruction (sim/latency.ts), without running anything.
+ * tile times the closed form of its instruction (sim/*Timing.ts), without running anything.
  */
 import { type Chip } from '../../../chip/index.ts';
 import { type MxFormat } from '../../../ir/index.ts';
-import { FORMAT_CODES, type FieldsOf } from '../isa.table.ts';
+import { blockBytes, FORMAT_CODES, type FieldsOf } from '../isa.table.ts';
 import { mxRowBytes, tileOf } from '../layout.ts';
 import { pieceRows } from '../schedule/attention.ts';
 import { chunkOf } from '../schedule/linear.ts';
-import { busyCycles, matmulPhases } from '../sim/latency.ts';
+import { regionsOf } from '../schedule/regions.ts';
+import { matmulPhases } from '../sim/matrixTiming.ts';
+import { transferBeats } from '../sim/transferTiming.ts';
+import { vectorCycles } from '../sim/vectorTiming.ts';
 import {
   type AttentionShape,
   type EmbeddingShape,
@@ -57,16 +60,31 @@ export function kernelCost(chip: Chip, shape: KernelShape): KernelCost {
 
 /** Cycles of `count` transfers of `bytes` each. */
 function transfers(chip: Chip, count: number, bytes: number): number {
-  if (count === 0 || bytes === 0) return 0;
-  return count * busyCycles('gather', { rows: 1, rowBytes: bytes }, chip, 1);
+  return transferBeats({ rowBytes: bytes }, chip, count);
 }
 
-/** Cycles of one step on `rows` rows of `columns` channels. */
-function vectorCycles(chip: Chip, step: VectorStep, rows: number, columns: number): number {
+/** Cycles of one step on `rows` rows of `columns` channels; a scale for more than the lanes takes a copy. */
+function stepCycles(chip: Chip, step: VectorStep, rows: number, columns: number): number {
   const { op, group } = step;
+  const fits = group <= chip.vector.lanes && Number.isInteger(Math.log2(group));
+  if (group === 0 || fits || op === 'copy')
+    return instructionCycles(chip, op, rows, columns, group);
+  return (
+    instructionCycles(chip, op, rows, columns, 0) +
+    instructionCycles(chip, 'copy', rows, columns, group)
+  );
+}
+
+function instructionCycles(
+  chip: Chip,
+  op: VectorStep['op'],
+  rows: number,
+  columns: number,
+  group: number,
+): number {
   const dFormat = group > 0 ? FORMAT_CODES[chip.matrix.activationFormat] : FORMAT_CODES.f32;
-  const fields = { rows, columns, dFormat, group, topK: 0, topGroups: 0 };
-  return busyCycles(op, fields, chip, rows);
+  const fields = { rows, inner: 1, columns, dFormat, group, topK: 0, topGroups: 0 };
+  return vectorCycles(op, fields, chip, rows);
 }
 
 /** Cycles of the steps on a piece of rows × channels, split in rows of each step's width. */
@@ -79,7 +97,7 @@ function pieceCycles(
   let cycles = 0;
   for (const step of steps) {
     const columns = Math.min(step.width, channels);
-    cycles += vectorCycles(chip, step, (rows * channels) / columns, columns);
+    cycles += stepCycles(chip, step, (rows * channels) / columns, columns);
   }
   return cycles;
 }
@@ -119,14 +137,20 @@ function productOf(
   return total;
 }
 
+/** How weights lie on the chip: as tiles, as rows of a state, or as rows of values. */
+type Weights = 'packed' | 'rows' | 'transposed';
+
 function multiplyCycles(
   chip: Chip,
   rows: number,
   columns: number,
   k: number,
   format: MxFormat,
+  weights: Weights = 'packed',
 ): number {
-  const fields = { columns, k, wFormat: FORMAT_CODES[format] };
+  const wStride = weights === 'packed' ? blockBytes(format) : mxRowBytes(k, format);
+  const transposed = Number(weights === 'transposed');
+  const fields = { columns, k, wFormat: FORMAT_CODES[format], wStride, transposed };
   return matmulPhases(fields as FieldsOf<'matmul'>, chip, rows).compute;
 }
 
@@ -150,16 +174,21 @@ function linearCost(chip: Chip, shape: LinearShape): KernelCost {
 
 function rowsCost(chip: Chip, { rows, steps }: RowsShape): KernelCost {
   let vector = 0;
-  for (const step of steps) vector += vectorCycles(chip, step, rows, step.width);
+  for (const step of steps) vector += stepCycles(chip, step, rows, step.width);
   return { ...NOTHING, vector, lastVector: vector };
 }
 
-/** Token ids, then the rows they choose, then these rows as f32. */
+/** Token ids, then (when the loads before are done) the rows they choose, then these rows as f32. */
 function embeddingCost(chip: Chip, { rows, width }: EmbeddingShape): KernelCost {
   const memory = transfers(chip, rows, width * 2);
-  const vector = vectorCycles(chip, { op: 'copy', width, group: 0 }, rows, width);
-  const lastVector = vector + 2 * chip.memory.latencyCycles;
+  const vector = stepCycles(chip, { op: 'copy', width, group: 0 }, rows, width);
+  const lastVector = vector + aheadCycles(chip) + 2 * chip.memory.latencyCycles;
   return { ...NOTHING, memory, vector, lastVector };
+}
+
+/** Cycles of the transfers that run ahead: half of the ring of weights, the other half is in use. */
+export function aheadCycles(chip: Chip): number {
+  return regionsOf(chip)[0]!.sizeBytes / 2 / chip.memory.bytesPerCycle;
 }
 
 /**
@@ -178,13 +207,13 @@ function attentionCost(chip: Chip, shape: AttentionShape): KernelCost {
   const piece = Math.min(context, pieceRows(chip, mxRowBytes(keyWidth, format)));
   const loads = (piece < context ? blocks : sequences) * (shared && piece === context ? 1 : 2);
   const perState = transfers(chip, context / piece, piece * mxRowBytes(keyWidth, format));
-  const scores = multiplyCycles(chip, rows, context, keyWidth, format);
-  const values = multiplyCycles(chip, rows, valueWidth, context, format);
-  const softmax = vectorCycles(chip, { op: 'softmax', width: context, group: 32 }, rows, context);
+  const scores = multiplyCycles(chip, rows, context, keyWidth, format, 'rows');
+  const values = multiplyCycles(chip, rows, valueWidth, context, format, 'transposed');
+  const softmax = stepCycles(chip, { op: 'softmax', width: context, group: 32 }, rows, context);
   const finish = pieceCycles(chip, shape.steps, rows, valueWidth);
   return {
     memory: loads * perState,
-    matrix: blocks * (scores + softmax + values),
+    matrix: blocks * (scores + softmax + values + 2 * chip.matrix.pipelineCycles),
     vector: blocks * (softmax + finish),
     lastMatrix: scores + softmax + values + chip.matrix.pipelineCycles,
     lastVector: finish + chip.matrix.pipelineCycles,
@@ -201,8 +230,8 @@ function expertsCost(chip: Chip, shape: ExpertsShape): KernelCost {
   const down = productOf(chip, own, inputs, width, format);
   const hidden = tileOf(width, inputs, chip).tileRows;
   const sums = tileOf(inputs, width, chip).tileRows;
-  const swiglu = vectorCycles(chip, { op: 'swiglu', width, group: 32 }, own, hidden);
-  const combine = vectorCycles(chip, { op: 'combine', width, group: 0 }, own, sums);
+  const swiglu = stepCycles(chip, { op: 'swiglu', width, group: 32 }, own, hidden);
+  const combine = stepCycles(chip, { op: 'combine', width, group: 0 }, own, sums);
   const skipped = (experts - chosen) * (2 * gate.tiles + down.tiles);
   return {
     memory: chosen * (2 * gate.memory + down.memory),

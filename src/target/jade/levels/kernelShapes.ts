@@ -16,7 +16,7 @@ import { type Opcode } from '../isa.table.ts';
 import { stepsOf } from '../schedule/epilogue.ts';
 import { chunkUnit } from '../schedule/linear.ts';
 
-/** One vector instruction over rows of `width` channels; `group` > 0: quantised, a scale for so many. */
+/** A vector operation on rows of `width` channels; `group` > 0: quantised, with a scale for so many. */
 export interface VectorStep {
   readonly op: Exclude<Opcode, 'matmul'>;
   readonly width: number;
@@ -159,7 +159,7 @@ function linearShape(kernel: Kernel, rows: number, after: readonly number[]): Li
 /** The vector instructions of a chain; a chain without any is a copy of rows of `width` channels. */
 function vectorSteps(chain: readonly Node[], width: number): VectorStep[] {
   const computing = chain.filter(({ op }) => op !== 'append');
-  return stepsOf(computing).map(({ compute, quantize }) => {
+  return stepsOf(computing, Number.POSITIVE_INFINITY).map(({ compute, quantize }) => {
     const node = compute?.op === 'argMax' ? compute.inputs[0]! : (compute ?? quantize);
     return {
       op: compute === undefined ? 'copy' : opcodeOf(compute),

@@ -11,10 +11,10 @@ import { CapacityError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
 import { type Kernel } from '../../../compile/index.ts';
 import { lastDim, MX_BLOCK, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
-import { FORMAT_CODES, NONE } from '../isa.table.ts';
-import { mxRowBytes, type StateRegion } from '../layout.ts';
+import { blockBytes, FORMAT_CODES, NONE } from '../isa.table.ts';
+import { mxRowBytes, scalesKey, type StateRegion } from '../layout.ts';
 import { contiguous, type Context } from './context.ts';
-import { elementBytes, emitEpilogue } from './epilogue.ts';
+import { emitEpilogue } from './epilogue.ts';
 import { activationFields } from './matmul.ts';
 import { channelsFrom, mxOf, placeOf, type MxPlacement } from './placement.ts';
 import { regionsOf } from './regions.ts';
@@ -37,6 +37,8 @@ interface Group {
   readonly query: MxPlacement;
   readonly keys: StateRows;
   readonly values: StateRows;
+  /** Address of the scale bytes of the values. */
+  readonly valueScales: number;
   readonly sequence: number;
   /** First query head, and how many share the keys. */
   readonly firstHead: number;
@@ -61,9 +63,12 @@ export function lowerAttention(context: Context, kernel: Kernel): void {
   const blocks: Block[] = [];
   for (let sequence = 0; sequence < context.dims.B; sequence++) {
     for (let g = 0; g < groups; g++) {
-      const rows = [keys, values].map((append) => stateRows(context, append, sequence, g));
-      const shared = { kernel, query, keys: rows[0]!, values: rows[1]!, sequence };
-      const group = { ...shared, firstHead: g * heads, heads, loaded: new Map() };
+      const [keyRows, valueRows] = [keys, values].map((append) =>
+        stateRows(context, append, sequence, g),
+      ) as [StateRows, StateRows];
+      const valueScales = rowsAddress(scalesRegion(context, values)!, sequence, g);
+      const state = { keys: keyRows, values: valueRows, valueScales, sequence };
+      const group = { kernel, query, ...state, firstHead: g * heads, heads, loaded: new Map() };
       blocks.push(...blocksOf(context, group));
     }
   }
@@ -103,23 +108,30 @@ function blocksOf(context: Context, group: Group): Block[] {
   });
 }
 
-/** Appends rows to a state: one store for each sequence, a plane for each key head. */
+/** Appends rows to a state, and their scale bytes where they are values. */
 export function storeState(context: Context, append: Node): void {
-  const region = stateRegion(context, append);
   const rows = placeOf(context, append.inputs[1]!) as MxPlacement;
+  storeRows(context, stateRegion(context, append), rows);
+  const scales = scalesRegion(context, append);
+  // The values are the first channels of a row and share one scale: that of the first block.
+  if (scales !== undefined) storeRows(context, scales, rows);
+}
+
+/** The first bytes of each row to its position: a store for each sequence, a plane for each key head. */
+function storeRows(context: Context, region: StateRegion, rows: MxPlacement): void {
   const { T } = context.dims;
-  const plane = region.capacity * region.rowBytes;
+  const { rowBytes } = region;
   for (let sequence = 0; sequence < context.dims.B; sequence++) {
-    const local = shift(rows.data, sequence * T * rows.stride);
+    const local = shift(rows.at, sequence * T * rows.stride);
     context.tiles.emit('store', {
-      ...contiguous(region.address + sequence * region.groups * plane, local, region.rowBytes),
+      ...contiguous(rowsAddress(region, sequence, 0), local, rowBytes),
       rows: T,
-      memoryStride: region.rowBytes,
+      memoryStride: rowBytes,
       localStride: rows.stride,
       planes: region.groups,
-      memoryPlaneStride: plane,
+      memoryPlaneStride: region.capacity * rowBytes,
       localPlaneStride: rows.headStride,
-      positionStride: region.rowBytes,
+      positionStride: rowBytes,
       sequence,
     });
   }
@@ -130,10 +142,26 @@ function stateRegion(context: Context, append: Node): StateRegion {
   return context.layout.regions.get(state.attrs.name) as StateRegion;
 }
 
+/** Where the scales of values are; undefined for a state of keys only. */
+function scalesRegion(context: Context, append: Node): StateRegion | undefined {
+  const [state] = append.inputs as [NodeOf<'state'>];
+  return context.layout.regions.get(scalesKey(state)) as StateRegion | undefined;
+}
+
+/** Memory address of position 0 of a sequence and key head. */
+function rowsAddress(
+  { address, groups, capacity, rowBytes }: StateRegion,
+  sequence: number,
+  group: number,
+): number {
+  return address + (sequence * groups + group) * capacity * rowBytes;
+}
+
 function stateRows(context: Context, append: Node, sequence: number, group: number): StateRows {
-  const { address, groups, capacity, rowBytes } = stateRegion(context, append);
-  const memory = address + (sequence * groups + group) * capacity * rowBytes;
-  return { memory, rowBytes, width: lastDim(append.type), format: append.type.dtype as MxFormat };
+  const region = stateRegion(context, append);
+  const memory = rowsAddress(region, sequence, group);
+  const format = append.type.dtype as MxFormat;
+  return { memory, rowBytes: region.rowBytes, width: lastDim(append.type), format };
 }
 
 /** A range of positions, a whole number of blocks of 32. */
@@ -162,35 +190,24 @@ function spansOf(context: Context, { rowBytes }: StateRows): Span[] {
 /** A piece of the state on the chip. Keys that are also the values are loaded once if in one piece. */
 function loadSpan(context: Context, group: Group, rows: StateRows, span: Span): Ref {
   const memory = rows.memory + span.start * rows.rowBytes;
-  const known = group.loaded.get(memory);
-  if (known !== undefined) return known;
-  const bytes = span.count * rows.rowBytes;
-  const data = context.tiles.allocate('state', 'context', bytes);
-  context.tiles.emit('load', { ...contiguous(memory, data, bytes), unless: NONE });
-  if (span.count === context.dims.S) group.loaded.set(memory, data);
-  return data;
+  const isWhole = span.count === context.dims.S;
+  return loadState(context, group, memory, span.count * rows.rowBytes, isWhole);
 }
 
-/** The scale of every value row, and the bytes between two: in the rows themselves when all are there. */
-function valueScales(context: Context, group: Group): { b: Ref; bStride: number } {
-  const { values, loaded } = group;
-  const { S } = context.dims;
-  const scale = elementBytes(values.width, values.format);
-  const spans = spansOf(context, values);
-  if (spans.length === 1) {
-    return {
-      b: shift(loadSpan(context, group, values, spans[0]!), scale),
-      bStride: values.rowBytes,
-    };
-  }
-  const known = loaded.get(-1) ?? context.tiles.allocate('scales', 'context', S);
-  if (!loaded.has(-1)) {
-    const transfer = contiguous(values.memory + scale, known, 1);
-    const strides = { rows: S, memoryStride: values.rowBytes, localStride: 1 };
-    context.tiles.emit('load', { ...transfer, ...strides, unless: NONE });
-    loaded.set(-1, known);
-  }
-  return { b: known, bStride: 1 };
+/** Bytes of the state on the chip; kept for the other blocks of the group when `keep`. */
+function loadState(
+  context: Context,
+  group: Group,
+  memory: number,
+  bytes: number,
+  keep: boolean,
+): Ref {
+  const known = group.loaded.get(memory);
+  if (known !== undefined) return known;
+  const at = context.tiles.allocate('state', 'context', bytes);
+  context.tiles.emit('load', { ...contiguous(memory, at, bytes), unless: NONE });
+  if (keep) group.loaded.set(memory, at);
+  return at;
 }
 
 function lowerValues(
@@ -225,7 +242,7 @@ function lowerScores(context: Context, { group, first, tokens }: Block): MxPlace
   const { query, heads } = group;
   const anchor = group.kernel.anchors[0] as NodeOf<'attention'>;
   const row = (group.sequence * T + first) * query.stride + group.firstHead * query.headStride;
-  const source = { ...query, data: shift(query.data, row), scale: shift(query.scale, row) };
+  const source = { ...query, at: shift(query.at, row) };
   const scores = context.tiles.allocate('scores', 'accumulator', tokens * heads * S * 4);
   for (const span of spansOf(context, group.keys)) {
     context.tiles.emit('matmul', {
@@ -241,12 +258,11 @@ function lowerScores(context: Context, { group, first, tokens }: Block): MxPlace
     a: scores,
     aStride: heads * S * 4,
     aInner: S * 4,
-    ...valueScales(context, group),
+    b: loadState(context, group, group.valueScales, S, true),
     rows: tokens * heads,
     inner: heads,
     columns: S,
-    d: probabilities.data,
-    dScale: probabilities.scale,
+    d: probabilities.at,
     dStride: heads * probabilities.stride,
     dInner: probabilities.stride,
     dFormat: FORMAT_CODES[query.format],
@@ -261,19 +277,16 @@ function lowerScores(context: Context, { group, first, tokens }: Block): MxPlace
 function allocateProbabilities(context: Context, format: MxFormat, rows: number): MxPlacement {
   const { S } = context.dims;
   const stride = mxRowBytes(S, format);
-  const data = context.tiles.allocate('probabilities', 'tensors', rows * stride);
-  const scale = shift(data, elementBytes(S, format));
-  return { kind: 'mx', format, data, scale, stride, heads: 1, headStride: 0, width: S, rows };
+  const at = context.tiles.allocate('probabilities', 'tensors', rows * stride);
+  return { kind: 'mx', format, at, stride, heads: 1, headStride: 0, width: S, rows };
 }
 
 function keyFields(context: Context, group: Group, span: Span): Record<string, Operand> {
   const { keys } = group;
-  const data = loadSpan(context, group, keys, span);
   return {
-    wData: data,
-    wScale: shift(data, elementBytes(keys.width, keys.format)),
+    w: loadSpan(context, group, keys, span),
     wStride: keys.rowBytes,
-    wScaleStride: keys.rowBytes,
+    wBlockStride: blockBytes(keys.format),
     wFormat: FORMAT_CODES[keys.format],
     columns: span.count,
     transposed: 0,
@@ -290,10 +303,9 @@ function valueFields(
 ): Record<string, Operand> {
   const { values } = group;
   return {
-    wData: loadSpan(context, group, values, span),
-    wScale: NONE,
+    w: loadSpan(context, group, values, span),
     wStride: values.rowBytes,
-    wScaleStride: 0,
+    wBlockStride: blockBytes(values.format),
     wFormat: FORMAT_CODES[values.format],
     columns: width,
     transposed: 1,

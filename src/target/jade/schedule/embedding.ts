@@ -10,7 +10,7 @@ export function lowerEmbedding(context: Context, kernel: Kernel): void {
   const table = node.inputs[1] as NodeOf<'weight'>;
   const [vocabulary, width] = table.type.shape as [number, number];
   const { rows, tiles } = context;
-  const list = tiles.allocate('tokens', 'tensors', rows * 4);
+  const list = tiles.allocate('tokens', 'control', rows * 4);
   tiles.emit('load', {
     ...contiguous(regionAddress(context, 'tokens'), list, rows * 4),
     unless: NONE,
@@ -37,7 +37,6 @@ export function lowerEmbedding(context: Context, kernel: Kernel): void {
     inner: 1,
     columns: lastDim(node.type),
     d: placed.at,
-    dScale: NONE,
     dStride: placed.stride,
     dInner: 0,
     dFormat: FORMAT_CODES.f32,

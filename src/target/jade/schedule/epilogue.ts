@@ -7,7 +7,7 @@
  */
 import { lastDim, type Node, type NodeOf } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE, type Opcode } from '../isa.table.ts';
-import { MX_BITS, rotaryKey } from '../layout.ts';
+import { rotaryKey } from '../layout.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
 import { channelsFrom, destinationOf, findPlace, floatOf, type Placement } from './placement.ts';
 import { shift, type Operand, type Ref } from './tiles.ts';
@@ -28,7 +28,7 @@ export interface Piece {
   readonly firstToken: number;
   readonly firstHead: number;
   readonly firstChannel: number;
-  /** i32 on the chip with the number of rows (experts); the whole piece otherwise. */
+  /** i32 in the control memory with the number of rows (experts); the whole piece otherwise. */
   readonly rowCount?: Ref;
 }
 
@@ -59,7 +59,7 @@ export function emitEpilogue(
   result: Node,
   options: { readonly partner?: Ref; readonly keepSource?: boolean } = {},
 ): void {
-  const steps = stepsOf(chain);
+  const steps = stepsOf(chain, context.chip.vector.lanes);
   let current = piece;
   let mayOverwrite = options.keepSource !== true;
   steps.forEach((step, i) => {
@@ -77,8 +77,8 @@ export function emitEpilogue(
   });
 }
 
-/** The vector instructions of a chain, in order. */
-export function stepsOf(chain: readonly Node[]): Step[] {
+/** The vector instructions of a chain, in order, on a unit of `lanes` lanes. */
+export function stepsOf(chain: readonly Node[], lanes: number): Step[] {
   const steps: Step[] = [];
   let views: Node[] = [];
   for (const node of chain) {
@@ -86,11 +86,17 @@ export function stepsOf(chain: readonly Node[]): Step[] {
     if (node.op === 'splitHeads' && node.attrs.heads === 1) continue;
     if (node.op === 'splitHeads' || node.op === 'mergeHeads') views.push(node);
     else if (node.op !== 'quantize') steps.push({ views, compute: node, quantize: undefined });
-    else if (previous !== undefined && views.length === 0) previous.quantize = node;
+    else if (previous !== undefined && views.length === 0 && fits(node.attrs.group, lanes))
+      previous.quantize = node;
     else steps.push({ views, compute: undefined, quantize: node });
     if (steps.at(-1) !== previous) views = [];
   }
   return steps.length > 0 ? steps : [{ views, compute: undefined, quantize: undefined }];
+}
+
+/** Whether any instruction can quantise with this group; a copy can with all. */
+function fits(group: number, lanes: number): boolean {
+  return group <= lanes && Number.isInteger(Math.log2(group));
 }
 
 function applyView(piece: Piece, view: Node): Piece {
@@ -120,7 +126,6 @@ function temporary(context: Context, piece: Piece): Piece {
 function inPlace(piece: Piece): Fields {
   return {
     d: piece.at,
-    dScale: NONE,
     dStride: piece.stride,
     dInner: piece.innerStride,
     dFormat: FORMAT_CODES.f32,
@@ -151,19 +156,11 @@ function targetFields(placed: Placement, piece: Piece, group: number): Fields {
   if (placed.kind === 'f32') {
     const bytes = firstToken * placed.stride + (firstHead * columns + firstChannel) * 4;
     const strides = { dStride: placed.stride, dInner: columns * 4 };
-    return {
-      d: shift(placed.at, bytes),
-      dScale: NONE,
-      ...strides,
-      dFormat: FORMAT_CODES.f32,
-      group: 0,
-    };
+    return { d: shift(placed.at, bytes), ...strides, dFormat: FORMAT_CODES.f32, group: 0 };
   }
   const rows = firstToken * placed.stride + firstHead * placed.headStride;
-  const start = channelsFrom(placed, firstChannel);
   return {
-    d: shift(start.data, rows),
-    dScale: shift(start.scale, rows),
+    d: shift(channelsFrom(placed, firstChannel).at, rows),
     dStride: placed.stride,
     dInner: placed.headStride,
     dFormat: FORMAT_CODES[placed.format],
@@ -185,6 +182,7 @@ function operandsOf(
       return {
         b: loadConstant(context, node.inputs[1]!),
         epsilon: Math.fround(node.attrs.epsilon),
+        inverse: Math.fround(1 / piece.columns),
       };
     case 'rotaryEmbedding':
       return rotaryOperands(context, node, piece);
@@ -243,9 +241,4 @@ function loadRotary(context: Context, node: NodeOf<'rotaryEmbedding'>, rowBytes:
   }
   context.rotary.set(rotaryKey(node), table);
   return table;
-}
-
-/** Bytes of `count` elements of an MX format without their scales. */
-export function elementBytes(count: number, format: keyof typeof MX_BITS): number {
-  return (count * MX_BITS[format]) / 8;
 }

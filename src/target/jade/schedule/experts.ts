@@ -8,7 +8,7 @@ import { lastDim, MX_BLOCK, type MxFormat, type Node, type NodeOf } from '../../
 import { FORMAT_CODES, NONE } from '../isa.table.ts';
 import { mxRowBytes, weightKey, type TiledWeight } from '../layout.ts';
 import { type Context } from './context.ts';
-import { elementBytes, loadConstant } from './epilogue.ts';
+import { loadConstant } from './epilogue.ts';
 import { emitProduct, type ActivationRows } from './matmul.ts';
 import {
   channelsFrom,
@@ -63,8 +63,8 @@ export function lowerExperts(context: Context, kernel: Kernel): void {
     x: mxOf(context, x),
     gates,
     weights: tiled as unknown as Layer['weights'],
-    counts: context.tiles.allocate('counts', 'tensors', experts * 4),
-    lists: context.tiles.allocate('lists', 'tensors', experts * context.rows * 4),
+    counts: context.tiles.allocate('counts', 'control', experts * 4),
+    lists: context.tiles.allocate('lists', 'control', experts * context.rows * 4),
     sums: destinationOf(context, node) as FloatPlacement,
   };
   startLayer(context, layer, experts);
@@ -95,7 +95,7 @@ function startLayer(
   context.tiles.emit('zero', { d: sums.at, dStride: sums.stride, rows, columns: sums.stride / 4 });
 }
 
-/** i32 on the chip: how many rows an expert has, and which. */
+/** In the control memory: how many rows an expert has, and which. */
 function rowsOfExpert(
   context: Context,
   { counts, lists }: Layer,
@@ -160,8 +160,7 @@ function gatedProduct(context: Context, layer: Layer, expert: number): MxPlaceme
       rows: context.rows,
       inner: 1,
       columns,
-      d: into.data,
-      dScale: into.scale,
+      d: into.at,
       dStride: into.stride,
       dInner: 0,
       dFormat: FORMAT_CODES[x.format],
@@ -174,8 +173,7 @@ function gatedProduct(context: Context, layer: Layer, expert: number): MxPlaceme
 
 function allocateHidden(context: Context, width: number, format: MxFormat): MxPlacement {
   const stride = mxRowBytes(width, format);
-  const data = context.tiles.allocate('hidden', 'tensors', context.rows * stride);
-  const scale = shift(data, elementBytes(width, format));
   const { rows } = context;
-  return { kind: 'mx', format, data, scale, stride, heads: 1, headStride: 0, width, rows };
+  const at = context.tiles.allocate('hidden', 'tensors', rows * stride);
+  return { kind: 'mx', format, at, stride, heads: 1, headStride: 0, width, rows };
 }

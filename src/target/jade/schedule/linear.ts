@@ -114,7 +114,7 @@ export function lowerHeadLinear(context: Context, kernel: Kernel): void {
   const tokens = context.rows;
   for (let head = 0; head < weight.planes; head++) {
     const from = source.heads === 1 ? 0 : head * source.headStride;
-    const own = { ...source, data: shift(source.data, from), scale: shift(source.scale, from) };
+    const own = { ...source, at: shift(source.at, from) };
     const at = context.tiles.allocate('sums', 'accumulator', tokens * weight.rows * 4);
     const into = { at, stride: weight.rows * 4 };
     emitProduct(context, { source: own, tokens, inner: 1 }, weight, head, [0, weight.rows], into);

@@ -1,6 +1,6 @@
 /** One tile of weights through the matrix unit: the load of the tile and the product that uses it. */
-import { FORMAT_CODES, NONE } from '../isa.table.ts';
-import { mxRowBytes, tileAddress, MX_BITS, type TiledWeight } from '../layout.ts';
+import { blockBytes, FORMAT_CODES, NONE } from '../isa.table.ts';
+import { mxRowBytes, tileAddress, type TiledWeight } from '../layout.ts';
 import { contiguous, type Context } from './context.ts';
 import { channelsFrom, type MxPlacement } from './placement.ts';
 import { shift, type Operand, type Ref } from './tiles.ts';
@@ -24,8 +24,7 @@ export interface Accumulator {
 export function activationFields(rows: ActivationRows): Record<string, Operand> {
   const { source, tokens, inner, rowCount, rowList } = rows;
   return {
-    aData: source.data,
-    aScale: source.scale,
+    a: source.at,
     aStride: source.stride,
     aInner: source.headStride,
     rows: tokens * inner,
@@ -93,12 +92,11 @@ function weightFields(
   height: number,
   width: number,
 ): Record<string, Operand> {
-  const rowBytes = (width * MX_BITS[weight.format]) / 8;
+  const block = blockBytes(weight.format);
   return {
-    wData: tile,
-    wScale: shift(tile, height * rowBytes),
-    wStride: rowBytes,
-    wScaleStride: width / 32,
+    w: tile,
+    wStride: block,
+    wBlockStride: height * block,
     wFormat: FORMAT_CODES[weight.format],
     columns: height,
     transposed: 0,

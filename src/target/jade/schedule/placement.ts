@@ -7,7 +7,7 @@
  */
 import { UnsupportedError } from '../../../base/index.ts';
 import { isMx, lastDim, type MxFormat, type Node } from '../../../ir/index.ts';
-import { mxRowBytes, MX_BITS } from '../layout.ts';
+import { mxRowBytes } from '../layout.ts';
 import type { Context } from './context.ts';
 import { shift, type Ref } from './tiles.ts';
 
@@ -22,8 +22,8 @@ export interface FloatPlacement {
 export interface MxPlacement {
   readonly kind: 'mx';
   readonly format: MxFormat;
-  readonly data: Ref;
-  readonly scale: Ref;
+  readonly at: Ref;
+  /** Bytes from token t to t+1. */
   readonly stride: number;
   /** Rows of their own for each token; 1 when merged. */
   readonly heads: number;
@@ -73,9 +73,7 @@ export function mxOf(context: Context, node: Node): MxPlacement {
 function lastRows(context: Context, placed: Placement): Placement {
   const { B, T } = context.dims;
   const skip = (T - 1) * placed.stride;
-  const moved = { stride: placed.stride * T, rows: B };
-  if (placed.kind === 'f32') return { ...placed, ...moved, at: shift(placed.at, skip) };
-  return { ...placed, ...moved, data: shift(placed.data, skip), scale: shift(placed.scale, skip) };
+  return { ...placed, stride: placed.stride * T, rows: B, at: shift(placed.at, skip) };
 }
 
 /** Rows of a node's value: one a sequence after `lastToken`, else one a token. */
@@ -109,9 +107,8 @@ function allocate(context: Context, node: Node): Placement {
   const format = node.type.dtype;
   const headStride = mxRowBytes(width, format);
   const stride = heads * headStride;
-  const data = context.tiles.allocate(node.op, 'tensors', rows * stride);
-  const scale = shift(data, (width * MX_BITS[format]) / 8);
-  return { kind: 'mx', format, data, scale, stride, heads, headStride, width, rows };
+  const at = context.tiles.allocate(node.op, 'tensors', rows * stride);
+  return { kind: 'mx', format, at, stride, heads, headStride, width, rows };
 }
 
 /** A sum may overwrite the operand it was added to when nothing reads that again: the residual stream. */
@@ -149,9 +146,5 @@ function partOfConcat(context: Context, node: Node): MxPlacement | undefined {
 
 /** A placement that starts at `channel`, a multiple of 32, of each row. */
 export function channelsFrom(placed: MxPlacement, channel: number): MxPlacement {
-  return {
-    ...placed,
-    data: shift(placed.data, (channel * MX_BITS[placed.format]) / 8),
-    scale: shift(placed.scale, channel / 32),
-  };
+  return { ...placed, at: shift(placed.at, mxRowBytes(channel, placed.format)) };
 }

@@ -1,11 +1,14 @@
 /**
  * How the chip's own memory is used. The scratchpad is split in three: `stream` (a ring for weights and
  * constants, which transfers fill ahead of use), `context` (a ring for transfers that depend on this
- * step's results: state and chosen experts) and `tensors` (activations).
+ * step's results: state and chosen experts) and `tensors` (activations). The matrix unit takes weights
+ * from the first two and activations from the third, so no bank serves both. Counts and lists lie in
+ * the `control` memory.
  */
 import { ChipError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
 import { type Region } from '../../../compile/index.ts';
+import { memoriesOf } from '../sim/banks.ts';
 
 const known = new WeakMap<Chip, readonly Region[]>();
 
@@ -30,6 +33,7 @@ function divide(chip: Chip): Region[] {
   const quarter = Math.floor(banks / 4) * bankBytes;
   const stream = sizeBytes - 3 * quarter;
   const accumulatorBank = chip.accumulator.sizeBytes / chip.accumulator.banks;
+  const { accumulators, 'control memory': control } = memoriesOf(chip);
   return [
     { name: 'stream', start: 0, sizeBytes: stream, bankBytes, policy: 'ring' },
     { name: 'context', start: stream, sizeBytes: quarter, bankBytes, policy: 'ring' },
@@ -42,10 +46,17 @@ function divide(chip: Chip): Region[] {
     },
     {
       name: 'accumulator',
-      start: sizeBytes,
+      start: accumulators.start,
       sizeBytes: chip.accumulator.sizeBytes,
       bankBytes: accumulatorBank,
       policy: 'rotate',
+    },
+    {
+      name: 'control',
+      start: control.start,
+      sizeBytes: chip.control.sizeBytes,
+      bankBytes: chip.control.sizeBytes,
+      policy: 'ring',
     },
   ];
 }

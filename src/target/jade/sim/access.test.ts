@@ -10,7 +10,7 @@ function accessesOf(text: string, maxPosition = 0): ReturnType<typeof accesses> 
 test('a tile of rows (t, j) is bounded by its first and last row', () => {
   // Rows 0 … 4 with inner 2: t up to 2, j up to 1, so the bound is that of row (2, 1).
   const { localReads, localWrites } = accessesOf(
-    'silu a=0x100 aStride=64 aInner=16 rows=5 inner=2 columns=4 d=0x400 dScale=none dStride=32 dInner=16 rowCount=none',
+    'silu a=0x100 aStride=64 aInner=16 rows=5 inner=2 columns=4 d=0x400 dStride=32 dInner=16 rowCount=none',
   );
   assert.deepEqual(localReads, [{ start: 0x100, end: 0x100 + 2 * 64 + 16 + 16 }]);
   assert.deepEqual(localWrites, [{ start: 0x400, end: 0x400 + 2 * 32 + 16 + 16 }]);
@@ -18,40 +18,49 @@ test('a tile of rows (t, j) is bounded by its first and last row', () => {
 
 test('fewer rows than inner stay within one t', () => {
   const { localReads } = accessesOf(
-    'silu a=0 aStride=640 aInner=16 rows=2 inner=8 columns=4 d=0x400 dScale=none rowCount=none',
+    'silu a=0 aStride=640 aInner=16 rows=2 inner=8 columns=4 d=0x400 rowCount=none',
   );
   assert.deepEqual(localReads, [{ start: 0, end: 32 }]);
 });
 
-test('quantised rows are elements and scales', () => {
+test('quantised rows are blocks of a scale and its elements', () => {
   const { localWrites } = accessesOf(
-    'copy a=0 rows=3 inner=1 columns=64 d=0x1000 dScale=0x1040 dStride=66 dFormat=2 group=32 rowCount=none',
+    'copy a=0 rows=3 inner=1 columns=64 d=0x1000 dStride=70 dFormat=2 group=32 rowCount=none',
   );
-  assert.deepEqual(localWrites, [
-    { start: 0x1000, end: 0x1000 + 2 * 66 + 64 },
-    { start: 0x1040, end: 0x1040 + 2 * 66 + 2 },
-  ]);
+  assert.deepEqual(localWrites, [{ start: 0x1000, end: 0x1000 + 2 * 70 + 66 }]);
+});
+
+test('transposed weights have a row of blocks for each k', () => {
+  const text =
+    'matmul a=0 rows=1 inner=1 k=32 w=0x1000 wStride=100 wBlockStride=33 wFormat=2 columns=64 transposed=1 c=0x20000 rowCount=none rowList=none';
+  const { data } = operandsOf(assemble(text)[0]!, 0);
+  assert.deepEqual(data![1], { start: 0x1000, end: 0x1000 + 31 * 100 + 2 * 33 });
+});
+
+test('scales of softmax are a byte a column', () => {
+  const { localReads } = accessesOf('softmax a=0 b=0x1000 rows=1 inner=1 columns=40 d=0x2000');
+  assert.deepEqual(localReads[1], { start: 0x1000, end: 0x1000 + 40 });
 });
 
 test('counts and lists are read by control, not through ports', () => {
   const text =
-    'matmul aData=0 aScale=0x40 aStride=66 rows=4 inner=1 k=64 wData=0x1000 wScale=none wStride=32 wFormat=4 columns=8 c=0x20000 cStride=32 rowCount=0x80 rowList=0x90';
+    'matmul a=0 aStride=80 rows=4 inner=1 k=64 w=0x1000 wStride=17 wBlockStride=136 wFormat=4 columns=8 c=0x20000 cStride=32 rowCount=0x28000 rowList=0x28010';
   const { data, control } = operandsOf(assemble(text)[0]!, 0);
   assert.deepEqual(control, [
-    { start: 0x80, end: 0x84 },
-    { start: 0x90, end: 0xa0 },
+    { start: 0x28000, end: 0x28004 },
+    { start: 0x28010, end: 0x28020 },
   ]);
   assert.deepEqual(data, [
-    { start: 0, end: 3 * 66 + 64 },
-    { start: 0x40, end: 0x40 + 3 * 66 + 2 },
-    { start: 0x1000, end: 0x1000 + 7 * 32 + 32 },
+    { start: 0, end: 3 * 80 + 66 },
+    { start: 0x1000, end: 0x1000 + 136 + 7 * 17 + 17 },
+    { start: 0x20000, end: 0x20000 + 3 * 32 + 32 },
   ]);
   assert.deepEqual(accessesOf(text).localReads, [...data!, ...control!]);
 });
 
 test('a product that accumulates reads its results', () => {
   const text = (accumulate: number): string =>
-    `matmul aData=0 aScale=0x40 rows=1 inner=1 k=32 wData=0x1000 wScale=none wFormat=2 columns=4 c=0x20000 accumulate=${accumulate} rowCount=none rowList=none`;
+    `matmul a=0 rows=1 inner=1 k=32 w=0x1000 wFormat=2 columns=4 c=0x20000 accumulate=${accumulate} rowCount=none rowList=none`;
   const result = { start: 0x20000, end: 0x20010 };
   assert.ok(!overlap(accessesOf(text(0)).localReads, [result]));
   assert.ok(overlap(accessesOf(text(1)).localReads, [result]));

@@ -7,7 +7,16 @@
  * lists that are known only when the program runs stand at their maximum (`rows`); the position
  * registers range from 0 to `maxPosition`.
  */
-import { FORMAT_CODES, NONE, type FieldsOf, type Instruction, type Opcode } from '../isa.table.ts';
+import { MX_BLOCK } from '../../../ir/index.ts';
+import {
+  blockBytes,
+  FORMAT_CODES,
+  MX_FORMATS,
+  NONE,
+  type FieldsOf,
+  type Instruction,
+  type Opcode,
+} from '../isa.table.ts';
 
 /** Bytes from `start` up to but not including `end`; never empty. */
 export interface ByteRange {
@@ -24,7 +33,7 @@ export interface Accesses {
 
 /**
  * As Accesses, with the local reads in two: data goes through the read ports of the banks; `control`
- * (counts and lists of i32) is taken when the instruction starts and uses no port.
+ * (counts and lists of i32) is in the control memory, whose reads use no port.
  */
 export interface Operands {
   readonly data?: readonly ByteRange[];
@@ -86,10 +95,10 @@ function bytes(address: number, sizeBytes: number): ByteRange[] {
 type Source = RowShape & Readonly<Record<'a' | 'aStride' | 'aInner' | 'columns', number>>;
 type SecondSource = RowShape & Readonly<Record<'b' | 'bStride' | 'bInner' | 'columns', number>>;
 type Destination = RowShape &
-  Readonly<Record<'d' | 'dScale' | 'dStride' | 'dInner' | 'dFormat' | 'columns', number>>;
+  Readonly<Record<'d' | 'dStride' | 'dInner' | 'dFormat' | 'columns', number>>;
 
-function sourceA(f: Source, elementBytes = 4): ByteRange[] {
-  return tile(f.a, f, f.aStride, f.aInner, elementBytes * f.columns);
+function sourceA(f: Source, format: number = FORMAT_CODES.f32): ByteRange[] {
+  return tile(f.a, f, f.aStride, f.aInner, rowBytesOf(f.columns, format));
 }
 
 function sourceB(f: SecondSource): ByteRange[] {
@@ -97,11 +106,14 @@ function sourceB(f: SecondSource): ByteRange[] {
 }
 
 function destination(f: Destination): ByteRange[] {
-  if (f.dFormat === FORMAT_CODES.f32) return tile(f.d, f, f.dStride, f.dInner, 4 * f.columns);
-  return [
-    ...tile(f.d, f, f.dStride, f.dInner, f.columns),
-    ...tile(f.dScale, f, f.dStride, f.dInner, f.columns / 32),
-  ];
+  return tile(f.d, f, f.dStride, f.dInner, rowBytesOf(f.columns, f.dFormat));
+}
+
+/** Bytes of a row of f32, bf16 or whole MX blocks. */
+export function rowBytesOf(columns: number, format: number): number {
+  const mx = MX_FORMATS.get(format);
+  if (mx !== undefined) return (columns / MX_BLOCK) * blockBytes(mx);
+  return columns * (format === FORMAT_CODES.bf16 ? 2 : 4);
 }
 
 type BinaryFields = Source & SecondSource & Destination & { readonly rowCount: number };
@@ -133,30 +145,39 @@ function localPlanes(f: FieldsOf<'store'>): ByteRange[] {
   return planesOf(f.local, f.localStride, f.localPlaneStride, f);
 }
 
-function weights(f: FieldsOf<'matmul'>): ByteRange[] {
-  const elementBytes = f.wFormat === FORMAT_CODES.mxfp4 ? 0.5 : 1;
-  const [rows, width] = f.transposed ? [f.k, f.columns] : [f.columns, f.k];
-  return [
-    ...rowsOf(f.wData, rows, f.wStride, Math.ceil(width * elementBytes)),
-    ...rowsOf(f.wScale, f.columns, f.wScaleStride, f.k / 32),
-  ];
+/** The operands of a product; with no rows only the weights. */
+export interface MatmulOperands {
+  readonly a: readonly ByteRange[];
+  readonly w: readonly ByteRange[];
+  readonly c: readonly ByteRange[];
 }
 
+export function matmulOperands(f: FieldsOf<'matmul'>): MatmulOperands {
+  return {
+    // Activations have 8 bits an element, whichever their format.
+    a: tile(f.a, f, f.aStride, f.aInner, rowBytesOf(f.k, FORMAT_CODES.mxint8)),
+    w: weights(f),
+    c: rowsOf(f.c, f.rows, f.cStride, 4 * f.columns),
+  };
+}
+
+/** Rows of blocks: one output each, or one k each when transposed. */
+function weights(f: FieldsOf<'matmul'>): ByteRange[] {
+  const [rows, width] = f.transposed === 1 ? [f.k, f.columns] : [f.columns, f.k];
+  const shape = { rows: (rows * width) / MX_BLOCK, inner: width / MX_BLOCK };
+  return tile(f.w, shape, f.wStride, f.wBlockStride, rowBytesOf(MX_BLOCK, f.wFormat));
+}
+
+/** Sums of more than one block, or that go on, are read back from the accumulators. */
 function matmul(f: FieldsOf<'matmul'>): Operands {
-  const result = rowsOf(f.c, f.rows, f.cStride, 4 * f.columns);
-  const data = [
-    ...tile(f.aData, f, f.aStride, f.aInner, f.k),
-    ...tile(f.aScale, f, f.aStride, f.aInner, f.k / 32),
-    ...weights(f),
-    ...(f.accumulate ? result : []),
-  ];
+  const { a, w, c } = matmulOperands(f);
+  const readsSums = f.accumulate === 1 || f.k > MX_BLOCK;
   const control = [...bytes(f.rowCount, 4), ...bytes(f.rowList, 4 * f.rows)];
-  return { data, control, writes: result };
+  return { data: [...a, ...w, ...(readsSums ? c : [])], control, writes: c };
 }
 
 function softmax(f: FieldsOf<'softmax'>): Operands {
-  const scales = rowsOf(f.b, f.columns, f.bStride, 1);
-  return { data: [...sourceA(f), ...scales], writes: destination(f) };
+  return { data: [...sourceA(f), ...bytes(f.b, f.columns)], writes: destination(f) };
 }
 
 function argmax(f: FieldsOf<'argmax'>): Operands {
@@ -196,7 +217,7 @@ const OPERANDS: { readonly [O in Opcode]: (f: FieldsOf<O>, maxPosition: number) 
   store: (f, maxPosition) => ({ data: localPlanes(f), memoryWrites: memoryPlanes(f, maxPosition) }),
   matmul,
   copy: (f) => ({
-    data: sourceA(f, f.aFormat === FORMAT_CODES.bf16 ? 2 : 4),
+    data: sourceA(f, f.aFormat),
     control: bytes(f.rowCount, 4),
     writes: destination(f),
   }),

@@ -1,51 +1,125 @@
 /**
  * What must hold of an instruction before it can run: whole blocks, aligned words, formats the chip
- * has, and operands inside of its memories. Checked once a program, so that running it need not.
+ * has, operands in the memories they belong to, rows that do not disturb each other; and of a program.
+ * Checked once a program, so that running it need not.
  */
 import { FormatError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
-import { FORMAT_CODES, NONE, type FieldsOf, type Instruction, type Opcode } from '../isa.table.ts';
-import { type Accesses, type ByteRange } from './access.ts';
+import { MX_BLOCK } from '../../../ir/index.ts';
+import {
+  blockBytes,
+  FORMAT_CODES,
+  MX_FORMATS,
+  NONE,
+  type FieldsOf,
+  type Instruction,
+  type Opcode,
+} from '../isa.table.ts';
+import { matmulOperands, operandsOf, type ByteRange } from './access.ts';
+import { banksOf, memoriesOf, type LocalMemory } from './banks.ts';
+import { overlaps } from './overlaps.ts';
 import { SEQUENCES } from './state.ts';
 
 /** Broken rules, each as "k must be a multiple of 32, not 40". */
 type Problems = string[];
 type Check<O extends Opcode> = (f: FieldsOf<O>, chip: Chip) => Problems;
 
-/** Throws FormatError with all that is wrong with the instruction at `index` of a program. */
-export function checkInstruction(
-  { op, fields }: Instruction,
-  index: number,
-  found: Accesses,
-  chip: Chip,
-  memoryBytes: number,
-): void {
-  const problems = (CHECKS[op] as (f: unknown, chip: Chip) => Problems)(fields, chip);
-  if (problems.length === 0) problems.push(...places(op, found, chip, memoryBytes));
-  if (problems.length > 0) {
-    throw new FormatError(problems.join('; '), { where: `instruction ${index} (${op})` });
-  }
+/** The memory beside the chip, and the largest position: what bounds transfers. */
+export interface Bounds {
+  readonly memoryBytes: number;
+  readonly maxPosition: number;
 }
 
-/** Operands outside of their memories; ranges mean nothing before the fields are right. */
-function places(op: Opcode, found: Accesses, chip: Chip, memoryBytes: number): Problems {
-  const localBytes = chip.scratchpad.sizeBytes + chip.accumulator.sizeBytes;
+/** Throws FormatError with all that is wrong with the instruction at `index` of a program. */
+export function checkInstruction(
+  instruction: Instruction,
+  index: number,
+  chip: Chip,
+  bounds: Bounds,
+): void {
+  const problems = problemsOf(instruction, chip, bounds);
+  if (problems.length === 0) return;
+  throw new FormatError(problems.join('; '), {
+    where: `instruction ${index} (${instruction.op})`,
+  });
+}
+
+/** What is wrong with an instruction, a sentence each; ranges and rows only when the fields are right. */
+export function problemsOf(instruction: Instruction, chip: Chip, bounds: Bounds): string[] {
+  const check = CHECKS[instruction.op] as (f: unknown, chip: Chip) => Problems;
+  const problems = check(instruction.fields, chip);
+  if (problems.length === 0) problems.push(...places(instruction, chip, bounds));
+  if (problems.length === 0) problems.push(...overlaps(instruction));
+  return problems;
+}
+
+/** Throws FormatError when a bank of the scratchpad has activations and weights of one program. */
+export function checkProgram(program: readonly Instruction[], chip: Chip): void {
+  const uses = new Map<number, string>();
+  program.forEach(({ op, fields }, index) => {
+    if (op !== 'matmul') return;
+    const { a, w } = matmulOperands(fields as FieldsOf<'matmul'>);
+    for (const [use, ranges] of [
+      ['activations', a],
+      ['weights', w],
+    ] as const) {
+      for (const bank of banksOf(ranges, chip)) {
+        const other = uses.get(bank) ?? use;
+        uses.set(bank, use);
+        if (other === use) continue;
+        throw new FormatError(
+          `bank ${bank} must serve activations or weights of a program, not both`,
+          { where: `instruction ${index} (matmul)` },
+        );
+      }
+    }
+  });
+}
+
+/** Where an instruction may write; those that are not named, in the scratchpad or the accumulators. */
+const WRITES: Partial<Record<Opcode, readonly LocalMemory[]>> = {
+  load: ['scratchpad', 'control memory'],
+  gather: ['scratchpad'],
+  matmul: ['accumulators'],
+  dispatch: ['control memory'],
+};
+const DATA: readonly LocalMemory[] = ['scratchpad', 'accumulators'];
+
+/** Operands outside of the memories they must lie in. */
+function places(instruction: Instruction, chip: Chip, bounds: Bounds): Problems {
+  const { op, fields } = instruction;
+  const found = operandsOf(instruction, bounds.maxPosition);
+  const { a, w } = op === 'matmul' ? matmulOperands(fields as FieldsOf<'matmul'>) : NO_PRODUCT;
+  const memory = [...(found.memoryReads ?? []), ...(found.memoryWrites ?? [])];
+  const end = Math.max(0, ...memory.map((range) => range.end));
+  const rule = `end at byte ${bounds.memoryBytes}`;
   return [
-    ...within('the chip', [...found.localReads, ...found.localWrites], localBytes),
-    ...within('the memory', [...found.memoryReads, ...found.memoryWrites], memoryBytes),
-    ...(op === 'matmul' ? inAccumulator(found.localWrites, chip) : []),
+    ...within('results', found.writes, WRITES[op] ?? DATA, chip),
+    ...within('activations', a, ['scratchpad'], chip),
+    ...within('weights', w, ['scratchpad'], chip),
+    ...within('operands', op === 'matmul' ? [] : found.data, DATA, chip),
+    ...within('counts and lists', found.control, ['control memory'], chip),
+    ...must('operands in the memory', end, end <= bounds.memoryBytes, rule),
   ];
 }
 
-function within(what: string, ranges: readonly ByteRange[], sizeBytes: number): Problems {
-  const end = Math.max(0, ...ranges.map((range) => range.end));
-  return must(`operands in ${what}`, end, end <= sizeBytes, `end at byte ${sizeBytes}`);
-}
+const NO_PRODUCT = { a: [], w: [] };
 
-function inAccumulator(results: readonly ByteRange[], { scratchpad }: Chip): Problems {
-  const start = Math.min(...results.map((range) => range.start));
-  const rule = `be in the accumulators, from ${scratchpad.sizeBytes} on`;
-  return must('c', start, start >= scratchpad.sizeBytes, rule);
+function within(
+  what: string,
+  ranges: readonly ByteRange[] | undefined,
+  names: readonly LocalMemory[],
+  chip: Chip,
+): Problems {
+  const memories = memoriesOf(chip);
+  return (ranges ?? []).flatMap(({ start, end }) => {
+    if (names.some((name) => start >= memories[name].start && end <= memories[name].end)) return [];
+    const where = names.map((name) => {
+      const { start: first, end: behind } = memories[name];
+      return `the ${name} (bytes ${first} to ${behind - 1})`;
+    });
+    return [`${what} must lie in ${where.join(' or ')}, not at bytes ${start} to ${end - 1}`];
+  });
 }
 
 function must(name: string, value: number, holds: boolean, rule: string): Problems {
@@ -95,7 +169,6 @@ function destination(
       known,
       `be f32 (0) or ${activationFormat} (${FORMAT_CODES[activationFormat]})`,
     ),
-    ...must('dScale', f.dScale, f.dScale !== NONE, 'be an address when d is quantised'),
     ...must('group', f.group, f.group > 0 && f.group % 32 === 0, 'be a multiple of 32'),
     ...must(
       'columns',
@@ -112,7 +185,16 @@ function unary(f: Omit<Destination, 'rowCount'>, chip: Chip): Problems {
     ...words(f, 'a', 'aStride', 'aInner'),
     ...atLeastOne(f, 'inner'),
     ...destination(f, chip),
+    ...narrow(f, chip),
   ];
+}
+
+/** Operators quantise groups that one window of the lanes holds; a copy any. */
+function narrow(f: { readonly dFormat: number; readonly group: number }, chip: Chip): Problems {
+  const { lanes } = chip.vector;
+  const fits = f.group <= lanes && Number.isInteger(Math.log2(f.group));
+  const holds = f.dFormat === FORMAT_CODES.f32 || fits;
+  return must('group', f.group, holds, `be a power of two up to the ${lanes} lanes but in copy`);
 }
 
 function binary(f: FieldsOf<'add'>, chip: Chip): Problems {
@@ -127,9 +209,45 @@ function matmul(f: FieldsOf<'matmul'>, { matrix }: Chip): Problems {
     ...multiples(f, matrix.lanes, 'k'),
     ...must('wFormat', f.wFormat, known, `be one of ${formats.join(', ')}`),
     ...flag(f, 'transposed', 'accumulate'),
-    ...must('wScale', f.wScale, f.transposed === 0 || f.wScale === NONE, 'be none when transposed'),
     ...must('inner', f.inner, f.rowList === NONE || f.inner === 1, 'be 1 with a list of rows'),
+    ...must(
+      'cStride',
+      f.cStride,
+      f.rows < 2 || f.cStride >= 4 * f.columns,
+      `be at least a row of ${4 * f.columns} bytes`,
+    ),
     ...words(f, 'c', 'cStride', 'rowCount', 'rowList'),
+    ...(known ? weightLayout(f, matrix) : []),
+  ];
+}
+
+/** Blocks lie together along n (packed) or along k (by row); along n in each row when transposed. */
+function weightLayout(f: FieldsOf<'matmul'>, { activationFormat }: Chip['matrix']): Problems {
+  const block = blockBytes(MX_FORMATS.get(f.wFormat)!);
+  if (f.transposed === 0) {
+    const holds = f.wStride === block || f.wBlockStride === block;
+    return must('wStride or wBlockStride', f.wBlockStride, holds, `be a block of ${block} bytes`);
+  }
+  const format = FORMAT_CODES[activationFormat];
+  return [
+    ...must('wFormat', f.wFormat, f.wFormat === format, `be ${activationFormat} when transposed`),
+    ...must(
+      'wBlockStride',
+      f.wBlockStride,
+      f.wBlockStride === block,
+      `be a block of ${block} bytes`,
+    ),
+    ...multiples(f, MX_BLOCK, 'columns'),
+  ];
+}
+
+/** The control memory is written in words. */
+function load(f: FieldsOf<'load'>, chip: Chip): Problems {
+  const toControl = f.local >= memoriesOf(chip)['control memory'].start;
+  return [
+    ...words(f, 'unless'),
+    ...sequence(f),
+    ...(toControl ? words(f, 'local', 'rowBytes', 'localStride', 'localPlaneStride') : []),
   ];
 }
 
@@ -162,7 +280,7 @@ function route(f: FieldsOf<'route'>): Problems {
 }
 
 const CHECKS: { readonly [O in Opcode]: Check<O> } = {
-  load: (f) => [...words(f, 'unless'), ...sequence(f)],
+  load,
   gather: (f) => [...words(f, 'list'), ...atLeastOne(f, 'limit')],
   store: sequence,
   matmul,

@@ -4,21 +4,14 @@ import { test } from 'node:test';
 import { encodeF8E4M3, f32ToBf16, Random } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
 import nano from '../../../../catalogue/chips/jade-nano.json' with { type: 'json' };
-import {
-  ELEMENTS,
-  exp2,
-  LOG2E,
-  reciprocal,
-  rsqrt,
-  sigmoid,
-  UNIT_EXPONENTS,
-} from '../arith/index.ts';
+import { exp2, LOG2E, reciprocal, rsqrt, sigmoid } from '../arith/index.ts';
 import { assemble } from '../assemble.ts';
 import { createSimulator, type RunStats, type Simulator } from './simulator.ts';
 
 const { fround } = Math;
-const LANES = 16;
+const LANES = 32;
 const ACCUMULATOR = nano.scratchpad.sizeBytes;
+const CONTROL = ACCUMULATOR + nano.accumulator.sizeBytes;
 
 function machine(change: Partial<Chip['matrix']> = {}): Simulator {
   const chip = nano as Chip;
@@ -39,6 +32,11 @@ function wordsOf({ local }: Simulator): Int32Array {
 
 function numbers(random: Random, count: number): Float32Array {
   return Float32Array.from({ length: count }, () => (random.float() - 0.5) * 6);
+}
+
+/** Writes i32 from a byte of the control memory on. */
+function control(simulator: Simulator, at: number, words: readonly number[]): void {
+  wordsOf(simulator).set(words, (CONTROL + at) / 4);
 }
 
 /** Writes f32 at a byte address. */
@@ -103,10 +101,10 @@ test('store is the way back', () => {
 test('a load is skipped when its word is zero', () => {
   const simulator = machine();
   simulator.memory.fill(5);
-  const text = 'load local=0x40 rowBytes=4 rows=1 planes=1 unless=8';
+  const text = 'load local=0x40 rowBytes=4 rows=1 planes=1 unless=0x28008';
   assert.equal(run(simulator, text).bytesLoaded, 0);
   assert.equal(simulator.local[0x40], 0);
-  wordsOf(simulator)[2] = -1;
+  control(simulator, 8, [-1]);
   assert.equal(run(simulator, text).bytesLoaded, 4);
   assert.equal(simulator.local[0x40], 5);
 });
@@ -114,15 +112,15 @@ test('a load is skipped when its word is zero', () => {
 test('gather takes rows by index; an index outside reads row 0 and sets the fault flag', () => {
   const simulator = machine();
   simulator.memory.forEach((_, i) => (simulator.memory[i] = i >> 4));
-  wordsOf(simulator).set([3, 0, 9, 9], 0);
+  control(simulator, 0, [3, 0, 9, 9]);
   const gather = (rows: number): string =>
-    `gather memory=0x100 local=0x80 rowBytes=4 rows=${rows} memoryStride=16 localStride=8 list=0 limit=10`;
+    `gather memory=0x100 local=0x80 rowBytes=4 rows=${rows} memoryStride=16 localStride=8 list=0x28000 limit=10`;
   assert.equal(run(simulator, gather(4)).fault, false);
   assert.deepEqual(
     [0, 8, 16, 24].map((at) => simulator.local[0x80 + at]),
     [19, 16, 25, 25],
   );
-  wordsOf(simulator).set([10, -1, 1], 0);
+  control(simulator, 0, [10, -1, 1]);
   assert.equal(run(simulator, gather(3)).fault, true);
   assert.deepEqual(
     [0, 8, 16].map((at) => simulator.local[0x80 + at]),
@@ -130,145 +128,8 @@ test('gather takes rows by index; an index outside reads row 0 and sets the faul
   );
 });
 
-interface MatmulCase {
-  readonly activation: 'mxint8' | 'mxfp8';
-  readonly weight: 'mxint8' | 'mxfp8' | 'mxfp4';
-}
-
-/** Addresses of the operands in these tests. */
-const MATMUL = { a: 0x1000, aScale: 0x1080, w: 0x4000, wScale: 0x8000, c: ACCUMULATOR };
-
-/** A byte that is no NaN in any format. */
-function elementByte(random: Random): number {
-  const byte = random.int(256);
-  return (byte & 0x7f) === 0x7f ? 0 : byte;
-}
-
-function fillOperands(simulator: Simulator, random: Random): void {
-  for (let i = 0x1000; i < 0xa000; i++) simulator.local[i] = elementByte(random);
-  for (const [start, end] of [[0x8000, 0x9000]] as const) {
-    for (let i = start; i < end; i++) simulator.local[i] = 120 + random.int(15);
-  }
-  // Scales of the activations lie between the rows of elements: 64 elements, then 2 scales at + 0x80.
-  for (let row = 0; row < 8; row++) {
-    for (let b = 0; b < 2; b++)
-      simulator.local[MATMUL.aScale + row * 0x100 + b] = 120 + random.int(15);
-  }
-}
-
-function elementAt(
-  { local }: Simulator,
-  format: MatmulCase['weight'],
-  address: number,
-  index: number,
-): number {
-  if (format !== 'mxfp4') return ELEMENTS[format][local[address + index]!]!;
-  return ELEMENTS.mxfp4[(local[address + (index >> 1)]! >> (4 * (index & 1))) & 15]!;
-}
-
-/** c[r][n] from activation row `row` (at row · 0x100) and weight n, for K = 64. */
-function expectedProduct(
-  simulator: Simulator,
-  { activation, weight }: MatmulCase,
-  row: number,
-  n: number,
-  options: { readonly transposed?: boolean; readonly start?: number } = {},
-): number {
-  let acc = options.start ?? 0;
-  for (let b = 0; b < 2; b++) {
-    let sum = 0;
-    for (let k = b * 32; k < b * 32 + 32; k++) {
-      const a = elementAt(simulator, activation, MATMUL.a + row * 0x100, k);
-      const w = options.transposed
-        ? elementAt(simulator, weight, MATMUL.w + k * 0x80, n)
-        : elementAt(simulator, weight, MATMUL.w + n * 0x80, k);
-      sum += a * w;
-    }
-    const sa = simulator.local[MATMUL.aScale + row * 0x100 + b]!;
-    const sw = options.transposed ? 127 : simulator.local[MATMUL.wScale + n * 8 + b]!;
-    const units = UNIT_EXPONENTS[activation] + UNIT_EXPONENTS[weight];
-    acc = fround(acc + fround(sum * 2 ** (sa + sw - 254 - units)));
-  }
-  return acc;
-}
-
-function matmulText(weight: MatmulCase['weight'], rest: string): string {
-  const code = { mxint8: 2, mxfp8: 3, mxfp4: 4 }[weight];
-  return (
-    `matmul aData=${MATMUL.a} aScale=${MATMUL.aScale} wData=${MATMUL.w} wStride=0x80 wFormat=${code} ` +
-    `k=64 c=${MATMUL.c} ${rest}`
-  );
-}
-
-const CASES: readonly MatmulCase[] = [
-  { activation: 'mxint8', weight: 'mxint8' },
-  { activation: 'mxint8', weight: 'mxfp4' },
-  { activation: 'mxfp8', weight: 'mxfp8' },
-  { activation: 'mxfp8', weight: 'mxfp4' },
-];
-
-for (const one of CASES) {
-  const { activation, weight } = one;
-  test(`matmul ${activation} × ${weight}: rows (t, j), weights and scales by their strides`, () => {
-    const simulator = machine({ activationFormat: activation });
-    const random = new Random(1);
-    fillOperands(simulator, random);
-    // t is 0x200 apart and j 0x100: row r lies at r · 0x100 when inner is 2.
-    const fields = `aStride=0x200 aInner=0x100 rows=5 inner=2 wScale=${MATMUL.wScale} wScaleStride=8 columns=20 cStride=0x60`;
-    const stats = run(simulator, matmulText(weight, `${fields} rowCount=none rowList=none`));
-    assert.equal(stats.macs, 5 * 20 * 64);
-    for (let r = 0; r < 5; r++) {
-      const expected = Float32Array.from({ length: 20 }, (_, n) =>
-        expectedProduct(simulator, one, r, n),
-      );
-      assert.deepEqual(get(simulator, MATMUL.c + r * 0x60, 20), expected);
-    }
-  });
-
-  test(`matmul ${activation} × ${weight}: transposed weights hold a k in each row, and accumulate adds`, () => {
-    const simulator = machine({ activationFormat: activation });
-    const random = new Random(2);
-    fillOperands(simulator, random);
-    put(simulator, MATMUL.c, [1, 2, 3, 4, 5, 6, 7, 8]);
-    const fields =
-      'aStride=0x100 rows=1 inner=1 wScale=none columns=8 cStride=0x40 transposed=1 accumulate=1';
-    run(simulator, matmulText(weight, `${fields} rowCount=none rowList=none`));
-    const expected = Float32Array.from({ length: 8 }, (_, n) =>
-      expectedProduct(simulator, one, 0, n, { transposed: true, start: n + 1 }),
-    );
-    assert.deepEqual(get(simulator, MATMUL.c, 8), expected);
-  });
-}
-
-test('matmul takes its rows from a list, as many as the count says', () => {
-  const simulator = machine();
-  fillOperands(simulator, new Random(3));
-  wordsOf(simulator).set([2], 0);
-  wordsOf(simulator).set([3, 1, 7], 4);
-  const fields = `aStride=0x100 rows=8 inner=1 wScale=${MATMUL.wScale} wScaleStride=8 columns=4 cStride=16`;
-  const stats = run(simulator, matmulText('mxint8', `${fields} rowCount=0 rowList=0x10`));
-  assert.equal(stats.macs, 2 * 4 * 64);
-  const one: MatmulCase = { activation: 'mxint8', weight: 'mxint8' };
-  for (const [r, row] of [3, 1].entries()) {
-    const expected = Float32Array.from({ length: 4 }, (_, n) =>
-      expectedProduct(simulator, one, row, n),
-    );
-    assert.deepEqual(get(simulator, MATMUL.c + r * 16, 4), expected);
-  }
-  assert.deepEqual(get(simulator, MATMUL.c + 32, 4), new Float32Array(4));
-});
-
-test('a matmul of no rows leaves its results alone', () => {
-  const simulator = machine();
-  put(simulator, MATMUL.c, [7]);
-  const fields = `aStride=0x100 rows=8 inner=1 wScale=none columns=4 cStride=16`;
-  assert.equal(run(simulator, matmulText('mxint8', `${fields} rowCount=0 rowList=none`)).macs, 0);
-  assert.deepEqual(get(simulator, MATMUL.c, 1), Float32Array.of(7));
-});
-
 /** Row (t, j) of operand a at 0x1000 + t · 0x400 + j · 0x100, of b at 0x3000 …, of d at 0x5000 … */
-const PLACES =
-  'aStride=0x400 aInner=0x100 dScale=none dStride=0x400 dInner=0x100 a=0x1000 d=0x5000';
+const PLACES = 'aStride=0x400 aInner=0x100 dStride=0x400 dInner=0x100 a=0x1000 d=0x5000';
 const SHAPE = 'rows=5 inner=2 columns=40';
 const rowAt = (base: number, r: number): number => base + (r >> 1) * 0x400 + (r & 1) * 0x100;
 
@@ -305,8 +166,8 @@ for (const [op, compute] of BINARY) {
 test('silu works on as many rows as the count says', () => {
   const simulator = machine();
   const rows = operands(new Random(5), simulator);
-  wordsOf(simulator)[0] = 3;
-  run(simulator, `silu ${PLACES} ${SHAPE} rowCount=0`);
+  control(simulator, 0, [3]);
+  run(simulator, `silu ${PLACES} ${SHAPE} rowCount=0x28000`);
   rows.forEach(([a], r) => {
     const expected = r < 3 ? a.map((x) => fround(x * sigmoid(x))) : new Float32Array(40);
     assert.deepEqual(get(simulator, rowAt(0x5000, r), 40), expected);
@@ -320,8 +181,8 @@ test('a count beyond the rows or below zero is taken as the nearest that is poss
   ] as const) {
     const simulator = machine();
     operands(new Random(5), simulator);
-    wordsOf(simulator)[0] = count;
-    run(simulator, `silu ${PLACES} ${SHAPE} rowCount=0`);
+    control(simulator, 0, [count]);
+    run(simulator, `silu ${PLACES} ${SHAPE} rowCount=0x28000`);
     const written = [0, 1, 2, 3, 4].filter((r) => get(simulator, rowAt(0x5000, r), 1)[0] !== 0);
     assert.equal(written.length, done);
   }
@@ -334,7 +195,7 @@ test('copy widens bf16', () => {
   simulator.local.set(new Uint8Array(halves.buffer), 0x1002);
   run(
     simulator,
-    'copy a=0x1002 aStride=80 rows=1 inner=1 columns=40 d=0x2000 dScale=none rowCount=none aFormat=1',
+    'copy a=0x1002 aStride=80 rows=1 inner=1 columns=40 d=0x2000 rowCount=none aFormat=1',
   );
   const expected = Float32Array.from(halves, (half) => {
     const word = Uint32Array.of(half << 16);
@@ -346,7 +207,7 @@ test('copy widens bf16', () => {
 test('copy makes every NaN the canonical one', () => {
   const simulator = machine();
   new Uint32Array(simulator.local.buffer).set([0xffc12345, 0x7f800000], 0x400);
-  run(simulator, 'copy a=0x1000 rows=1 inner=1 columns=2 d=0x2000 dScale=none rowCount=none');
+  run(simulator, 'copy a=0x1000 rows=1 inner=1 columns=2 d=0x2000 rowCount=none');
   assert.deepEqual(
     [...new Uint32Array(simulator.local.buffer).slice(0x800, 0x802)],
     [0x7fc00000, 0x7f800000],
@@ -362,12 +223,16 @@ for (const format of ['mxint8', 'mxfp8'] as const) {
     const code = format === 'mxint8' ? 2 : 3;
     run(
       simulator,
-      `copy a=0x1000 rows=1 inner=1 columns=128 d=0x2001 dScale=0x2081 dFormat=${code} group=64 rowCount=none`,
+      `copy a=0x1000 rows=1 inner=1 columns=128 d=0x2001 dFormat=${code} group=64 rowCount=none`,
     );
     const largest = Math.max(...values.slice(0, 64).map(Math.abs));
     const e = Math.floor(Math.log2(largest)) - (format === 'mxint8' ? 0 : 8);
     const { local } = simulator;
-    assert.deepEqual([...local.slice(0x2081, 0x2085)], [e + 127, e + 127, 255, 255]);
+    const blocks = [0, 1, 2, 3].map((b) => local.slice(0x2001 + b * 33, 0x2001 + (b + 1) * 33));
+    assert.deepEqual(
+      blocks.map(([scale]) => scale),
+      [e + 127, e + 127, 255, 255],
+    );
     for (let i = 0; i < 64; i++) {
       const scaled = values[i]! * 2 ** -e;
       // No ties here: the numbers have many random bits.
@@ -375,20 +240,21 @@ for (const format of ['mxint8', 'mxfp8'] as const) {
         format === 'mxint8'
           ? Math.max(-127, Math.min(127, Math.round(scaled * 64))) & 255
           : encodeF8E4M3(scaled);
-      assert.equal(local[0x2001 + i], expected);
+      assert.equal(blocks[i >> 5]![1 + (i & 31)], expected);
     }
-    assert.deepEqual(local.slice(0x2041, 0x2081), new Uint8Array(64));
+    for (const block of blocks.slice(2)) assert.deepEqual(block.slice(1), new Uint8Array(32));
   });
 }
 
 test('rms normalises each row and multiplies by one row of weights', () => {
   const simulator = machine();
   const rows = operands(new Random(8), simulator);
-  run(simulator, `rms ${PLACES} b=0x3000 ${SHAPE} epsilon=0.0009765625`);
+  const inverse = fround(1 / 40);
+  run(simulator, `rms ${PLACES} b=0x3000 ${SHAPE} epsilon=0.0009765625 inverse=${inverse}`);
   const weights = rows[0]![1];
   rows.forEach(([a], r) => {
     const squares = laneTree([...a].map((x) => fround(x * x)));
-    const scale = rsqrt(fround(fround(squares * fround(1 / 40)) + 2 ** -10));
+    const scale = rsqrt(fround(fround(squares * inverse) + 2 ** -10));
     const expected = a.map((x, i) => fround(fround(x * scale) * weights[i]!));
     assert.deepEqual(get(simulator, rowAt(0x5000, r), 40), expected);
   });
@@ -422,8 +288,8 @@ for (const scaled of [false, true]) {
     const simulator = machine();
     const rows = operands(new Random(10), simulator);
     simulator.positions[1] = 20;
-    for (let i = 0; i < 40; i++) simulator.local[0x9000 + i * 3] = 125 + (i % 5);
-    const b = scaled ? 'b=0x9000 bStride=3' : 'b=none';
+    for (let i = 0; i < 40; i++) simulator.local[0x9001 + i] = 125 + (i % 5);
+    const b = scaled ? 'b=0x9001' : 'b=none';
     run(simulator, `softmax ${PLACES} ${b} ${SHAPE} scale=0.25 sequence=1 first=18`);
     rows.forEach(([a], r) => {
       const visible = Math.min(40, 20 + 18 + (r >> 1) + 1);
@@ -515,12 +381,12 @@ test('dispatch counts and lists the tokens of each expert', () => {
   put(simulator, 0x1020, [0, 2, 0]);
   run(
     simulator,
-    'dispatch a=0x1000 aStride=0x10 rows=3 columns=3 d=0x2000 list=0x2100 listStride=0x20',
+    'dispatch a=0x1000 aStride=0x10 rows=3 columns=3 d=0x28000 list=0x28100 listStride=0x20',
   );
-  const words = wordsOf(simulator);
-  assert.deepEqual([...words.slice(0x800, 0x803)], [0, 2, 2]);
-  assert.deepEqual([...words.slice(0x848, 0x84a)], [0, 2]);
-  assert.deepEqual([...words.slice(0x850, 0x852)], [0, 1]);
+  const words = wordsOf(simulator).slice(CONTROL / 4);
+  assert.deepEqual([...words.slice(0, 3)], [0, 2, 2]);
+  assert.deepEqual([...words.slice(0x48, 0x4a)], [0, 2]);
+  assert.deepEqual([...words.slice(0x50, 0x52)], [0, 1]);
 });
 
 test('combine adds the rows of an expert to their tokens: the product rounds, then the sum', () => {
@@ -531,11 +397,11 @@ test('combine adds the rows of an expert to their tokens: the product rounds, th
   put(simulator, 0x1040, rows[1]!);
   put(simulator, 0x2080, sums);
   put(simulator, 0x3000, [0.1, 0.3, 0.7]);
-  wordsOf(simulator).set([2], 0);
-  wordsOf(simulator).set([0, 2, 1], 4);
+  control(simulator, 0, [2]);
+  control(simulator, 0x10, [0, 2, 1]);
   run(
     simulator,
-    'combine a=0x1000 aStride=0x40 rows=3 columns=5 d=0x2000 dStride=0x40 gate=0x3000 gateStride=4 list=0x10 rowCount=0',
+    'combine a=0x1000 aStride=0x40 rows=3 columns=5 d=0x2000 dStride=0x40 gate=0x3000 gateStride=4 list=0x28010 rowCount=0x28000',
   );
   assert.deepEqual(
     get(simulator, 0x2000, 5),
@@ -552,10 +418,10 @@ test('a list entry outside of the rows counts as row 0 and sets the fault flag',
   const simulator = machine();
   put(simulator, 0x1000, [4]);
   put(simulator, 0x3000, [0.5]);
-  wordsOf(simulator).set([2], 0);
-  wordsOf(simulator).set([-7, 3], 4);
+  control(simulator, 0, [2]);
+  control(simulator, 0x10, [-7, 3]);
   const text =
-    'combine a=0x1000 aStride=0 rows=3 columns=1 d=0x2000 dStride=0x40 gate=0x3000 gateStride=4 list=0x10 rowCount=0';
+    'combine a=0x1000 aStride=0 rows=3 columns=1 d=0x2000 dStride=0x40 gate=0x3000 gateStride=4 list=0x28010 rowCount=0x28000';
   assert.equal(run(simulator, text).fault, true);
   assert.deepEqual(get(simulator, 0x2000, 1), Float32Array.of(4));
 });

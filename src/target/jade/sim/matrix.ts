@@ -3,7 +3,7 @@ import { MX_BLOCK, type MxFormat } from '../../../ir/index.ts';
 import { decodeElements, UNIT_EXPONENTS } from '../arith/mx.ts';
 import { type DotRows } from '../arith/dot.ts';
 import { fastDot } from '../arith/fastDot.ts';
-import { FORMAT_CODES, NONE, type FieldsOf } from '../isa.table.ts';
+import { blockBytes, MX_FORMATS, NONE, type FieldsOf } from '../isa.table.ts';
 import { indexAt, wordAt, type ChipState } from './state.ts';
 
 type Matmul = FieldsOf<'matmul'>;
@@ -32,16 +32,10 @@ class Scratch {
 const activationScratch = new Scratch();
 const weightScratch = new Scratch();
 
-const FORMATS = new Map<number, MxFormat>([
-  [FORMAT_CODES.mxint8, 'mxint8'],
-  [FORMAT_CODES.mxfp8, 'mxfp8'],
-  [FORMAT_CODES.mxfp4, 'mxfp4'],
-]);
-
 export function matmul(f: Matmul, state: ChipState, rows: number): void {
   if (rows === 0) return;
   const activation = state.chip.matrix.activationFormat;
-  const weight = FORMATS.get(f.wFormat)!;
+  const weight = MX_FORMATS.get(f.wFormat)!;
   fastDot({
     a: activationRows(f, state, rows, activation),
     w: f.transposed === 1 ? transposedRows(f, state, weight) : weightRows(f, state, weight),
@@ -58,15 +52,8 @@ export function matmul(f: Matmul, state: ChipState, rows: number): void {
 
 /** Rows (t, j) of the activations, gathered: by list, or in order. */
 function activationRows(f: Matmul, state: ChipState, rows: number, format: MxFormat): DotRows {
-  const elements = activationScratch.elements(format, rows * f.k);
-  const blocks = f.k / MX_BLOCK;
-  const scales = activationScratch.scales(rows * blocks);
-  for (let r = 0; r < rows; r++) {
-    const at = rowOffset(f, state, r);
-    decodeElements(state.local, f.aData + at, f.k, format, elements, r * f.k);
-    for (let b = 0; b < blocks; b++) scales[r * blocks + b] = state.local[f.aScale + at + b]!;
-  }
-  return { elements, offset: 0, stride: f.k, scales, scaleOffset: 0, scaleStride: blocks };
+  const at = Float64Array.from({ length: rows }, (_, r) => f.a + rowOffset(f, state, r));
+  return denseRows(state, at, f.k, blockBytes(format), format, activationScratch);
 }
 
 function rowOffset(f: Matmul, state: ChipState, r: number): number {
@@ -74,31 +61,43 @@ function rowOffset(f: Matmul, state: ChipState, r: number): number {
   return Math.floor(r / f.inner) * f.aStride + (r % f.inner) * f.aInner;
 }
 
-/** Weights as stored: int8 needs no decoding, so its rows are read in place. */
 function weightRows(f: Matmul, state: ChipState, format: MxFormat): DotRows {
-  const scaled = f.wScale !== NONE;
-  const scales = {
-    scales: scaled ? state.local : undefined,
-    scaleOffset: f.wScale,
-    scaleStride: f.wScaleStride,
-  };
-  if (format === 'mxint8') {
-    return { elements: state.localI8, offset: f.wData, stride: f.wStride, ...scales };
-  }
-  const elements = weightScratch.elements(format, f.columns * f.k);
-  for (let n = 0; n < f.columns; n++) {
-    decodeElements(state.local, f.wData + n * f.wStride, f.k, format, elements, n * f.k);
-  }
-  return { elements, offset: 0, stride: f.k, ...scales };
+  const at = Float64Array.from({ length: f.columns }, (_, n) => f.w + n * f.wStride);
+  return denseRows(state, at, f.k, f.wBlockStride, format, weightScratch);
 }
 
-/** A stored row is one k and holds the N columns; every scale is 2^0. */
+/** Rows of blocks, the first of row r at `at[r]`, decoded one behind the other. */
+function denseRows(
+  { local }: ChipState,
+  at: Float64Array,
+  k: number,
+  blockStride: number,
+  format: MxFormat,
+  scratch: Scratch,
+): DotRows {
+  const blocks = k / MX_BLOCK;
+  const elements = scratch.elements(format, at.length * k);
+  const scales = scratch.scales(at.length * blocks);
+  for (let r = 0; r < at.length; r++) {
+    for (let b = 0; b < blocks; b++) {
+      const block = at[r]! + b * blockStride;
+      scales[r * blocks + b] = local[block]!;
+      decodeElements(local, block + 1, MX_BLOCK, format, elements, r * k + b * MX_BLOCK);
+    }
+  }
+  return { elements, offset: 0, stride: k, scales, scaleOffset: 0, scaleStride: blocks };
+}
+
+/** A stored row is one k and holds the N columns as blocks; every scale is 2^0. */
 function transposedRows(f: Matmul, state: ChipState, format: MxFormat): DotRows {
   const elements = weightScratch.elements(format, f.columns * f.k);
-  const row = format === 'mxfp8' ? new Float32Array(f.columns) : new Int8Array(f.columns);
+  const block = format === 'mxfp8' ? new Float32Array(MX_BLOCK) : new Int8Array(MX_BLOCK);
   for (let k = 0; k < f.k; k++) {
-    decodeElements(state.local, f.wData + k * f.wStride, f.columns, format, row, 0);
-    for (let n = 0; n < f.columns; n++) elements[n * f.k + k] = row[n]!;
+    for (let n = 0; n < f.columns; n += MX_BLOCK) {
+      const at = f.w + k * f.wStride + (n / MX_BLOCK) * f.wBlockStride;
+      decodeElements(state.local, at + 1, MX_BLOCK, format, block, 0);
+      for (let i = 0; i < MX_BLOCK; i++) elements[(n + i) * f.k + k] = block[i]!;
+    }
   }
   return { elements, offset: 0, stride: f.k, scales: undefined, scaleOffset: 0, scaleStride: 0 };
 }

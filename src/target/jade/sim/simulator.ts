@@ -5,13 +5,12 @@
  */
 import { CeladonError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
-import { NONE, QUEUES, queueOf, type FieldsOf, type Instruction } from '../isa.table.ts';
+import { NONE, QUEUES, queueOf, type Instruction } from '../isa.table.ts';
 import { overlap } from './access.ts';
-import { checkInstruction } from './check.ts';
+import { checkInstruction, checkProgram } from './check.ts';
 import { execute } from './execute.ts';
-import { busyCycles, matmulPhases } from './latency.ts';
 import { createState, type ChipState } from './state.ts';
-import { prepare, STALLS, Timing, type Prepared, type StallReason, type Work } from './timing.ts';
+import { prepare, STALLS, Timing, type Prepared, type StallReason } from './timing.ts';
 
 /** One instruction on its queue's track: `start` is when its unit (for a load, the channel) works for it. */
 export interface RunEvent {
@@ -56,33 +55,33 @@ export interface Simulator {
 /** A chip with `memoryBytes` of its external memory, all zero. */
 export function createSimulator(chip: Chip, memoryBytes: number): Simulator {
   const state = createState(chip, memoryBytes);
-  const prepared = new WeakMap<readonly Instruction[], readonly Prepared[][]>();
+  const prepared = new WeakMap<readonly Instruction[], readonly Prepared[]>();
   return {
     chip,
     memory: state.memory,
     positions: state.positions,
     local: state.local,
     run(program, options) {
-      const queues = prepared.get(program) ?? prepareQueues(program, state, options.maxPosition);
-      prepared.set(program, queues);
-      return new Run(state, queues, options).finish();
+      const ready = prepared.get(program) ?? prepareAll(program, state, options.maxPosition);
+      prepared.set(program, ready);
+      return new Run(state, ready, options).finish();
     },
   };
 }
 
-function prepareQueues(
+/** Checks a program and finds what timing needs of it, in program order. */
+function prepareAll(
   program: readonly Instruction[],
-  state: ChipState,
+  { chip, memory }: ChipState,
   maxPosition: number,
-): Prepared[][] {
-  const queues: Prepared[][] = QUEUES.map(() => []);
-  program.forEach((instruction, index) => {
+): Prepared[] {
+  const prepared = program.map((instruction, index) => {
+    checkInstruction(instruction, index, chip, { memoryBytes: memory.length, maxPosition });
     const queue = QUEUES.indexOf(queueOf(instruction.op));
-    const head = prepare(instruction, index, queue, state.chip, maxPosition);
-    checkInstruction(instruction, index, head.accesses, state.chip, state.memory.length);
-    queues[queue]!.push(head);
+    return prepare(instruction, index, queue, chip, maxPosition);
   });
-  return queues;
+  checkProgram(program, chip);
+  return prepared;
 }
 
 class Run {
@@ -97,11 +96,11 @@ class Run {
   private bytesStored = 0;
   private macs = 0;
 
-  constructor(state: ChipState, queues: readonly (readonly Prepared[])[], options: RunOptions) {
+  constructor(state: ChipState, program: readonly Prepared[], options: RunOptions) {
     this.state = state;
-    this.queues = queues;
+    this.queues = QUEUES.map((_, queue) => program.filter((head) => head.queue === queue));
     this.options = options;
-    this.timing = new Timing(state.chip);
+    this.timing = new Timing(state.chip, program);
   }
 
   finish(): RunStats {
@@ -147,9 +146,8 @@ class Run {
 
   private commit(head: Prepared, start: number): void {
     const rows = rowsOf(head.instruction, this.state);
-    const work = workOf(head.instruction, this.state.chip, rows);
-    const skipped = work.kind === 'skip';
-    const { from, to, end } = this.timing.commit(head, start, work);
+    const skipped = head.instruction.op === 'load' && rows === 0;
+    const { from, to, end } = this.timing.commit(head, start, rows);
     if (this.options.checkHazards === true) this.checkHazards(head, start, end);
     this.next[head.queue]!++;
     if (!skipped) execute(head.instruction, this.state, rows);
@@ -198,15 +196,6 @@ class Run {
       where: `cycle ${this.timing.cycles}`,
     });
   }
-}
-
-function workOf({ op, fields }: Instruction, chip: Chip, rows: number): Work {
-  if (op === 'matmul')
-    return { kind: 'matmul', phases: matmulPhases(fields as FieldsOf<'matmul'>, chip, rows) };
-  if (op === 'load' && rows === 0) return { kind: 'skip' };
-  const queue = queueOf(op);
-  const kind = queue === 'load' || queue === 'store' ? 'transfer' : 'busy';
-  return { kind, cycles: busyCycles(op, fields, chip, rows) };
 }
 
 /** Rows an instruction really works on; for a load, 0 when it is skipped. */

@@ -1,13 +1,13 @@
-/** What a chip holds: its scratchpad and accumulators, the memory beside it, the position registers. */
+/** What a chip holds: its local memories, the memory beside it, the position registers. */
 import { type Chip } from '../../../chip/index.ts';
+import { localBytesOf } from './banks.ts';
 
 export interface ChipState {
   readonly chip: Chip;
-  /** Scratchpad, then accumulator SRAM; views of the same bytes. */
+  /** Scratchpad, accumulators, control memory (sim/banks.ts); views of the same bytes. */
   readonly local: Uint8Array;
   readonly localF32: Float32Array;
   readonly localU32: Uint32Array;
-  readonly localI8: Int8Array;
   readonly localI32: Int32Array;
   /** External memory. */
   readonly memory: Uint8Array;
@@ -20,14 +20,12 @@ export interface ChipState {
 export const SEQUENCES = 128;
 
 export function createState(chip: Chip, memoryBytes: number): ChipState {
-  const bytes = chip.scratchpad.sizeBytes + chip.accumulator.sizeBytes;
-  const buffer = new ArrayBuffer(Math.ceil(bytes / 4) * 4);
+  const buffer = new ArrayBuffer(localBytesOf(chip));
   return {
     chip,
     local: new Uint8Array(buffer),
     localF32: new Float32Array(buffer),
     localU32: new Uint32Array(buffer),
-    localI8: new Int8Array(buffer),
     localI32: new Int32Array(buffer),
     memory: new Uint8Array(memoryBytes),
     positions: new Int32Array(SEQUENCES),

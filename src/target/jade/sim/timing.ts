@@ -1,60 +1,52 @@
 /**
- * When each instruction starts: a recurrence over the four queues, the semaphores between them, the
- * ports of the banks and the memory channel.
+ * When each instruction starts: a recurrence over the dispatcher, the four queues, the semaphores
+ * between them and the ports of the banks. How long a unit works is the matter of its own file.
  *
  * At each step the head that can start first is committed (ties: queue order). A head can start when
- *   - its queue is free (LOAD: one issue a cycle, at most `outstandingLoads` in flight; a gather and
- *     what it reads wait for all earlier loads),
+ *   - it is dispatched, and its unit can take it,
  *   - the tokens it waits for have been given,
  *   - no instruction of another queue holds a bank port it needs. An instruction holds the read ports of
  *     the banks it reads and the write ports of those it writes from start to completion.
- * One memory channel serves loads and stores in the order they start.
- *
- * The matrix unit has a loader of weights and an array. An instruction starts when the loader is free,
- * that is in the last pass of the one before; the array takes it when its first block is loaded and
- * the array is free; it completes when the pipeline has drained.
  */
+import { CeladonError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
 import { QUEUES, type Instruction } from '../isa.table.ts';
-import { type MatmulPhases } from './latency.ts';
-import { accesses, operandsOf, type ByteRange } from './access.ts';
+import { accesses } from './access.ts';
+import { bankCountOf, bankUseOf, type BankUse } from './banks.ts';
+import { Dispatcher } from './dispatch.ts';
+import { MatrixTiming } from './matrixTiming.ts';
+import { TransferTiming } from './transferTiming.ts';
+import { type Span, type UnitTiming } from './unitTiming.ts';
+import { VectorTiming } from './vectorTiming.ts';
 
-export const LOAD = 0;
 const QUEUE_COUNT = QUEUES.length;
+
+/** Semaphores are counters of 16 bits. */
+export const MAX_TOKENS = 0xffff;
 
 /** An instruction with what timing needs to know of it, computed once a program. */
 export interface Prepared {
   readonly instruction: Instruction;
   readonly index: number;
   readonly queue: number;
-  readonly readBanks: readonly number[];
-  readonly writeBanks: readonly number[];
+  readonly banks: BankUse;
   readonly accesses: ReturnType<typeof accesses>;
 }
 
-/** What an instruction asks of its unit. */
-export type Work =
-  | { readonly kind: 'busy' | 'transfer'; readonly cycles: number }
-  | { readonly kind: 'matmul'; readonly phases: MatmulPhases }
-  | { readonly kind: 'skip' };
-
-/** When the unit works (from … to), when the instruction completes, and when the queue may go on. */
-export interface Span {
-  readonly from: number;
-  readonly to: number;
-  readonly end: number;
-  readonly free: number;
-}
-
-function spanOf(from: number, end: number): Span {
-  return { from, to: end, end, free: end };
-}
-
 /** Why a queue stood still, for the report. */
-export const STALLS = ['load', 'matrix', 'vector', 'store', 'port', 'outstanding'] as const;
+export const STALLS = [
+  'load',
+  'matrix',
+  'vector',
+  'store',
+  'port',
+  'outstanding',
+  'dispatch',
+] as const;
 export type StallReason = (typeof STALLS)[number];
-const PORT = 4;
-const OUTSTANDING = 5;
+const PORT = STALLS.indexOf('port');
+const OUTSTANDING = STALLS.indexOf('outstanding');
+const DISPATCH = STALLS.indexOf('dispatch');
 
 export function prepare(
   instruction: Instruction,
@@ -63,41 +55,20 @@ export function prepare(
   chip: Chip,
   maxPosition: number,
 ): Prepared {
-  const operands = operandsOf(instruction, maxPosition);
-  return {
-    instruction,
-    index,
-    queue,
-    readBanks: banksOf(operands.data ?? [], chip),
-    writeBanks: banksOf(operands.writes ?? [], chip),
-    accesses: accesses(instruction, maxPosition),
-  };
-}
-
-function banksOf(ranges: readonly ByteRange[], { scratchpad, accumulator }: Chip): number[] {
-  const banks = new Set<number>();
-  const [bytes, accumulatorBytes] = [
-    scratchpad.sizeBytes / scratchpad.banks,
-    accumulator.sizeBytes / accumulator.banks,
-  ];
-  const bankAt = (address: number): number =>
-    address < scratchpad.sizeBytes
-      ? Math.floor(address / bytes)
-      : scratchpad.banks + Math.floor((address - scratchpad.sizeBytes) / accumulatorBytes);
-  for (const { start, end } of ranges) {
-    for (let bank = bankAt(start); bank <= bankAt(end - 1); bank++) banks.add(bank);
-  }
-  return [...banks];
+  const banks = bankUseOf(instruction, chip);
+  return { instruction, index, queue, banks, accesses: accesses(instruction, maxPosition) };
 }
 
 /** The clock of one run. */
 export class Timing {
   cycles = 0;
-  channelBusyCycles = 0;
   readonly busyCycles: number[] = QUEUES.map(() => 0);
   /** Cycles each queue waited, by reason. */
   readonly stallCycles: number[][] = QUEUES.map(() => STALLS.map(() => 0));
-  private readonly chip: Chip;
+  private readonly transfers: TransferTiming;
+  /** By queue. */
+  private readonly units: readonly UnitTiming[];
+  private readonly dispatcher: Dispatcher;
   private readonly free: number[] = QUEUES.map(() => 0);
   /** Times at which tokens from queue f to queue t were given; and how many were taken. */
   private readonly given: number[][] = Array.from({ length: QUEUE_COUNT ** 2 }, () => []);
@@ -105,22 +76,31 @@ export class Timing {
   /** Until when each queue holds the ports: [queue][bank]. */
   private readonly readHeld: readonly Float64Array[];
   private readonly writeHeld: readonly Float64Array[];
-  private readonly loadEnds: number[] = [];
-  private channelFree = 0;
-  private arrayFree = 0;
   private reason = 0;
 
-  constructor(chip: Chip) {
-    this.chip = chip;
-    const banks = chip.scratchpad.banks + chip.accumulator.banks;
+  /** `program` in program order. */
+  constructor(chip: Chip, program: readonly Prepared[]) {
+    this.transfers = new TransferTiming(chip);
+    this.units = [this.transfers, new MatrixTiming(chip), new VectorTiming(chip), this.transfers];
+    this.dispatcher = new Dispatcher(
+      program.map(({ queue }) => queue),
+      QUEUE_COUNT,
+    );
+    const banks = bankCountOf(chip);
     this.readHeld = QUEUES.map(() => new Float64Array(banks));
     this.writeHeld = QUEUES.map(() => new Float64Array(banks));
   }
 
-  /** The earliest start of a queue's head, or undefined while a token is missing. */
-  earliest(head: Prepared): number | undefined {
-    const { queue, instruction } = head;
-    let start = this.queueReady(head);
+  get channelBusyCycles(): number {
+    return this.transfers.busyCycles;
+  }
+
+  /** The earliest start of a queue's head; undefined while it is not dispatched or a token is missing. */
+  earliest({ queue, instruction, index, banks }: Prepared): number | undefined {
+    const dispatched = this.dispatcher.readyAt(index);
+    if (dispatched === undefined) return undefined;
+    let start = this.later(this.free[queue]!, dispatched, DISPATCH);
+    start = this.later(start, this.units[queue]!.ready(instruction), OUTSTANDING);
     for (let from = 0; from < QUEUE_COUNT; from++) {
       if ((instruction.wait & (1 << from)) === 0) continue;
       const pair = from * QUEUE_COUNT + queue;
@@ -130,21 +110,11 @@ export class Timing {
     }
     for (let other = 0; other < QUEUE_COUNT; other++) {
       if (other === queue) continue;
-      for (const bank of head.readBanks)
-        start = this.later(start, this.readHeld[other]![bank]!, PORT);
-      for (const bank of head.writeBanks)
+      for (const bank of banks.read) start = this.later(start, this.readHeld[other]![bank]!, PORT);
+      for (const bank of banks.write)
         start = this.later(start, this.writeHeld[other]![bank]!, PORT);
     }
     return start;
-  }
-
-  private queueReady({ queue, instruction }: Prepared): number {
-    const free = this.free[queue]!;
-    if (queue !== LOAD) return free;
-    const ends = this.loadEnds;
-    const limit = ends.at(-this.chip.dma.outstandingLoads) ?? 0;
-    const all = instruction.op === 'gather' ? (ends.at(-1) ?? 0) : 0;
-    return this.later(free, Math.max(limit, all), OUTSTANDING);
   }
 
   private later(start: number, time: number, reason: number): number {
@@ -153,22 +123,24 @@ export class Timing {
     return time;
   }
 
-  /** Starts `head` at `start`; returns when its unit works for it and when it completes. */
-  commit(head: Prepared, start: number, work: Work): Span {
-    const { queue, instruction } = head;
+  /** Starts `head` at `start`, with its real number of rows; returns its course. */
+  commit(head: Prepared, start: number, rows: number): Span {
+    const { queue, instruction, banks } = head;
     this.recordStall(head, start);
     for (let from = 0; from < QUEUE_COUNT; from++) {
       if ((instruction.wait & (1 << from)) !== 0) this.taken[from * QUEUE_COUNT + queue]!++;
     }
-    const span = this.span(queue, start, work);
+    const span = this.units[queue]!.start(instruction, start, rows);
+    this.dispatcher.started(queue, start);
     this.busyCycles[queue]! += span.to - span.from;
     this.free[queue] = span.free;
-    for (const bank of head.readBanks) this.readHeld[queue]![bank] = span.end;
-    for (const bank of head.writeBanks) this.writeHeld[queue]![bank] = span.end;
+    for (const bank of banks.read) this.readHeld[queue]![bank] = span.end;
+    for (const bank of banks.write) this.writeHeld[queue]![bank] = span.end;
     for (let to = 0; to < QUEUE_COUNT; to++) {
       if ((instruction.signal & (1 << to)) !== 0)
         this.given[queue * QUEUE_COUNT + to]!.push(span.end);
     }
+    this.checkSemaphores(start);
     this.cycles = Math.max(this.cycles, span.end);
     return span;
   }
@@ -180,56 +152,28 @@ export class Timing {
     this.stallCycles[head.queue]![this.reason]! += idle;
   }
 
-  private span(queue: number, start: number, work: Work): Span {
-    switch (work.kind) {
-      case 'busy':
-        return spanOf(start, start + work.cycles);
-      case 'matmul':
-        return this.multiply(start, work.phases);
-      case 'skip':
-        return this.skip(start);
-      case 'transfer':
-        return this.transfer(queue, start, work.cycles);
-    }
-  }
-
-  private multiply(start: number, { firstLoad, compute, lastPass }: MatmulPhases): Span {
-    const from = Math.max(start + firstLoad, this.arrayFree);
-    const to = from + compute;
-    this.arrayFree = to;
-    return {
-      from,
-      to,
-      end: to + this.chip.matrix.pipelineCycles,
-      free: Math.max(start + 1, to - lastPass),
-    };
-  }
-
-  /** A skipped load completes in its turn, so that tokens keep their order. */
-  private skip(start: number): Span {
-    const end = Math.max(start + 1, this.loadEnds.at(-1) ?? 0);
-    this.loadEnds.push(end);
-    return { from: end, to: end, end, free: start + 1 };
-  }
-
-  private transfer(queue: number, start: number, cycles: number): Span {
-    const ready = queue === LOAD ? start + this.chip.memory.latencyCycles : start;
-    const from = Math.max(ready, this.channelFree);
-    const end = from + cycles;
-    this.channelFree = end;
-    this.channelBusyCycles += cycles;
-    if (queue === LOAD) this.loadEnds.push(end);
-    return { from, to: end, end, free: queue === LOAD ? start + 1 : end };
+  /** More tokens than a semaphore counts, given and not taken by `cycle`, are an error of the program. */
+  private checkSemaphores(cycle: number): void {
+    this.given.forEach((times, pair) => {
+      if (!(times[this.taken[pair]! + MAX_TOKENS]! <= cycle)) return;
+      const [from, to] = [Math.floor(pair / QUEUE_COUNT), pair % QUEUE_COUNT];
+      throw new CeladonError(
+        `a semaphore must hold at most ${MAX_TOKENS} tokens, not more from ${QUEUES[from]} to ${QUEUES[to]}`,
+        { where: `cycle ${cycle}` },
+      );
+    });
   }
 
   /** What a head waits for, for people: used when nothing can start. */
   describe({ instruction, queue, index }: Prepared): string {
+    const who = `${QUEUES[queue]} instruction ${index} (${instruction.op})`;
+    if (this.dispatcher.readyAt(index) === undefined) return `${who} waits to be dispatched`;
     const missing = QUEUES.filter((_, from) => {
       const pair = from * QUEUE_COUNT + queue;
       return (
         (instruction.wait & (1 << from)) !== 0 && this.given[pair]!.length <= this.taken[pair]!
       );
     });
-    return `${QUEUES[queue]} instruction ${index} (${instruction.op}) waits for ${missing.join(', ')}`;
+    return `${who} waits for ${missing.join(', ')}`;
   }
 }

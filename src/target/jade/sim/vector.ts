@@ -3,7 +3,7 @@
  * and `finishRow` writes them as f32 with canonical NaNs or quantises them.
  */
 import { bf16ToF32 } from '../../../base/index.ts';
-import { MX_BLOCK, type MxFormat } from '../../../ir/index.ts';
+import { MX_BLOCK } from '../../../ir/index.ts';
 import { quantizeGroup } from '../arith/mx.ts';
 import { routeRow } from '../arith/route.ts';
 import {
@@ -20,14 +20,13 @@ import {
   swigluRow,
   type Row,
 } from '../arith/rows.ts';
-import { FORMAT_CODES, NONE, type FieldsOf } from '../isa.table.ts';
+import { blockBytes, FORMAT_CODES, MX_FORMATS, NONE, type FieldsOf } from '../isa.table.ts';
 import { floatsAt, indexAt, wordAt, type ChipState } from './state.ts';
 
 interface RowFields {
   readonly inner: number;
   readonly columns: number;
   readonly d: number;
-  readonly dScale: number;
   readonly dStride: number;
   readonly dInner: number;
   readonly dFormat: number;
@@ -38,6 +37,7 @@ interface RowFields {
 type RowFunction = (t: number, j: number, out: Row) => void;
 
 let scratch = new Float32Array(1024);
+let codes = new Uint8Array(1024);
 
 function eachRow(f: RowFields, state: ChipState, rows: number, compute: RowFunction): void {
   if (scratch.length < f.columns) scratch = new Float32Array(f.columns);
@@ -50,12 +50,6 @@ function eachRow(f: RowFields, state: ChipState, rows: number, compute: RowFunct
   }
 }
 
-const FORMATS = new Map<number, MxFormat>([
-  [FORMAT_CODES.mxint8, 'mxint8'],
-  [FORMAT_CODES.mxfp8, 'mxfp8'],
-  [FORMAT_CODES.mxfp4, 'mxfp4'],
-]);
-
 /** Writes the scratch row `at` bytes into the destination. */
 function finishRow(f: RowFields, state: ChipState, at: number): void {
   if (f.dFormat === FORMAT_CODES.f32) {
@@ -64,11 +58,18 @@ function finishRow(f: RowFields, state: ChipState, at: number): void {
     canonicalize(state.localU32, word, f.columns);
     return;
   }
-  const format = FORMATS.get(f.dFormat)!;
-  for (let i = 0; i < f.columns; i += f.group) {
-    const scale = quantizeGroup(scratch, i, f.group, format, state.local, f.d + at + i);
-    const first = f.dScale + at + i / MX_BLOCK;
-    state.local.fill(scale, first, first + f.group / MX_BLOCK);
+  for (let i = 0; i < f.columns; i += f.group) quantizeAt(f, state.local, f.d + at, i);
+}
+
+/** Quantises the group from column `first` on into the blocks of the row at `row`. */
+function quantizeAt(f: RowFields, local: Uint8Array, row: number, first: number): void {
+  const format = MX_FORMATS.get(f.dFormat)!;
+  if (codes.length < f.group) codes = new Uint8Array(f.group);
+  const scale = quantizeGroup(scratch, first, f.group, format, codes, 0);
+  let at = row + (first / MX_BLOCK) * blockBytes(format);
+  for (let i = 0; i < f.group; i += MX_BLOCK, at += blockBytes(format)) {
+    local[at] = scale;
+    local.set(codes.subarray(i, i + MX_BLOCK), at + 1);
   }
 }
 
@@ -131,7 +132,7 @@ export function rms(f: FieldsOf<'rms'>, state: ChipState, rows: number): void {
   const weight = rowAt(state, f.b);
   const { lanes } = state.chip.vector;
   eachRow(f, state, rows, (t, j, out) =>
-    rmsRow(aAt(f, state, t, j), weight, f.columns, f.epsilon, lanes, out),
+    rmsRow(aAt(f, state, t, j), weight, f.columns, f.epsilon, f.inverse, lanes, out),
   );
 }
 
@@ -147,7 +148,7 @@ export function softmax(f: FieldsOf<'softmax'>, state: ChipState, rows: number):
   eachRow(f, state, rows, (t, j, out) => {
     const visible = Math.min(f.columns, state.positions[f.sequence]! + f.first + t + 1);
     softmaxRow(aAt(f, state, t, j), visible, f.columns, f.scale, lanes, out);
-    if (f.b !== NONE) scaleByBytes(out, visible, state.local, f.b, f.bStride);
+    if (f.b !== NONE) scaleByBytes(out, visible, state.local, f.b, 1);
   });
 }
 

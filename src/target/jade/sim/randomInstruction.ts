@@ -1,0 +1,380 @@
+/**
+ * Random legal instructions. Shapes are drawn so that rows span several windows, blocks and banks, and
+ * so that operands meet; what is not legal (check.ts) is drawn again. Activations of products lie in
+ * the first half of the scratchpad, weights in the second, so no bank has both.
+ */
+import { UsageError, type Random } from '../../../base/index.ts';
+import { type Chip } from '../../../chip/index.ts';
+import { MX_BLOCK } from '../../../ir/index.ts';
+import {
+  blockBytes,
+  FORMAT_CODES,
+  MX_FORMATS,
+  NONE,
+  type Fields,
+  type FieldsOf,
+  type Instruction,
+  type Opcode,
+} from '../isa.table.ts';
+import { rowBytesOf, type ByteRange } from './access.ts';
+import { memoriesOf } from './banks.ts';
+import { problemsOf } from './check.ts';
+
+/** The largest value in a position register: bounds what transfers touch. */
+export const MAX_POSITION = 40;
+
+/** The first bytes of the control memory, which loads test and none writes: a load on its way is not seen. */
+const TESTED_BYTES = 64;
+
+/** Draws that may be illegal before it is the caller who asks for the impossible. */
+const MAX_DRAWS = 1000;
+
+/** Bytes of external memory that random programs use. */
+export function memoryBytesOf({ memory }: Chip): number {
+  return Math.max(8192, 64 * memory.bytesPerCycle);
+}
+
+/** An instruction without semaphores. */
+export function plain(op: Opcode, fields: Fields): Instruction {
+  return { op, fields, wait: 0, signal: 0 };
+}
+
+/** Rows (t, j). */
+interface Shape {
+  readonly rows: number;
+  readonly inner: number;
+}
+
+/** Bytes from t to t+1 and from j to j+1, and of all rows together. */
+interface Tile {
+  readonly stride: number;
+  readonly inner: number;
+  readonly bytes: number;
+}
+
+/** Draws instructions for one chip. */
+export class InstructionDraw {
+  private readonly random: Random;
+  private readonly chip: Chip;
+  private readonly memoryBytes: number;
+  /** Places of operands: activations and weights of products have a half each. */
+  private readonly activations: ByteRange;
+  private readonly weights: ByteRange;
+  private readonly scratchpad: ByteRange;
+  private readonly accumulators: ByteRange;
+  private readonly control: ByteRange;
+
+  constructor(random: Random, chip: Chip) {
+    this.random = random;
+    this.chip = chip;
+    this.memoryBytes = memoryBytesOf(chip);
+    const { scratchpad, accumulators, 'control memory': control } = memoriesOf(chip);
+    const { banks, sizeBytes } = chip.scratchpad;
+    const half = (Math.floor(banks / 2) * sizeBytes) / banks;
+    this.activations = { start: 0, end: half };
+    this.weights = { start: half, end: sizeBytes };
+    this.scratchpad = scratchpad;
+    this.accumulators = accumulators;
+    this.control = control;
+  }
+
+  /** The next legal instruction of `op`. */
+  instruction(op: Opcode): Instruction {
+    const bounds = { memoryBytes: this.memoryBytes, maxPosition: MAX_POSITION };
+    for (let i = 0; i < MAX_DRAWS; i++) {
+      const instruction = plain(op, this.make[op]());
+      if (problemsOf(instruction, this.chip, bounds).length === 0) return instruction;
+    }
+    throw new UsageError(`the memories of ${this.chip.name} must have room for ${op}`);
+  }
+
+  private readonly make: { readonly [O in Opcode]: () => FieldsOf<O> } = {
+    load: () => this.load(),
+    gather: () => this.gather(),
+    store: () => this.transfer(this.data()),
+    matmul: () => this.matmul(),
+    copy: () => this.copy(),
+    add: () => this.binary(),
+    mul: () => this.binary(),
+    swiglu: () => this.binary(),
+    silu: () => ({ ...this.unary(), rowCount: this.count() }),
+    rms: () => this.rms(),
+    rope: () => this.rope(),
+    softmax: () => this.softmax(),
+    argmax: () => this.argmax(),
+    route: () => this.route(),
+    dispatch: () => this.dispatch(),
+    combine: () => this.combine(),
+    zero: () => this.zero(),
+  };
+
+  private int(n: number): number {
+    return this.random.int(n);
+  }
+
+  private oneIn(n: number): boolean {
+    return this.int(n) === 0;
+  }
+
+  /** An address in `range` with `bytes` behind it, where they fit. */
+  private place({ start, end }: ByteRange, bytes: number, unit: number): number {
+    const room = Math.max(0, Math.floor((end - start - bytes) / unit));
+    return start + unit * this.int(room + 1);
+  }
+
+  /** A memory that vector instructions and stores read. */
+  private data(): ByteRange {
+    return this.oneIn(2) ? this.scratchpad : this.accumulators;
+  }
+
+  /** A word of the control memory, or none. */
+  private count(): number {
+    return this.oneIn(2) ? NONE : this.place(this.control, 4, 4);
+  }
+
+  private tested(): number {
+    const { start } = this.control;
+    return this.oneIn(2) ? NONE : this.place({ start, end: start + TESTED_BYTES }, 4, 4);
+  }
+
+  private list(rows: number): number {
+    return this.place(this.control, 4 * rows, 4);
+  }
+
+  private shape(): Shape {
+    return { rows: this.oneIn(8) ? this.int(20) : this.int(6), inner: 1 + this.int(3) };
+  }
+
+  /** Columns of f32 rows: whole blocks, or any. */
+  private columns(): number {
+    const { lanes } = this.chip.vector;
+    if (this.oneIn(3)) return 1 + this.int(2 * lanes);
+    return MX_BLOCK * (1 + this.int((3 * lanes) / MX_BLOCK));
+  }
+
+  /** Rows that are apart, with a little room between them. */
+  private apart(shape: Shape, rowBytes: number, unit: number): Tile {
+    const inner = rowBytes + unit * this.int(3);
+    return tileOf(shape, shape.inner * inner + unit * this.int(3), inner, rowBytes);
+  }
+
+  /** Rows that are apart, the same row again and again, or overlap. */
+  private anyRows(shape: Shape, rowBytes: number, unit: number): Tile {
+    if (this.oneIn(2)) return this.apart(shape, rowBytes, unit);
+    if (this.oneIn(2)) return tileOf(shape, 0, 0, rowBytes);
+    return tileOf(shape, unit * this.int(24), unit * this.int(24), rowBytes);
+  }
+
+  private transfer(range: ByteRange, unit = 1): FieldsOf<'store'> {
+    const { bytesPerCycle } = this.chip.memory;
+    const most = this.oneIn(4) ? 3 * bytesPerCycle : 50;
+    const rowBytes = unit * this.int(Math.ceil(most / unit));
+    const [rows, planes] = [this.int(4), this.int(4)];
+    const shape = { rows: rows * planes, inner: Math.max(1, rows) };
+    const local = this.anyRows(shape, rowBytes, unit);
+    const memory = this.anyRows(shape, rowBytes, 1);
+    const positionStride = this.oneIn(2) ? 0 : this.int(24);
+    const reach = memory.bytes + positionStride * MAX_POSITION;
+    return {
+      memory: this.place({ start: 0, end: this.memoryBytes }, reach, 1),
+      local: this.place(range, local.bytes, unit),
+      ...{ rowBytes, rows, memoryStride: memory.inner, localStride: local.inner },
+      ...{ planes, memoryPlaneStride: memory.stride, localPlaneStride: local.stride },
+      ...{ positionStride, sequence: this.int(4) },
+    };
+  }
+
+  private load(): FieldsOf<'load'> {
+    const unless = this.tested();
+    const { start, end } = this.control;
+    const lists = { start: start + TESTED_BYTES, end };
+    if (this.oneIn(4)) return { ...this.transfer(lists, 4), unless };
+    return { ...this.transfer(this.scratchpad), unless };
+  }
+
+  private gather(): FieldsOf<'gather'> {
+    const [rows, limit, rowBytes] = [this.int(6), 1 + this.int(8), this.int(80)];
+    const local = this.anyRows({ rows, inner: 1 }, rowBytes, 1);
+    const memory = this.anyRows({ rows: limit, inner: 1 }, rowBytes, 1);
+    return {
+      memory: this.place({ start: 0, end: this.memoryBytes }, memory.bytes, 1),
+      local: this.place(this.scratchpad, local.bytes, 1),
+      ...{ rowBytes, rows, memoryStride: memory.stride, localStride: local.stride },
+      ...{ list: this.list(rows), limit },
+    };
+  }
+
+  private matmul(): FieldsOf<'matmul'> {
+    const { activationFormat, weightFormat, columns: width } = this.chip.matrix;
+    const transposed = this.int(2);
+    const format = transposed === 1 || this.oneIn(2) ? activationFormat : weightFormat;
+    const k = MX_BLOCK * (1 + this.int(3));
+    const unit = transposed === 1 ? MX_BLOCK : 1;
+    const columns = unit * (1 + this.int(Math.ceil((2.5 * width) / unit)));
+    const listed = this.oneIn(3);
+    const shape = { ...this.shape(), ...(listed && { inner: 1 }) };
+    const a = this.anyRows(shape, (k / MX_BLOCK) * blockBytes(activationFormat), 1);
+    const c = this.apart({ rows: shape.rows, inner: 1 }, 4 * columns, 4);
+    return {
+      ...{ a: this.place(this.activations, a.bytes, 1), aStride: a.stride, aInner: a.inner },
+      ...{ ...shape, k, ...this.weightFields(blockBytes(format), k, columns, transposed) },
+      ...{ wFormat: FORMAT_CODES[format], columns, transposed },
+      ...{ c: this.place(this.accumulators, c.bytes, 4), cStride: c.stride },
+      ...{ accumulate: this.int(2), rowCount: this.count() },
+      rowList: listed ? this.list(shape.rows) : NONE,
+    };
+  }
+
+  /** Packed, by row, or transposed. */
+  private weightFields(
+    block: number,
+    k: number,
+    columns: number,
+    transposed: number,
+  ): Pick<FieldsOf<'matmul'>, 'w' | 'wStride' | 'wBlockStride'> {
+    const [rows, width] = transposed === 1 ? [k, columns] : [columns, k];
+    const blocks = width / MX_BLOCK;
+    const packed = transposed === 0 && this.oneIn(2);
+    const [wStride, wBlockStride] = packed
+      ? [block, rows * block + this.int(3)]
+      : [blocks * block + this.int(3), block];
+    const { bytes } = tileOf({ rows: rows * blocks, inner: blocks }, wStride, wBlockStride, block);
+    return { w: this.place(this.weights, bytes, 1), wStride, wBlockStride };
+  }
+
+  private source(
+    shape: Shape,
+    columns: number,
+    format: number = FORMAT_CODES.f32,
+  ): Pick<FieldsOf<'silu'>, 'a' | 'aStride' | 'aInner'> {
+    const unit = format === FORMAT_CODES.bf16 ? 2 : 4;
+    const { stride, inner, bytes } = this.anyRows(shape, rowBytesOf(columns, format), unit);
+    return { a: this.place(this.data(), bytes, unit), aStride: stride, aInner: inner };
+  }
+
+  /** f32 rows, or with `group` a multiple of 32 that divides the columns, MX rows. */
+  private destination(
+    shape: Shape,
+    columns: number,
+    group: number,
+  ): Pick<FieldsOf<'silu'>, 'd' | 'dStride' | 'dInner' | 'dFormat' | 'group'> {
+    const quantised = columns % MX_BLOCK === 0 && this.oneIn(3);
+    const dFormat = FORMAT_CODES[quantised ? this.chip.matrix.activationFormat : 'f32'];
+    const unit = MX_FORMATS.has(dFormat) ? 1 : 4;
+    const { stride, inner, bytes } = this.apart(shape, rowBytesOf(columns, dFormat), unit);
+    const d = this.place(this.data(), bytes, unit);
+    return { d, dStride: stride, dInner: inner, dFormat, group: quantised ? group : 0 };
+  }
+
+  /** Fields that row-wise instructions share; sometimes the result is over the operand. */
+  private unary(): Omit<FieldsOf<'silu'>, 'rowCount'> {
+    const [shape, columns] = [this.shape(), this.columns()];
+    const group = MX_BLOCK * 2 ** this.int(Math.log2(this.chip.vector.lanes / MX_BLOCK) + 1);
+    const d = this.destination(shape, columns, columns % group === 0 ? group : MX_BLOCK);
+    const inPlace = d.dFormat === FORMAT_CODES.f32 && this.oneIn(4);
+    const a = inPlace
+      ? { a: d.d, aStride: d.dStride, aInner: d.dInner }
+      : this.source(shape, columns);
+    return { ...a, ...shape, columns, ...d };
+  }
+
+  private binary(): FieldsOf<'add'> {
+    const unary = this.unary();
+    const { a: b, aStride: bStride, aInner: bInner } = this.source(unary, unary.columns);
+    const second = this.oneIn(6)
+      ? { b: unary.d, bStride: unary.dStride, bInner: unary.dInner }
+      : { b, bStride, bInner };
+    return { ...unary, ...second, rowCount: this.count() };
+  }
+
+  private copy(): FieldsOf<'copy'> {
+    const [shape, columns] = [this.shape(), this.columns()];
+    const aFormat = this.oneIn(2) ? FORMAT_CODES.f32 : FORMAT_CODES.bf16;
+    const d = this.destination(shape, columns, this.oneIn(2) ? MX_BLOCK : columns);
+    const source = this.source(shape, columns, aFormat);
+    return { ...source, ...shape, columns, ...d, rowCount: this.count(), aFormat };
+  }
+
+  private rms(): FieldsOf<'rms'> {
+    const unary = this.unary();
+    const b = this.place(this.data(), 4 * unary.columns, 4);
+    const inverse = Math.fround(1 / unary.columns);
+    return { ...unary, b, epsilon: 2 ** -this.int(20), inverse };
+  }
+
+  private rope(): FieldsOf<'rope'> {
+    const unary = this.unary();
+    const { a: b, aStride: bStride } = this.source(unary, unary.columns);
+    return { ...unary, b, bStride, interleaved: this.int(2) };
+  }
+
+  private softmax(): FieldsOf<'softmax'> {
+    const unary = this.unary();
+    const b = this.oneIn(2) ? NONE : this.place(this.data(), unary.columns, 1);
+    const position = { sequence: this.int(4), first: this.int(8) };
+    return { ...unary, b, scale: 2 ** -this.int(4), ...position };
+  }
+
+  private argmax(): FieldsOf<'argmax'> {
+    const [shape, columns] = [this.shape(), this.columns()];
+    const dStride = 8 * shape.inner + 4 * this.int(3);
+    const { bytes } = tileOf(shape, dStride, 8, 8);
+    const d = { d: this.place(this.data(), bytes, 4), dStride };
+    const [base, accumulate] = [this.int(100), this.int(2)];
+    return { ...this.source(shape, columns), ...shape, columns, ...d, base, accumulate };
+  }
+
+  private route(): FieldsOf<'route'> {
+    const shape = { rows: this.int(5), inner: 1 };
+    const groups = 2 ** this.int(3);
+    const columns = groups * (1 + this.int(this.chip.vector.lanes / 2));
+    const topGroups = 1 + this.int(groups);
+    const { a, aStride } = this.source(shape, columns);
+    const d = this.apart(shape, 4 * columns, 4);
+    return {
+      ...{ a, aStride, b: this.oneIn(2) ? NONE : this.place(this.data(), 4 * columns, 4) },
+      ...{ rows: shape.rows, columns, d: this.place(this.data(), d.bytes, 4), dStride: d.stride },
+      ...{ topK: 1 + this.int(Math.min(8, (columns / groups) * topGroups)), groups, topGroups },
+      ...{ scoring: this.int(2), normalize: this.int(2), scale: 1 + this.int(3) },
+    };
+  }
+
+  private dispatch(): FieldsOf<'dispatch'> {
+    const [rows, columns] = [this.int(6), 1 + this.int(10)];
+    const { a, aStride } = this.source({ rows, inner: 1 }, columns);
+    const lists = this.apart({ rows: columns, inner: 1 }, 4 * rows, 4);
+    return {
+      ...{ a, aStride, rows, columns, d: this.list(columns) },
+      ...{ list: this.place(this.control, lists.bytes, 4), listStride: lists.stride },
+    };
+  }
+
+  private combine(): FieldsOf<'combine'> {
+    const [rows, columns] = [this.int(6), this.columns()];
+    const { a, aStride } = this.source({ rows, inner: 1 }, columns);
+    const gates = this.anyRows({ rows, inner: 1 }, 4, 4);
+    const d = this.anyRows({ rows, inner: 1 }, 4 * columns, 4);
+    return {
+      ...{ a, aStride, rows, columns, d: this.place(this.data(), d.bytes, 4), dStride: d.stride },
+      ...{ gate: this.place(this.data(), gates.bytes, 4), gateStride: gates.stride },
+      ...{ list: this.list(rows), rowCount: this.count() },
+    };
+  }
+
+  private zero(): FieldsOf<'zero'> {
+    const [rows, columns] = [this.int(6), this.columns()];
+    const { stride, bytes } = this.apart({ rows, inner: 1 }, 4 * columns, 4);
+    return { d: this.place(this.data(), bytes, 4), dStride: stride, rows, columns };
+  }
+}
+
+function tileOf(
+  { rows, inner }: Shape,
+  stride: number,
+  innerStride: number,
+  rowBytes: number,
+): Tile {
+  const [lastT, lastJ] = [Math.floor((rows - 1) / inner), Math.min(inner, rows) - 1];
+  const bytes = rows === 0 ? 0 : lastT * stride + lastJ * innerStride + rowBytes;
+  return { stride, inner: innerStride, bytes };
+}
