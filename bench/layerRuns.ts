@@ -38,7 +38,10 @@ export function simulatorOf({ chip, graph, dims, program }: Compiled): Simulator
   return simulator;
 }
 
-export function runLayer(compiled: Compiled, simulator: Simulator): RunStats {
-  const { dims, program } = compiled;
-  return simulator.run(program.instructions, { maxPosition: dims.S - dims.T });
+export function runLayer(
+  { dims, program }: Compiled,
+  simulator: Simulator,
+  collectEvents = false,
+): RunStats {
+  return simulator.run(program.instructions, { maxPosition: dims.S - dims.T, collectEvents });
 }

@@ -5,7 +5,14 @@ import { gemmGraph } from '../bench/gemm.ts';
 import { compileLayer, runLayer, simulatorOf, type Compiled } from '../bench/layerRuns.ts';
 import { qwen3Layer, v4Layer, V4_FLASH } from '../bench/layers.ts';
 import { loadChip } from '../src/chip/index.ts';
-import { kernelShapes, stepCycles } from '../src/target/jade/levels/index.ts';
+import {
+  kernelShapes,
+  runTileEvents,
+  stepCycles,
+  tileProgram,
+  type ExpertRows,
+} from '../src/target/jade/levels/index.ts';
+import { type RunStats } from '../src/target/jade/sim/index.ts';
 
 /** Share by which the closed form may miss the simulator: whole layers, and single GEMMs. */
 const LAYER_ERROR = 0.05;
@@ -44,4 +51,39 @@ test('the closed form of GEMMs with megabytes of weights is within 5 % of the si
       assert.ok(Math.abs(error) <= GEMM_ERROR, `${M} × ${N} × ${K}: ${error}`);
     }
   }
+});
+
+/** How many rows each expert had in a run with events. */
+function rowsOfExperts({ program }: Compiled, { events }: RunStats): ExpertRows {
+  const { instructions } = program;
+  const address = instructions.find(({ op }) => op === 'dispatch')!.fields['d']!;
+  const rows = new Map(
+    events!.map(({ index, rows }) => [instructions[index]!.fields['rowCount'], rows]),
+  );
+  return (expert) => rows.get(address + expert * 4)!;
+}
+
+test('tile events take the cycles of the simulator where experts have the same rows', () => {
+  const compiled = compileLayer(loadChip('jade-server'), V4, 4);
+  const run = runLayer(compiled, simulatorOf(compiled), true);
+  const { chip, program } = compiled;
+  const real = tileProgram(chip, program.instructions, rowsOfExperts(compiled, run));
+  const { cycles, busyCycles, memoryBusyCycles } = run;
+  assert.deepEqual(runTileEvents(real), { cycles, busyCycles, memoryBusyCycles });
+  const assumed = runTileEvents(tileProgram(chip, program.instructions)).cycles;
+  assert.ok(Math.abs(assumed / cycles - 1) < 0.01, `balanced: ${assumed}, chosen: ${cycles}`);
+});
+
+test('tile events of a dense layer take the cycles of the simulator', () => {
+  for (const chip of ['jade-nano', 'jade-edge', 'jade-server']) {
+    const compiled = compileLayer(loadChip(chip), gemmGraph(512, 1024), 1);
+    const { cycles } = runLayer(compiled, simulatorOf(compiled));
+    const { program } = compiled;
+    assert.equal(runTileEvents(tileProgram(compiled.chip, program.instructions)).cycles, cycles);
+  }
+  const compiled = compileLayer(loadChip('jade-edge'), QWEN3, 1);
+  const { cycles } = runLayer(compiled, simulatorOf(compiled));
+  const program = tileProgram(compiled.chip, compiled.program.instructions);
+  assert.equal(runTileEvents(program).cycles, cycles);
+  assert.equal(runTileEvents(program).cycles, cycles); // again: a run leaves nothing behind
 });

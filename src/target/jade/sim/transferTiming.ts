@@ -12,7 +12,13 @@ export function transferBeats(fields: Fields, { memory, dma }: Chip, rows: numbe
   return (fields['planes'] ?? 1) * rows * Math.ceil(bytes / memory.bytesPerCycle);
 }
 
-export class TransferTiming implements UnitTiming {
+export interface TransferCost {
+  readonly isLoad: boolean;
+  /** Cycles on the channel; a load without any is skipped. */
+  readonly beats: number;
+}
+
+export class TransferTiming implements UnitTiming<TransferCost> {
   /** Cycles the channel has carried data. */
   busyCycles = 0;
   private readonly chip: Chip;
@@ -27,13 +33,15 @@ export class TransferTiming implements UnitTiming {
   ready({ op }: Instruction): number {
     if (op === 'store') return 0;
     const allowed = op === 'gather' ? 1 : this.chip.dma.outstandingLoads;
-    return this.loadEnds.at(-allowed) ?? 0;
+    return this.loadEnds[this.loadEnds.length - allowed] ?? 0;
   }
 
-  start(instruction: Instruction, start: number, rows: number): Span {
-    if (instruction.op === 'load' && rows === 0) return this.skip(start);
-    const isLoad = instruction.op !== 'store';
-    const beats = transferBeats(instruction.fields, this.chip, rows);
+  cost({ op, fields }: Instruction, rows: number): TransferCost {
+    return { isLoad: op !== 'store', beats: transferBeats(fields, this.chip, rows) };
+  }
+
+  start({ isLoad, beats }: TransferCost, start: number): Span {
+    if (isLoad && beats === 0) return this.skip(start);
     const ready = isLoad ? start + this.chip.memory.latencyCycles : start;
     const from = Math.max(ready, this.channelFree);
     // A transfer of nothing takes a cycle of its queue.

@@ -35,7 +35,7 @@ function passesOf(op: Opcode, fields: Fields, lanes: number): number {
   return PASSES[op]! + (quantises && fields['group']! > lanes ? 1 : 0);
 }
 
-export class VectorTiming implements UnitTiming {
+export class VectorTiming implements UnitTiming<number> {
   private readonly chip: Chip;
 
   constructor(chip: Chip) {
@@ -46,8 +46,12 @@ export class VectorTiming implements UnitTiming {
     return 0;
   }
 
-  start({ op, fields }: Instruction, start: number, rows: number): Span {
-    const end = start + vectorCycles(op, fields, this.chip, rows);
+  cost({ op, fields }: Instruction, rows: number): number {
+    return vectorCycles(op, fields, this.chip, rows);
+  }
+
+  start(cycles: number, start: number): Span {
+    const end = start + cycles;
     return { from: start, to: end, end, free: end };
   }
 }
