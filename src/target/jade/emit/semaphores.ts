@@ -30,10 +30,13 @@ export function insertSemaphores(
   const signals = new Map<Slot, number>();
   /** Latest place of queue `from` that queue `to` has waited for. */
   const waited = QUEUES.map(() => QUEUES.map(() => -1));
+  /** Instructions of each queue so far. */
+  const counts = QUEUES.map(() => 0);
   slots.forEach((slot, i) => {
+    counts[slot.queue]!++;
     byQueue.forEach((others, from) => {
       if (from === slot.queue) return;
-      const producer = latestConflict(slot, others, waited[slot.queue]![from]!, slots, i);
+      const producer = latestConflict(slot, others, waited[slot.queue]![from]!, counts[from]!);
       if (producer === undefined) return;
       waited[slot.queue]![from] = producer.place;
       waits[i]! |= 1 << from;
@@ -62,28 +65,17 @@ function slotsOf(program: readonly LabelledInstruction[], maxPosition: number): 
   });
 }
 
-/** The last instruction of `others` before `slot` in program order that conflicts, after `waited`. */
+/** The last of the first `count` instructions of `others` that conflicts, after place `waited`. */
 function latestConflict(
   slot: Slot,
   others: readonly Slot[],
   waited: number,
-  slots: readonly Slot[],
-  index: number,
+  count: number,
 ): Slot | undefined {
-  let place = countBefore(others, slots, index) - 1;
-  for (; place > waited; place--) {
+  for (let place = count - 1; place > waited; place--) {
     if (conflicts(others[place]!, slot)) return others[place];
   }
   return undefined;
-}
-
-/** How many of a queue's instructions come before program index `index`. */
-function countBefore(others: readonly Slot[], slots: readonly Slot[], index: number): number {
-  const queue = others[0]?.queue;
-  for (let i = index - 1; i >= 0 && queue !== undefined; i--) {
-    if (slots[i]!.queue === queue) return slots[i]!.place + 1;
-  }
-  return 0;
 }
 
 function conflicts(a: Slot, b: Slot): boolean {
