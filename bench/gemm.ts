@@ -12,7 +12,7 @@ const SHAPES: readonly (readonly [string, number, number])[] = [
 ];
 const ROWS = [1, 16, 32, 64];
 const REPEATS = 3;
-const VOCABULARY = 64;
+const VOCABULARY = 128;
 
 export function benchGemm(): Table {
   return {

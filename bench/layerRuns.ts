@@ -4,6 +4,7 @@ import { compileLowered, lowerGraph } from '../src/compile/index.ts';
 import { type Dims, type Graph } from '../src/ir/index.ts';
 import { writeImage } from '../src/target/jade/image.ts';
 import { jadeTarget, type JadeProgram } from '../src/target/jade/index.ts';
+import { type ExpertRows } from '../src/target/jade/levels/index.ts';
 import { createSimulator, type RunStats, type Simulator } from '../src/target/jade/sim/index.ts';
 
 /** Tokens of context after the step. */
@@ -32,7 +33,7 @@ export function simulatorOf({ chip, graph, dims, program }: Compiled): Simulator
   const simulator = createSimulator(chip, layout.sizeBytes);
   const routers = new Map([...layout.weights].filter(([, { name }]) => name.includes('router')));
   writeImage(simulator.memory, { ...layout, weights: routers }, graph);
-  const tokens = Int32Array.from({ length: dims.T }, (_, i) => i % 64);
+  const tokens = Int32Array.from({ length: dims.T }, (_, i) => i);
   simulator.memory.set(new Uint8Array(tokens.buffer), layout.regions.get('tokens')!.address);
   simulator.positions.fill(dims.S - dims.T);
   return simulator;
@@ -44,4 +45,13 @@ export function runLayer(
   collectEvents = false,
 ): RunStats {
   return simulator.run(program.instructions, { maxPosition: dims.S - dims.T, collectEvents });
+}
+
+/** How many rows each expert had in a run with events. */
+export function rowsOfExperts({ instructions }: JadeProgram, { events }: RunStats): ExpertRows {
+  const dispatch = instructions.find(({ op }) => op === 'dispatch');
+  const rows = new Map(
+    events!.map(({ index, rows }) => [instructions[index]!.fields['rowCount'], rows]),
+  );
+  return (expert) => rows.get(dispatch!.fields['d']! + expert * 4) ?? 0;
 }

@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gemmGraph } from '../bench/gemm.ts';
-import { compileLayer, runLayer, simulatorOf, type Compiled } from '../bench/layerRuns.ts';
+import {
+  compileLayer,
+  rowsOfExperts,
+  runLayer,
+  simulatorOf,
+  type Compiled,
+} from '../bench/layerRuns.ts';
 import { qwen3Layer, v4Layer, V4_FLASH } from '../bench/layers.ts';
 import { loadChip } from '../src/chip/index.ts';
 import {
@@ -10,9 +16,7 @@ import {
   runTileEvents,
   stepCycles,
   tileProgram,
-  type ExpertRows,
 } from '../src/target/jade/levels/index.ts';
-import { type RunStats } from '../src/target/jade/sim/index.ts';
 
 /** Share by which the closed form may miss the simulator: whole layers, and single GEMMs. */
 const LAYER_ERROR = 0.05;
@@ -65,21 +69,11 @@ test('the closed form of GEMMs with megabytes of weights is within 5 % of the si
   }
 });
 
-/** How many rows each expert had in a run with events. */
-function rowsOfExperts({ program }: Compiled, { events }: RunStats): ExpertRows {
-  const { instructions } = program;
-  const address = instructions.find(({ op }) => op === 'dispatch')!.fields['d']!;
-  const rows = new Map(
-    events!.map(({ index, rows }) => [instructions[index]!.fields['rowCount'], rows]),
-  );
-  return (expert) => rows.get(address + expert * 4)!;
-}
-
 test('tile events take the cycles of the simulator where experts have the same rows', () => {
   const compiled = compileLayer(loadChip('jade-server'), SMALL_V4, 4);
   const run = runLayer(compiled, simulatorOf(compiled), true);
   const { chip, program } = compiled;
-  const real = tileProgram(chip, program.instructions, rowsOfExperts(compiled, run));
+  const real = tileProgram(chip, program.instructions, rowsOfExperts(program, run));
   const { cycles, busyCycles, memoryBusyCycles } = run;
   assert.deepEqual(runTileEvents(real), { cycles, busyCycles, memoryBusyCycles });
 });

@@ -221,7 +221,7 @@ function attentionCost(chip: Chip, shape: AttentionShape): KernelCost {
   };
 }
 
-/** As many experts as rows can choose, each with as many rows; the others cost a cycle a tile. */
+/** As many experts as rows can choose, each with as many rows; the others cost a few cycles a tile. */
 function expertsCost(chip: Chip, shape: ExpertsShape): KernelCost {
   const { rows, experts, perRow, inputs, width, format } = shape;
   const chosen = Math.min(experts, rows * perRow);
@@ -233,12 +233,22 @@ function expertsCost(chip: Chip, shape: ExpertsShape): KernelCost {
   const swiglu = stepCycles(chip, { op: 'swiglu', width, group: 32 }, own, hidden);
   const combine = stepCycles(chip, { op: 'combine', width, group: 0 }, own, sums);
   const skipped = (experts - chosen) * (2 * gate.tiles + down.tiles);
+  const tileBytes = hidden * mxRowBytes(tileOf(width, inputs, chip).tileColumns, format);
   return {
     memory: chosen * (2 * gate.memory + down.memory),
-    matrix: chosen * (2 * gate.matrix + down.matrix) + skipped,
+    matrix: chosen * (2 * gate.matrix + down.matrix) + skipped * skippedTileCycles(chip, tileBytes),
     vector: chosen * ((width / hidden) * swiglu + (inputs / sums) * combine),
     lastMatrix: down.lastTile,
     lastVector: chip.matrix.pipelineCycles + combine,
     waits: true,
   };
+}
+
+/**
+ * A tile that is skipped takes two dispatches, or its turn in the ring: its load waits for the product
+ * that used the same bytes, which is empty but passes the pipeline.
+ */
+function skippedTileCycles(chip: Chip, tileBytes: number): number {
+  const tiles = Math.max(1, Math.floor(regionsOf(chip)[1]!.sizeBytes / tileBytes));
+  return Math.max(2, (chip.matrix.pipelineCycles + 2) / tiles);
 }
