@@ -40,11 +40,14 @@ function withMemories(chip: Chip, factor: number): Chip {
 function layersTable(): Table {
   const [edge, server] = [loadChip('jade-edge'), loadChip('jade-server')];
   const [qwen3, v4] = [qwen3Layer(), v4Layer(V4_FLASH)];
+  const chosen = v4Layer({ ...V4_FLASH, experts: V4_FLASH.expertsPerToken });
   const layers = [
     closedForm('Qwen3-0.6B', edge, qwen3, 1),
     closedForm('Qwen3-0.6B', edge, qwen3, undefined),
     closedForm('Qwen3-0.6B', server, qwen3, 1),
     closedForm('Qwen3-0.6B', server, qwen3, 128),
+    closedForm('V4-Flash, chosen experts', edge, chosen, 1),
+    closedForm('V4-Flash, chosen experts', server, chosen, 1),
     closedForm('V4-Flash', server, v4, 1),
     closedForm('V4-Flash', withMemories(server, 8), v4, 128),
   ];
@@ -57,6 +60,7 @@ function layersTable(): Table {
       'L0: closed form. Speeds are for each second of CPU time of one thread; L1 and L0 after warming up, program and shapes made',
       'before. V4-Flash, from its configuration: hidden 4096, query rank 1024, 64 heads of 512 over one key head of 256 entries (what a',
       'layer of compression 128 sees at 16,384 tokens), grouped output 8 × 1024, 256 experts of 2048 of which 6 are chosen, one shared.',
+      '(chosen experts: these six alone, without the instructions of the others, which are skipped one by one).',
       'All of its weights are in the format of the chip. Left out: compressors, indexer, hyper-connections, sink, hash routing, clamp,',
       'the rotation undone after attention; all channels of a head are rotated instead of 64.',
     ],
