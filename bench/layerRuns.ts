@@ -4,7 +4,6 @@ import { compileLowered, lowerGraph } from '../src/compile/index.ts';
 import { type Dims, type Graph } from '../src/ir/index.ts';
 import { writeImage } from '../src/target/jade/image.ts';
 import { jadeTarget, type JadeProgram } from '../src/target/jade/index.ts';
-import { type ExpertRows } from '../src/target/jade/levels/index.ts';
 import { createSimulator, type RunStats, type Simulator } from '../src/target/jade/sim/index.ts';
 
 /** Tokens of context after the step. */
@@ -48,7 +47,10 @@ export function runLayer(
 }
 
 /** How many rows each expert had in a run with events. */
-export function rowsOfExperts({ instructions }: JadeProgram, { events }: RunStats): ExpertRows {
+export function rowsOfExperts(
+  { instructions }: JadeProgram,
+  { events }: RunStats,
+): (expert: number) => number {
   const dispatch = instructions.find(({ op }) => op === 'dispatch');
   const rows = new Map(
     events!.map(({ index, rows }) => [instructions[index]!.fields['rowCount'], rows]),

@@ -8,6 +8,7 @@ import {
   runTileEvents,
   stepCycles,
   tileProgram,
+  type KernelShape,
 } from '../src/target/jade/levels/index.ts';
 import { gemmGraph } from './gemm.ts';
 import {
@@ -56,7 +57,7 @@ function layersTable(): Table {
     notes: [
       `One layer with an embedding before it and a head of 256 rows behind it, for the last tokens of a context of ${CONTEXT_TOKENS}.`,
       'L2: the simulator, values included (its first run). L1: tile events, with the rows that each expert had in L2',
-      '(balanced: with the same number for each expert, where random weights and 128 random tokens do not give that; nor does L0 know).',
+      '(balanced: with the same number for each expert, where random weights and 128 random tokens do not give that); L0 knows how many experts are chosen.',
       'L0: closed form. Speeds are for each second of CPU time of one thread; L1 and L0 after warming up, program and shapes made',
       'before. V4-Flash, from its configuration: hidden 4096, query rank 1024, 64 heads of 512 over one key head of 256 entries (what a',
       'layer of compression 128 sees at 16,384 tokens), grouped output 8 × 1024, 256 experts of 2048 of which 6 are chosen, one shared.',
@@ -86,7 +87,7 @@ function layersTable(): Table {
 interface Layer {
   readonly name: string;
   readonly compiled: Compiled;
-  readonly l0: number;
+  readonly shapes: readonly KernelShape[];
   /** Layers and kernels evaluated in a second. */
   readonly speeds: readonly [number, number];
 }
@@ -96,20 +97,24 @@ function closedForm(name: string, chip: Chip, graph: Graph, tokens: number | und
   const compiled = compileLayer(chip, graph, tokens);
   const shapes = kernelShapes(compiled.graph, compiled.dims);
   const layers = 1 / secondsOf(() => stepCycles(chip, shapes));
-  const l0 = stepCycles(chip, shapes);
-  return { name, compiled, l0, speeds: [layers, layers * shapes.length] };
+  return { name, compiled, shapes, speeds: [layers, layers * shapes.length] };
 }
 
-function layerRow({ name, compiled, l0, speeds }: Layer): (string | number)[] {
+function layerRow({ name, compiled, shapes, speeds }: Layer): (string | number)[] {
   const { chip, dims, program } = compiled;
   const simulator = simulatorOf(compiled);
   const l2 = timed(() => runLayer(compiled, simulator));
   const { cycles } = l2.result;
   const events = runLayer(compiled, simulator, true);
-  const tiles = tileProgram(chip, program.instructions, rowsOfExperts(program, events));
+  const expertRows = rowsOfExperts(program, events);
+  const tiles = tileProgram(chip, program.instructions, expertRows);
   const l1 = runTileEvents(tiles).cycles;
   const l1Seconds = secondsOf(() => runTileEvents(tiles));
   const assumed = runTileEvents(tileProgram(chip, program.instructions)).cycles;
+  const l0 = stepCycles(
+    chip,
+    shapes.map((shape) => withChosen(shape, expertRows)),
+  );
   return [
     name,
     chip.name,
@@ -125,6 +130,13 @@ function layerRow({ name, compiled, l0, speeds }: Layer): (string | number)[] {
     engineering(l1 / l1Seconds),
     speeds.map(engineering).join(' / '),
   ];
+}
+
+/** Experts of which so many are chosen as have rows. */
+function withChosen(shape: KernelShape, rows: (expert: number) => number): KernelShape {
+  if (shape.kind !== 'experts') return shape;
+  const all = Array.from({ length: shape.experts }, (_, expert) => expert);
+  return { ...shape, chosen: all.filter((expert) => rows(expert) > 0).length };
 }
 
 function error(cycles: number, truth: number, digits: number): string {

@@ -221,10 +221,10 @@ function attentionCost(chip: Chip, shape: AttentionShape): KernelCost {
   };
 }
 
-/** As many experts as rows can choose, each with as many rows; the others cost a few cycles a tile. */
+/** The chosen experts, each with as many rows; the others cost a few cycles a tile. */
 function expertsCost(chip: Chip, shape: ExpertsShape): KernelCost {
   const { rows, experts, perRow, inputs, width, format } = shape;
-  const chosen = Math.min(experts, rows * perRow);
+  const chosen = shape.chosen ?? Math.min(experts, rows * perRow);
   const own = (rows * perRow) / chosen;
   const gate = productOf(chip, own, width, inputs, format);
   const down = productOf(chip, own, inputs, width, format);

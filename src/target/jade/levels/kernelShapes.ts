@@ -77,6 +77,8 @@ export interface ExpertsShape extends Shape {
   readonly rows: number;
   readonly experts: number;
   readonly perRow: number;
+  /** Experts that have rows; as many as the rows can choose when absent. */
+  readonly chosen?: number;
   readonly inputs: number;
   readonly width: number;
   readonly format: MxFormat;

@@ -19,11 +19,13 @@ export class Ports {
   freeFrom(index: number, queue: number, start: number): number {
     const { until, latest } = this;
     const { first, banks, count } = this.lists;
+    const from = first[index]!;
     const end = first[index + 1]!;
     let free = start;
+    if (from === end) return free;
     for (let other = 0; other < latest.length; other++) {
       if (other === queue || latest[other]! <= free) continue;
-      for (let i = first[index]!; i < end; i++) {
+      for (let i = from; i < end; i++) {
         const held = until[other * count + banks[i]!]!;
         if (held > free) free = held;
       }
@@ -34,10 +36,9 @@ export class Ports {
   /** Instruction `index` holds its ports until `end`, which is not before that of its queue's last. */
   hold(index: number, queue: number, end: number): void {
     const { first, banks, count } = this.lists;
+    const from = first[index]!;
     const last = first[index + 1]!;
-    for (let i = first[index]!; i < last; i++) {
-      this.until[queue * count + banks[i]!] = end;
-      this.latest[queue] = end;
-    }
+    for (let i = from; i < last; i++) this.until[queue * count + banks[i]!] = end;
+    if (from < last) this.latest[queue] = end;
   }
 }

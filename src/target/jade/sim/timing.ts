@@ -167,7 +167,9 @@ export class Timing {
   }
 
   private dispatch(queue: number): void {
+    const known = this.dispatcher.count;
     this.dispatcher.started(queue, this.start);
+    if (this.dispatcher.count === known) return;
     for (let other = 0; other < QUEUE_COUNT; other++) {
       if (this.undispatched[other]! >= this.dispatcher.count) continue;
       this.undispatched[other] = NEVER;
