@@ -3,3 +3,8 @@ export * from './inventory.ts';
 export * from './machine.ts';
 export { workOf, type Work } from './operations.ts';
 export * from './roofline.ts';
+export * from './area.ts';
+export * from './bill.ts';
+export * from './operatorSize.ts';
+export * from './scaling.ts';
+export * from './energy.ts';
