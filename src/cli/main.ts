@@ -1,6 +1,7 @@
 /** The command line: what commands there are, and how every one of them ends. */
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
+import { addArea } from './area.ts';
 import { addCompile } from './compile.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
@@ -27,7 +28,8 @@ function createProgram(): Command {
     .addHelpText('after', EXAMPLES)
     .showHelpAfterError('  try: celadon --help')
     .exitOverride();
-  for (const add of [addDemo, addRun, addEval, addInspect, addCompile, addDoctor]) add(program);
+  for (const add of [addDemo, addRun, addEval, addInspect, addCompile, addArea, addDoctor])
+    add(program);
   return program;
 }
 
