@@ -3,7 +3,9 @@
  * registers around them, its memories.
  */
 import type { Chip } from '../../chip/index.ts';
-import type { BillPart, SiliconBill } from '../../cost/index.ts';
+import type { Activity, BillPart, SiliconBill } from '../../cost/index.ts';
+import { QUEUES } from './isa.table.ts';
+import type { RunStats } from './sim/index.ts';
 
 /** Cycles of an accumulation besides the addition: reading the sum and writing it. */
 const ACCUMULATOR_CYCLES = 4;
@@ -83,4 +85,27 @@ function memoryPart({ cores, scratchpad, accumulator }: Chip): BillPart {
     count: cores * banks,
   }));
   return { part: 'memory', units: [], registerBits: 0, operators: [], memories };
+}
+
+/** A block of activations with its scale. */
+const ACTIVATION_BYTES = BLOCK_BITS / 8;
+
+/**
+ * What a run did to the parts of the bill. On-chip bytes are those of busy cycles at full width: the
+ * matrix unit reads a block and reads and writes a sum for each column, the vector unit reads two
+ * operands and writes a result for each lane, transfers write or read what they move.
+ */
+export function activityOf(
+  { matrix, vector }: Chip,
+  { cycles, busyCycles, bytesLoaded, bytesStored }: RunStats,
+): Activity {
+  const matrixCycles = busyCycles[QUEUES.indexOf('matrix')]!;
+  const vectorCycles = busyCycles[QUEUES.indexOf('vector')]!;
+  const matrixBytes = matrixCycles * (ACTIVATION_BYTES + 2 * 4 * matrix.columns);
+  const vectorBytes = vectorCycles * 3 * 4 * vector.lanes;
+  return {
+    cycles,
+    busyCycles: { matrix: matrixCycles, vector: vectorCycles },
+    memoryBytes: matrixBytes + vectorBytes + bytesLoaded + bytesStored,
+  };
 }
