@@ -65,7 +65,7 @@ test('a bill costs its units, registers, operators and memories, and the factors
   };
   const memory = {
     part: 'memory',
-    memories: [{ words: 100, width: 8, ports: 2 as const, count: 4 }],
+    memories: [{ words: 100, width: 8, ports: 2 as const, byteEnables: true, count: 4 }],
   };
   const report = areaOf(bill(matrix, memory), testSilicon());
   near(report.cellMm2, (2 * 100 + 10 * 5 + 3 * 8 * 2) / 1e6);
