@@ -82,6 +82,7 @@ function memoryPart({ cores, scratchpad, accumulator }: Chip): BillPart {
     words: Math.ceil((sizeBytes * 8) / banks / WORD_BITS),
     width: WORD_BITS,
     ports: 2 as const,
+    byteEnables: true,
     count: cores * banks,
   }));
   return { part: 'memory', units: [], registerBits: 0, operators: [], memories };
