@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { selectTests } from './test.ts';
+import { hasProgram, selectTests } from './test.ts';
 
 const paths = [
   'scripts/size.test.ts',
@@ -26,4 +26,10 @@ test('a test belongs to a group by its folder or by its name', () => {
   ]);
   assert.deepEqual(selectTests(paths, 'rtl'), ['test/rtl/core.test.ts']);
   assert.deepEqual(selectTests(paths, 'gpu'), []);
+});
+
+test('a group is available if one of its programs is installed, or it has none', () => {
+  assert.equal(hasProgram('default'), true);
+  assert.equal(hasProgram('rtl', ['no-such-program', process.execPath]), true);
+  assert.equal(hasProgram('rtl', ['no-such-program']), false);
 });

@@ -11,9 +11,14 @@ import { findFiles, root } from './tree.ts';
 /** What the tests of each group need beyond this repository. */
 const GROUPS = {
   models: 'the demo models, and minutes',
-  rtl: 'Verilator and Yosys',
+  rtl: 'Verilator, Yosys or Icarus',
   browser: 'Chromium',
   gpu: 'a WebGPU adapter',
+};
+
+/** Programs of which a group needs at least one; a test says itself, as it skips, which it lacks. */
+const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
+  rtl: ['verilator', 'yosys', 'iverilog'],
 };
 
 /** The exit code that says: nothing was tested, and that is no pass. */
@@ -26,6 +31,12 @@ export function selectTests(paths: readonly string[], group?: string): string[] 
       (name) => path.startsWith(`test/${name}/`) || path.endsWith(`.${name}.test.ts`),
     );
   return paths.filter((path) => groupOf(path) === group);
+}
+
+/** Whether one of the group's programs is installed, or it has none. */
+export function hasProgram(group: string, programs = PROGRAMS[group] ?? []): boolean {
+  const installed = (program: string) => spawnSync(program, ['-V']).error === undefined;
+  return programs.length === 0 || programs.some(installed);
 }
 
 function runTests(files: readonly string[], options: readonly string[]): boolean {
@@ -44,6 +55,10 @@ function main([group = 'default', ...options]: readonly string[]): number {
   const files = selectTests(tests, group === 'default' ? undefined : group);
   if (files.length === 0) {
     console.error(`not available: ${group}: no tests in this group yet (they will need ${needs})`);
+    return UNAVAILABLE;
+  }
+  if (!hasProgram(group)) {
+    console.error(`not available: ${group}: it needs ${needs}, and none is installed`);
     return UNAVAILABLE;
   }
   const failed = group === 'default' ? lint() : [];

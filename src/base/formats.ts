@@ -21,15 +21,16 @@
 const float64 = new Float64Array(1);
 const words = new Uint32Array(float64.buffer);
 
-interface Minifloat {
+/** A format whose codes below the sign are ordered like the magnitudes they stand for. */
+export interface Minifloat {
   readonly mantissaBits: number;
   readonly bias: number;
   /** Code of the largest finite magnitude. */
   readonly maxCode: number;
 }
 
-const F8E4M3: Minifloat = { mantissaBits: 3, bias: 7, maxCode: 0x7e };
-const E2M1: Minifloat = { mantissaBits: 1, bias: 1, maxCode: 0x7 };
+export const F8E4M3: Minifloat = { mantissaBits: 3, bias: 7, maxCode: 0x7e };
+export const E2M1: Minifloat = { mantissaBits: 1, bias: 1, maxCode: 0x7 };
 
 /** Canonical NaN of f8e4m3; 0xff is the only other NaN code. */
 export const F8E4M3_NAN = 0x7f;

@@ -9,11 +9,13 @@
 import { Bits } from './bits.ts';
 import { flatOperations, Scope, type FlatNode } from './flatten.ts';
 import { statementOf } from './javascript.ts';
-import { constantPlace, wordsOf, type Place } from './javascriptWide.ts';
+import { constantPlace, move, moveBytes, wordsOf, type Place } from './javascriptWide.ts';
 import { evaluate } from './operators.ts';
-import type { Memory, Module, Operation, Register, Signal } from './signal.ts';
+import { multiply, shiftLeft, shiftRight } from './wideArithmetic.ts';
+import type { Memory, MemoryRead, Module, Operation, Register, Signal } from './signal.ts';
 
-const STATEMENTS_IN_FUNCTION = 500;
+/** Characters of a function that V8 still optimises; longer ones stay slow. */
+const FUNCTION_LENGTH = 20_000;
 
 /** A circuit that runs. */
 export interface CompiledCircuit {
@@ -57,7 +59,7 @@ export function compileCircuit(module: Module, fail: (what: string) => never): C
     const slowly = (): number => slow.push(() => layout.write(s, node, compute(node, read))) - 1;
     return operationText(layout, node) ?? `slow[${slowly()}]();`;
   });
-  const settle = compile(statements, { s, slow, parity });
+  const settle = compile(statements, { s, slow, parity, shiftLeft, shiftRight, multiply });
   const advance = compile(edgeTexts(layout, top), { s, t, m, fail, byteMasks: BYTE_MASKS });
   return {
     top,
@@ -101,7 +103,17 @@ class Layout {
     const { width, source } = node.signal;
     if (source.kind === 'constant') return constantPlace(width, source.value);
     const offset = this.#offsets.get(node)!;
-    return { width, words: indices(width).map((i) => `${array}[${offset + i}]`) };
+    return {
+      width,
+      words: indices(width).map((i) => `${array}[${offset + i}]`),
+      word: (i) => `${array}[${offset} + ${i}]`,
+      offset,
+    };
+  }
+
+  /** The lowest word of a signal. */
+  word(scope: Scope, signal: Signal): string {
+    return this.place(scope, signal).words[0];
   }
 
   get reset(): string {
@@ -131,13 +143,17 @@ function indices(width: number): number[] {
 
 /** The number in the words from `offset`. */
 export function joinWords(array: Uint32Array, offset: number, width: number): bigint {
-  return indices(width).reduceRight((all, i) => (all << 32n) | BigInt(array[offset + i]), 0n);
+  let value = BigInt(array[offset + wordsOf(width) - 1]);
+  for (let i = wordsOf(width) - 2; i >= 0; i--) value = (value << 32n) | BigInt(array[offset + i]);
+  return value;
 }
 
 /** Puts the number into the words from `offset`. */
 export function splitWords(array: Uint32Array, offset: number, width: number, value: bigint): void {
-  for (const i of indices(width))
-    array[offset + i] = Number((value >> BigInt(32 * i)) & 0xffffffffn);
+  array[offset] = Number(BigInt.asUintN(32, value));
+  for (let i = 1; i < wordsOf(width); i++) {
+    array[offset + i] = Number(BigInt.asUintN(32, value >> BigInt(32 * i)));
+  }
 }
 
 function initialWords({ words, width, init }: Memory): Uint32Array {
@@ -167,77 +183,66 @@ function operationText(layout: Layout, { scope, signal }: FlatNode): string | un
   return statementOf(operator, layout.place(scope, signal), places, low);
 }
 
-/** Assertions first, so that a failure leaves the state as it was. */
+/** Checks first, so that a failure leaves all state as it was. What does not change is in `t` already. */
 function edgeTexts(layout: Layout, top: Scope): string[] {
   const scopes = top.all();
-  let memories = 0;
+  const memories = scopes.flatMap(({ module }, k) =>
+    module.memories.map((memory) => ({ memory, k })),
+  );
   return [
-    ...scopes.flatMap((scope) =>
-      scope.module.assertions.map(({ name, condition }) => {
-        const [word] = layout.place(scope, condition).words;
-        const what = JSON.stringify(`${scope.name(name)}: the assertion must hold`);
-        return `if (!${layout.reset} && !${word}) fail(${what});`;
-      }),
-    ),
+    ...scopes.flatMap((scope) => assertionTexts(layout, scope)),
+    ...memories.flatMap(({ memory, k }) => addressChecks(layout, scopes[k], memory)),
     ...scopes.flatMap((scope) =>
       scope.module.registers.map((register) => registerText(layout, scope, register)),
     ),
-    ...scopes.flatMap((scope) =>
-      scope.module.memories.map((memory) => memoryText(layout, scope, memory, `m[${memories++}]`)),
-    ),
+    ...memories.map(({ memory, k }, i) => memoryText(layout, scopes[k], memory, `m[${i}]`)),
   ];
 }
 
+function assertionTexts(layout: Layout, scope: Scope): string[] {
+  return scope.module.assertions.map(({ name, condition }) => {
+    const what = JSON.stringify(`${scope.name(name)}: the assertion must hold`);
+    return `if (!${layout.reset} && !${layout.word(scope, condition)}) fail(${what});`;
+  });
+}
+
+/** Addresses in use that could be beyond the last word. */
+function addressChecks(layout: Layout, scope: Scope, memory: Memory): string[] {
+  const { name, words, read, write } = memory;
+  if (Number.isInteger(Math.log2(words))) return [];
+  const what = JSON.stringify(`${scope.name(name)}: the address must be below ${words}`);
+  return [read, ...(write ? [write] : [])].map(({ address, enable }) => {
+    const check = `if (${layout.word(scope, address)} >= ${words}) fail(${what});`;
+    return when(layout, scope, enable) + check;
+  });
+}
+
 function registerText(layout: Layout, scope: Scope, register: Register): string {
-  const { words: target } = layout.place(scope, register, 't');
-  const { words: old } = layout.place(scope, register);
-  const { words: next } = layout.place(scope, register.next);
-  const { enable, reset, width } = register;
-  const update =
-    enable === undefined
-      ? copy(target, next)
-      : `if (${layout.place(scope, enable).words[0]}) ${copy(target, next)} else ${copy(target, old)}`;
+  const target = layout.place(scope, register, 't');
+  const { enable, reset, next, width } = register;
+  const update = `${when(layout, scope, enable)}${copy(target, layout.place(scope, next))}`;
   if (reset === undefined) return update;
-  return `if (${layout.reset}) ${copy(target, constantPlace(width, reset).words)} else ${update}`;
+  return `if (${layout.reset}) ${copy(target, constantPlace(width, reset))} else ${update}`;
 }
 
 function memoryText(layout: Layout, scope: Scope, memory: Memory, array: string): string {
-  const { name, words, width, read, write, data } = memory;
-  const { words: target } = layout.place(scope, data, 't');
-  const { words: old } = layout.place(scope, data);
-  const cells = indices(width).map((i) => `${array}[address * ${wordsOf(width)} + ${i}]`);
-  const what = JSON.stringify(`${scope.name(name)}: the address must be below ${words}`);
-  const check = Number.isInteger(Math.log2(words))
-    ? ''
-    : `if (address >= ${words}) fail(${what}); `;
-  const access = (address: Signal, body: string): string => {
-    return `{ const address = ${layout.place(scope, address).words[0]}; ${check}${body} }`;
+  const { width, read, write, data } = memory;
+  const cells: Place = {
+    width,
+    words: indices(width).map((i) => `${array}[base + ${i}]`),
+    word: (i) => `${array}[base + ${i}]`,
   };
-  const when = (enable: Signal | undefined): string =>
-    enable ? `if (${layout.place(scope, enable).words[0]}) ` : '';
-  const fetch = `${when(read.enable)}${access(read.address, copy(target, cells))}`;
-  const keep = read.enable ? ` else ${copy(target, old)}` : '';
-  if (write === undefined) return fetch + keep;
-  const store = storeText(
-    cells,
-    layout.place(scope, write.data).words,
-    write.byteEnable && layout.place(scope, write.byteEnable).words,
-  );
-  return `${fetch}${keep} ${when(write.enable)}${access(write.address, store)}`;
-}
-
-/** All words of the memory's word, or only the enabled bytes of each. */
-function storeText(
-  cells: readonly string[],
-  data: readonly string[],
-  byteEnable: readonly string[] | undefined,
-): string {
-  if (byteEnable === undefined) return copy(cells, data);
-  const merged = cells.map((cell, i) => {
-    const enables = `${byteEnable[i >> 3]} >>> ${(4 * i) % 32} & 15`;
-    return `{ const mask = byteMasks[${enables}]; ${cell} = ${cell} & ~mask | ${data[i]} & mask; }`;
-  });
-  return `{ ${merged.join(' ')} }`;
+  const access = ({ address, enable }: MemoryRead, body: string): string => {
+    const base = `${layout.word(scope, address)} * ${wordsOf(width)}`;
+    return `${when(layout, scope, enable)}{ const base = ${base}; ${body} }`;
+  };
+  const fetch = access(read, copy(layout.place(scope, data, 't'), cells));
+  if (write === undefined) return fetch;
+  const source = layout.place(scope, write.data);
+  const store = write.byteEnable
+    ? moveBytes(cells, source, layout.place(scope, write.byteEnable))
+    : copy(cells, source);
+  return `${fetch} ${access(write, store)}`;
 }
 
 /** The bits of a word's bytes that four enables choose. */
@@ -248,8 +253,12 @@ const BYTE_MASKS = Uint32Array.from({ length: 16 }, (_, enables) => {
   );
 });
 
-function copy(target: readonly string[], source: readonly string[]): string {
-  return `{ ${target.map((word, i) => `${word} = ${source[i]};`).join(' ')} }`;
+function when(layout: Layout, scope: Scope, enable: Signal | undefined): string {
+  return enable ? `if (${layout.word(scope, enable)}) ` : '';
+}
+
+function copy(target: Place, source: Place): string {
+  return `{ ${move(target, source)} }`;
 }
 
 /** Functions of bounded length that run the statements one after the other. */
@@ -257,15 +266,27 @@ function compile(
   statements: readonly string[],
   context: Readonly<Record<string, unknown>>,
 ): () => void {
-  const count = Math.ceil(statements.length / STATEMENTS_IN_FUNCTION);
-  const bodies = Array.from({ length: count }, (_, i) => {
-    const start = i * STATEMENTS_IN_FUNCTION;
-    const chunk = statements.slice(start, start + STATEMENTS_IN_FUNCTION);
-    return `() => { let carry = 0; ${chunk.join('\n')} }`;
+  const bodies = joinUpTo(FUNCTION_LENGTH, statements).map((text) => {
+    return `() => { let carry = 0; ${text} }`;
   });
   const make = new Function(...Object.keys(context), `return [${bodies.join(',\n')}];`);
   const functions = make(...Object.values(context)) as readonly (() => void)[];
   return () => {
     for (const run of functions) run();
   };
+}
+
+/** The texts in their order, joined to pieces that exceed a length only if a single text does. */
+function joinUpTo(length: number, texts: readonly string[]): string[] {
+  const pieces: string[][] = [];
+  let room = 0;
+  for (const text of texts) {
+    if (text.length > room) {
+      pieces.push([]);
+      room = length;
+    }
+    pieces.at(-1)!.push(text);
+    room -= text.length;
+  }
+  return pieces.map((piece) => piece.join('\n'));
 }

@@ -4,7 +4,7 @@
  * A value of up to 32 bits is one word and one expression; a wider one has its words from the lowest.
  * Bits above the width are zero. What has no form here is left to `evaluate` on BigInt.
  */
-import { assign, joined, signedWord, WIDE, type Place } from './javascriptWide.ts';
+import { assign, joined, move, signedWord, WIDE, type Place } from './javascriptWide.ts';
 import type { Operator } from './operators.ts';
 
 type Narrow = (operands: readonly string[], places: readonly Place[], low: number) => string;
@@ -55,7 +55,7 @@ const NARROW: Readonly<Record<Exclude<Operator, 'mux'>, Narrow>> = {
 /** One assignment for each option; undefined if the index is wider than a word. */
 function muxStatement(target: Place, [index, ...options]: readonly Place[]): string | undefined {
   if (index.words.length > 1) return undefined;
-  const copies = options.map(({ words }) => assign(target, words));
+  const copies = options.map((option) => move(target, option));
   if (copies.length === 2) return `if (${index.words[0]}) { ${copies[1]} } else { ${copies[0]} }`;
   const cases = copies.map((copy, i) => {
     return `${i < copies.length - 1 ? `case ${i}` : 'default'}: ${copy} break;`;

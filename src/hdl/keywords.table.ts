@@ -21,4 +21,13 @@ tran tranif0 tranif1 tri tri0 tri1 triand trior trireg type typedef union unique
 until until_with untyped use uwire var vectored virtual void wait wait_order wand weak weak0 weak1
 while wildcard wire with within wor xnor xor`;
 
-export const RESERVED_WORDS: readonly string[] = KEYWORDS.trim().split(/\s+/);
+/** Words of C++ of which Verilator 5.006 warns (SYMRSVDWORD); Icarus 11 takes `bool` for its own. */
+const WORDS_OF_TOOLS = `
+alignas alignof and_eq asm auto bitand bitor bool catch char compl concept const_cast constexpr
+delete double dynamic_cast explicit false float friend goto inline long mutable namespace noexcept
+not_eq nullptr operator or_eq private public register short sizeof static_assert switch template
+thread_local throw true try typeid typename using wchar_t xor_eq`;
+
+export const RESERVED_WORDS: readonly string[] = `${KEYWORDS} ${WORDS_OF_TOOLS}`
+  .trim()
+  .split(/\s+/);

@@ -184,11 +184,11 @@ export abstract class Logic<T extends Logic<T>> {
     return sign.concat(...signs, this.#self);
   }
 
-  // ---- shifts; the width stays. By a number they are wiring, by a signal a shifter.
+  // ---- shifts; the width stays. By a number they are wiring, by up to 32 bits a shifter.
 
   /** Zeros move in from below. */
   shl(amount: Operand<T>): T {
-    if (amount instanceof Logic) return this.operate('shl', [this.#self, amount], this.width);
+    if (amount instanceof Logic) return this.#shifter('shl', amount);
     const n = this.#constantShift(amount);
     if (n === 0) return this.#self;
     const zeros = this.constant(0, n);
@@ -196,13 +196,13 @@ export abstract class Logic<T extends Logic<T>> {
   }
   /** Zeros move in from above. */
   shr(amount: Operand<T>): T {
-    if (amount instanceof Logic) return this.operate('shr', [this.#self, amount], this.width);
+    if (amount instanceof Logic) return this.#shifter('shr', amount);
     const n = this.#constantShift(amount);
     return n === this.width ? this.constant(0) : this.high(this.width - n).zeroExtend(this.width);
   }
   /** Copies of the sign move in from above. */
   sra(amount: Operand<T>): T {
-    if (amount instanceof Logic) return this.operate('sra', [this.#self, amount], this.width);
+    if (amount instanceof Logic) return this.#shifter('sra', amount);
     const n = Math.min(this.#constantShift(amount), this.width - 1);
     return this.high(this.width - n).signExtend(this.width);
   }
@@ -227,6 +227,12 @@ export abstract class Logic<T extends Logic<T>> {
     throw new CeladonError(
       `${operator}: both operands must have the same width, not ${this.describe()} and ${other.describe()}`,
     );
+  }
+
+  /** NOTE: Verilator 5.006 shifts wrongly by more than 64 bits, so such amounts are no circuit. */
+  #shifter(operator: Operator, amount: T): T {
+    amount.#require(amount.width <= 32, operator, 'the amount must have at most 32 bits');
+    return this.operate(operator, [this.#self, amount], this.width);
   }
 
   #constantShift(amount: number | bigint): number {

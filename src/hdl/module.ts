@@ -21,7 +21,7 @@
 import { CeladonError } from '../base/index.ts';
 import type { Operand } from './logic.ts';
 import { encode } from './bits.ts';
-import { chooseNames, snakeCase } from './names.ts';
+import { chooseNames, moduleName, snakeCase } from './names.ts';
 import { dependenciesOf, dependencyOrder, hardwareRoots } from './order.ts';
 import { driverOf, isSlice, Register, requireBit, Signal, Wire } from './signal.ts';
 import type { Assertion, External, Instance, Memory, MemoryRead, MemoryWrite } from './signal.ts';
@@ -34,6 +34,12 @@ export interface Definition<I extends Ports, O extends Ports> {
   readonly comment?: string;
   readonly inputs: I;
   readonly outputs: O;
+  /**
+   * Tools must not dissolve its instances into the modules around them. Set it for what occurs many
+   * times: Yosys then synthesises it once, and Verilator compiles its clocked part once, which is all
+   * that lies behind registers; so register the inputs.
+   */
+  readonly keepHierarchy?: boolean;
   /** The SystemVerilog is a file of somebody else, and `body`, which may be absent, its model. */
   readonly external?: External;
   readonly body?: (inputs: Wires<I, Signal>, m: ModuleBuilder) => Wires<O, Operand<Signal>>;
@@ -154,7 +160,7 @@ export function defineModule<const I extends Ports, const O extends Ports>(
 }
 
 function elaborate<I extends Ports, O extends Ports>(definition: Definition<I, O>): Module<I, O> {
-  const { comment, external } = definition;
+  const { comment, external, keepHierarchy = false } = definition;
   const m = new ModuleBuilder();
   const inputs = mapPorts(definition.inputs, (width, port) => {
     return new Signal(width, { kind: 'input' }, port);
@@ -174,8 +180,9 @@ function elaborate<I extends Ports, O extends Ports>(definition: Definition<I, O
   return {
     ...parts,
     ...clocking(parts, external),
-    name: external ? definition.name : snakeCase(definition.name),
+    name: external ? definition.name : moduleName(definition.name),
     comment,
+    keepHierarchy,
     external,
     order,
     names: chooseNames({ ...parts, wires, order }),

@@ -1,7 +1,7 @@
 /**
  * Chooses the names of a module's text, which are those of its simulation too.
  *
- * What was declared (ports, registers, wires, memories, instances) keeps its name, and two of the same
+ * What was declared (ports, registers, wires, memories, instances, assertions) keeps its name, and two of the same
  * name are an error. What has no name takes that of its purpose: the output it drives, `count_next`,
  * `fifo_push`; or, at last, its operator and a number. Constants and unnamed slices get no name: they
  * stand where they are used, which cannot change a width.
@@ -13,7 +13,7 @@ import { isSlice, type Module, type Signal } from './signal.ts';
 /** The parts of a module that have names. */
 export type Named = Pick<
   Module,
-  'inputs' | 'outputs' | 'registers' | 'memories' | 'instances' | 'order'
+  'inputs' | 'outputs' | 'registers' | 'memories' | 'instances' | 'assertions' | 'order'
 > & { readonly wires: readonly Signal[] };
 
 /** `pushValid` as `push_valid`. Throws if it is not a name in SystemVerilog. */
@@ -21,6 +21,13 @@ export function snakeCase(name: string): string {
   const snake = name.replace(/(?<=[a-z0-9])(?=[A-Z])/g, '_').toLowerCase();
   if (/^[a-z][a-z0-9_]*$/.test(snake)) return snake;
   throw new CeladonError(`a name must be letters, digits and _ after a letter, not "${name}"`);
+}
+
+/** The name of a module in the text. Throws if it is reserved. */
+export function moduleName(name: string): string {
+  const snake = snakeCase(name);
+  if (!RESERVED_WORDS.includes(snake)) return snake;
+  throw new CeladonError(`the name of a module must not be reserved, as ${snake} is`);
 }
 
 /** The name of every signal in use that needs one. Throws if two declarations have the same. */
@@ -57,7 +64,7 @@ export function chooseNames(parts: Named): Map<Signal, string> {
 
 /** Claims the names of declarations; a driver without a name of its own takes that of its output. */
 function declare(
-  { inputs, outputs, registers, wires, memories, instances }: Named,
+  { inputs, outputs, registers, wires, memories, instances, assertions }: Named,
   names: Map<Signal, string>,
   claim: (name: string) => string,
 ): void {
@@ -70,7 +77,7 @@ function declare(
   for (const signal of [...registers, ...wires]) {
     if (!names.has(signal)) names.set(signal, claim(signal.name!));
   }
-  for (const { name } of [...memories, ...instances]) claim(name);
+  for (const { name } of [...memories, ...instances, ...assertions]) claim(name);
 }
 
 /** Signals and names that say their purpose, the most telling first. */

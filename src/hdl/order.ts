@@ -74,26 +74,24 @@ function memoryInputs({ read, write }: Memory): Signal[] {
 
 /** The drivers of the instance's inputs from which a path without a register leads to the output. */
 function pathsThrough({ module, inputs }: Instance, port: string): Signal[] {
-  const reached = new Set(inputsOf(module, port));
-  return Object.keys(inputs)
-    .filter((name) => reached.has(module.inputs[name]))
-    .map((name) => inputs[name]);
+  const paths = known.get(module) ?? findPaths(module);
+  known.set(module, paths);
+  return paths.get(port)!.map((name) => inputs[name]);
 }
 
-const known = new WeakMap<Module, Map<string, readonly Signal[]>>();
+const known = new WeakMap<Module, ReadonlyMap<string, readonly string[]>>();
 
-function inputsOf(module: Module, port: string): readonly Signal[] {
-  const ports = known.get(module) ?? new Map<string, readonly Signal[]>();
-  known.set(module, ports);
-  const found = ports.get(port) ?? findInputs(module.outputs[port]);
-  ports.set(port, found);
-  return found;
-}
-
-function findInputs(output: Signal): Signal[] {
-  const neverLoops = (): never => {
-    throw new Error('a finished module has no loops');
-  };
-  const order = dependencyOrder([output], dependenciesOf, neverLoops);
-  return order.filter(({ source }) => source.kind === 'input');
+/** For each output the inputs it depends on: in one pass, with a set of inputs as the bits of a number. */
+function findPaths({ inputs, outputs, order }: Module): Map<string, string[]> {
+  const names = Object.keys(inputs);
+  const masks = new Map(names.map((name, i) => [inputs[name], 1n << BigInt(i)]));
+  for (const signal of order) {
+    const own = masks.get(signal) ?? 0n;
+    const mask = dependenciesOf(signal).reduce((all, source) => all | masks.get(source)!, own);
+    masks.set(signal, mask);
+  }
+  const inputsIn = (mask: bigint): string[] => names.filter((_, i) => (mask >> BigInt(i)) & 1n);
+  return new Map(
+    Object.entries(outputs).map(([port, signal]) => [port, inputsIn(masks.get(signal)!)]),
+  );
 }

@@ -74,7 +74,10 @@ export class Signal extends Logic<Signal> {
     return `${this.width} ${this.width === 1 ? 'bit' : 'bits'} (${this.#name ?? what})`;
   }
 
-  /** An operation on constants is a constant, and a slice of a slice is one slice. */
+  /**
+   * An operation on constants is a constant, and a slice of a slice is one slice. So is a comparison
+   * that a limit decides, such as less than 0, which Verilator takes for an error.
+   */
   protected operate(
     operator: Operator,
     operands: readonly Signal[],
@@ -87,12 +90,18 @@ export class Signal extends Logic<Signal> {
     if (values.every((value) => value !== undefined)) {
       return constant(width, evaluate(operator, values, width, low));
     }
+    if (operator === 'ltU' && isNeverLess(values)) return constant(1, 0);
     const [{ source, name }] = operands;
     if (operator === 'slice' && isSlice(source) && name === undefined) {
       return new Signal(width, { ...source, low: low + source.low });
     }
     return new Signal(width, { kind: 'operation', operator, operands, low });
   }
+}
+
+/** Whether a number below the second operand cannot be, or one above the first. */
+function isNeverLess([a, b]: readonly (Bits | undefined)[]): boolean {
+  return a?.signed === -1n || b?.value === 0n;
 }
 
 /** A constant of a circuit. Throws if the value does not fit. */
@@ -209,6 +218,8 @@ export interface Module<I extends Ports = Ports, O extends Ports = Ports> {
   /** As in the generated text. */
   readonly name: string;
   readonly comment: string | undefined;
+  /** Whether tools must leave its instances as they are; see `Definition`. */
+  readonly keepHierarchy: boolean;
   readonly inputs: Wires<I, Signal>;
   /** What drives each output. */
   readonly outputs: Wires<O, Signal>;

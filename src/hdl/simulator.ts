@@ -6,6 +6,9 @@ import type { FlatNode } from './flatten.ts';
 import { wordsOf } from './javascriptWide.ts';
 import type { Module, Ports, Wires } from './signal.ts';
 
+/** As many names as an error lists; a large design has hundreds of thousands. */
+const SHOWN_NAMES = 20;
+
 /** A signal that a simulation shows: its hierarchical name below the top, as in the generated text. */
 export interface Probe {
   readonly path: string;
@@ -28,7 +31,7 @@ export class CycleSimulator<I extends Ports, O extends Ports> {
   readonly #inputs: ReadonlyMap<string, FlatNode>;
   readonly #outputs: readonly (readonly [string, FlatNode])[];
   readonly #observers: ((cycle: number) => void)[] = [];
-  readonly #probes: ReadonlyMap<string, Probe>;
+  #probes: ReadonlyMap<string, Probe> | undefined;
   #settled = false;
 
   constructor(module: Module<I, O>) {
@@ -44,7 +47,6 @@ export class CycleSimulator<I extends Ports, O extends Ports> {
     this.#outputs = Object.entries<FlatNode['signal']>(module.outputs).map(([name, signal]) => {
       return [name, top.resolve(signal)] as const;
     });
-    this.#probes = new Map(this.#findProbes().map((probe) => [probe.path, probe]));
   }
 
   /** One cycle with these inputs, those not given as before (zero at first); its outputs before the edge. */
@@ -63,19 +65,23 @@ export class CycleSimulator<I extends Ports, O extends Ports> {
   reset(inputs: Partial<Wires<I, number | bigint>> = {}): Wires<O, bigint> {
     this.#circuit.write('reset', 1n);
     this.#settled = false;
-    const outputs = this.step(inputs);
-    this.#circuit.write('reset', 0n);
-    return outputs;
+    try {
+      return this.step(inputs);
+    } finally {
+      this.#circuit.write('reset', 0n);
+      this.#settled = false;
+    }
   }
 
   /** All signals with a name, outermost module first. */
   get probes(): readonly Probe[] {
-    return [...this.#probes.values()];
+    return [...this.#allProbes().values()];
   }
 
   /** A signal by its path, as `lane_0.sum`. */
   probe(path: string): Probe {
-    return this.#probes.get(path) ?? this.#unknown('a signal', path, this.#probes);
+    const probes = this.#allProbes();
+    return probes.get(path) ?? this.#unknown('a signal', path, probes);
   }
 
   /** Word `address` of a memory by its path. */
@@ -108,6 +114,12 @@ export class CycleSimulator<I extends Ports, O extends Ports> {
     this.#settled = true;
   }
 
+  /** Made when first asked for: a large design has hundreds of thousands. */
+  #allProbes(): ReadonlyMap<string, Probe> {
+    this.#probes ??= new Map(this.#findProbes().map((probe) => [probe.path, probe]));
+    return this.#probes;
+  }
+
   #findProbes(): Probe[] {
     return this.#circuit.top.all().flatMap((scope) =>
       [...scope.module.names].map(([signal, name]): Probe => {
@@ -133,7 +145,10 @@ export class CycleSimulator<I extends Ports, O extends Ports> {
   }
 
   #unknown(what: string, name: string, known: ReadonlyMap<string, unknown>): never {
-    return this.#fail(`${what} must be one of ${[...known.keys()].join(', ')}, not ${name}`);
+    const names = [...known.keys()];
+    const more = names.length > SHOWN_NAMES ? ` and ${names.length - SHOWN_NAMES} more` : '';
+    const listed = names.slice(0, SHOWN_NAMES).join(', ');
+    return this.#fail(`${what} must be one of ${listed}${more}, not ${name}`);
   }
 
   #fail(what: string): never {

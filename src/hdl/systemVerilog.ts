@@ -16,15 +16,23 @@ export function toSystemVerilog(module: Module): string {
     const where = `module ${module.name}`;
     throw new CeladonError('an external module has a file of its own, not one of ours', { where });
   }
+  const driven = drivenPorts(module);
   const sections = [
-    declarations(module),
-    wires(module),
+    declarations(module, driven),
+    wires(module, driven),
     ...module.instances.map((instance) => instanceText(module, instance)),
     ...registerGroups(module).map((group) => registerBlock(module, group)),
     ...module.memories.map((memory) => memoryBlock(module, memory)),
     assertions(module),
   ].filter((lines) => lines.length > 0);
-  const header = [...comment(module.comment), `module ${module.name} (`, ...ports(module), ');'];
+  const { keepHierarchy } = module;
+  const header = [
+    ...comment(module.comment),
+    ...(keepHierarchy ? ['(* keep_hierarchy *)'] : []),
+    `module ${module.name} (`,
+    ...ports(module, driven),
+    keepHierarchy ? '); /*verilator no_inline_module*/' : ');',
+  ];
   return [header, ...sections.map(indent), ['endmodule']]
     .map((lines) => `${lines.join('\n')}\n`)
     .join('\n');
@@ -51,7 +59,7 @@ export function systemVerilogFiles(top: Module): Map<string, string> {
   return files;
 }
 
-function ports({ clock, reset, inputs, outputs, names }: Module): string[] {
+function ports({ clock, reset, inputs, outputs }: Module, driven: Driven): string[] {
   const rows = [
     ...(clock ? [{ direction: 'input ', name: 'clock', width: 1 }] : []),
     ...(reset ? [{ direction: 'input ', name: 'reset', width: 1 }] : []),
@@ -61,11 +69,19 @@ function ports({ clock, reset, inputs, outputs, names }: Module): string[] {
   const column = Math.max(...rows.map(({ width }) => range(width).length));
   return rows.flatMap(({ direction, name, width, signal }, i) => {
     // A signal named for its output is declared here, so its comment is here too.
-    const text = signal && names.get(signal) === name ? signal.comment : undefined;
+    const text = signal && driven.get(signal) === name ? signal.comment : undefined;
     const end = i < rows.length - 1 ? ',' : '';
     const port = `${direction} logic ${range(width).padEnd(column)}${name}${end}`;
     return indent([...comment(text), port]);
   });
+}
+
+/** Signals that are output ports by name, which declares them, and the names. */
+type Driven = ReadonlyMap<Signal, string>;
+
+function drivenPorts({ outputs, names }: Module): Driven {
+  const ports = Object.entries(outputs).map(([port, signal]) => [signal, snakeCase(port)] as const);
+  return new Map(ports.filter(([signal, port]) => names.get(signal) === port));
 }
 
 interface PortRow {
@@ -82,56 +98,49 @@ function portRows(direction: string, signals: Readonly<Record<string, Signal>>):
 }
 
 /** What is assigned further below: state and the outputs of instances. */
-function declarations(module: Module): string[] {
+function declarations(module: Module, driven: Driven): string[] {
   const { registers, memories, instances } = module;
   return [
-    ...registers.flatMap((register) => declaration(module, register)),
+    ...registers.flatMap((register) => declaration(module, register, driven)),
     ...memories.flatMap(({ name, comment: text, words, width, data, write }) => [
       ...comment(text),
       ...(write?.byteEnable ? [] : [`logic ${range(width)}${name} [0:${words - 1}];`]),
-      ...declaration(module, data),
+      ...declaration(module, data, driven),
     ]),
     ...instances.flatMap(({ outputs }) =>
-      Object.values(outputs).flatMap((output) => declaration(module, output)),
+      Object.values(outputs).flatMap((output) => declaration(module, output, driven)),
     ),
   ];
 }
 
 /** Nothing for a signal that is an output port by name. */
-function declaration(module: Module, signal: Signal): string[] {
-  if (isPort(module, signal)) return [];
+function declaration(module: Module, signal: Signal, driven: Driven): string[] {
+  if (driven.has(signal)) return [];
   return [...comment(signal.comment), `logic ${range(signal.width)}${reference(module, signal)};`];
 }
 
-function isPort({ outputs, names }: Module, signal: Signal): boolean {
-  return Object.keys(outputs).some(
-    (port) => outputs[port] === signal && names.get(signal) === snakeCase(port),
-  );
-}
-
 /** One wire for each operation, then the outputs that are driven by a signal of another name. */
-function wires(module: Module): string[] {
+function wires(module: Module, driven: Driven): string[] {
   const { order, names, outputs } = module;
-  const lines = order.flatMap((signal) => (names.has(signal) ? wire(module, signal) : []));
+  const lines = order.flatMap((signal) => (names.has(signal) ? wire(module, signal, driven) : []));
   const assigned = Object.entries(outputs)
     .map(([port, driver]) => [snakeCase(port), reference(module, driver)])
     .filter(([port, driver]) => port !== driver);
   return [...lines, ...assigned.map(([port, driver]) => `assign ${port} = ${driver};`)];
 }
 
-function wire(module: Module, signal: Signal): string[] {
+function wire(module: Module, signal: Signal, driven: Driven): string[] {
   const { source, width } = signal;
   if (source.kind !== 'operation' && source.kind !== 'wire') return [];
   const name = reference(module, signal);
-  const port = isPort(module, signal);
   if (source.kind === 'operation' && needsCase(source)) {
-    return [...declaration(module, signal), ...caseBlock(module, name, source.operands)];
+    return [...declaration(module, signal, driven), ...caseBlock(module, name, source.operands)];
   }
   const value =
     source.kind === 'wire'
       ? reference(module, source.driver!)
       : expressionOf(module, signal, source);
-  if (port) return [`assign ${name} = ${value};`];
+  if (driven.has(signal)) return [`assign ${name} = ${value};`];
   return [...comment(signal.comment), `wire ${range(width)}${name} = ${value};`];
 }
 
@@ -199,12 +208,14 @@ function memoryBlock(module: Module, memory: Memory): string[] {
   const enable = read.enable && refer(read.enable);
   const fetch = `${refer(data)} <= ${name}[${refer(read.address)}];`;
   const words = init.map((word, i) => `  ${name}[${i}] = ${literal(width, word)};`);
-  const block = clocked(ifElse([enable, [fetch]]));
-  if (write) {
-    const store = `${name}[${refer(write.address)}] <= ${refer(write.data)};`;
-    block.splice(1, 0, ...indent(ifElse([refer(write.enable), [store]])));
-  }
-  return [...block, ...(words.length > 0 ? ['', 'initial begin', ...words, 'end'] : [])];
+  const reading = ifElse([enable, [fetch]]);
+  const initial = words.length > 0 ? ['', 'initial begin', ...words, 'end'] : [];
+  if (write === undefined) return [...clocked(reading), ...initial];
+  const store = `${name}[${refer(write.address)}] <= ${refer(write.data)};`;
+  const writing = ifElse([refer(write.enable), [store]]);
+  // What an always_ff writes, an initial block must not.
+  const keyword = words.length > 0 ? 'always' : 'always_ff';
+  return [...clocked([...writing, ...reading], keyword), ...initial];
 }
 
 /**
@@ -235,15 +246,17 @@ function laneBlock(module: Module, memory: Memory, byteEnable: Signal): string[]
 }
 
 function assertions(module: Module): string[] {
-  const checks = module.assertions.map(({ name, condition }) => {
-    return `${name}: assert (${reference(module, condition)});`;
-  });
-  if (checks.length === 0) return [];
-  return ['`ifndef SYNTHESIS', ...clocked(ifElse(['!reset', checks])), '`endif'];
+  // The name is that of a block: Icarus does not know names of assertions.
+  const checks = module.assertions.flatMap(({ name, condition }) => [
+    `if (!reset) begin : ${name}`,
+    `  assert (${reference(module, condition)});`,
+    'end',
+  ]);
+  return checks.length > 0 ? ['`ifndef SYNTHESIS', ...clocked(checks, 'always'), '`endif'] : [];
 }
 
-function clocked(lines: readonly string[]): string[] {
-  return ['always_ff @(posedge clock) begin', ...indent(lines), 'end'];
+function clocked(lines: readonly string[], keyword = 'always_ff'): string[] {
+  return [`${keyword} @(posedge clock) begin`, ...indent(lines), 'end'];
 }
 
 /** Branches in order; one without a condition is the last. */

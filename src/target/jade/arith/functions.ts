@@ -43,6 +43,8 @@ export const LOG2E = fround(Math.LOG2E);
 const C1 = fround(Math.LN2);
 const C2 = fround((Math.LN2 * Math.LN2) / 2);
 const C3 = fround((Math.LN2 * Math.LN2 * Math.LN2) / 6);
+/** c1, c2, c3 of the polynomial of exp2. */
+export const EXP2_COEFFICIENTS = [C1, C2, C3] as const;
 const SMALLEST_NORMAL = powerOfTwo(-126);
 
 /** 2^x, less than 2 ulp off; +Inf from 128 on, 0 below -126. */

@@ -34,9 +34,14 @@ export const ELEMENTS: Readonly<Record<MxFormat, Int8Array | Float32Array>> = {
 };
 
 /** Exponents of scales are clamped to ± this, so that the product of two is a normal f32. */
-const SCALE_LIMIT = 60;
+export const SCALE_LIMIT = 60;
 
-const LARGEST_EXPONENTS: Readonly<Record<MxFormat, number>> = { mxint8: 0, mxfp4: 2, mxfp8: 8 };
+/** Exponent of the largest element. */
+export const LARGEST_EXPONENTS: Readonly<Record<MxFormat, number>> = {
+  mxint8: 0,
+  mxfp4: 2,
+  mxfp8: 8,
+};
 
 const ENCODERS: Readonly<Record<MxFormat, (value: number) => number>> = {
   mxint8: encodeInt8,

@@ -1,39 +1,54 @@
 /**
- * Time of the matrix unit: a loader of weights and an array.
+ * Time of the matrix unit, as in rtl/matrix: a loader of weights and an array.
  *
- * A product is passes, one for each group of `columns` outputs and each block along k. An instruction
- * starts when the loader is free, that is in the last pass of the one before; the array takes it when
- * its first pass is loaded and the array is free; it completes when the pipeline has drained.
+ * A product is passes, one for each tile of `columns` outputs and each block along k. An instruction
+ * starts when the loader is free, that is in the cycle after the last pass of the one before began. A
+ * pass begins when its weights are asked for and the pass before has had its cycles: one a row, and
+ * those an accumulator takes to show its new value.
  */
 import { type Chip } from '../../../chip/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
-import { blockBytes, MX_FORMATS, type FieldsOf, type Instruction } from '../isa.table.ts';
+import { blockBytes, MX_FORMATS, NONE, type FieldsOf, type Instruction } from '../isa.table.ts';
 import { type Span, type UnitTiming } from './unitTiming.ts';
 
+/** Cycles from a start to the first request of weights; with a count of rows to be read before that. */
+const LEAD_CYCLES = 1;
+const COUNTED_LEAD_CYCLES = 5;
+
+/**
+ * The passes of one instruction, in cycles. The first may begin `firstPass` after the start, when the
+ * array is free; the last begins `lastPass` after the first; the array is free `occupied` after the last
+ * began, and the instruction complete `drain` after that.
+ */
 export interface MatmulPhases {
-  /** Cycles to load the weights of the first pass; the others load while the pass before is used. */
-  readonly firstLoad: number;
-  /** Cycles the array works, and those of its last pass, in which the loader is free. */
-  readonly compute: number;
+  readonly firstPass: number;
   readonly lastPass: number;
+  readonly occupied: number;
+  readonly drain: number;
 }
 
-/** The phases of a product of `rows` rows. */
+/** The phases of a product of `rows` rows, a closed form of the fields. */
 export function matmulPhases(f: FieldsOf<'matmul'>, { matrix }: Chip, rows: number): MatmulPhases {
-  if (rows === 0) return { firstLoad: 0, compute: 1, lastPass: 0 };
-  const whole = Math.floor(f.columns / matrix.columns);
-  const rest = f.columns % matrix.columns;
-  const [tile, partial] = [loadCycles(f, matrix, matrix.columns), loadCycles(f, matrix, rest)];
-  const pass = (load: number): number => Math.max(rows, load, matrix.accumulateCycles);
-  const passes = whole * pass(tile) + (rest > 0 ? pass(partial) : 0);
+  const lead = f.rowCount === NONE ? LEAD_CYCLES : COUNTED_LEAD_CYCLES;
+  const { pipelineCycles, accumulateCycles } = matrix;
+  if (rows === 0) return { firstPass: lead, lastPass: 0, occupied: 1, drain: pipelineCycles };
+  const blocks = f.k / MX_BLOCK;
+  const tiles = Math.ceil(f.columns / matrix.columns);
+  const whole = loadCycles(f, matrix, matrix.columns);
+  const last = loadCycles(f, matrix, f.columns - (tiles - 1) * matrix.columns);
+  const occupied = Math.max(rows, accumulateCycles);
+  // From one pass to the next, whose weights are asked for meanwhile.
+  const step = (load: number): number => Math.max(occupied, load + 1);
+  const toLastTile = tiles === 1 ? 0 : ((tiles - 1) * blocks - 1) * step(whole) + step(last);
   return {
-    firstLoad: whole > 0 ? tile : partial,
-    compute: (f.k / MX_BLOCK) * passes,
-    lastPass: pass(rest > 0 ? partial : tile),
+    firstPass: lead + (tiles === 1 ? last : whole),
+    lastPass: toLastTile + (blocks - 1) * step(last),
+    occupied,
+    drain: rows - 1 + pipelineCycles,
   };
 }
 
-/** Cycles to bring the blocks of `width` outputs into the array. */
+/** Cycles to ask for the blocks of `width` outputs. */
 function loadCycles(f: FieldsOf<'matmul'>, matrix: Chip['matrix'], width: number): number {
   if (f.transposed === 1) return MX_BLOCK;
   const block = blockBytes(MX_FORMATS.get(f.wFormat)!);
@@ -56,10 +71,10 @@ export class MatrixTiming implements UnitTiming {
 
   start({ fields }: Instruction, start: number, rows: number): Span {
     const phases = matmulPhases(fields as FieldsOf<'matmul'>, this.chip, rows);
-    const from = Math.max(start + phases.firstLoad, this.arrayFree);
-    const to = from + phases.compute;
+    const from = Math.max(start + phases.firstPass, this.arrayFree);
+    const last = from + phases.lastPass;
+    const to = last + phases.occupied;
     this.arrayFree = to;
-    const free = Math.max(start + 1, to - phases.lastPass);
-    return { from, to, end: to + this.chip.matrix.pipelineCycles, free };
+    return { from, to, end: last + phases.drain, free: last + 1 };
   }
 }

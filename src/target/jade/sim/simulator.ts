@@ -20,12 +20,6 @@ export interface RunEvent {
   readonly end: number;
 }
 
-/** When an instruction starts, and when it is complete: what the hardware shows of it. */
-export interface Course {
-  readonly start: number;
-  readonly end: number;
-}
-
 export interface RunStats {
   readonly cycles: number;
   /** By queue, in the order of QUEUES. */
@@ -40,15 +34,24 @@ export interface RunStats {
   /** Whether a list held an index outside of its table. */
   readonly fault: boolean;
   readonly events?: readonly RunEvent[];
-  /** Of all instructions, in program order. */
-  readonly courses?: readonly Course[];
+}
+
+/** An instruction that has run: when it started and completed, and the rows it worked on. */
+export interface Commit {
+  readonly instruction: Instruction;
+  readonly index: number;
+  readonly queue: number;
+  readonly start: number;
+  readonly end: number;
+  readonly rows: number;
 }
 
 export interface RunOptions {
   /** Largest value the position registers may have; bounds what transfers may touch. */
   readonly maxPosition: number;
   readonly collectEvents?: boolean;
-  readonly collectCourses?: boolean;
+  /** Called after each instruction, in the order of their starts, with what the chip holds then. */
+  readonly observe?: (commit: Commit, state: ChipState) => void;
   /** Throw when conflicting instructions overlap in time, or lose their order in the program. */
   readonly checkHazards?: boolean;
 }
@@ -100,7 +103,6 @@ class Run {
   private readonly timing: Timing;
   private readonly next = QUEUES.map(() => 0);
   private readonly events: RunEvent[] = [];
-  private readonly courses: Course[] = [];
   private inFlight: { readonly head: Prepared; readonly end: number }[] = [];
   private bytesLoaded = 0;
   private bytesStored = 0;
@@ -134,7 +136,6 @@ class Run {
       stallCycles,
       fault: state.fault,
       ...(options.collectEvents === true && { events }),
-      ...(options.collectCourses === true && { courses: this.courses }),
     };
   }
 
@@ -161,9 +162,10 @@ class Run {
     const { from, to, end } = this.timing.commit(head, start, rows);
     if (this.options.checkHazards === true) this.checkHazards(head, start, end);
     this.next[head.queue]!++;
-    if (this.options.collectCourses === true) this.courses[head.index] = { start, end };
     if (!skipped) execute(head.instruction, this.state, rows);
     if (!skipped) this.count(head.instruction, rows);
+    const { instruction, index, queue } = head;
+    this.options.observe?.({ instruction, index, queue, start, end, rows }, this.state);
     if (this.options.collectEvents === true && to > from) {
       this.events.push({ index: head.index, queue: head.queue, start: from, end: to });
     }

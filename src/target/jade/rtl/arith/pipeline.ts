@@ -1,0 +1,88 @@
+/**
+ * Registers between the steps of a function.
+ *
+ * A function of this folder calls its `cut` between any two steps with everything that later steps
+ * need. The identity, `uncut`, leaves it combinational; the one that `pipelined` passes registers after
+ * as many steps as there are cycles. So a unit is written once, and its latency is a number of the chip.
+ */
+import { Logic, Signal, type ModuleBuilder } from '../../../../hdl/index.ts';
+
+/** Values that cross a cut together; the keys name the registers. */
+export type Bundle<T> = T | readonly Bundle<T>[] | { readonly [name: string]: Bundle<T> };
+
+/** Ends a step: takes what later steps need and returns it as they see it. */
+export type Cut<T> = <V extends Bundle<T>>(values: V) => V;
+
+/** The cut that is none. */
+export function uncut<V>(values: V): V {
+  return values;
+}
+
+/**
+ * The results of `build` exactly `latency` cycles later, one set of operands a cycle. Registers follow
+ * evenly spread steps, always the last; more cycles than steps are plain registers at the end. `build` is
+ * called twice, first to count its steps, and so must make nothing but operations.
+ */
+export function pipelined<V extends Bundle<Signal>>(
+  m: ModuleBuilder,
+  name: string,
+  latency: number,
+  build: (cut: Cut<Signal>) => V,
+): V {
+  const steps = countSteps(build);
+  const stages = Math.min(latency, steps);
+  let [step, stage] = [0, 0];
+  const cut: Cut<Signal> = (values) => {
+    step += 1;
+    if (Math.floor((step * stages) / steps) === stage) return values;
+    stage += 1;
+    return delayed(m, `${name}${stage}`, values, 1);
+  };
+  const results = cut(build(cut));
+  return delayed(m, `${name}Late`, results, latency - stages);
+}
+
+/** The same values `cycles` cycles later: what travels beside a pipeline. Constants need no registers. */
+export function delayed<V extends Bundle<Signal>>(
+  m: ModuleBuilder,
+  name: string,
+  values: V,
+  cycles: number,
+): V {
+  return mapBundle(values, name, (path, signal) => {
+    if (signal.source.kind === 'constant') return signal;
+    let late = signal;
+    for (let i = 1; i <= cycles; i++) late = m.delay(cycles === 1 ? path : `${path}D${i}`, late);
+    return late;
+  });
+}
+
+function countSteps(build: (cut: Cut<Signal>) => unknown): number {
+  let steps = 1;
+  build((values) => {
+    steps += 1;
+    return values;
+  });
+  return steps;
+}
+
+/** The same bundle with each signal replaced; `path` is the name of the way to it. */
+function mapBundle<V extends Bundle<Signal>>(
+  values: V,
+  path: string,
+  replace: (path: string, signal: Signal) => Signal,
+): V {
+  const map = (value: Bundle<Signal>, path: string): Bundle<Signal> => {
+    if (value instanceof Logic) return replace(path, value);
+    if (isList(value)) return value.map((part, i) => map(part, `${path}_${i}`));
+    const parts = Object.entries(value).map(([name, part]) => {
+      return [name, map(part, `${path}${name[0].toUpperCase()}${name.slice(1)}`)];
+    });
+    return Object.fromEntries(parts) as Bundle<Signal>;
+  };
+  return map(values, path) as V;
+}
+
+function isList(value: Bundle<Signal>): value is readonly Bundle<Signal>[] {
+  return Array.isArray(value);
+}
