@@ -20,6 +20,12 @@ export interface RunEvent {
   readonly end: number;
 }
 
+/** When an instruction starts, and when it is complete: what the hardware shows of it. */
+export interface Course {
+  readonly start: number;
+  readonly end: number;
+}
+
 export interface RunStats {
   readonly cycles: number;
   /** By queue, in the order of QUEUES. */
@@ -34,6 +40,8 @@ export interface RunStats {
   /** Whether a list held an index outside of its table. */
   readonly fault: boolean;
   readonly events?: readonly RunEvent[];
+  /** Of all instructions, in program order. */
+  readonly courses?: readonly Course[];
 }
 
 /** An instruction that has run: when it started and completed, and the rows it worked on. */
@@ -50,6 +58,7 @@ export interface RunOptions {
   /** Largest value the position registers may have; bounds what transfers may touch. */
   readonly maxPosition: number;
   readonly collectEvents?: boolean;
+  readonly collectCourses?: boolean;
   /** Called after each instruction, in the order of their starts, with what the chip holds then. */
   readonly observe?: (commit: Commit, state: ChipState) => void;
   /** Throw when conflicting instructions overlap in time, or lose their order in the program. */
@@ -103,6 +112,7 @@ class Run {
   private readonly timing: Timing;
   private readonly next = QUEUES.map(() => 0);
   private readonly events: RunEvent[] = [];
+  private readonly courses: Course[] = [];
   private inFlight: { readonly head: Prepared; readonly end: number }[] = [];
   private bytesLoaded = 0;
   private bytesStored = 0;
@@ -136,6 +146,7 @@ class Run {
       stallCycles,
       fault: state.fault,
       ...(options.collectEvents === true && { events }),
+      ...(options.collectCourses === true && { courses: this.courses }),
     };
   }
 
@@ -162,6 +173,7 @@ class Run {
     const { from, to, end } = this.timing.commit(head, start, rows);
     if (this.options.checkHazards === true) this.checkHazards(head, start, end);
     this.next[head.queue]!++;
+    if (this.options.collectCourses === true) this.courses[head.index] = { start, end };
     if (!skipped) execute(head.instruction, this.state, rows);
     if (!skipped) this.count(head.instruction, rows);
     const { instruction, index, queue } = head;

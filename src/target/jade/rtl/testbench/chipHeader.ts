@@ -16,7 +16,7 @@ constexpr uint32_t BURST_BYTES = ${chip.dma.burstBytes};
 constexpr uint64_t LATENCY_CYCLES = ${chip.memory.latencyCycles};
 constexpr uint64_t STORE_LEAD_CYCLES = ${STORE_LEAD_CYCLES};
 
-// A local memory: the name of its banks, the first byte, banks, words of the even (odd) half of a bank.
+// A local memory: the name of its banks (the control memory is a copy of which there are several), the first byte, banks, words of the even (odd) half of a bank.
 struct Region { const char* bank; uint64_t start; uint32_t banks, lines; };
 constexpr uint32_t WORD_BYTES = ${wordBytes};
 constexpr Region REGIONS[] = {

@@ -4,8 +4,8 @@
  * A wrong file is answered with everything that is wrong with it, each as
  * `field must be requirement, not value`; values are shown short, however large they are.
  */
-import type { z } from 'zod';
-import { FormatError } from '../../base/index.ts';
+import { z } from 'zod';
+import { FormatError } from './errors.ts';
 
 /** A JSON object whose fields have not been checked. */
 export type JsonRecord = Readonly<Record<string, unknown>>;
@@ -13,11 +13,60 @@ export type JsonRecord = Readonly<Record<string, unknown>>;
 const MAX_PROBLEMS = 50;
 const MAX_SHOWN = 60;
 
+/** What to do about a file that is wrong, when nothing better is known. */
+const CORRECT_IT = 'correct the file, or get it again';
+
+/** The schema of an integer within bounds, both included; its message is the requirement. */
+export function integer(least: number, most: number) {
+  const requirement = `an integer from ${least} to ${most}`;
+  return z.int(requirement).min(least, requirement).max(most, requirement);
+}
+
+/** The schema of a number within bounds, both included; its message is the requirement. */
+export function number(least: number, most: number) {
+  const requirement = `a number from ${least} to ${most}`;
+  return z.number(requirement).min(least, requirement).max(most, requirement);
+}
+
+/**
+ * The most commas and opening brackets of one file, which bound the memory that its values take: half as
+ * much again as in the largest tokenizer.json of the supported families.
+ */
+const MAX_VALUES = 1_500_000;
+
+const [COMMA, BRACKET, BRACE] = [0x2c, 0x5b, 0x7b];
+
+/** Parse UTF-8 bytes that must hold JSON. Throws FormatError naming `where`. */
+export function parseJson(bytes: Uint8Array, where: string): unknown {
+  requireFewValues(bytes, where);
+  try {
+    return JSON.parse(decodeUtf8(bytes, where));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new FormatError(`content must be JSON: ${error.message}`, { where, hint: CORRECT_IT });
+  }
+}
+
 /** Parse UTF-8 bytes that must hold one JSON object. Throws FormatError naming `where`. */
 export function parseJsonRecord(bytes: Uint8Array, where: string): JsonRecord {
   const value = parseJson(bytes, where);
   if (isRecord(value)) return value;
-  throw new FormatError(`content must be a JSON object, not ${show(value)}`, { where });
+  throw new FormatError(`content must be a JSON object, not ${show(value)}`, {
+    where,
+    hint: CORRECT_IT,
+  });
+}
+
+/** Decode bytes that must be UTF-8. Throws FormatError naming `where`. */
+export function decodeUtf8(bytes: Uint8Array, where: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new FormatError('content must be text in UTF-8, not other bytes', {
+      where,
+      hint: CORRECT_IT,
+    });
+  }
 }
 
 /** Tell whether a JSON value is an object. */
@@ -35,9 +84,13 @@ export function requireSchema<T>(schema: z.ZodType<T>, value: unknown, where: st
 /** One sentence for each field that broke its schema; the schema's messages are the requirements. */
 export function schemaProblems(error: z.ZodError, value: unknown): string[] {
   const problems = new Map<string, string>();
-  for (const { path, message } of error.issues) {
-    const field = path.map(String).join('.');
-    problems.set(field, problem(field || 'content', message, valueAt(value, path)));
+  for (const issue of error.issues) {
+    const field = issue.path.map(String).join('.') || 'content';
+    const sentence =
+      issue.code === 'unrecognized_keys'
+        ? `${field} must have known fields only, not ${show(issue.keys)}`
+        : problem(field, issue.message, valueAt(value, issue.path));
+    problems.set(field, sentence);
   }
   return [...problems.values()];
 }
@@ -50,7 +103,7 @@ export function problem(field: string, requirement: string, value: unknown): str
 
 /** Gather problems in one FormatError. */
 export function problemsError(problems: readonly string[], where: string): FormatError {
-  return new FormatError(listProblems(problems), { where });
+  return new FormatError(listProblems(problems), { where, hint: CORRECT_IT });
 }
 
 /** Join problems, leaving out those beyond the first fifty. */
@@ -73,13 +126,15 @@ function showArray(values: readonly unknown[]): string {
   return flat ? `[${values.map(show).join(', ')}]` : `an array of ${values.length}`;
 }
 
-function parseJson(bytes: Uint8Array, where: string): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (error) {
-    const reason = error instanceof SyntaxError ? error.message : 'not UTF-8';
-    throw new FormatError(`content must be JSON in UTF-8: ${reason}`, { where });
-  }
+/** There are no more values than commas and opening brackets, and one. */
+function requireFewValues(bytes: Uint8Array, where: string): void {
+  let count = 1;
+  for (const byte of bytes) if (byte === COMMA || byte === BRACKET || byte === BRACE) count++;
+  if (count <= MAX_VALUES) return;
+  throw new FormatError(`content must have at most ${MAX_VALUES} values, not ${count}`, {
+    where,
+    hint: CORRECT_IT,
+  });
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

@@ -15,89 +15,70 @@ import {
   type Signal,
   type Wire,
 } from '../../../../hdl/index.ts';
-import { fieldPorts, OPCODE_BITS } from '../control/decoder.ts';
+import { fieldPort, fieldsOf } from '../control/decoder.ts';
 import { POSITION_INDEX_BITS } from '../memory/positionRegisters.ts';
 import { commandGenerator, memoryRows, type GeneratorWires } from './commandGenerator.ts';
-import { dmaShape, fit, portOf, prefixed, type DmaShape } from './dmaShape.ts';
+import { dmaShape, fit, portOf, type DmaShape } from './dmaShape.ts';
 import { loadQueue } from './loadQueue.ts';
 import { storeQueue } from './storeQueue.ts';
 
 type Signals = Readonly<Record<string, Signal>>;
 
-/** Bits of the bytes of a row in a command. */
-const COMMAND_BYTES_BITS = 32;
-
 /**
- * The memory beside the core. It serves commands in order, each a row of `commandBytes` from
- * `commandAddress` on, in beats of the chip's bytesPerCycle: as many as a burst at least, byte 0 of the
- * row in byte 0 of the first. It gives a beat of a read with `readValid`; it takes a beat of a write,
- * which must be there, with `writeReady`; `writeDone` says that a row is written for good. `writeBytes`
- * counts the bytes of the row in the beat.
+ * Inputs: for both queues `<queue>Start` and the fields of its head; `gather`, the head of LOAD is one;
+ * control data and positions three cycles after their requests; from the memory `commandReady`,
+ * `beatValid, beatData` of loads, `writeReady` (takes a beat of a store) and `writeDone` (a row of a
+ * store is complete). Outputs: `<queue>Ready` for the head, `<queue>Retire`; requests and accesses.
  */
-export function memoryPorts(chip: Chip): {
-  inputs: Record<string, number>;
-  outputs: Record<string, number>;
-} {
-  const { memoryBits, beatBytes, beatBits } = dmaShape(chip);
-  return {
-    inputs: { commandReady: 1, readValid: 1, readData: 8 * beatBytes, writeReady: 1, writeDone: 1 },
-    outputs: {
-      commandValid: 1,
-      commandWrite: 1,
-      commandAddress: memoryBits,
-      commandBytes: COMMAND_BYTES_BITS,
-      writeValid: 1,
-      writeData: 8 * beatBytes,
-      writeBytes: beatBits,
-    },
-  };
-}
-
-/**
- * Inputs: for both queues `<queue>Start`, the fields of its head, `<queue>Position`; the opcode of the
- * head of LOAD; data of the control memory and of the store's reads, each three cycles after its request;
- * the memory. Outputs: `<queue>Ready` for the head, `<queue>Retire`; requests and writes; the memory.
- */
-export function transferUnit(chip: Chip): Module {
+export function dma(chip: Chip): Module {
   const shape = dmaShape(chip);
-  const memory = memoryPorts(chip);
-  const queueInputs = (queue: 'load' | 'store'): Record<string, number> =>
-    prefixed(queue, { start: 1, ...fieldPorts(queue), position: 32 });
-  return defineModule({
-    name: 'transfer_unit',
-    comment: 'Moves rows between the memory and the local memory, for the queues LOAD and STORE.',
-    inputs: {
-      ...queueInputs('load'),
-      ...queueInputs('store'),
-      loadOpcode: OPCODE_BITS,
-      loadControlData: 32,
-      storeReadData: 8 * shape.beatBytes,
-      ...memory.inputs,
-    },
-    outputs: { ...unitOutputs(shape), ...memory.outputs },
-    body: (ports: Signals, m) => body(m, ports, chip, shape),
-  });
-}
-
-function unitOutputs({ localBits, beatBits, beatBytes }: DmaShape): Record<string, number> {
-  return {
+  const queueInputs = (queue: 'load' | 'store'): [string, number][] => [
+    [`${queue}Start`, 1],
+    ...fieldsOf(queue).map(({ name, bits }): [string, number] => [fieldPort(queue, name), bits]),
+    [`${queue}Position`, 32],
+  ];
+  const beat = 8 * shape.beatBytes;
+  const outputs: Record<string, number> = {
     loadReady: 1,
     loadRetire: 1,
     storeReady: 1,
     storeRetire: 1,
-    fault: 1,
-    loadControlValid: 1,
-    loadControlAddress: localBits,
+    controlValid: 1,
+    controlAddress: shape.localBits,
     loadPositionIndex: POSITION_INDEX_BITS,
     storePositionIndex: POSITION_INDEX_BITS,
-    loadWriteValid: 1,
-    loadWriteAddress: localBits,
-    loadWriteBytes: beatBits,
-    loadWriteData: 8 * beatBytes,
-    storeReadValid: 1,
-    storeReadAddress: localBits,
-    storeReadBytes: beatBits,
+    writeValid: 1,
+    writeAddress: shape.localBits,
+    writeBytes: shape.beatBits,
+    writeData: beat,
+    readValid: 1,
+    readAddress: shape.localBits,
+    readBytes: shape.beatBits,
+    commandValid: 1,
+    commandWrite: 1,
+    commandAddress: shape.memoryBits,
+    commandBytes: shape.rowBits,
+    storeBeatValid: 1,
+    storeBeatData: beat,
+    fault: 1,
   };
+  return defineModule({
+    name: 'dma',
+    comment: 'Moves rows between the memory and the local memory, for the queues LOAD and STORE.',
+    inputs: {
+      ...Object.fromEntries([...queueInputs('load'), ...queueInputs('store')]),
+      gather: 1,
+      controlData: 32,
+      readData: beat,
+      commandReady: 1,
+      beatValid: 1,
+      beatData: beat,
+      writeReady: 1,
+      writeDone: 1,
+    },
+    outputs,
+    body: (ports: Signals, m) => body(m, ports, chip, shape),
+  });
 }
 
 function body(
@@ -128,12 +109,12 @@ function body(
   return {
     ...load.outputs,
     ...store.outputs,
-    loadPositionIndex: fit(ports['loadSequenceIndex']!, POSITION_INDEX_BITS),
-    storePositionIndex: fit(ports['storeSequenceIndex']!, POSITION_INDEX_BITS),
+    loadPositionIndex: fit(ports['loadSequence']!, POSITION_INDEX_BITS),
+    storePositionIndex: fit(ports['storeSequence']!, POSITION_INDEX_BITS),
     commandValid: wires.commandValid,
     commandWrite: wires.commandWrite,
     commandAddress: generator['commandAddress']!,
-    commandBytes: fit(generator['commandBytes']!, COMMAND_BYTES_BITS),
+    commandBytes: generator['commandBytes']!,
   };
 }
 
