@@ -7,7 +7,6 @@ import { buildWithVerilator } from '../../../../../test/rtl/verilator.ts';
 import { Random } from '../../../../base/index.ts';
 import { parseChip, type Chip } from '../../../../chip/index.ts';
 import nano from '../../../../../catalogue/chips/jade-nano.json' with { type: 'json' };
-import { snakeCase } from '../../../../hdl/names.ts';
 import { randomProgram } from '../../sim/randomProgram.ts';
 import { runCore, type Core } from './coreRun.ts';
 import { jadeCore } from './jadeCore.ts';
@@ -33,6 +32,11 @@ test('the chip on AXI is clean', { skip: missing('verilator', 'yosys') }, (t) =>
   const read = `read_verilog -sv ${files.join(' ')}; hierarchy -check -top ${top.name}`;
   runTool('yosys', folder, '-q', '-e', '.*', '-p', `${read}; proc; check -assert`);
 });
+
+/** The name of a port in the text. */
+function snakeCase(port: string): string {
+  return port.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
 
 /** What goes into the core in each cycle of a random program of transfers, and what comes out. */
 function record(
