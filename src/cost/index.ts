@@ -3,3 +3,5 @@ export * from './inventory.ts';
 export * from './machine.ts';
 export { workOf, type Work } from './operations.ts';
 export * from './roofline.ts';
+export * from './scaleSim.ts';
+export * from './systolic.ts';

@@ -11,7 +11,7 @@ import { BUFFER_ALIGNMENT_BYTES, type Region } from '../../../compile/index.ts';
 import { memoriesOf } from '../sim/banks.ts';
 
 /**
- * Half of the scratchpad's banks stream weights, a quarter hold context, a quarter activations. Throws
+ * A quarter of the scratchpad's banks stream weights, a quarter hold context, half activations. Throws
  * ChipError when there are too few banks for that, or banks do not consist of whole words.
  */
 export function regionsOf(chip: Chip): Region[] {

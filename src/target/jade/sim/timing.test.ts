@@ -11,7 +11,7 @@ import { type Chip } from '../../../chip/index.ts';
 import nano from '../../../../catalogue/chips/jade-nano.json' with { type: 'json' };
 import { assemble } from '../assemble.ts';
 import { createSimulator, type RunOptions, type RunStats } from './simulator.ts';
-import { MAX_TOKENS } from './timing.ts';
+import { MAX_TOKENS } from './tokens.ts';
 
 /** The control memory, whose first words are 0, then threes. */
 const CONTROL = 0x28000;

@@ -85,7 +85,9 @@ class LocalMemory {
 
   static const uint8_t* find(const Region& region, uint32_t bank, const char* half, uint32_t lane) {
     char scope[256];
-    std::snprintf(scope, sizeof scope, "TOP.jade_core.local_memory.%s%u.%s_lane[%u]", region.bank, bank, half, lane);
+    char name[64];
+    std::snprintf(name, sizeof name, region.banks == 1 ? "%s" : "%s%u", region.bank, bank);
+    std::snprintf(scope, sizeof scope, "TOP.jade_core.local_memory.%s.%s_lane[%u]", name, half, lane);
     const VerilatedScope* const found = Verilated::threadContextp()->scopeFind(scope);
     const VerilatedVar* const variable = found == nullptr ? nullptr : found->varFind(half);
     if (variable == nullptr) { std::fprintf(stderr, "the design must have %s.%s\n", scope, half); std::exit(2); }

@@ -16,7 +16,7 @@ constexpr uint32_t BURST_BYTES = ${chip.dma.burstBytes};
 constexpr uint64_t LATENCY_CYCLES = ${chip.memory.latencyCycles};
 constexpr uint64_t STORE_LEAD_CYCLES = ${STORE_LEAD_CYCLES};
 
-// A local memory: the name of its banks (the control memory is a copy of which there are several), the first byte, banks, words of the even (odd) half of a bank.
+// A local memory: the name of its banks, the first byte, banks, words of the even (odd) half of a bank.
 struct Region { const char* bank; uint64_t start; uint32_t banks, lines; };
 constexpr uint32_t WORD_BYTES = ${wordBytes};
 constexpr Region REGIONS[] = {
@@ -26,7 +26,9 @@ ${rows.join('\n')}
 }
 
 function regionRow({ name, banks, firstLine, linesOfBank }: Region, wordBytes: number): string {
-  return `"${name}", ${firstLine * 2 * wordBytes}, ${banks}, ${linesOfBank}`;
+  // The control memory is a copy for each of its readers; they are all equal.
+  const bank = name === 'control' ? 'load_control_copy' : name;
+  return `"${bank}", ${firstLine * 2 * wordBytes}, ${banks}, ${linesOfBank}`;
 }
 
 /** Configuration of Verilator: the banks can be read from outside; slices that drop bits are meant. */

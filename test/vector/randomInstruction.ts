@@ -1,8 +1,14 @@
 /** Random vector instructions with their memory: what the tests of the unit run. */
-import type { Random } from '../../../../base/index.ts';
-import type { Chip } from '../../../../chip/index.ts';
-import { FORMAT_CODES, ISA, NONE, type Fields, type Opcode } from '../../isa.table.ts';
-import { createState, type ChipState } from '../../sim/state.ts';
+import type { Random } from '../../src/base/index.ts';
+import type { Chip } from '../../src/chip/index.ts';
+import {
+  FORMAT_CODES,
+  ISA,
+  NONE,
+  type Fields,
+  type Opcode,
+} from '../../src/target/jade/isa.table.ts';
+import { createState, type ChipState } from '../../src/target/jade/sim/state.ts';
 
 export const VECTOR_OPCODES = (Object.keys(ISA) as Opcode[]).filter(
   (op) => ISA[op].queue === 'vector',

@@ -1,12 +1,12 @@
 /** The vector unit with a memory that answers as the chip's does: three cycles after a request. */
-import { Random } from '../../../../base/index.ts';
-import type { Chip } from '../../../../chip/index.ts';
-import { CycleSimulator } from '../../../../hdl/index.ts';
-import { ISA, type Fields, type Opcode } from '../../isa.table.ts';
-import { bitsOf } from '../../vector/laneOperations.ts';
-import type { ChipState } from '../../sim/state.ts';
-import { portOfField, vectorUnit } from './vectorUnit.ts';
-import { VECTOR_FIELD_NAMES } from './plan.ts';
+import type { Random } from '../../src/base/index.ts';
+import type { Chip } from '../../src/chip/index.ts';
+import { CycleSimulator } from '../../src/hdl/index.ts';
+import { ISA, NONE, type Fields, type Opcode } from '../../src/target/jade/isa.table.ts';
+import { bitsOf } from '../../src/target/jade/vector/laneOperations.ts';
+import type { ChipState } from '../../src/target/jade/sim/state.ts';
+import { portOfField, vectorUnit } from '../../src/target/jade/rtl/vector/vectorUnit.ts';
+import { VECTOR_FIELD_NAMES } from '../../src/target/jade/rtl/vector/plan.ts';
 
 const ANSWER_CYCLES = 3;
 const MOST_CYCLES = 100_000;
@@ -99,6 +99,13 @@ function bytesOf(bits: bigint, count: number): Uint8Array {
 function toBits(bytes: Uint8Array): bigint {
   const text = Array.from(bytes.toReversed(), (byte) => byte.toString(16).padStart(2, '0'));
   return BigInt(`0x${text.join('')}`);
+}
+
+/** The real number of rows of an instruction. */
+export function realRows(fields: Fields, { localI32 }: ChipState): number {
+  const pointer = fields['rowCount'] ?? NONE;
+  if (pointer === NONE) return fields['rows']!;
+  return Math.min(Math.max(localI32[pointer / 4]!, 0), fields['rows']!);
 }
 
 /** Runs one instruction on an idle unit; `state` is then what the unit made of it. */
