@@ -6,7 +6,8 @@ import { type Chip } from '../../../chip/index.ts';
 import { systemVerilogFiles, type Module } from '../../../hdl/index.ts';
 import { matrixUnit } from './matrix/matrixUnit.ts';
 import { localAddressBits } from './memory/memoryShape.ts';
-import { jadeCore } from './top/jadeCore.ts';
+import { jadeCore, type Units } from './top/jadeCore.ts';
+import { jadeTop } from './top/jadeTop.ts';
 import { vectorUnit } from './vector/vectorUnit.ts';
 
 /** The core that verification runs, and the top with AXI ports that a system uses. */
@@ -18,13 +19,17 @@ export type Files = ReadonlyMap<string, string>;
 
 /** The core of a chip with all of its units. */
 export function completeCore(chip: Chip): Module {
+  return jadeCore(chip, unitsOf(chip));
+}
+
+function unitsOf(chip: Chip): Units {
   const bits = localAddressBits(chip);
-  return jadeCore(chip, { matrix: matrixUnit(chip, bits), vector: vectorUnit(chip, bits) });
+  return { matrix: matrixUnit(chip, bits), vector: vectorUnit(chip, bits) };
 }
 
 /** Every module of the chip, one file each, at the top of the folder. */
 export function moduleFiles(chip: Chip): Files {
-  return header(chip, completeCore(chip));
+  return header(chip, jadeTop(chip, unitsOf(chip)));
 }
 
 /** The whole design: modules, Makefile, constraints. The test bench is added by who can read files. */

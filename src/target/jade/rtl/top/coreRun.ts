@@ -16,17 +16,19 @@ export interface CoreRun {
   readonly fault: boolean;
 }
 
-type Core = CycleSimulator<Record<string, number>, Record<string, number>>;
+export type Core = CycleSimulator<Record<string, number>, Record<string, number>>;
 
-/** Runs until all is idle. Throws if that takes more than `limit` cycles. */
+/** Runs until all is idle; `watch` sees the core before its first cycle. Throws if it takes more than `limit` cycles. */
 export function runCore(
   module: Module,
   chip: Chip,
   program: readonly Instruction[],
   start: { readonly memory: Uint8Array; readonly positions: Int32Array },
   limit: number,
+  watch?: (core: Core) => void,
 ): CoreRun {
   const core: Core = new CycleSimulator(module);
+  watch?.(core);
   core.reset();
   for (const [index, position] of start.positions.entries())
     core.step({ positionWrite: 1, positionIndex: index, positionData: position });
