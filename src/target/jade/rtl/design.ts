@@ -64,7 +64,7 @@ SOURCES := $(filter-out ${TOP}.sv axi_%.sv,$(wildcard *.sv))
 
 # Both tools must have nothing to say.
 lint:
-	$(VERILATOR) --lint-only -Wall --top-module ${TOP} $(wildcard *.sv)
+	$(VERILATOR) --lint-only -Wall --top-module ${TOP} lint.vlt $(wildcard *.sv)
 	$(YOSYS) -q -e '.*' -p 'read_verilog -sv $(wildcard *.sv); hierarchy -check -top ${TOP}; proc; check -assert'
 
 # The test bench: obj_dir/bench SCRIPT plays a script of "celadon verify".
