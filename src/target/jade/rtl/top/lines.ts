@@ -94,7 +94,13 @@ export class Lines {
   }
 }
 
-/** The name of a field as an input of a unit: `sequence` is a word of SystemVerilog. */
+/** Fields whose names are other ports of a unit, or words of SystemVerilog. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  sequence: 'sequenceIndex',
+  list: 'listAddress',
+};
+
+/** The name of a field as an input of a unit. */
 function unitPort(field: string): string {
-  return field === 'sequence' ? 'sequenceIndex' : field;
+  return OTHER_NAMES[field] ?? field;
 }
