@@ -5,3 +5,8 @@ export { workOf, type Work } from './operations.ts';
 export * from './roofline.ts';
 export * from './scaleSim.ts';
 export * from './systolic.ts';
+export * from './area.ts';
+export * from './bill.ts';
+export * from './operatorSize.ts';
+export * from './scaling.ts';
+export * from './energy.ts';

@@ -3,6 +3,7 @@ export { jadeNumerics } from './arith/index.ts';
 export type { JadeDevice } from './device.ts';
 export type { JadeProgram } from './emit/program.ts';
 export { limitOf, type Limit, type RunStats } from './sim/index.ts';
+export { activityOf, siliconBill } from './siliconBill.ts';
 export { jadePasses, jadeTarget, JadeTarget, type JadeOptions } from './target.ts';
 export type { Finding, VerifyReport } from './verify/verify.node.ts';
 

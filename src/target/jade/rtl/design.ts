@@ -32,6 +32,11 @@ export function moduleFiles(chip: Chip): Files {
   return header(chip, jadeTop(chip, unitsOf(chip)));
 }
 
+/** The modules of the core and the Makefile: what the test bench is built of, beside its own files. */
+export function coreFiles(chip: Chip): Files {
+  return new Map([...header(chip, completeCore(chip)), ['Makefile', makefile()]]);
+}
+
 /** The whole design: modules, Makefile, constraints. The test bench is added by who can read files. */
 export function designFiles(chip: Chip): Files {
   return new Map([
