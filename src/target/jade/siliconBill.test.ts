@@ -50,7 +50,7 @@ test('the energy of a run grows with its busy cycles and the bytes it moves', ()
   };
   const activity = activityOf(chip, stats);
   assert.deepEqual(activity.busyCycles, { matrix: 400, vector: 300 });
-  assert.equal(activity.memoryBytes, 400 * (33 + 8 * 16) + 300 * 12 * 16 + 4800);
+  assert.equal(activity.memoryBytes, 400 * (33 + 8 * 16) + 300 * 12 * 32 + 4800);
   const energy = energyOfRun(report, silicon!, activity);
   const more = energyOfRun(report, silicon!, activityOf(chip, { ...stats, bytesLoaded: 8000 }));
   assert.ok(more.memory > energy.memory && more.logic === energy.logic);
