@@ -218,9 +218,9 @@ function memoryBlock(module: Module, { name, width, read, write, data, init }: M
 
 function assertions(module: Module): string[] {
   // The name is that of a block: Icarus does not know names of assertions.
-  const checks = module.assertions.flatMap(({ name, condition }) => [
+  const checks = module.assertions.flatMap(({ kind, name, condition }) => [
     `if (!reset) begin : ${name}`,
-    `  assert (${reference(module, condition)});`,
+    `  ${kind} (${reference(module, condition)});`,
     'end',
   ]);
   return checks.length > 0 ? ['`ifndef SYNTHESIS', ...clocked(checks, 'always'), '`endif'] : [];
