@@ -109,11 +109,11 @@ test('banks, masks and ports of a chip go together', () => {
   assert.equal(windowBytes(chip), 1024);
   assert.equal(
     problems({ scratchpad: { sizeBytes: 3 * 2 ** 20, banks: 32 } }),
-    'scratchpad.sizeBytes: must be a power of two from 2048 on for each bank, not 98304',
+    'scratchpad.sizeBytes: must be a power of two from 4096 on for each bank, not 98304',
   );
   assert.equal(
     problems({ accumulator: { sizeBytes: 8192, banks: 8 } }),
-    'accumulator.sizeBytes: must be a power of two from 2048 on for each bank, not 1024',
+    'accumulator.sizeBytes: must be a power of two from 4096 on for each bank, not 1024',
   );
   assert.equal(
     problems({ scratchpad: { sizeBytes: 2 ** 22, banks: 64 } }),

@@ -50,7 +50,8 @@ const fields = z.strictObject({
     type: z.string(),
     sizeBytes: positive.max(2 ** 44),
     bytesPerCycle: powerOfTwo.min(1).max(65536),
-    latencyCycles: positive.max(100000),
+    /** From the command of a row to its first beat: the DMA needs two cycles to expect it. */
+    latencyCycles: positive.min(2).max(100000),
   }),
   process: z.strictObject({ node: z.string(), nanometres: positive.nullable() }),
   /** Why each size is what it is, by field. */
@@ -83,6 +84,11 @@ function rulesOf(chip: Chip): Rule[] {
     bankRule('scratchpad', chip),
     bankRule('accumulator', chip),
     {
+      holds: chip.control.sizeBytes >= LEAST_WORDS * windowBytes(chip),
+      field: 'control.sizeBytes',
+      rule: `must be at least ${LEAST_WORDS * windowBytes(chip)}, not ${chip.control.sizeBytes}`,
+    },
+    {
       holds: banks <= MAX_BANKS,
       field: 'scratchpad.banks',
       rule: `must leave at most ${MAX_BANKS} banks on the chip, not ${banks}`,
@@ -95,10 +101,13 @@ function rulesOf(chip: Chip): Rule[] {
   ];
 }
 
+/** Words of a bank: it is two memories of at least two words each. */
+const LEAST_WORDS = 4;
+
 /** A bank is two memories of whole words, and its number a part of the address. */
 function bankRule(memory: 'scratchpad' | 'accumulator', chip: Chip): Rule {
   const { sizeBytes, banks } = chip[memory];
-  const [bank, least] = [sizeBytes / banks, 2 * windowBytes(chip)];
+  const [bank, least] = [sizeBytes / banks, LEAST_WORDS * windowBytes(chip)];
   const rule = `must be a power of two from ${least} on for each bank, not ${bank}`;
   return { holds: isPowerOfTwo(bank) && bank >= least, field: `${memory}.sizeBytes`, rule };
 }

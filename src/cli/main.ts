@@ -8,7 +8,9 @@ import { addEval } from './eval.ts';
 import { INTERRUPTED, reportFailure } from './failure.ts';
 import { addInspect } from './inspect.ts';
 import { endQuietlyOnClosedPipe } from './output.ts';
+import { addRtl } from './rtl.ts';
 import { addRun } from './run.ts';
+import { addVerify } from './verify.ts';
 
 const EXAMPLES = `
 Examples:
@@ -27,7 +29,11 @@ function createProgram(): Command {
     .addHelpText('after', EXAMPLES)
     .showHelpAfterError('  try: celadon --help')
     .exitOverride();
-  for (const add of [addDemo, addRun, addEval, addInspect, addCompile, addDoctor]) add(program);
+  const commands = [
+    ...[addDemo, addRun, addEval, addInspect, addCompile],
+    ...[addRtl, addVerify, addDoctor],
+  ];
+  for (const add of commands) add(program);
   return program;
 }
 

@@ -3,6 +3,7 @@
  * ends the program before that leaves no file behind.
  */
 import fs from 'node:fs';
+import nodePath from 'node:path';
 import { UsageError } from '../base/index.ts';
 
 export class NewFile {
@@ -31,6 +32,27 @@ export class NewFile {
     fs.closeSync(this.#file);
     fs.renameSync(this.#partPath, this.path);
     process.off('exit', this.#discard);
+  }
+}
+
+/** Writes files into a folder, which is made if there is none. Throws UsageError when it cannot be written. */
+export function writeFolder(
+  folder: string,
+  files: Readonly<Record<string, string | Uint8Array>>,
+): void {
+  try {
+    fs.mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new UsageError(`the output must be a folder that can be written, not ${code}`, {
+      where: folder,
+      hint: 'choose another folder',
+    });
+  }
+  for (const [name, content] of Object.entries(files)) {
+    const file = new NewFile(nodePath.join(folder, name));
+    file.write(content);
+    file.finish();
   }
 }
 

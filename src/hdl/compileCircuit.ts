@@ -9,7 +9,7 @@
 import { Bits } from './bits.ts';
 import { flatOperations, Scope, type FlatNode } from './flatten.ts';
 import { statementOf } from './javascript.ts';
-import { constantPlace, move, wordsOf, type Place } from './javascriptWide.ts';
+import { constantPlace, move, moveBytes, wordsOf, type Place } from './javascriptWide.ts';
 import { evaluate } from './operators.ts';
 import { multiply, shiftLeft, shiftRight } from './wideArithmetic.ts';
 import type { Memory, MemoryRead, Module, Operation, Register, Signal } from './signal.ts';
@@ -60,7 +60,7 @@ export function compileCircuit(module: Module, fail: (what: string) => never): C
     return operationText(layout, node) ?? `slow[${slowly()}]();`;
   });
   const settle = compile(statements, { s, slow, parity, shiftLeft, shiftRight, multiply });
-  const advance = compile(edgeTexts(layout, top), { s, t, m, fail });
+  const advance = compile(edgeTexts(layout, top), { s, t, m, fail, byteMasks: BYTE_MASKS });
   return {
     top,
     settle,
@@ -239,8 +239,20 @@ function memoryText(layout: Layout, scope: Scope, memory: Memory, array: string)
   };
   const fetch = access(read, copy(layout.place(scope, data, 't'), cells));
   if (write === undefined) return fetch;
-  return `${fetch} ${access(write, copy(cells, layout.place(scope, write.data)))}`;
+  const source = layout.place(scope, write.data);
+  const store = write.byteEnable
+    ? moveBytes(cells, source, layout.place(scope, write.byteEnable))
+    : copy(cells, source);
+  return `${fetch} ${access(write, store)}`;
 }
+
+/** The bits of a word's bytes that four enables choose. */
+const BYTE_MASKS = Uint32Array.from({ length: 16 }, (_, enables) => {
+  return [0, 1, 2, 3].reduce(
+    (mask, byte) => mask | ((enables >> byte) & 1 ? 0xff << (8 * byte) : 0),
+    0,
+  );
+});
 
 function when(layout: Layout, scope: Scope, enable: Signal | undefined): string {
   return enable ? `if (${layout.word(scope, enable)}) ` : '';

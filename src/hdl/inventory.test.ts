@@ -55,7 +55,7 @@ for (const [module, operators, registerBits] of EXAMPLES) {
 
 test('a memory counts its bits, and its ports by the addresses they share', () => {
   assert.deepEqual(inventory(registerFile(8, 16) as Module).total.memories, [
-    { words: 8, width: 16, ports: 2, count: 1 },
+    { words: 8, width: 16, ports: 2, byteEnables: false, count: 1 },
   ]);
   const single = defineModule({
     name: 'single',

@@ -22,6 +22,8 @@ export interface MemoryCount {
   readonly width: number;
   /** 1 if reads and writes share the address or there are no writes, else 2. */
   readonly ports: 1 | 2;
+  /** Whether single bytes can be written. */
+  readonly byteEnables: boolean;
   readonly count: number;
 }
 
@@ -71,7 +73,7 @@ export function addCounts(parts: readonly Counts[]): Counts {
     registerBits: parts.reduce((sum, { registerBits }) => sum + registerBits, 0),
     memories: merge(
       parts.flatMap(({ memories }) => memories),
-      ({ words, width, ports }) => [words, width, ports],
+      ({ words, width, ports, byteEnables }) => [words, width, ports, Number(byteEnables)],
     ),
     memoryBits: parts.reduce((sum, { memoryBits }) => sum + memoryBits, 0),
     externals: merge(
@@ -114,7 +116,8 @@ function countOperation({ operator, operands }: Operation): OperatorCount {
 
 function countMemory({ words, width, read, write }: Memory): MemoryCount {
   const shared = write === undefined || read.address === write.address;
-  return { words, width, ports: shared ? 1 : 2, count: 1 };
+  const byteEnables = write?.byteEnable !== undefined;
+  return { words, width, ports: shared ? 1 : 2, byteEnables, count: 1 };
 }
 
 type Key = readonly (string | number)[];

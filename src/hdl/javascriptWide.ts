@@ -51,6 +51,22 @@ export function move(target: Place, source: Place): string {
   return loop(target, [source], (to, [from]) => `${to} = ${from};`);
 }
 
+/** The bytes of one value whose enables, a bit each, are 1, into another; `byteMasks` is the table of masks. */
+export function moveBytes(target: Place, source: Place, enables: Place): string {
+  const merge = (to: string, from: string, enable: string): string =>
+    `{ const mask = byteMasks[${enable} & 15]; ${to} = ${to} & ~mask | ${from} & mask; }`;
+  const count = target.words.length;
+  const [to, from, enable] = [target, source, enables].map(({ word }) => word);
+  if (count >= LOOP && to && from && enable) {
+    const body = merge(to('i'), from('i'), `${enable('(i >> 3)')} >>> 4 * (i & 7)`);
+    return `for (let i = 0; i < ${count}; i++) ${body}`;
+  }
+  const texts = target.words.map((word, i) =>
+    merge(word, source.words[i], `${enables.words[i >> 3]} >>> ${(4 * i) % 32}`),
+  );
+  return texts.join(' ');
+}
+
 /** The statement for each word of the target and the same words of the operands, the lowest first. */
 function loop(
   target: Place,

@@ -23,7 +23,7 @@ import type { Operand } from './logic.ts';
 import { encode } from './bits.ts';
 import { chooseNames, moduleName, snakeCase } from './names.ts';
 import { dependenciesOf, dependencyOrder, hardwareRoots } from './order.ts';
-import { driverOf, Register, requireBit, Signal, Wire } from './signal.ts';
+import { driverOf, isSlice, Register, requireBit, Signal, Wire } from './signal.ts';
 import type { Assertion, External, Instance, Memory, MemoryRead, MemoryWrite } from './signal.ts';
 import type { Module, Ports, Wires } from './signal.ts';
 
@@ -105,6 +105,7 @@ export class ModuleBuilder {
     checkMemory(name, shape, init.length);
     const memory: Memory = {
       ...shape,
+      ...(shape.write?.byteEnable && { write: nameParts(name, shape.write) }),
       name: snakeCase(name),
       comment,
       init: init.map((value) => encode(shape.width, value)),
@@ -243,6 +244,16 @@ function clocking(
   };
 }
 
+/** Signals whose bytes are selected must have a name in the text: a part of a part is no SystemVerilog. */
+function nameParts(memory: string, { byteEnable, ...write }: MemoryWrite): MemoryWrite {
+  const name = (signal: Signal, role: string): Signal => {
+    const inline = signal.source.kind === 'constant' || isSlice(signal.source);
+    return inline && signal.name === undefined ? signal.named(`${memory}_${role}`) : signal;
+  };
+  const named = { ...write, data: name(write.data, 'writeData') };
+  return byteEnable ? { ...named, byteEnable: name(byteEnable, 'byteEnable') } : named;
+}
+
 function checkMemory(
   name: string,
   { words, read, write, width }: Omit<MemoryOptions, 'init' | 'comment'>,
@@ -268,6 +279,15 @@ function checkMemory(
   }
   if (read.enable) requireBit(read.enable, `${name}: the read enable`);
   if (write) requireBit(write.enable, `${name}: the write enable`);
+  if (!write?.byteEnable) return;
+  if (initial > 0) {
+    throw new CeladonError(`${name}: a memory with byte enables must have no initial words`);
+  }
+  if (8 * write.byteEnable.width === width && width > 8) return;
+  throw new CeladonError(
+    `${name}: the byte enable must have 1 bit for each of 2 bytes or more, ` +
+      `not ${write.byteEnable.describe()} for a word of ${width} bits`,
+  );
 }
 
 function requireSet({ name, source }: Signal): void {

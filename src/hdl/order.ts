@@ -61,7 +61,14 @@ export function hardwareRoots(
 }
 
 function memoryInputs({ read, write }: Memory): Signal[] {
-  const inputs = [read.address, read.enable, write?.address, write?.data, write?.enable];
+  const inputs = [
+    read.address,
+    read.enable,
+    write?.address,
+    write?.data,
+    write?.enable,
+    write?.byteEnable,
+  ];
   return inputs.filter((signal) => signal !== undefined);
 }
 

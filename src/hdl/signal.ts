@@ -187,6 +187,8 @@ export interface MemoryWrite {
   readonly address: Signal;
   readonly data: Signal;
   readonly enable: Signal;
+  /** One bit for each byte of the word, the lowest first: which are written; all if absent. */
+  readonly byteEnable?: Signal;
 }
 
 /** A module inside another. */

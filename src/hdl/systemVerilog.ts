@@ -102,9 +102,9 @@ function declarations(module: Module, driven: Driven): string[] {
   const { registers, memories, instances } = module;
   return [
     ...registers.flatMap((register) => declaration(module, register, driven)),
-    ...memories.flatMap(({ name, comment: text, words, width, data }) => [
+    ...memories.flatMap(({ name, comment: text, words, width, data, write }) => [
       ...comment(text),
-      `logic ${range(width)}${name} [0:${words - 1}];`,
+      ...(write?.byteEnable ? [] : [`logic ${range(width)}${name} [0:${words - 1}];`]),
       ...declaration(module, data, driven),
     ]),
     ...instances.flatMap(({ outputs }) =>
@@ -201,7 +201,9 @@ function registerBlock(module: Module, { registers, resets, enable }: RegisterGr
   return clocked(resets ? ifElse(['reset', clear()], [enable, update]) : ifElse([enable, update]));
 }
 
-function memoryBlock(module: Module, { name, width, read, write, data, init }: Memory): string[] {
+function memoryBlock(module: Module, memory: Memory): string[] {
+  const { name, width, read, write, data, init } = memory;
+  if (write?.byteEnable) return laneBlock(module, memory, write.byteEnable);
   const refer = (signal: Signal): string => reference(module, signal);
   const enable = read.enable && refer(read.enable);
   const fetch = `${refer(data)} <= ${name}[${refer(read.address)}];`;
@@ -214,6 +216,33 @@ function memoryBlock(module: Module, { name, width, read, write, data, init }: M
   // What an always_ff writes, an initial block must not.
   const keyword = words.length > 0 ? 'always' : 'always_ff';
   return [...clocked([...writing, ...reading], keyword), ...initial];
+}
+
+/**
+ * A memory with byte enables, as lanes of up to 64 bits, the usual width of a macro. The bytes of a lane
+ * are written by one statement: tools then find one write port, and a simulator skips it at once.
+ */
+function laneBlock(module: Module, memory: Memory, byteEnable: Signal): string[] {
+  const { name, words, width, read, write, data } = memory;
+  const refer = (signal: Signal): string => reference(module, signal);
+  const lane = [64, 32, 16, 8].find((bits) => width % bits === 0)!;
+  const word = `${name}[${refer(write!.address)}][8*BYTE +: 8]`;
+  const enable = `${refer(byteEnable)}[${lane / 8}*LANE + BYTE]`;
+  const store = [
+    `for (int BYTE = 0; BYTE < ${lane / 8}; BYTE = BYTE + 1)`,
+    `  ${word} <= ${enable} ? ${refer(write!.data)}[${lane}*LANE + 8*BYTE +: 8] : ${word};`,
+  ];
+  const fetch = `${refer(data)}[${lane}*LANE +: ${lane}] <= ${name}[${refer(read.address)}];`;
+  const body = [
+    `logic [${lane - 1}:0] ${name} [0:${words - 1}];`,
+    ...clocked([
+      ...ifElse([refer(write!.enable), store]),
+      ...ifElse([read.enable && refer(read.enable), [fetch]]),
+    ]),
+  ];
+  const loop = `for (genvar LANE = 0; LANE < ${width / lane}; LANE = LANE + 1)`;
+  const block = [`${loop} begin : ${name}_lane`, ...indent(body), 'end'];
+  return ['generate', ...indent(block), 'endgenerate'];
 }
 
 function assertions(module: Module): string[] {

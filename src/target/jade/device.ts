@@ -14,16 +14,29 @@ import { lastDim } from '../../ir/index.ts';
 import { type Trace } from '../../trace/index.ts';
 import { type JadeProgram } from './emit/program.ts';
 import { writeImage } from './image.ts';
-import { QUEUES } from './isa.table.ts';
-import { createSimulator, type RunStats, type Simulator } from './sim/index.ts';
+import { QUEUES, type Instruction } from './isa.table.ts';
+import { createSimulator, type RunOptions, type RunStats, type Simulator } from './sim/index.ts';
 
 export interface JadeDevice extends Device {
   /** Counters of the last run. */
   readonly lastRun: RunStats | undefined;
 }
 
+/** Sees all that a host does with the chip, in order: for those who do it again elsewhere. */
+export interface HostObserver {
+  /** The memory, when the model has been put there. */
+  loaded(memory: Uint8Array): void;
+  wrote(address: number, bytes: Uint8Array): void;
+  positioned(positions: Int32Array): void;
+  /** A run begins; what it returns sees the run's instructions. */
+  begins(): NonNullable<RunOptions['observe']>;
+  ran(program: readonly Instruction[], stats: RunStats): void;
+  read(address: number, bytes: Uint8Array): void;
+}
+
 export interface JadeDeviceOptions {
   readonly trace?: Trace;
+  readonly observer?: HostObserver;
   /** Stop with an error when instructions that conflict overlap in time: for tests. */
   readonly checkHazards?: boolean;
 }
@@ -56,12 +69,16 @@ class SimulatedJade implements JadeDevice {
       new Uint8Array(inputs.tokens.buffer, inputs.tokens.byteOffset, B * T * 4),
     );
     simulator.positions.set(inputs.positions);
-    const { trace, checkHazards } = this.options;
+    const { trace, checkHazards, observer } = this.options;
+    observer?.positioned(inputs.positions);
+    const observe = observer?.begins();
     const stats = simulator.run(jade.instructions, {
       maxPosition: S - T,
       collectEvents: trace !== undefined,
       checkHazards: checkHazards ?? false,
+      ...(observe !== undefined && { observe }),
     });
+    observer?.ran(jade.instructions, stats);
     this.lastRun = stats;
     if (trace !== undefined) record(trace, jade, stats);
     return this.results(jade, stats);
@@ -86,6 +103,7 @@ class SimulatedJade implements JadeDevice {
       const states = [...layout.regions.values()].filter((region) => region.kind === 'state');
       this.states = states.map((region) => [region.address, region.sizeBytes] as const);
       this.layoutBytes = layout.sizeBytes;
+      this.options.observer?.loaded(this.simulator.memory);
     }
     if (this.layoutBytes !== layout.sizeBytes) {
       throw new UsageError('a device runs the programs of one model with one context length');
@@ -94,12 +112,16 @@ class SimulatedJade implements JadeDevice {
   }
 
   private write(program: JadeProgram, mailbox: string, bytes: Uint8Array): void {
-    this.simulator!.memory.set(bytes, program.layout.regions.get(mailbox)!.address);
+    const { address } = program.layout.regions.get(mailbox)!;
+    this.simulator!.memory.set(bytes, address);
+    this.options.observer?.wrote(address, bytes);
   }
 
   private read(program: JadeProgram, mailbox: string, bytes: number): ArrayBuffer {
     const { address } = program.layout.regions.get(mailbox)!;
-    return this.simulator!.memory.slice(address, address + bytes).buffer as ArrayBuffer;
+    const found = this.simulator!.memory.slice(address, address + bytes);
+    this.options.observer?.read(address, found);
+    return found.buffer as ArrayBuffer;
   }
 
   private results(program: JadeProgram, stats: RunStats): StepResult {

@@ -114,8 +114,8 @@ export interface InstructionRule {
   readonly latency: string;
 }
 
-const ROW_PASSES =
-  'rows · ⌈columns / lanes⌉ · passes + operationCycles, one pass more when a group is wider than the lanes, 1 when there are no rows';
+const MICROCODE =
+  'the slots of its microcode, P · ⌈items / P⌉ times with P = operationCycles; P + 7 before and after, 4 more to read a row count or a position';
 
 export const ISA = {
   load: {
@@ -128,7 +128,7 @@ export const ISA = {
       f('unless', 'local', 'i32 in the control memory: zero skips the transfer; or NONE'),
     ],
     latency:
-      'planes · rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, after latencyCycles; a skipped load moves nothing and completes in its turn',
+      'planes · rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, latencyCycles + 8 after the start or when the channel is free; a skipped load moves nothing and completes in its turn',
   },
   gather: {
     opcode: 0x02,
@@ -146,14 +146,15 @@ export const ISA = {
       f('limit', 'u32', 'rows in memory: an index outside reads as row 0 and sets the fault flag'),
     ],
     latency:
-      'rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, after latencyCycles',
+      'rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, latencyCycles + 15 after the start',
   },
   store: {
     opcode: 0x03,
     queue: 'store',
     summary: 'chip → memory, 3-D strides; complete when the last byte has left',
     fields: TRANSFER,
-    latency: 'planes · rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel',
+    latency:
+      'planes · rows · ⌈max(rowBytes, burst) / bytesPerCycle⌉ on the memory channel, 9 cycles after the start or when the channel is free',
   },
   matmul: {
     opcode: 0x10,
@@ -200,35 +201,35 @@ export const ISA = {
       ROW_COUNT,
       f('aFormat', 'u32', 'format code f32 or bf16'),
     ],
-    latency: `${ROW_PASSES}, 1 pass`,
+    latency: MICROCODE,
   },
   add: {
     opcode: 0x21,
     queue: 'vector',
     summary: 'd = a + b',
     fields: [...SOURCE_A, ...SOURCE_B, ...ROWS, ...DESTINATION, ROW_COUNT],
-    latency: `${ROW_PASSES}, 2 passes`,
+    latency: MICROCODE,
   },
   mul: {
     opcode: 0x22,
     queue: 'vector',
     summary: 'd = a · b',
     fields: [...SOURCE_A, ...SOURCE_B, ...ROWS, ...DESTINATION, ROW_COUNT],
-    latency: `${ROW_PASSES}, 2 passes`,
+    latency: MICROCODE,
   },
   swiglu: {
     opcode: 0x23,
     queue: 'vector',
     summary: 'd = silu(a) · b',
     fields: [...SOURCE_A, ...SOURCE_B, ...ROWS, ...DESTINATION, ROW_COUNT],
-    latency: `${ROW_PASSES}, 2 passes`,
+    latency: MICROCODE,
   },
   silu: {
     opcode: 0x24,
     queue: 'vector',
     summary: 'd = a · sigmoid(a)',
     fields: [...SOURCE_A, ...ROWS, ...DESTINATION, ROW_COUNT],
-    latency: `${ROW_PASSES}, 1 pass`,
+    latency: MICROCODE,
   },
   rms: {
     opcode: 0x25,
@@ -242,7 +243,7 @@ export const ISA = {
       f('epsilon', 'f32', 'added to the mean'),
       f('inverse', 'f32', '1 / columns, rounded: the sum of squares times this is the mean'),
     ],
-    latency: `${ROW_PASSES}, 2 passes`,
+    latency: MICROCODE,
   },
   rope: {
     opcode: 0x26,
@@ -257,7 +258,7 @@ export const ISA = {
       ...DESTINATION,
       f('interleaved', 'u32', '0: pairs (i, i + columns/2); 1: pairs (2i, 2i + 1)'),
     ],
-    latency: `${ROW_PASSES}, 2 passes`,
+    latency: MICROCODE,
   },
   softmax: {
     opcode: 0x27,
@@ -273,7 +274,7 @@ export const ISA = {
       f('sequence', 'u32', 'index of the position register'),
       f('first', 'u32', 'token index of row t = 0 within this step'),
     ],
-    latency: `${ROW_PASSES}, 3 passes`,
+    latency: MICROCODE,
   },
   argmax: {
     opcode: 0x28,
@@ -288,7 +289,7 @@ export const ISA = {
       f('base', 'u32', 'index of column 0'),
       f('accumulate', 'u32', '1: compare with d; 0: start anew'),
     ],
-    latency: `${ROW_PASSES}, 1 pass`,
+    latency: MICROCODE,
   },
   route: {
     opcode: 0x29,
@@ -309,7 +310,7 @@ export const ISA = {
       f('normalize', 'u32', '1: divide by the sum of the kept'),
       f('scale', 'f32', 'multiplies the gates'),
     ],
-    latency: 'rows · ⌈columns / lanes⌉ · (4 + topGroups + topK) + operationCycles',
+    latency: `${MICROCODE}, columns / groups more when there are groups`,
   },
   dispatch: {
     opcode: 0x2a,
@@ -325,7 +326,7 @@ export const ISA = {
       f('list', 'local', 'i32 lists in the control memory'),
       f('listStride', 'u32', 'bytes between the lists of experts'),
     ],
-    latency: 'rows · ⌈columns / lanes⌉ + operationCycles',
+    latency: 'columns · (rows + 1) + 5',
   },
   combine: {
     opcode: 0x2b,
@@ -344,7 +345,8 @@ export const ISA = {
       f('list', 'local', 'i32 tokens in the control memory'),
       f('rowCount', 'local', 'i32 number of rows in the control memory'),
     ],
-    latency: `${ROW_PASSES}, 2 passes`,
+    latency:
+      '8 and then P times the slots of its microcode for each P windows of a row; P + 11 before and after',
   },
   zero: {
     opcode: 0x2c,
@@ -356,7 +358,7 @@ export const ISA = {
       f('rows', 'u32', 'rows'),
       f('columns', 'u32', 'elements of a row'),
     ],
-    latency: `${ROW_PASSES}, 1 pass`,
+    latency: MICROCODE,
   },
 } as const satisfies Record<string, InstructionRule>;
 

@@ -13,7 +13,7 @@ import {
 } from '../../compile/index.ts';
 import { type Dims, type Graph, type Node } from '../../ir/index.ts';
 import { type Trace } from '../../trace/index.ts';
-import { openJadeDevice, type JadeDevice } from './device.ts';
+import { openJadeDevice, type HostObserver, type JadeDevice } from './device.ts';
 import { hoistLoads } from './emit/hoistLoads.ts';
 import { makeProgram, type JadeProgram } from './emit/program.ts';
 import { resolveAddresses } from './emit/resolve.ts';
@@ -107,7 +107,7 @@ export class JadeTarget implements Target<JadeSchedule, JadeProgram> {
     return 1;
   }
 
-  open(options: { readonly trace?: Trace }): JadeDevice {
+  open(options: { readonly trace?: Trace; readonly observer?: HostObserver }): JadeDevice {
     const checkHazards = this.options.checkHazards ?? false;
     return openJadeDevice(this.chip, { ...options, checkHazards });
   }

@@ -185,6 +185,13 @@ function argmax(f: FieldsOf<'argmax'>): Operands {
   return { data: [...sourceA(f), ...(f.accumulate ? result : [])], writes: result };
 }
 
+/** The scores are kept in the rows of gates while experts are chosen. */
+function route(f: FieldsOf<'route'>): Operands {
+  const logits = rowsOf(f.a, f.rows, f.aStride, 4 * f.columns);
+  const gates = rowsOf(f.d, f.rows, f.dStride, 4 * f.columns);
+  return { data: [...logits, ...bytes(f.b, 4 * f.columns), ...gates], writes: gates };
+}
+
 function dispatch(f: FieldsOf<'dispatch'>): Operands {
   const lists = rowsOf(f.list, f.columns, f.listStride, 4 * f.rows);
   return {
@@ -232,10 +239,7 @@ const OPERANDS: { readonly [O in Opcode]: (f: FieldsOf<O>, maxPosition: number) 
   }),
   softmax,
   argmax,
-  route: (f) => ({
-    data: [...rowsOf(f.a, f.rows, f.aStride, 4 * f.columns), ...bytes(f.b, 4 * f.columns)],
-    writes: rowsOf(f.d, f.rows, f.dStride, 4 * f.columns),
-  }),
+  route,
   dispatch,
   combine,
   zero: (f) => ({ writes: rowsOf(f.d, f.rows, f.dStride, 4 * f.columns) }),

@@ -50,7 +50,7 @@ export function randomProgram(
   const drawn = Array.from({ length: options.length }, () =>
     draw.instruction(opcodes[random.int(opcodes.length)]!),
   );
-  const code = options.prologue === true ? [...prologue(chip), ...drawn] : drawn;
+  const code = options.prologue === true ? [...prologue(chip, opcodes), ...drawn] : drawn;
   const labelled = code.map((instruction) => ({ instruction, label: '' }));
   const program = insertSemaphores(labelled, MAX_POSITION).map(({ instruction }) => instruction);
   return { program, memory, positions };
@@ -70,10 +70,14 @@ export function randomBytes(random: Random, sizeBytes: number): Uint8Array {
 }
 
 /**
- * Fills scratchpad and control memory from memory, and the accumulators from the scratchpad. The last
+ * Fills scratchpad and control memory from memory, and the accumulators from the scratchpad unless only
+ * transfers are drawn. The last
  * load waits for the one before it, so the next load may test what the first has brought.
  */
-function prologue(chip: Chip): Instruction[] {
+export function prologue(
+  chip: Chip,
+  opcodes: readonly Opcode[] = Object.keys(ISA) as Opcode[],
+): Instruction[] {
   const { scratchpad, accumulators, 'control memory': control } = memoriesOf(chip);
   const bytes = accumulators.end - accumulators.start;
   const columns = Math.min(1024, bytes / 4);
@@ -83,7 +87,19 @@ function prologue(chip: Chip): Instruction[] {
   const copy: FieldsOf<'copy'> = { ...rows, ...d, ...formats };
   const again = { start: 0, end: 4 * columns };
   const loads = [fill(control, chip), fill(scratchpad, chip)];
-  return [...loads, plain('copy', copy), fill(again, chip)];
+  const reader = opcodes.every(isTransfer) ? save(again) : plain('copy', copy);
+  return [...loads, reader, fill(again, chip)];
+}
+
+function isTransfer(op: Opcode): boolean {
+  return ISA[op].queue === 'load' || ISA[op].queue === 'store';
+}
+
+/** Stores a range to the start of the memory. */
+function save({ start, end }: ByteRange): Instruction {
+  const bytes = { memory: 0, local: start, rowBytes: end - start, rows: 1, planes: 1 };
+  const strides = { memoryStride: 0, localStride: 0, memoryPlaneStride: 0, localPlaneStride: 0 };
+  return plain('store', { ...bytes, ...strides, positionStride: 0, sequence: 0 });
 }
 
 /** Loads a whole memory, in rows from overlapping places. */

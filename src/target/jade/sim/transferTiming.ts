@@ -1,10 +1,22 @@
 /**
- * Time of the queues LOAD and STORE, which share one memory channel: transfers take it in the order
- * they start. Loads complete in order, skipped ones too.
+ * Time of the queues LOAD and STORE, equal to the hardware of rtl/dma. One generator commands the rows of
+ * transfers, in the order they start; one memory channel carries their beats in the order of the
+ * commands. Loads complete in order, skipped ones too.
  */
 import { type Chip } from '../../../chip/index.ts';
 import { type Fields, type Instruction } from '../isa.table.ts';
 import { type Span, type UnitTiming } from './unitTiming.ts';
+
+/** From the start of a transfer to the cycle in which the generator can take it: its address is known. */
+const ADDRESS_CYCLES = 7;
+/** From the generator taking a transfer to its first command; for a gather, through the list. */
+const COMMAND_CYCLES = 1;
+const GATHER_COMMAND_CYCLES = 8;
+/** From the generator taking a transfer of nothing to its end. */
+const EMPTY_LOAD_CYCLES = 3;
+const EMPTY_STORE_CYCLES = 2;
+/** From the command of a row to the first cycle in which the memory takes its beats. */
+export const STORE_LEAD_CYCLES = 1;
 
 /** Cycles a transfer of `rows` rows a plane takes on the channel: whole beats, at least a burst a row. */
 export function transferBeats(fields: Fields, { memory, dma }: Chip, rows: number): number {
@@ -17,37 +29,54 @@ export class TransferTiming implements UnitTiming {
   busyCycles = 0;
   private readonly chip: Chip;
   private readonly loadEnds: number[] = [];
+  /** The first cycles in which the generator, the channel and the list reader can take the next. */
+  private generatorFree = 0;
   private channelFree = 0;
+  private listFree = 0;
 
   constructor(chip: Chip) {
     this.chip = chip;
   }
 
-  /** Fewer loads than the chip allows are in flight; none, for a gather. */
+  /** Fewer loads than the chip allows are in flight; none, for a gather; and no list is being read. */
   ready({ op }: Instruction): number {
     if (op === 'store') return 0;
     const allowed = op === 'gather' ? 1 : this.chip.dma.outstandingLoads;
-    return this.loadEnds.at(-allowed) ?? 0;
+    return Math.max(this.loadEnds.at(-allowed) ?? 0, this.listFree);
   }
 
-  start(instruction: Instruction, start: number, rows: number): Span {
-    if (instruction.op === 'load' && rows === 0) return this.skip(start);
-    const isLoad = instruction.op !== 'store';
-    const beats = transferBeats(instruction.fields, this.chip, rows);
-    const ready = isLoad ? start + this.chip.memory.latencyCycles : start;
-    const from = Math.max(ready, this.channelFree);
-    // A transfer of nothing takes a cycle of its queue.
-    const end = Math.max(from + beats, start + 1);
-    this.channelFree = from + beats;
-    this.busyCycles += beats;
+  start({ op, fields }: Instruction, start: number, rows: number): Span {
+    const isLoad = op !== 'store';
+    const count = (fields['planes'] ?? 1) * rows;
+    const taken = Math.max(start + ADDRESS_CYCLES, this.generatorFree);
+    if (op === 'gather') this.listFree = taken + count + 1;
+    const { from, to } = count === 0 ? this.nothing(op, taken) : this.move(op, fields, taken, rows);
+    const end = isLoad ? Math.max(to, (this.loadEnds.at(-1) ?? 0) + 1) : to;
     if (isLoad) this.loadEnds.push(end);
-    return { from, to: from + beats, end, free: isLoad ? start + 1 : end };
+    return { from, to, end, free: isLoad ? start + 1 : end };
   }
 
-  /** A skipped load completes in its turn, so that tokens keep their order. */
-  private skip(start: number): Span {
-    const end = Math.max(start + 1, this.loadEnds.at(-1) ?? 0);
-    this.loadEnds.push(end);
-    return { from: end, to: end, end, free: start + 1 };
+  /** A transfer of nothing, such as a skipped load, takes a cycle of the generator. */
+  private nothing(op: Instruction['op'], taken: number): { from: number; to: number } {
+    this.generatorFree = taken + 1;
+    const end = taken + (op === 'store' ? EMPTY_STORE_CYCLES : EMPTY_LOAD_CYCLES);
+    return { from: end, to: end };
+  }
+
+  private move(
+    op: Instruction['op'],
+    fields: Fields,
+    taken: number,
+    rows: number,
+  ): { from: number; to: number } {
+    const count = (fields['planes'] ?? 1) * rows;
+    const command = taken + (op === 'gather' ? GATHER_COMMAND_CYCLES : COMMAND_CYCLES);
+    this.generatorFree = command + count - 1;
+    const lead = op === 'store' ? STORE_LEAD_CYCLES : this.chip.memory.latencyCycles;
+    const from = Math.max(command + lead, this.channelFree);
+    const to = from + transferBeats(fields, this.chip, rows);
+    this.busyCycles += to - from;
+    this.channelFree = to;
+    return { from, to };
   }
 }

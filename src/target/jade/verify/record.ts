@@ -1,5 +1,6 @@
 /** Runs programs in the simulator and writes down, for the test bench of the RTL, all that they did. */
 import { type Chip } from '../../../chip/index.ts';
+import { type HostObserver } from '../device.ts';
 import { encode } from '../encode.ts';
 import { type Instruction } from '../isa.table.ts';
 import { type Commit, type RunOptions, type RunStats } from '../sim/simulator.ts';
@@ -18,7 +19,10 @@ export class RunRecorder {
   };
 }
 
-function traceOf({ instruction, queue, start, end, rows }: Commit, state: ChipState): InstructionTrace {
+function traceOf(
+  { instruction, queue, start, end, rows }: Commit,
+  state: ChipState,
+): InstructionTrace {
   const writes = writesOf(instruction, state, rows);
   const digest = writes.reduce((hash, { space, address, bytes }) => {
     const source = space === 'chip' ? state.local : state.memory;
@@ -27,25 +31,45 @@ function traceOf({ instruction, queue, start, end, rows }: Commit, state: ChipSt
   return { queue, start, end, digest, writes };
 }
 
-/** The script of a session: programs are written once, runs refer to them. */
-export class SessionRecorder {
+/** The script of a session: all that a host does with the chip, and what the simulator says of it. */
+export class SessionRecorder implements HostObserver {
   readonly script = new ScriptWriter();
-  instructions = 0;
-  cycles = 0;
   private readonly chip: Chip;
   private readonly programs = new Map<readonly Instruction[], number>();
+  private recorder = new RunRecorder();
 
   constructor(chip: Chip) {
     this.chip = chip;
   }
 
-  /** A run of `program` with these traces; of the chip and memory as the script so far leaves them. */
-  run(program: readonly Instruction[], stats: RunStats, traces: readonly InstructionTrace[]): void {
-    this.script.run(this.idOf(program), stats.cycles, stats.fault, traces);
-    this.instructions += program.length;
-    this.cycles += stats.cycles;
+  loaded(memory: Uint8Array): void {
+    this.script.memorySize(memory.length);
+    this.script.writeMemory(0, memory);
   }
 
+  wrote(address: number, bytes: Uint8Array): void {
+    this.script.writeMemory(address, bytes);
+  }
+
+  positioned(positions: Int32Array): void {
+    positions.forEach((value, index) => this.script.position(index, value));
+  }
+
+  begins(): RunRecorder['observe'] {
+    this.recorder = new RunRecorder();
+    return this.recorder.observe;
+  }
+
+  ran(program: readonly Instruction[], { cycles, fault }: RunStats): void {
+    this.script.run(this.idOf(program), cycles, fault, this.recorder.traces);
+  }
+
+  read(address: number, bytes: Uint8Array): void {
+    const digest = digestBytes(bytes, 0, bytes.length, EMPTY_DIGEST);
+    this.script.checkMemory(address, bytes.length, digest);
+  }
+
+  /** A program is written once; runs refer to it. */
   private idOf(program: readonly Instruction[]): number {
     const known = this.programs.get(program);
     if (known !== undefined) return known;

@@ -8,7 +8,6 @@
  *   4 id count words                                  a program, 24 words an instruction
  *   5 id cycles fault {queue start end digest writes {address(long) bytes}}   a run, by instruction
  *   6 address(long) count(long) digest                the host reads memory
- *   7 address(long) count(long) bytes                 the chip's own memories, as a program finds them
  *
  * Bit 63 of a write's address says that it is in the memory, not on the chip. Digests: see digest.ts.
  */
@@ -72,10 +71,6 @@ export class ScriptWriter {
     this.long(address);
     this.long(count);
     this.word(digest);
-  }
-
-  writeChip(address: number, bytes: Uint8Array): void {
-    this.block(7, address, bytes);
   }
 
   private block(kind: number, address: number, bytes: Uint8Array): void {

@@ -30,7 +30,10 @@ interface Place {
 }
 
 /** Fields that have the name of a word of SystemVerilog. */
-const OTHER_NAMES: Readonly<Record<string, string>> = { local: 'localAddress', sequence: 'sequenceIndex' };
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  local: 'localAddress',
+  sequence: 'sequenceIndex',
+};
 
 /** The port of a field: its name, where SystemVerilog allows it. */
 export function portOf(field: string): string {
@@ -40,7 +43,9 @@ export function portOf(field: string): string {
 /** Port and width in bits of every field of a queue's opcodes. */
 export function fieldPorts(queue: Queue): Record<string, number> {
   const fields = rulesOf(queue).flatMap(({ fields }) => fields as readonly Field[]);
-  return Object.fromEntries(fields.map(({ name, kind }) => [portOf(name), kind === 'memory' ? 64 : 32]));
+  return Object.fromEntries(
+    fields.map(({ name, kind }) => [portOf(name), kind === 'memory' ? 64 : 32]),
+  );
 }
 
 /** The fields of an instruction of `queue`, and its opcode. */
@@ -81,7 +86,10 @@ function fieldAt(
   const words = [...new Set(places.map(({ word }) => word))].filter((word) => word !== usual.word);
   return words.reduce((rest, word) => {
     const [first, ...others] = places.filter((place) => place.word === word);
-    const chosen = others.reduce((any, place) => any.or(opcode.eq(place.opcode)), opcode.eq(first!.opcode));
+    const chosen = others.reduce(
+      (any, place) => any.or(opcode.eq(place.opcode)),
+      opcode.eq(first!.opcode),
+    );
     return chosen.mux(value(first!), rest);
   }, value(usual));
 }

@@ -10,7 +10,6 @@ import { fifo } from './fifo.ts';
 
 const QUEUE_COUNT = QUEUES.length;
 
-
 /** `pop`, `headValid`: a bit a queue. */
 export function dispatcher() {
   const queue = fifo('instruction_fifo', QUEUE_DEPTH, INSTRUCTION_BITS);
@@ -20,6 +19,7 @@ export function dispatcher() {
     inputs: { instructionValid: 1, instruction: INSTRUCTION_BITS, pop: QUEUE_COUNT },
     outputs: {
       instructionReady: 1,
+      idle: 1,
       headValid: QUEUE_COUNT,
       loadHead: INSTRUCTION_BITS,
       matrixHead: INSTRUCTION_BITS,
@@ -39,16 +39,21 @@ export function dispatcher() {
       );
       const blocked = queues.map(({ full }, i) => full.and(chosen[i]!));
       ready.set(anyOf(blocked).not());
-      const [load, matrix, vector, store] = queues.map(({ head }) => head) as [Signal, Signal, Signal, Signal];
+      const [load, matrix, vector, store] = queues.map(({ head }) => head) as [
+        Signal,
+        Signal,
+        Signal,
+        Signal,
+      ];
       return {
         instructionReady: ready,
+        idle: joinLanes(queues.map(({ empty }) => empty)).reduceAnd(),
         headValid: joinLanes(queues.map(({ valid }) => valid)),
         ...{ loadHead: load, matrixHead: matrix, vectorHead: vector, storeHead: store },
       };
     },
   });
 }
-
 
 /** 1 if any of the bits is. */
 export function anyOf(bits: readonly Signal[]): Signal {

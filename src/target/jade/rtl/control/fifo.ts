@@ -1,12 +1,12 @@
 import { defineModule, indexWidth, type Module } from '../../../../hdl/index.ts';
 
 export type FifoInputs = { push: 1; pushData: number; pop: 1 };
-export type FifoOutputs = { full: 1; valid: 1; head: number };
+export type FifoOutputs = { full: 1; empty: 1; valid: 1; head: number };
 
 /**
  * A queue of entries in a memory. What is pushed in cycle t is the head from t + 2 on, if it is the
  * oldest; after a pop the next entry is the head in the next cycle, and its place is free. `depth` is a
- * power of two; nothing may be pushed while `full`, or popped while not `valid`.
+ * power of two; nothing may be pushed while `full` unless the head is popped, or popped while not `valid`.
  */
 export function fifo(name: string, depth: number, width: number): Module<FifoInputs, FifoOutputs> {
   const bits = indexWidth(depth);
@@ -14,11 +14,14 @@ export function fifo(name: string, depth: number, width: number): Module<FifoInp
     name,
     comment: `A queue of ${depth} entries: the head is read ahead, so that it is there when it may leave.`,
     inputs: { push: 1, pushData: width, pop: 1 },
-    outputs: { full: 1, valid: 1, head: width },
+    outputs: { full: 1, empty: 1, valid: 1, head: width },
     body({ push, pushData, pop }, m) {
       const first = m.register('first', bits, { reset: 0, comment: 'place of the head' });
       const free = m.register('free', bits, { reset: 0, comment: 'place of the next entry' });
-      const count = m.register('count', bits + 1, { reset: 0, comment: 'entries, the head included' });
+      const count = m.register('count', bits + 1, {
+        reset: 0,
+        comment: 'entries, the head included',
+      });
       const next = first.add(pop.zeroExtend(bits)).named('nextFirst');
       const after = count.sub(pop.zeroExtend(bits + 1)).named('countAfterPop');
       first.set(next);
@@ -33,9 +36,9 @@ export function fifo(name: string, depth: number, width: number): Module<FifoInp
         write: { address: free, data: pushData, enable: push },
       });
       const full = count.eq(depth);
-      m.assert('pushWhileFull', push.and(full).not());
+      m.assert('pushWhileFull', push.and(full).and(pop.not()).not());
       m.assert('popWithoutHead', pop.and(valid.not()).not());
-      return { full, valid, head };
+      return { full, empty: count.eq(0), valid, head };
     },
   });
 }

@@ -46,7 +46,12 @@ interface Retiring extends Masks {
 function flightDepths({ dma, matrix }: Chip): number[] {
   const powerOfTwo = (count: number): number => 2 ** Math.ceil(Math.log2(count));
   // The matrix unit starts at most every other cycle, and completes what it took after its pipeline.
-  return [Math.max(2, powerOfTwo(dma.outstandingLoads)), powerOfTwo(matrix.pipelineCycles / 2 + 4), 2, 2];
+  return [
+    Math.max(2, powerOfTwo(dma.outstandingLoads)),
+    powerOfTwo(matrix.pipelineCycles / 2 + 4),
+    2,
+    2,
+  ];
 }
 
 export function issue(chip: Chip) {
@@ -76,32 +81,40 @@ export function issue(chip: Chip) {
       const depths = flightDepths(chip);
       const retiring = heads.map((head, i) => flight(m, head, starts[i]!, depths[i]!, QUEUES[i]!));
       const tokens = heads.map((_, to) => tokensThere(m, heads, retiring, starts, to));
-      const held = heads.map((head, i) => portsHeld(m, head, retiring[i]!, starts[i]!, depths[i]!, QUEUES[i]!));
+      const held = heads.map((head, i) =>
+        portsHeld(m, head, retiring[i]!, starts[i]!, depths[i]!, QUEUES[i]!),
+      );
       starts.forEach((start, i) => {
         const able = heads[i]!.valid.and(heads[i]!.ready).and(tokens[i]!);
         start.set(able.and(portsFree(heads, held, starts, i)));
       });
-      const busy = [...heads.map(({ valid }) => valid), ...retiring.map(({ inFlight }) => inFlight)];
+      const busy = retiring.map(({ inFlight }) => inFlight);
       return { start: joinLanes<Signal>(starts), idle: anyOf(busy).not() };
     },
   });
 }
 
 /** The instructions of a queue in flight, oldest first: what they will give and free. */
-function flight(m: ModuleBuilder, head: Head, start: Signal, depth: number, queue: string): Retiring {
+function flight(
+  m: ModuleBuilder,
+  head: Head,
+  start: Signal,
+  depth: number,
+  queue: string,
+): Retiring {
   const { signal, readBanks, writeBanks, retire } = head;
   const entry = signal.concat(readBanks, writeBanks);
   const banks = readBanks.width;
-  const list = m.instance(
-    `${queue}Flight`,
-    fifo(`flight_fifo_${depth}`, depth, entry.width),
-    { push: start, pushData: entry, pop: retire },
-  );
+  const list = m.instance(`${queue}Flight`, fifo(`flight_fifo_${depth}`, depth, entry.width), {
+    push: start,
+    pushData: entry,
+    pop: retire,
+  });
   return {
     signal: list.head.high(QUEUE_COUNT).and(retire.repeat(QUEUE_COUNT)),
     readBanks: list.head.slice(2 * banks - 1, banks).and(retire.repeat(banks)),
     writeBanks: list.head.low(banks).and(retire.repeat(banks)),
-    inFlight: list.valid,
+    inFlight: list.empty.not(),
   };
 }
 

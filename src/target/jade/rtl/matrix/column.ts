@@ -2,7 +2,13 @@
  * A column of the array: 32 weights in use, 32 being loaded, and the dot product of the weights in use
  * with the activation block that all columns see, rounded to f32 and added to an accumulator.
  */
-import { defineModule, joinLanes, type Module, type ModuleBuilder, type Signal } from '../../../../hdl/index.ts';
+import {
+  defineModule,
+  joinLanes,
+  type Module,
+  type ModuleBuilder,
+  type Signal,
+} from '../../../../hdl/index.ts';
 import { dotBlock, type DotFormats } from '../arith/dot.ts';
 import { addF32 } from '../arith/float.ts';
 import { pipelined } from '../arith/pipeline.ts';
@@ -47,7 +53,9 @@ export function column(
       const weightIsWeightFormat = m.delay('isWeightFormat', inputs.swapFormat, { enable: swap });
       const [activationScale, activations] = [activation.low(8), activation.high(256)];
       const operands = { activations, weights, activationScale, weightScale, weightIsWeightFormat };
-      const addend = pipelined(m, 'dot', shape.dotStages, (cut) => dotBlock(operands, formats, cut));
+      const addend = pipelined(m, 'dot', shape.dotStages, (cut) =>
+        dotBlock(operands, formats, cut),
+      );
       const { accumulated } = inputs;
       const sum = pipelined(m, 'add', shape.addStages, (cut) => addF32(accumulated, addend, cut));
       return { sum };
@@ -60,11 +68,14 @@ function loadedWeights(
   m: ModuleBuilder,
   { block, writesBlock, lane, laneByte, writesLane }: Inputs,
 ): { readonly elements: Signal; readonly scale: Signal } {
-  const elements = block.high(256).lanes(8).map((element, i): Signal => {
-    const byte = m.register(`loaded${i}`, 8);
-    byte.set(writesLane.mux(laneByte, element), writesBlock.or(writesLane.and(lane.eq(i))));
-    return byte;
-  });
+  const elements = block
+    .high(256)
+    .lanes(8)
+    .map((element, i): Signal => {
+      const byte = m.register(`loaded${i}`, 8);
+      byte.set(writesLane.mux(laneByte, element), writesBlock.or(writesLane.and(lane.eq(i))));
+      return byte;
+    });
   const scale = m.register('loadedScale', 8);
   scale.set(writesLane.mux(UNIT_SCALE, block.low(8)), writesBlock.or(writesLane));
   return { elements: joinLanes(elements), scale };

@@ -26,12 +26,25 @@ function chipOf(
   changes: Partial<Chip['matrix']> = {},
 ): Chip {
   const chip = loadChip('jade-nano');
-  const sizes = { columns: 16, weightPortBytesPerCycle: 64, accumulateCycles: 6, pipelineCycles: 16 };
-  return { ...chip, matrix: { ...chip.matrix, ...sizes, activationFormat, weightFormat, ...changes } };
+  const sizes = {
+    columns: 16,
+    weightPortBytesPerCycle: 64,
+    accumulateCycles: 6,
+    pipelineCycles: 16,
+  };
+  return {
+    ...chip,
+    matrix: { ...chip.matrix, ...sizes, activationFormat, weightFormat, ...changes },
+  };
 }
 
 function toBits(bytes: Uint8Array): bigint {
-  return BigInt(`0x${[...bytes].toReversed().map((byte) => byte.toString(16).padStart(2, '0')).join('')}`);
+  return BigInt(
+    `0x${[...bytes]
+      .toReversed()
+      .map((byte) => byte.toString(16).padStart(2, '0'))
+      .join('')}`,
+  );
 }
 
 /** The unit with a memory of its own; what it asks for comes three cycles later. */
@@ -88,7 +101,11 @@ class Bench {
     const reply = (valid: string, port: string, address: string, bytes: number): void => {
       if (outputs[valid] !== 1n) return;
       const at = Number(outputs[address]);
-      this.replies.push({ at: cycle + READ_CYCLES, port, value: toBits(this.memory.slice(at, at + bytes)) });
+      this.replies.push({
+        at: cycle + READ_CYCLES,
+        port,
+        value: toBits(this.memory.slice(at, at + bytes)),
+      });
     };
     reply('controlValid', 'controlData', 'controlAddress', 4);
     reply('listValid', 'listData', 'listAddress', 4);
@@ -108,11 +125,18 @@ class Bench {
 
 const SCALES = [127, 120, 126, 133, 140, 67, 187, 255];
 
-function randomBlocks(random: Random, memory: Uint8Array, at: number, count: number, format: MxFormat): void {
+function randomBlocks(
+  random: Random,
+  memory: Uint8Array,
+  at: number,
+  count: number,
+  format: MxFormat,
+): void {
   const bytes = blockBytesOf(format);
   for (let block = 0; block < count; block++) {
     memory[at + block * bytes] = SCALES[random.int(random.int(8) === 0 ? 8 : 5)]!;
-    for (let i = 1; i < bytes; i++) memory[at + block * bytes + i] = elementOf(random.int(256), format);
+    for (let i = 1; i < bytes; i++)
+      memory[at + block * bytes + i] = elementOf(random.int(256), format);
   }
 }
 
@@ -170,7 +194,12 @@ function randomCase(random: Random, chip: Chip, memory: Uint8Array, results: num
 }
 
 /** Where element `i` of a row of blocks lies, and the elements decoded. */
-function decodedRow(memory: Uint8Array, blockAt: (block: number) => number, blocks: number, format: MxFormat) {
+function decodedRow(
+  memory: Uint8Array,
+  blockAt: (block: number) => number,
+  blocks: number,
+  format: MxFormat,
+) {
   const elements = format === 'mxfp8' ? new Float32Array(32 * blocks) : new Int8Array(32 * blocks);
   const scales = new Uint8Array(blocks);
   for (let b = 0; b < blocks; b++) {
@@ -196,14 +225,18 @@ function transposedRow(memory: Uint8Array, f: Matmul, n: number, format: MxForma
 /** The results the definition gives, as bytes, row by row. */
 function expected(chip: Chip, memory: Uint8Array, { fields: f, rows }: Case): Float32Array[] {
   const activation = chip.matrix.activationFormat;
-  const format = (Object.keys(FORMAT_CODES) as MxFormat[]).find((name) => FORMAT_CODES[name] === f.wFormat)!;
+  const format = (Object.keys(FORMAT_CODES) as MxFormat[]).find(
+    (name) => FORMAT_CODES[name] === f.wFormat,
+  )!;
   const blocks = f.k / 32;
   const control = new DataView(memory.buffer, CONTROL);
   return Array.from({ length: rows }, (_, r) => {
     const t = f.rowList === NONE ? Math.floor(r / f.inner) : control.getInt32(64 + 4 * r, true);
     const at = f.a + t * f.aStride + (r % f.inner) * f.aInner;
     const a = decodedRow(memory, (b) => at + 33 * b, blocks, activation);
-    const out = new Float32Array(memory.slice(f.c + r * f.cStride, f.c + r * f.cStride + 4 * f.columns).buffer);
+    const out = new Float32Array(
+      memory.slice(f.c + r * f.cStride, f.c + r * f.cStride + 4 * f.columns).buffer,
+    );
     for (let n = 0; n < f.columns; n++) {
       const w =
         f.transposed === 1
@@ -279,7 +312,10 @@ const CHIPS = [
   ['int8 × int8, 16 columns', chipOf('mxint8', 'mxint8')],
   ['int8 × fp4, 16 columns', chipOf('mxint8', 'mxfp4')],
   ['fp8 × fp8, 16 columns', chipOf('mxfp8', 'mxfp8')],
-  ['fp8 × fp4, 32 columns', chipOf('mxfp8', 'mxfp4', { columns: 32, pipelineCycles: 20, accumulateCycles: 9 })],
+  [
+    'fp8 × fp4, 32 columns',
+    chipOf('mxfp8', 'mxfp4', { columns: 32, pipelineCycles: 20, accumulateCycles: 9 }),
+  ],
 ] as const;
 
 for (const [i, [name, chip]] of CHIPS.entries()) {

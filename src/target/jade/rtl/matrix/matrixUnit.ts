@@ -11,12 +11,7 @@
  * change places with those of the pass before just as its first row arrives.
  */
 import { type Chip } from '../../../../chip/index.ts';
-import {
-  defineModule,
-  joinLanes,
-  type ModuleBuilder,
-  type Signal,
-} from '../../../../hdl/index.ts';
+import { defineModule, joinLanes, type ModuleBuilder, type Signal } from '../../../../hdl/index.ts';
 import { FORMAT_CODES } from '../../isa.table.ts';
 import { type DotFormats } from '../arith/dot.ts';
 import { delayed } from '../delay.ts';
@@ -87,7 +82,10 @@ function widthBits(columns: number): number {
 
 type UnitInputs = Readonly<Record<string, Signal>>;
 
-function pick<K extends string>(inputs: UnitInputs, names: Readonly<Record<K, number>>): Record<K, Signal> {
+function pick<K extends string>(
+  inputs: UnitInputs,
+  names: Readonly<Record<K, number>>,
+): Record<K, Signal> {
   const keys = Object.keys(names) as K[];
   return Object.fromEntries(keys.map((name) => [name, inputs[name]!])) as Record<K, Signal>;
 }
@@ -207,7 +205,8 @@ function columnSums(
   const module = column(shape, formats);
   const sums = writes.map((write, n) => {
     const accumulated = continues.mux(accumulators[n]!, 0).named(`accumulated${n}`);
-    return m.instance(`column${n}`, module, { ...write, swap, swapFormat, activation, accumulated }).sum;
+    return m.instance(`column${n}`, module, { ...write, swap, swapFormat, activation, accumulated })
+      .sum;
   });
   return joinLanes(sums);
 }

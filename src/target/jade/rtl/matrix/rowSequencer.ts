@@ -45,9 +45,12 @@ const BLOCK = {
 const INDEX_STAGE = 4;
 const ADDRESS_STAGE = 5;
 
-export type SequencerInputs = typeof SEQUENCER_FIELDS & typeof BLOCK & { start: 1; controlData: 32 };
+export type SequencerInputs = typeof SEQUENCER_FIELDS &
+  typeof BLOCK & { start: 1; controlData: 32 };
 type Inputs = { readonly [K in keyof SequencerInputs]: Signal };
-type Kept = { readonly [K in keyof typeof SEQUENCER_FIELDS]: Signal } & { readonly hasList: Signal };
+type Kept = { readonly [K in keyof typeof SEQUENCER_FIELDS]: Signal } & {
+  readonly hasList: Signal;
+};
 
 export interface SequencerOutputs {
   readonly [port: string]: number;
@@ -120,8 +123,14 @@ interface Issue {
 /** When passes begin and rows are issued. */
 function issueRows(m: ModuleBuilder, inputs: Inputs, accumulateCycles: number): Issue {
   const { blockReady, blockEmpty, blockRows, blockLast } = inputs;
-  const timer = m.register('timer', COUNT_BITS, { reset: 0, comment: 'cycles until a pass may begin' });
-  const rowsLeft = m.register('rowsLeft', COUNT_BITS, { reset: 0, comment: 'rows of this pass to issue' });
+  const timer = m.register('timer', COUNT_BITS, {
+    reset: 0,
+    comment: 'cycles until a pass may begin',
+  });
+  const rowsLeft = m.register('rowsLeft', COUNT_BITS, {
+    reset: 0,
+    comment: 'rows of this pass to issue',
+  });
   const lastPass = m.register('lastPass', 1);
   const take = blockReady.and(timer.eq(0)).named('take');
   const begin = take.and(blockEmpty.not()).named('passBegins');
@@ -151,7 +160,10 @@ function keepFields(m: ModuleBuilder, inputs: Inputs, take: Signal, addressBits:
     return m.delay(`${name}Field`, waiting, { enable: first });
   };
   const names = Object.keys(SEQUENCER_FIELDS) as (keyof typeof SEQUENCER_FIELDS)[];
-  const fields = Object.fromEntries(names.map((name) => [name, keep(name)])) as Omit<Kept, 'hasList'>;
+  const fields = Object.fromEntries(names.map((name) => [name, keep(name)])) as Omit<
+    Kept,
+    'hasList'
+  >;
   const listed = inputs.rowList.ne(NONE);
   const waiting = m.delay('hasListWaiting', listed, { enable: inputs.start });
   return { ...fields, hasList: m.delay('hasList', waiting, { enable: first }) };
@@ -228,7 +240,9 @@ function lookUp(
   const offset = index.mulU(stride).low(row.address.width).named('offset');
   const base = later('base', row.base, ADDRESS_STAGE);
   const address = listed.mux(base.add(offset), later('address', row.address, ADDRESS_STAGE));
-  const looksUp = delayed(m, 'looksUp', row.valid.and(fields.hasList), INDEX_STAGE - 1, { reset: 0 });
+  const looksUp = delayed(m, 'looksUp', row.valid.and(fields.hasList), INDEX_STAGE - 1, {
+    reset: 0,
+  });
   return {
     address: m.delay('blockAddress', address as Register),
     fault: looksUp.and(outside),

@@ -80,7 +80,8 @@ export function weightLoader(
   const indexBits = Math.log2(Math.max(shape.columns, 32)) + 1;
   return defineModule({
     name: 'weight_loader',
-    comment: 'Loads the weights of one pass after another into the shadow registers of the columns.',
+    comment:
+      'Loads the weights of one pass after another into the shadow registers of the columns.',
     inputs: { start: 1, take: 1, controlData: 32, ...LOADER_FIELDS },
     outputs: {
       ready: 1,
@@ -133,7 +134,10 @@ class Loader {
     this.addressBits = addressBits;
     this.indexBits = indexBits;
     this.field = captureFields(m, inputs, shape, addressBits, weightCode);
-    this.state = m.register('state', 2, { reset: IDLE, comment: '0 idle, 1 counting, 2 loading, 3 full' });
+    this.state = m.register('state', 2, {
+      reset: IDLE,
+      comment: '0 idle, 1 counting, 2 loading, 3 full',
+    });
     this.rows = m.register('rowsOfInstruction', COUNT_BITS);
     this.wait = m.register('countWait', 2);
   }
@@ -186,7 +190,11 @@ class Loader {
     return { done, zero: count.eq(0) };
   }
 
-  private nextState(counted: ReturnType<Loader['countRows']>, lastStep: Signal, last: Signal): void {
+  private nextState(
+    counted: ReturnType<Loader['countRows']>,
+    lastStep: Signal,
+    last: Signal,
+  ): void {
     const { state, inputs } = this;
     const known = inputs.rowCount.eq(NONE);
     const begin = known.mux(inputs.rows.eq(0).mux(constant(2, FULL), LOADING), COUNTING);
@@ -201,7 +209,9 @@ class Loader {
   private position() {
     const { m, inputs, field, shape, state } = this;
     const { start, take } = inputs;
-    const loaded = m.register('loaded', this.indexBits, { comment: 'columns (transposed: lanes) of this pass' });
+    const loaded = m.register('loaded', this.indexBits, {
+      comment: 'columns (transposed: lanes) of this pass',
+    });
     const request = m.register('request', this.addressBits);
     const pass = m.register('passAddress', this.addressBits);
     const tile = m.register('tileAddress', this.addressBits);
@@ -219,12 +229,18 @@ class Loader {
     const lastBlock = blocksLeft.eq(1).named('lastBlock');
     const nextTile = tile.add(this.tileStride(take.and(lastBlock))).named('nextTile');
     const nextPass = lastBlock.mux(nextTile, pass.add(field.blockStride)).named('nextPass');
-    const origin = inputs.w.low(this.addressBits).add(inputs.transposed.low(1).zeroExtend(this.addressBits)).named('origin');
+    const origin = inputs.w
+      .low(this.addressBits)
+      .add(inputs.transposed.low(1).zeroExtend(this.addressBits))
+      .named('origin');
     const change = start.or(take);
     const blocks = inputs.k.slice(COUNT_BITS - 1, LANE_BITS);
 
     loaded.set(change.mux(0, after), change.or(advance));
-    request.set(start.mux(origin, take.mux(nextPass, request.add(field.stepStride))), change.or(advance));
+    request.set(
+      start.mux(origin, take.mux(nextPass, request.add(field.stepStride))),
+      change.or(advance),
+    );
     pass.set(start.mux(origin, nextPass), change);
     tile.set(start.mux(origin, nextTile), start.or(take.and(lastBlock)));
     blocksLeft.set(start.mux(blocks, lastBlock.mux(field.blocks, blocksLeft.sub(1))), change);
@@ -237,10 +253,17 @@ class Loader {
   }
 
   /** Bytes of the window that this step needs: whole blocks, or one lane of all columns with the scales between. */
-  private stepBytes({ loaded, width, lastStep }: Pick<ReturnType<Loader['position']>, 'loaded' | 'width' | 'lastStep'>): Signal {
+  private stepBytes({
+    loaded,
+    width,
+    lastStep,
+  }: Pick<ReturnType<Loader['position']>, 'loaded' | 'width' | 'lastStep'>): Signal {
     const { field, shape } = this;
     const bits = windowBits(shape);
-    const blocks = lastStep.and(field.packed).mux(width.sub(loaded), field.increment).zeroExtend(bits);
+    const blocks = lastStep
+      .and(field.packed)
+      .mux(width.sub(loaded), field.increment)
+      .zeroExtend(bits);
     const [small, large] = [blocks.shl(4).add(blocks), blocks.shl(5).add(blocks)];
     const [activation, weight] = shape.formats as readonly [Format, Format];
     const size = ({ blockBytes }: Format): Signal => (blockBytes === 17 ? small : large);

@@ -50,7 +50,11 @@ export function steerWeights(step: Step, shape: MatrixShape, formats: DotFormats
 }
 
 /** Whether a column's block is in this step's window. */
-function listens({ packed, isWeightFormat, index }: Step, slots: readonly Signal[][], column: number): Signal {
+function listens(
+  { packed, isWeightFormat, index }: Step,
+  slots: readonly Signal[][],
+  column: number,
+): Signal {
   const steps = slots.map(({ length }) => index.eq(column - (column % length)));
   return packed.mux(isWeightFormat.mux(steps[1]!, steps[0]!), index.eq(column));
 }
@@ -75,4 +79,3 @@ function transposedByte(window: Signal, columns: number, column: number): Signal
   const at = columns < 32 ? column : Math.floor(column / 32) * 33 + (column % 32);
   return window.slice(8 * at + 7, 8 * at);
 }
-

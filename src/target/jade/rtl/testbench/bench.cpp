@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 #include "Vjade_core.h"
+#include "verilated_syms.h"
 #include "chip.h"
 #if VM_TRACE
 #include "verilated_fst_c.h"
@@ -51,6 +52,47 @@ class Script {
   }
  private:
   std::FILE* file_;
+};
+
+// The bytes of the local memories, found by the names of the banks' halves: lanes of 64 bits.
+class LocalMemory {
+ public:
+  LocalMemory() {
+    for (const Region& region : REGIONS)
+      for (uint32_t bank = 0; bank < region.banks; bank++)
+        for (const char* half : {"even", "odd"})
+          for (uint32_t lane = 0; lane < WORD_BYTES / 8; lane++) lanes_.push_back(find(region, bank, half, lane));
+  }
+
+  uint8_t byte(uint64_t address) const {
+    size_t first = 0;
+    for (const Region& region : REGIONS) {
+      const uint64_t size = uint64_t(region.banks) * region.lines * 2 * WORD_BYTES;
+      if (address < region.start + size) return at(first, region, address - region.start);
+      first += size_t(region.banks) * 2 * (WORD_BYTES / 8);
+    }
+    std::fprintf(stderr, "a local address must be on the chip, not %llu\n", (unsigned long long)address);
+    std::exit(2);
+  }
+
+ private:
+  uint8_t at(size_t first, const Region& region, uint64_t offset) const {
+    const uint64_t word = offset / WORD_BYTES, line = word / 2, place = offset % WORD_BYTES;
+    const size_t half = (line / region.lines) * 2 + word % 2;
+    const uint8_t* lane = lanes_[first + half * (WORD_BYTES / 8) + place / 8];
+    return lane[(line % region.lines) * 8 + place % 8];
+  }
+
+  static const uint8_t* find(const Region& region, uint32_t bank, const char* half, uint32_t lane) {
+    char scope[256];
+    std::snprintf(scope, sizeof scope, "TOP.jade_core.local_memory.%s%u.%s_lane[%u]", region.bank, bank, half, lane);
+    const VerilatedScope* const found = Verilated::threadContextp()->scopeFind(scope);
+    const VerilatedVar* const variable = found == nullptr ? nullptr : found->varFind(half);
+    if (variable == nullptr) { std::fprintf(stderr, "the design must have %s.%s\n", scope, half); std::exit(2); }
+    return static_cast<const uint8_t*>(variable->datap());
+  }
+
+  std::vector<const uint8_t*> lanes_;
 };
 
 uint32_t digest(uint32_t hash, uint8_t byte) { return (hash ^ byte) * 0x01000193u; }
@@ -166,8 +208,7 @@ class Bench {
       case 4: loadProgram(script); break;
       case 5: run(script); break;
       case 6: checkMemory(script); break;
-      case 7: loadChip(script); break;
-      default: std::fprintf(stderr, "a record must be of kind 1 to 7, not %u\n", kind); std::exit(2);
+      default: std::fprintf(stderr, "a record must be of kind 1 to 6, not %u\n", kind); std::exit(2);
     }
   }
 
@@ -185,15 +226,6 @@ class Bench {
     if (programsById_.size() <= id) programsById_.resize(id + 1);
     programsById_[id].resize(size_t(count) * INSTRUCTION_WORDS);
     script.bytes(reinterpret_cast<uint8_t*>(programsById_[id].data()), programsById_[id].size() * 4);
-  }
-
-  // Bytes of the chip's own memories, as a program finds them.
-  void loadChip(Script& script) {
-    const uint64_t at = script.longWord();
-    const uint64_t count = script.longWord();
-    std::vector<uint8_t> bytes(count);
-    script.bytes(bytes.data(), count);
-    for (uint64_t i = 0; i < count; i++) setChipByte(core_, at + i, bytes[i]);
   }
 
   void readExpected(Script& script, uint32_t count) {
@@ -279,7 +311,7 @@ class Bench {
       for (const Range& range : expected_[i].writes) {
         const uint64_t at = range.address & ~IN_MEMORY;
         for (uint32_t b = 0; b < range.bytes; b++)
-          hash = digest(hash, (range.address & IN_MEMORY) ? memory_.bytes.at(at + b) : chipByte(core_, at + b));
+          hash = digest(hash, (range.address & IN_MEMORY) ? memory_.bytes.at(at + b) : local_.byte(at + b));
       }
       if (hash != expected_[i].digest) { dump(i); fail("values", i, now_, hex(expected_[i].digest), hex(hash)); }
     }
@@ -292,7 +324,7 @@ class Bench {
       const uint64_t at = range.address & ~IN_MEMORY;
       for (uint32_t b = 0; b < range.bytes && written_.size() <= 400; b++) {
         char text[4];
-        std::snprintf(text, sizeof text, "%02x", (range.address & IN_MEMORY) ? memory_.bytes.at(at + b) : chipByte(core_, at + b));
+        std::snprintf(text, sizeof text, "%02x", (range.address & IN_MEMORY) ? memory_.bytes.at(at + b) : local_.byte(at + b));
         written_ += text;
       }
     }
@@ -336,6 +368,7 @@ class Bench {
 
   Options options_;
   Vjade_core core_;
+  LocalMemory local_;
   Memory memory_;
   std::mt19937 random_;
 #if VM_TRACE

@@ -1,0 +1,135 @@
+/** celadon verify: the Verilated RTL of a chip beside the simulator, instruction by instruction. */
+import type { Command } from 'commander';
+import { loadChip, type Chip } from '../chip/index.ts';
+import { generate, ModelRunner } from '../engine/index.ts';
+import type { Finding, VerifyReport } from '../target/jade/index.ts';
+import { wholeNumber } from './arguments.ts';
+import { openModel } from './models.ts';
+import { Output, type GlobalOptions } from './output.ts';
+import { DEFAULT_CHIP } from './targets.ts';
+
+interface VerifyCommandOptions extends GlobalOptions {
+  readonly chip: string;
+  readonly programs: number;
+  readonly length: number;
+  readonly seed: number;
+  readonly jitter?: boolean;
+  readonly model?: string;
+  readonly prompt: string;
+  readonly promptTokens: number;
+  readonly newTokens: number;
+}
+
+export function addVerify(program: Command): void {
+  program
+    .command('verify')
+    .description('run the RTL of a chip in Verilator and compare each instruction with the simulator')
+    .option('--chip <name|file>', 'chip to verify', DEFAULT_CHIP)
+    .option('--programs <count>', 'random programs', wholeNumber(0), 100)
+    .option('--length <count>', 'instructions drawn for a program', wholeNumber(1), 30)
+    .option('--seed <number>', 'seed of the first program; the others follow', wholeNumber(0), 1)
+    .option('--jitter', 'let memory and instructions pause at random: compare results, not cycles')
+    .option('--model <model>', 'also run a model, step for step')
+    .option('-p, --prompt <text>', 'its prompt, repeated as often as needed', 'Once upon a time ')
+    .option('--prompt-tokens <count>', 'tokens of its prompt', wholeNumber(1), 32)
+    .option('-n, --new-tokens <count>', 'tokens it generates, greedily', wholeNumber(1), 32)
+    .action((_: unknown, command: Command) =>
+      verify(command.optsWithGlobals<VerifyCommandOptions>()),
+    );
+}
+
+async function verify(options: VerifyCommandOptions): Promise<void> {
+  const output = new Output(options);
+  const chip = loadChip(options.chip);
+  const { buildBench, verifyPrograms } = await import('../target/jade/index.ts');
+  output.note(`building the RTL of ${chip.name} with Verilator, or taking the one built before`);
+  buildBench(chip);
+  const report = verifyPrograms(chip, {
+    programs: options.programs,
+    length: options.length,
+    seed: options.seed,
+    jitter: options.jitter === true,
+    progress: (done) => output.progress(`${done} of ${options.programs} programs`),
+  });
+  output.done();
+  const model = options.model === undefined ? undefined : await verifyModel(chip, options, output);
+  const differs = report.differences.length > 0 || model?.difference !== undefined;
+  if (output.json) output.result({ chip: chip.name, ...report, ...(model && { model }) });
+  else print(report, model, output);
+  if (differs) process.exitCode = 1;
+}
+
+interface ModelReport {
+  readonly model: string;
+  readonly tokens: readonly number[];
+  readonly instructions: number;
+  readonly cycles: number;
+  readonly seconds: number;
+  readonly difference: unknown;
+}
+
+/** A prompt and greedy tokens on the simulator, then the same host actions on the RTL. */
+async function verifyModel(
+  chip: Chip,
+  options: VerifyCommandOptions,
+  output: Output,
+): Promise<ModelReport> {
+  const { buildBench, jadeTarget, SessionRecorder } = await import('../target/jade/index.ts');
+  const model = openModel(options.model!);
+  const prompt = promptOf((text) => model.tokenizer.encode(text), options);
+  const contextTokens = prompt.length + options.newTokens;
+  const session = new SessionRecorder(chip);
+  const target = jadeTarget(chip, { contextTokens });
+  const device = target.open({ observer: session });
+  const runner = new ModelRunner(model.graph({ logits: 'last' }), target, device, contextTokens);
+  const steps = generate(runner, prompt, {
+    maxNewTokens: options.newTokens,
+  });
+  let next = steps.next();
+  while (!next.done) next = steps.next();
+  device.close();
+  output.note(`${next.value.tokens.length} tokens on the simulator; the RTL follows`);
+  const begin = performance.now();
+  const { instructions, cycles, differences } = buildBench(chip).play(session.script.bytes);
+  const seconds = (performance.now() - begin) / 1000;
+  const { tokens } = next.value;
+  return { model: model.name, tokens, instructions, cycles, seconds, difference: differences[0] };
+}
+
+/** The text again and again, until there are tokens enough. */
+function promptOf(
+  encode: (text: string) => readonly number[],
+  { prompt, promptTokens }: VerifyCommandOptions,
+): number[] {
+  const once = encode(prompt);
+  return Array.from({ length: promptTokens }, (_, i) => once[i % once.length]!);
+}
+
+function print(report: VerifyReport, model: ModelReport | undefined, output: Output): void {
+  const { programs, instructions, cycles, seeds, differences } = report;
+  output.line(`programs      ${programs}, seeds ${seeds[0]} to ${seeds[1]}`);
+  output.line(`instructions  ${instructions.toLocaleString('en')}`);
+  output.line(`cycles        ${cycles.toLocaleString('en')}`);
+  output.line(`differences   ${differences.length}`);
+  for (const finding of differences) printFinding(finding, output);
+  if (model === undefined) return;
+  const speed = Math.round(model.cycles / model.seconds / 1000);
+  output.line(
+    `${model.model}: ${model.tokens.length} tokens, ${model.cycles.toLocaleString('en')} cycles of RTL in ` +
+      `${model.seconds.toFixed(1)} s (${speed} kcycles/s), ${model.difference === undefined ? 'equal' : 'different'}`,
+  );
+  if (model.difference !== undefined) output.line(JSON.stringify(model.difference));
+}
+
+function printFinding(
+  { seed, instruction, difference, listing, waveform }: Finding,
+  output: Output,
+): void {
+  output.line(`\nseed ${seed}, made as small as it still differs:`);
+  for (const [i, line] of listing.entries()) output.line(`  ${i}: ${line}`);
+  output.line(`first difference: ${difference.what} of ${instruction}, cycle ${difference.cycle}`);
+  output.line(`  simulator  ${difference.expected}`);
+  output.line(`  RTL        ${difference.found}`);
+  if (difference.written !== '') output.line(`  RTL wrote  ${difference.written}`);
+  output.line(`waveform: ${waveform}`);
+}

@@ -1,0 +1,89 @@
+/** Which program an instruction runs, and how many slots it takes: the microcode with the fields filled in. */
+import { FORMAT_CODES, NONE, type Fields, type Opcode } from '../isa.table.ts';
+import { MICROCODE, type ProgramName } from './microcode.table.ts';
+import type { Condition, LoopKind, MicroOp, Piece, Program } from './microOps.ts';
+
+/** Opcodes with a program; `dispatch` writes lists one entry a cycle and has none. */
+export type MicrocodedOpcode = Exclude<Opcode, 'load' | 'gather' | 'store' | 'matmul' | 'dispatch'>;
+
+/** The program of an instruction on a chip with `lanes` vector lanes. */
+export function programOf(op: MicrocodedOpcode, fields: Fields, lanes: number): ProgramName {
+  if (op === 'copy' && isWide(fields, lanes)) return 'copyWide';
+  if (op === 'rope' && fields['interleaved'] === 1) return 'ropeInterleaved';
+  return op;
+}
+
+function isWide(fields: Fields, lanes: number): boolean {
+  return fields['dFormat'] !== FORMAT_CODES.f32 && fields['group']! > lanes;
+}
+
+export function holds(condition: Condition, fields: Fields): boolean {
+  switch (condition) {
+    case 'scaled':
+    case 'biased':
+      return fields['b'] !== NONE;
+    case 'sigmoid':
+      return fields['scoring'] === 1;
+    case 'grouped':
+      return fields['groups']! > 1;
+    case 'normalize':
+    case 'accumulate':
+      return fields[condition] === 1;
+  }
+}
+
+/** Columns of one item of work: what a context has. */
+export function itemColumns({ item }: Program, fields: Fields, lanes: number): number {
+  switch (item) {
+    case 'row':
+      return fields['columns']!;
+    case 'group':
+      return fields['group']!;
+    default:
+      return lanes;
+  }
+}
+
+/** Items of a row. */
+export function itemsPerRow(program: Program, fields: Fields, lanes: number): number {
+  const columns = program.item === 'pairs' ? fields['columns']! / 2 : fields['columns']!;
+  return Math.ceil(columns / itemColumns(program, fields, lanes));
+}
+
+export function timesOf(loop: LoopKind, program: Program, fields: Fields, lanes: number): number {
+  if (loop === 'windows') return Math.ceil(itemColumns(program, fields, lanes) / lanes);
+  return loop === 'fold' ? Math.log2(lanes) : fields[loop]!;
+}
+
+/** Slots of a program from its start to its end. */
+export function slotsOf(program: Program, fields: Fields, lanes: number): number {
+  const count = (pieces: readonly Piece[]): number =>
+    pieces.reduce((sum, piece) => sum + slotsIn(piece), 0);
+  const slotsIn = (piece: Piece): number => {
+    if ('loop' in piece) return timesOf(piece.loop, program, fields, lanes) * count(piece.body);
+    if ('when' in piece) return holds(piece.when, fields) === piece.is ? count(piece.body) : 0;
+    return 1;
+  };
+  return count(program.body);
+}
+
+/** The slots in words, such as `2 + 3·windows`; those of a variant in brackets with its condition. */
+export function slotFormula(pieces: readonly Piece[]): string {
+  const single = pieces.filter((piece) => !('body' in piece)).length;
+  const terms = pieces.flatMap((piece) => {
+    if (!('body' in piece)) return [];
+    const inner = slotFormula(piece.body);
+    if ('when' in piece) return [`[${piece.is ? '' : 'not '}${piece.when}: ${inner}]`];
+    return [`${/^\d+$/.test(inner) ? inner : `(${inner})`}·${piece.loop}`];
+  });
+  return [...(single > 0 || terms.length === 0 ? [single] : []), ...terms].join(' + ');
+}
+
+/** The micro-operations of all programs, each once. */
+export function microOpsOf(pieces: readonly Piece[]): MicroOp[] {
+  return pieces.flatMap((piece) => ('body' in piece ? microOpsOf(piece.body) : [piece]));
+}
+
+export function program(name: ProgramName): Program {
+  return MICROCODE[name];
+}

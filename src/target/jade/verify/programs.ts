@@ -1,0 +1,58 @@
+/** Random programs as a script: what the simulator does with them, for the test bench to compare. */
+import { Random } from '../../../base/index.ts';
+import { type Chip } from '../../../chip/index.ts';
+import { type HostObserver } from '../device.ts';
+import { insertSemaphores } from '../emit/semaphores.ts';
+import { type Instruction } from '../isa.table.ts';
+import { MAX_POSITION } from '../sim/randomInstruction.ts';
+import { randomProgram, type RandomProgram } from '../sim/randomProgram.ts';
+import { createSimulator } from '../sim/simulator.ts';
+
+/** Runs one program in the simulator, as a host would, for `observer`; it fills the chip's memories itself. */
+export function runProgram(chip: Chip, one: RandomProgram, observer: HostObserver): void {
+  const { program, memory, positions } = one;
+  const simulator = createSimulator(chip, memory.length);
+  simulator.memory.set(memory);
+  simulator.positions.set(positions);
+  observer.loaded(memory);
+  observer.positioned(positions);
+  const observe = observer.begins();
+  observer.ran(program, simulator.run(program, { maxPosition: MAX_POSITION, observe }));
+  observer.read(0, simulator.memory);
+}
+
+/** The program of a seed. */
+export function programOfSeed(chip: Chip, seed: number, length: number): RandomProgram {
+  return randomProgram(new Random(seed), chip, { length, prologue: true });
+}
+
+/**
+ * A smaller program that `fails` too: instructions are left out, in ever smaller pieces, as long as that
+ * holds. The prologue, which fills the chip's memories, stays.
+ */
+export function shrink(
+  one: RandomProgram,
+  prologueLength: number,
+  fails: (smaller: RandomProgram) => boolean,
+): RandomProgram {
+  let smallest = one;
+  for (let piece = one.program.length; piece >= 1; piece = Math.floor(piece / 2)) {
+    for (let from = prologueLength; from < smallest.program.length;) {
+      const smaller = { ...smallest, program: without(smallest.program, from, piece) };
+      if (fails(smaller)) smallest = smaller;
+      else from += piece;
+    }
+  }
+  return smallest;
+}
+
+/** The rest of a program, with semaphores of its own. */
+function without(
+  program: readonly Instruction[],
+  from: number,
+  count: number,
+): readonly Instruction[] {
+  const rest = program.filter((_, i) => i < from || i >= from + count);
+  const labelled = rest.map((instruction) => ({ instruction, label: '' }));
+  return insertSemaphores(labelled, MAX_POSITION).map(({ instruction }) => instruction);
+}
