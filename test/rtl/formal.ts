@@ -1,9 +1,10 @@
 /**
- * Proves the assertions of a module with Yosys and an SMT solver, given its assumptions: from reset for
- * a number of cycles, and by temporal induction for ever.
+ * Proves the assertions of a module, given its assumptions, by temporal induction: if they hold in the
+ * first k cycles from reset, and, wherever they hold in k cycles in a row, of whatever state, they hold
+ * in the next, then they hold for ever.
  *
- * What is proved is the printed text. Induction of length k: if all holds in any k cycles in a row, of
- * whatever state, it holds in the next; with the first cycles proved from reset that is every cycle.
+ * What is proved is the printed text. Two solvers that share nothing but the netlist must agree: the
+ * SAT solver inside Yosys, and z3 behind yosys-smtbmc, which also names what fails.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -11,52 +12,84 @@ import { join } from 'node:path';
 import { snakeCase } from '../../src/hdl/names.ts';
 import { type Module } from '../../src/hdl/index.ts';
 import { mutateFile, type Mutation } from './mutation.ts';
-import { runTool, writeModule } from './tools.ts';
-
-export interface Proof {
-  /** Cycles from reset. */
-  readonly cycles: number;
-  /** Length of the induction; only the cycles from reset if absent. */
-  readonly induction?: number;
-}
+import { missing, writeModule } from './tools.ts';
 
 const TOP = 'formal_top';
+
 /** Each question is put to z3 anew and without functions: then it solves by SAT, many times faster. */
-const SOLVER = ['-s', 'z3', '--unroll', '--noincr', '--logic', 'QF_BV', '--noprogress'];
+const Z3 = ['-s', 'z3', '--unroll', '--noincr', '--logic', 'QF_BV', '--noprogress'];
 
 type Cleanup = { after(clean: () => void): void };
 
-/** Undefined if the assertions hold, else the names of those that fail; with `mutation`, of the module so changed. */
-export function refute(
-  t: Cleanup,
-  module: Module,
-  { cycles, induction }: Proof,
-  mutation?: Mutation,
-): string | undefined {
-  const { folder, files } = writeModule(t, module);
-  if (mutation !== undefined) mutateFile(folder, mutation);
-  writeFileSync(join(folder, `${TOP}.sv`), resetFirst(module));
-  const steps = [
-    `read_verilog -formal -sv ${files.join(' ')} ${TOP}.sv`,
-    `prep -flatten -nordff -top ${TOP}`,
-    // An assertion is about the values of its own cycle, not those that a flip-flop kept of it.
-    'chformal -early',
-    // Memories in proofs are small: as registers they leave the solver with nothing but bits.
-    'memory_map; opt -full; dffunmap; opt_clean',
-    `write_smt2 ${TOP}.smt2`,
-  ];
-  runTool('yosys', folder, '-q', '-p', steps.join('; '));
-  const fromReset = solve(folder, '-t', `${cycles}`);
-  if (fromReset !== undefined || induction === undefined) return fromReset;
-  return solve(folder, '-i', '-t', `${induction}`);
+/** Why a proof cannot be done here, or false. */
+export function missingProver(): string | false {
+  return missing('yosys', 'yosys-smtbmc', 'z3');
 }
 
-function solve(folder: string, ...options: readonly string[]): string | undefined {
-  const tool = [...SOLVER, ...options, `${TOP}.smt2`];
-  const { status, stdout, stderr, error } = spawnSync('yosys-smtbmc', tool, {
+/**
+ * Undefined if the assertions hold for ever, shown by an induction of at most `length` cycles; else the
+ * names of those that fail, or that no induction of this length shows.
+ */
+export function refute(t: Cleanup, module: Module, length: number): string | undefined {
+  const folder = writeProof(t, module);
+  const { holds } = askYosys(folder, '-tempinduct', '-maxsteps', `${length}`);
+  const named = askZ3(folder, '-t', `${length + 1}`) ?? askZ3(folder, '-i', '-t', `${length}`);
+  if (holds === (named === undefined)) return named;
+  throw new Error(
+    `the solvers must agree about ${module.name}; ${holds ? 'z3' : 'Yosys'} finds it wrong`,
+  );
+}
+
+/** Whether some assertion fails within `cycles` cycles from reset once a module has the bug. */
+export function findsBug(t: Cleanup, module: Module, cycles: number, bug: Mutation): boolean {
+  const folder = writeProof(t, module);
+  mutateFile(folder, bug);
+  const bounded = ['-tempinduct', '-tempinduct-baseonly', '-maxsteps', `${cycles}`];
+  return askYosys(folder, ...bounded).text.includes('model found for base case: FAIL');
+}
+
+function writeProof(t: Cleanup, module: Module): string {
+  const { folder, files } = writeModule(t, module);
+  writeFileSync(join(folder, `${TOP}.sv`), resetFirst(module));
+  writeFileSync(
+    join(folder, 'read.ys'),
+    `read_verilog -formal -sv ${files.join(' ')} ${TOP}.sv
+prep -flatten -nordff -top ${TOP}
+# Memories in proofs are small: as registers they leave the solvers with nothing but bits.
+memory_map; opt
+# An assertion is about the values of its own cycle, not those that a flip-flop kept of it.
+chformal -early
+opt -full; dffunmap; opt_clean
+write_smt2 ${TOP}.smt2
+`,
+  );
+  return folder;
+}
+
+function askYosys(folder: string, ...options: readonly string[]): { holds: boolean; text: string } {
+  const script = `script read.ys; sat ${options.join(' ')} -prove-asserts -set-assumes ${TOP}`;
+  const { stdout, stderr, error } = spawnSync('yosys', ['-p', script], {
     cwd: folder,
     encoding: 'utf8',
+    maxBuffer: 2 ** 28,
   });
+  if (error !== undefined) throw error;
+  const text = `${stdout}${stderr}`;
+  const [holds, fails] = [/Induction step proven: SUCCESS/, /: FAIL|proof failed/].map((sign) =>
+    sign.test(text),
+  );
+  const answered = holds || fails || text.includes('End of script');
+  if (answered && !/^ERROR/m.test(text)) return { holds: holds!, text };
+  throw new Error(`yosys: must prove or refute ${folder}, not\n${text.slice(-3000)}`);
+}
+
+/** Undefined if it passes, else the names of the assertions that fail. */
+function askZ3(folder: string, ...options: readonly string[]): string | undefined {
+  const { stdout, stderr, error, status } = spawnSync(
+    'yosys-smtbmc',
+    [...Z3, ...options, `${TOP}.smt2`],
+    { cwd: folder, encoding: 'utf8' },
+  );
   if (error !== undefined) throw error;
   const text = `${stdout}${stderr}`;
   if (status === 0 && text.includes('Status: PASSED')) return undefined;
@@ -69,10 +102,8 @@ function solve(folder: string, ...options: readonly string[]): string | undefine
 /** The name of the block around a line: that of the assertion. */
 function labelAt(path: string, line: number): string {
   const before = readFileSync(path, 'utf8').split('\n').slice(0, line).toReversed();
-  const label = before
-    .map((text) => /begin : (\w+)/.exec(text)?.[1])
-    .find((name) => name !== undefined);
-  return label ?? `${path}:${line}`;
+  const label = before.map((text) => /begin : (\w+)/.exec(text)?.[1]);
+  return label.find((name) => name !== undefined) ?? `${path}:${line}`;
 }
 
 /** A top whose inputs are free, and whose first cycle is a reset. */

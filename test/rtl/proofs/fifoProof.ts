@@ -28,8 +28,8 @@ export function fifoProof(depth: number, width: number) {
     outputs: {},
     body({ push, pushData, pop, track }, m) {
       const queue = m.instance('queue', opened, { push, pushData, pop }) as Record<string, Signal>;
-      const { full, valid, head, first, free, count } = queue as Record<string, Signal>;
-      m.assume('pushesWithRoom', push.and(full!).not());
+      const { full, empty, valid, head, first, free, count } = queue as Record<string, Signal>;
+      m.assume('pushesWithRoom', implies(push.and(full!), pop));
       m.assume('popsWhatIsThere', implies(pop, valid!));
 
       const entries = m.register('entriesNow', bits + 1, { reset: 0 });
@@ -40,6 +40,7 @@ export function fifoProof(depth: number, width: number) {
         comment: 'entries that came before the last cycle',
       });
       m.assert('countsEntries', full!.eq(entries.eq(depth)));
+      m.assert('emptyIsNoEntries', empty!.eq(entries.eq(0)));
       m.assert('countIsEntries', count!.eq(entries));
       m.assert('neverMoreThanItHolds', entries.ltU(depth + 1));
       m.assert('headAfterTwoCycles', valid!.eq(older.reduceOr()));
