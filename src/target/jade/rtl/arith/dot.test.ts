@@ -101,4 +101,13 @@ for (const formats of CHIPS) {
     if (activation === 'mxfp8') check({ ...a, codes: a.codes.with(31, 0xff) }, w, formats, true);
     if (weight === 'mxfp8') check(a, { ...w, codes: w.codes.with(0, 0x7f) }, formats, true);
   });
+
+  test(`a sum of zeros of ${activation} and ${weight} is +0 under any scale`, () => {
+    const zeros = (format: MxFormat, scale: number): Operand => ({
+      ...{ format, scale, codes: new Array<number>(MX_BLOCK).fill(0) },
+    });
+    for (const scale of [0, 1, 127, 254]) {
+      check(zeros(activation, scale), zeros(weight, scale), formats, true);
+    }
+  });
 }

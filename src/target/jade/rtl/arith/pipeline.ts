@@ -3,9 +3,10 @@
  *
  * A function of this folder calls its `cut` between any two steps with everything that later steps
  * need. The identity, `uncut`, leaves it combinational; the one that `pipelined` passes registers after
- * as many steps as there are cycles. So a unit is written once, and its latency is a number of the chip.
+ * some steps, as many as there are cycles. So a unit is written once, and its latency is a number of the chip.
  */
 import { Logic, Signal, type ModuleBuilder } from '../../../../hdl/index.ts';
+import { balanceStages, delayOf, type Step } from './balance.ts';
 
 /** Values that cross a cut together; the keys name the registers. */
 export type Bundle<T> = T | readonly Bundle<T>[] | { readonly [name: string]: Bundle<T> };
@@ -20,8 +21,9 @@ export function uncut<V>(values: V): V {
 
 /**
  * The results of `build` exactly `latency` cycles later, one set of operands a cycle. Registers follow
- * evenly spread steps, always the last; more cycles than steps are plain registers at the end. `build` is
- * called twice, first to count its steps, and so must make nothing but operations.
+ * those steps that make the slowest stage fastest, always the last; more cycles than steps are plain
+ * registers at the end. `build` is called twice, first to measure its steps, and so must make nothing but
+ * operations.
  */
 export function pipelined<V extends Bundle<Signal>>(
   m: ModuleBuilder,
@@ -29,14 +31,14 @@ export function pipelined<V extends Bundle<Signal>>(
   latency: number,
   build: (cut: Cut<Signal>) => V,
 ): V {
-  const steps = countSteps(build);
-  const stages = Math.min(latency, steps);
-  let [step, stage] = [0, 0];
+  const steps = measureSteps(build);
+  const stages = Math.min(latency, steps.length);
+  const ends = balanceStages(steps, stages);
+  let step = 0;
   const cut: Cut<Signal> = (values) => {
     step += 1;
-    if (Math.floor((step * stages) / steps) === stage) return values;
-    stage += 1;
-    return delayed(m, `${name}${stage}`, values, 1);
+    const stage = ends.indexOf(step) + 1;
+    return stage === 0 ? values : delayed(m, `${name}${stage}`, values, 1);
   };
   const results = cut(build(cut));
   return delayed(m, `${name}Late`, results, latency - stages);
@@ -57,12 +59,22 @@ export function delayed<V extends Bundle<Signal>>(
   });
 }
 
-function countSteps(build: (cut: Cut<Signal>) => unknown): number {
-  let steps = 1;
-  build((values) => {
-    steps += 1;
-    return values;
-  });
+/** What each step costs: behind a cut, in place of registers, everything starts from new signals. */
+function measureSteps(build: (cut: Cut<Signal>) => Bundle<Signal>): Step[] {
+  const steps: Step[] = [];
+  const cut: Cut<Signal> = (values) => {
+    let [delay, bits] = [0, 0];
+    const known = new Map<Signal, number>();
+    const behind = mapBundle(values, '', (_, signal) => {
+      if (signal.source.kind === 'constant') return signal;
+      delay = Math.max(delay, delayOf(signal, known));
+      bits += signal.width;
+      return new Signal(signal.width, { kind: 'input' });
+    });
+    steps.push({ delay, bits });
+    return behind;
+  };
+  cut(build(cut));
   return steps;
 }
 

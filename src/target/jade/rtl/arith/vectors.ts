@@ -26,6 +26,7 @@ const MAGNITUDES = [
   ...[0x800000, 0x800001, 0xffffff, 0x1000000, 0xc000000], // the smallest normal numbers
   ...[0x33800000, 0x33800001, 0x3effffff, 0x3f7fffff, 0x3f800000, 0x3f800001, 0x3fffffff],
   ...[0x40000000, 0x4b000001, 0x4b800000, 0x4c000000, 0x5f800000],
+  ...[0x5f800001, 0x5ffffffe], // whose product rounds up beyond the largest number
   ...[0x7effffff, 0x7f000000, 0x7f7ffffe, 0x7f7fffff], // the largest
   ...[0x7f800000, 0x7f800001, CANONICAL_NAN, 0x7fffffff], // infinity and NaN
 ];
