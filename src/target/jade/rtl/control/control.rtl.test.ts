@@ -21,12 +21,9 @@ test('what starts, which ports are held, what semaphores hold: as the rules say'
 type Bug = readonly [what: string, bug: Omit<Mutation, 'module'>];
 
 const FIFO_BUGS: readonly Bug[] = [
-  ['a place that is not freed', { text: 'next_first = first +', by: 'next_first = first ^' }],
-  ['room for one too many', { text: "full = count == 3'h4", by: "full = count == 3'h5" }],
-  [
-    'an entry that is read before it is written',
-    { text: 'valid_next = |count_after_pop', by: 'valid_next = |count_next' },
-  ],
+  ['a place that is not freed', { signal: 'next_first', becomes: 'first' }],
+  ['room for one too many', { signal: 'full', becomes: "count == 3'h5" }],
+  ['an entry read before it is written', { signal: 'valid_next', becomes: '|count_next' }],
 ];
 
 for (const [what, bug] of FIFO_BUGS) {
@@ -36,25 +33,10 @@ for (const [what, bug] of FIFO_BUGS) {
 }
 
 const ISSUE_BUGS: readonly Bug[] = [
-  [
-    'a token that is dropped',
-    { text: 'if (tokens_load_to_matrix_enable)', by: 'if (tokens_load_to_matrix_enable & reset)' },
-  ],
-  [
-    'a token that is taken and not counted',
-    {
-      text: '] tokens_load_to_store_next = tokens_load_to_store +',
-      by: '] tokens_load_to_store_next = tokens_load_to_store |',
-    },
-  ],
-  [
-    'a port that nobody holds',
-    { text: 'if (matrix_write_banks_1_enable)', by: 'if (matrix_write_banks_1_enable & reset)' },
-  ],
-  [
-    'a port that is free too early',
-    { text: " = load_read_banks_0 == 2'h1;", by: " = load_read_banks_0 != 2'h0;" },
-  ],
+  ['a token that is dropped', { signal: 'tokens_load_to_matrix_enable', becomes: "1'b0" }],
+  ['a token counted twice', { signal: 'tokens_load_to_store_next', becomes: "$ + 16'h1" }],
+  ['a port that nobody holds', { signal: 'matrix_write_banks_1_enable', becomes: "1'b0" }],
+  ['a port that is free too early', { signal: 'load_read_banks_0_next', becomes: "$ & 2'h1" }],
 ];
 
 for (const [what, bug] of ISSUE_BUGS) {
