@@ -12,7 +12,7 @@ const SHAPES: readonly (readonly [string, number, number])[] = [
 ];
 const ROWS = [1, 16, 32, 64];
 const REPEATS = 3;
-const VOCABULARY = 64;
+const VOCABULARY = 128;
 
 export function benchGemm(): Table {
   return {
@@ -52,7 +52,7 @@ function gemmRows(name: string, N: number, K: number): (string | number)[][] {
 }
 
 /** logits = table[tokens] · weightᵀ: a GEMM whose rows come from memory. */
-function gemmGraph(N: number, K: number): Graph {
+export function gemmGraph(N: number, K: number): Graph {
   const weights = new Map(
     [noise('table', VOCABULARY, K), noise('weight', N, K)].map((w) => [w.name, w]),
   );

@@ -3,13 +3,15 @@ import { benchDecode } from './decode.ts';
 import { benchGemm } from './gemm.ts';
 import { benchPrefill } from './prefill.ts';
 import { benchQuality } from './quality.ts';
-import { writeTable, type Table } from './table.ts';
+import { benchLevels } from './levels.ts';
+import { writeTables, type Table } from './table.ts';
 
-const BENCHMARKS: Readonly<Record<string, () => Table>> = {
+const BENCHMARKS: Readonly<Record<string, () => Table | readonly Table[]>> = {
   decode: benchDecode,
   prefill: benchPrefill,
   gemm: benchGemm,
   quality: benchQuality,
+  levels: benchLevels,
 };
 
 const chosen = process.argv.slice(2);
@@ -20,5 +22,5 @@ for (const name of chosen.length > 0 ? chosen : Object.keys(BENCHMARKS)) {
     process.exit(2);
   }
   console.error(`running ${name} …`);
-  console.log(writeTable(name, run()));
+  console.log(writeTables(name, [run()].flat()));
 }

@@ -10,16 +10,10 @@ export interface Table {
   readonly rows: readonly (readonly (string | number)[])[];
 }
 
-export function writeTable(name: string, table: Table): string {
-  const { title, notes, columns, rows } = table;
-  const lines = [columns, columns.map(() => '---'), ...rows];
+/** Writes one page with all tables of a benchmark; returns it. */
+export function writeTables(name: string, tables: readonly Table[]): string {
   const page = [
-    `# ${title}`,
-    '',
-    ...notes,
-    '',
-    ...lines.map((cells) => `| ${cells.join(' | ')} |`),
-    '',
+    ...tables.flatMap(linesOf),
     `Command: \`npm run bench -- ${name}\` · ${machine()} · ${new Date().toISOString().slice(0, 10)}`,
     '',
   ].join('\n');
@@ -28,9 +22,33 @@ export function writeTable(name: string, table: Table): string {
   return page;
 }
 
+function linesOf({ title, notes, columns, rows }: Table): string[] {
+  const lines = [columns, columns.map(() => '---'), ...rows];
+  return [`# ${title}`, '', ...notes, '', ...lines.map((cells) => `| ${cells.join(' | ')} |`), ''];
+}
+
 function machine(): string {
   const cpus = os.cpus();
   return `${cpus.length} × ${cpus[0]?.model.trim() ?? 'unknown CPU'} (shared), Node ${process.versions.node}`;
+}
+
+/** What `work` gives, and the CPU seconds it took. */
+export function timed<T>(work: () => T): { readonly result: T; readonly seconds: number } {
+  const start = process.cpuUsage();
+  const result = work();
+  const { user, system } = process.cpuUsage(start);
+  return { result, seconds: (user + system) / 1e6 };
+}
+
+/** CPU seconds of one of many runs of `work`: the fastest of ten batches, as others share the machine. */
+export function secondsOf(work: () => unknown): number {
+  for (let i = 0; i < 20; i++) work();
+  const once = timed(work).seconds;
+  const count = Math.max(1, Math.ceil(0.1 / Math.max(once, 1e-7)));
+  const batch = (): void => {
+    for (let i = 0; i < count; i++) work();
+  };
+  return Math.min(...Array.from({ length: 10 }, () => timed(batch).seconds / count));
 }
 
 export function median(values: readonly number[]): number {

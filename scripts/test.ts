@@ -51,7 +51,7 @@ function main([group = 'default', ...options]: readonly string[]): number {
     console.error(`the group must be one of ${groups}, not ${group}`);
     return 2;
   }
-  const tests = findFiles('src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/*.test.ts');
+  const tests = findFiles('src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts');
   const files = selectTests(tests, group === 'default' ? undefined : group);
   if (files.length === 0) {
     console.error(`not available: ${group}: no tests in this group yet (they will need ${needs})`);

@@ -47,6 +47,6 @@ export function requireRange(
   }
   throw new FormatError(
     `a read must stay within the ${sizeBytes} bytes, not take ${length} bytes from ${offset}`,
-    { where: name, hint: 'the file may be cut short; compare its size with the original' },
+    { where: name, hint: 'compare its size with the original: it may be cut short' },
   );
 }

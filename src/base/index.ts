@@ -3,6 +3,7 @@ export * from './byteSource.node.ts';
 export * from './byteSource.ts';
 export * from './errors.ts';
 export * from './formats.ts';
+export * from './json.ts';
 export * from './npy.ts';
 export * from './random.ts';
 export * from './units.ts';

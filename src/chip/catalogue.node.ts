@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ChipError, UsageError, formatBytes } from '../base/index.ts';
 import { parseAccelerators, type Accelerator } from './accelerator.ts';
-import { parseChip, type Chip } from './chip.ts';
+import { COMPARE_HINT, parseChip, type Chip } from './chip.ts';
 import { nearestName } from './nearestName.ts';
 
 const CATALOGUE = fileURLToPath(new URL('../../catalogue/', import.meta.url));
@@ -31,7 +31,11 @@ export function loadChip(nameOrFile: string): Chip {
   const near = nearestName(nameOrFile, names);
   throw new UsageError(
     `the chip must be one of ${names.join(', ')} or a .json file, not ${JSON.stringify(nameOrFile)}`,
-    { where: '--chip', ...(near !== undefined && { hint: `did you mean ${near}?` }) },
+    {
+      where: '--chip',
+      hint:
+        near === undefined ? 'give a name, or a path with a slash in it' : `did you mean ${near}?`,
+    },
   );
 }
 
@@ -54,7 +58,10 @@ function readJson(file: string): unknown {
     return JSON.parse(readText(file));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new ChipError(`a description must be JSON: ${error.message}`, { where: file });
+    throw new ChipError(`a description must be JSON: ${error.message}`, {
+      where: file,
+      hint: COMPARE_HINT,
+    });
   }
 }
 
@@ -72,6 +79,6 @@ function readText(file: string): string {
   if (status.size <= MAX_FILE_BYTES) return fs.readFileSync(file, 'utf8');
   throw new ChipError(
     `a description must have at most ${formatBytes(MAX_FILE_BYTES)}, not ${formatBytes(status.size)}`,
-    { where: file },
+    { where: file, hint: COMPARE_HINT },
   );
 }

@@ -64,7 +64,7 @@ test('an unknown chip is answered with the names and the nearest', () => {
   });
   assert.throws(
     () => loadChip('tpu'),
-    (error: UsageError) => error.hint === undefined,
+    (error: UsageError) => error.hint === 'give a name, or a path with a slash in it',
   );
   assert.throws(() => loadChip(path.join(folder, 'none.json')), UsageError);
   assert.throws(() => loadChip(`${folder}/`), UsageError);
@@ -88,7 +88,7 @@ test('all problems of a description are listed at once', () => {
   const wrong = { ...chip, cores: 0, matrix: { ...chip.matrix, columns: 48 } };
   assert.throws(
     () => parseChip(wrong, 'x.json'),
-    /cores: .*matrix\.columns: must be a power of two/,
+    /^ChipError: cores must be an integer .*; matrix\.columns must be a power of two .*, not 48$/,
   );
 });
 
@@ -98,10 +98,7 @@ test('banks, masks and ports of a chip go together', () => {
     try {
       parseChip({ ...chip, ...change }, 'x.json');
     } catch (error) {
-      return (error as ChipError).message.replace(
-        'a chip description must follow the schema: ',
-        '',
-      );
+      return (error as ChipError).message;
     }
     return 'none';
   };
@@ -109,19 +106,19 @@ test('banks, masks and ports of a chip go together', () => {
   assert.equal(windowBytes(chip), 1024);
   assert.equal(
     problems({ scratchpad: { sizeBytes: 3 * 2 ** 20, banks: 32 } }),
-    'scratchpad.sizeBytes: must be a power of two from 4096 on for each bank, not 98304',
+    'scratchpad.sizeBytes must be 32 banks, each a power of two of at least 4096 bytes, not 3145728',
   );
   assert.equal(
     problems({ accumulator: { sizeBytes: 8192, banks: 8 } }),
-    'accumulator.sizeBytes: must be a power of two from 4096 on for each bank, not 1024',
+    'accumulator.sizeBytes must be 8 banks, each a power of two of at least 4096 bytes, not 8192',
   );
   assert.equal(
     problems({ scratchpad: { sizeBytes: 2 ** 22, banks: 64 } }),
-    'scratchpad.banks: must leave at most 64 banks on the chip, not 73',
+    'scratchpad.banks must be at most 55, so that the chip has 64 banks in all, not 64',
   );
   assert.equal(
     problems({ matrix: { ...chip.matrix, weightPortBytesPerCycle: 128 } }),
-    'matrix.weightPortBytesPerCycle: must be at least 132 for 128 columns',
+    'matrix.weightPortBytesPerCycle must be at least 132 for 128 columns, not 128',
   );
 });
 

@@ -3,60 +3,86 @@
  * in `catalogue/chips/` each. Simulator, compiler, cost model and (later) RTL read the same file.
  */
 import { z } from 'zod';
-import { ChipError } from '../base/index.ts';
+import { ChipError, integer, listProblems, schemaProblems } from '../base/index.ts';
 
-const positive = z.number().int().positive();
-const powerOfTwo = positive.refine(isPowerOfTwo, 'must be a power of two');
+/** What to do about a description that is wrong. */
+export const COMPARE_HINT = 'compare with catalogue/chips/jade-edge.json';
+
+function powerOfTwo(least: number, most: number) {
+  const requirement = `a power of two from ${least} to ${most}`;
+  const bounds = z.int(requirement).min(least, requirement).max(most, requirement);
+  return bounds.refine(isPowerOfTwo, requirement);
+}
 
 function isPowerOfTwo(n: number): boolean {
   return Number.isInteger(Math.log2(n));
 }
 
-const fields = z.strictObject({
-  name: z.string().min(1).max(64),
-  summary: z.string(),
-  template: z.literal('jade'),
-  clockHz: positive.max(10e9),
-  cores: positive.max(1024),
-  matrix: z.strictObject({
-    /** Multipliers along k: one MX block. */
-    lanes: z.literal(32),
-    /** Dot-product columns: outputs computed side by side. */
-    columns: powerOfTwo.min(16).max(256),
-    activationFormat: z.enum(['mxint8', 'mxfp8']),
-    weightFormat: z.enum(['mxint8', 'mxfp8', 'mxfp4']),
-    /** Bytes of the weight read port of the scratchpad. */
-    weightPortBytesPerCycle: powerOfTwo.min(64).max(4096),
-    /** Cycles from the request of an activation block to its sum being readable in the accumulators. */
-    pipelineCycles: positive.max(256),
-    /** Cycles from reading an accumulator row to reading its new value: 4 + stages of the f32 adder. */
-    accumulateCycles: positive.min(5).max(64),
-  }),
-  vector: z.strictObject({
-    /** One block of MX at least, so that a scale is found in one window. */
-    lanes: powerOfTwo.min(32).max(1024),
-    /** Latency of one f32 operation of a lane, and the number of contexts that hide it. */
-    operationCycles: positive.min(2).max(16),
-  }),
-  scratchpad: z.strictObject({ sizeBytes: positive.max(2 ** 30), banks: positive.max(64) }),
-  accumulator: z.strictObject({ sizeBytes: positive.max(2 ** 30), banks: positive.min(2).max(64) }),
-  /** Counts and lists: what an instruction reads to know its rows. */
-  control: z.strictObject({ sizeBytes: powerOfTwo.min(256).max(2 ** 24) }),
-  dma: z.strictObject({
-    outstandingLoads: positive.max(256),
-    burstBytes: powerOfTwo.min(8).max(4096),
-  }),
-  memory: z.strictObject({
-    type: z.string(),
-    sizeBytes: positive.max(2 ** 44),
-    bytesPerCycle: powerOfTwo.min(1).max(65536),
-    /** From the command of a row to its first beat: the DMA needs two cycles to expect it. */
-    latencyCycles: positive.min(2).max(100000),
-  }),
-  process: z.strictObject({ node: z.string(), nanometres: positive.nullable() }),
-  /** Why each size is what it is, by field. */
-  reasons: z.record(z.string(), z.string()),
-});
+function oneOf<T extends string>(...names: readonly T[]) {
+  return z.enum(names, `one of ${names.join(', ')}`);
+}
+
+const NAME = 'a text of 1 to 64 characters';
+const text = z.string('a text');
+const part = 'an object';
+
+const fields = z.strictObject(
+  {
+    name: z.string(NAME).min(1, NAME).max(64, NAME),
+    summary: text,
+    template: z.literal('jade', '"jade"'),
+    clockHz: integer(1, 10e9),
+    cores: integer(1, 1024),
+    matrix: z.strictObject(
+      {
+        /** Multipliers along k: one MX block. */
+        lanes: z.literal(32, '32'),
+        /** Dot-product columns: outputs computed side by side. */
+        columns: powerOfTwo(16, 256),
+        activationFormat: oneOf('mxint8', 'mxfp8'),
+        weightFormat: oneOf('mxint8', 'mxfp8', 'mxfp4'),
+        /** Bytes of the weight read port of the scratchpad. */
+        weightPortBytesPerCycle: powerOfTwo(64, 4096),
+        /** Cycles from the issue of a row of activations to its sums being readable in the accumulators. */
+        pipelineCycles: integer(13, 256),
+        /** Cycles from reading an accumulator row to reading its new value: 4 + stages of the f32 adder. */
+        accumulateCycles: integer(5, 64),
+      },
+      part,
+    ),
+    vector: z.strictObject(
+      {
+        /** One block of MX at least, so that a scale is found in one window. */
+        lanes: powerOfTwo(32, 1024),
+        /** Latency of one f32 operation of a lane, and the number of contexts that hide it. */
+        operationCycles: integer(2, 16),
+      },
+      part,
+    ),
+    scratchpad: z.strictObject({ sizeBytes: integer(1, 2 ** 30), banks: integer(1, 64) }, part),
+    accumulator: z.strictObject({ sizeBytes: integer(1, 2 ** 30), banks: integer(2, 32) }, part),
+    /** Counts and lists: what an instruction reads to know its rows. */
+    control: z.strictObject({ sizeBytes: powerOfTwo(256, 2 ** 24) }, part),
+    dma: z.strictObject(
+      { outstandingLoads: integer(1, 256), burstBytes: powerOfTwo(8, 4096) },
+      part,
+    ),
+    memory: z.strictObject(
+      {
+        type: text,
+        sizeBytes: integer(1, 2 ** 44),
+        bytesPerCycle: powerOfTwo(1, 65536),
+        /** From the command of a row to its first beat: the DMA needs two cycles to expect it. */
+        latencyCycles: integer(2, 100_000),
+      },
+      part,
+    ),
+    process: z.strictObject({ node: text, nanometres: integer(1, 1e6).nullable() }, part),
+    /** Why each size is what it is, by field. */
+    reasons: z.record(z.string(), text, part),
+  },
+  'an object',
+);
 
 export type Chip = z.infer<typeof fields>;
 
@@ -76,27 +102,40 @@ interface Rule {
   readonly rule: string;
 }
 
+/** What must hold between fields; each rule as what the field must be. */
 function rulesOf(chip: Chip): Rule[] {
   const { matrix, scratchpad, accumulator } = chip;
   const banks = scratchpad.banks + accumulator.banks + 1;
   const port = 33 * Math.max(1, matrix.columns / 32);
+  const formats = [matrix.activationFormat, 'mxfp4'];
+  const addStages = matrix.accumulateCycles - 4;
   return [
     bankRule('scratchpad', chip),
     bankRule('accumulator', chip),
     {
       holds: chip.control.sizeBytes >= LEAST_WORDS * windowBytes(chip),
       field: 'control.sizeBytes',
-      rule: `must be at least ${LEAST_WORDS * windowBytes(chip)}, not ${chip.control.sizeBytes}`,
+      rule: `at least ${LEAST_WORDS * windowBytes(chip)}`,
     },
     {
       holds: banks <= MAX_BANKS,
       field: 'scratchpad.banks',
-      rule: `must leave at most ${MAX_BANKS} banks on the chip, not ${banks}`,
+      rule: `at most ${MAX_BANKS - accumulator.banks - 1}, so that the chip has ${MAX_BANKS} banks in all`,
     },
     {
       holds: matrix.weightPortBytesPerCycle >= port,
       field: 'matrix.weightPortBytesPerCycle',
-      rule: `must be at least ${port} for ${matrix.columns} columns`,
+      rule: `at least ${port} for ${matrix.columns} columns`,
+    },
+    {
+      holds: formats.includes(matrix.weightFormat),
+      field: 'matrix.weightFormat',
+      rule: `one of ${formats.join(', ')} beside activations of ${matrix.activationFormat}`,
+    },
+    {
+      holds: matrix.pipelineCycles >= 12 + addStages,
+      field: 'matrix.pipelineCycles',
+      rule: `at least ${12 + addStages} with an adder of ${addStages} stages`,
     },
   ];
 }
@@ -108,7 +147,7 @@ const LEAST_WORDS = 4;
 function bankRule(memory: 'scratchpad' | 'accumulator', chip: Chip): Rule {
   const { sizeBytes, banks } = chip[memory];
   const [bank, least] = [sizeBytes / banks, LEAST_WORDS * windowBytes(chip)];
-  const rule = `must be a power of two from ${least} on for each bank, not ${bank}`;
+  const rule = `${banks} banks, each a power of two of at least ${least} bytes`;
   return { holds: isPowerOfTwo(bank) && bank >= least, field: `${memory}.sizeBytes`, rule };
 }
 
@@ -122,9 +161,8 @@ export function windowBytes({ matrix, vector, memory }: Chip): number {
 export function parseChip(value: unknown, where: string): Chip {
   const parsed = chipSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((i) => `${i.path.join('.') || '(root)'}: ${i.message}`);
-  throw new ChipError(`a chip description must follow the schema: ${problems.join('; ')}`, {
+  throw new ChipError(listProblems(schemaProblems(parsed.error, value)), {
     where,
-    hint: 'compare with catalogue/chips/jade-edge.json',
+    hint: COMPARE_HINT,
   });
 }

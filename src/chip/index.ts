@@ -3,3 +3,5 @@ export * from './accelerator.ts';
 export * from './catalogue.node.ts';
 export * from './chip.ts';
 export * from './nearestName.ts';
+export * from './silicon.node.ts';
+export * from './silicon.ts';

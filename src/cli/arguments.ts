@@ -1,5 +1,6 @@
 /** Parsers of option values; each throws commander's error, which names the option. */
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
+import { nearestName } from '../chip/index.ts';
 
 /** A whole number of at least `least`. */
 export function wholeNumber(least = 0): (text: string) => number {
@@ -10,9 +11,21 @@ export function wholeNumber(least = 0): (text: string) => number {
   };
 }
 
-/** A number; limits are checked by those who know its meaning. */
-export function decimal(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError('It must be a number.');
+/** A number within bounds, both included. */
+export function decimal(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It must be a number from ${least} to ${most}.`);
+  };
+}
+
+/** An option with one of `names` as its value. */
+export function choice(flags: string, description: string, names: readonly string[]): Option {
+  return new Option(flags, description).choices(names).argParser((text) => {
+    if (names.includes(text)) return text;
+    const near = nearestName(text, names);
+    const hint = near === undefined ? '' : ` Did you mean ${near}?`;
+    throw new InvalidArgumentError(`It must be one of ${names.join(', ')}.${hint}`);
+  });
 }

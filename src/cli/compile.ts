@@ -112,7 +112,7 @@ function requirePass(dump: string, passes: readonly PassReport[]): void {
   const near = nearestName(dump, names);
   throw new UsageError(`the pass must be one of ${names.join(', ')}, not ${JSON.stringify(dump)}`, {
     where: '--dump',
-    ...(near !== undefined && { hint: `did you mean ${near}?` }),
+    hint: near === undefined ? 'leave the name out to see all' : `did you mean ${near}?`,
   });
 }
 
@@ -128,6 +128,7 @@ function writeFiles(folder: string, files: Readonly<Record<string, string | Uint
     const { code } = error as NodeJS.ErrnoException;
     throw new UsageError(`the output must be a folder that can be written, not ${code}`, {
       where: folder,
+      hint: 'give another folder',
     });
   }
   for (const [name, content] of Object.entries(files)) {

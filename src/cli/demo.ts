@@ -150,8 +150,8 @@ async function showText(act: Act, model: Model, chip: Chip, output: Output) {
 }
 
 function validationDocuments(): readonly (readonly number[])[] {
-  const text = fs.readFileSync(VALIDATION_FILE, 'utf8');
-  return parseDocuments(text, VALIDATION_FILE).slice(0, QUALITY_DOCUMENTS);
+  const bytes = fs.readFileSync(VALIDATION_FILE);
+  return parseDocuments(bytes, VALIDATION_FILE).slice(0, QUALITY_DOCUMENTS);
 }
 
 /** The least time for one token after `context` others, on the chip and on published accelerators. */

@@ -1,11 +1,20 @@
 /** celadon eval: how well a model predicts given tokens, and its logits. */
-import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate as pause } from 'node:timers/promises';
-import { Option, type Command } from 'commander';
-import { encodeNpyHeader, FormatError, formatBytes, UsageError } from '../base/index.ts';
+import { type Command } from 'commander';
+import {
+  decodeUtf8,
+  encodeNpyHeader,
+  FormatError,
+  isRecord,
+  parseJson,
+  readWholeFile,
+  show,
+  UsageError,
+} from '../base/index.ts';
 import { evaluate, ModelRunner, type Evaluation } from '../engine/index.ts';
 import type { Model } from '../model/index.ts';
+import { choice } from './arguments.ts';
 import { openModel } from './models.ts';
 import { NewFile } from './newFile.ts';
 import { Output, type GlobalOptions } from './output.ts';
@@ -28,7 +37,7 @@ export function addEval(program: Command): void {
     .argument('<model>', 'folder or built-in name')
     .option('--tokens <file>', 'JSON: token ids, or documents as [{"tokens": [...]}, ...]')
     .option('--text <file>', 'UTF-8 text; evaluated in pieces if longer than the context')
-    .addOption(new Option('--target <name>', 'what runs it').choices(TARGET_NAMES).default('cpu'))
+    .addOption(choice('--target <name>', 'what runs it', TARGET_NAMES).default('cpu'))
     .option('--chip <name|file>', 'chip of jade, or whose numerics the reference has')
     .option('--logits <file.npy>', 'write the logits, f32, a row for each token')
     .action((model: string, _: unknown, command: Command) =>
@@ -42,10 +51,14 @@ async function runEval(name: string, options: EvalOptions): Promise<void> {
   const model = openModel(name);
   const limit = model.config.config.max_position_embeddings;
   const documents = readDocuments(model, options, limit);
-  const contextTokens = Math.min(Math.max(...documents.map(({ length }) => length)), limit);
+  const longest = documents.reduce((most, { length }) => Math.max(most, length), 0);
+  const contextTokens = Math.min(longest, limit);
   const target = await createTarget(choice, contextTokens);
   const graph = model.graph({ logits: 'all' });
   const runner = new ModelRunner(graph, target, target.open({}), contextTokens);
+  for (const [i, ids] of documents.entries()) {
+    runner.requireTokens(ids, `${options.tokens ?? options.text}, document ${i + 1}`);
+  }
   const file = logitsFile(options, documents, runner);
   const evaluation = await follow(runner, documents, file, output);
   file?.finish();
@@ -59,60 +72,55 @@ async function runEval(name: string, options: EvalOptions): Promise<void> {
 function readDocuments(model: Model, { tokens, text }: EvalOptions, limit: number): Documents {
   if ((tokens === undefined) === (text === undefined)) {
     throw new UsageError('either --tokens or --text must be given, not both or neither', {
+      where: 'celadon eval',
       hint: 'celadon eval qwen3-tiny --text poem.txt',
     });
   }
-  if (tokens !== undefined) return parseDocuments(readText(tokens), tokens);
-  const ids = model.tokenizer.encode(readText(text!));
-  return Array.from({ length: Math.ceil(ids.length / limit) }, (_, i) =>
-    ids.slice(i * limit, (i + 1) * limit),
-  );
-}
-
-/** Far more text than an evaluation can take in a day. */
-const MAX_FILE_BYTES = 2 ** 22;
-
-/** A device has no end and no size to check. */
-function regularFile(file: string): fs.Stats {
-  const status = fs.statSync(file);
-  if (status.isFile()) return status;
-  throw new UsageError('a file is required, not a folder or device', { where: file });
-}
-
-function readText(file: string): string {
-  try {
-    const { size } = regularFile(file);
-    if (size <= MAX_FILE_BYTES) return fs.readFileSync(file, 'utf8');
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    throw new UsageError(`a readable file is required, not ${code}`, { where: file });
-  }
-  const limit = formatBytes(MAX_FILE_BYTES);
-  throw new UsageError(`a file of at most ${limit} is required, and this one is larger`, {
+  const file = tokens ?? text!;
+  const bytes = readWholeFile(file, MAX_FILE_BYTES);
+  const documents =
+    tokens === undefined
+      ? splitToFit(model.tokenizer.encode(decodeUtf8(bytes, file)), limit)
+      : parseDocuments(bytes, file);
+  if (documents.some(({ length }) => length > 1)) return documents;
+  throw new UsageError('a document must have two tokens or more, one to predict the next from', {
     where: file,
-    hint: 'evaluate it in parts',
+    hint: 'give more text',
   });
 }
 
-/** Token ids of one document, or of several. Throws FormatError naming `where`. */
-export function parseDocuments(text: string, where: string): Documents {
-  const value = parseJson(text, where);
-  if (isIds(value)) return [value];
-  const documents = Array.isArray(value) ? value.map((item) => item?.tokens ?? item) : [];
-  if (documents.length > 0 && documents.every(isIds)) return documents;
-  throw new FormatError(
-    'the tokens must be a JSON array of ids, or of documents {"tokens": [ids]}, and are not',
-    { where },
+function splitToFit(ids: readonly number[], contextTokens: number): Documents {
+  return Array.from({ length: Math.ceil(ids.length / contextTokens) }, (_, i) =>
+    ids.slice(i * contextTokens, (i + 1) * contextTokens),
   );
 }
 
-function parseJson(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new FormatError(`the tokens must be JSON: ${(error as Error).message}`, { where });
+/** Far more than an evaluation can take in a day. */
+const MAX_FILE_BYTES = 2 ** 22;
+
+const FORMS = 'a JSON array of token ids, or of documents {"tokens": [ids]}';
+
+/** Token ids of one document, or of several. Throws FormatError naming `where`. */
+export function parseDocuments(bytes: Uint8Array, where: string): Documents {
+  const value = parseJson(bytes, where);
+  if (!Array.isArray(value)) throw noDocuments(value, where);
+  if (typeof value[0] === 'number' || value.length === 0) {
+    const bad = value.findIndex((id) => typeof id !== 'number');
+    if (bad < 0) return [value];
+    throw noDocuments(value[bad], `${where}, token ${bad}`);
   }
+  return value.map((item: unknown, i) => {
+    const ids = isRecord(item) ? item['tokens'] : item;
+    if (isIds(ids)) return ids;
+    throw noDocuments(item, `${where}, document ${i + 1}`);
+  });
+}
+
+function noDocuments(found: unknown, where: string): FormatError {
+  return new FormatError(`the tokens must be ids or documents of ids, not ${show(found)}`, {
+    where,
+    hint: `give ${FORMS}`,
+  });
 }
 
 function isIds(value: unknown): value is number[] {

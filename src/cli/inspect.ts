@@ -1,6 +1,6 @@
 /** celadon inspect: what a model consists of, from its configuration and the headers of its files. */
 import type { Command } from 'commander';
-import { formatBytes, formatCount, UsageError } from '../base/index.ts';
+import { formatBytes, formatCount } from '../base/index.ts';
 import { countParameters, operatorTable, stateBytes, type OperatorRow } from '../cost/index.ts';
 import type { Graph } from '../ir/index.ts';
 import {
@@ -11,7 +11,6 @@ import {
   type Checkpoint,
   type ModelConfig,
 } from '../model/index.ts';
-import { nearestName } from '../chip/index.ts';
 import { builtinModelNames, openModel } from './models.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { formatTable } from './table.ts';
@@ -54,19 +53,9 @@ function open(name: string): Inspected {
     const { raw, model, sources } = readCatalogueModel(name);
     return { name, config: model, architectures: raw['architectures'], sources };
   }
-  try {
-    const { name: folder, config, checkpoint } = openModel(name);
-    const { architectures } = checkpoint.config;
-    return { name: folder, config, architectures, checkpoint, sources: [] };
-  } catch (error) {
-    if (!(error instanceof UsageError) || error.hint === undefined) throw error;
-    const near = nearestName(name, [...builtinModelNames(), ...known]);
-    const hint =
-      near === undefined
-        ? `${error.hint}; from configuration alone: ${known.join(', ')}`
-        : `did you mean ${near}?`;
-    throw new UsageError(error.message, { ...(error.where && { where: error.where }), hint });
-  }
+  const { name: folder, config, checkpoint } = openModel(name, known);
+  const { architectures } = checkpoint.config;
+  return { name: folder, config, architectures, checkpoint, sources: [] };
 }
 
 type Report = ReturnType<typeof reportOf>;

@@ -1,6 +1,7 @@
 /** The command line: what commands there are, and how every one of them ends. */
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
+import { addArea } from './area.ts';
 import { addCompile } from './compile.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
@@ -31,7 +32,7 @@ function createProgram(): Command {
     .exitOverride();
   const commands = [
     ...[addDemo, addRun, addEval, addInspect, addCompile],
-    ...[addRtl, addVerify, addDoctor],
+    ...[addRtl, addVerify, addArea, addDoctor],
   ];
   for (const add of commands) add(program);
   return program;

@@ -27,15 +27,16 @@ export function builtinModelFolder(name: string): string {
 
 /**
  * Open the model that `name` stands for: a built-in name, else a folder. Throws UsageError when there
- * is none, UnsupportedError for kinds of models that cannot be opened yet.
+ * is none, UnsupportedError for kinds of models that cannot be opened yet. `configurations` are names
+ * that would do as well, because the caller needs no weights.
  */
-export function openModel(name: string): Model {
+export function openModel(name: string, configurations: readonly string[] = []): Model {
   if (builtinModelNames().includes(name)) return loadModel(builtinModelFolder(name));
   if (fs.statSync(name, { throwIfNoEntry: false })?.isDirectory()) return loadModel(name);
-  throw noModel(name);
+  throw noModel(name, configurations);
 }
 
-function noModel(name: string): Error {
+function noModel(name: string, configurations: readonly string[]): Error {
   if (/^(?:hf|ms|modelscope):/.test(name)) {
     return new UnsupportedError(
       'models must be on this machine: downloading is not supported yet',
@@ -58,9 +59,10 @@ function noModel(name: string): Error {
       hint: `give the folder of a checkpoint, or one of ${builtin.join(', ')}`,
     });
   }
-  const near = nearestName(name, builtin);
-  const hint =
-    near === undefined ? 'give the folder that holds config.json' : `did you mean ${near}?`;
-  const expected = `a folder or one of ${builtin.join(', ')}`;
-  return new UsageError(`the model must be ${expected}, not ${JSON.stringify(name)}`, { hint });
+  const expected = `a folder or one of ${[...builtin, ...configurations].join(', ')}`;
+  const near = nearestName(name, [...builtin, ...configurations]);
+  return new UsageError(`the model must be ${expected}, not ${JSON.stringify(name)}`, {
+    where: '<model>',
+    hint: near === undefined ? 'give the folder that holds config.json' : `did you mean ${near}?`,
+  });
 }

@@ -35,6 +35,8 @@ export class NewFile {
   }
 }
 
+const NAME_ONE = { where: 'the file to write', hint: 'give the name of a new file' };
+
 /** Writes files into a folder, which is made if there is none. Throws UsageError when it cannot be written. */
 export function writeFolder(
   folder: string,
@@ -57,9 +59,14 @@ export function writeFolder(
 }
 
 function open(partPath: string, path: string): number {
-  if (path === '') throw new UsageError('the name of a file is required, not an empty one');
-  if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new UsageError('a file is required, not a folder', { where: path });
+  if (path === '')
+    throw new UsageError('the name of a file is required, not an empty one', NAME_ONE);
+  const status = fs.statSync(path, { throwIfNoEntry: false });
+  if (status !== undefined && !status.isFile()) {
+    throw new UsageError('a file is required, not a folder or device', {
+      ...NAME_ONE,
+      where: path,
+    });
   }
   try {
     return fs.openSync(partPath, 'wx');
@@ -67,6 +74,7 @@ function open(partPath: string, path: string): number {
     const { code } = error as NodeJS.ErrnoException;
     throw new UsageError(`the file must be in a folder that can be written, not ${code}`, {
       where: path,
+      hint: 'make the folder first, or give another place',
     });
   }
 }

@@ -24,7 +24,8 @@ export function addRtl(program: Command): void {
 async function rtl(options: RtlOptions): Promise<void> {
   const output = new Output(options);
   const chip = loadChip(options.chip);
-  const { allFiles } = await import('../target/jade/index.ts');
+  const { loadVerification } = await import('../target/jade/index.ts');
+  const { allFiles } = await loadVerification();
   const files = allFiles(chip);
   writeFolder(options.output, Object.fromEntries(files));
   const rows = [...files].map(([name, text]) => ({
@@ -37,7 +38,11 @@ async function rtl(options: RtlOptions): Promise<void> {
     output.result({ chip: chip.name, folder: options.output, files: rows });
     return;
   }
-  const table = rows.map(({ name, lines, sizeBytes }) => [name, `${lines}`, formatBytes(sizeBytes)]);
+  const table = rows.map(({ name, lines, sizeBytes }) => [
+    name,
+    `${lines}`,
+    formatBytes(sizeBytes),
+  ]);
   output.line(formatTable([['file', 'lines', 'size'], ...table]));
   output.note(`${modules.length} modules of ${chip.name} written to ${options.output}`);
   output.note('there: make lint, make bench, make synthesis');

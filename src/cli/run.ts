@@ -1,11 +1,11 @@
 /** celadon run: text from a model, on any target. */
 import { setImmediate as pause } from 'node:timers/promises';
-import { Option, type Command } from 'commander';
+import { type Command } from 'commander';
 import { UsageError } from '../base/index.ts';
 import { generate, ModelRunner, type Generation, type SamplingOptions } from '../engine/index.ts';
 import type { Model } from '../model/index.ts';
 import { Trace } from '../trace/index.ts';
-import { decimal, wholeNumber } from './arguments.ts';
+import { choice, decimal, wholeNumber } from './arguments.ts';
 import { openModel } from './models.ts';
 import { NewFile } from './newFile.ts';
 import { Output, type GlobalOptions } from './output.ts';
@@ -39,13 +39,13 @@ export function addRun(program: Command): void {
     .argument('<model>', 'folder or built-in name')
     .requiredOption('-p, --prompt <text>', 'text to continue; special tokens in it are recognised')
     .option('--chat', 'put the prompt into the chat template of the model')
-    .addOption(new Option('--target <name>', 'what runs it').choices(TARGET_NAMES).default('cpu'))
+    .addOption(choice('--target <name>', 'what runs it', TARGET_NAMES).default('cpu'))
     .option('--chip <name|file>', 'chip of jade, or whose numerics the reference has')
     .option('-n, --tokens <count>', 'most tokens to generate', wholeNumber(1), 128)
     .option('--seed <number>', 'seed of sampling', wholeNumber(), 0)
-    .option('--temperature <number>', '0 takes the likeliest token', decimal, 0)
+    .option('--temperature <number>', '0 takes the likeliest token', decimal(0, 100), 0)
     .option('--top-k <count>', 'draw from the k likeliest; 0: from all', wholeNumber(), 0)
-    .option('--top-p <share>', 'draw from the likeliest with this share together', decimal, 1)
+    .option('--top-p <share>', 'draw from the likeliest with this share together', decimal(0, 1), 1)
     .option('--trace <file>', 'write a trace for ui.perfetto.dev (jade)')
     .action((model: string, _: unknown, command: Command) =>
       run(model, command.optsWithGlobals<RunOptions>()),

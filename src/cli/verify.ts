@@ -23,7 +23,9 @@ interface VerifyCommandOptions extends GlobalOptions {
 export function addVerify(program: Command): void {
   program
     .command('verify')
-    .description('run the RTL of a chip in Verilator and compare each instruction with the simulator')
+    .description(
+      'run the RTL of a chip in Verilator and compare each instruction with the simulator',
+    )
     .option('--chip <name|file>', 'chip to verify', DEFAULT_CHIP)
     .option('--programs <count>', 'random programs', wholeNumber(0), 100)
     .option('--length <count>', 'instructions drawn for a program', wholeNumber(1), 30)
@@ -41,7 +43,8 @@ export function addVerify(program: Command): void {
 async function verify(options: VerifyCommandOptions): Promise<void> {
   const output = new Output(options);
   const chip = loadChip(options.chip);
-  const { buildBench, verifyPrograms } = await import('../target/jade/index.ts');
+  const { loadVerification } = await import('../target/jade/index.ts');
+  const { buildBench, verifyPrograms } = await loadVerification();
   output.note(`building the RTL of ${chip.name} with Verilator, or taking the one built before`);
   buildBench(chip);
   const report = verifyPrograms(chip, {
@@ -74,7 +77,8 @@ async function verifyModel(
   options: VerifyCommandOptions,
   output: Output,
 ): Promise<ModelReport> {
-  const { buildBench, jadeTarget, SessionRecorder } = await import('../target/jade/index.ts');
+  const { jadeTarget, loadVerification } = await import('../target/jade/index.ts');
+  const { buildBench, SessionRecorder } = await loadVerification();
   const model = openModel(options.model!);
   const prompt = promptOf((text) => model.tokenizer.encode(text), options);
   const contextTokens = prompt.length + options.newTokens;

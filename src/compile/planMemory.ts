@@ -61,6 +61,8 @@ interface Placed {
 
 class RegionPlanner {
   readonly placed: Placed[] = [];
+  /** Those of them that may live at the same time as a buffer to come. */
+  private candidates: Placed[] = [];
   private readonly region: Region;
   private cursor = 0;
   private bank = 0;
@@ -74,6 +76,7 @@ class RegionPlanner {
 
   /** At the cursor if free, else at the next free place after it, else from the start. */
   placeInRing(buffer: PlannedBuffer): void {
+    this.forgetBefore(buffer.first);
     const others = this.livingWith(buffer);
     const candidates = [this.cursor, 0, ...others.map((other) => other.end)].toSorted(
       (a, b) => a - b,
@@ -104,6 +107,7 @@ class RegionPlanner {
   }
 
   private placeInNextBank(buffer: PlannedBuffer): void {
+    this.forgetBefore(buffer.first);
     const others = this.livingWith(buffer);
     const banks = this.bankCursors.length;
     for (let step = 0; step < banks; step++) {
@@ -131,8 +135,13 @@ class RegionPlanner {
     return candidates.find((offset) => this.isFree(buffer, offset, end, others));
   }
 
+  /** Buffers come in order of first use from now on: none lives with one that ended before `first`. */
+  private forgetBefore(first: number): void {
+    this.candidates = this.candidates.filter(({ buffer }) => buffer.last >= first);
+  }
+
   private livingWith(buffer: PlannedBuffer): Placed[] {
-    return this.placed.filter(
+    return this.candidates.filter(
       (other) => other.buffer.first <= buffer.last && buffer.first <= other.buffer.last,
     );
   }
@@ -155,7 +164,9 @@ class RegionPlanner {
   ): number {
     if (offset === undefined) throw doesNotFit(buffer, this.region, others);
     const end = offset + align(buffer.sizeBytes);
-    this.placed.push({ buffer, offset, end });
+    const placed = { buffer, offset, end };
+    this.placed.push(placed);
+    this.candidates.push(placed);
     return end;
   }
 }

@@ -20,7 +20,7 @@ import { ModelRunner } from './modelRunner.ts';
 
 const VOCABULARY = 8;
 
-function countingGraph(rows: 'last' | 'all'): Graph {
+function countingGraph(rows: 'last' | 'all', largest = 3): Graph {
   const square = [VOCABULARY, VOCABULARY];
   const weight = (name: string) => makeNode('weight', [], { name, type: tensor('f32', square) });
   const tokens = makeNode('input', [], { name: 'tokens', type: tensor('i32', ['B', 'T']) });
@@ -45,7 +45,7 @@ function countingGraph(rows: 'last' | 'all'): Graph {
     states: new Map(),
     weights: new Map([
       source('table', (row, column) => (row === column ? 1 : 0)),
-      source('head', (row, column) => (row === (column + 1) % VOCABULARY ? 3 : 0)),
+      source('head', (row, column) => (row === (column + 1) % VOCABULARY ? largest : 0)),
     ]),
   };
 }
@@ -145,7 +145,7 @@ test('a prompt must have tokens, of the model, that fit the context', () => {
   assert.throws(() => finish([0, 8], { maxNewTokens: 1 }), {
     name: 'UsageError',
     message: 'token ids must be whole numbers from 0 to 7, not 8',
-    where: 'token 1',
+    where: 'the prompt, token 1',
   });
   assert.throws(() => finish([0, 1, 2, 3, 4], { maxNewTokens: 1 }, runner('last', 3)), {
     name: 'CapacityError',
@@ -153,6 +153,16 @@ test('a prompt must have tokens, of the model, that fit the context', () => {
     hint: 'shorten it by 2 tokens, or use a model with a longer context',
   });
   assert.throws(() => finish([0], { maxNewTokens: -1 }), { name: 'UsageError' });
+});
+
+test('logits that are no finite numbers end a text before its first token', () => {
+  const target = countingTarget();
+  const on = new ModelRunner(countingGraph('last', Infinity), target, target.open({}), 64);
+  assert.throws(() => [...generate(on, [0], { maxNewTokens: 1 })], {
+    name: 'CeladonError',
+    message: /^logits must be finite numbers, not (?:NaN|Infinity)$/,
+    where: 'step from token 0',
+  });
 });
 
 test('an evaluation sums the losses of all but the first token of each document', () => {

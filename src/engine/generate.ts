@@ -39,6 +39,7 @@ export function* generate(
   { maxNewTokens, eosTokenIds = [], sampling = GREEDY }: GenerateOptions,
 ): Generator<GenerationEvent, Generation> {
   requirePrompt(prompt, runner.contextTokens);
+  runner.requireTokens(prompt, 'the prompt');
   requireCount(maxNewTokens);
   const sampler = new Sampler(sampling);
   const tokens: number[] = [];
@@ -76,13 +77,15 @@ function chooseToken(sampler: Sampler, { logits, next }: Step, vocabularySize: n
 function requirePrompt(prompt: readonly number[], contextTokens: number): void {
   if (prompt.length === 0) {
     throw new UsageError('a prompt must have at least one token, not none', {
-      hint: 'give some text with -p',
+      where: 'the prompt',
+      hint: 'give some text',
     });
   }
   if (prompt.length <= contextTokens) return;
   throw new CapacityError(
     `the prompt must fit the context of ${contextTokens} tokens, not have ${prompt.length}`,
     {
+      where: 'the prompt',
       hint: `shorten it by ${prompt.length - contextTokens} tokens, or use a model with a longer context`,
     },
   );

@@ -2,7 +2,7 @@
  * ModelRunner: one sequence on one device. It feeds tokens in steps that the target can take, and
  * keeps count of the context and of the time.
  */
-import { CapacityError, UsageError } from '../base/index.ts';
+import { CapacityError, CeladonError, UsageError } from '../base/index.ts';
 import type { Device, Target } from '../compile/index.ts';
 import { lastDim, type Graph } from '../ir/index.ts';
 import { ProgramCache } from './programCache.ts';
@@ -57,12 +57,32 @@ export class ModelRunner {
    * UsageError for an id that the model does not have, CapacityError when the context is too short.
    */
   *feed(tokens: readonly number[]): Generator<Step, void> {
-    requireTokens(tokens, this.vocabularySize);
-    this.#requireRoom(tokens.length);
+    this.requireTokens(tokens);
     const { maxTokens } = this.#programs;
     for (let start = 0; start < tokens.length; start += maxTokens) {
       yield this.#step(tokens.slice(start, start + maxTokens));
     }
+  }
+
+  /** Throws what `feed` would throw for these tokens; `where` says whose they are. */
+  requireTokens(tokens: readonly number[], where = 'the tokens'): void {
+    const size = this.vocabularySize;
+    const index = tokens.findIndex((id) => !Number.isInteger(id) || id < 0 || id >= size);
+    if (index >= 0) {
+      throw new UsageError(
+        `token ids must be whole numbers from 0 to ${size - 1}, not ${tokens[index]}`,
+        {
+          where: `${where}, token ${index}`,
+          hint: 'check that the tokens come from the tokenizer of this model',
+        },
+      );
+    }
+    if (this.canFeed(tokens.length)) return;
+    const wanted = this.#position + tokens.length;
+    throw new CapacityError(
+      `a sequence must have at most ${this.contextTokens} tokens of context, not ${wanted}`,
+      { where, hint: `shorten the text by ${wanted - this.contextTokens} tokens` },
+    );
   }
 
   /** Starts a new sequence; weights and programs stay. */
@@ -82,28 +102,17 @@ export class ModelRunner {
     this.#position += count;
     const compileSeconds = (compiled - start) / 1000;
     const runSeconds = (performance.now() - compiled) / 1000;
+    requireNumbers(logits, position);
     return { position, count, logits, next, cycles, compileSeconds, runSeconds };
-  }
-
-  #requireRoom(count: number): void {
-    if (this.canFeed(count)) return;
-    throw new CapacityError(
-      `a sequence must have at most ${this.contextTokens} tokens of context, not ${this.#position + count}`,
-      { hint: `shorten the text by ${this.#position + count - this.contextTokens} tokens` },
-    );
   }
 }
 
-function requireTokens(tokens: readonly number[], vocabularySize: number): void {
-  const index = tokens.findIndex(
-    (token) => !Number.isInteger(token) || token < 0 || token >= vocabularySize,
-  );
-  if (index < 0) return;
-  throw new UsageError(
-    `token ids must be whole numbers from 0 to ${vocabularySize - 1}, not ${tokens[index]}`,
-    {
-      where: `token ${index}`,
-      hint: 'check that the tokens come from the tokenizer of this model',
-    },
-  );
+/** Weights are finite, but sums of absurd ones need not be; no token can be chosen from such logits. */
+function requireNumbers(logits: Float32Array, position: number): void {
+  const bad = logits.findIndex((logit) => !Number.isFinite(logit));
+  if (bad < 0) return;
+  throw new CeladonError(`logits must be finite numbers, not ${logits[bad]}`, {
+    where: `step from token ${position}`,
+    hint: 'check that config.json and the weights belong to the same model',
+  });
 }

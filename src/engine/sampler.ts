@@ -88,5 +88,9 @@ function requireOptions({ temperature, topK, topP }: SamplingOptions): void {
     problems.push(`top-k must be a whole number from 0, not ${topK}`);
   }
   if (!(topP > 0 && topP <= 1)) problems.push(`top-p must be above 0 and at most 1, not ${topP}`);
-  if (problems.length > 0) throw new UsageError(problems.join('; '));
+  if (problems.length === 0) return;
+  throw new UsageError(problems.join('; '), {
+    where: 'sampling',
+    hint: 'temperature 0 always takes the likeliest token',
+  });
 }

@@ -1,4 +1,5 @@
 /** Interpreter rules of the elementwise and row-wise ops; f32, each operation rounded. */
+import { UsageError } from '../base/index.ts';
 import { type SomeRules, type Step } from './evaluation.ts';
 import { type NodeOf } from './graph.ts';
 import { allocateMx, type Numerics } from './numerics.ts';
@@ -6,6 +7,7 @@ import { rotaryTable } from './rotary.ts';
 import { f32Of, f32Value, i32Of, i32Value, rowCount, viewRows, type Value } from './value.ts';
 
 type ArithmeticOp =
+  | 'embedding'
   | 'add'
   | 'mul'
   | 'silu'
@@ -17,6 +19,7 @@ type ArithmeticOp =
   | 'quantize';
 
 export const ARITHMETIC_RULES: SomeRules<ArithmeticOp> = {
+  embedding,
   add: (_, [a, b]) => map2(a!, b!, (x, y) => x + y),
   mul: (_, [a, b]) => map2(a!, b!, (x, y) => x * y),
   silu: (_, [x], { numerics }) =>
@@ -34,6 +37,23 @@ export const ARITHMETIC_RULES: SomeRules<ArithmeticOp> = {
     mapRows(logits!, (row, out) => numerics.route(row, bias && f32Of(bias), attrs, out)),
   quantize,
 };
+
+function embedding(
+  _: NodeOf<'embedding'>,
+  [tokens, table]: readonly Value[],
+  { numerics }: Step,
+): Value {
+  const [V, D] = table!.shape as [number, number];
+  const ids = i32Of(tokens!);
+  const out = f32Value([...tokens!.shape, D], new Float32Array(ids.length * D));
+  for (const [i, token] of ids.entries()) {
+    if (token < 0 || token >= V) {
+      throw new UsageError(`token must be an id from 0 to ${V - 1}, not ${token}`);
+    }
+    numerics.embed(f32Of(viewRows(table!, token, 1)), f32Of(viewRows(out, i, 1)));
+  }
+  return out;
+}
 
 /** silu(gate) · up. */
 export function swiglu(gate: Float32Array, up: Float32Array, { silu }: Numerics): Float32Array {

@@ -10,6 +10,7 @@ import { routeGates } from './route.ts';
 
 export const floatNumerics: Numerics = {
   name: 'float',
+  embed: (row, out) => out.set(row),
   linear,
   linearMx,
   attend,

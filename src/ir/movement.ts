@@ -1,5 +1,4 @@
 /** Interpreter rules of the ops that move data and compute nothing; they keep every dtype, MX included. */
-import { UsageError } from '../base/index.ts';
 import { type SomeRules } from './evaluation.ts';
 import {
   allocateValue,
@@ -20,7 +19,6 @@ type MovementOp =
   | 'concat'
   | 'transpose'
   | 'lastToken'
-  | 'embedding'
   | 'append';
 
 export const MOVEMENT_RULES: SomeRules<MovementOp> = {
@@ -37,7 +35,6 @@ export const MOVEMENT_RULES: SomeRules<MovementOp> = {
   concat: (_, parts) => concat(parts),
   transpose: (_, [x]) => transpose(x!),
   lastToken: (_, [x]) => lastToken(x!),
-  embedding: (_, [tokens, table]) => embedding(tokens!, table!),
   append: (_, [state, rows, position]) => append(state!, rows!, position!),
 };
 
@@ -90,18 +87,6 @@ function lastToken(x: Value): Value {
   const out = allocateValue(x.dtype, [B, 1, ...rest]);
   const size = rest.reduce((product, extent) => product * extent, 1);
   for (let b = 0; b < B; b++) copyElements(x, (b * T + T - 1) * size, out, b * size, size);
-  return out;
-}
-
-function embedding(tokens: Value, table: Value): Value {
-  const [V, D] = table.shape as [number, number];
-  const out = allocateValue('f32', [...tokens.shape, D]);
-  for (const [i, token] of i32Of(tokens).entries()) {
-    if (token < 0 || token >= V) {
-      throw new UsageError(`token must be an id from 0 to ${V - 1}, not ${token}`);
-    }
-    copyElements(table, token * D, out, i * D, D);
-  }
   return out;
 }
 

@@ -43,6 +43,8 @@ export interface AttendRequest<V> {
 
 export interface Numerics {
   readonly name: string;
+  /** out = a row of a table of embeddings, rounded to the format in which tables are kept. */
+  embed(row: Float32Array, out: Float32Array): void;
   /** out[m][n] = Σ_k x[m][k]·w[n][k] for m < M rows starting at element offsets; f32 operands. */
   linear(
     x: Float32Array,

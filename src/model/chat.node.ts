@@ -1,9 +1,10 @@
 /** Opens the chat template of a checkpoint folder. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { decodeUtf8, readWholeFile } from '../base/index.ts';
 import { readChatTemplate } from './chat.ts';
 import type { ChatTemplate } from './chat.ts';
-import { readFile, readJsonFile } from './checkpoint/json.node.ts';
+import { readJsonFile } from './checkpoint/json.node.ts';
 
 const CONFIG = 'tokenizer_config.json';
 /** Where newer versions of transformers put the template instead. */
@@ -15,6 +16,6 @@ export function openChatTemplate(folder: string): ChatTemplate {
   const config = fs.existsSync(path.join(folder, CONFIG)) ? readJsonFile(folder, CONFIG) : {};
   const file = path.join(folder, TEMPLATE);
   if (!fs.existsSync(file)) return readChatTemplate(config, path.join(folder, CONFIG));
-  const source = new TextDecoder().decode(readFile(file, LIMIT_BYTES));
+  const source = decodeUtf8(readWholeFile(file, LIMIT_BYTES), file);
   return readChatTemplate(config, file, source);
 }

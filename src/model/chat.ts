@@ -5,9 +5,14 @@
  */
 import { Template } from '@huggingface/jinja';
 import { z } from 'zod';
-import { FormatError, UnsupportedError, UsageError } from '../base/index.ts';
-import { isRecord, requireSchema } from './checkpoint/json.ts';
-import type { JsonRecord } from './checkpoint/json.ts';
+import {
+  FormatError,
+  isRecord,
+  requireSchema,
+  UnsupportedError,
+  UsageError,
+} from '../base/index.ts';
+import type { JsonRecord } from '../base/index.ts';
 
 /** One turn. Templates know the roles `system`, `user`, `assistant` and often `tool`. */
 export interface ChatMessage {
@@ -22,6 +27,8 @@ export interface ChatOptions {
   /** Further variables that the template knows, such as `enable_thinking` or `tools`. */
   readonly variables?: JsonRecord;
 }
+
+const WITHOUT_CHAT = 'write the prompt as the model expects it and run without --chat';
 
 /** A model's chat template. */
 export class ChatTemplate {
@@ -53,6 +60,7 @@ export class ChatTemplate {
         `the chat template must accept the messages: ${(error as Error).message}`,
         {
           where: this.#where,
+          hint: WITHOUT_CHAT,
         },
       );
     }
@@ -74,7 +82,7 @@ export function readChatTemplate(config: JsonRecord, where: string, source?: str
   if (template !== undefined) return new ChatTemplate(template, specialTokens(config), where);
   throw new UnsupportedError('the model must have a chat template, but has none', {
     where,
-    hint: 'write the prompt as the model expects it and run without --chat',
+    hint: WITHOUT_CHAT,
   });
 }
 
@@ -100,6 +108,7 @@ function parseTemplate(source: string, where: string): Template {
   } catch (error) {
     throw new FormatError(`the chat template must be valid Jinja: ${(error as Error).message}`, {
       where,
+      hint: WITHOUT_CHAT,
     });
   }
 }

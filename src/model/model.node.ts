@@ -1,6 +1,5 @@
 /** A model in a folder: configuration, weights, tokenizer and graph together. */
 import path from 'node:path';
-import { ShapeError } from '../base/index.ts';
 import { type Graph } from '../ir/index.ts';
 import { type ChatTemplate } from './chat.ts';
 import { openChatTemplate } from './chat.node.ts';
@@ -20,6 +19,7 @@ export interface Model {
   /** Read when first asked for; throws if the folder has none. */
   readonly tokenizer: Tokenizer;
   readonly chatTemplate: ChatTemplate;
+  /** Throws when a weight is absent or has another shape than the configuration says; reads none. */
   graph(options: GraphOptions): Graph;
 }
 
@@ -39,32 +39,6 @@ export function loadModel(folder: string): Model {
     get chatTemplate() {
       return (chatTemplate ??= openChatTemplate(folder));
     },
-    graph(options) {
-      requireSameSizes(config, checkpoint);
-      return buildGraph(config, checkpoint, options);
-    },
+    graph: (options) => buildGraph(config, checkpoint, options),
   };
-}
-
-/**
- * Compares the sizes that decide how much there is to build with the headers, before anything is built:
- * a configuration of another model would otherwise be found out only when a weight is read.
- */
-function requireSameSizes({ config }: ModelConfig, checkpoint: Checkpoint): void {
-  const { vocab_size, hidden_size, num_hidden_layers } = config;
-  requireShape(checkpoint, 'model.embed_tokens.weight', [vocab_size, hidden_size]);
-  const last = num_hidden_layers - 1;
-  requireShape(checkpoint, `model.layers.${last}.input_layernorm.weight`, [hidden_size]);
-}
-
-function requireShape(checkpoint: Checkpoint, name: string, required: readonly number[]): void {
-  const { shape } = checkpoint.info(name);
-  if (shape.join() === required.join()) return;
-  throw new ShapeError(
-    `tensor ${name} must have shape [${required.join(', ')}], not [${shape.join(', ')}]`,
-    {
-      where: checkpoint.folder,
-      hint: 'check that config.json and the weights belong to the same model',
-    },
-  );
 }

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { Tokenizer as Library } from '@huggingface/tokenizers';
 import { CeladonError, FormatError, Random, UnsupportedError, UsageError } from '../base/index.ts';
+import type { JsonRecord } from '../base/index.ts';
 import { LETTERS } from './byteAlphabet.ts';
-import type { JsonRecord } from './checkpoint/json.ts';
 import { openTokenizer } from './tokenizer.node.ts';
 import { Tokenizer } from './tokenizer.ts';
 

@@ -6,9 +6,9 @@
  * stream always add up to the text of the whole.
  */
 import { Tokenizer as BpeEncoder } from '@huggingface/tokenizers';
-import { FormatError, UsageError } from '../base/index.ts';
+import { problemsError, UsageError } from '../base/index.ts';
+import type { JsonRecord } from '../base/index.ts';
 import { bytesOfEntry } from './byteAlphabet.ts';
-import type { JsonRecord } from './checkpoint/json.ts';
 import { checkTokenizerFile } from './tokenizerFile.ts';
 import type { AddedToken } from './tokenizerFile.ts';
 
@@ -102,6 +102,6 @@ function createEncoder(file: JsonRecord, where: string): BpeEncoder {
       {},
     );
   } catch (error) {
-    throw new FormatError(`the tokenizer must be valid: ${(error as Error).message}`, { where });
+    throw problemsError([`the tokenizer must be valid: ${(error as Error).message}`], where);
   }
 }

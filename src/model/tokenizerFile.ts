@@ -5,11 +5,19 @@
  * only approximately.
  */
 import { z } from 'zod';
-import { FormatError, UnsupportedError } from '../base/index.ts';
+import {
+  integer,
+  isRecord,
+  listProblems,
+  problem,
+  problemsError,
+  requireSchema,
+  show,
+  UnsupportedError,
+} from '../base/index.ts';
+import type { JsonRecord } from '../base/index.ts';
 import { LETTERS } from './byteAlphabet.ts';
-import { integer, MAX_VOCABULARY } from './checkpoint/fields.ts';
-import { isRecord, listProblems, problem, requireSchema, show } from './checkpoint/json.ts';
-import type { JsonRecord } from './checkpoint/json.ts';
+import { MAX_VOCABULARY } from './checkpoint/fields.ts';
 
 /** A token that is recognised whole in text, outside BPE. */
 export interface AddedToken {
@@ -50,7 +58,7 @@ export function checkTokenizerFile(file: JsonRecord, where: string): TokenizerFi
   if (unsupported.length > 0) {
     throw new UnsupportedError(listProblems(unsupported), {
       where,
-      hint: 'only byte-level BPE tokenizers are supported, as Qwen and DeepSeek use',
+      hint: 'use a model with byte-level BPE, as those of Qwen and DeepSeek',
     });
   }
   const { vocab, merges } = file['model'] as JsonRecord;
@@ -121,20 +129,22 @@ function unsupportedSplits(preTokenizer: unknown): string[] {
 
 function readVocabulary(vocabulary: unknown, where: string): (string | undefined)[] {
   if (!isRecord(vocabulary)) {
-    throw new FormatError(problem('model.vocab', 'an object', vocabulary), { where });
+    throw problemsError([problem('model.vocab', 'an object', vocabulary)], where);
   }
   const entries: (string | undefined)[] = [];
   for (const [entry, id] of Object.entries(vocabulary)) {
     if (!isTokenId(id)) {
-      throw new FormatError(problem(`model.vocab ${show(entry)}`, 'a token id', id), { where });
+      throw problemsError([problem(`model.vocab ${show(entry)}`, 'a token id', id)], where);
     }
     entries[id] = entry;
   }
   const missing = LETTERS.filter((letter) => !Object.hasOwn(vocabulary, letter));
   if (missing.length === 0) return entries;
-  throw new FormatError(
-    `model.vocab must have a token for each byte, but ${missing.length} are absent, first ${show(missing[0])}`,
-    { where },
+  throw problemsError(
+    [
+      `model.vocab must have a token for each byte, but ${missing.length} are absent, first ${show(missing[0])}`,
+    ],
+    where,
   );
 }
 
@@ -151,10 +161,8 @@ function requireMerges(merges: unknown, where: string): void {
         merge.length === 2 &&
         merge.every((part) => typeof part === 'string');
   if (!Array.isArray(merges))
-    throw new FormatError(problem('model.merges', 'a list', merges), { where });
+    throw problemsError([problem('model.merges', 'a list', merges)], where);
   const bad = merges.findIndex((merge) => !isMerge(merge) || typeof merge !== typeof merges[0]);
   if (bad < 0) return;
-  throw new FormatError(problem(`model.merges.${bad}`, 'a pair of entries', merges[bad]), {
-    where,
-  });
+  throw problemsError([problem(`model.merges.${bad}`, 'a pair of entries', merges[bad])], where);
 }

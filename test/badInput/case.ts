@@ -7,24 +7,37 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 
-/** A bad input and the answer it must get. */
+/** A bad input; what celadon says to it is in the text file of its group. */
 export interface BadInput {
-  /** What is bad, as the start of a sentence. */
+  /** What is bad; unique in its group. */
   readonly name: string;
   /** Make the input in an empty folder; returns the arguments of celadon. */
   readonly prepare: (folder: string) => string[];
   readonly exitCode: number;
-  /** All of stderr, where FOLDER stands for the folder, or a pattern; any clear error when absent. */
-  readonly stderr?: string | RegExp;
-  /** Files that must be in the folder afterwards, when that is the point. */
-  readonly files?: readonly string[];
+}
+
+export function bad(name: string, exitCode: number, prepare: BadInput['prepare']): BadInput {
+  return { name, exitCode, prepare };
+}
+
+/** JSON that a careless reader follows until its stack ends. */
+export const NESTED_DEEPLY = `${'['.repeat(1e5)}${']'.repeat(1e5)}`;
+
+/** Make a file of zeros that takes no room on the disk. */
+export function writeZeros(file: string, sizeBytes: number): string {
+  fs.writeFileSync(file, '');
+  fs.truncateSync(file, sizeBytes);
+  return file;
 }
 
 export interface Answer {
   readonly exitCode: number | null;
   readonly stdout: string;
+  /** With FOLDER in place of the folder, and REASON in place of words that Node chooses. */
   readonly stderr: string;
-  readonly files: readonly string[];
+  /** Files in the folder that were not there before. */
+  readonly written: readonly string[];
+  /** Peak of resident memory; NaN when the process was killed. */
   readonly peakBytes: number;
   readonly seconds: number;
 }
@@ -40,14 +53,25 @@ export async function answerTo({ prepare }: BadInput): Promise<Answer> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'celadon-bad-'));
   try {
     const args = prepare(folder);
+    const before = new Set(filesIn(folder));
     const start = performance.now();
     const answer = await celadon(args);
     const seconds = (performance.now() - start) / 1000;
-    const stderr = answer.stderr.replaceAll(folder, 'FOLDER');
-    return { ...answer, stderr, files: fs.readdirSync(folder).toSorted(), seconds };
+    const written = filesIn(folder).filter((file) => !before.has(file));
+    return { ...answer, stderr: generalize(answer.stderr, folder), written, seconds };
   } finally {
     fs.rmSync(folder, { recursive: true });
   }
+}
+
+function filesIn(folder: string): string[] {
+  return fs.readdirSync(folder, { recursive: true, encoding: 'utf8' }).toSorted();
+}
+
+function generalize(stderr: string, folder: string): string {
+  return stderr
+    .replaceAll(folder, 'FOLDER')
+    .replace(/^(error: .* must be (?:JSON|valid|valid Jinja): ).*$/m, '$1REASON');
 }
 
 async function celadon(args: readonly string[]) {

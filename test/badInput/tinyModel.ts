@@ -65,7 +65,7 @@ const SHAPES: Readonly<Record<string, readonly number[]>> = {
 export function tinyTensors(change?: readonly [name: string, values: number[]]): TensorBytes[] {
   return Object.entries(SHAPES).map(([name, shape]) => {
     const values = new Float32Array(shape.reduce((product, extent) => product * extent, 1));
-    values.fill(0.01);
+    values.fill(0.5);
     if (change?.[0] === name) values.set(change[1]);
     return { name, dtype: 'F32', shape, bytes: new Uint8Array(values.buffer) };
   });

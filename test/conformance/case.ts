@@ -3,9 +3,9 @@
  * it is fed. Cases are data; conformance.ts runs them on every target.
  *
  * Weights are random, the same in every run, and scaled so that values stay of order 1: an error
- * anywhere shows in the logits. Tables of embeddings are exact in bf16, as checkpoints have them.
+ * anywhere shows in the logits.
  */
-import { bf16ToF32, f32ToBf16, Random } from '../../src/base/index.ts';
+import { Random } from '../../src/base/index.ts';
 import {
   countElements,
   lastDim,
@@ -81,10 +81,7 @@ export class Sketch {
 
   /** A table of embeddings (V,width) of order 1. */
   table(width: number): Node {
-    const size = VOCABULARY * width;
-    const values = Float32Array.from({ length: size }, () => uniform(1.7)(0, this.#random));
-    const rounded = bf16ToF32(f32ToBf16(values));
-    return this.#declare(`table${this.#weights.size}`, [VOCABULARY, width], rounded);
+    return this.weight([VOCABULARY, width], uniform(1.7));
   }
 
   /** Rows (B,T,width) that differ by token. */

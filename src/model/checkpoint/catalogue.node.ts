@@ -2,13 +2,11 @@
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { UsageError } from '../../base/index.ts';
+import { integer, requireSchema, UsageError } from '../../base/index.ts';
+import type { JsonRecord } from '../../base/index.ts';
 import { parseModelConfig } from './config.ts';
 import type { ModelConfig } from './config.ts';
-import { integer } from './fields.ts';
 import { readJsonFile } from './json.node.ts';
-import { requireSchema } from './json.ts';
-import type { JsonRecord } from './json.ts';
 
 /** A model of the catalogue: its config.json and what its makers publish about it. */
 export interface CatalogueModel {

@@ -13,12 +13,12 @@ import {
   UnsupportedError,
   UsageError,
 } from '../../base/index.ts';
+import type { JsonRecord } from '../../base/index.ts';
 import { createCheckpoint } from './checkpoint.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { encodeSafetensors } from './encodeSafetensors.ts';
 import type { TensorBytes } from './encodeSafetensors.ts';
 import { parseGeneration } from './generation.ts';
-import type { JsonRecord } from './json.ts';
 import { readSafetensorsHeader } from './safetensors.ts';
 import type { TensorDType } from './safetensors.ts';
 
@@ -134,18 +134,22 @@ test('an absent tensor and an unexpected shape are named', () => {
     where: 'model',
   });
   for (const required of [[3, 2], [6], [2, 3, 1]]) {
-    assert.throws(() => checkpoint.readF32('w', required), {
+    const error = {
       name: ShapeError.name,
       message: `tensor w must have shape [${required.join(', ')}], not [2, 3]`,
       where: 'w.safetensors',
-    });
+    };
+    assert.throws(() => checkpoint.readF32('w', required), error);
+    assert.throws(() => checkpoint.requireWeight('w', required), error);
   }
+  checkpoint.requireWeight('w', [2, 3]);
 });
 
 test('fp8 weights without fitting scales are refused', () => {
   const codes = new Uint8Array(4);
   const bare = checkpointOf([tensor('w', 'F8_E4M3', [2, 2], codes)]);
   assert.throws(() => bare.readF32('w'), /must hold tensor w_scale_inv, but it is absent/);
+  assert.throws(() => bare.requireWeight('w', [2, 2]), /must hold tensor w_scale_inv/);
   const wrong = checkpointOf([
     tensor('w', 'F8_E4M3', [2, 2], codes),
     tensor('w_scale_inv', 'F32', [1, 2], new Float32Array(2)),

@@ -4,11 +4,11 @@
  * This is all that the families know of the files: no dtype, shard or scale is visible to them.
  */
 import { FormatError, ShapeError, UsageError } from '../../base/index.ts';
+import type { JsonRecord } from '../../base/index.ts';
 import type { GenerationConfig } from './generation.ts';
-import type { JsonRecord } from './json.ts';
 import { weightBlockShape } from './quantization.ts';
 import type { StoredTensor, TensorDType } from './safetensors.ts';
-import { readRowsF32 } from './tensorValues.ts';
+import { readRowsF32, requireReadable } from './tensorValues.ts';
 import type { BlockScales } from './tensorValues.ts';
 
 /** How a tensor is stored. */
@@ -29,6 +29,8 @@ export interface Checkpoint {
   tensorNames(): string[];
   has(name: string): boolean;
   info(name: string): TensorInfo;
+  /** Throws as readF32 does for an absent tensor, shape or format, but reads no values. */
+  requireWeight(name: string, requiredShape: readonly number[]): void;
   /**
    * Read a whole tensor as f32, dequantised. With `requiredShape`, throws ShapeError unless the
    * stored shape is that one.
@@ -81,6 +83,13 @@ class StoredCheckpoint implements Checkpoint {
     return { dtype, shape, sizeBytes };
   }
 
+  requireWeight(name: string, requiredShape: readonly number[]): void {
+    const tensor = this.#tensor(name);
+    requireShape(tensor, requiredShape);
+    requireReadable(tensor);
+    this.#scaleTensor(tensor);
+  }
+
   readF32(name: string, requiredShape?: readonly number[]): Float32Array {
     const tensor = this.#tensor(name);
     if (requiredShape) requireShape(tensor, requiredShape);
@@ -109,6 +118,14 @@ class StoredCheckpoint implements Checkpoint {
   }
 
   #scales(tensor: StoredTensor): BlockScales | undefined {
+    const scales = this.#scaleTensor(tensor);
+    if (scales === undefined) return undefined;
+    const [rows, columns] = this.#blockShape;
+    return { rows, columns, values: readRowsF32(scales, 0, rowCount(scales)) };
+  }
+
+  /** The scales of an F8_E4M3 matrix, in the shape that it needs. */
+  #scaleTensor(tensor: StoredTensor): StoredTensor | undefined {
     if (tensor.dtype !== 'F8_E4M3') return undefined;
     const [rows, columns] = this.#blockShape;
     const [height, width, ...rest] = tensor.shape;
@@ -117,7 +134,7 @@ class StoredCheckpoint implements Checkpoint {
     }
     const scales = this.#tensor(`${tensor.name}_scale_inv`);
     requireShape(scales, [Math.ceil(height / rows), Math.ceil(width / columns)]);
-    return { rows, columns, values: readRowsF32(scales, 0, rowCount(scales)) };
+    return scales;
   }
 }
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FormatError, UnsupportedError } from '../../base/index.ts';
+import type { JsonRecord } from '../../base/index.ts';
 import { parseModelConfig } from './config.ts';
-import type { JsonRecord } from './json.ts';
 
 const QWEN3 = {
   architectures: ['Qwen3ForCausalLM'],

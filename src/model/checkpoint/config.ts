@@ -5,7 +5,16 @@
  * what it asks for that is not supported, and which fields are wrong.
  */
 import type { z } from 'zod';
-import { FormatError, UnsupportedError } from '../../base/index.ts';
+import {
+  FormatError,
+  listProblems,
+  problem,
+  problemsError,
+  schemaProblems,
+  show,
+  UnsupportedError,
+} from '../../base/index.ts';
+import type { JsonRecord } from '../../base/index.ts';
 import { brokenRelations, unsupportedFeatures } from './decoderFields.ts';
 import type { FixedField, Relation } from './decoderFields.ts';
 import {
@@ -14,8 +23,6 @@ import {
   DEEPSEEK_V3_RELATIONS,
 } from './deepseekV3Config.ts';
 import type { DeepseekV3Config } from './deepseekV3Config.ts';
-import { listProblems, problem, problemsError, schemaProblems, show } from './json.ts';
-import type { JsonRecord } from './json.ts';
 import { QWEN3, QWEN3_FIXED_FIELDS, QWEN3_RELATIONS } from './qwen3Config.ts';
 import type { Qwen3Config } from './qwen3Config.ts';
 import { withRopeFields } from './rope.ts';
@@ -69,9 +76,10 @@ function unknownArchitecture(name: unknown, where: string): FormatError | Unsupp
   if (typeof name === 'string') {
     return new UnsupportedError(`the architecture must be ${supported}, not ${show(name)}`, {
       where,
+      hint: 'use a Qwen3 or DeepSeek-V3 model',
     });
   }
-  return new FormatError(problem('architectures', `a list with ${supported}`, name), { where });
+  return problemsError([problem('architectures', `a list with ${supported}`, name)], where);
 }
 
 function check<T>(
@@ -85,7 +93,7 @@ function check<T>(
   if (unsupported.length > 0) {
     throw new UnsupportedError(listProblems(unsupported), {
       where,
-      hint: 'this variant of a supported architecture cannot be run',
+      hint: 'use another model: this variant of a supported architecture cannot be run',
     });
   }
   const result = schema.safeParse(config);

@@ -1,7 +1,7 @@
 /** What the configurations of both families share: fields, bounds, and what must not be asked for. */
-import { flag, integer, MAX_VOCABULARY, number, optionalTokenId, tokenIds } from './fields.ts';
-import { problem } from './json.ts';
-import type { JsonRecord } from './json.ts';
+import { integer, number, problem } from '../../base/index.ts';
+import type { JsonRecord } from '../../base/index.ts';
+import { flag, MAX_VOCABULARY, optionalTokenId, tokenIds } from './fields.ts';
 import { quantizationProblems } from './quantization.ts';
 import { ropeProblems, YARN } from './rope.ts';
 

@@ -1,8 +1,9 @@
 /** Configuration of DeepSeek-V3, R1 and V3.1 [1]. [1] https://huggingface.co/deepseek-ai/DeepSeek-V3/blob/main/config.json */
 import { z } from 'zod';
+import { integer, number } from '../../base/index.ts';
 import { DECODER_FIELDS, fixed } from './decoderFields.ts';
 import type { FixedField, Relation } from './decoderFields.ts';
-import { flag, integer, number } from './fields.ts';
+import { flag } from './fields.ts';
 
 /** Fields of config.json that DeepSeek-V3 needs; others are ignored. */
 export const DEEPSEEK_V3 = z.object({

@@ -1,17 +1,6 @@
 /** Kinds of fields that configuration files share; the message of each schema is its requirement. */
 import { z } from 'zod';
-
-/** An integer within bounds, both included. */
-export function integer(least: number, most: number) {
-  const requirement = `an integer from ${least} to ${most}`;
-  return z.int(requirement).min(least, requirement).max(most, requirement);
-}
-
-/** A number within bounds, both included. */
-export function number(least: number, most: number) {
-  const requirement = `a number from ${least} to ${most}`;
-  return z.number(requirement).min(least, requirement).max(most, requirement);
-}
+import { integer } from '../../base/index.ts';
 
 /** `true` or `false`. */
 export const flag = z.boolean('true or false');

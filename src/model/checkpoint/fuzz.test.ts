@@ -3,13 +3,12 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { CeladonError, memorySource, Random } from '../../base/index.ts';
+import { CeladonError, memorySource, parseJsonRecord, Random } from '../../base/index.ts';
+import type { JsonRecord } from '../../base/index.ts';
 import { createCheckpoint } from './checkpoint.ts';
 import { parseModelConfig } from './config.ts';
 import { encodeSafetensors } from './encodeSafetensors.ts';
 import { parseGeneration } from './generation.ts';
-import { parseJsonRecord } from './json.ts';
-import type { JsonRecord } from './json.ts';
 import { readSafetensorsHeader } from './safetensors.ts';
 import { parseShardIndex } from './shards.ts';
 

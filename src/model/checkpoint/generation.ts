@@ -1,8 +1,8 @@
 /** How a model's makers want it sampled, and where its output ends. */
 import { z } from 'zod';
-import { integer, number, tokenIds } from './fields.ts';
-import { requireSchema } from './json.ts';
-import type { JsonRecord } from './json.ts';
+import { integer, number, requireSchema } from '../../base/index.ts';
+import type { JsonRecord } from '../../base/index.ts';
+import { tokenIds } from './fields.ts';
 
 /** Defaults of sampling; `topK` 0 and `topP` 1 keep every token. */
 export interface GenerationConfig {

@@ -2,12 +2,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { FormatError, openFileSource, UsageError } from '../../base/index.ts';
-import type { ByteSource } from '../../base/index.ts';
+import type { ByteSource, JsonRecord } from '../../base/index.ts';
 import { createCheckpoint } from './checkpoint.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { parseGeneration } from './generation.ts';
 import { readJsonFile } from './json.node.ts';
-import type { JsonRecord } from './json.ts';
 import { readSafetensorsHeader } from './safetensors.ts';
 import type { StoredTensor } from './safetensors.ts';
 import { parseShardIndex, readShards } from './shards.ts';
@@ -43,12 +42,15 @@ export function openCheckpoint(folder: string): Checkpoint {
 }
 
 function requireFolder(folder: string): void {
-  const hint = `a model is a folder with ${CONFIG} and ${WEIGHTS}`;
+  const hint = `give a folder with ${CONFIG} and ${WEIGHTS}`;
   if (!fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new UsageError('the model must be a folder, and there is none', { where: folder, hint });
   }
   if (!hasFile(folder, CONFIG)) {
-    throw new FormatError(`the folder must contain ${CONFIG}`, { where: folder, hint });
+    throw new FormatError(`the folder must contain ${CONFIG}, and does not`, {
+      where: folder,
+      hint,
+    });
   }
 }
 
@@ -62,9 +64,9 @@ function readTensors(
 ): ReadonlyMap<string, StoredTensor> {
   if (hasFile(folder, INDEX)) return readShards(findShards(folder), open);
   if (hasFile(folder, WEIGHTS)) return readSafetensorsHeader(open(WEIGHTS));
-  throw new FormatError(`the folder must contain ${WEIGHTS} or ${INDEX}`, {
+  throw new FormatError(`the folder must contain ${WEIGHTS} or ${INDEX}, and has neither`, {
     where: folder,
-    hint: 'weights in other formats (.bin, .gguf) must be converted to safetensors first',
+    hint: 'get the weights as safetensors; other formats (.bin, .gguf) must be converted first',
   });
 }
 
@@ -77,9 +79,9 @@ function findShards(folder: string): Map<string, string[]> {
   const [first] = missing;
   if (first === undefined) return shards;
   throw new FormatError(
-    `all ${shards.size} shards must be in the folder, but ${missing.length} are missing: ` +
-      `${first}, which holds ${shards.get(first)![0]}${missing.length > 1 ? ', and others' : ''}`,
-    { where: folder, hint: 'the download may be incomplete' },
+    `all ${shards.size} shards must be in the folder, not ${shards.size - missing.length}: ${first}, ` +
+      `which holds ${shards.get(first)![0]}, is missing${missing.length > 1 ? ', as are others' : ''}`,
+    { where: folder, hint: 'get the missing files' },
   );
 }
 

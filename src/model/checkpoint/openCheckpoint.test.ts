@@ -91,7 +91,7 @@ test('missing shards and tensors are named', () => {
   const files = { 'config.json': {}, 'a.safetensors': weights('x'), [INDEX]: index };
   refuses(
     files,
-    /all 3 shards must be in the folder, but 2 are missing: b\.safetensors, which holds y, and others/,
+    /all 3 shards must be in the folder, not 1: b\.safetensors, which holds y, is missing, as are others/,
   );
   refuses(
     { ...files, 'b.safetensors': weights('w'), 'c.safetensors': weights('z') },

@@ -1,7 +1,6 @@
 /** The `quantization_config` of a checkpoint: only the block-scaled FP8 of DeepSeek-V3 and Qwen3-FP8 is known. */
-import { UnsupportedError } from '../../base/index.ts';
-import { isRecord, problem } from './json.ts';
-import type { JsonRecord } from './json.ts';
+import { isRecord, problem, UnsupportedError } from '../../base/index.ts';
+import type { JsonRecord } from '../../base/index.ts';
 
 /** Rows and columns of a weight that share one scale. */
 export type BlockShape = readonly [rows: number, columns: number];

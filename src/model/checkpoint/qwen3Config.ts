@@ -1,8 +1,8 @@
 /** Configuration of the dense Qwen3 models [1]. [1] https://huggingface.co/Qwen/Qwen3-0.6B/blob/main/config.json */
 import { z } from 'zod';
+import { integer } from '../../base/index.ts';
 import { DECODER_FIELDS } from './decoderFields.ts';
 import type { FixedField, Relation } from './decoderFields.ts';
-import { integer } from './fields.ts';
 
 /** Fields of config.json that Qwen3 needs; others are ignored. */
 export const QWEN3 = z.object({ ...DECODER_FIELDS, head_dim: integer(2, 1e4) });

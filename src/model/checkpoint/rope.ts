@@ -8,9 +8,8 @@
  * [1] Peng et al.: YaRN, https://arxiv.org/abs/2309.00071
  */
 import { z } from 'zod';
-import { integer, number } from './fields.ts';
-import { isRecord, show } from './json.ts';
-import type { JsonRecord } from './json.ts';
+import { integer, isRecord, number, show } from '../../base/index.ts';
+import type { JsonRecord } from '../../base/index.ts';
 
 /**
  * YaRN. With m(a) = 0.1·a·ln(factor) + 1, cosines and sines are multiplied by m(mscale) / m(mscale_all_dim);

@@ -12,9 +12,8 @@
  * [1] https://github.com/huggingface/safetensors#format
  */
 import { z } from 'zod';
-import { FormatError } from '../../base/index.ts';
+import { FormatError, parseJsonRecord, requireSchema } from '../../base/index.ts';
 import type { ByteSource } from '../../base/index.ts';
-import { parseJsonRecord, requireSchema } from './json.ts';
 
 /** Bytes of one element of each dtype that safetensors stores in whole bytes. */
 const DTYPE_BYTES = {
@@ -50,8 +49,11 @@ export interface StoredTensor {
 }
 
 const LENGTH_BYTES = 8;
+/** 100 000 tensors: ten times what any published file has. */
 const MAX_HEADER_BYTES = 20_000_000;
 const MAX_RANK = 16;
+
+const GET_AGAIN = 'get the file again: it is cut short, damaged, or no safetensors file';
 
 const SHAPE = `an array of at most ${MAX_RANK} extents`;
 const count = z.int('a non-negative integer').min(0, 'a non-negative integer');
@@ -93,6 +95,7 @@ function readHeaderLength(source: ByteSource): number {
   if (source.sizeBytes < LENGTH_BYTES) {
     throw new FormatError(`a safetensors file must have 8 bytes or more, not ${source.sizeBytes}`, {
       where,
+      hint: GET_AGAIN,
     });
   }
   const [length] = new BigUint64Array(source.read(0, LENGTH_BYTES).buffer);
@@ -100,7 +103,7 @@ function readHeaderLength(source: ByteSource): number {
   if (length! <= limit) return Number(length);
   throw new FormatError(`the header must have at most ${limit} bytes, not ${length}`, {
     where,
-    hint: 'the file is cut short or is not a safetensors file',
+    hint: GET_AGAIN,
   });
 }
 
@@ -117,7 +120,7 @@ function placeTensor(
   if (end - begin !== sizeBytes) {
     throw new FormatError(
       `${dtype} [${shape}] must take ${sizeBytes} bytes, not ${end - begin} (${begin} to ${end})`,
-      { where },
+      { where, hint: GET_AGAIN },
     );
   }
   return { name, source, dtype, shape, offset: dataStart + begin, sizeBytes };
@@ -135,7 +138,7 @@ function requireBackToBack(
       throw new FormatError(
         `data must start at byte ${end - dataStart}, where the tensor before ends, ` +
           `not at ${offset - dataStart}; tensors must neither overlap nor leave holes`,
-        { where: `tensor ${name} in ${source.name}` },
+        { where: `tensor ${name} in ${source.name}`, hint: GET_AGAIN },
       );
     }
     end = offset + sizeBytes;
@@ -143,7 +146,7 @@ function requireBackToBack(
   if (end === source.sizeBytes) return;
   throw new FormatError(`the file must have ${end} bytes, not ${source.sizeBytes}`, {
     where: source.name,
-    hint: 'the download may be incomplete',
+    hint: GET_AGAIN,
   });
 }
 

@@ -4,10 +4,8 @@
  *   { "metadata": { "total_size": ... }, "weight_map": { "model.norm.weight": "model-00002-of-00002.safetensors", ... } }
  */
 import { z } from 'zod';
-import { FormatError } from '../../base/index.ts';
-import type { ByteSource } from '../../base/index.ts';
-import { requireSchema } from './json.ts';
-import type { JsonRecord } from './json.ts';
+import { FormatError, requireSchema } from '../../base/index.ts';
+import type { ByteSource, JsonRecord } from '../../base/index.ts';
 import { readSafetensorsHeader } from './safetensors.ts';
 import type { StoredTensor } from './safetensors.ts';
 
@@ -49,6 +47,6 @@ function requireTensor(
   if (tensor) return tensor;
   throw new FormatError(`the shard must hold tensor ${name}, as the index says, but does not`, {
     where: shard.name,
-    hint: 'shard and index belong to different versions; download both again',
+    hint: 'get both again: shard and index belong to different versions',
   });
 }

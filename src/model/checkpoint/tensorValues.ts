@@ -28,7 +28,7 @@ export interface BlockScales {
   readonly values: Float32Array;
 }
 
-const SLICE_BYTES = 8 * 2 ** 20;
+const SLICE_BYTES = 2 ** 20;
 
 type Decoder = (bytes: Uint8Array<ArrayBuffer>) => Float32Array;
 
@@ -71,12 +71,20 @@ function decodeF8E4M3(codes: Uint8Array): Float32Array {
   return values;
 }
 
+/** Throws UnsupportedError for a tensor whose format readRowsF32 cannot read. */
+export function requireReadable(tensor: StoredTensor): void {
+  decoderOf(tensor);
+}
+
 function decoderOf({ dtype, name, source }: StoredTensor): Decoder {
   const decode = DECODERS[dtype];
   if (decode) return decode;
   throw new UnsupportedError(
     `weights must be stored as ${Object.keys(DECODERS).join(', ')}, not ${dtype}`,
-    { where: `tensor ${name} in ${source.name}` },
+    {
+      where: `tensor ${name} in ${source.name}`,
+      hint: 'use the BF16 weights of this model, or the FP8 weights in 128 × 128 blocks',
+    },
   );
 }
 
@@ -86,6 +94,7 @@ function allocate(length: number, { name, source }: StoredTensor): Float32Array<
   } catch {
     throw new CapacityError(`reading needs ${formatBytes(4 * length)} of memory in one piece`, {
       where: `tensor ${name} in ${source.name}`,
+      hint: 'free some memory, or use a smaller model',
     });
   }
 }
@@ -111,7 +120,7 @@ function requireFinite(values: Float32Array, firstIndex: number, tensor: StoredT
   if (bad < 0) return;
   throw new FormatError(`weights must be finite, not ${values[bad]} at index ${firstIndex + bad}`, {
     where: `tensor ${tensor.name} in ${tensor.source.name}`,
-    hint: 'the file is damaged, or belongs to a quantisation that config.json does not name',
+    hint: 'get the file again; if it is as published, config.json lacks the quantisation it needs',
   });
 }
 

@@ -4,9 +4,14 @@ import { UsageError } from '../../base/index.ts';
 import { typeToString } from '../../ir/index.ts';
 import { GraphBuilder, NO_WEIGHTS, type WeightReader } from './builder.ts';
 
-/** Gives 0, 1, 2, … and keeps a list of what was read. */
+/** Gives 0, 1, 2, … and keeps lists of what was required and what was read. */
 class CountingReader implements WeightReader {
+  readonly required: string[] = [];
   readonly reads: string[] = [];
+
+  requireWeight(name: string, shape: readonly number[]): void {
+    this.required.push(`${name} [${shape}]`);
+  }
 
   readF32(name: string, shape: readonly number[]): Float32Array {
     this.reads.push(`${name} [${shape}]`);
@@ -25,6 +30,10 @@ test('weights are named and nodes labelled by the module they are in', () => {
   const y = b.within('layers.0', () => b.within('self_attn', () => b.linear(x, 'q_proj', 3)));
   assert.equal(y.label, 'layers.0.self_attn.q_proj');
   assert.equal(typeToString(y.type), 'f32[B,T,3]');
+  assert.deepEqual(reader.required, [
+    'model.embed.weight [4,2]',
+    'model.layers.0.self_attn.q_proj.weight [3,2]',
+  ]);
   assert.deepEqual(reader.reads, [], 'nothing is read before it is needed');
   assert.deepEqual(load(b, 'model.layers.0.self_attn.q_proj.weight'), [0, 1, 2, 3, 4, 5]);
   assert.deepEqual(reader.reads, ['model.layers.0.self_attn.q_proj.weight [3,2]']);

@@ -18,11 +18,14 @@ import {
 
 /** Where weights come from: f32 values by name, whose stored shape must be the one given. */
 export interface WeightReader {
+  /** Throws unless there is such a weight, stored in this shape and readable; reads no values. */
+  requireWeight(name: string, shape: readonly number[]): void;
   readF32(name: string, shape: readonly number[]): Float32Array;
 }
 
 /** For a graph of a configuration alone: every read throws UsageError. */
 export const NO_WEIGHTS: WeightReader = {
+  requireWeight() {},
   readF32(name) {
     throw new UsageError('running a model must have its weights, not the configuration alone', {
       where: `weight ${name}`,
@@ -74,13 +77,12 @@ export class GraphBuilder {
 
   /** The weight `name` of the module. */
   weight(name: string, shape: readonly number[]): Node {
-    const full = this.#nameOf(name);
-    return this.#declare(full, shape, name, () => this.#reader.readF32(full, shape));
+    return this.#declareWhole(this.#nameOf(name), shape, name);
   }
 
   /** The head's weight, which is no part of `model.` in the checkpoint. */
   rootWeight(name: string, shape: readonly number[]): Node {
-    return this.#declare(name, shape, name, () => this.#reader.readF32(name, shape));
+    return this.#declareWhole(name, shape, name);
   }
 
   /** Weights of the same name and shape in each of `count` modules `list.i`, stacked. */
@@ -95,6 +97,7 @@ export class GraphBuilder {
     };
     const prefix = this.#nameOf(list);
     const nameAt = (i: number | '*'): string => `${prefix}.${i}.${name}`;
+    for (let i = 0; i < count; i++) this.#reader.requireWeight(nameAt(i), shape);
     return this.#declare(nameAt('*'), [count, ...shape], `${list}.${name}`, load);
   }
 
@@ -103,6 +106,7 @@ export class GraphBuilder {
     const full = this.#nameOf(name);
     const columns = shape.at(-1)!;
     const stored = [range.parts * range.partRows, columns];
+    this.#reader.requireWeight(full, stored);
     const load = (): Float32Array => takeRows(this.#reader.readF32(full, stored), range, columns);
     return this.#declare(`${full}[${part}]`, shape, `${name}[${part}]`, load);
   }
@@ -139,6 +143,11 @@ export class GraphBuilder {
 
   #nameOf(name: string): string {
     return ROOT + [...this.#scopes, name].join('.');
+  }
+
+  #declareWhole(name: string, shape: readonly number[], label: string): Node {
+    this.#reader.requireWeight(name, shape);
+    return this.#declare(name, shape, label, () => this.#reader.readF32(name, shape));
   }
 
   #declare(name: string, shape: readonly number[], label: string, load: () => Float32Array): Node {

@@ -2,7 +2,7 @@
  * A Jade device: the simulator with a model in its memory. The host writes token ids and positions,
  * starts a program, and reads logits and the chosen tokens.
  */
-import { CapacityError, UsageError } from '../../base/index.ts';
+import { CapacityError, formatBytes, UsageError } from '../../base/index.ts';
 import { type Chip } from '../../chip/index.ts';
 import {
   type Device,
@@ -98,7 +98,7 @@ class SimulatedJade implements JadeDevice {
     const { layout } = program;
     if (this.simulator === undefined) {
       requireMemory(this.chip, program);
-      this.simulator = createSimulator(this.chip, layout.sizeBytes);
+      this.simulator = allocate(this.chip, program);
       writeImage(this.simulator.memory, layout, program.graph);
       const states = [...layout.regions.values()].filter((region) => region.kind === 'state');
       this.states = states.map((region) => [region.address, region.sizeBytes] as const);
@@ -149,12 +149,24 @@ function checkInputs({ dims }: JadeProgram, { tokens, positions }: StepInputs): 
 function requireMemory(chip: Chip, { layout, graph }: JadeProgram): void {
   if (layout.sizeBytes <= chip.memory.sizeBytes) return;
   throw new CapacityError(
-    `weights, state and mailboxes need ${layout.sizeBytes} bytes; ${chip.name} has ${chip.memory.sizeBytes}`,
+    `weights, state and mailboxes must fit the ${chip.memory.sizeBytes} bytes of ${chip.name}, not need ${layout.sizeBytes}`,
     {
       where: graph.name,
       hint: 'use a shorter context, smaller weight formats or a chip with more memory',
     },
   );
+}
+
+function allocate(chip: Chip, { layout, graph }: JadeProgram): Simulator {
+  try {
+    return createSimulator(chip, layout.sizeBytes);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new CapacityError(
+      `simulating ${chip.name} must have ${formatBytes(layout.sizeBytes)} for its memory, which the host refuses`,
+      { where: graph.name, hint: 'use a shorter context or a smaller model' },
+    );
+  }
 }
 
 function record(trace: Trace, program: JadeProgram, stats: RunStats): void {

@@ -35,7 +35,7 @@ function writeFloats(memory: Uint8Array, address: number, values: Float32Array):
   memory.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), address);
 }
 
-/** Values are bf16 in the checkpoint or rounded to it here. */
+/** Tables of embeddings: docs/numerics.md, section 4. */
 function writeHalves(memory: Uint8Array, address: number, values: Float32Array): void {
   const halves = f32ToBf16(values);
   memory.set(new Uint8Array(halves.buffer, halves.byteOffset, halves.byteLength), address);

@@ -3,7 +3,11 @@ export { jadeNumerics } from './arith/index.ts';
 export type { JadeDevice } from './device.ts';
 export type { JadeProgram } from './emit/program.ts';
 export { limitOf, type Limit, type RunStats } from './sim/index.ts';
+export { activityOf, siliconBill } from './siliconBill.ts';
 export { jadePasses, jadeTarget, JadeTarget, type JadeOptions } from './target.ts';
-export { allFiles, buildBench } from './verify/bench.node.ts';
-export { SessionRecorder } from './verify/record.ts';
-export { verifyPrograms, type Finding, type VerifyReport } from './verify/verify.node.ts';
+export type { Finding, VerifyReport } from './verify/verify.node.ts';
+
+/** The silicon and its verification, which few need and which take a moment to load. */
+export async function loadVerification() {
+  return import('./verify/index.ts');
+}

@@ -77,6 +77,18 @@ const ALIGNMENT_BYTES = 64;
 /** Tokens, next tokens and logits of the largest step. */
 export const MAX_STEP_ROWS = 128;
 
+/** The tile of a weight of `rows` outputs and `columns` inputs. */
+export function tileOf(
+  rows: number,
+  columns: number,
+  chip: Chip,
+): { readonly tileRows: number; readonly tileColumns: number } {
+  return {
+    tileRows: Math.min(rows, chip.matrix.columns * TILE_PASSES),
+    tileColumns: Math.min(columns, MAX_TILE_COLUMNS),
+  };
+}
+
 export function tilesOf(weight: TiledWeight): { readonly down: number; readonly across: number } {
   return {
     down: Math.ceil(weight.rows / weight.tileRows),
@@ -213,8 +225,7 @@ class Layout {
       number,
       number?,
     ];
-    const tileRows = Math.min(rows, this.chip.matrix.columns * TILE_PASSES);
-    const tileColumns = Math.min(columns, MAX_TILE_COLUMNS);
+    const { tileRows, tileColumns } = tileOf(rows, columns, this.chip);
     const bytes = tileRows * mxRowBytes(tileColumns, format);
     const slotBytes = Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
     const count = planes * Math.ceil(rows / tileRows) * Math.ceil(columns / tileColumns);

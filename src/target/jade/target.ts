@@ -1,5 +1,5 @@
 /** The Jade target: the compiler's view of one chip. */
-import { CapacityError, UnsupportedError } from '../../base/index.ts';
+import { CapacityError, formatBytes, UnsupportedError } from '../../base/index.ts';
 import { type Chip } from '../../chip/index.ts';
 import {
   fuseKernels,
@@ -20,6 +20,7 @@ import { resolveAddresses } from './emit/resolve.ts';
 import { insertSemaphores } from './emit/semaphores.ts';
 import { planLayout, MAX_STEP_ROWS, type MemoryLayout } from './layout.ts';
 import { quantizeForMatrixUnit } from './passes/quantizeForMatrixUnit.ts';
+import { regionsOf } from './schedule/regions.ts';
 import { scheduleKernels, type JadeSchedule } from './schedule/schedule.ts';
 import { supportsNode } from './supports.ts';
 
@@ -41,10 +42,15 @@ export function jadePasses(chip: Chip): readonly Pass[] {
 
 export function jadeTarget(chip: Chip, options: JadeOptions): JadeTarget {
   if (chip.cores !== 1) {
-    throw new UnsupportedError(`programs are made for one core; ${chip.name} has ${chip.cores}`, {
-      hint: 'set cores to 1',
-    });
+    throw new UnsupportedError(
+      `programs must be for one core, not for the ${chip.cores} of ${chip.name}`,
+      {
+        where: `cores of ${chip.name}`,
+        hint: 'set cores to 1',
+      },
+    );
   }
+  regionsOf(chip); // wrong banks are found before anything is compiled
   return new JadeTarget(chip, options);
 }
 
@@ -102,7 +108,7 @@ export class JadeTarget implements Target<JadeSchedule, JadeProgram> {
         this.tokenLimits.set(graph, T);
         return T;
       }
-      if (T === 1) throw problem;
+      if (T === 1) throw tooSmall(this.chip, problem);
     }
     return 1;
   }
@@ -130,6 +136,18 @@ export class JadeTarget implements Target<JadeSchedule, JadeProgram> {
     this.layouts.set(graph, layout);
     return layout;
   }
+}
+
+/** The same problem, where making steps smaller is no way out any more. */
+function tooSmall(chip: Chip, { message, where }: CapacityError): CapacityError {
+  const { scratchpad, accumulator } = chip;
+  const sizes =
+    `a scratchpad of ${formatBytes(scratchpad.sizeBytes)} and ` +
+    `accumulators of ${formatBytes(accumulator.sizeBytes)}`;
+  return new CapacityError(message, {
+    where: `${where}, on ${chip.name} with ${sizes}`,
+    hint: 'use a chip with a larger scratchpad and accumulators, or a shorter context',
+  });
 }
 
 function roundUp(tokens: number): number {

@@ -220,3 +220,11 @@ test('f32 contractions are refused with the way out', () => {
       error.hint === 'run the quantizeForMatrixUnit pass of the target first',
   );
 });
+
+test('rows of a table of embeddings are rounded to bf16, ties to even', () => {
+  const ulp = 2 ** -7; // of bf16, from 1 to 2
+  const row = Float32Array.of(1 + ulp, 1 + ulp / 2, 1 + 1.5 * ulp, -1 - 0.51 * ulp, 2 ** -130);
+  const out = new Float32Array(row.length);
+  jadeNumerics(chipWith('mxint8')).embed(row, out);
+  assert.deepEqual([...out], [1 + ulp, 1, 1 + 2 * ulp, -1 - ulp, 2 ** -130]);
+});

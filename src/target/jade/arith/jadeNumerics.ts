@@ -2,7 +2,7 @@
  * The arithmetic of a Jade chip for the interpreter: the same functions as the simulator's, on the
  * interpreter's layout. Both must give the same bits.
  */
-import { UnsupportedError } from '../../../base/index.ts';
+import { bf16ToF32, f32ToBf16, UnsupportedError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
 import {
   MX_BLOCK,
@@ -26,6 +26,7 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
   const { lanes } = chip.vector;
   return {
     name: 'jade',
+    embed: (row, out) => out.set(bf16ToF32(f32ToBf16(row))),
     linear: () => refuse(chip, 'linear'),
     linearMx: (x, w, out) => linearMx(dot, x, w, out),
     attend: () => refuse(chip, 'attention'),

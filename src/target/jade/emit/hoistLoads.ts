@@ -27,12 +27,15 @@ export function hoistLoads(
     .filter(({ entry }) => entry.kind === 'independent');
   const result: LabelledInstruction[] = [];
   let next = 0;
+  let blocker = -1; // the last instruction that the next independent load may not overtake
   entries.forEach((entry, i) => {
     if (entry.moved) return;
-    if (entry.kind === 'dependent') {
+    if (entry.kind === 'dependent' && blocker < i) {
       while (next < independent.length && independent[next]!.i < i) next++;
-      while (next < independent.length && canMove(entries, i, independent[next]!.i)) {
-        const { entry: load } = independent[next++]!;
+      for (; next < independent.length; next++) {
+        const { entry: load, i: from } = independent[next]!;
+        blocker = lastConflict(entries, i, from);
+        if (blocker >= i) break;
         load.moved = true;
         result.push(load.item);
       }
@@ -57,14 +60,14 @@ function classify(program: readonly LabelledInstruction[], maxPosition: number):
   });
 }
 
-/** Whether the load at `from` may move up to just before `to`. */
-function canMove(entries: readonly Entry[], to: number, from: number): boolean {
+/** The last instruction from `to` on and before the load at `from` that touches what it writes; or -1. */
+function lastConflict(entries: readonly Entry[], to: number, from: number): number {
   const { localWrites } = entries[from]!.access;
-  for (let i = to; i < from; i++) {
+  for (let i = from - 1; i >= to; i--) {
     const { access, moved } = entries[i]!;
     if (moved) continue;
     if (overlap(localWrites, access.localReads) || overlap(localWrites, access.localWrites))
-      return false;
+      return i;
   }
-  return true;
+  return -1;
 }

@@ -7,7 +7,7 @@
  * gives at most one token to a queue, and tokens are taken in the order they are given.
  */
 import { QUEUES, queueOf, type Instruction } from '../isa.table.ts';
-import { accesses, overlap, type Accesses } from '../sim/access.ts';
+import { accesses, overlap, type Accesses, type ByteRange } from '../sim/access.ts';
 import type { LabelledInstruction } from './program.ts';
 
 interface Slot {
@@ -15,9 +15,9 @@ interface Slot {
   readonly queue: number;
   /** Place in its own queue. */
   readonly place: number;
-  /** Union of what it touches on the chip, to rule out most pairs quickly. */
-  readonly low: number;
-  readonly high: number;
+  /** Bounds of what it reads and writes on the chip, to rule out most pairs quickly. */
+  readonly reads: ByteRange;
+  readonly writes: ByteRange;
 }
 
 export function insertSemaphores(
@@ -30,10 +30,13 @@ export function insertSemaphores(
   const signals = new Map<Slot, number>();
   /** Latest place of queue `from` that queue `to` has waited for. */
   const waited = QUEUES.map(() => QUEUES.map(() => -1));
+  /** Instructions of each queue so far. */
+  const counts = QUEUES.map(() => 0);
   slots.forEach((slot, i) => {
+    counts[slot.queue]!++;
     byQueue.forEach((others, from) => {
       if (from === slot.queue) return;
-      const producer = latestConflict(slot, others, waited[slot.queue]![from]!, slots, i);
+      const producer = latestConflict(slot, others, waited[slot.queue]![from]!, counts[from]!);
       if (producer === undefined) return;
       waited[slot.queue]![from] = producer.place;
       waits[i]! |= 1 << from;
@@ -55,39 +58,39 @@ function slotsOf(program: readonly LabelledInstruction[], maxPosition: number): 
   return program.map(({ instruction }) => {
     const access = accesses(instruction, maxPosition);
     const queue = QUEUES.indexOf(queueOf(instruction.op));
-    const local = [...access.localReads, ...access.localWrites];
-    const low = Math.min(...local.map((range) => range.start));
-    const high = Math.max(...local.map((range) => range.end));
-    return { access, queue, place: counts[queue]!++, low, high };
+    const [reads, writes] = [boundsOf(access.localReads), boundsOf(access.localWrites)];
+    return { access, queue, place: counts[queue]!++, reads, writes };
   });
 }
 
-/** The last instruction of `others` before `slot` in program order that conflicts, after `waited`. */
+function boundsOf(ranges: readonly ByteRange[]): ByteRange {
+  const start = Math.min(...ranges.map((range) => range.start));
+  return { start, end: Math.max(...ranges.map((range) => range.end)) };
+}
+
+/** The last of the first `count` instructions of `others` that conflicts, after place `waited`. */
 function latestConflict(
   slot: Slot,
   others: readonly Slot[],
   waited: number,
-  slots: readonly Slot[],
-  index: number,
+  count: number,
 ): Slot | undefined {
-  let place = countBefore(others, slots, index) - 1;
-  for (; place > waited; place--) {
+  for (let place = count - 1; place > waited; place--) {
     if (conflicts(others[place]!, slot)) return others[place];
   }
   return undefined;
 }
 
-/** How many of a queue's instructions come before program index `index`. */
-function countBefore(others: readonly Slot[], slots: readonly Slot[], index: number): number {
-  const queue = others[0]?.queue;
-  for (let i = index - 1; i >= 0 && queue !== undefined; i--) {
-    if (slots[i]!.queue === queue) return slots[i]!.place + 1;
-  }
-  return 0;
+function conflicts(a: Slot, b: Slot): boolean {
+  return (mayConflict(a, b) && localConflict(a, b)) || memoryConflict(a, b);
 }
 
-function conflicts(a: Slot, b: Slot): boolean {
-  return (a.low < b.high && b.low < a.high && localConflict(a, b)) || memoryConflict(a, b);
+function mayConflict(a: Slot, b: Slot): boolean {
+  return meet(a.writes, b.reads) || meet(a.writes, b.writes) || meet(a.reads, b.writes);
+}
+
+function meet(a: ByteRange, b: ByteRange): boolean {
+  return a.start < b.end && b.start < a.end;
 }
 
 function localConflict({ access: a }: Slot, { access: b }: Slot): boolean {

@@ -4,8 +4,11 @@
  */
 import { type Chip } from '../../../chip/index.ts';
 import { systemVerilogFiles, type Module } from '../../../hdl/index.ts';
-import { jadeCore } from './top/jadeCore.ts';
+import { matrixUnit } from './matrix/matrixUnit.ts';
+import { localAddressBits } from './memory/memoryShape.ts';
+import { jadeCore, type Units } from './top/jadeCore.ts';
 import { jadeTop } from './top/jadeTop.ts';
+import { vectorUnit } from './vector/vectorUnit.ts';
 
 /** The core that verification runs, and the top with AXI ports that a system uses. */
 export const CORE = 'jade_core';
@@ -14,9 +17,19 @@ export const TOP = 'jade_top';
 /** File names and texts. */
 export type Files = ReadonlyMap<string, string>;
 
+/** The core of a chip with all of its units. */
+export function completeCore(chip: Chip): Module {
+  return jadeCore(chip, unitsOf(chip));
+}
+
+function unitsOf(chip: Chip): Units {
+  const bits = localAddressBits(chip);
+  return { matrix: matrixUnit(chip, bits), vector: vectorUnit(chip, bits) };
+}
+
 /** Every module of the chip, one file each, at the top of the folder. */
 export function moduleFiles(chip: Chip): Files {
-  return new Map([...header(chip, jadeCore(chip)), ...header(chip, jadeTop(chip))]);
+  return header(chip, jadeTop(chip, unitsOf(chip)));
 }
 
 /** The whole design: modules, Makefile, constraints. The test bench is added by who can read files. */

@@ -8,6 +8,7 @@
  * Tokens are taken in blocks whose scores fit in the accumulators.
  */
 import { CapacityError } from '../../../base/index.ts';
+import { type Chip } from '../../../chip/index.ts';
 import { type Kernel } from '../../../compile/index.ts';
 import { lastDim, MX_BLOCK, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
 import { blockBytes, FORMAT_CODES, NONE } from '../isa.table.ts';
@@ -169,12 +170,17 @@ interface Span {
   readonly count: number;
 }
 
+/** Rows of state in one piece. */
+export function pieceRows(chip: Chip, rowBytes: number): number {
+  const ring = regionsOf(chip).find((region) => region.name === 'context')!;
+  const fit = Math.floor(ring.sizeBytes / PIECES / rowBytes / MX_BLOCK) * MX_BLOCK;
+  return Math.max(fit, MX_BLOCK);
+}
+
 /** The context in pieces small enough that several fit in the ring; one when it is short. */
 function spansOf(context: Context, { rowBytes }: StateRows): Span[] {
   const { S } = context.dims;
-  const ring = regionsOf(context.chip).find((region) => region.name === 'context')!;
-  const fit = Math.floor(ring.sizeBytes / PIECES / rowBytes / MX_BLOCK) * MX_BLOCK;
-  const size = Math.min(S, Math.max(fit, MX_BLOCK));
+  const size = Math.min(S, pieceRows(context.chip, rowBytes));
   return Array.from({ length: Math.ceil(S / size) }, (_, i) => {
     const start = i * size;
     return { start, count: Math.min(size, S - start) };

@@ -77,7 +77,8 @@ export function emitEpilogue(
   });
 }
 
-function stepsOf(chain: readonly Node[], lanes: number): Step[] {
+/** The vector instructions of a chain, in order, on a unit of `lanes` lanes. */
+export function stepsOf(chain: readonly Node[], lanes: number): Step[] {
   const steps: Step[] = [];
   let views: Node[] = [];
   for (const node of chain) {

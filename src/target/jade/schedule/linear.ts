@@ -16,7 +16,7 @@ export function lowerLinear(context: Context, kernel: Kernel): void {
   );
   const { rows: outputs, tileRows } = weights[0]!;
   const tokens = rowsOf(context, anchor);
-  const chunk = Math.min(outputs, chunkOf(kernel, tileRows, outputs));
+  const chunk = chunkOf(chunkUnit(kernel, outputs), tileRows, outputs);
   const finish = finisherOf(context, kernel, tokens);
   for (let n = 0; n < outputs; n += chunk) {
     const count = Math.min(chunk, outputs - n);
@@ -47,9 +47,9 @@ function finisherOf(context: Context, kernel: Kernel, tokens: number): Finisher 
     emitEpilogue(context, chain, piece, result, partner ? { partner } : {});
 }
 
-/** Channels finished together: whole tiles, whole heads, and whole rows for a norm over all of them. */
-function chunkOf(kernel: Kernel, tileRows: number, outputs: number): number {
-  let unit = tileRows;
+/** Channels finished together come in multiples of this: whole heads, whole rows for a norm over all. */
+export function chunkUnit(kernel: Kernel, outputs: number): number {
+  let unit = 1;
   let heads = false;
   for (const node of kernel.chain) {
     if (node.op === 'splitHeads') heads = true;
@@ -60,6 +60,11 @@ function chunkOf(kernel: Kernel, tileRows: number, outputs: number): number {
     unit = leastCommonMultiple(unit, group);
   }
   return unit;
+}
+
+/** Channels finished together: whole tiles and whole units, at most all. */
+export function chunkOf(unit: number, tileRows: number, outputs: number): number {
+  return Math.min(outputs, leastCommonMultiple(unit, tileRows));
 }
 
 function leastCommonMultiple(a: number, b: number): number {

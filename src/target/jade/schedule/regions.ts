@@ -7,21 +7,18 @@
  */
 import { ChipError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
-import { type Region } from '../../../compile/index.ts';
+import { BUFFER_ALIGNMENT_BYTES, type Region } from '../../../compile/index.ts';
 import { memoriesOf } from '../sim/banks.ts';
 
-/** Half of the scratchpad's banks stream weights, a quarter hold context, a quarter activations. */
+/**
+ * A quarter of the scratchpad's banks stream weights, a quarter hold context, half activations. Throws
+ * ChipError when there are too few banks for that, or banks do not consist of whole words.
+ */
 export function regionsOf(chip: Chip): Region[] {
   const { sizeBytes, banks } = chip.scratchpad;
   const bankBytes = sizeBytes / banks;
-  if (banks < 4 || !Number.isInteger(bankBytes / 64)) {
-    throw new ChipError(
-      'the scratchpad must have at least 4 banks of a multiple of 64 bytes each',
-      {
-        where: `${chip.name}: scratchpad {sizeBytes: ${sizeBytes}, banks: ${banks}}`,
-      },
-    );
-  }
+  requireBanks(chip, 'scratchpad', 4);
+  requireBanks(chip, 'accumulator', 2);
   const quarter = Math.floor(banks / 4) * bankBytes;
   const stream = sizeBytes - 3 * quarter;
   const accumulatorBank = chip.accumulator.sizeBytes / chip.accumulator.banks;
@@ -51,4 +48,18 @@ export function regionsOf(chip: Chip): Region[] {
       policy: 'ring',
     },
   ];
+}
+
+/** Buffers start at scratchpad words of 64 bytes, in every bank. */
+function requireBanks(chip: Chip, memory: 'scratchpad' | 'accumulator', leastBanks: number): void {
+  const { sizeBytes, banks } = chip[memory];
+  if (banks >= leastBanks && Number.isInteger(sizeBytes / banks / BUFFER_ALIGNMENT_BYTES)) return;
+  throw new ChipError(
+    `the ${memory} must have at least ${leastBanks} banks, each a multiple of ` +
+      `${BUFFER_ALIGNMENT_BYTES} bytes, not ${banks} in ${sizeBytes} bytes`,
+    {
+      where: `${memory} of ${chip.name}`,
+      hint: `use ${leastBanks} banks or more, and a multiple of ${BUFFER_ALIGNMENT_BYTES} bytes for each`,
+    },
+  );
 }

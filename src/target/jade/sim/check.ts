@@ -149,6 +149,14 @@ function flag<F extends object>(f: F, ...names: (keyof F & string)[]): Problems 
   });
 }
 
+/** Rows are counted in 20 bits. */
+function counted<F extends object>(f: F, ...names: (keyof F & string)[]): Problems {
+  const holds = (value: number): boolean => value < 2 ** 20;
+  return names.flatMap((name) =>
+    must(name, f[name] as number, holds(f[name] as number), 'be below 1048576'),
+  );
+}
+
 function sequence(f: { readonly sequence: number }): Problems {
   return must('sequence', f.sequence, f.sequence < SEQUENCES, `be below ${SEQUENCES}`);
 }
@@ -183,7 +191,8 @@ function destination(
 function unary(f: Omit<Destination, 'rowCount'>, chip: Chip): Problems {
   return [
     ...words(f, 'a', 'aStride', 'aInner'),
-    ...atLeastOne(f, 'inner'),
+    ...atLeastOne(f, 'inner', 'columns'),
+    ...counted(f, 'rows', 'inner'),
     ...destination(f, chip),
     ...narrow(f, chip),
   ];
@@ -261,18 +270,46 @@ function copy(f: FieldsOf<'copy'>, chip: Chip): Problems {
       'be f32 (0) or bf16 (1)',
     ),
     ...multiples(f, f.aFormat === bf16 ? 2 : 4, 'a', 'aStride', 'aInner'),
-    ...atLeastOne(f, 'inner'),
+    ...atLeastOne(f, 'inner', 'columns'),
+    ...counted(f, 'rows', 'inner'),
     ...words(f, 'rowCount'),
     ...destination(f, chip),
   ];
 }
 
-function route(f: FieldsOf<'route'>): Problems {
+/** Halves a row apart are stored by themselves, so each is whole groups. */
+function rope(f: FieldsOf<'rope'>, chip: Chip): Problems {
+  const isWhole = f.dFormat === FORMAT_CODES.f32 || (f.columns / 2) % f.group === 0;
+  const rule = `be two halves of whole groups of ${f.group}`;
+  return [
+    ...unary(f, chip),
+    ...words(f, 'b', 'bStride'),
+    ...multiples(f, 2, 'columns'),
+    ...flag(f, 'interleaved'),
+    ...must('columns', f.columns, f.interleaved === 1 || isWhole, rule),
+  ];
+}
+
+/** Indices are added as the bits of f32. */
+function argmax(f: FieldsOf<'argmax'>): Problems {
+  const end = f.base + f.columns;
+  return [
+    ...words(f, 'a', 'aStride', 'aInner', 'd', 'dStride'),
+    ...atLeastOne(f, 'inner', 'columns'),
+    ...counted(f, 'rows', 'inner'),
+    ...must('base + columns', end, end <= 2 ** 24, 'be at most 16777216'),
+    ...flag(f, 'accumulate'),
+  ];
+}
+
+function route(f: FieldsOf<'route'>, { vector }: Chip): Problems {
   const eligible = (f.columns / f.groups) * f.topGroups;
   return [
     ...words(f, 'a', 'aStride', 'b', 'd', 'dStride'),
     ...flag(f, 'scoring', 'normalize'),
-    ...atLeastOne(f, 'groups'),
+    ...atLeastOne(f, 'columns', 'groups', 'topGroups', 'topK'),
+    ...counted(f, 'rows'),
+    ...must('groups', f.groups, f.groups <= vector.lanes, `be at most the ${vector.lanes} lanes`),
     ...must('groups', f.groups, f.columns % f.groups === 0, `divide the ${f.columns} experts`),
     ...must('topGroups', f.topGroups, f.topGroups <= f.groups, `be at most ${f.groups}`),
     ...must('topK', f.topK, f.topK <= eligible, `be at most the ${eligible} eligible experts`),
@@ -290,21 +327,19 @@ const CHECKS: { readonly [O in Opcode]: Check<O> } = {
   swiglu: binary,
   silu: (f, chip) => [...unary(f, chip), ...words(f, 'rowCount')],
   rms: (f, chip) => [...unary(f, chip), ...words(f, 'b')],
-  rope: (f, chip) => [
-    ...unary(f, chip),
-    ...words(f, 'b', 'bStride'),
-    ...multiples(f, 2, 'columns'),
-    ...flag(f, 'interleaved'),
-  ],
+  rope,
   softmax: (f, chip) => [...unary(f, chip), ...sequence(f)],
-  argmax: (f) => [
-    ...words(f, 'a', 'aStride', 'aInner', 'd', 'dStride'),
-    ...atLeastOne(f, 'inner', 'columns'),
-    ...flag(f, 'accumulate'),
-  ],
+  argmax,
   route,
-  dispatch: (f) => words(f, 'a', 'aStride', 'd', 'list', 'listStride'),
-  combine: (f) =>
-    words(f, 'a', 'aStride', 'd', 'dStride', 'gate', 'gateStride', 'list', 'rowCount'),
-  zero: (f) => words(f, 'd', 'dStride'),
+  dispatch: (f) => [
+    ...words(f, 'a', 'aStride', 'd', 'list', 'listStride'),
+    ...atLeastOne(f, 'columns'),
+    ...counted(f, 'rows'),
+  ],
+  combine: (f) => [
+    ...words(f, 'a', 'aStride', 'd', 'dStride', 'gate', 'gateStride', 'list', 'rowCount'),
+    ...atLeastOne(f, 'columns'),
+    ...counted(f, 'rows'),
+  ],
+  zero: (f) => [...words(f, 'd', 'dStride'), ...atLeastOne(f, 'columns'), ...counted(f, 'rows')],
 };

@@ -14,10 +14,10 @@ test('a full queue holds up all that follows, until the cycle after its head sta
   const order = [...Array.from({ length: QUEUE_DEPTH + 2 }, () => 0), 1];
   const dispatcher = new Dispatcher(order, 2);
   assert.equal(dispatcher.readyAt(QUEUE_DEPTH - 1), QUEUE_DEPTH + 1);
-  assert.equal(dispatcher.readyAt(QUEUE_DEPTH), undefined);
+  assert.equal(dispatcher.readyAt(QUEUE_DEPTH), Number.POSITIVE_INFINITY);
   dispatcher.started(0, 40);
   assert.equal(dispatcher.readyAt(QUEUE_DEPTH), 41 + 2);
-  assert.equal(dispatcher.readyAt(QUEUE_DEPTH + 1), undefined);
+  assert.equal(dispatcher.readyAt(QUEUE_DEPTH + 1), Number.POSITIVE_INFINITY);
   dispatcher.started(0, 41);
   assert.deepEqual(
     [1, 2].map((i) => dispatcher.readyAt(QUEUE_DEPTH + i)),

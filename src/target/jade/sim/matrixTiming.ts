@@ -57,7 +57,7 @@ function loadCycles(f: FieldsOf<'matmul'>, matrix: Chip['matrix'], width: number
   return Math.ceil(width / blocksPerCycle);
 }
 
-export class MatrixTiming implements UnitTiming {
+export class MatrixTiming implements UnitTiming<MatmulPhases> {
   private readonly chip: Chip;
   private arrayFree = 0;
 
@@ -69,8 +69,11 @@ export class MatrixTiming implements UnitTiming {
     return 0;
   }
 
-  start({ fields }: Instruction, start: number, rows: number): Span {
-    const phases = matmulPhases(fields as FieldsOf<'matmul'>, this.chip, rows);
+  cost({ fields }: Instruction, rows: number): MatmulPhases {
+    return matmulPhases(fields as FieldsOf<'matmul'>, this.chip, rows);
+  }
+
+  start(phases: MatmulPhases, start: number): Span {
     const from = Math.max(start + phases.firstPass, this.arrayFree);
     const last = from + phases.lastPass;
     const to = last + phases.occupied;

@@ -74,10 +74,7 @@ export function randomBytes(random: Random, sizeBytes: number): Uint8Array {
  * transfers are drawn. The last
  * load waits for the one before it, so the next load may test what the first has brought.
  */
-export function prologue(
-  chip: Chip,
-  opcodes: readonly Opcode[] = Object.keys(ISA) as Opcode[],
-): Instruction[] {
+export function prologue(chip: Chip, opcodes: readonly Opcode[]): Instruction[] {
   const { scratchpad, accumulators, 'control memory': control } = memoriesOf(chip);
   const bytes = accumulators.end - accumulators.start;
   const columns = Math.min(1024, bytes / 4);

@@ -5,17 +5,26 @@
  */
 import { CeladonError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
-import { NONE, QUEUES, queueOf, type Instruction } from '../isa.table.ts';
-import { overlap } from './access.ts';
+import { NONE, type Instruction } from '../isa.table.ts';
+import { accesses, overlap, type Accesses } from './access.ts';
 import { checkInstruction, checkProgram } from './check.ts';
 import { execute } from './execute.ts';
 import { createState, type ChipState } from './state.ts';
-import { prepare, STALLS, Timing, type Prepared, type StallReason } from './timing.ts';
+import { TimedProgram } from './timedProgram.ts';
+import { STALLS, Timing, type StallReason } from './timing.ts';
 
 /** One instruction on its queue's track: `start` is when its unit (for a load, the channel) works for it. */
 export interface RunEvent {
   readonly index: number;
   readonly queue: number;
+  readonly start: number;
+  readonly end: number;
+  /** Rows it really worked on. */
+  readonly rows: number;
+}
+
+/** When an instruction starts, and when it is complete: what the hardware shows of it. */
+export interface Course {
   readonly start: number;
   readonly end: number;
 }
@@ -34,6 +43,8 @@ export interface RunStats {
   /** Whether a list held an index outside of its table. */
   readonly fault: boolean;
   readonly events?: readonly RunEvent[];
+  /** Of all instructions, in program order. */
+  readonly courses?: readonly Course[];
 }
 
 /** An instruction that has run: when it started and completed, and the rows it worked on. */
@@ -50,6 +61,7 @@ export interface RunOptions {
   /** Largest value the position registers may have; bounds what transfers may touch. */
   readonly maxPosition: number;
   readonly collectEvents?: boolean;
+  readonly collectCourses?: boolean;
   /** Called after each instruction, in the order of their starts, with what the chip holds then. */
   readonly observe?: (commit: Commit, state: ChipState) => void;
   /** Throw when conflicting instructions overlap in time, or lose their order in the program. */
@@ -67,57 +79,64 @@ export interface Simulator {
 /** A chip with `memoryBytes` of its external memory, all zero. */
 export function createSimulator(chip: Chip, memoryBytes: number): Simulator {
   const state = createState(chip, memoryBytes);
-  const prepared = new WeakMap<readonly Instruction[], readonly Prepared[]>();
+  const prepared = new WeakMap<readonly Instruction[], Checked>();
   return {
     chip,
     memory: state.memory,
     positions: state.positions,
     local: state.local,
     run(program, options) {
-      const ready = prepared.get(program) ?? prepareAll(program, state, options.maxPosition);
+      const ready = prepared.get(program) ?? checkedProgram(program, state, options.maxPosition);
       prepared.set(program, ready);
       return new Run(state, ready, options).finish();
     },
   };
 }
 
-/** Checks a program and finds what timing needs of it, in program order. */
-function prepareAll(
+/** A program that may run, and what its instructions touch. */
+interface Checked {
+  readonly timed: TimedProgram;
+  readonly accesses: readonly Accesses[];
+}
+
+function checkedProgram(
   program: readonly Instruction[],
   { chip, memory }: ChipState,
   maxPosition: number,
-): Prepared[] {
-  const prepared = program.map((instruction, index) => {
-    checkInstruction(instruction, index, chip, { memoryBytes: memory.length, maxPosition });
-    const queue = QUEUES.indexOf(queueOf(instruction.op));
-    return prepare(instruction, index, queue, chip, maxPosition);
-  });
+): Checked {
+  const limits = { memoryBytes: memory.length, maxPosition };
+  program.forEach((instruction, index) => checkInstruction(instruction, index, chip, limits));
   checkProgram(program, chip);
-  return prepared;
+  return {
+    timed: new TimedProgram(chip, program),
+    accesses: program.map((instruction) => accesses(instruction, maxPosition)),
+  };
 }
 
 class Run {
   private readonly state: ChipState;
-  private readonly queues: readonly (readonly Prepared[])[];
+  private readonly program: Checked;
   private readonly options: RunOptions;
   private readonly timing: Timing;
-  private readonly next = QUEUES.map(() => 0);
   private readonly events: RunEvent[] = [];
-  private inFlight: { readonly head: Prepared; readonly end: number }[] = [];
+  private readonly courses: Course[] = [];
+  private inFlight: { readonly index: number; readonly end: number }[] = [];
   private bytesLoaded = 0;
   private bytesStored = 0;
   private macs = 0;
 
-  constructor(state: ChipState, program: readonly Prepared[], options: RunOptions) {
+  constructor(state: ChipState, program: Checked, options: RunOptions) {
     this.state = state;
-    this.queues = QUEUES.map((_, queue) => program.filter((head) => head.queue === queue));
+    this.program = program;
     this.options = options;
-    this.timing = new Timing(state.chip, program);
+    this.timing = new Timing(program.timed);
   }
 
   finish(): RunStats {
     this.state.fault = false;
-    while (this.commitFirst());
+    for (let index = this.timing.take(); index !== undefined; index = this.timing.take())
+      this.commit(index);
+    this.timing.requireEnd();
     const { timing, bytesLoaded, bytesStored, macs, state, events, options } = this;
     const stallCycles = timing.stallCycles.map(
       (cycles) =>
@@ -128,7 +147,7 @@ class Run {
     );
     return {
       cycles: timing.cycles,
-      busyCycles: timing.busyCycles,
+      busyCycles: [...timing.busyCycles],
       memoryBusyCycles: timing.channelBusyCycles,
       bytesLoaded,
       bytesStored,
@@ -136,39 +155,26 @@ class Run {
       stallCycles,
       fault: state.fault,
       ...(options.collectEvents === true && { events }),
+      ...(options.collectCourses === true && { courses: this.courses }),
     };
   }
 
-  /** Commits the head that can start first; false when all queues are empty. */
-  private commitFirst(): boolean {
-    let first: Prepared | undefined;
-    let start = Number.POSITIVE_INFINITY;
-    let waiting = false;
-    for (const [queue, instructions] of this.queues.entries()) {
-      const head = instructions[this.next[queue]!];
-      if (head === undefined) continue;
-      waiting = true;
-      const time = this.timing.earliest(head);
-      if (time !== undefined && time < start) [first, start] = [head, time];
+  private commit(index: number): void {
+    const { timed } = this.program;
+    const instruction = timed.instructions[index]!;
+    const queue = timed.queues[index]!;
+    const rows = rowsOf(instruction, this.state);
+    const { start } = this.timing;
+    const { from, to, end } = this.timing.commit(index, this.timing.cost(index, rows));
+    if (this.options.checkHazards === true) this.checkHazards(index, end);
+    if (this.options.collectCourses === true) this.courses[index] = { start, end };
+    if (instruction.op !== 'load' || rows > 0) {
+      execute(instruction, this.state, rows);
+      this.count(instruction, rows);
     }
-    if (first !== undefined) this.commit(first, start);
-    else if (waiting) throw this.deadlock();
-    return first !== undefined;
-  }
-
-  private commit(head: Prepared, start: number): void {
-    const rows = rowsOf(head.instruction, this.state);
-    const skipped = head.instruction.op === 'load' && rows === 0;
-    const { from, to, end } = this.timing.commit(head, start, rows);
-    if (this.options.checkHazards === true) this.checkHazards(head, start, end);
-    this.next[head.queue]!++;
-    if (!skipped) execute(head.instruction, this.state, rows);
-    if (!skipped) this.count(head.instruction, rows);
-    const { instruction, index, queue } = head;
+    if (this.options.collectEvents === true && to > from)
+      this.events.push({ index, queue, start: from, end: to, rows });
     this.options.observe?.({ instruction, index, queue, start, end, rows }, this.state);
-    if (this.options.collectEvents === true && to > from) {
-      this.events.push({ index: head.index, queue: head.queue, start: from, end: to });
-    }
   }
 
   private count({ op, fields }: Instruction, rows: number): void {
@@ -179,35 +185,29 @@ class Run {
   }
 
   /** Program order is lost when an earlier instruction that conflicts is still at work, or has yet to start. */
-  private checkHazards(head: Prepared, start: number, end: number): void {
+  private checkHazards(index: number, end: number): void {
+    const { timed, accesses: touched } = this.program;
+    const { start } = this.timing;
+    const { op } = timed.instructions[index]!;
     this.inFlight = this.inFlight.filter((other) => other.end > start);
-    const unfinished = [...this.inFlight.map((other) => other.head), ...this.overtakenBy(head)];
+    const unfinished = [...this.inFlight.map((other) => other.index), ...this.overtakenBy(index)];
     for (const other of unfinished) {
-      if (!(other.queue === head.queue ? readsLate(other, head) : conflict(other, head))) continue;
-      const names = [other, head].map((h) => `${h.index} (${h.instruction.op})`);
+      const [a, b] = [touched[other]!, touched[index]!];
+      const sameQueue = timed.queues[other] === timed.queues[index];
+      if (!(sameQueue ? op === 'load' && readsLate(a, b) : conflict(a, b))) continue;
+      const names = [other, index].map((i) => `${i} (${timed.instructions[i]!.op})`);
       throw new CeladonError(
         `instructions ${names.join(' and ')} touch the same bytes at cycle ${start}`,
       );
     }
-    this.inFlight.push({ head, end });
+    this.inFlight.push({ index, end });
   }
 
-  /** Instructions before `head` in the program that have not started. */
-  private overtakenBy(head: Prepared): Prepared[] {
-    return this.queues.flatMap((queue, i) => {
-      const waiting = queue.slice(this.next[i]!);
-      const later = waiting.findIndex((other) => other.index >= head.index);
-      return later < 0 ? waiting : waiting.slice(0, later);
-    });
-  }
-
-  private deadlock(): CeladonError {
-    const heads = this.queues
-      .map((queue, i) => queue[this.next[i]!])
-      .filter((head) => head !== undefined);
-    const waits = heads.map((head) => this.timing.describe(head)).join('; ');
-    return new CeladonError(`a program must not deadlock: ${waits}`, {
-      where: `cycle ${this.timing.cycles}`,
+  /** Instructions before `index` in the program that have not started. */
+  private overtakenBy(index: number): number[] {
+    return this.program.timed.members.flatMap((members, queue) => {
+      const head = this.timing.headOf(queue) ?? Number.POSITIVE_INFINITY;
+      return [...members.filter((other) => other >= head && other < index)];
     });
   }
 }
@@ -222,11 +222,11 @@ function rowsOf({ op, fields }: Instruction, { localI32 }: ChipState): number {
 }
 
 /** Loads land in order, but the word that a load tests must be there when it is issued. */
-function readsLate({ accesses: a }: Prepared, { accesses: b, instruction }: Prepared): boolean {
-  return instruction.op === 'load' && overlap(a.localWrites, b.localReads);
+function readsLate(a: Accesses, b: Accesses): boolean {
+  return overlap(a.localWrites, b.localReads);
 }
 
-function conflict({ accesses: a }: Prepared, { accesses: b }: Prepared): boolean {
+function conflict(a: Accesses, b: Accesses): boolean {
   return (
     overlap(a.localWrites, b.localWrites) ||
     overlap(a.localWrites, b.localReads) ||

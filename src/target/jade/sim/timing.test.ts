@@ -1,7 +1,7 @@
 /**
  * Cycle numbers derived by hand. The chip is jade-nano: memory 8 B/cycle after 40 cycles, bursts of 32 B,
  * 4 loads in flight; 32 vector lanes with operations of 2 cycles; an array of 16 columns fed with 64 B a
- * cycle, 6 cycles between additions, 10 in its pipeline; banks of 16 KiB. Instruction i is dispatched in
+ * cycle, 6 cycles between additions, 16 in its pipeline; banks of 16 KiB. Instruction i is dispatched in
  * cycle i and can start in cycle i + 2. A transfer that starts in cycle s is commanded in s + 8, so the
  * beats of a load come from s + 48 on, and those of a store leave from s + 9 on.
  */
@@ -11,7 +11,7 @@ import { type Chip } from '../../../chip/index.ts';
 import nano from '../../../../catalogue/chips/jade-nano.json' with { type: 'json' };
 import { assemble } from '../assemble.ts';
 import { createSimulator, type RunOptions, type RunStats } from './simulator.ts';
-import { MAX_TOKENS } from './timing.ts';
+import { MAX_TOKENS } from './tokens.ts';
 
 /** The control memory, whose first words are 0, then threes. */
 const CONTROL = 0x28000;
@@ -113,7 +113,7 @@ test('a semaphore counts: two tokens let two instructions go', () => {
   const text = `${zero(0)} ; signal store\n${zero(0)} ; signal store\n${store(1)} ; wait vector\n${store(1)} ; wait vector`;
   assert.deepEqual(spans(text).slice(2), [
     [11 + SLOT, 19 + SLOT],
-    [28 + SLOT, 36 + SLOT],
+    [11 + 2 * SLOT + 6, 19 + 2 * SLOT + 6],
   ]);
 });
 
@@ -156,10 +156,10 @@ test('counts and lists are read without a port, but written through one', () => 
   ]);
   const list = 'load memory=0 local=0x28100 rowBytes=64 rows=1 planes=1 unless=none';
   const dispatch = 'dispatch a=0x4000 rows=1 columns=4 d=0x28200 list=0x28300 listStride=4';
-  // An entry for the row and the length, for each of 4 experts, and 5 around them.
   assert.deepEqual(spans(`${list}\n${silu}\n${dispatch}`), [
     [50, 58],
     [3, 3 + busy],
+    // An entry for the row and the length, for each of 4 experts, and 5 around them.
     [3 + busy, 3 + busy + 4 * 2 + 5],
   ]);
 });
@@ -172,39 +172,45 @@ function matmul(M: number, N: number, format: number, rest = 'rowCount=none'): s
 }
 
 test('a product takes a weight load, its passes and the pipeline', () => {
-  // mxint8: one block of 33 B a cycle, so 16 for each of 2 passes, more than 4 rows take.
-  assert.deepEqual(spans(matmul(4, 16, 2)), [[18, 18 + 2 * 16]]);
-  assert.equal(run(matmul(4, 16, 2)).cycles, 18 + 32 + 10);
+  // mxint8: a block of 33 B a cycle, so 16 for each of 2 passes. The first begins 1 + 16 after the start
+  // in 2, the second 17 later; it is 6 long, and its fourth row is complete 3 + 16 after it began.
+  assert.deepEqual(spans(matmul(4, 16, 2)), [[19, 36 + 6]]);
+  assert.equal(run(matmul(4, 16, 2)).cycles, 36 + 19);
   // mxfp4: three blocks of 17 B a cycle.
-  assert.equal(run(matmul(4, 16, 4)).cycles, 2 + 6 + 12 + 10);
+  assert.equal(run(matmul(4, 16, 4)).cycles, 2 + 1 + 6 + 7 + 19);
   // 40 rows take longer than the load.
-  assert.equal(run(matmul(40, 16, 2)).cycles, 18 + 80 + 10);
+  assert.equal(run(matmul(40, 16, 2)).cycles, 19 + 40 + 39 + 16);
   // 20 columns: a full tile, and one of 4 that is not faster than the 6 between additions.
-  assert.equal(run(matmul(4, 20, 2)).cycles, 18 + 2 * (16 + 6) + 10);
-  assert.equal(run(matmul(1, 1, 2)).cycles, 2 + 1 + 2 * 6 + 10);
+  assert.equal(run(matmul(4, 20, 2)).cycles, 19 + 17 + 6 + 6 + 19);
+  assert.equal(run(matmul(1, 1, 2)).cycles, 2 + 1 + 1 + 6 + 16);
   assert.equal(run(matmul(4, 20, 2)).macs, 4 * 20 * 64);
 });
 
 test('weights by row load a block a cycle, transposed ones a tile in 32', () => {
   const byRow = matmul(4, 16, 4, 'wStride=34 wBlockStride=17 rowCount=none');
-  assert.equal(run(byRow).cycles, 2 + 16 + 2 * 16 + 10);
+  assert.equal(run(byRow).cycles, 19 + 17 + 19);
   const transposed = matmul(4, 32, 2, 'wStride=33 wBlockStride=33 transposed=1 rowCount=none');
-  assert.equal(run(transposed).cycles, 2 + 32 + 2 * 2 * 32 + 10);
+  assert.equal(run(transposed).cycles, 2 + 1 + 32 + 3 * 33 + 19);
 });
 
-test('products follow each other without a gap when weights load in time', () => {
-  // The second loads its first block during the last pass of the first, from 34 to 50.
+test('products follow each other while weights load', () => {
+  // The second starts in 37, when the last pass of the first has begun, and loads its first block.
   assert.deepEqual(spans(`${matmul(4, 16, 2)}\n${matmul(4, 16, 2)}`), [
-    [18, 50],
-    [50, 82],
+    [19, 42],
+    [37 + 17, 37 + 17 + 17 + 6],
+  ]);
+  // 40 rows leave time for that: no gap.
+  assert.deepEqual(spans(`${matmul(40, 16, 2)}\n${matmul(40, 16, 2)}`), [
+    [19, 99],
+    [99, 179],
   ]);
 });
 
 test('a product without rows takes one cycle of the array', () => {
-  assert.equal(run(matmul(9, 16, 2, 'rowCount=0x28000')).cycles, 2 + 1 + 10);
-  // The count is 3, not 20: 4 to load, and passes of 6 instead of 20.
-  assert.equal(run(matmul(20, 4, 2, 'rowCount=none')).cycles, 2 + 4 + 2 * 20 + 10);
-  assert.equal(run(matmul(20, 4, 2, 'rowCount=0x28004')).cycles, 2 + 4 + 2 * 6 + 10);
+  assert.equal(run(matmul(9, 16, 2, 'rowCount=0x28000')).cycles, 2 + 5 + 16);
+  // The count is 3, not 20, and is read in 4 cycles: 4 to load, and passes of 6 instead of 20.
+  assert.equal(run(matmul(20, 4, 2, 'rowCount=none')).cycles, 2 + 1 + 4 + 20 + 19 + 16);
+  assert.equal(run(matmul(20, 4, 2, 'rowCount=0x28004')).cycles, 2 + 5 + 4 + 6 + 2 + 16);
 });
 
 test('a vector instruction takes what its microcode says, with the row count it reads', () => {

@@ -1,37 +1,27 @@
 /**
  * When each instruction starts: a recurrence over the dispatcher, the four queues, the semaphores
- * between them and the ports of the banks. How long a unit works is the matter of its own file.
+ * between them and the ports of the banks. How long a unit works is the matter of its own file. Values
+ * play no part but for numbers of rows, so the simulator (L2) and tile events (L1) share this clock.
  *
- * At each step the head that can start first is committed (ties: queue order). A head can start when
+ * At each step the head that can start first is taken (ties: queue order). A head can start when
  *   - it is dispatched, and its unit can take it,
  *   - the tokens it waits for have been given,
  *   - no instruction of another queue holds a bank port it needs. An instruction holds the read ports of
  *     the banks it reads and the write ports of those it writes from start to completion.
  */
 import { CeladonError } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
-import { QUEUES, type Instruction } from '../isa.table.ts';
-import { accesses } from './access.ts';
-import { bankCountOf, bankUseOf, type BankUse } from './banks.ts';
+import { QUEUES } from '../isa.table.ts';
 import { Dispatcher } from './dispatch.ts';
 import { MatrixTiming } from './matrixTiming.ts';
+import { Ports } from './ports.ts';
+import { type TimedProgram } from './timedProgram.ts';
+import { Tokens } from './tokens.ts';
 import { TransferTiming } from './transferTiming.ts';
 import { type Span, type UnitTiming } from './unitTiming.ts';
 import { VectorTiming } from './vectorTiming.ts';
 
 const QUEUE_COUNT = QUEUES.length;
-
-/** Semaphores are counters of 16 bits. */
-export const MAX_TOKENS = 0xffff;
-
-/** An instruction with what timing needs to know of it, computed once a program. */
-export interface Prepared {
-  readonly instruction: Instruction;
-  readonly index: number;
-  readonly queue: number;
-  readonly banks: BankUse;
-  readonly accesses: ReturnType<typeof accesses>;
-}
+const NEVER = Number.POSITIVE_INFINITY;
 
 /** Why a queue stood still, for the report. */
 export const STALLS = [
@@ -48,131 +38,168 @@ const PORT = STALLS.indexOf('port');
 const OUTSTANDING = STALLS.indexOf('outstanding');
 const DISPATCH = STALLS.indexOf('dispatch');
 
-export function prepare(
-  instruction: Instruction,
-  index: number,
-  queue: number,
-  chip: Chip,
-  maxPosition: number,
-): Prepared {
-  const banks = bankUseOf(instruction, chip);
-  return { instruction, index, queue, banks, accesses: accesses(instruction, maxPosition) };
-}
-
 /** The clock of one run. */
 export class Timing {
   cycles = 0;
-  readonly busyCycles: number[] = QUEUES.map(() => 0);
+  /** The cycle in which the instruction taken last starts. */
+  start = 0;
+  readonly busyCycles = new Float64Array(QUEUE_COUNT);
   /** Cycles each queue waited, by reason. */
-  readonly stallCycles: number[][] = QUEUES.map(() => STALLS.map(() => 0));
+  readonly stallCycles: readonly Float64Array[] = QUEUES.map(() => new Float64Array(STALLS.length));
+  private readonly program: TimedProgram;
   private readonly transfers: TransferTiming;
   /** By queue. */
-  private readonly units: readonly UnitTiming[];
+  private readonly units: readonly UnitTiming<unknown>[];
   private readonly dispatcher: Dispatcher;
-  private readonly free: number[] = QUEUES.map(() => 0);
-  /** Times at which tokens from queue f to queue t were given; and how many were taken. */
-  private readonly given: number[][] = Array.from({ length: QUEUE_COUNT ** 2 }, () => []);
-  private readonly taken: number[] = Array.from({ length: QUEUE_COUNT ** 2 }, () => 0);
-  /** Until when each queue holds the ports: [queue][bank]. */
-  private readonly readHeld: readonly Float64Array[];
-  private readonly writeHeld: readonly Float64Array[];
-  private reason = 0;
+  private readonly tokens: Tokens;
+  private readonly reads: Ports;
+  private readonly writes: Ports;
+  /** Of each queue: the place of its head, and when it may go on after the instruction before. */
+  private readonly next = new Int32Array(QUEUE_COUNT);
+  private readonly free = new Float64Array(QUEUE_COUNT);
+  /** No head starts before this; never, while it waits for what the other queues have yet to do. */
+  private readonly bounds = new Float64Array(QUEUE_COUNT);
+  /** The head that waits to be dispatched. */
+  private readonly undispatched = new Float64Array(QUEUE_COUNT).fill(NEVER);
+  /** What the head waited for last. */
+  private readonly reasons = new Uint8Array(QUEUE_COUNT);
 
-  /** `program` in program order. */
-  constructor(chip: Chip, program: readonly Prepared[]) {
+  constructor(program: TimedProgram) {
+    const { chip } = program;
+    this.program = program;
     this.transfers = new TransferTiming(chip);
     this.units = [this.transfers, new MatrixTiming(chip), new VectorTiming(chip), this.transfers];
-    this.dispatcher = new Dispatcher(
-      program.map(({ queue }) => queue),
-      QUEUE_COUNT,
-    );
-    const banks = bankCountOf(chip);
-    this.readHeld = QUEUES.map(() => new Float64Array(banks));
-    this.writeHeld = QUEUES.map(() => new Float64Array(banks));
+    this.dispatcher = new Dispatcher(program.queues, QUEUE_COUNT);
+    this.tokens = new Tokens(program.tokenStarts);
+    this.reads = new Ports(program.reads);
+    this.writes = new Ports(program.writes);
   }
 
   get channelBusyCycles(): number {
     return this.transfers.busyCycles;
   }
 
-  /** The earliest start of a queue's head; undefined while it is not dispatched or a token is missing. */
-  earliest({ queue, instruction, index, banks }: Prepared): number | undefined {
+  /** The head of a queue; undefined when all its instructions have started. */
+  headOf(queue: number): number | undefined {
+    return this.program.members[queue]![this.next[queue]!];
+  }
+
+  /**
+   * The instruction that starts next, in cycle `start`; undefined when no head can. Starts never go
+   * back and other queues only add to what a head waits for, so its earliest start of before is a bound
+   * that needs another look only when it is the smallest.
+   */
+  take(): number | undefined {
+    const { bounds } = this;
+    for (;;) {
+      let queue = 0;
+      for (let other = 1; other < QUEUE_COUNT; other++)
+        if (bounds[other]! < bounds[queue]!) queue = other;
+      const bound = bounds[queue]!;
+      if (bound === NEVER) return undefined;
+      const index = this.headOf(queue);
+      const time = index === undefined ? NEVER : this.earliest(index, queue);
+      bounds[queue] = time;
+      if (time !== bound) continue;
+      this.start = time;
+      return index;
+    }
+  }
+
+  /** The earliest start of a head; never, while it is not dispatched or a token is missing. */
+  private earliest(index: number, queue: number): number {
     const dispatched = this.dispatcher.readyAt(index);
-    if (dispatched === undefined) return undefined;
-    let start = this.later(this.free[queue]!, dispatched, DISPATCH);
-    start = this.later(start, this.units[queue]!.ready(instruction), OUTSTANDING);
-    for (let from = 0; from < QUEUE_COUNT; from++) {
-      if ((instruction.wait & (1 << from)) === 0) continue;
-      const pair = from * QUEUE_COUNT + queue;
-      const time = this.given[pair]![this.taken[pair]!];
-      if (time === undefined) return undefined;
-      start = this.later(start, time, from);
+    if (dispatched === NEVER) {
+      this.undispatched[queue] = index;
+      return NEVER;
     }
-    for (let other = 0; other < QUEUE_COUNT; other++) {
-      if (other === queue) continue;
-      for (const bank of banks.read) start = this.later(start, this.readHeld[other]![bank]!, PORT);
-      for (const bank of banks.write)
-        start = this.later(start, this.writeHeld[other]![bank]!, PORT);
+    const ready = this.units[queue]!.ready(this.program.instructions[index]!);
+    let start = Math.max(this.free[queue]!, dispatched, ready);
+    let reason = ready > Math.max(this.free[queue]!, dispatched) ? OUTSTANDING : DISPATCH;
+    for (let waits = this.program.waits[index]!, from = 0; waits !== 0; waits >>= 1, from++) {
+      if ((waits & 1) === 0) continue;
+      const given = this.tokens.next(from, queue);
+      if (given <= start) continue;
+      start = given;
+      reason = from;
     }
-    return start;
+    if (start === NEVER) return NEVER;
+    const free = this.writes.freeFrom(index, queue, this.reads.freeFrom(index, queue, start));
+    this.reasons[queue] = free > start ? PORT : reason;
+    return free;
   }
 
-  private later(start: number, time: number, reason: number): number {
-    if (time <= start) return start;
-    this.reason = reason;
-    return time;
+  /** What an instruction asks of its unit with its real number of rows: the same in every run. */
+  cost(index: number, rows: number): unknown {
+    const { queues, instructions } = this.program;
+    return this.units[queues[index]!]!.cost(instructions[index]!, rows);
   }
 
-  /** Starts `head` at `start`, with its real number of rows; returns its course. */
-  commit(head: Prepared, start: number, rows: number): Span {
-    const { queue, instruction, banks } = head;
-    this.recordStall(head, start);
-    for (let from = 0; from < QUEUE_COUNT; from++) {
-      if ((instruction.wait & (1 << from)) !== 0) this.taken[from * QUEUE_COUNT + queue]!++;
-    }
-    const span = this.units[queue]!.start(instruction, start, rows);
-    this.dispatcher.started(queue, start);
+  /** Starts the instruction taken last, which costs what `cost` says; returns its course. */
+  commit(index: number, cost: unknown): Span {
+    const { program, start } = this;
+    const queue = program.queues[index]!;
+    const idle = start - this.free[queue]!;
+    if (idle > 0) this.stallCycles[queue]![this.reasons[queue]!]! += idle;
+    const span = this.units[queue]!.start(cost, start);
     this.busyCycles[queue]! += span.to - span.from;
     this.free[queue] = span.free;
-    for (const bank of banks.read) this.readHeld[queue]![bank] = span.end;
-    for (const bank of banks.write) this.writeHeld[queue]![bank] = span.end;
-    for (let to = 0; to < QUEUE_COUNT; to++) {
-      if ((instruction.signal & (1 << to)) !== 0)
-        this.given[queue * QUEUE_COUNT + to]!.push(span.end);
-    }
-    this.checkSemaphores(start);
+    this.next[queue]!++;
+    this.bounds[queue] = start;
+    this.reads.hold(index, queue, span.end);
+    this.writes.hold(index, queue, span.end);
+    this.exchangeTokens(index, queue, span.end);
+    this.dispatch(queue);
     this.cycles = Math.max(this.cycles, span.end);
     return span;
   }
 
-  private recordStall(head: Prepared, start: number): void {
-    const idle = start - this.free[head.queue]!;
-    if (idle <= 0) return;
-    this.earliest(head);
-    this.stallCycles[head.queue]![this.reason]! += idle;
+  private exchangeTokens(index: number, queue: number, end: number): void {
+    const { program, tokens } = this;
+    for (let waits = program.waits[index]!, from = 0; waits !== 0; waits >>= 1, from++)
+      if ((waits & 1) !== 0) tokens.take(from, queue);
+    for (let signals = program.signals[index]!, to = 0; signals !== 0; signals >>= 1, to++) {
+      if ((signals & 1) === 0) continue;
+      tokens.give(queue, to, end);
+      this.wake(to);
+    }
+    tokens.check(this.start);
   }
 
-  /** More tokens than a semaphore counts, given and not taken by `cycle`, are an error of the program. */
-  private checkSemaphores(cycle: number): void {
-    this.given.forEach((times, pair) => {
-      if (!(times[this.taken[pair]! + MAX_TOKENS]! <= cycle)) return;
-      const [from, to] = [Math.floor(pair / QUEUE_COUNT), pair % QUEUE_COUNT];
-      throw new CeladonError(
-        `a semaphore must hold at most ${MAX_TOKENS} tokens, not more from ${QUEUES[from]} to ${QUEUES[to]}`,
-        { where: `cycle ${cycle}` },
-      );
+  private dispatch(queue: number): void {
+    const known = this.dispatcher.count;
+    this.dispatcher.started(queue, this.start);
+    if (this.dispatcher.count === known) return;
+    for (let other = 0; other < QUEUE_COUNT; other++) {
+      if (this.undispatched[other]! >= this.dispatcher.count) continue;
+      this.undispatched[other] = NEVER;
+      this.wake(other);
+    }
+  }
+
+  /** A head that could not start may be able to now. */
+  private wake(queue: number): void {
+    if (this.bounds[queue] === NEVER) this.bounds[queue] = this.start;
+  }
+
+  /** Throws when instructions are left that nothing can start any more. */
+  requireEnd(): void {
+    const waiting = QUEUES.keys().filter((queue) => this.headOf(queue) !== undefined);
+    const waits = [...waiting.map((queue) => this.describe(queue))];
+    if (waits.length === 0) return;
+    throw new CeladonError(`a program must not deadlock: ${waits.join('; ')}`, {
+      where: `cycle ${this.cycles}`,
     });
   }
 
-  /** What a head waits for, for people: used when nothing can start. */
-  describe({ instruction, queue, index }: Prepared): string {
-    const who = `${QUEUES[queue]} instruction ${index} (${instruction.op})`;
-    if (this.dispatcher.readyAt(index) === undefined) return `${who} waits to be dispatched`;
+  /** What the head of a queue waits for, for people. */
+  private describe(queue: number): string {
+    const index = this.headOf(queue)!;
+    const who = `${QUEUES[queue]} instruction ${index} (${this.program.instructions[index]!.op})`;
+    if (this.dispatcher.readyAt(index) === NEVER) return `${who} waits to be dispatched`;
     const missing = QUEUES.filter((_, from) => {
-      const pair = from * QUEUE_COUNT + queue;
-      return (
-        (instruction.wait & (1 << from)) !== 0 && this.given[pair]!.length <= this.taken[pair]!
-      );
+      const waits = (this.program.waits[index]! & (1 << from)) !== 0;
+      return waits && this.tokens.next(from, queue) === NEVER;
     });
     return `${who} waits for ${missing.join(', ')}`;
   }

@@ -24,7 +24,15 @@ export function transferBeats(fields: Fields, { memory, dma }: Chip, rows: numbe
   return (fields['planes'] ?? 1) * rows * Math.ceil(bytes / memory.bytesPerCycle);
 }
 
-export class TransferTiming implements UnitTiming {
+/** What a transfer asks of the generator and the channel. */
+export interface TransferCost {
+  readonly op: 'load' | 'gather' | 'store';
+  /** Rows commanded, and cycles on the channel; none for a skipped load. */
+  readonly commands: number;
+  readonly beats: number;
+}
+
+export class TransferTiming implements UnitTiming<TransferCost> {
   /** Cycles the channel has carried data. */
   busyCycles = 0;
   private readonly chip: Chip;
@@ -42,40 +50,43 @@ export class TransferTiming implements UnitTiming {
   ready({ op }: Instruction): number {
     if (op === 'store') return 0;
     const allowed = op === 'gather' ? 1 : this.chip.dma.outstandingLoads;
-    return Math.max(this.loadEnds.at(-allowed) ?? 0, this.listFree);
+    return Math.max(this.loadEnds[this.loadEnds.length - allowed] ?? 0, this.listFree);
   }
 
-  start({ op, fields }: Instruction, start: number, rows: number): Span {
-    const isLoad = op !== 'store';
-    const count = (fields['planes'] ?? 1) * rows;
+  cost({ op, fields }: Instruction, rows: number): TransferCost {
+    const commands = (fields['planes'] ?? 1) * rows;
+    return {
+      op: op as TransferCost['op'],
+      commands,
+      beats: transferBeats(fields, this.chip, rows),
+    };
+  }
+
+  start(cost: TransferCost, start: number): Span {
+    const { op, commands } = cost;
     const taken = Math.max(start + ADDRESS_CYCLES, this.generatorFree);
-    if (op === 'gather') this.listFree = taken + count + 1;
-    const { from, to } = count === 0 ? this.nothing(op, taken) : this.move(op, fields, taken, rows);
-    const end = isLoad ? Math.max(to, (this.loadEnds.at(-1) ?? 0) + 1) : to;
-    if (isLoad) this.loadEnds.push(end);
-    return { from, to, end, free: isLoad ? start + 1 : end };
+    if (op === 'gather') this.listFree = taken + commands + 1;
+    const { from, to } = commands === 0 ? this.nothing(op, taken) : this.move(cost, taken);
+    if (op === 'store') return { from, to, end: to, free: to };
+    const end = Math.max(to, (this.loadEnds.at(-1) ?? 0) + 1);
+    this.loadEnds.push(end);
+    return { from, to, end, free: start + 1 };
   }
 
   /** A transfer of nothing, such as a skipped load, takes a cycle of the generator. */
-  private nothing(op: Instruction['op'], taken: number): { from: number; to: number } {
+  private nothing(op: TransferCost['op'], taken: number): { from: number; to: number } {
     this.generatorFree = taken + 1;
     const end = taken + (op === 'store' ? EMPTY_STORE_CYCLES : EMPTY_LOAD_CYCLES);
     return { from: end, to: end };
   }
 
-  private move(
-    op: Instruction['op'],
-    fields: Fields,
-    taken: number,
-    rows: number,
-  ): { from: number; to: number } {
-    const count = (fields['planes'] ?? 1) * rows;
+  private move({ op, commands, beats }: TransferCost, taken: number): { from: number; to: number } {
     const command = taken + (op === 'gather' ? GATHER_COMMAND_CYCLES : COMMAND_CYCLES);
-    this.generatorFree = command + count - 1;
+    this.generatorFree = command + commands - 1;
     const lead = op === 'store' ? STORE_LEAD_CYCLES : this.chip.memory.latencyCycles;
     const from = Math.max(command + lead, this.channelFree);
-    const to = from + transferBeats(fields, this.chip, rows);
-    this.busyCycles += to - from;
+    const to = from + beats;
+    this.busyCycles += beats;
     this.channelFree = to;
     return { from, to };
   }

@@ -15,9 +15,12 @@ export interface Span {
   readonly free: number;
 }
 
-export interface UnitTiming {
+/** `Cost` is what an instruction asks of the unit, whenever it starts. */
+export interface UnitTiming<Cost> {
   /** The first cycle in which the unit can take `instruction` once its queue is free. */
   ready(instruction: Instruction): number;
-  /** Takes `instruction` in cycle `start`. `rows` is its real number of rows, 0 for a skipped load. */
-  start(instruction: Instruction, start: number, rows: number): Span;
+  /** A closed form of its fields and of its real number of rows, which is 0 for a skipped load. */
+  cost(instruction: Instruction, rows: number): Cost;
+  /** Takes an instruction of that cost in cycle `start`. */
+  start(cost: Cost, start: number): Span;
 }

@@ -5,7 +5,7 @@ import { type Span, type UnitTiming } from './unitTiming.ts';
 
 export { vectorCycles } from '../vector/cycles.ts';
 
-export class VectorTiming implements UnitTiming {
+export class VectorTiming implements UnitTiming<number> {
   private readonly chip: VectorShape;
 
   constructor(chip: VectorShape) {
@@ -16,8 +16,12 @@ export class VectorTiming implements UnitTiming {
     return 0;
   }
 
-  start({ op, fields }: Instruction, start: number, rows: number): Span {
-    const end = start + vectorCycles(op, fields, this.chip, rows);
+  cost({ op, fields }: Instruction, rows: number): number {
+    return vectorCycles(op, fields, this.chip, rows);
+  }
+
+  start(cycles: number, start: number): Span {
+    const end = start + cycles;
     return { from: start, to: end, end, free: end };
   }
 }

@@ -94,7 +94,7 @@ export const STORES = {
   dHalf: 'window of d, half a row later',
   word0: 'lane 0 to the first word of d',
   word1: 'lane 0 to the second word of d',
-  measure: 'nowhere: the largest exponent so far of a group wider than the lanes',
+  measure: 'nowhere: the largest exponent so far of a group that is an item',
   wide: 'window of d, quantised with the scale that was measured',
 } as const;
 export type Store = keyof typeof STORES;
@@ -165,7 +165,7 @@ export type Piece = MicroOp | Loop | Variant;
 
 /**
  * What a context works on. `window`: L columns of a row; `pairs`: L pairs of columns half a row apart;
- * `group`: the columns under one scale; `row`; `token`: a window, but rows come from a list one by one.
+ * `group`: the columns under one scale, where they are no power of two inside a window; `row`; `token`: a window, but rows come from a list one by one.
  */
 export type Item = 'window' | 'pairs' | 'group' | 'row' | 'token';
 

@@ -422,7 +422,10 @@ function windows(...body: readonly MicroOp[]): Program {
   return { item: 'window', body };
 }
 
-/** A copy, quantised in groups wider than the lanes: the scale is known only after all of a group. */
+/**
+ * A copy, quantised in groups wider than the lanes or no power of two: the scale is known only after all
+ * of a group.
+ */
 function copyWide(): Program {
   const body = [
     loop('windows', move(mem('a'), { mask: 'visible', store: 'measure' })),

@@ -13,8 +13,11 @@ export function programOf(op: MicrocodedOpcode, fields: Fields, lanes: number): 
   return op;
 }
 
+/** Groups that are no power of two of blocks inside a window. */
 function isWide(fields: Fields, lanes: number): boolean {
-  return fields['dFormat'] !== FORMAT_CODES.f32 && fields['group']! > lanes;
+  const group = fields['group']!;
+  const isNarrow = group <= lanes && Number.isInteger(Math.log2(group));
+  return fields['dFormat'] !== FORMAT_CODES.f32 && !isNarrow;
 }
 
 export function holds(condition: Condition, fields: Fields): boolean {

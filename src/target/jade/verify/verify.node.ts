@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { type Chip } from '../../../chip/index.ts';
-import { type Instruction } from '../isa.table.ts';
+import { ISA, type Instruction, type Opcode } from '../isa.table.ts';
 import { formatInstruction } from '../disassemble.ts';
 import { prologue, type RandomProgram } from '../sim/randomProgram.ts';
 import { buildBench, type Bench, type Difference } from './bench.node.ts';
@@ -40,6 +40,8 @@ export interface VerifyReport {
   readonly seeds: readonly [number, number];
   readonly differences: Finding[];
 }
+
+const OPCODES = Object.keys(ISA) as Opcode[];
 
 /** Programs in one script: the bench starts once for all of them. */
 const BATCH = 20;
@@ -92,7 +94,11 @@ function explain(chip: Chip, bench: Bench, options: VerifyOptions, seed: number)
     return by.play(session.script.bytes, [...flags(options, seed), ...more]).differences[0];
   };
   const whole = programOfSeed(chip, seed, options.length);
-  const small = shrink(whole, prologue(chip).length, (smaller) => play(smaller) !== undefined);
+  const small = shrink(
+    whole,
+    prologue(chip, OPCODES).length,
+    (smaller) => play(smaller) !== undefined,
+  );
   const difference = play(small) ?? play(whole)!;
   const waveform = path.join(bench.folder, `seed-${seed}.fst`);
   play(small, buildBench(chip, { trace: true }), ['--wave', waveform]);

@@ -20,40 +20,44 @@ export const REGISTERS = {
 export const CONTROL_ADDRESS_BITS = 10;
 const WORD = 32;
 
+const CONTROL_PORTS = {
+  inputs: {
+    awvalid: 1,
+    awaddr: CONTROL_ADDRESS_BITS,
+    wvalid: 1,
+    wdata: WORD,
+    bready: 1,
+    arvalid: 1,
+    araddr: CONTROL_ADDRESS_BITS,
+    rready: 1,
+    idle: 1,
+    fault: 1,
+    busError: 1,
+  },
+  outputs: {
+    awready: 1,
+    wready: 1,
+    bvalid: 1,
+    bresp: 2,
+    arready: 1,
+    rvalid: 1,
+    rdata: WORD,
+    rresp: 2,
+    start: 1,
+    programAddress: ADDRESS_BITS,
+    programLength: LENGTH_OF_PROGRAM_BITS,
+    positionWrite: 1,
+    positionIndex: POSITION_INDEX_BITS,
+    positionValue: WORD,
+  },
+} as const;
+
 /** The registers on an AXI4-Lite bus, whole words. Reads of others give 0, and writes do nothing. */
 export function axiControl(): Module {
   return defineModule({
     name: 'axi_control',
     comment: 'Control and status registers on AXI4-Lite.',
-    inputs: {
-      awvalid: 1,
-      awaddr: CONTROL_ADDRESS_BITS,
-      wvalid: 1,
-      wdata: WORD,
-      bready: 1,
-      arvalid: 1,
-      araddr: CONTROL_ADDRESS_BITS,
-      rready: 1,
-      idle: 1,
-      fault: 1,
-      busError: 1,
-    },
-    outputs: {
-      awready: 1,
-      wready: 1,
-      bvalid: 1,
-      bresp: 2,
-      arready: 1,
-      rvalid: 1,
-      rdata: WORD,
-      rresp: 2,
-      start: 1,
-      programAddress: ADDRESS_BITS,
-      programLength: LENGTH_OF_PROGRAM_BITS,
-      positionWrite: 1,
-      positionIndex: POSITION_INDEX_BITS,
-      positionValue: WORD,
-    } as Record<string, number>,
+    ...CONTROL_PORTS,
     body(ports: Readonly<Record<string, Signal>>, m) {
       const of = (name: string): Signal => ports[name]!;
       // Address and data of a write are taken together, when no answer waits.
@@ -105,7 +109,7 @@ function readPort(
   m: Builder,
   of: (name: string) => Signal,
   registers: readonly (readonly [number, Signal])[],
-): Record<string, Signal> {
+): Readonly<Record<'arready' | 'rvalid' | 'rdata' | 'rresp', Signal>> {
   const rvalid = m.register('data', 1, { reset: 0 });
   const read = of('arvalid').and(rvalid.not()).named('read');
   rvalid.set(read.or(rvalid.and(of('rready').not())));

@@ -22,6 +22,29 @@ const COUNT_BITS = indexWidth(AHEAD + 1);
 const RESPONSE_BITS = 2;
 export const LENGTH_OF_PROGRAM_BITS = 24;
 
+const FETCH_PORTS = {
+  inputs: {
+    start: 1,
+    address: ADDRESS_BITS,
+    length: LENGTH_OF_PROGRAM_BITS,
+    arready: 1,
+    rvalid: 1,
+    rdata: 8 * FETCH_BYTES,
+    rresp: RESPONSE_BITS,
+    ready: 1,
+  },
+  outputs: {
+    arvalid: 1,
+    araddr: ADDRESS_BITS,
+    arlen: LENGTH_BITS,
+    rready: 1,
+    valid: 1,
+    instruction: INSTRUCTION_BITS,
+    done: 1,
+    error: 1,
+  },
+} as const;
+
 /**
  * Fetches a program over AXI4 ahead of its dispatch: `length` instructions from `address` on, whose lowest
  * bits are ignored. `done` says that all have been taken.
@@ -30,26 +53,7 @@ export function axiFetch(): Module {
   return defineModule({
     name: 'axi_fetch',
     comment: 'Fetches instructions in bursts, ahead of their dispatch.',
-    inputs: {
-      start: 1,
-      address: ADDRESS_BITS,
-      length: LENGTH_OF_PROGRAM_BITS,
-      arready: 1,
-      rvalid: 1,
-      rdata: 8 * FETCH_BYTES,
-      rresp: RESPONSE_BITS,
-      ready: 1,
-    },
-    outputs: {
-      arvalid: 1,
-      araddr: ADDRESS_BITS,
-      arlen: LENGTH_BITS,
-      rready: 1,
-      valid: 1,
-      instruction: INSTRUCTION_BITS,
-      done: 1,
-      error: 1,
-    },
+    ...FETCH_PORTS,
     body(p, m) {
       const beats = p.length.mulU(constant(3, BEATS_OF_INSTRUCTION)).named('beatsOfProgram');
       const first = p.address.high(ADDRESS_BITS - Math.log2(FETCH_BYTES));
@@ -62,7 +66,7 @@ export function axiFetch(): Module {
         BURST_BEATS,
       );
       const pop = m.wire('popBeat', 1);
-      const queue = m.instance('beats', fifo('fetched_beats', AHEAD, 8 * FETCH_BYTES), {
+      const queue = m.instance('beats', fifo(AHEAD, 8 * FETCH_BYTES), {
         push: p.rvalid,
         pushData: p.rdata,
         pop,
@@ -74,7 +78,7 @@ export function axiFetch(): Module {
       bursts.advance(mayAsk.and(p.arready));
       const burst = bursts.length.low(COUNT_BITS).add(1);
       room.set(room.add(asked.mux(burst, 0)).sub(pop.zeroExtend(COUNT_BITS)));
-      const { valid, instruction } = assemble(m, queue.valid, queue.head, p.ready, pop);
+      const { valid, instruction } = assemble(m, queue.valid, queue.data, p.ready, pop);
       const left = m.register('instructionsLeft', LENGTH_OF_PROGRAM_BITS, { reset: 0 });
       const taken = valid.and(p.ready);
       left.set(p.start.mux(p.length, left.sub(1)), p.start.or(taken));

@@ -8,7 +8,7 @@ import {
   type Signal,
 } from '../../../../hdl/index.ts';
 import { fifo } from '../control/fifo.ts';
-import { pack, unpack } from '../dma/record.ts';
+import { pack, unpack } from '../record.ts';
 import { ADDRESS_BITS, axiShape, LENGTH_BITS, type AxiShape } from './axiShape.ts';
 import { Bursts } from './bursts.ts';
 import { bitsOf, busRow } from './busRow.ts';
@@ -16,6 +16,29 @@ import { bitsOf, busRow } from './busRow.ts';
 /** Rows between their command and their last beat. */
 const ROWS_AHEAD = 16;
 const RESPONSE_BITS = 2;
+
+function readerPorts(shape: AxiShape) {
+  const inputs = {
+    rowValid: 1,
+    rowAddress: shape.memoryBits,
+    rowBytes: shape.rowBits,
+    arready: 1,
+    rvalid: 1,
+    rdata: 8 * shape.busBytes,
+    rresp: RESPONSE_BITS,
+  } as const;
+  const outputs = {
+    rowReady: 1,
+    arvalid: 1,
+    araddr: ADDRESS_BITS,
+    arlen: LENGTH_BITS,
+    rready: 1,
+    beatValid: 1,
+    beatData: 8 * shape.beatBytes,
+    error: 1,
+  } as const;
+  return { inputs, outputs };
+}
 
 /**
  * Reads rows over AXI4, several ahead, and gives their beats to the core as the memory contract has it:
@@ -26,32 +49,14 @@ export function axiReader(chip: Chip): Module {
   return defineModule({
     name: 'axi_reader',
     comment: 'Reads rows in legal bursts and moves their bytes to the lanes of the core.',
-    inputs: {
-      rowValid: 1,
-      rowAddress: shape.memoryBits,
-      rowBytes: 32,
-      arready: 1,
-      rvalid: 1,
-      rdata: 8 * shape.busBytes,
-      rresp: RESPONSE_BITS,
-    },
-    outputs: {
-      rowReady: 1,
-      arvalid: 1,
-      araddr: ADDRESS_BITS,
-      arlen: LENGTH_BITS,
-      rready: 1,
-      beatValid: 1,
-      beatData: 8 * shape.beatBytes,
-      error: 1,
-    },
+    ...readerPorts(shape),
     body(ports, m) {
       const row = busRow(ports.rowAddress, ports.rowBytes, shape);
       const take = m.wire('takeRow', 1);
       const next = m.wire('nextRow', 1);
       const { offset, busBeats, rowBeats, coreBeats } = row;
       const pushData = pack({ offset, busBeats, rowBeats, coreBeats });
-      const rows = m.instance('rows', fifo('read_rows', ROWS_AHEAD, pushData.width), {
+      const rows = m.instance('rows', fifo(ROWS_AHEAD, pushData.width), {
         push: take,
         pushData,
         pop: next,
@@ -63,7 +68,7 @@ export function axiReader(chip: Chip): Module {
         { first: row.first, count: busBeats },
         shape.busBytes,
       );
-      const rowReady = bursts.valid.not().and(rows.full.not());
+      const rowReady = bursts.valid.not().and(rows.room);
       take.set(rowReady.and(ports.rowValid));
       bursts.advance(ports.arready);
       const { countBits } = shape;
@@ -73,7 +78,7 @@ export function axiReader(chip: Chip): Module {
         rowBeats: countBits,
         coreBeats: countBits,
       };
-      const { finish, ...outputs } = realign(m, ports, unpack(widths, rows.head), next, shape);
+      const { finish, ...outputs } = realign(m, ports, unpack(widths, rows.data), next, shape);
       const active = m.register('active', 1, { reset: 0 });
       next.set(rows.valid.and(active.not().or(finish)));
       active.set(next.or(active.and(finish.not())));

@@ -12,6 +12,35 @@ import { bitsOf, busRow, type BusRow } from './busRow.ts';
 
 const RESPONSE_BITS = 2;
 
+function writerPorts(shape: AxiShape) {
+  const inputs = {
+    rowValid: 1,
+    rowAddress: shape.memoryBits,
+    rowBytes: shape.rowBits,
+    beatValid: 1,
+    beatData: 8 * shape.beatBytes,
+    awready: 1,
+    wready: 1,
+    bvalid: 1,
+    bresp: RESPONSE_BITS,
+  } as const;
+  const outputs = {
+    rowReady: 1,
+    rowDone: 1,
+    beatReady: 1,
+    awvalid: 1,
+    awaddr: ADDRESS_BITS,
+    awlen: LENGTH_BITS,
+    wvalid: 1,
+    wdata: 8 * shape.busBytes,
+    wstrb: shape.busBytes,
+    wlast: 1,
+    bready: 1,
+    error: 1,
+  } as const;
+  return { inputs, outputs };
+}
+
 /**
  * Writes rows over AXI4, one after the other: a row is done when the bus has answered all its bursts, and
  * only then the next is taken. The core's beats behind the bytes of a row are dropped.
@@ -21,31 +50,7 @@ export function axiWriter(chip: Chip): Module {
   return defineModule({
     name: 'axi_writer',
     comment: 'Writes rows in legal bursts, with strobes for the bytes at their ends.',
-    inputs: {
-      rowValid: 1,
-      rowAddress: shape.memoryBits,
-      rowBytes: 32,
-      beatValid: 1,
-      beatData: 8 * shape.beatBytes,
-      awready: 1,
-      wready: 1,
-      bvalid: 1,
-      bresp: RESPONSE_BITS,
-    },
-    outputs: {
-      rowReady: 1,
-      rowDone: 1,
-      beatReady: 1,
-      awvalid: 1,
-      awaddr: ADDRESS_BITS,
-      awlen: LENGTH_BITS,
-      wvalid: 1,
-      wdata: 8 * shape.busBytes,
-      wstrb: shape.busBytes,
-      wlast: 1,
-      bready: 1,
-      error: 1,
-    },
+    ...writerPorts(shape),
     body(ports, m) {
       const row = busRow(ports.rowAddress, ports.rowBytes, shape);
       const busy = m.register('busy', 1, { reset: 0 });

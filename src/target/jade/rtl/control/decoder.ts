@@ -1,8 +1,6 @@
 /**
- * The decoder: where the fields of each instruction lie in its words, read off the one table of the ISA.
- *
- * A unit sees a port for every field that an opcode of its queue has. Where opcodes have the same field
- * in different words, the opcode chooses; a field that the opcode lacks has no meaning.
+ * The decoder, from the instruction table: where each field of a queue's instructions lies among the
+ * words, which depends on the opcode.
  */
 import { type Signal } from '../../../../hdl/index.ts';
 import {
@@ -11,107 +9,103 @@ import {
   QUEUES,
   READ_BANKS_WORD,
   WRITE_BANKS_WORD,
-  type Field,
   type InstructionRule,
+  type Opcode,
   type Queue,
 } from '../../isa.table.ts';
 
 export const INSTRUCTION_BITS = 32 * INSTRUCTION_WORDS;
 export const OPCODE_BITS = 8;
-const WAIT_BIT = 8;
-const SIGNAL_BIT = 12;
 
-const RULES: readonly InstructionRule[] = Object.values(ISA);
+const RULES = Object.entries(ISA) as readonly (readonly [Opcode, InstructionRule])[];
 
-/** Where a field of an opcode begins. */
+/** Where a field is in instructions with one opcode. */
 interface Place {
   readonly opcode: number;
   readonly word: number;
 }
 
-/** Fields that have the name of a word of SystemVerilog. */
-const OTHER_NAMES: Readonly<Record<string, string>> = {
-  local: 'localAddress',
-  sequence: 'sequenceIndex',
-};
-
-/** The port of a field: its name, where SystemVerilog allows it. */
-export function portOf(field: string): string {
-  return OTHER_NAMES[field] ?? field;
+interface QueueField {
+  readonly name: string;
+  readonly bits: 32 | 64;
+  readonly places: readonly Place[];
 }
 
-/** Port and width in bits of every field of a queue's opcodes. */
-export function fieldPorts(queue: Queue): Record<string, number> {
-  const fields = rulesOf(queue).flatMap(({ fields }) => fields as readonly Field[]);
+/** The fields of all instructions of a queue, each once. */
+export function fieldsOf(queue: Queue): QueueField[] {
+  const fields = new Map<string, QueueField & { places: Place[] }>();
+  for (const [, { opcode, queue: owner, fields: list }] of RULES) {
+    let word = 1;
+    for (const { name, kind } of owner === queue ? list : []) {
+      const bits = kind === 'memory' ? 64 : 32;
+      const field = fields.get(name) ?? { name, bits, places: [] };
+      field.places.push({ opcode, word });
+      fields.set(name, field);
+      word += bits / 32;
+    }
+  }
+  return [...fields.values()];
+}
+
+/** The name of a field of a queue's head as a port: `matrixRowCount`. */
+export function fieldPort(queue: Queue, field: string): string {
+  return `${queue}${field[0]!.toUpperCase()}${field.slice(1)}`;
+}
+
+/** Words that instructions of a queue use, word 0 included and the masks of banks not. */
+export function wordsOf(queue: Queue): number {
+  const ends = fieldsOf(queue).flatMap(({ bits, places }) =>
+    places.map(({ word }) => word + bits / 32),
+  );
+  return Math.max(...ends);
+}
+
+/** Whether an opcode is one of a queue. */
+export function isOf(queue: Queue, opcode: Signal): Signal {
+  const codes = RULES.filter(([, rule]) => rule.queue === queue).map(([, rule]) => rule.opcode);
+  return codes.map((code) => opcode.eq(code)).reduce((any, is) => any.or(is));
+}
+
+/** The fields of an instruction, given its first words; those that its opcode lacks have any value. */
+export function decode(queue: Queue, words: Signal): Record<string, Signal> {
+  const opcode = words.low(OPCODE_BITS);
   return Object.fromEntries(
-    fields.map(({ name, kind }) => [portOf(name), kind === 'memory' ? 64 : 32]),
+    fieldsOf(queue).map(({ name, bits, places }) => {
+      const at = (word: number): Signal => words.slice(32 * word + bits - 1, 32 * word);
+      const distinct = [...new Set(places.map(({ word }) => word))];
+      const value = distinct.slice(1).reduce((rest, word) => {
+        const codes = places.filter((place) => place.word === word);
+        const here = codes.map((place) => opcode.eq(place.opcode)).reduce((any, is) => any.or(is));
+        return here.mux(at(word), rest);
+      }, at(distinct[0]!));
+      return [name, value];
+    }),
   );
 }
 
-/** The fields of an instruction of `queue`, and its opcode. */
-export function decodeFields(instruction: Signal, queue: Queue): Record<string, Signal> {
-  const opcode = opcodeOf(instruction);
-  const fields = Object.entries(fieldPorts(queue)).map(([name, width]) => {
-    return [name, fieldAt(instruction, opcode, placesOf(queue, name), width)];
-  });
-  return { opcode, ...Object.fromEntries(fields) };
+/** What control itself reads of an instruction. */
+export interface Header {
+  readonly opcode: Signal;
+  readonly wait: Signal;
+  readonly signal: Signal;
 }
 
-function rulesOf(queue: Queue): InstructionRule[] {
-  return RULES.filter((rule) => rule.queue === queue);
-}
-
-/** The words of a field, those most opcodes agree on last. */
-function placesOf(queue: Queue, name: string): Place[] {
-  const places = rulesOf(queue).flatMap(({ opcode, fields }) => {
-    const index = fields.findIndex((field) => portOf(field.name) === name);
-    return index < 0 ? [] : [{ opcode, word: 1 + wordsBefore(fields, index) }];
-  });
-  const count = (word: number): number => places.filter((place) => place.word === word).length;
-  return places.toSorted((a, b) => count(a.word) - count(b.word) || a.word - b.word);
-}
-
-function wordsBefore(fields: readonly Field[], index: number): number {
-  return fields.slice(0, index).reduce((sum, { kind }) => sum + (kind === 'memory' ? 2 : 1), 0);
-}
-
-function fieldAt(
-  instruction: Signal,
-  opcode: Signal,
-  places: readonly Place[],
-  width: number,
-): Signal {
-  const value = ({ word }: Place): Signal => instruction.slice(32 * word + width - 1, 32 * word);
-  const usual = places.at(-1)!;
-  const words = [...new Set(places.map(({ word }) => word))].filter((word) => word !== usual.word);
-  return words.reduce((rest, word) => {
-    const [first, ...others] = places.filter((place) => place.word === word);
-    const chosen = others.reduce(
-      (any, place) => any.or(opcode.eq(place.opcode)),
-      opcode.eq(first!.opcode),
-    );
-    return chosen.mux(value(first!), rest);
-  }, value(usual));
-}
-
-export function opcodeOf(instruction: Signal): Signal {
-  return instruction.low(OPCODE_BITS);
-}
-
-/** Which queue an instruction goes to: one bit a queue; none for an opcode that the table lacks. */
-export function queueOfOpcode(opcode: Signal): Signal[] {
-  return QUEUES.map((queue) => {
-    const [first, ...others] = rulesOf(queue).map((rule) => opcode.eq(rule.opcode));
-    return others.reduce((any, one) => any.or(one), first!).named(`for${queue}`);
-  });
-}
-
-/** What control itself reads of an instruction: tokens to take and to give, a bit a queue; banks. */
-export function controlWord(instruction: Signal, banks: number) {
+export function headerOf(words: Signal): Header {
+  const queues = QUEUES.length;
   return {
-    wait: instruction.slice(WAIT_BIT + QUEUES.length - 1, WAIT_BIT),
-    signal: instruction.slice(SIGNAL_BIT + QUEUES.length - 1, SIGNAL_BIT),
-    readBanks: instruction.slice(32 * READ_BANKS_WORD + banks - 1, 32 * READ_BANKS_WORD),
-    writeBanks: instruction.slice(32 * WRITE_BANKS_WORD + banks - 1, 32 * WRITE_BANKS_WORD),
+    opcode: words.low(OPCODE_BITS),
+    wait: words.slice(OPCODE_BITS + queues - 1, OPCODE_BITS),
+    signal: words.slice(OPCODE_BITS + 2 * queues - 1, OPCODE_BITS + queues),
   };
+}
+
+/** The masks of the read and of the write banks of a whole instruction. */
+export function bankMasks(words: Signal, banks: number): { read: Signal; write: Signal } {
+  const mask = (word: number): Signal => words.slice(32 * word + banks - 1, 32 * word);
+  return { read: mask(READ_BANKS_WORD), write: mask(WRITE_BANKS_WORD) };
+}
+
+/** Whether an opcode is that of `op`. */
+export function isOpcode(opcode: Signal, op: Opcode): Signal {
+  return opcode.eq(ISA[op].opcode);
 }

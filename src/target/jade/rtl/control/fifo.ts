@@ -1,44 +1,48 @@
 import { defineModule, indexWidth, type Module } from '../../../../hdl/index.ts';
 
 export type FifoInputs = { push: 1; pushData: number; pop: 1 };
-export type FifoOutputs = { full: 1; empty: 1; valid: 1; head: number };
+export type FifoOutputs = { room: 1; empty: 1; valid: 1; data: number };
 
 /**
- * A queue of entries in a memory. What is pushed in cycle t is the head from t + 2 on, if it is the
- * oldest; after a pop the next entry is the head in the next cycle, and its place is free. `depth` is a
- * power of two; nothing may be pushed while `full` unless the head is popped, or popped while not `valid`.
+ * A first-in first-out queue in a memory. What is pushed in a cycle is at the head from the second cycle
+ * after on; what is popped leaves room from the next on, and to a
+ * push in the same cycle. All outputs come from registers. `depth` must be
+ * a power of two.
  */
-export function fifo(name: string, depth: number, width: number): Module<FifoInputs, FifoOutputs> {
+export function fifo(depth: number, width: number): Module<FifoInputs, FifoOutputs> {
   const bits = indexWidth(depth);
   return defineModule({
-    name,
-    comment: `A queue of ${depth} entries: the head is read ahead, so that it is there when it may leave.`,
+    name: `fifo_${depth}x${width}`,
+    comment:
+      'A queue in a memory. An entry is at the head from the second cycle after its push on.',
     inputs: { push: 1, pushData: width, pop: 1 },
-    outputs: { full: 1, empty: 1, valid: 1, head: width },
+    outputs: { room: 1, empty: 1, valid: 1, data: width },
     body({ push, pushData, pop }, m) {
-      const first = m.register('first', bits, { reset: 0, comment: 'place of the head' });
-      const free = m.register('free', bits, { reset: 0, comment: 'place of the next entry' });
-      const count = m.register('count', bits + 1, {
+      const head = m.register('head', bits, { reset: 0, comment: 'the oldest entry' });
+      const tail = m.register('tail', bits, { reset: 0, comment: 'the next free place' });
+      const used = m.register('used', bits + 1, { reset: 0 });
+      const readable = m.register('readable', bits + 1, {
         reset: 0,
-        comment: 'entries, the head included',
+        comment: 'entries in the memory before the last edge',
       });
-      const next = first.add(pop.zeroExtend(bits)).named('nextFirst');
-      const after = count.sub(pop.zeroExtend(bits + 1)).named('countAfterPop');
-      first.set(next);
-      free.set(free.add(1), push);
-      count.set(after.add(push.zeroExtend(bits + 1)));
-      const remain = after.reduceOr();
-      const valid = m.delay('valid', remain, { reset: 0 });
-      const head = m.memory('entries', {
+      const arrived = m.delay('arrived', push, { reset: 0 });
+      const minusPop = pop.repeat(bits + 1);
+      const nextHead = head.add(pop.zeroExtend(bits)).named('nextHead');
+      head.set(nextHead);
+      tail.set(tail.add(1), push);
+      used.set(used.add(push.zeroExtend(bits + 1)).add(minusPop));
+      readable.set(readable.add(arrived.zeroExtend(bits + 1)).add(minusPop));
+      const data = m.memory('entries', {
         words: depth,
         width,
-        read: { address: next, enable: remain },
-        write: { address: free, data: pushData, enable: push },
+        read: { address: nextHead },
+        write: { address: tail, data: pushData, enable: push },
       });
-      const full = count.eq(depth);
-      m.assert('pushWhileFull', push.and(full).and(pop.not()).not());
-      m.assert('popWithoutHead', pop.and(valid.not()).not());
-      return { full, empty: count.eq(0), valid, head };
+      const room = used.ltU(depth);
+      const valid = readable.reduceOr();
+      m.assert('pushWithRoom', room.or(pop).or(push.not()));
+      m.assert('popWhenValid', valid.or(pop.not()));
+      return { room, empty: used.eq(0), valid, data };
     },
   });
 }

@@ -8,9 +8,9 @@ import {
 } from '../../../../hdl/index.ts';
 import { NONE } from '../../isa.table.ts';
 import { delayed } from '../delay.ts';
+import { fifo } from '../control/fifo.ts';
 import { dmaShape, type DmaShape } from './dmaShape.ts';
 import { INDICES_AHEAD } from './commandGenerator.ts';
-import { fifo } from '../control/fifo.ts';
 
 /** Cycles from a request to the control memory or the position registers to its data. */
 const CONTROL_CYCLES = 3;
@@ -73,28 +73,24 @@ export function loadFront(chip: Chip): Module {
       const factor = index.mux(inside.mux(p.controlData, 0), p.position);
       const offset = product(m, factor, index.mux(p.memoryStride, stride), memoryBits);
       const skip = delayed(m, 'skip', testing.and(p.controlData.eq(0)), 2);
-      const offsets = m.instance('offsets', fifo('load_offsets', loads, memoryBits + 1), {
+      const offsets = m.instance('offsets', fifo(loads, memoryBits + 1), {
         push: delayed(m, 'startOffset', start, 2, { reset: 0 }),
         pushData: skip.concat(offset),
         pop: p.popOffset,
       });
-      const addresses = m.instance(
-        'addresses',
-        fifo('gather_addresses', INDICES_AHEAD, memoryBits),
-        {
-          push: delayed(m, 'indexOffset', index, 2, { reset: 0 }),
-          pushData: p.memory.add(offset),
-          pop: p.popGather,
-        },
-      );
+      const addresses = m.instance('addresses', fifo(INDICES_AHEAD, memoryBits), {
+        push: delayed(m, 'indexOffset', index, 2, { reset: 0 }),
+        pushData: p.memory.add(offset),
+        pop: p.popGather,
+      });
       return {
         controlValid: tests.or(p.indexValid),
         controlAddress: p.indexValid.mux(p.indexAddress, p.unless.low(localBits)),
         offsetValid: offsets.valid,
-        skip: offsets.head.high(1),
-        offset: offsets.head.low(memoryBits),
+        skip: offsets.data.high(1),
+        offset: offsets.data.low(memoryBits),
         gatherValid: addresses.valid,
-        gatherAddress: addresses.head,
+        gatherAddress: addresses.data,
         fault: index.and(inside.not()),
       };
     },

@@ -1,13 +1,12 @@
 /** Loads from their start to their retirement: waiting for the generator, receiving beats, retiring in order. */
 import { type Chip } from '../../../../chip/index.ts';
 import { type ModuleBuilder, type Signal } from '../../../../hdl/index.ts';
-import { ISA } from '../../isa.table.ts';
+import { fifo } from '../control/fifo.ts';
+import { pack, unpack } from '../record.ts';
 import { memoryRows, type GeneratorWires } from './commandGenerator.ts';
 import { dmaShape, fit, localRows, portOf, prefixed, type DmaShape } from './dmaShape.ts';
-import { fifo } from '../control/fifo.ts';
 import { loadFront } from './loadFront.ts';
 import { loadReceiver } from './loadReceiver.ts';
-import { pack, unpack } from './record.ts';
 
 type Signals = Readonly<Record<string, Signal>>;
 
@@ -45,16 +44,11 @@ export function loadQueue(
       ...outputs,
       loadReady: loadReady(m, ports, chip, retire, wires.listDone),
       loadRetire: retire,
-      loadControlValid: front['controlValid']!,
-      loadControlAddress: front['controlAddress']!,
+      controlValid: front['controlValid']!,
+      controlAddress: front['controlAddress']!,
       fault: front['fault']!,
     },
   };
-}
-
-/** Whether the head of LOAD is a gather. */
-function isGather(ports: Signals): Signal {
-  return ports['loadOpcode']!.eq(ISA.gather.opcode);
 }
 
 /** The fields of started loads, until the generator takes them. */
@@ -71,12 +65,12 @@ function waitingLoads(
     ...memoryRows(shape),
     ...localRows(shape),
   };
-  const gather = isGather(ports);
+  const gather = ports['gather']!;
   const noPlanes = gather.not().and(ports['loadPlanes']!.eq(0));
   const values: Record<string, Signal> = {
     ...Object.fromEntries(
       Object.entries(widths).map(([name, width]) => {
-        const port = ports[portOf('load', name === 'local' ? 'localAddress' : name)];
+        const port = ports[portOf('load', name)];
         return [name, port ? fit(port, width) : gather];
       }),
     ),
@@ -84,12 +78,12 @@ function waitingLoads(
     planes: gather.mux(1, ports['loadPlanes']!),
   };
   const pushData = pack(values);
-  const queue = m.instance('loads', fifo('waiting_loads', shape.loads, pushData.width), {
+  const queue = m.instance('loads', fifo(shape.loads, pushData.width), {
     push: ports['loadStart']!,
     pushData,
     pop,
   });
-  return { valid: queue.valid, fields: unpack(widths, queue.head) };
+  return { valid: queue.valid, fields: unpack(widths, queue.data) };
 }
 
 /** What a gather, of which there is one, needs until its end is kept in registers. */
@@ -100,7 +94,7 @@ function frontInstance(
   wires: GeneratorWires,
 ): Signals {
   const { memoryBits } = dmaShape(chip);
-  const [start, gather] = [ports['loadStart']!, isGather(ports)];
+  const [start, gather] = [ports['loadStart']!, ports['gather']!];
   const keep = (name: string, value: Signal): Signal =>
     m.delay(`gather${name}`, value, { enable: start.and(gather) });
   return m.instance('front', loadFront(chip), {
@@ -114,7 +108,7 @@ function frontInstance(
     memoryStride: keep('Stride', ports['loadMemoryStride']!),
     limit: keep('Limit', ports['loadLimit']!),
     memory: keep('Memory', fit(ports['loadMemory']!, memoryBits)),
-    controlData: ports['loadControlData']!,
+    controlData: ports['controlData']!,
     popOffset: wires.popLoad,
     popGather: wires.popGather,
   });
@@ -128,7 +122,7 @@ function loadReady(
   retire: Signal,
   listDone: Signal,
 ): Signal {
-  const [start, gather] = [ports['loadStart']!, isGather(ports)];
+  const [start, gather] = [ports['loadStart']!, ports['gather']!];
   const bits = Math.ceil(Math.log2(dma.outstandingLoads + 1));
   const inFlight = m.register('loadsInFlight', bits, { reset: 0 });
   const left = inFlight.sub(retire.zeroExtend(bits)).named('loadsLeft');
@@ -153,23 +147,20 @@ function receive(
   const { done, ...writes } = m.instance('receiver', loadReceiver(chip), {
     push: pop.and(empty.not()),
     ...prefixed('next', Object.fromEntries(names.map((name) => [name, fields[name]!]))),
-    beatValid: ports['readValid']!,
-    beatData: ports['readData']!,
+    beatValid: ports['beatValid']!,
+    beatData: ports['beatData']!,
   }) as Record<string, Signal>;
   const retiring = m.wire('retiring', 1);
-  const order = m.instance('order', fifo('load_order', shape.loads, 2), {
+  const order = m.instance('order', fifo(shape.loads, 2), {
     push: pop,
     pushData: empty.repeat(2),
     pop: retiring,
   });
-  const isEmpty = order.head.low(1);
+  const isEmpty = order.data.low(1);
   const bits = Math.log2(shape.loads) + 1;
   const complete = m.register('loadsComplete', bits, { reset: 0, comment: 'but not retired' });
   const completed = complete.add(done!.zeroExtend(bits)).named('loadsCompleted');
   retiring.set(order.valid.and(isEmpty.or(completed.reduceOr())));
   complete.set(completed.sub(retiring.and(isEmpty.not()).zeroExtend(bits)));
-  return {
-    retire: m.delay('loadRetiring', retiring, { reset: 0 }),
-    outputs: prefixed('load', writes),
-  };
+  return { retire: m.delay('loadRetiring', retiring, { reset: 0 }), outputs: writes };
 }

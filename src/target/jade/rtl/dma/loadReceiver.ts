@@ -1,10 +1,10 @@
 import { type Chip } from '../../../../chip/index.ts';
 import { defineModule, type Module, type Signal } from '../../../../hdl/index.ts';
+import { fifo } from '../control/fifo.ts';
+import { pack, unpack } from '../record.ts';
 import { Beats } from './beats.ts';
 import { dmaShape, localRows, portOf, prefixed } from './dmaShape.ts';
 import { RowWalk } from './rowWalk.ts';
-import { fifo } from '../control/fifo.ts';
-import { pack, unpack } from './record.ts';
 
 /**
  * Puts the beats of loads, which come in the order of `push`, into the local memory: those behind the
@@ -36,12 +36,12 @@ export function loadReceiver(chip: Chip): Module {
       );
       const take = m.wire('take', 1);
       const pushData = pack(fields);
-      const queue = m.instance('waiting', fifo('expected_loads', shape.loads, pushData.width), {
+      const queue = m.instance('waiting', fifo(shape.loads, pushData.width), {
         push,
         pushData,
         pop: take,
       });
-      const next = unpack(rows, queue.head);
+      const next = unpack(rows, queue.data);
       const active = m.register('active', 1, { reset: 0 });
       const rowBytes = m.delay('rowBytesNow', next.rowBytes, { enable: take });
       const walk = new RowWalk(m, 'local', take, {

@@ -53,7 +53,7 @@ export function storeQueue(
 }
 
 function field(ports: Signals, name: string, width: number): Signal {
-  return fit(ports[portOf('store', name === 'local' ? 'localAddress' : name)]!, width);
+  return fit(ports[portOf('store', name)]!, width);
 }
 
 function storeOffset(
@@ -70,22 +70,17 @@ function storeOffset(
 
 function beats(m: ModuleBuilder, ports: Signals, chip: Chip, empty: Signal): Signals {
   const rows = Object.entries(localRows(dmaShape(chip)));
-  const { beatValid, beatData, beatBytes, ...reads } = m.instance('reader', storeReader(chip), {
+  const { beatValid, beatData, ...reads } = m.instance('reader', storeReader(chip), {
     start: ports['storeStart']!,
     ...prefixed(
       'next',
       Object.fromEntries(rows.map(([name, width]) => [name, field(ports, name, width)])),
     ),
     empty,
-    readData: ports['storeReadData']!,
+    readData: ports['readData']!,
     beatReady: ports['writeReady']!,
   }) as Record<string, Signal>;
-  return {
-    ...prefixed('store', reads),
-    writeValid: beatValid!,
-    writeData: beatData!,
-    writeBytes: beatBytes!,
-  };
+  return { ...reads, storeBeatValid: beatValid!, storeBeatData: beatData! };
 }
 
 /** A store retires when all its commands are out and the memory has completed each. */

@@ -1,10 +1,10 @@
 import { type Chip } from '../../../../chip/index.ts';
 import { defineModule, type Module, type Signal } from '../../../../hdl/index.ts';
+import { fifo } from '../control/fifo.ts';
 import { delayed } from '../delay.ts';
 import { Beats } from './beats.ts';
 import { dmaShape, localRows, prefixed } from './dmaShape.ts';
 import { RowWalk } from './rowWalk.ts';
-import { fifo } from '../control/fifo.ts';
 
 /** Beats asked for ahead: more than the six cycles that one needs from its request to its leaving. */
 const AHEAD = 8;
@@ -32,7 +32,6 @@ export function storeReader(chip: Chip): Module {
       readBytes: shape.beatBits,
       beatValid: 1,
       beatData: beatBits,
-      beatBytes: shape.beatBits,
     },
     body(ports: Readonly<Record<string, Signal>>, m) {
       const of = (name: string): Signal => ports[name]!;
@@ -57,9 +56,9 @@ export function storeReader(chip: Chip): Module {
       walk.advance(rowDone);
       beats.advance(start, ask, shape.beatBytes);
       const push = delayed(m, 'asked', ask, 3, { reset: 0 });
-      const beat = m.instance('beats', fifo('store_beats', AHEAD, beatBits + shape.beatBits), {
+      const beat = m.instance('beats', fifo(AHEAD, beatBits), {
         push,
-        pushData: delayed(m, 'askedBytes', beats.bytes, 3).concat(of('readData')),
+        pushData: of('readData'),
         pop: of('beatReady'),
       });
       const width = asked.width;
@@ -69,8 +68,7 @@ export function storeReader(chip: Chip): Module {
         readAddress: walk.address.add(beats.at.low(shape.localBits)),
         readBytes: beats.bytes,
         beatValid: beat.valid,
-        beatData: beat.head.low(beatBits),
-        beatBytes: beat.head.high(shape.beatBits),
+        beatData: beat.data,
       };
     },
   });

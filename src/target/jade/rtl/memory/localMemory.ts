@@ -33,15 +33,15 @@ import {
 } from './memoryShape.ts';
 import { registeredWindow, type Parity, type Request } from './window.ts';
 
-/** Queues that read the control memory, each from a copy of its own. */
-export const CONTROL_READERS = ['load', 'matrix', 'list', 'vector'] as const;
+/** Who reads the control memory, each from a copy of its own; the matrix unit counts and lists. */
+export const CONTROL_READERS = ['load', 'matrix', 'matrixList', 'vector'] as const;
 
 type Ports = Readonly<Record<string, Signal>>;
 
 /**
  * Ports: for each read client `<name>ReadValid, ReadAddress, ReadBytes` → `ReadData`; for each write
- * client `<name>WriteValid, WriteAddress, WriteBytes, WriteData`; for the control memory of load, matrix
- * and vector `<name>ControlValid, ControlAddress` → `ControlData`, an aligned word of 4 bytes. Addresses
+ * client `<name>WriteValid, WriteAddress, WriteBytes, WriteData`; for each reader of the control memory
+ * `<name>ControlValid, ControlAddress` → `ControlData`, an aligned word of 4 bytes. Addresses
  * are local addresses in bytes; `…Bytes` says how many of the window are meant, so that no bank but
  * theirs is touched.
  */

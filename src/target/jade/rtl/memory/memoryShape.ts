@@ -81,18 +81,19 @@ export function readClients(chip: Chip): Client[] {
   return [
     { name: 'activation', bytes: blockBytes(matrix.activationFormat), regions: ['scratchpad'] },
     { name: 'weight', bytes: matrix.weightPortBytesPerCycle, regions: ['scratchpad'] },
-    { name: 'sum', bytes: 4 * matrix.columns, regions: ['accumulator'] },
+    { name: 'accumulator', bytes: 4 * matrix.columns, regions: ['accumulator'] },
     { name: 'vector', bytes: 4 * vector.lanes, regions: ['scratchpad', 'accumulator'] },
     { name: 'store', bytes: memory.bytesPerCycle, regions: ['scratchpad', 'accumulator'] },
   ];
 }
 
-/** Who writes: the matrix unit, the vector unit, loads. */
+/** Who writes: the matrix unit, the vector unit (its lists on their own), loads. */
 export function writeClients(chip: Chip): Client[] {
   const { matrix, vector, memory } = chip;
   return [
-    { name: 'sum', bytes: 4 * matrix.columns, regions: ['accumulator'] },
-    { name: 'vector', bytes: 4 * vector.lanes, regions: ['scratchpad', 'accumulator', 'control'] },
+    { name: 'accumulator', bytes: 4 * matrix.columns, regions: ['accumulator'] },
+    { name: 'vector', bytes: 4 * vector.lanes, regions: ['scratchpad', 'accumulator'] },
+    { name: 'dispatch', bytes: 4, regions: ['control'] },
     { name: 'load', bytes: memory.bytesPerCycle, regions: ['scratchpad', 'control'] },
   ];
 }

@@ -85,7 +85,9 @@ class LocalMemory {
 
   static const uint8_t* find(const Region& region, uint32_t bank, const char* half, uint32_t lane) {
     char scope[256];
-    std::snprintf(scope, sizeof scope, "TOP.jade_core.local_memory.%s%u.%s_lane[%u]", region.bank, bank, half, lane);
+    char name[64];
+    std::snprintf(name, sizeof name, region.banks == 1 ? "%s" : "%s%u", region.bank, bank);
+    std::snprintf(scope, sizeof scope, "TOP.jade_core.local_memory.%s.%s_lane[%u]", name, half, lane);
     const VerilatedScope* const found = Verilated::threadContextp()->scopeFind(scope);
     const VerilatedVar* const variable = found == nullptr ? nullptr : found->varFind(half);
     if (variable == nullptr) { std::fprintf(stderr, "the design must have %s.%s\n", scope, half); std::exit(2); }
@@ -181,7 +183,7 @@ class Bench {
     if (options.wave != nullptr) { core_.trace(&wave_, 99); wave_.open(options.wave); }
 #endif
     core_.reset = 1;
-    core_.instruction_valid = 0;
+    core_.valid = 0;
     core_.position_write = 0;
     core_.clear_fault = 0;
     for (int i = 0; i < 4; i++) tick();
@@ -215,7 +217,7 @@ class Bench {
   void writePosition(uint32_t index, uint32_t value) {
     core_.position_write = 1;
     core_.position_index = index;
-    core_.position_value = value;
+    core_.position_data = value;
     tick();
     core_.position_write = 0;
   }
@@ -258,10 +260,10 @@ class Bench {
     uint64_t last = 0;
     while (done < count && !failed_) {
       const bool offer = fed < count && !(options_.jitter && random_() % 3 == 0);
-      core_.instruction_valid = offer;
+      core_.valid = offer;
       if (offer) std::memcpy(&core_.instruction, &words[size_t(fed) * INSTRUCTION_WORDS], INSTRUCTION_WORDS * 4);
       settle();
-      if (offer && core_.instruction_ready) fed++;
+      if (offer && core_.ready) fed++;
       const uint64_t cycle = now_ - begin;
       observeStarts(cycle);
       done += observeRetires(cycle, last);
@@ -270,7 +272,7 @@ class Bench {
       if (cycle > last + STUCK_CYCLES) fail("end", -1, cycle, "progress", "none for 2000000 cycles");
       edge();
     }
-    core_.instruction_valid = 0;
+    core_.valid = 0;
     for (int i = 0; i < DIGEST_DELAY + 1; i++) { tick(); checkDigests(false); }
     checkDigests(true);
     if (!failed_ && !options_.jitter && last != total) fail("cycles", -1, last, number(total), number(last));
@@ -280,9 +282,17 @@ class Bench {
     cycles_ += last;
   }
 
+  bool starts(int q) const {
+    return (q == 0 ? core_.load_start : q == 1 ? core_.matrix_start : q == 2 ? core_.vector_start : core_.store_start) != 0;
+  }
+
+  bool retires(int q) const {
+    return (q == 0 ? core_.load_retire : q == 1 ? core_.matrix_retire : q == 2 ? core_.vector_retire : core_.store_retire) != 0;
+  }
+
   void observeStarts(uint64_t cycle) {
     for (int q = 0; q < QUEUES; q++) {
-      if (((core_.start >> q) & 1) == 0) continue;
+      if (!starts(q)) continue;
       if (started_[q] >= order_[q].size()) { fail("start", -1, cycle, "no more instructions", "one more"); return; }
       const uint32_t i = order_[q][started_[q]++];
       if (!options_.jitter && expected_[i].start != cycle) fail("start", i, cycle, number(expected_[i].start), number(cycle));
@@ -292,7 +302,7 @@ class Bench {
   uint32_t observeRetires(uint64_t cycle, uint64_t& last) {
     uint32_t count = 0;
     for (int q = 0; q < QUEUES; q++) {
-      if (((core_.retire >> q) & 1) == 0) continue;
+      if (!retires(q)) continue;
       if (retired_[q] >= order_[q].size()) { fail("end", -1, cycle, "no more instructions", "one more"); return count; }
       const uint32_t i = order_[q][retired_[q]++];
       if (!options_.jitter && expected_[i].end != cycle) fail("end", i, cycle, number(expected_[i].end), number(cycle));

@@ -26,7 +26,9 @@ ${rows.join('\n')}
 }
 
 function regionRow({ name, banks, firstLine, linesOfBank }: Region, wordBytes: number): string {
-  return `"${name}", ${firstLine * 2 * wordBytes}, ${banks}, ${linesOfBank}`;
+  // The control memory is a copy for each of its readers; they are all equal.
+  const bank = name === 'control' ? 'load_control_copy' : name;
+  return `"${bank}", ${firstLine * 2 * wordBytes}, ${banks}, ${linesOfBank}`;
 }
 
 /** Configuration of Verilator: the banks can be read from outside; slices that drop bits are meant. */

@@ -4,14 +4,9 @@ import { CycleSimulator, type Module } from '../../../../hdl/index.ts';
 import { encode, INSTRUCTION_BYTES } from '../../encode.ts';
 import { QUEUES, queueOf, type Instruction } from '../../isa.table.ts';
 import { localBytesOf } from '../../sim/banks.ts';
+import { type Course } from '../../sim/simulator.ts';
 import { memoryShape } from '../memory/memoryShape.ts';
 import { IdealMemory, type MemoryOutputs } from './idealMemory.ts';
-
-/** When an instruction starts, and when it is complete. */
-export interface Course {
-  readonly start: number;
-  readonly end: number;
-}
 
 export interface CoreRun {
   /** When each instruction starts and retires, in program order, counted from the first dispatch. */
@@ -21,20 +16,22 @@ export interface CoreRun {
   readonly fault: boolean;
 }
 
-type Core = CycleSimulator<Record<string, number>, Record<string, number>>;
+export type Core = CycleSimulator<Record<string, number>, Record<string, number>>;
 
-/** Runs until all is idle. Throws if that takes more than `limit` cycles. */
+/** Runs until all is idle; `watch` sees the core before its first cycle. Throws if it takes more than `limit` cycles. */
 export function runCore(
   module: Module,
   chip: Chip,
   program: readonly Instruction[],
   start: { readonly memory: Uint8Array; readonly positions: Int32Array },
   limit: number,
+  watch?: (core: Core) => void,
 ): CoreRun {
   const core: Core = new CycleSimulator(module);
+  watch?.(core);
   core.reset();
   for (const [index, position] of start.positions.entries())
-    core.step({ positionWrite: 1, positionIndex: index, positionValue: position });
+    core.step({ positionWrite: 1, positionIndex: index, positionData: position });
   core.step({ positionWrite: 0, clearFault: 1 });
   core.step({ clearFault: 0 });
   const memory = new IdealMemory(chip, start.memory.slice());
@@ -44,13 +41,13 @@ export function runCore(
   for (let cycle = 0; next < words.length || outputs['idle'] === 0n || cycle === 0; cycle++) {
     if (cycle > limit) throw new Error(`a program must end within ${limit} cycles`);
     const instruction = words[next] ?? 0n;
-    const offered = { instructionValid: Number(next < words.length), instruction };
+    const offered = { valid: Number(next < words.length), instruction };
     outputs = core.step({ ...offered, ...memory.inputs(cycle) });
     memory.outputs(cycle, outputs as unknown as MemoryOutputs);
-    if (offered.instructionValid === 1 && outputs['instructionReady'] === 1n) next++;
-    for (const i of QUEUES.keys()) {
-      if (((outputs['start']! >> BigInt(i)) & 1n) === 1n) seen[i]!.starts.push(cycle);
-      if (((outputs['retire']! >> BigInt(i)) & 1n) === 1n) seen[i]!.ends.push(cycle);
+    if (offered.valid === 1 && outputs['ready'] === 1n) next++;
+    for (const [i, queue] of QUEUES.entries()) {
+      if (outputs[`${queue}Start`] === 1n) seen[i]!.starts.push(cycle);
+      if (outputs[`${queue}Retire`] === 1n) seen[i]!.ends.push(cycle);
     }
   }
   const courses = inProgramOrder(program, seen);

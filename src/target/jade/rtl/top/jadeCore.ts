@@ -1,216 +1,194 @@
 /**
- * The core: everything of a chip but its bus. Instructions come in as a stream, transfers go to a memory
- * that serves row commands in order; verification sees each start and each completion.
+ * The core: control, the units of the four queues, local memory and position registers.
+ *
+ * What the simulator says of a program is what this module does, in bits and in cycles, with a memory
+ * that keeps the contract of `memoryPorts`. A unit that is absent never takes an instruction.
  */
 import { type Chip } from '../../../../chip/index.ts';
 import {
-  constant,
   defineModule,
-  joinLanes,
   type Module,
   type ModuleBuilder,
   type Signal,
-  type Wire,
 } from '../../../../hdl/index.ts';
-import { QUEUES, type Queue } from '../../isa.table.ts';
-import { decodeFields, INSTRUCTION_BITS } from '../control/decoder.ts';
-import { dispatcher } from '../control/dispatcher.ts';
-import { issue } from '../control/issue.ts';
-import { memoryPorts, transferUnit } from '../dma/transferUnit.ts';
-import { ACTIVATION_BLOCK_BYTES } from '../matrix/matrixShape.ts';
-import { matrixUnit } from '../matrix/matrixUnit.ts';
-import { localMemory } from '../memory/localMemory.ts';
-import { countBits, localAddressBits, readClients } from '../memory/memoryShape.ts';
-import { POSITION_INDEX_BITS, positionRegisters } from '../memory/positionRegisters.ts';
-import { vectorUnit } from '../vector/vectorUnit.ts';
+import { blockBytes, QUEUES } from '../../isa.table.ts';
+import { fieldPort, fieldsOf, INSTRUCTION_BITS, isOpcode } from '../control/decoder.ts';
+import { dma } from '../dma/dma.ts';
+import { dmaShape } from '../dma/dmaShape.ts';
+import { POSITION_INDEX_BITS } from '../memory/positionRegisters.ts';
+import { Lines } from './lines.ts';
 
-const QUEUE_COUNT = QUEUES.length;
+/** Bytes of an activation block, and of a word that dispatch writes. */
+const ACTIVATION_BYTES = blockBytes('mxint8');
+const WORD_BYTES = 4;
 
-type Ports = Readonly<Record<string, Signal>>;
+type Signals = Readonly<Record<string, Signal>>;
 
-export function jadeCore(chip: Chip) {
+/** The units of the queues MATRIX and VECTOR. */
+export interface Units {
+  readonly matrix?: Module;
+  readonly vector?: Module;
+}
+
+/**
+ * The memory beside the core. It serves commands in order, each a row of `commandBytes` from
+ * `commandAddress` on, in beats of the chip's bytesPerCycle: as many as a burst at least, byte 0 of the
+ * row in byte 0 of the first. It gives a beat of a read with `readValid`, and takes a beat of a write,
+ * which must be there, with `writeReady`; `writeDone` says that a row is written.
+ */
+export function memoryPorts(chip: Chip): {
+  inputs: Record<string, number>;
+  outputs: Record<string, number>;
+} {
+  const { memoryBits, rowBits, beatBytes } = dmaShape(chip);
+  return {
+    inputs: { commandReady: 1, readValid: 1, readData: 8 * beatBytes, writeReady: 1, writeDone: 1 },
+    outputs: {
+      commandValid: 1,
+      commandWrite: 1,
+      commandAddress: memoryBits,
+      commandBytes: rowBits,
+      writeValid: 1,
+      writeData: 8 * beatBytes,
+    },
+  };
+}
+
+/**
+ * Inputs: a stream of instructions (`valid, instruction`, taken with `ready`), the memory, the write port
+ * of the position registers, `clearFault`. Outputs: `idle`, `fault` (an index outside of its table, or an
+ * unknown opcode; kept until cleared), and for each queue `<queue>Start` and `<queue>Retire`.
+ */
+export function jadeCore(chip: Chip, units: Units = {}): Module {
   const memory = memoryPorts(chip);
   return defineModule({
     name: 'jade_core',
-    comment: `${chip.name} without its bus: queues, units, local memory.`,
+    comment: `The core of ${chip.name}.`,
     inputs: {
-      instructionValid: 1,
+      valid: 1,
       instruction: INSTRUCTION_BITS,
+      ...memory.inputs,
       positionWrite: 1,
       positionIndex: POSITION_INDEX_BITS,
-      positionValue: 32,
+      positionData: 32,
       clearFault: 1,
-      ...memory.inputs,
-    } as Record<string, number>,
+    },
     outputs: {
-      instructionReady: 1,
+      ready: 1,
+      ...memory.outputs,
       idle: 1,
       fault: 1,
-      start: QUEUE_COUNT,
-      retire: QUEUE_COUNT,
-      ...memory.outputs,
+      ...Object.fromEntries(
+        QUEUES.flatMap((q): [string, number][] => [
+          [`${q}Start`, 1],
+          [`${q}Retire`, 1],
+        ]),
+      ),
     } as Record<string, number>,
-    body: (inputs: Ports, m) => build(m, inputs, chip),
+    body: (ports: Signals, m) => body(m, ports, chip, units),
   });
 }
 
-function build(m: ModuleBuilder, inputs: Ports, chip: Chip): Ports {
-  const starts = m.wire('starts', QUEUE_COUNT);
-  const heads = m.instance('dispatcher', dispatcher(), {
-    instructionValid: inputs['instructionValid']!,
-    instruction: inputs['instruction']!,
-    pop: starts,
-  });
-  const started = (queue: Queue): Ports => {
-    const fields = decodeFields((heads as Ports)[`${queue}Head`]!, queue);
-    return { ...fields, start: starts.bit(QUEUES.indexOf(queue)) };
-  };
-  const answers = memoryAnswers(m, chip);
-  const addressBits = localAddressBits(chip);
-
-  const matrix = connectUnit(m, 'matrix', matrixUnit(chip, addressBits), {
-    ...started('matrix'),
-    controlData: answers['matrixControlData']!,
-    listData: answers['listControlData']!,
-    weightData: answers['weightReadData']!,
-    activationData: answers['activationReadData']!,
-    accumulatorData: answers['sumReadData']!,
-  });
-  const vector = connectUnit(m, 'vector', vectorUnit(chip, addressBits), {
-    ...started('vector'),
-    controlData: answers['vectorControlData']!,
-    position: answers['vectorPosition']!,
-    readData: answers['vectorReadData']!,
-  });
-  const transfers = connectUnit(m, 'transfers', transferUnit(chip), {
-    ...prefixed('load', started('load')),
-    ...prefixed('store', started('store')),
-    ...inputs,
-    loadControlData: answers['loadControlData']!,
-    loadPosition: answers['loadPosition']!,
-    storePosition: answers['storePosition']!,
-    storeReadData: answers['storeReadData']!,
-  });
-  connectMemory(m, inputs, chip, { matrix, vector, transfers }, answers);
-
-  const ready = [
-    transfers['loadReady']!,
-    matrix['ready']!,
-    vector['ready']!,
-    transfers['storeReady']!,
-  ];
-  const retires = [
-    transfers['loadRetire']!,
-    matrix['retire']!,
-    vector['retire']!,
-    transfers['storeRetire']!,
-  ];
-  const retire = joinLanes(retires);
-  const { headValid, loadHead, matrixHead, vectorHead, storeHead } = heads;
-  const issued = m.instance('issue', issue(chip), {
-    ...{ headValid, loadHead, matrixHead, vectorHead, storeHead },
-    ready: joinLanes(ready),
-    retire,
-  });
-  starts.set(issued.start);
-  const faults = transfers['fault']!.or(matrix['fault']!).or(vector['fault']!);
-  const fault = m.register('faultSeen', 1, {
-    reset: 0,
-    comment: 'an index was outside of its list',
-  });
-  fault.set(faults.or(fault.and(inputs['clearFault']!.not())));
-  const memory = Object.keys(memoryPorts(chip).outputs).map((name) => [name, transfers[name]!]);
+function body(m: ModuleBuilder, ports: Signals, chip: Chip, units: Units): Record<string, Signal> {
+  const lines = new Lines(m, chip, ports);
+  const transfers = connectTransfers(lines, m, ports, chip);
+  connectMatrix(lines, units.matrix);
+  connectVector(lines, units.vector);
+  lines.finish();
+  const { head, faults } = lines;
+  const fault = m.register('faultKept', 1, { reset: 0 });
+  const illegal = head['illegal']!;
+  const raised = faults.reduce((any, each) => any.or(each), illegal);
+  fault.set(raised.or(fault.and(ports['clearFault']!.not())));
   return {
-    instructionReady: heads.instructionReady,
-    idle: heads.idle.and(issued.idle),
-    fault,
-    start: starts,
-    retire,
-    ...Object.fromEntries(memory),
-  };
-}
-
-/** Wires for what memories answer: units and memories need each other. */
-function memoryAnswers(m: ModuleBuilder, chip: Chip): Readonly<Record<string, Wire>> {
-  const outputs = { ...localMemory(chip).outputs, ...positionRegisters().outputs };
-  const wires = Object.entries(outputs).map(([name, { width }]) => [
-    name,
-    m.wire(`${name}Wire`, width),
-  ]);
-  return Object.fromEntries(wires);
-}
-
-/** An instance of a unit with those of the signals that it has ports for. */
-function connectUnit(m: ModuleBuilder, name: string, unit: Module, signals: Ports): Ports {
-  const names = Object.keys(unit.inputs);
-  const missing = names.filter((port) => signals[port] === undefined);
-  if (missing.length > 0)
-    throw new Error(`${name} has ports without a signal: ${missing.join(', ')}`);
-  return m.instance(name, unit, Object.fromEntries(names.map((port) => [port, signals[port]!])));
-}
-
-/** `start` of load as `loadStart`. */
-function prefixed(prefix: string, signals: Ports): Ports {
-  const named = Object.entries(signals).map(([name, signal]) => {
-    return [`${prefix}${name.charAt(0).toUpperCase()}${name.slice(1)}`, signal];
-  });
-  return Object.fromEntries(named);
-}
-
-interface Units {
-  readonly matrix: Ports;
-  readonly vector: Ports;
-  readonly transfers: Ports;
-}
-
-/** The local memory and the position registers between the units. */
-function connectMemory(
-  m: ModuleBuilder,
-  inputs: Ports,
-  chip: Chip,
-  { matrix, vector, transfers }: Units,
-  answers: Readonly<Record<string, Wire>>,
-): void {
-  const writesControl = vector['controlWriteValid']!;
-  const vectorWrite = (port: string, control: Signal): Signal => {
-    const data = vector[`write${port}`]!;
-    return writesControl.mux(control.zeroExtend(data.width), data).named(`vectorWrite${port}`);
-  };
-  const local = connectUnit(m, 'localMemory', localMemory(chip), {
-    ...renamed(matrix, 'activationRead', 'activation'),
-    activationReadBytes: constant(countOf(chip, 'activation'), ACTIVATION_BLOCK_BYTES),
-    ...renamed(matrix, 'weightRead', 'weight'),
-    ...renamed(matrix, 'sumRead', 'accumulatorRead'),
-    ...renamed(matrix, 'sumWrite', 'accumulatorWrite'),
-    ...renamed(matrix, 'matrixControl', 'control'),
-    ...renamed(matrix, 'listControl', 'list'),
-    ...renamed(vector, 'vectorRead', 'read'),
-    ...renamed(vector, 'vectorControl', 'control'),
-    vectorWriteValid: writesControl.or(vector['writeValid']!),
-    vectorWriteAddress: vectorWrite('Address', vector['controlWriteAddress']!),
-    vectorWriteBytes: vectorWrite('Bytes', constant(4, 4)),
-    vectorWriteData: vectorWrite('Data', vector['controlWriteData']!),
+    ready: head['ready']!,
     ...transfers,
-  });
-  const positions = connectUnit(m, 'positions', positionRegisters(), {
-    write: inputs['positionWrite']!,
-    writeIndex: inputs['positionIndex']!,
-    writeData: inputs['positionValue']!,
-    loadPositionIndex: transfers['loadPositionIndex']!,
-    storePositionIndex: transfers['storePositionIndex']!,
-    vectorPositionIndex: vector['positionIndex']!,
-  });
-  for (const [name, signal] of Object.entries({ ...local, ...positions }))
-    answers[name]!.set(signal);
+    idle: head['idle']!,
+    fault,
+    ...Object.fromEntries(
+      QUEUES.flatMap((queue): [string, Signal][] => [
+        [`${queue}Start`, head[`${queue}Start`]!],
+        [`${queue}Retire`, lines.retired(queue)],
+      ]),
+    ),
+  };
 }
 
-/** A unit's request ports under the name of its client of the local memory. */
-function renamed(unit: Ports, client: string, prefix: string): Ports {
-  const ports = ['Valid', 'Address', 'Bytes', 'Data'].filter((port) => unit[`${prefix}${port}`]);
-  return Object.fromEntries(ports.map((port) => [`${client}${port}`, unit[`${prefix}${port}`]!]));
+/** Loads and stores; returns what goes to the memory. */
+function connectTransfers(
+  lines: Lines,
+  m: ModuleBuilder,
+  ports: Signals,
+  chip: Chip,
+): Record<string, Signal> {
+  const fields = (queue: 'load' | 'store'): [string, Signal][] =>
+    fieldsOf(queue).map(({ name }) => [fieldPort(queue, name), lines.field(queue, name)]);
+  const unit = m.instance('dma', dma(chip), {
+    ...Object.fromEntries([...fields('load'), ...fields('store')]),
+    loadStart: lines.head['loadStart']!,
+    storeStart: lines.head['storeStart']!,
+    gather: isOpcode(lines.head['loadOpcode']!, 'gather'),
+    loadPosition: lines.positions['loadPosition']!,
+    storePosition: lines.positions['storePosition']!,
+    controlData: lines.memory['loadControlData']!,
+    readData: lines.memory['storeReadData']!,
+    commandReady: ports['commandReady']!,
+    beatValid: ports['readValid']!,
+    beatData: ports['readData']!,
+    writeReady: ports['writeReady']!,
+    writeDone: ports['writeDone']!,
+  }) as Signals;
+  for (const queue of ['load', 'store'] as const) {
+    lines.drive(`${queue}Ready`, unit[`${queue}Ready`]!);
+    lines.drive(`${queue}Retire`, unit[`${queue}Retire`]!);
+    lines.drive(`${queue}PositionIndex`, unit[`${queue}PositionIndex`]!);
+  }
+  lines.driveAll(unit, 'control', 'loadControl');
+  lines.driveAll(unit, 'read', 'storeRead');
+  lines.driveAll(unit, 'write', 'loadWrite');
+  lines.faults.push(unit['fault']!);
+  return {
+    commandValid: unit['commandValid']!,
+    commandWrite: unit['commandWrite']!,
+    commandAddress: unit['commandAddress']!,
+    commandBytes: unit['commandBytes']!,
+    writeValid: unit['storeBeatValid']!,
+    writeData: unit['storeBeatData']!,
+  };
 }
 
-/** Bits of the number of bytes that a client asks for. */
-function countOf(chip: Chip, name: string): number {
-  return countBits(readClients(chip).find((client) => client.name === name)!);
+function connectMatrix(lines: Lines, module: Module | undefined): void {
+  if (module === undefined) return;
+  const { memory } = lines;
+  const unit = lines.unit('matrix', module, {
+    controlData: memory['matrixControlData']!,
+    listData: memory['matrixListControlData']!,
+    activationData: memory['activationReadData']!,
+    weightData: memory['weightReadData']!,
+    accumulatorData: memory['accumulatorReadData']!,
+  });
+  lines.driveAll(unit, 'control', 'matrixControl');
+  lines.driveAll(unit, 'list', 'matrixListControl');
+  lines.driveAll(unit, 'activation', 'activationRead');
+  lines.drive('activationReadBytes', ACTIVATION_BYTES);
+  lines.driveAll(unit, 'weight', 'weightRead');
+  lines.driveAll(unit, 'accumulatorRead', 'accumulatorRead');
+  lines.driveAll(unit, 'accumulatorWrite', 'accumulatorWrite');
+}
+
+function connectVector(lines: Lines, module: Module | undefined): void {
+  if (module === undefined) return;
+  const { memory, positions } = lines;
+  const unit = lines.unit('vector', module, {
+    opcode: lines.head['vectorOpcode']!,
+    controlData: memory['vectorControlData']!,
+    position: positions['vectorPosition']!,
+    readData: memory['vectorReadData']!,
+  });
+  lines.drive('vectorPositionIndex', unit['positionIndex']!);
+  lines.driveAll(unit, 'control', 'vectorControl');
+  lines.driveAll(unit, 'read', 'vectorRead');
+  lines.driveAll(unit, 'write', 'vectorWrite');
+  lines.driveAll(unit, 'controlWrite', 'dispatchWrite');
+  lines.drive('dispatchWriteBytes', WORD_BYTES);
 }

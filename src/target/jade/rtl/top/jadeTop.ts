@@ -13,6 +13,7 @@ import {
   type Module,
   type ModuleBuilder,
   type Signal,
+  type Wire,
 } from '../../../../hdl/index.ts';
 import { axiControl, CONTROL_ADDRESS_BITS } from '../axi/axiControl.ts';
 import { axiFetch, FETCH_BYTES } from '../axi/axiFetch.ts';
@@ -20,7 +21,7 @@ import { axiReader } from '../axi/axiReader.ts';
 import { ADDRESS_BITS, axiShape, LENGTH_BITS, type AxiShape } from '../axi/axiShape.ts';
 import { axiWriter } from '../axi/axiWriter.ts';
 import { portOf, prefixed } from '../dma/dmaShape.ts';
-import { jadeCore } from './jadeCore.ts';
+import { jadeCore, type Units } from './jadeCore.ts';
 
 type Signals = Readonly<Record<string, Signal>>;
 
@@ -69,6 +70,9 @@ function writeChannel(bytes: number): {
   };
 }
 
+/** What the core gets from its memory, beside data. */
+const ANSWERS = { commandReady: 1, readValid: 1, writeReady: 1, writeDone: 1 } as const;
+
 const CONTROL_INPUTS = {
   awvalid: 1,
   awaddr: CONTROL_ADDRESS_BITS,
@@ -90,7 +94,8 @@ const CONTROL_OUTPUTS = {
   rresp: RESPONSE_BITS,
 } as const;
 
-export function jadeTop(chip: Chip): Module {
+/** The chip with the units of its queues MATRIX and VECTOR. */
+export function jadeTop(chip: Chip, units: Units = {}): Module {
   const shape = axiShape(chip);
   const [reads, writes] = [readChannel(shape.busBytes), writeChannel(shape.busBytes)];
   const fetches = readChannel(FETCH_BYTES);
@@ -107,11 +112,17 @@ export function jadeTop(chip: Chip): Module {
       ...prefixed('mAxi', { ...reads.outputs, ...writes.outputs }),
       ...prefixed('fetchAxi', fetches.outputs),
     },
-    body: (ports: Signals, m) => body(m, ports, chip, shape),
+    body: (ports: Signals, m) => body(m, ports, jadeCore(chip, units), chip, shape),
   });
 }
 
-function body(m: ModuleBuilder, ports: Signals, chip: Chip, shape: AxiShape): Signals {
+function body(
+  m: ModuleBuilder,
+  ports: Signals,
+  module: Module,
+  chip: Chip,
+  shape: AxiShape,
+): Signals {
   const bus = (prefix: string, names: object): Signals =>
     Object.fromEntries(Object.keys(names).map((name) => [name, ports[portOf(prefix, name)]!]));
   const [idle, fault, busError] = ['idle', 'fault', 'busError'].map((name) => m.wire(name, 1));
@@ -127,47 +138,60 @@ function body(m: ModuleBuilder, ports: Signals, chip: Chip, shape: AxiShape): Si
     ...bus('fetchAxi', readChannel(FETCH_BYTES).inputs),
     ready: instructionReady,
   }) as Signals;
-  const memory = Object.fromEntries(
-    ['commandReady', 'readValid', 'writeReady', 'writeDone'].map((name) => [name, m.wire(name, 1)]),
-  );
-  const readData = m.wire('readData', 8 * shape.beatBytes);
-  const core = m.instance('core', jadeCore(chip), {
-    instructionValid: fetch['valid']!,
+  const memory = memoryWires(m, shape);
+  const core = m.instance('core', module, {
+    valid: fetch['valid']!,
     instruction: fetch['instruction']!,
     positionWrite: control['positionWrite']!,
     positionIndex: control['positionIndex']!,
-    positionValue: control['positionValue']!,
+    positionData: control['positionValue']!,
     clearFault: control['start']!,
     ...memory,
-    readData,
   }) as Signals;
-  instructionReady.set(core['instructionReady']!);
-  const isWrite = core['commandWrite']!;
-  const command = {
-    rowAddress: core['commandAddress']!,
-    rowBytes: core['commandBytes']!,
-  };
-  const reader = m.instance('reader', axiReader(chip), {
-    rowValid: core['commandValid']!.and(isWrite.not()),
-    ...command,
-    ...bus('mAxi', readChannel(1).inputs),
-  } as never) as Signals;
-  const writer = m.instance('writer', axiWriter(chip), {
-    rowValid: core['commandValid']!.and(isWrite),
-    ...command,
-    beatValid: core['writeValid']!,
-    beatData: core['writeData']!,
-    ...bus('mAxi', writeChannel(1).inputs),
-  } as never) as Signals;
-  memory['commandReady']!.set(isWrite.mux(writer['rowReady']!, reader['rowReady']!));
-  memory['readValid']!.set(reader['beatValid']!);
-  memory['writeReady']!.set(writer['beatReady']!);
-  memory['writeDone']!.set(writer['rowDone']!);
-  readData.set(reader['beatData']!);
+  instructionReady.set(core['ready']!);
+  const { reader, writer } = memoryMaster(m, core, bus, chip, memory);
   idle!.set(fetch['done']!.and(core['idle']!));
   fault!.set(core['fault']!);
   busError!.set(fetch['error']!.or(reader['error']!).or(writer['error']!));
   return outputs(control, fetch, reader, writer, shape);
+}
+
+/** What the core gets from its memory, before that is there. */
+function memoryWires(m: ModuleBuilder, { beatBytes }: AxiShape): Record<string, Wire> {
+  const widths = { ...ANSWERS, readData: 8 * beatBytes };
+  return Object.fromEntries(
+    Object.entries(widths).map(([name, width]) => [name, m.wire(name, width)]),
+  );
+}
+
+/** Reads and writes of the core on one AXI4 port: its channels are apart, so both go on at once. */
+function memoryMaster(
+  m: ModuleBuilder,
+  core: Signals,
+  bus: (prefix: string, names: object) => Signals,
+  chip: Chip,
+  memory: Readonly<Record<string, Wire>>,
+): { reader: Signals; writer: Signals } {
+  const [valid, isWrite] = [core['commandValid']!, core['commandWrite']!];
+  const row = { rowAddress: core['commandAddress']!, rowBytes: core['commandBytes']! };
+  const reader: Signals = m.instance('reader', axiReader(chip), {
+    rowValid: valid.and(isWrite.not()),
+    ...row,
+    ...bus('mAxi', readChannel(1).inputs),
+  });
+  const writer: Signals = m.instance('writer', axiWriter(chip), {
+    rowValid: valid.and(isWrite),
+    ...row,
+    beatValid: core['writeValid']!,
+    beatData: core['writeData']!,
+    ...bus('mAxi', writeChannel(1).inputs),
+  });
+  memory['commandReady']!.set(isWrite.mux(writer['rowReady']!, reader['rowReady']!));
+  memory['readValid']!.set(reader['beatValid']!);
+  memory['readData']!.set(reader['beatData']!);
+  memory['writeReady']!.set(writer['beatReady']!);
+  memory['writeDone']!.set(writer['rowDone']!);
+  return { reader, writer };
 }
 
 function outputs(

@@ -18,9 +18,15 @@ export const VECTOR_FIELD_NAMES = [
   ...new Set(OPCODES.flatMap((op) => ISA[op].fields.map(({ name }): string => name))),
 ];
 
-/** The port of a field: its name, unless that is a word of SystemVerilog. */
+/** Fields whose names are words of SystemVerilog or C++, which tools do not like as ports. */
+const RENAMED: Readonly<Record<string, string>> = {
+  sequence: 'sequenceIndex',
+  list: 'listAddress',
+};
+
+/** The port of a field: its name, or what stands for it. */
 export function portOfField(name: string): string {
-  return name === 'sequence' ? 'sequenceIndex' : name;
+  return RENAMED[name] ?? name;
 }
 
 /** Ports for the fields: a word each. */
@@ -122,9 +128,11 @@ interface Kind {
 function kindOf(instruction: Instruction, { lanes }: VectorWidths): Kind {
   const { fields } = instruction;
   const isMx = instruction.has('dFormat').and(fields['dFormat']!.ne(FORMAT_CODES.f32));
-  const isWide = isMx
-    .and(fields['group']!.shr(Math.log2(lanes)).ne(0))
-    .and(fields['group']!.ne(lanes));
+  const narrow = Array.from({ length: Math.log2(lanes / MX_BLOCK) + 1 }, (_, i) => MX_BLOCK << i);
+  const isNarrow = narrow
+    .map((size) => fields['group']!.eq(size))
+    .reduce((any, one) => any.or(one));
+  const isWide = isMx.and(isNarrow.not());
   const isInterleaved = fields['interleaved']!.bit(0);
   const variants: Partial<Record<ProgramName, Signal>> = {
     copy: instruction.is('copy').and(isWide.not()),

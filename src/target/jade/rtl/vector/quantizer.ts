@@ -3,7 +3,7 @@
  *
  * In the first cycle the largest exponent of each group is found, in the second its elements are
  * encoded; the bytes are there in the cycle after. A group is a power of two of blocks inside a window;
- * the exponent of a wider one is collected window by window first, for each context.
+ * the exponent of any other is collected window by window first, for each context.
  */
 import {
   defineModule,
@@ -46,7 +46,7 @@ export function quantizerModule({ lanes, contexts, format }: VectorWidths) {
       valid: 1,
       isMx: 1,
       group: groupBits(lanes),
-      /** Collect the exponent of a wide group; the first window of one; use what was collected. */
+      /** Collect the exponent of a group; its first window; use what was collected. */
       measures: 1,
       isFirst: 1,
       isWide: 1,

@@ -3,22 +3,26 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../../../base/index.ts';
 import { loadChip } from '../../../../chip/index.ts';
-import { NONE, type Fields, type Opcode } from '../../isa.table.ts';
+import { type Fields, type Opcode } from '../../isa.table.ts';
 import { execute } from '../../sim/execute.ts';
 import type { ChipState } from '../../sim/state.ts';
 import { vectorCycles } from '../../vector/cycles.ts';
-import { ADDRESS_BITS, randomCase, testChip, VECTOR_OPCODES } from './randomInstruction.ts';
-import { runInstruction, simulatedUnit, type StepUnit } from './vectorBench.ts';
+import {
+  ADDRESS_BITS,
+  randomCase,
+  testChip,
+  VECTOR_OPCODES,
+} from '../../../../../test/vector/randomInstruction.ts';
+import {
+  realRows,
+  runInstruction,
+  simulatedUnit,
+  type StepUnit,
+} from '../../../../../test/vector/bench.ts';
 
 const nano = loadChip('jade-nano');
 const chip = testChip(nano, 32, 2, 'mxint8');
 const unit: StepUnit = simulatedUnit(chip, ADDRESS_BITS);
-
-function rowsOf(fields: Fields, { localI32 }: ChipState): number {
-  const pointer = fields['rowCount'] ?? NONE;
-  if (pointer === NONE) return fields['rows']!;
-  return Math.min(Math.max(localI32[pointer / 4]!, 0), fields['rows']!);
-}
 
 /** Runs an instruction on both; the unit works on a copy of the chip. */
 function check(op: Opcode, fields: Fields, state: ChipState, random: Random, what: string): void {
@@ -30,7 +34,7 @@ function check(op: Opcode, fields: Fields, state: ChipState, random: Random, wha
     localU32: new Uint32Array(buffer),
     localI32: new Int32Array(buffer),
   };
-  const rows = rowsOf(fields, state);
+  const rows = realRows(fields, state);
   execute({ op, fields, wait: 0, signal: 0 }, state, rows);
   const outcome = runInstruction(unit, copy, op, fields, random);
   const wrong = copy.local.findIndex((byte, i) => byte !== state.local[i]);

@@ -8,7 +8,7 @@ import { delayed as delayedValid } from '../delay.ts';
 import { dispatchListsModule } from './dispatchLists.ts';
 import { issueModule } from './issue.ts';
 import { FETCH, lanesModule } from './lanes.ts';
-import { planOf, VECTOR_FIELDS, type Plan } from './plan.ts';
+import { planOf, portOfField, VECTOR_FIELDS, type Plan } from './plan.ts';
 import { quantizerModule } from './quantizer.ts';
 import { rowsModule } from './rows.ts';
 import { READ_CYCLES, sequencerModule } from './sequencer.ts';
@@ -117,7 +117,7 @@ function readCounts(
   return {
     asks,
     address: m.delay('countAddress', inputs['rowCount']!.low(addressBits), { enable: start }),
-    positionIndex: m.delay('positionIndex', inputs['sequenceIndex']!.low(POSITION_BITS), {
+    positionIndex: m.delay('positionIndex', inputs[portOfField('sequence')]!.low(POSITION_BITS), {
       enable: start,
     }),
     countValid: delayedValid(m, 'countArrives', asks, arrives, { reset: 0 }),
@@ -144,7 +144,7 @@ function sequence(
   const advance = m.wire('advance', 1);
   const tokens = m.instance('tokenFinder', tokensModule(widths), {
     start,
-    list: address('list'),
+    list: address(portOfField('list')),
     rows: plan.walk.rows,
     gate: address('gate'),
     gateStride: address('gateStride'),
@@ -276,7 +276,7 @@ function listTokens(
     rows: plan.walk.rows,
     columns: plan.columns,
     d: plan.walk.d,
-    list: address('list'),
+    list: address(portOfField('list')),
     listStride: address('listStride'),
     word: inputs['readData']!.low(32),
   });

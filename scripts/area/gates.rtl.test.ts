@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readLibrary } from './cellLibrary.ts';
+import { requireEqual } from './measure.ts';
+import { operatorUnits } from './operators.ts';
+import { synthesise } from './synthesise.ts';
+import { testLibrary } from './testLibrary.ts';
+import { leafUnits } from './units.ts';
+
+const libraries = new Map([['test', readLibrary([testLibrary()])]]);
+const VECTORS = 100_000;
+
+for (const { module } of [...leafUnits(), ...operatorUnits()]) {
+  test(`${module.name}: its gates give what its RTL gives on ${VECTORS} random inputs`, async () => {
+    const results = await synthesise(module, libraries);
+    requireEqual(module, results.get('test')!, libraries.get('test')!, VECTORS);
+  });
+}
+
+test('a netlist with one wrong gate is found', async () => {
+  const [{ module }] = leafUnits() as [ReturnType<typeof leafUnits>[number]];
+  const library = libraries.get('test')!;
+  const { netlist, delayPs } = (await synthesise(module, libraries)).get('test')!;
+  const nands = Object.entries(netlist.cells).filter(([, { type }]) => type === 'NAND2');
+  const [name, cell] = nands[nands.length >> 1]!;
+  const mutant = { ...netlist, cells: { ...netlist.cells, [name]: { ...cell, type: 'NOR2' } } };
+  const check = (): void => requireEqual(module, { netlist: mutant, delayPs }, library, VECTORS);
+  assert.throws(check, /must do what its RTL does/);
+});

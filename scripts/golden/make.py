@@ -1,0 +1,166 @@
+"""Makes test/golden/: tiny checkpoints with random weights, and what transformers computes with them.
+
+  python scripts/golden/make.py [MODEL...]      the models of models.json; README.md says what each is for and what is in a folder
+
+The arithmetic is float32 throughout, attention and experts in their plain (eager) form; weights are
+rounded to the format they are stored in before they are used.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy
+import safetensors
+import torch
+import transformers
+
+OUT = Path(__file__).resolve().parents[2] / 'test' / 'golden'
+SPECS = json.loads(Path(__file__).with_name('models.json').read_text())
+CLASSES = {
+    'qwen3': (transformers.Qwen3Config, transformers.Qwen3ForCausalLM),
+    'deepseek_v3': (transformers.DeepseekV3Config, transformers.DeepseekV3ForCausalLM),
+}
+SEED = 1
+PROMPT_TOKENS = 97  # leaves a rest in chunks of 32 and of 7
+PLAIN_ROTARY = {'rope_type': 'default', 'rope_theta': 10000.0}
+
+MAX_WEIGHT_BYTES = 150 * 1024
+MIN_MARGIN = 1e-5  # between scores: no sum of float32 in another order may choose other experts
+MIN_EFFECT = 0.01  # of YaRN on some logit, as a part of the largest
+
+
+def build(spec, rotary):
+    config_class, model_class = CLASSES[spec['family']]
+    fields = {**SPECS['common'], **spec['config'], 'rope_parameters': dict(rotary)}
+    config = config_class(**fields, attn_implementation='eager', experts_implementation='eager')
+    torch.manual_seed(SEED)
+    model = model_class(config).eval()
+    with torch.no_grad():
+        for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+            fill(name, tensor, spec)
+    return model
+
+
+def fill(name, tensor, spec):
+    """Random values, large enough that every part of the model matters."""
+    if name.endswith('inv_freq'):
+        return
+    if name.endswith('e_score_correction_bias'):
+        tensor.uniform_(*spec['routerBias'])  # stored in f32, as in the published checkpoints
+        return
+    if tensor.dim() == 1:  # of a normalisation
+        tensor.uniform_(0.5, 2.0)
+    elif name.endswith('embed_tokens.weight'):
+        tensor.normal_(0, 1)
+    else:
+        tensor.normal_(0, 1.5 * tensor.shape[-1] ** -0.5)
+    tensor.copy_(tensor.to(storage_type(spec)))
+
+
+def storage_type(spec):
+    return getattr(torch, spec['dtype'])
+
+
+def routers(model):
+    return [m for m in model.modules() if type(m).__name__ == 'DeepseekV3TopkRouter']
+
+
+def run(model, tokens):
+    """Logits (T,V), and of each router what went in (T,D) and the experts it chose (T,k), ascending."""
+    routed = []
+
+    def record(_module, inputs, outputs):
+        routed.append((inputs[0].flatten(0, -2), outputs[2].sort(-1).values))
+
+    hooks = [router.register_forward_hook(record) for router in routers(model)]
+    with torch.no_grad():
+        logits = model(torch.tensor([tokens]), use_cache=False).logits[0]
+    for hook in hooks:
+        hook.remove()
+    return logits, routed
+
+
+def choose(router, biased, masked=-torch.inf):
+    """The experts for one token, and the smallest gap between the last chosen and the best not chosen."""
+    groups = biased.view(router.num_group, -1)
+    group_scores = groups.topk(2).values.sum(-1)
+    kept = group_scores.topk(router.topk_group).indices
+    eligible = torch.full_like(groups, masked)
+    eligible[kept] = groups[kept]
+    chosen = eligible.flatten().topk(router.top_k).indices.sort().values.tolist()
+    gaps = [gap(group_scores, router.topk_group), gap(eligible.flatten(), router.top_k)]
+    return chosen, min(gaps)
+
+
+def gap(scores, count):
+    ordered = scores.sort(descending=True).values.tolist()
+    return ordered[count - 1] - ordered[count] if count < len(ordered) else float('inf')
+
+
+def measure_router(router, x, experts):
+    """How narrow the choices are, and how many of them a wrong rule would get wrong."""
+    scores = (x.double() @ router.weight.double().T).sigmoid()
+    biased = scores + router.e_score_correction_bias.double()
+    choices = [choose(router, row) for row in biased]
+    assert [chosen for chosen, _ in choices] == experts.tolist()
+
+    def wrong(others):
+        return sum(chosen != other for (chosen, _), other in zip(choices, others))
+
+    return {
+        'choices': len(choices),
+        'margin': min(margin for _, margin in choices),
+        'wrongWithoutBias': wrong(choose(router, row)[0] for row in scores),
+        'wrongWithoutGroups': wrong(row.topk(router.top_k).indices.sort().values.tolist() for row in biased),
+        'wrongIfMaskedWithZero': wrong(choose(router, row, masked=0.0)[0] for row in biased),
+    }
+
+
+def measure(spec, model, tokens, logits, routed):
+    """Shows that the case is clear and that it can tell right from wrong."""
+    found = {'routers': [measure_router(r, *io) for r, io in zip(routers(model), routed)]}
+    assert all(r['margin'] > MIN_MARGIN and r['wrongWithoutBias'] > 0 for r in found['routers']), found
+    if spec['config']['rope_parameters']['rope_type'] == 'yarn':
+        plain, _ = run(build(spec, PLAIN_ROTARY), tokens)
+        found['yarnEffect'] = ((logits - plain).abs().max() / logits.abs().max()).item()
+        assert found['yarnEffect'] > MIN_EFFECT, found
+    return found
+
+
+def save(model, spec, folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    model.to(storage_type(spec))
+    for router in routers(model):
+        router.e_score_correction_bias = router.e_score_correction_bias.float()
+    model.save_pretrained(folder, max_shard_size=spec.get('maxShardSize', '1GB'))
+    (folder / 'generation_config.json').unlink()
+    size = sum(file.stat().st_size for file in folder.glob('*.safetensors'))
+    assert size < MAX_WEIGHT_BYTES, f'{folder} has {size} bytes of weights'
+
+
+def make(name):
+    spec = SPECS['models'][name]
+    model = build(spec, spec['config']['rope_parameters'])
+    tokens = torch.randint(0, model.config.vocab_size, (PROMPT_TOKENS,)).tolist()
+    logits, routed = run(model, tokens)
+    modules = [torch, transformers, safetensors, numpy]
+    golden = {
+        'seed': SEED,
+        'versions': {module.__name__: module.__version__ for module in modules},
+        'measured': measure(spec, model, tokens, logits, routed),
+        'promptTokens': tokens,
+        'experts': [experts.tolist() for _, experts in routed],
+    }
+    save(model, spec, OUT / name)
+    (OUT / name / 'golden.json').write_text(json.dumps(golden) + '\n')
+    numpy.save(OUT / name / 'logits.npy', logits.numpy())
+    print(name, json.dumps(golden['measured']), file=sys.stderr)
+
+
+if __name__ == '__main__':
+    torch.set_num_threads(1)
+    transformers.utils.logging.disable_progress_bar()
+    for model_name in sys.argv[1:] or SPECS['models']:
+        make(model_name)

@@ -1,0 +1,188 @@
+/**
+ * Area, clock and energy of a bill on a process node, from the table of synthesised units.
+ *
+ * Everything is pre-layout. Cells are what synthesis chose; the placed area adds, by the factors of the
+ * catalogue, scan flops, buffers and the free space that wires need:
+ *
+ *     placed = (cells + flops · (scan − 1)) · clockAndRepair / utilisation + memories · memoryPlacement
+ *
+ * The clock is bounded by the slowest unit: 1 / (its slowest stage + clock to output + setup), before
+ * wires. Energy is that of toggles on recorded operands with every unit busy, before wires and glitches.
+ */
+import { UnsupportedError } from '../base/index.ts';
+import type { Silicon, SiliconUnit, SramModel } from '../chip/index.ts';
+import type { MemoryCount } from '../hdl/index.ts';
+import type { BillPart, SiliconBill, UnitCount } from './bill.ts';
+import { operatorSize } from './operatorSize.ts';
+
+/** Areas in mm², one part or the whole. */
+export interface Area {
+  /** Cells of synthesis, flops included. */
+  readonly cellMm2: number;
+  readonly flopMm2: number;
+  readonly memoryMm2: number;
+  readonly placedMm2: number;
+}
+
+export interface UnitArea extends UnitCount {
+  /** The unit of the table, which may have another number of stages. */
+  readonly pricedAs: string;
+  /** Of one. */
+  readonly areaUm2: number;
+  readonly delayPs: number;
+  readonly cellMm2: number;
+}
+
+export interface PartArea extends Area {
+  readonly part: string;
+  readonly units: readonly UnitArea[];
+  /** Operators and registers around the units. */
+  readonly restMm2: number;
+  /** Energy of a cycle with every unit busy and no clock gated, memories apart. */
+  readonly busyPj: number;
+  /** Of cells at 25 °C, memories apart. */
+  readonly leakageMw: number;
+}
+
+export interface AreaReport extends Area {
+  readonly node: string;
+  readonly kind: 'predictive' | 'real';
+  readonly stage: 'pre-layout';
+  readonly parts: readonly PartArea[];
+  readonly memoryBits: number;
+  readonly memoryKind: SramModel['kind'];
+  /** Placed area of the whole by the MACs of a cycle. */
+  readonly placedUm2PerMac: number;
+  readonly matrixCellUm2PerMac: number;
+  readonly matrixPjPerMac: number;
+  readonly slowestUnit: string;
+  readonly fmaxHz: number;
+  readonly clockHz: number;
+}
+
+/** Prices a bill. Throws UnsupportedError for a unit that the table of the node has in no form. */
+export function areaOf(bill: SiliconBill, silicon: Silicon): AreaReport {
+  const parts = bill.parts.map((part) => areaOfPart(part, silicon));
+  const { node, sram } = silicon;
+  const total = sumAreas(parts);
+  const matrix = parts.find(({ part }) => part === 'matrix');
+  const slowest = parts
+    .flatMap(({ units }) => units)
+    .reduce((a, b) => (b.delayPs > a.delayPs ? b : a), { unit: 'none', delayPs: 0 });
+  return {
+    node: node.id,
+    kind: node.kind,
+    stage: node.stage,
+    parts,
+    ...total,
+    memoryBits: bill.parts
+      .flatMap(({ memories }) => memories)
+      .reduce((sum, m) => sum + bitsOf(m), 0),
+    memoryKind: sram.kind,
+    placedUm2PerMac: (total.placedMm2 * 1e6) / bill.macsPerCycle,
+    matrixCellUm2PerMac: ((matrix?.cellMm2 ?? 0) * 1e6) / bill.macsPerCycle,
+    matrixPjPerMac: (matrix?.busyPj ?? 0) / bill.macsPerCycle,
+    slowestUnit: slowest.unit,
+    fmaxHz: 1e12 / (slowest.delayPs + node.flop.overheadPs),
+    clockHz: bill.clockHz,
+  };
+}
+
+function areaOfPart(part: BillPart, silicon: Silicon): PartArea {
+  const { node, factors } = silicon;
+  const units = part.units.map(({ unit, count }) => {
+    const pricedAs = findUnit(unit, silicon);
+    const { areaUm2, delayPs } = silicon.node.units[pricedAs]!;
+    return { unit, count, pricedAs, areaUm2, delayPs, cellMm2: (count * areaUm2) / 1e6 };
+  });
+  const registersUm2 = part.registerBits * node.flop.areaUm2;
+  const restMm2 = (registersUm2 + operatorsUm2(part, silicon)) / 1e6;
+  const cellMm2 = sum(units, ({ cellMm2 }) => cellMm2) + restMm2;
+  const inUnits = sum(part.units, ({ unit, count }) => count * unitOf(unit, silicon).flopAreaUm2);
+  const flopMm2 = (inUnits + registersUm2) / 1e6;
+  const memoryMm2 = sum(part.memories, (memory) => memoryUm2(memory, silicon)) / 1e6;
+  const scanMm2 = flopMm2 * (factors.scan.value - 1);
+  const logicMm2 = ((cellMm2 + scanMm2) * factors.clockAndRepair.value) / factors.utilisation.value;
+  return {
+    part: part.part,
+    units,
+    restMm2,
+    cellMm2,
+    flopMm2,
+    memoryMm2,
+    placedMm2: logicMm2 + memoryMm2 * factors.memoryPlacement.value,
+    busyPj: busyPj(part, silicon),
+    leakageMw: leakageNw(part, silicon) / 1e6,
+  };
+}
+
+/** Names of units end in the number of their stages. */
+const STAGES = /_(\d+)$/;
+
+/**
+ * The unit of that name in the table; or, of the units that differ in the number of stages only, the
+ * one that is nearest in it.
+ */
+function findUnit(unit: string, { node }: Silicon): string {
+  if (node.units[unit]) return unit;
+  const stages = Number(STAGES.exec(unit)?.[1]);
+  const distance = (name: string): number => Math.abs(Number(STAGES.exec(name)?.[1]) - stages);
+  const family = unit.replace(STAGES, '');
+  const others = Object.keys(node.units).filter((name) => name.replace(STAGES, '') === family);
+  const [nearest] = others.toSorted((a, b) => distance(a) - distance(b));
+  if (nearest !== undefined) return nearest;
+  throw new UnsupportedError(`the table of ${node.id} must have the unit ${unit}, but does not`, {
+    where: `catalogue/silicon/${node.id}.json`,
+    hint: 'add it to scripts/area/units.ts and run npm run area-table',
+  });
+}
+
+function unitOf(unit: string, silicon: Silicon): SiliconUnit {
+  return silicon.node.units[findUnit(unit, silicon)]!;
+}
+
+/** An operator that was not synthesised costs as much as an addition of its size. */
+function operatorsUm2({ operators }: BillPart, { node }: Silicon): number {
+  return sum(operators, (operator) => {
+    const each = node.operatorUm2[operator.operator] ?? node.operatorUm2['add'] ?? 0;
+    return operator.count * operatorSize(operator) * each;
+  });
+}
+
+function memoryUm2(memory: MemoryCount, { sram, twoPortFactor }: Silicon): number {
+  const ports = memory.ports > sram.ports ? twoPortFactor : 1;
+  return bitsOf(memory) * sram.areaUm2PerBit * ports;
+}
+
+function bitsOf({ words, width, count }: MemoryCount): number {
+  return words * width * count;
+}
+
+/** Each unit runs the stream that costs it most; registers around them cost their clock. */
+function busyPj({ units, registerBits }: BillPart, silicon: Silicon): number {
+  const inUnits = sum(units, ({ unit, count }) => {
+    return count * Math.max(0, ...Object.values(unitOf(unit, silicon).cycleFj));
+  });
+  return (inUnits + registerBits * silicon.node.flop.clockFj) / 1000;
+}
+
+/** Operators leak as the NAND2 gates of their area. */
+function leakageNw(part: BillPart, silicon: Silicon): number {
+  const { flop, nand2 } = silicon.node;
+  const inUnits = sum(part.units, ({ unit, count }) => count * unitOf(unit, silicon).leakageNw);
+  const gates = operatorsUm2(part, silicon) / nand2.areaUm2;
+  return inUnits + part.registerBits * flop.leakageNw + gates * nand2.leakageNw;
+}
+
+function sumAreas(parts: readonly Area[]): Area {
+  return {
+    cellMm2: sum(parts, ({ cellMm2 }) => cellMm2),
+    flopMm2: sum(parts, ({ flopMm2 }) => flopMm2),
+    memoryMm2: sum(parts, ({ memoryMm2 }) => memoryMm2),
+    placedMm2: sum(parts, ({ placedMm2 }) => placedMm2),
+  };
+}
+
+function sum<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}

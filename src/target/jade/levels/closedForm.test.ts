@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { loadChip } from '../../../chip/index.ts';
+import { lowerGraph } from '../../../compile/index.ts';
+import { buildGraph, NO_WEIGHTS, readCatalogueModel } from '../../../model/index.ts';
+import { vectorCycles } from '../sim/vectorTiming.ts';
+import { jadeTarget } from '../target.ts';
+import { gemmCycles, stepCycles } from './closedForm.ts';
+import { kernelCost } from './kernelCosts.ts';
+import { kernelShapes } from './kernelShapes.ts';
+
+const EDGE = loadChip('jade-edge');
+
+test('one tile takes latency, transfer, product, pipeline and the copy of its results', () => {
+  // 128 × 512 int8 in blocks of 33 bytes: 67,584 bytes, 64 a cycle. Two passes of 64 columns along each
+  // of 16 blocks; weights of a pass take 22 cycles, 3 blocks fit in a port of 128 bytes, and one more to
+  // be handed over; the last pass leaves time for those of a next tile, and its start.
+  const copy = vectorCycles('copy', { columns: 128, inner: 1, dFormat: 0, group: 0 }, EDGE, 1);
+  const { latencyCycles } = EDGE.memory;
+  assert.equal(
+    gemmCycles(EDGE, { M: 1, N: 128, K: 512, format: 'mxint8' }),
+    latencyCycles + 67_584 / 64 + 31 * 23 + 24 + EDGE.matrix.pipelineCycles + copy,
+  );
+});
+
+test('a large product is limited by memory with one row and by the array with many', () => {
+  const cycles = (M: number): number => gemmCycles(EDGE, { M, N: 4096, K: 1024, format: 'mxint8' });
+  const transfers = (4096 * 1024 * 33) / 32 / 64;
+  assert.ok(cycles(1) > transfers && cycles(1) < transfers * 1.03);
+  const passes = (4096 / 64) * (1024 / 32) * 128;
+  assert.ok(cycles(128) > passes && cycles(128) < passes * 1.03);
+});
+
+test('the kernels of a model become shapes, from its configuration alone', () => {
+  const { model } = readCatalogueModel('deepseek-v3');
+  assert.ok(model.family === 'deepseek_v3');
+  const config = { ...model.config, num_hidden_layers: 5 };
+  const options = { logits: 'last', latentAttention: 'absorbed' } as const;
+  const graph = buildGraph({ family: 'deepseek_v3', config }, NO_WEIGHTS, options);
+  const server = loadChip('jade-server');
+  const lowered = lowerGraph(graph, jadeTarget(server, { contextTokens: 128 }));
+  const shapes = kernelShapes(lowered, { B: 1, T: 1, S: 128 });
+  const count = (kind: string): number => shapes.filter((shape) => shape.kind === kind).length;
+  assert.deepEqual(['embedding', 'attention', 'experts'].map(count), [1, 5, 2]);
+  assert.ok(shapes.every(({ after }, place) => after.every((source) => source < place)));
+  const transfers = shapes.reduce((sum, shape) => sum + kernelCost(server, shape).memory, 0);
+  assert.ok(stepCycles(server, shapes) > transfers);
+});

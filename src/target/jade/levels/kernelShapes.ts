@@ -1,0 +1,236 @@
+/**
+ * Kernels as numbers: what the closed form (L0) needs to know of a lowered graph in one step, without its
+ * nodes. Made once for a graph and a step; costed for any chip of the same formats.
+ */
+import { UnsupportedError } from '../../../base/index.ts';
+import { fuseKernels, isConstant, orderKernels, type Kernel } from '../../../compile/index.ts';
+import {
+  lastDim,
+  type Dims,
+  type Graph,
+  type MxFormat,
+  type Node,
+  type NodeOf,
+} from '../../../ir/index.ts';
+import { type Opcode } from '../isa.table.ts';
+import { stepsOf } from '../schedule/epilogue.ts';
+import { chunkUnit } from '../schedule/linear.ts';
+
+/** A vector operation on rows of `width` channels; `group` > 0: quantised, with a scale for so many. */
+export interface VectorStep {
+  readonly op: Exclude<Opcode, 'matmul'>;
+  readonly width: number;
+  readonly group: number;
+}
+
+interface Shape {
+  /** Places, in the list of kernels, of those whose results this one reads. */
+  readonly after: readonly number[];
+}
+
+/** `weights` products of rows × inputs with outputs × inputs, for each of `planes` heads. */
+export interface LinearShape extends Shape {
+  readonly kind: 'linear';
+  readonly rows: number;
+  readonly outputs: number;
+  readonly inputs: number;
+  readonly planes: number;
+  /** 2 for gate and up, finished together. */
+  readonly weights: number;
+  readonly format: MxFormat;
+  /** Outputs finished together come in multiples of this. */
+  readonly chunkUnit: number;
+  readonly steps: readonly VectorStep[];
+}
+
+/** Row-wise work on a complete value. */
+export interface RowsShape extends Shape {
+  readonly kind: 'rows';
+  readonly rows: number;
+  readonly steps: readonly VectorStep[];
+}
+
+export interface EmbeddingShape extends Shape {
+  readonly kind: 'embedding';
+  readonly rows: number;
+  readonly width: number;
+}
+
+/** `tokens` of `sequences` over `context` rows of state of each of `groups` key heads. */
+export interface AttentionShape extends Shape {
+  readonly kind: 'attention';
+  readonly sequences: number;
+  readonly tokens: number;
+  readonly context: number;
+  readonly heads: number;
+  readonly groups: number;
+  readonly keyWidth: number;
+  readonly valueWidth: number;
+  /** Whether keys and values are one state. */
+  readonly shared: boolean;
+  readonly format: MxFormat;
+  readonly steps: readonly VectorStep[];
+}
+
+export interface ExpertsShape extends Shape {
+  readonly kind: 'experts';
+  readonly rows: number;
+  readonly experts: number;
+  readonly perRow: number;
+  /** Experts that have rows; as many as the rows can choose when absent. */
+  readonly chosen?: number;
+  readonly inputs: number;
+  readonly width: number;
+  readonly format: MxFormat;
+}
+
+export type KernelShape = LinearShape | RowsShape | EmbeddingShape | AttentionShape | ExpertsShape;
+
+/** The kernels of a lowered graph in the compiler's order. Throws UnsupportedError for an anchor without a form. */
+export function kernelShapes(graph: Graph, dims: Dims): KernelShape[] {
+  const kernels = orderKernels(fuseKernels(graph));
+  const places = new Map<Node, number>();
+  return kernels.map((kernel, place) => {
+    const after = sourcesOf(kernel, places);
+    [...kernel.anchors, ...kernel.chain].forEach((node) => places.set(node, place));
+    return shapeOf(kernel, dims, after);
+  });
+}
+
+/** Places of the kernels that made what `kernel` reads, through views. */
+function sourcesOf(kernel: Kernel, places: ReadonlyMap<Node, number>): number[] {
+  const own = new Set([...kernel.anchors, ...kernel.chain]);
+  const found = new Set<number>();
+  const visit = (node: Node): void => {
+    if (own.has(node) || isConstant(node)) return;
+    const place = places.get(node);
+    if (place === undefined) node.inputs.forEach(visit);
+    else found.add(place);
+  };
+  own.forEach((node) => node.inputs.forEach(visit));
+  return [...found];
+}
+
+function shapeOf(kernel: Kernel, dims: Dims, after: readonly number[]): KernelShape {
+  const [anchor] = kernel.anchors as [Node];
+  const rows = rowsOf(anchor, dims);
+  switch (anchor.op) {
+    case 'embedding':
+      return { kind: 'embedding', rows, width: lastDim(anchor.type), after };
+    case 'linear':
+    case 'headLinear':
+      return linearShape(kernel, rows, after);
+    case 'attention':
+      return attentionShape(kernel, anchor, dims, after);
+    case 'experts':
+      return expertsShape(anchor, rows, after);
+    case 'route': {
+      const steps = [{ op: 'route', width: lastDim(anchor.type), group: 0 }] as const;
+      return { kind: 'rows', rows, steps, after };
+    }
+    default:
+      return rowsShape(kernel, rows, after);
+  }
+}
+
+function rowsOf(node: Node, { B, T }: Dims): number {
+  return node.type.shape[1] === 1 ? B : B * T;
+}
+
+function linearShape(kernel: Kernel, rows: number, after: readonly number[]): LinearShape {
+  const weight = kernel.anchors[0]!.inputs[1]!;
+  const [inputs, outputs, planes = 1] = (weight.type.shape as number[]).toReversed() as [
+    number,
+    number,
+    number?,
+  ];
+  return {
+    kind: 'linear',
+    rows,
+    outputs,
+    inputs,
+    planes,
+    weights: kernel.anchors.length,
+    format: weight.type.dtype as MxFormat,
+    chunkUnit: chunkUnit(kernel, outputs),
+    steps: vectorSteps(kernel.chain, outputs),
+    after,
+  };
+}
+
+/** The vector instructions of a chain; a chain without any is a copy of rows of `width` channels. */
+function vectorSteps(chain: readonly Node[], width: number): VectorStep[] {
+  const computing = chain.filter(({ op }) => op !== 'append');
+  return stepsOf(computing, Number.POSITIVE_INFINITY).map(({ compute, quantize }) => {
+    const node = compute?.op === 'argMax' ? compute.inputs[0]! : (compute ?? quantize);
+    return {
+      op: compute === undefined ? 'copy' : opcodeOf(compute),
+      width: node === undefined ? width : lastDim(node.type),
+      group: quantize?.attrs.group ?? 0,
+    };
+  });
+}
+
+const OPCODES: Partial<Record<Node['op'], VectorStep['op']>> = {
+  rmsNormalization: 'rms',
+  rotaryEmbedding: 'rope',
+  add: 'add',
+  mul: 'mul',
+  silu: 'silu',
+  swiglu: 'swiglu',
+  argMax: 'argmax',
+};
+
+function opcodeOf(node: Node): VectorStep['op'] {
+  const op = OPCODES[node.op];
+  if (op !== undefined) return op;
+  throw new UnsupportedError(`${node.op} has no closed form`, { where: node.label });
+}
+
+function rowsShape(kernel: Kernel, rows: number, after: readonly number[]): RowsShape {
+  const nodes = kernel.result.op === 'append' ? [] : kernel.anchors;
+  const width = lastDim(kernel.result.type);
+  return { kind: 'rows', rows, steps: vectorSteps([...nodes, ...kernel.chain], width), after };
+}
+
+function attentionShape(
+  kernel: Kernel,
+  anchor: NodeOf<'attention'>,
+  { B, T, S }: Dims,
+  after: readonly number[],
+): AttentionShape {
+  const [query, keys, values] = anchor.inputs as [Node, Node, Node];
+  return {
+    kind: 'attention',
+    sequences: B,
+    tokens: T,
+    context: S,
+    heads: query.type.shape[2] as number,
+    groups: keys.type.shape[2] as number,
+    keyWidth: lastDim(keys.type),
+    valueWidth: anchor.attrs.valueWidth,
+    shared: keys === values,
+    format: keys.type.dtype as MxFormat,
+    steps: vectorSteps(kernel.chain, anchor.attrs.valueWidth),
+    after,
+  };
+}
+
+function expertsShape(
+  node: NodeOf<'experts'>,
+  rows: number,
+  after: readonly number[],
+): ExpertsShape {
+  const [, gates, gateWeight] = node.inputs as [Node, Node, Node];
+  const [experts, width, inputs] = gateWeight.type.shape as [number, number, number];
+  return {
+    kind: 'experts',
+    rows,
+    experts,
+    perRow: gates.op === 'route' ? gates.attrs.topK : experts,
+    inputs,
+    width,
+    format: gateWeight.type.dtype as MxFormat,
+    after,
+  };
+}

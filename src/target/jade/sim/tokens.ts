@@ -1,0 +1,54 @@
+/** The semaphores: when each token from one queue to another was given, and which are taken. */
+import { CeladonError } from '../../../base/index.ts';
+import { QUEUES } from '../isa.table.ts';
+
+const QUEUE_COUNT = QUEUES.length;
+
+/** Semaphores are counters of 16 bits. */
+export const MAX_TOKENS = 0xffff;
+
+export class Tokens {
+  /** Infinite where a token has not been given. */
+  private readonly times: Float64Array;
+  /** By pair of queues, from · queues + to: places of the next token to give and to take. */
+  private readonly given: Int32Array;
+  private readonly taken: Int32Array;
+  /** Whether some pair once had more tokens than a semaphore counts, perhaps still on their way. */
+  private crowded = false;
+
+  /** `starts`: where the tokens of each pair begin, as in TimedProgram. */
+  constructor(starts: Int32Array) {
+    this.times = new Float64Array(starts.at(-1)!).fill(Number.POSITIVE_INFINITY);
+    this.given = starts.slice(0, -1);
+    this.taken = starts.slice(0, -1);
+  }
+
+  /** When the next token from one queue to another was given; infinite while it was not. */
+  next(from: number, to: number): number {
+    return this.times[this.taken[from * QUEUE_COUNT + to]!]!;
+  }
+
+  take(from: number, to: number): void {
+    this.taken[from * QUEUE_COUNT + to]!++;
+  }
+
+  give(from: number, to: number, time: number): void {
+    const pair = from * QUEUE_COUNT + to;
+    this.times[this.given[pair]!++] = time;
+    if (this.given[pair]! - this.taken[pair]! > MAX_TOKENS) this.crowded = true;
+  }
+
+  /** More tokens than a semaphore counts, given and not taken by `cycle`, are an error of the program. */
+  check(cycle: number): void {
+    if (!this.crowded) return;
+    this.taken.forEach((first, pair) => {
+      const many = this.given[pair]! - first > MAX_TOKENS;
+      if (!many || this.times[first + MAX_TOKENS]! > cycle) return;
+      const [from, to] = [Math.floor(pair / QUEUE_COUNT), pair % QUEUE_COUNT];
+      throw new CeladonError(
+        `a semaphore must hold at most ${MAX_TOKENS} tokens, not more from ${QUEUES[from]} to ${QUEUES[to]}`,
+        { where: `cycle ${cycle}` },
+      );
+    });
+  }
+}

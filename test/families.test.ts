@@ -1,0 +1,124 @@
+/**
+ * The model families against transformers, on the tiny checkpoints of test/golden (scripts/golden says
+ * how they are made), and Jade against the interpreter on the same.
+ */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { decodeNpy } from '../src/base/index.ts';
+import { loadChip } from '../src/chip/index.ts';
+import {
+  f32Of,
+  floatNumerics,
+  Interpreter,
+  topologicalOrder,
+  type Graph,
+} from '../src/ir/index.ts';
+import { loadModel, type Model } from '../src/model/index.ts';
+import { jadeNumerics, jadePasses, jadeTarget } from '../src/target/jade/index.ts';
+import { referenceTarget } from '../src/target/reference/index.ts';
+import { bitsOf, Session } from './session.ts';
+
+const FOLDER = path.join(import.meta.dirname, 'golden');
+
+/** Largest difference from transformers in a row of logits, relative to the row's largest. */
+const TOLERANCE = 1e-4;
+
+interface Golden {
+  readonly promptTokens: readonly number[];
+  /** The experts of each token, ascending, in each routed layer. */
+  readonly experts: readonly (readonly (readonly number[])[])[];
+  /** A row for each token of the prompt. */
+  readonly logits: readonly Float32Array[];
+}
+
+function readGolden(name: string): Golden {
+  const folder = path.join(FOLDER, name);
+  const golden = JSON.parse(fs.readFileSync(path.join(folder, 'golden.json'), 'utf8')) as Golden;
+  const bytes = new Uint8Array(fs.readFileSync(path.join(folder, 'logits.npy')));
+  return { ...golden, logits: rowsOf(decodeNpy(bytes, name).data, golden.promptTokens.length) };
+}
+
+function rowsOf<A extends Float32Array | Uint32Array>(data: A, count: number): A[] {
+  const width = data.length / count;
+  return Array.from({ length: count }, (_, i) => data.slice(i * width, (i + 1) * width) as A);
+}
+
+/** Difference of two rows, relative to the largest of the first. */
+function difference(required: Float32Array, found: Float32Array): number {
+  assert.equal(found.length, required.length);
+  const largest = Math.max(...required.map(Math.abs));
+  return Math.max(...required.map((value, i) => Math.abs(value - found[i]!))) / largest;
+}
+
+/** The logits of the reference at every position of the prompt. */
+function referenceLogits(graph: Graph, { promptTokens }: Golden): Float32Array[] {
+  return rowsOf(new Session(referenceTarget(), graph).step(promptTokens), promptTokens.length);
+}
+
+/** The experts whose gates are not zero, for each token in each routed layer. */
+function chosenExperts(graph: Graph, { promptTokens }: Golden): number[][][] {
+  const routes = topologicalOrder(graph).filter((node) => node.op === 'route');
+  const outputs = new Map(routes.map((node, i) => [`route ${i}`, node]));
+  const T = promptTokens.length;
+  const fed = { tokens: Int32Array.from(promptTokens), positions: Int32Array.of(0) };
+  const results = new Interpreter(floatNumerics).run({ ...graph, outputs }, { B: 1, T, S: T }, fed);
+  return [...results.values()].map((gates) =>
+    rowsOf(f32Of(gates), T).map((row) => [...row.keys()].filter((e) => row[e] !== 0)),
+  );
+}
+
+function testReference(name: string, { graph }: Model, golden: Golden): void {
+  const logits = (latentAttention: 'naive' | 'absorbed'): Float32Array[] =>
+    referenceLogits(graph({ logits: 'all', latentAttention }), golden);
+
+  test(`${name}: the reference gives the logits of transformers at every position`, () => {
+    for (const [i, row] of logits('naive').entries()) {
+      const error = difference(golden.logits[i]!, row);
+      assert.ok(error < TOLERANCE, `position ${i} differs by ${error}`);
+    }
+  });
+
+  if (golden.experts.length === 0) return;
+
+  test(`${name}: every token goes to the experts that transformers chose`, () => {
+    assert.deepEqual(chosenExperts(graph({ logits: 'last' }), golden), golden.experts);
+  });
+
+  test(`${name}: absorbed latent attention gives the logits of the naive form`, () => {
+    const absorbed = logits('absorbed');
+    for (const [i, row] of logits('naive').entries()) {
+      const error = difference(row, absorbed[i]!);
+      assert.ok(error < TOLERANCE, `position ${i} differs by ${error}`);
+    }
+  });
+}
+
+function testJade(name: string, { graph }: Model, { promptTokens }: Golden): void {
+  const chip = loadChip('jade-edge');
+  test(`${name} on jade: chip and interpreter give the same bits, however the prompt is cut`, () => {
+    const judge = new Session(
+      referenceTarget(jadeNumerics(chip), jadePasses(chip)),
+      graph({ logits: 'all' }),
+    );
+    const required = rowsOf(bitsOf(judge.step(promptTokens)), promptTokens.length);
+    const target = jadeTarget(chip, { contextTokens: 128, checkHazards: true });
+    const onChip = new Session(target, graph({ logits: 'last' }));
+    for (const size of [32, 7]) {
+      onChip.reset();
+      for (let start = 0; start < promptTokens.length; start += size) {
+        const chunk = promptTokens.slice(start, start + size);
+        const last = start + chunk.length - 1;
+        const bits = bitsOf(onChip.step(chunk));
+        assert.deepEqual(bits, required[last], `position ${last} in chunks of ${size}`);
+      }
+    }
+  });
+}
+
+for (const name of fs.readdirSync(FOLDER)) {
+  const [model, golden] = [loadModel(path.join(FOLDER, name)), readGolden(name)];
+  testReference(name, model, golden);
+  testJade(name, model, golden);
+}
