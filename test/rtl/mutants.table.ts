@@ -14,17 +14,19 @@ function mutantsOf(unit: Mutant['unit'], rows: readonly Row[]): Mutant[] {
 }
 
 const CONTROL = mutantsOf('control', [
-  ['issue', 'tokens_load_to_vector_next', "$ + 16'h1", 'a token is counted twice'],
-  ['issue', 'tokens_matrix_to_vector_enable', "$ & (tokens_matrix_to_vector == 16'h0)", 'a token is dropped where one is already there'],
-  ['issue', 'vector_read_banks_1_enable', "1'b0", 'a read port that is never held'],
-  ['issue', 'load_write_banks_1_next', "$ & 3'h1", 'a write port that is free while one of two holders works'],
-  ['instruction_fifo', 'full', "1'b0", 'a full queue that takes one more'],
-  ['instruction_fifo', 'valid_next', '|count_next', 'a head that is read as it is written'],
+  ['semaphores', 'load_to_vector_next', "$ + 16'h1", 'a token is counted twice'],
+  ['semaphores', 'matrix_to_vector_enable', "$ & (matrix_to_vector == 16'h0)", 'a token is dropped where one is already there'],
+  ['semaphores', 'vector_ready', "1'b1", 'a head that does not wait for its tokens'],
+  ['bank_ports', 'vector_read_holders0_next', "11'h0", 'read ports that are never held'],
+  ['bank_ports', 'load_write_holders1_next', "11'h0", 'write ports that are free while one of two holders works'],
+  ['bank_ports', 'store_starts', 'store_can', 'a store that does not wait for its ports'],
+  ['fifo_8x598', 'room', "used <= 4'h8", 'a full queue that takes one more'],
+  ['fifo_8x534', 'valid', '|used', 'a head that is read as it is written'],
 ]);
 
 const MEMORY = mutantsOf('memory', [
   ['local_memory', 'vector_read_even_line_next', 'vector_read_address[17:8]', 'a window that begins in an odd word and goes on in the wrong even one'],
-  ['local_memory', 'sum_write_second', "1'b0", 'a write over two words that leaves out the second'],
+  ['local_memory', 'accumulator_write_second', "1'b0", 'a write over two words that leaves out the second'],
   ['local_memory', 'weight_read_odd_used_next', 'weight_read_even_used_next', 'even and odd banks swapped'],
   ['local_memory', 'scratchpad3_even_bytes', "$ | 128'h1", 'a byte enable that is always 1'],
 ]);
@@ -37,7 +39,7 @@ const DMA = mutantsOf('dma', [
   ['store_reader', 'local_row_next', "$ + 18'h1", 'off by one: local address of a stored row'],
   ['load_front', 'skip1_next', "1'b0", 'a load that is not skipped'],
   ['load_front', 'fault', "1'b0", 'no fault for an index outside of the table'],
-  ['transfer_unit', 'generator_store_memory', 'storememory_kept', 'a store that ignores its position'],
+  ['dma', 'generator_store_memory', 'storememory_kept', 'a store that ignores its position'],
 ]);
 
 const MATRIX = mutantsOf('matrix', [

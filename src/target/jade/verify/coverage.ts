@@ -5,6 +5,7 @@
 import { type Chip } from '../../../chip/index.ts';
 import { QUEUES, type Opcode } from '../isa.table.ts';
 import { type Commit, type RunOptions, type RunStats } from '../sim/simulator.ts';
+import { QUEUE_DEPTH } from '../sim/dispatch.ts';
 import { CLASSES } from './coverageClasses.ts';
 
 /** How many instructions, or runs, are in each class. */
@@ -29,6 +30,8 @@ export class Coverage {
 
   /** Ends the run of the instructions observed since the last one. */
   ran(stats: RunStats): void {
+    this.commits.sort((a, b) => a.index - b.index);
+    for (const queue of fullQueues(this.commits)) this.hit(`${QUEUES[queue]} queue: full`);
     for (const queue of QUEUES) this.countQueue(queue, stats);
     const starts = Map.groupBy(this.commits, ({ start }) => start);
     const together = Math.max(0, ...[...starts.values()].map(({ length }) => length));
@@ -54,7 +57,6 @@ export class Coverage {
     const own = this.commits.filter((commit) => commit.queue === index);
     const gaps = own.slice(1).map(({ start }, i) => start - own[i]!.end);
     if (stalls.port > 0) this.hit(`${queue} queue: waits for a port`);
-    if (stalls.dispatch > 0) this.hit(`${queue} queue: waits for dispatch`);
     if (QUEUES.some((from) => stalls[from] > 0)) this.hit(`${queue} queue: waits for a token`);
     if (gaps.some((gap) => gap < 0)) this.hit(`${queue} queue: two in flight`);
   }
@@ -63,6 +65,20 @@ export class Coverage {
     const count = this.counts.get(name);
     if (count !== undefined) this.counts.set(name, count + 1);
   }
+}
+
+/** Queues whose FIFO stopped the dispatcher, by the rule of its cycles; `commits` in program order. */
+function fullQueues(commits: readonly Commit[]): Set<number> {
+  const starts = QUEUES.map(() => [] as number[]);
+  const full = new Set<number>();
+  let dispatched = -1;
+  for (const { queue, start } of commits) {
+    const before = starts[queue]!.at(-QUEUE_DEPTH) ?? -1;
+    if (before > dispatched) full.add(queue);
+    dispatched = Math.max(dispatched, before) + 1;
+    starts[queue]!.push(start);
+  }
+  return full;
 }
 
 /** Queues in which the unit takes an instruction before the one before it has completed. */
@@ -75,7 +91,7 @@ function allClasses(): string[] {
     ...CLASSES[op].map(([name]) => `${op}: ${name}`),
   ]);
   const queues = QUEUES.flatMap((queue) => {
-    const kinds = ['waits for a port', 'waits for dispatch', 'waits for a token'];
+    const kinds = ['waits for a port', 'waits for a token', 'full'];
     const overlap = OVERLAPPING.has(queue) ? ['two in flight'] : [];
     return [...kinds, ...overlap].map((kind) => `${queue} queue: ${kind}`);
   });

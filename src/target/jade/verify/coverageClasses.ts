@@ -154,7 +154,7 @@ export const CLASSES: { readonly [O in Opcode]: readonly Class[] } = {
   ],
   matmul: MATMUL,
   copy: [
-    ...ROWWISE,
+    ...ROWWISE.filter(([name]) => name !== 'result in place'),
     ...COUNT,
     ['from f32', is('aFormat', FORMAT_CODES.f32)],
     ['from bf16', is('aFormat', FORMAT_CODES.bf16)],

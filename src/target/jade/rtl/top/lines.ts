@@ -10,6 +10,7 @@ import { control } from '../control/control.ts';
 import { fieldPort, fieldsOf } from '../control/decoder.ts';
 import { fit } from '../dma/dmaShape.ts';
 import { localMemory } from '../memory/localMemory.ts';
+import { portOfField } from '../vector/plan.ts';
 import { positionRegisters } from '../memory/positionRegisters.ts';
 
 type Signals = Readonly<Record<string, Signal>>;
@@ -65,7 +66,7 @@ export class Lines {
 
   /** Places the unit of a queue: its inputs are `start`, fields of the head by name, and what is given. */
   unit(queue: Queue, module: Module, given: Signals): Signals {
-    const names = new Map(fieldsOf(queue).map(({ name }) => [unitPort(name), name]));
+    const names = new Map(fieldsOf(queue).map(({ name }) => [portOfField(name), name]));
     const inputs = Object.entries<Signal>(module.inputs).map(([port, { width }]) => {
       const field = names.get(port);
       const value = port === 'start' ? this.head[`${queue}Start`]! : given[port];
@@ -92,9 +93,4 @@ export class Lines {
     });
     return this.m.instance(name, module, Object.fromEntries(inputs)) as Signals;
   }
-}
-
-/** The name of a field as an input of a unit: `sequence` is a word of SystemVerilog. */
-function unitPort(field: string): string {
-  return field === 'sequence' ? 'sequenceIndex' : field;
 }
