@@ -1,10 +1,10 @@
-/** Proofs about FIFOs and the issue logic, and that they see a bug. */
+/** Proofs about FIFOs, semaphores and bank ports, and that they see a bug. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findsBug, missingProver, refute } from '../../../../../test/rtl/formal.ts';
-import { type Mutation } from '../../../../../test/rtl/mutation.ts';
+import { bankPortsProof } from '../../../../../test/rtl/proofs/bankPortsProof.ts';
 import { fifoProof } from '../../../../../test/rtl/proofs/fifoProof.ts';
-import { issueProof } from '../../../../../test/rtl/proofs/issueProof.ts';
+import { semaphoresProof } from '../../../../../test/rtl/proofs/semaphoresProof.ts';
 
 const skip = missingProver();
 
@@ -14,33 +14,32 @@ for (const depth of [2, 4, 8, 16]) {
   });
 }
 
-test('what starts, which ports are held, what semaphores hold: as the rules say', { skip }, (t) => {
-  assert.equal(refute(t, issueProof(), 1), undefined);
+test(
+  'a semaphore holds what was given less what was taken, never less than nothing',
+  { skip },
+  (t) => {
+    assert.equal(refute(t, semaphoresProof(), 1), undefined);
+  },
+);
+
+test('no two queues hold a port of a bank, and what may start does', { skip }, (t) => {
+  assert.equal(refute(t, bankPortsProof(), 1), undefined);
 });
 
-type Bug = readonly [what: string, bug: Omit<Mutation, 'module'>];
+const BUGS = [
+  [fifoProof(4, 6), 'fifo_4x6', 'next_head', 'head', 'a place that is not freed'],
+  [fifoProof(4, 6), 'fifo_4x6', 'room', "used < 3'h5", 'room for one too many'],
+  [fifoProof(4, 6), 'fifo_4x6', 'valid', '|used', 'a head that is not written yet'],
+  [semaphoresProof(), 'semaphores', 'load_to_matrix_enable', "1'b0", 'a token that is dropped'],
+  [semaphoresProof(), 'semaphores', 'load_to_store_next', "$ + 16'h1", 'a token counted twice'],
+  [semaphoresProof(), 'semaphores', 'vector_ready', "1'b1", 'a head that does not wait'],
+  [bankPortsProof(), 'bank_ports', 'vector_read_holders0_next', "3'h0", 'a port nobody holds'],
+  [bankPortsProof(), 'bank_ports', 'load_write_holders1_next', "3'h0", 'a port free too early'],
+  [bankPortsProof(), 'bank_ports', 'store_starts', 'store_can', 'a start with a port held'],
+] as const;
 
-const FIFO_BUGS: readonly Bug[] = [
-  ['a place that is not freed', { signal: 'next_first', becomes: 'first' }],
-  ['room for one too many', { signal: 'full', becomes: "count == 3'h5" }],
-  ['an entry read before it is written', { signal: 'valid_next', becomes: '|count_next' }],
-];
-
-for (const [what, bug] of FIFO_BUGS) {
-  test(`the proof of a fifo finds ${what}`, { skip }, (t) => {
-    assert.ok(findsBug(t, fifoProof(4, 6), 8, { module: 'fifo', ...bug }));
-  });
-}
-
-const ISSUE_BUGS: readonly Bug[] = [
-  ['a token that is dropped', { signal: 'tokens_load_to_matrix_enable', becomes: "1'b0" }],
-  ['a token counted twice', { signal: 'tokens_load_to_store_next', becomes: "$ + 16'h1" }],
-  ['a port that nobody holds', { signal: 'matrix_write_banks_1_enable', becomes: "1'b0" }],
-  ['a port that is free too early', { signal: 'load_read_banks_0_next', becomes: "$ & 2'h1" }],
-];
-
-for (const [what, bug] of ISSUE_BUGS) {
-  test(`the proof of the issue logic finds ${what}`, { skip }, (t) => {
-    assert.ok(findsBug(t, issueProof(), 6, { module: 'issue', ...bug }));
+for (const [proof, module, signal, becomes, what] of BUGS) {
+  test(`the proof finds ${what}`, { skip }, (t) => {
+    assert.ok(findsBug(t, proof, 8, { module, signal, becomes }));
   });
 }
