@@ -32,6 +32,11 @@ export function moduleFiles(chip: Chip): Files {
   return header(chip, jadeTop(chip, unitsOf(chip)));
 }
 
+/** The modules of the core and the Makefile: what the test bench is built of, beside its own files. */
+export function coreFiles(chip: Chip): Files {
+  return new Map([...header(chip, completeCore(chip)), ['Makefile', makefile()]]);
+}
+
 /** The whole design: modules, Makefile, constraints. The test bench is added by who can read files. */
 export function designFiles(chip: Chip): Files {
   return new Map([
@@ -59,7 +64,7 @@ SOURCES := $(filter-out ${TOP}.sv axi_%.sv,$(wildcard *.sv))
 
 # Both tools must have nothing to say.
 lint:
-	$(VERILATOR) --lint-only -Wall --top-module ${TOP} $(wildcard *.sv)
+	$(VERILATOR) --lint-only -Wall --top-module ${TOP} lint.vlt $(wildcard *.sv)
 	$(YOSYS) -q -e '.*' -p 'read_verilog -sv $(wildcard *.sv); hierarchy -check -top ${TOP}; proc; check -assert'
 
 # The test bench: obj_dir/bench SCRIPT plays a script of "celadon verify".

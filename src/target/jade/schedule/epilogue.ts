@@ -86,7 +86,11 @@ export function stepsOf(chain: readonly Node[], lanes: number): Step[] {
     if (node.op === 'splitHeads' && node.attrs.heads === 1) continue;
     if (node.op === 'splitHeads' || node.op === 'mergeHeads') views.push(node);
     else if (node.op !== 'quantize') steps.push({ views, compute: node, quantize: undefined });
-    else if (previous !== undefined && views.length === 0 && fits(node.attrs.group, lanes))
+    else if (
+      previous !== undefined &&
+      views.length === 0 &&
+      fits(previous, node.attrs.group, lanes)
+    )
       previous.quantize = node;
     else steps.push({ views, compute: undefined, quantize: node });
     if (steps.at(-1) !== previous) views = [];
@@ -94,9 +98,14 @@ export function stepsOf(chain: readonly Node[], lanes: number): Step[] {
   return steps.length > 0 ? steps : [{ views, compute: undefined, quantize: undefined }];
 }
 
-/** Whether any instruction can quantise with this group; a copy can with all. */
-function fits(group: number, lanes: number): boolean {
-  return group <= lanes && Number.isInteger(Math.log2(group));
+/**
+ * Whether the step's own instruction can quantise with this group; a copy can with all. Rotating the
+ * two halves of a row stores each half by itself.
+ */
+function fits({ compute }: Step, group: number, lanes: number): boolean {
+  const hasHalves = compute?.op === 'rotaryEmbedding' && compute.attrs.layout !== 'interleaved';
+  const isWhole = !hasHalves || (lastDim(compute.type) / 2) % group === 0;
+  return isWhole && group <= lanes && Number.isInteger(Math.log2(group));
 }
 
 function applyView(piece: Piece, view: Node): Piece {

@@ -313,7 +313,10 @@ function chooseGroups(): Piece[] {
   ];
 }
 
-/** The sum of the two largest of group `step`, into its lane of the scores. */
+/**
+ * The sum of the two largest of group `step`, into its lane of the scores. Each lane keeps its own two
+ * largest; the second of all is the first of all lanes but one that has the largest, and its second.
+ */
 function scoreGroup(): Piece[] {
   const [first, second, x, t] = [0, 1, 2, 3];
   return [
@@ -328,20 +331,17 @@ function scoreGroup(): Piece[] {
       move(reg(x)),
       op('larger', ACC, reg(first), { mask: 'group', save: first }),
     ),
-    loop(
-      'fold',
-      raw(reg(second)),
-      op('larger', FOLD_LOW, FOLD_HIGH, { save: t }),
-      raw(reg(first)),
-      op('smaller', FOLD_LOW, FOLD_HIGH),
-      op('larger', ACC, reg(t), { save: second }),
-      raw(reg(first)),
-      op('larger', FOLD_LOW, FOLD_HIGH, { save: first }),
-    ),
-    raw(reg(second)),
+    fold('larger', { save: t }),
+    op('same', ACC, reg(first)),
+    op('select', INDEX, num('infinity')),
+    fold('smaller'),
+    op('same', INDEX, ACC),
+    op('take', reg(first), num('zero')),
+    op('select', reg(second), ACC),
+    fold('larger'),
     op('same', ACC, num('absent')),
     op('select', num('zero'), ACC),
-    add(ACC, reg(first)),
+    add(ACC, reg(t)),
     op('take', ACC, reg(GROUP_SCORES), { mask: 'lane', save: GROUP_SCORES }),
   ];
 }

@@ -36,6 +36,9 @@ export const VERILATOR_CONFIGURATION = `\`verilator_config
 // The test bench compares what instructions wrote with what the simulator says.
 public_flat_rd -module "bank_*" -var "even"
 public_flat_rd -module "bank_*" -var "odd"
+// Built once, however many there are.
+no_inline -module "vector_lane"
+no_inline -module "matrix_column"
 `;
 
 /** Waivers for lint, each with its reason. */

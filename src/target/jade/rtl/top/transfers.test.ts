@@ -8,6 +8,7 @@ import { type Instruction } from '../../isa.table.ts';
 import { MAX_POSITION } from '../../sim/randomInstruction.ts';
 import { randomProgram, type RandomProgram } from '../../sim/randomProgram.ts';
 import { createSimulator } from '../../sim/simulator.ts';
+import { completeCore } from '../design.ts';
 import { runCore } from './coreRun.ts';
 import { jadeCore } from './jadeCore.ts';
 
@@ -46,4 +47,10 @@ test('random programs of transfers are equal in bytes and cycles', () => {
     const opcodes = ['load', 'load', 'load', 'gather', 'store', 'store'] as const;
     compare(TINY, core, randomProgram(random, TINY, { length: 40, opcodes, prologue: true }));
   }
+});
+
+test('the units of all queues fit into the core', () => {
+  const { instances } = completeCore(TINY);
+  const names = instances.map(({ name }) => name);
+  for (const unit of ['dma', 'matrix_unit', 'vector_unit']) assert.ok(names.includes(unit), unit);
 });

@@ -17,6 +17,7 @@ import {
   type LoopKind,
   type MicroOp,
   type Piece,
+  type Program,
   type Source,
 } from '../../vector/microOps.ts';
 import { MICROCODE, type ProgramName } from '../../vector/microcode.table.ts';
@@ -108,24 +109,30 @@ interface Exit {
   readonly skip: number | undefined;
 }
 
-export interface Rom {
+export interface Rom<N extends string = ProgramName> {
   readonly words: readonly bigint[];
   /** Index of the first word of each program. */
-  readonly entries: Readonly<Record<ProgramName, number>>;
+  readonly entries: Readonly<Record<N, number>>;
 }
 
-/** Assembles the whole table. Throws where a program needs what a word cannot say. */
-export function assembleRom(): Rom {
+/** Assembles programs into one ROM. Throws where one needs what a word cannot say. */
+export function assemblePrograms<N extends string>(programs: Readonly<Record<N, Program>>): Rom<N> {
   const words: Content[] = [];
-  const entries = Object.fromEntries(
-    PROGRAM_NAMES.map((name) => {
-      const entry = words.length;
-      const exits = new Assembler(words, name).pieces(MICROCODE[name].body, [], new Map());
-      for (const { word } of exits) word.last = 1;
-      return [name, entry];
-    }),
-  );
-  return { words: words.map(packWord), entries: entries as Rom['entries'] };
+  const entries = (Object.keys(programs) as N[]).map((name) => {
+    const entry = words.length;
+    const exits = new Assembler(words, name).pieces(programs[name].body, [], new Map());
+    for (const { word } of exits) word.last = 1;
+    return [name, entry];
+  });
+  return {
+    words: words.map(packWord),
+    entries: Object.fromEntries(entries) as Rom<N>['entries'],
+  };
+}
+
+/** The ROM of the vector unit. */
+export function assembleRom(): Rom {
+  return assemblePrograms<ProgramName>(MICROCODE);
 }
 
 class Assembler {
