@@ -3,8 +3,8 @@
  * first k cycles from reset, and, wherever they hold in k cycles in a row, of whatever state, they hold
  * in the next, then they hold for ever.
  *
- * What is proved is the printed text. Two solvers that share nothing but the netlist must agree: the
- * SAT solver inside Yosys, and z3 behind yosys-smtbmc, which also names what fails.
+ * What is proved is the printed text. The SAT solver inside Yosys does both halves; yosys-smtbmc with z3,
+ * which shares nothing with it but the netlist, must agree about the step, and names what fails.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -19,6 +19,9 @@ const TOP = 'formal_top';
 /** Each question is put to z3 anew and without functions: then it solves by SAT, many times faster. */
 const Z3 = ['-s', 'z3', '--unroll', '--noincr', '--logic', 'QF_BV', '--noprogress'];
 
+/** What Yosys says when an assertion fails in a run from reset. */
+const FAILS_FROM_RESET = 'model found for base case: FAIL';
+
 type Cleanup = { after(clean: () => void): void };
 
 /** Why a proof cannot be done here, or false. */
@@ -32,8 +35,9 @@ export function missingProver(): string | false {
  */
 export function refute(t: Cleanup, module: Module, length: number): string | undefined {
   const folder = writeProof(t, module);
-  const { holds } = askYosys(folder, '-tempinduct', '-maxsteps', `${length}`);
-  const named = askZ3(folder, '-t', `${length + 1}`) ?? askZ3(folder, '-i', '-t', `${length}`);
+  const { holds, text } = askYosys(folder, '-tempinduct', '-maxsteps', `${length}`);
+  if (text.includes(FAILS_FROM_RESET)) return askZ3(folder, '-t', `${length}`);
+  const named = askZ3(folder, '-i', '-t', `${length}`);
   if (holds === (named === undefined)) return named;
   throw new Error(
     `the solvers must agree about ${module.name}; ${holds ? 'z3' : 'Yosys'} finds it wrong`,
@@ -45,7 +49,7 @@ export function findsBug(t: Cleanup, module: Module, cycles: number, bug: Mutati
   const folder = writeProof(t, module);
   mutateFile(folder, bug);
   const bounded = ['-tempinduct', '-tempinduct-baseonly', '-maxsteps', `${cycles}`];
-  return askYosys(folder, ...bounded).text.includes('model found for base case: FAIL');
+  return askYosys(folder, ...bounded).text.includes(FAILS_FROM_RESET);
 }
 
 function writeProof(t: Cleanup, module: Module): string {

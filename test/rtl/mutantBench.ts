@@ -27,6 +27,9 @@ export function smallChip(): Chip {
   );
 }
 
+/** Seeds of the programs, in the order they are played. */
+export const MUTANT_SEEDS: readonly number[] = Array.from({ length: 60 }, (_, i) => i + 1);
+
 /** Instructions drawn for each program. */
 const LENGTH = 30;
 

@@ -9,6 +9,7 @@
  *
  * Assumed: passes are offered as the weight loader offers them.
  */
+import { snakeCase } from '../../../src/hdl/names.ts';
 import { constant, defineModule, type ModuleBuilder, type Signal } from '../../../src/hdl/index.ts';
 import { ACTIVATION_BLOCK_BYTES, COUNT_BITS } from '../../../src/target/jade/rtl/matrix/matrixShape.ts';
 import { rowSequencer, SEQUENCER_FIELDS } from '../../../src/target/jade/rtl/matrix/rowSequencer.ts';
@@ -37,6 +38,21 @@ const INSIDE = {
   accumulatorNow: 'accumulator_row',
 };
 
+const FIELD_NAMES = Object.keys(SEQUENCER_FIELDS) as (keyof typeof SEQUENCER_FIELDS)[];
+
+/** Registers of the fields: of the instruction that waits, of the one in use. */
+function fieldRegisters(): Record<string, string> {
+  const registers = FIELD_NAMES.flatMap((name) => {
+    const text = snakeCase(name);
+    return [
+      [`${name}Waiting`, `${text}_waiting`],
+      [`${name}InUse`, `${text}_field`],
+    ];
+  });
+  const list = { hasListWaiting: 'has_list_waiting', hasListInUse: 'has_list' };
+  return { ...Object.fromEntries(registers), ...list };
+}
+
 export function rowSequencerProof() {
   const unit = rowSequencer(COLUMNS, ACCUMULATE_CYCLES, BITS);
   const inputs = Object.fromEntries(
@@ -47,9 +63,9 @@ export function rowSequencerProof() {
     inputs,
     outputs: {},
     body(ports: Named, m) {
-      const dut = m.instance('dut', peek(unit, INSIDE), ports as never) as Named;
+      const dut = m.instance('dut', peek(unit, { ...INSIDE, ...fieldRegisters() }), ports as never) as Named;
       const pass = followPasses(m, ports, dut);
-      const fields = keepFields(m, ports, pass.takeFirst);
+      const fields = keepFields(m, ports, dut, pass);
       const row = followRows(m, dut, fields);
       proveInside(m, dut, pass, fields, row);
       proveAddresses(m, ports, dut, pass, fields, row);
@@ -60,6 +76,8 @@ export function rowSequencerProof() {
 
 interface Pass {
   readonly takeFirst: Signal;
+  /** An instruction has started and none of its passes is taken. */
+  readonly expectsFirst: Signal;
   /** Block of k, tile of columns and rows of the pass whose rows are addressed. */
   readonly k: Signal;
   readonly tile: Signal;
@@ -97,19 +115,23 @@ function followPasses(m: ModuleBuilder, ports: Named, dut: Named): Pass {
   const going = waiting.and(expectsFirst.not());
   m.assert('firstPassHasBegun', implies(going, open.or(dut['rowFirstNow']!)));
   m.assert('expectsWhatWaits', implies(expectsFirst, waiting));
-  return { takeFirst, k, tile, rows, open };
+  return { takeFirst, expectsFirst, k, tile, rows, open };
 }
 
 type Fields = Record<keyof typeof SEQUENCER_FIELDS | 'hasList', Signal>;
 
-/** The fields of the instruction whose rows are addressed. */
-function keepFields(m: ModuleBuilder, ports: Named, takeFirst: Signal): Fields {
+/** The fields of the instruction whose rows are addressed; the unit keeps the same. */
+function keepFields(m: ModuleBuilder, ports: Named, dut: Named, pass: Pass): Fields {
+  const inUse = pass.open.or(dut['rowFirstNow']!);
   const keep = (name: string, value: Signal): Signal => {
     const waiting = m.delay(`${name}Next`, value, { enable: ports['start']! });
-    return m.delay(`${name}Used`, waiting, { enable: takeFirst });
+    const used = m.delay(`${name}Used`, waiting, { enable: pass.takeFirst });
+    const [next, now] = [dut[`${name}Waiting`]!, dut[`${name}InUse`]!];
+    m.assert(`${name}Waits`, implies(pass.expectsFirst, next.eq(waiting.low(next.width))));
+    m.assert(`${name}IsInUse`, implies(inUse, now.eq(used.low(now.width))));
+    return used;
   };
-  const names = Object.keys(SEQUENCER_FIELDS) as (keyof typeof SEQUENCER_FIELDS)[];
-  const kept = names.map((name) => [name, keep(name, ports[name]!)]);
+  const kept = FIELD_NAMES.map((name) => [name, keep(name, ports[name]!)]);
   const hasList = keep('hasList', ports['rowList']!.ne(NONE));
   return { ...Object.fromEntries(kept), hasList } as Fields;
 }
@@ -166,6 +188,7 @@ function proveInside(
   m.assert('firstIsARow', implies(first, valid.and(of('timerNow').reduceOr())));
   m.assert('passLastsAsItsRows', of('timerNow').geU(of('rowsLeftNow')));
   m.assert('issuesEachRow', implies(valid, of('rowsLeftNow').add(now.r).add(1).eq(pass.rows)));
+  m.assert('fieldsStay', implies(goesOn, pass.open));
   m.assert('keepsTheToken', implies(goesOn, of('tokenNow').eq(token)));
   m.assert('keepsTheRow', implies(goesOn, of('rowNow').eq(token.add(times(fields.aInner, last.j)))));
   m.assert('keepsJ', implies(goesOn, of('jNow').eq(last.j)));
