@@ -74,7 +74,8 @@ function mutatedFiles(chip: Chip): Map<string, string> {
   for (const [module, mutations] of byModule) {
     const name = `${module}.sv`;
     const text = files.get(name);
-    if (text === undefined) throw new Error(`a mutant must be of a module of the chip, not ${module}`);
+    if (text === undefined)
+      throw new Error(`a mutant must be of a module of the chip, not ${module}`);
     files.set(name, mutateAtRunTime(text, mutations));
   }
   return files;
@@ -96,13 +97,31 @@ function build(folder: string, files: ReadonlyMap<string, string>): void {
   );
   // Compiling takes longer than running, so the C++ is hardly optimised.
   const options = ['--cc', '--exe', '--build', '-j', '2', '--assert', '-Wno-fatal', '-Wno-lint'];
-  const names = ['--top-module', CORE, '--Mdir', 'obj_dir', '-o', 'bench', '--output-split', '20000'];
+  const names = [
+    '--top-module',
+    CORE,
+    '--Mdir',
+    'obj_dir',
+    '-o',
+    'bench',
+    '--output-split',
+    '20000',
+  ];
   const made = spawnSync(
     'verilator',
-    [...options, ...names, '-CFLAGS', `-O1 -I${part} -include cstdlib`, 'bench.vlt', ...sources, 'bench.cpp'],
+    [
+      ...options,
+      ...names,
+      '-CFLAGS',
+      `-O1 -I${part} -include cstdlib`,
+      'bench.vlt',
+      ...sources,
+      'bench.cpp',
+    ],
     { cwd: part, encoding: 'utf8', maxBuffer: 2 ** 26 },
   );
-  if (made.status !== 0) throw new Error(`the bench must build, not ${tail(made.stderr + made.stdout)}`);
+  if (made.status !== 0)
+    throw new Error(`the bench must build, not ${tail(made.stderr + made.stdout)}`);
   rmSync(folder, { recursive: true, force: true });
   renameSync(part, folder);
 }
@@ -120,11 +139,16 @@ function firstDifference(
   script: string,
   env: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
-  const { stdout, stderr } = spawnSync(program, [script], { env, encoding: 'utf8', maxBuffer: 2 ** 24 });
+  const { stdout, stderr } = spawnSync(program, [script], {
+    env,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 24,
+  });
   const asserted = /Assertion failed in \S*?(\w+)(?::|\s)/.exec(stdout + stderr);
   if (asserted !== null) return `assertion ${asserted[1]}`;
   const line = stdout.trimEnd().split('\n').at(-1)!;
-  if (!line.startsWith('{')) throw new Error(`the bench must print a result, not ${tail(stderr + stdout)}`);
+  if (!line.startsWith('{'))
+    throw new Error(`the bench must print a result, not ${tail(stderr + stdout)}`);
   const { differences } = JSON.parse(line) as { differences: { what: string }[] };
   return differences[0]?.what;
 }

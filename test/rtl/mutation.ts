@@ -39,7 +39,8 @@ export function mutateAtRunTime(source: string, mutations: ReadonlyMap<number, M
       ),
     source,
   );
-  const choice = '  integer mutant;\n  initial mutant = $c32("std::atoi(std::getenv(\\"MUTANT\\"))");\n';
+  const choice =
+    '  integer mutant;\n  initial mutant = $c32("std::atoi(std::getenv(\\"MUTANT\\"))");\n';
   return changed.replace(/^\);.*\n/m, (header) => `${header}${choice}`);
 }
 

@@ -23,7 +23,10 @@ export function peek<I, O, P extends Paths>(
   const instances = module.instances.map((instance) => {
     const within = portsWithin(instance.name, paths);
     if (within.length === 0) return instance;
-    const inner = peek(instance.module, Object.fromEntries(within.map((at) => [at.inside, at.path])));
+    const inner = peek(
+      instance.module,
+      Object.fromEntries(within.map((at) => [at.inside, at.path])),
+    );
     const opened = { ...instance, module: inner, outputs: { ...instance.outputs } };
     for (const { port, inside } of within) {
       const signal = new Signal(inner.outputs[inside]!.width, { kind: 'unknown', inputs: [] });

@@ -11,8 +11,14 @@
  */
 import { snakeCase } from '../../../src/hdl/names.ts';
 import { constant, defineModule, type ModuleBuilder, type Signal } from '../../../src/hdl/index.ts';
-import { ACTIVATION_BLOCK_BYTES, COUNT_BITS } from '../../../src/target/jade/rtl/matrix/matrixShape.ts';
-import { rowSequencer, SEQUENCER_FIELDS } from '../../../src/target/jade/rtl/matrix/rowSequencer.ts';
+import {
+  ACTIVATION_BLOCK_BYTES,
+  COUNT_BITS,
+} from '../../../src/target/jade/rtl/matrix/matrixShape.ts';
+import {
+  rowSequencer,
+  SEQUENCER_FIELDS,
+} from '../../../src/target/jade/rtl/matrix/rowSequencer.ts';
 import { NONE } from '../../../src/target/jade/isa.table.ts';
 import { peek } from '../peek.ts';
 import { implies } from './conditions.ts';
@@ -63,7 +69,11 @@ export function rowSequencerProof() {
     inputs,
     outputs: {},
     body(ports: Named, m) {
-      const dut = m.instance('dut', peek(unit, { ...INSIDE, ...fieldRegisters() }), ports as never) as Named;
+      const dut = m.instance(
+        'dut',
+        peek(unit, { ...INSIDE, ...fieldRegisters() }),
+        ports as never,
+      ) as Named;
       const pass = followPasses(m, ports, dut);
       const fields = keepFields(m, ports, dut, pass);
       const row = followRows(m, dut, fields);
@@ -166,7 +176,10 @@ function times(factor: Signal, count: Signal | number): Signal {
 function origins(pass: Pass, fields: Fields) {
   return {
     base: fields.a.low(BITS).add(times(pass.k, ACTIVATION_BLOCK_BYTES)).named('originOfRows'),
-    sums: fields.c.low(BITS).add(times(pass.tile, 4 * COLUMNS)).named('originOfSums'),
+    sums: fields.c
+      .low(BITS)
+      .add(times(pass.tile, 4 * COLUMNS))
+      .named('originOfSums'),
   };
 }
 
@@ -190,7 +203,10 @@ function proveInside(
   m.assert('issuesEachRow', implies(valid, of('rowsLeftNow').add(now.r).add(1).eq(pass.rows)));
   m.assert('fieldsStay', implies(goesOn, pass.open));
   m.assert('keepsTheToken', implies(goesOn, of('tokenNow').eq(token)));
-  m.assert('keepsTheRow', implies(goesOn, of('rowNow').eq(token.add(times(fields.aInner, last.j)))));
+  m.assert(
+    'keepsTheRow',
+    implies(goesOn, of('rowNow').eq(token.add(times(fields.aInner, last.j)))),
+  );
   m.assert('keepsJ', implies(goesOn, of('jNow').eq(last.j)));
   m.assert('keepsTheEntry', implies(goesOn, of('listNow').eq(list)));
   const sumsOfLast = sums.add(times(fields.cStride, last.r));
@@ -226,9 +242,13 @@ function proveAddresses(
   m.assert('addressesItsSums', implies(valid, of('accumulatorAddress').eq(accumulator)));
 
   const direct = base.add(times(fields.aStride, now.t)).add(times(fields.aInner, now.j));
-  const inside = ports['controlData']!.ltU(later(m, 'limit', fields.rows.low(COUNT_BITS), 3).zeroExtend(32));
+  const inside = ports['controlData']!.ltU(
+    later(m, 'limit', fields.rows.low(COUNT_BITS), 3).zeroExtend(32),
+  );
   const index = inside.mux(ports['controlData']!.low(BITS), 0);
-  const listed = later(m, 'origin', base, 3).add(times(later(m, 'stride', fields.aStride.low(BITS), 3), index));
+  const listed = later(m, 'origin', base, 3).add(
+    times(later(m, 'stride', fields.aStride.low(BITS), 3), index),
+  );
   const isListed = later(m, 'listed', fields.hasList, 3);
   const expected = later(m, 'expected', isListed.mux(listed, later(m, 'direct', direct, 3)), 2);
   const asks = later(m, 'asks', valid, 5, 0);
@@ -236,7 +256,13 @@ function proveAddresses(
   m.assert('asksForItsBlock', implies(asks, of('blockAddress').eq(expected)));
 }
 
-function later(m: ModuleBuilder, name: string, value: Signal, cycles: number, reset?: number): Signal {
+function later(
+  m: ModuleBuilder,
+  name: string,
+  value: Signal,
+  cycles: number,
+  reset?: number,
+): Signal {
   let last = value;
   for (let i = 1; i <= cycles; i++) {
     last = m.delay(`${name}Later${i}`, last, reset === undefined ? {} : { reset });

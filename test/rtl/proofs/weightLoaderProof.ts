@@ -157,13 +157,20 @@ function times(a: Signal, b: Signal): Signal {
   return a.low(BITS).mulU(b.low(BITS)).low(BITS);
 }
 
-function proveAddresses(m: ModuleBuilder, dut: Named, fields: Fields, { step, k, tile }: Place): void {
+function proveAddresses(
+  m: ModuleBuilder,
+  dut: Named,
+  fields: Fields,
+  { step, k, tile }: Place,
+): void {
   const of = (name: string): Signal => dut[name]!;
   const transposed = fields.transposed.bit(0);
   const [rows, blocks] = [fields.wStride, fields.wBlockStride];
   const byRow = times(tile.shl(Math.log2(SHAPE.columns)), rows);
   // Two tiles of 16 columns are the halves of a block.
-  const halves = times(tile.shr(1), blocks).add(times(tile.bit(0).zeroExtend(BITS), constant(BITS, 16)));
+  const halves = times(tile.shr(1), blocks).add(
+    times(tile.bit(0).zeroExtend(BITS), constant(BITS, 16)),
+  );
   const origin = fields.w.low(BITS).add(transposed.zeroExtend(BITS));
   const ofTile = origin.add(transposed.mux(halves, byRow)).named('addressOfTile');
   const lanes = times(k.shl(5), rows);

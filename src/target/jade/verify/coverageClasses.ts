@@ -24,16 +24,26 @@ export interface Facts {
 type Class = readonly [name: string, isIn: (facts: Facts) => boolean];
 
 const wordAt = ({ state }: Facts, address: number): number => state.localI32[address / 4]!;
-const is = (field: string, value: number) => ({ f }: Facts) => f[field] === value;
-const isOver = (field: string, value: number) => ({ f }: Facts) => f[field]! > value;
+const is =
+  (field: string, value: number) =>
+  ({ f }: Facts) =>
+    f[field] === value;
+const isOver =
+  (field: string, value: number) =>
+  ({ f }: Facts) =>
+    f[field]! > value;
 /** In which memory a field's address lies. */
-const isIn = (field: string, memory: 'scratchpad' | 'accumulators' | 'control memory') =>
+const isIn =
+  (field: string, memory: 'scratchpad' | 'accumulators' | 'control memory') =>
   ({ f, chip }: Facts): boolean => {
     const { start, end } = memoriesOf(chip)[memory];
     return f[field]! >= start && f[field]! < end;
   };
 /** Where a row or a block at this address begins inside of a word of the banks. */
-const isOdd = (field: string) => ({ f }: Facts) => f[field]! % 2 === 1;
+const isOdd =
+  (field: string) =>
+  ({ f }: Facts) =>
+    f[field]! % 2 === 1;
 
 const ROWS: readonly Class[] = [
   ['no rows', ({ rows }) => rows === 0],
@@ -50,8 +60,14 @@ const COUNT: readonly Class[] = [
   ['no row count', is('rowCount', NONE)],
   ['a row count of zero', (facts) => hasCount(facts) && wordAt(facts, facts.f['rowCount']!) === 0],
   ['a negative row count', (facts) => hasCount(facts) && wordAt(facts, facts.f['rowCount']!) < 0],
-  ['a row count above the rows', (facts) => hasCount(facts) && wordAt(facts, facts.f['rowCount']!) > facts.f['rows']!],
-  ['a row count within the rows', ({ f, rows, ...rest }) => hasCount({ f, rows, ...rest }) && rows > 0 && rows < f['rows']!],
+  [
+    'a row count above the rows',
+    (facts) => hasCount(facts) && wordAt(facts, facts.f['rowCount']!) > facts.f['rows']!,
+  ],
+  [
+    'a row count within the rows',
+    ({ f, rows, ...rest }) => hasCount({ f, rows, ...rest }) && rows > 0 && rows < f['rows']!,
+  ],
 ];
 
 function hasCount({ f }: Facts): boolean {
@@ -78,20 +94,31 @@ const TRANSFER: readonly Class[] = [
   ['empty rows', is('rowBytes', 0)],
   ['no rows', is('rows', 0)],
   ['several planes', isOver('planes', 1)],
-  ['rows of less than a burst', ({ f, chip }) => f['rowBytes']! > 0 && f['rowBytes']! < chip.dma.burstBytes],
+  [
+    'rows of less than a burst',
+    ({ f, chip }) => f['rowBytes']! > 0 && f['rowBytes']! < chip.dma.burstBytes,
+  ],
   ['rows of several bursts', ({ f, chip }) => f['rowBytes']! > chip.dma.burstBytes],
-  ['rows that end inside of a beat', ({ f, chip }) => f['rowBytes']! % chip.memory.bytesPerCycle !== 0],
-  ['shifted by a position', ({ f, state }) => f['positionStride']! > 0 && state.positions[f['sequence']!]! > 0],
+  [
+    'rows that end inside of a beat',
+    ({ f, chip }) => f['rowBytes']! % chip.memory.bytesPerCycle !== 0,
+  ],
+  [
+    'shifted by a position',
+    ({ f, state }) => f['positionStride']! > 0 && state.positions[f['sequence']!]! > 0,
+  ],
   ['not shifted', is('positionStride', 0)],
   ['an odd local address', isOdd('local')],
 ];
 
 /** Some index of a list of `rows` is outside of its table. */
-const indexOutside = (list: string, limit: string) => (facts: Facts): boolean =>
-  facts.f[list] !== NONE &&
-  Array.from({ length: facts.rows }, (_, r) => wordAt(facts, facts.f[list]! + 4 * r) >>> 0).some(
-    (index) => index >= facts.f[limit]!,
-  );
+const indexOutside =
+  (list: string, limit: string) =>
+  (facts: Facts): boolean =>
+    facts.f[list] !== NONE &&
+    Array.from({ length: facts.rows }, (_, r) => wordAt(facts, facts.f[list]! + 4 * r) >>> 0).some(
+      (index) => index >= facts.f[limit]!,
+    );
 
 const MATMUL: readonly Class[] = [
   ...ROWS,
@@ -100,8 +127,14 @@ const MATMUL: readonly Class[] = [
   ['packed weights', ({ f }) => f['transposed'] === 0 && f['wStride'] === weightBlockBytes(f)],
   ['weights by row', ({ f }) => f['transposed'] === 0 && f['wStride'] !== weightBlockBytes(f)],
   ['transposed weights', is('transposed', 1)],
-  ['weights in the weight format', ({ f, chip }) => f['wFormat'] === FORMAT_CODES[chip.matrix.weightFormat]],
-  ['weights in the activation format', ({ f, chip }) => f['wFormat'] === FORMAT_CODES[chip.matrix.activationFormat]],
+  [
+    'weights in the weight format',
+    ({ f, chip }) => f['wFormat'] === FORMAT_CODES[chip.matrix.weightFormat],
+  ],
+  [
+    'weights in the activation format',
+    ({ f, chip }) => f['wFormat'] === FORMAT_CODES[chip.matrix.activationFormat],
+  ],
   ['one block of k', is('k', MX_BLOCK)],
   ['several blocks of k', isOver('k', MX_BLOCK)],
   ['several tiles', ({ f, chip }) => f['columns']! > chip.matrix.columns],
@@ -110,7 +143,10 @@ const MATMUL: readonly Class[] = [
   ['starts anew', is('accumulate', 0)],
   ['a row list', ({ f }) => f['rowList'] !== NONE],
   ['a row outside of the list', indexOutside('rowList', 'rows')],
-  ['fewer rows than an accumulation takes', ({ rows, chip }) => rows > 0 && rows < chip.matrix.accumulateCycles],
+  [
+    'fewer rows than an accumulation takes',
+    ({ rows, chip }) => rows > 0 && rows < chip.matrix.accumulateCycles,
+  ],
   ['more rows than an accumulation takes', ({ rows, chip }) => rows > chip.matrix.accumulateCycles],
 ];
 
@@ -166,15 +202,31 @@ export const CLASSES: { readonly [O in Opcode]: readonly Class[] } = {
   swiglu: [...ROWWISE, ...COUNT],
   silu: [...ROWWISE, ...COUNT],
   rms: ROWWISE,
-  rope: [...ROWWISE, ['pairs apart', is('interleaved', 0)], ['pairs side by side', is('interleaved', 1)]],
+  rope: [
+    ...ROWWISE,
+    ['pairs apart', is('interleaved', 0)],
+    ['pairs side by side', is('interleaved', 1)],
+  ],
   softmax: [
     ...ROWWISE,
     ['with scales', ({ f }) => f['b'] !== NONE],
     ['without scales', is('b', NONE)],
-    ['all columns seen', ({ f, rows, state }) => rows > 0 && lastSeen(f, state) >= f['columns']! - 1],
-    ['columns beyond the last seen', ({ f, rows, state }) => rows > 0 && lastSeen(f, state) < f['columns']! - 1],
+    [
+      'all columns seen',
+      ({ f, rows, state }) => rows > 0 && lastSeen(f, state) >= f['columns']! - 1,
+    ],
+    [
+      'columns beyond the last seen',
+      ({ f, rows, state }) => rows > 0 && lastSeen(f, state) < f['columns']! - 1,
+    ],
   ],
-  argmax: [...ROWS, ...INNER, ...COLUMNS, ['accumulates', is('accumulate', 1)], ['starts anew', is('accumulate', 0)]],
+  argmax: [
+    ...ROWS,
+    ...INNER,
+    ...COLUMNS,
+    ['accumulates', is('accumulate', 1)],
+    ['starts anew', is('accumulate', 0)],
+  ],
   route: ROUTE,
   dispatch: [
     ['no rows', is('rows', 0)],

@@ -21,7 +21,13 @@ const BUGS = [
   [rowSequencerProof(), 'row_sequencer', 'tile', "$ + 6'h4", 'the wrong sums of a tile'],
   [weightLoaderProof(), 'weight_loader', 'next_tile', "$ + 6'h1", 'the wrong weights of a tile'],
   [weightLoaderProof(), 'weight_loader', 'half_next', "1'b0", 'a half that is never reached'],
-  [weightLoaderProof(), 'weight_loader', 'last_step', '$ | (loaded != 6\'h0)', 'a pass that ends early'],
+  [
+    weightLoaderProof(),
+    'weight_loader',
+    'last_step',
+    "$ | (loaded != 6'h0)",
+    'a pass that ends early',
+  ],
 ] as const;
 
 for (const [proof, module, signal, becomes, what] of BUGS) {
