@@ -15,7 +15,7 @@ import { REQUESTS } from './badInput/requests.ts';
 import { TOKENS } from './badInput/tokens.ts';
 
 /** The most memory a refusal may take. */
-const PEAK_BYTES = 200e6;
+const PEAK_BYTES = 256e6;
 
 /** Commander, which finds wrong options, names them in its message and not on a line of their own. */
 const CLEAR = /^error: .+\n {2}at: .+\n {2}try: .+\n$/;

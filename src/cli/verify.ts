@@ -1,12 +1,11 @@
 /** celadon verify: the Verilated RTL of a chip beside the simulator, instruction by instruction. */
 import type { Command } from 'commander';
-import { loadChip, type Chip } from '../chip/index.ts';
-import { generate, ModelRunner } from '../engine/index.ts';
+import { loadChip } from '../chip/index.ts';
 import type { Finding, VerifyReport } from '../target/jade/index.ts';
 import { wholeNumber } from './arguments.ts';
-import { openModel } from './models.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { DEFAULT_CHIP } from './targets.ts';
+import { verifyModel, type ModelReport } from './verifyModel.ts';
 
 interface VerifyCommandOptions extends GlobalOptions {
   readonly chip: string;
@@ -55,58 +54,14 @@ async function verify(options: VerifyCommandOptions): Promise<void> {
     progress: (done) => output.progress(`${done} of ${options.programs} programs`),
   });
   output.done();
-  const model = options.model === undefined ? undefined : await verifyModel(chip, options, output);
+  const { model: name } = options;
+  if (name !== undefined) output.note(`running ${name} on the simulator, then on the RTL`);
+  const model =
+    name === undefined ? undefined : await verifyModel(chip, { ...options, model: name });
   const differs = report.differences.length > 0 || model?.difference !== undefined;
   if (output.json) output.result({ chip: chip.name, ...report, ...(model && { model }) });
   else print(report, model, output);
   if (differs) process.exitCode = 1;
-}
-
-interface ModelReport {
-  readonly model: string;
-  readonly tokens: readonly number[];
-  readonly instructions: number;
-  readonly cycles: number;
-  readonly seconds: number;
-  readonly difference: unknown;
-}
-
-/** A prompt and greedy tokens on the simulator, then the same host actions on the RTL. */
-async function verifyModel(
-  chip: Chip,
-  options: VerifyCommandOptions,
-  output: Output,
-): Promise<ModelReport> {
-  const { jadeTarget, loadVerification } = await import('../target/jade/index.ts');
-  const { buildBench, SessionRecorder } = await loadVerification();
-  const model = openModel(options.model!);
-  const prompt = promptOf((text) => model.tokenizer.encode(text), options);
-  const contextTokens = prompt.length + options.newTokens;
-  const session = new SessionRecorder(chip);
-  const target = jadeTarget(chip, { contextTokens });
-  const device = target.open({ observer: session });
-  const runner = new ModelRunner(model.graph({ logits: 'last' }), target, device, contextTokens);
-  const steps = generate(runner, prompt, {
-    maxNewTokens: options.newTokens,
-  });
-  let next = steps.next();
-  while (!next.done) next = steps.next();
-  device.close();
-  output.note(`${next.value.tokens.length} tokens on the simulator; the RTL follows`);
-  const begin = performance.now();
-  const { instructions, cycles, differences } = buildBench(chip).play(session.script.bytes);
-  const seconds = (performance.now() - begin) / 1000;
-  const { tokens } = next.value;
-  return { model: model.name, tokens, instructions, cycles, seconds, difference: differences[0] };
-}
-
-/** The text again and again, until there are tokens enough. */
-function promptOf(
-  encode: (text: string) => readonly number[],
-  { prompt, promptTokens }: VerifyCommandOptions,
-): number[] {
-  const once = encode(prompt);
-  return Array.from({ length: promptTokens }, (_, i) => once[i % once.length]!);
 }
 
 function print(report: VerifyReport, model: ModelReport | undefined, output: Output): void {

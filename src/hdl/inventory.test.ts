@@ -70,7 +70,7 @@ test('a memory counts its bits, and its ports by the addresses they share', () =
     },
   });
   const { memories, memoryBits } = inventory(single as Module).total;
-  assert.deepEqual(memories, [{ words: 8, width: 16, ports: 1, count: 2 }]);
+  assert.deepEqual(memories, [{ words: 8, width: 16, ports: 1, byteEnables: false, count: 2 }]);
   assert.equal(memoryBits, 256);
 });
 

@@ -41,7 +41,7 @@ const MANY = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`field
 
 const KIB = 1024;
 const GIB = 2 ** 30;
-const SMALL = JSON.stringify({ ...EDGE, scratchpad: { ...EDGE.scratchpad, sizeBytes: 8 * KIB } });
+const SMALL = JSON.stringify({ ...EDGE, scratchpad: { ...EDGE.scratchpad, sizeBytes: 16 * KIB } });
 
 export const CHIPS: readonly BadInput[] = [
   bad('a missing part', 1, chip({ matrix: undefined })),
@@ -64,14 +64,14 @@ export const CHIPS: readonly BadInput[] = [
       memory: { ...EDGE.memory, sizeBytes: 1e300 },
     }),
   ),
-  bad('a scratchpad of 8 KiB', 4, text(SMALL)),
-  bad('a scratchpad of 8 KiB, compiled for', 4, (folder) => [
+  bad('a scratchpad of 16 KiB', 4, text(SMALL)),
+  bad('a scratchpad of 16 KiB, compiled for', 4, (folder) => [
     'compile',
     'qwen3-tiny',
     '--chip',
     written(folder, SMALL),
   ]),
-  bad('a scratchpad of 8 KiB, evaluated on', 4, (folder) => {
+  bad('a scratchpad of 16 KiB, evaluated on', 4, (folder) => {
     const tokens = path.join(folder, 'tokens.json');
     fs.writeFileSync(tokens, '[1, 2]');
     const target = ['--target', 'jade', '--chip', written(folder, SMALL)];

@@ -1,4 +1,5 @@
 /** Random vector instructions with their memory: what the tests of the unit run. */
+import { plainDot } from '../../src/target/jade/arith/dot.ts';
 import type { Random } from '../../src/base/index.ts';
 import type { Chip } from '../../src/chip/index.ts';
 import {
@@ -49,7 +50,7 @@ const [COUNT, LIST, ENTRIES] = [CONTROL, CONTROL + 64, CONTROL + 512];
 
 /** A random instruction of an opcode. */
 export function randomCase(random: Random, op: Opcode, chip: Chip): VectorCase {
-  const state = createState(chip, 0);
+  const state = createState(chip, 0, plainDot);
   fillMemory(random, state);
   const maker = new CaseMaker(random, chip, state);
   const fields: Record<string, number> = maker.fields(op);

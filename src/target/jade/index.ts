@@ -5,6 +5,7 @@ export type { JadeProgram } from './emit/program.ts';
 export { limitOf, type Limit, type RunStats } from './sim/index.ts';
 export { activityOf, siliconBill } from './siliconBill.ts';
 export { jadePasses, jadeTarget, JadeTarget, type JadeOptions } from './target.ts';
+export type { Difference } from './verify/bench.node.ts';
 export type { Finding, VerifyReport } from './verify/verify.node.ts';
 
 /** The silicon and its verification, which few need and which take a moment to load. */

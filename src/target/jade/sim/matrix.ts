@@ -2,7 +2,6 @@
 import { MX_BLOCK, type MxFormat } from '../../../ir/index.ts';
 import { decodeElements, UNIT_EXPONENTS } from '../arith/mx.ts';
 import { type DotRows } from '../arith/dot.ts';
-import { fastDot } from '../arith/fastDot.ts';
 import { blockBytes, MX_FORMATS, NONE, type FieldsOf } from '../isa.table.ts';
 import { indexAt, wordAt, type ChipState } from './state.ts';
 
@@ -36,7 +35,7 @@ export function matmul(f: Matmul, state: ChipState, rows: number): void {
   if (rows === 0) return;
   const activation = state.chip.matrix.activationFormat;
   const weight = MX_FORMATS.get(f.wFormat)!;
-  fastDot({
+  state.dot({
     a: activationRows(f, state, rows, activation),
     w: f.transposed === 1 ? transposedRows(f, state, weight) : weightRows(f, state, weight),
     M: rows,

@@ -5,6 +5,8 @@
  */
 import { CeladonError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
+import { type Dot } from '../arith/dot.ts';
+import { fastDot } from '../arith/fastDot.ts';
 import { NONE, type Instruction } from '../isa.table.ts';
 import { accesses, overlap, type Accesses } from './access.ts';
 import { checkInstruction, checkProgram } from './check.ts';
@@ -77,8 +79,8 @@ export interface Simulator {
 }
 
 /** A chip with `memoryBytes` of its external memory, all zero. */
-export function createSimulator(chip: Chip, memoryBytes: number): Simulator {
-  const state = createState(chip, memoryBytes);
+export function createSimulator(chip: Chip, memoryBytes: number, dot: Dot = fastDot): Simulator {
+  const state = createState(chip, memoryBytes, dot);
   const prepared = new WeakMap<readonly Instruction[], Checked>();
   return {
     chip,

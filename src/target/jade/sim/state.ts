@@ -1,9 +1,12 @@
 /** What a chip holds: its local memories, the memory beside it, the position registers. */
 import { type Chip } from '../../../chip/index.ts';
+import { type Dot } from '../arith/dot.ts';
 import { localBytesOf } from './banks.ts';
 
 export interface ChipState {
   readonly chip: Chip;
+  /** How products are computed: fast, or plainly, as they are defined. */
+  readonly dot: Dot;
   /** Scratchpad, accumulators, control memory (sim/banks.ts); views of the same bytes. */
   readonly local: Uint8Array;
   readonly localF32: Float32Array;
@@ -19,10 +22,11 @@ export interface ChipState {
 /** Position registers: sequences of a batch. */
 export const SEQUENCES = 128;
 
-export function createState(chip: Chip, memoryBytes: number): ChipState {
+export function createState(chip: Chip, memoryBytes: number, dot: Dot): ChipState {
   const buffer = new ArrayBuffer(localBytesOf(chip));
   return {
     chip,
+    dot,
     local: new Uint8Array(buffer),
     localF32: new Float32Array(buffer),
     localU32: new Uint32Array(buffer),
