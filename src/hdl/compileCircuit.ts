@@ -200,8 +200,9 @@ function edgeTexts(layout: Layout, top: Scope): string[] {
 }
 
 function assertionTexts(layout: Layout, scope: Scope): string[] {
-  return scope.module.assertions.map(({ name, condition }) => {
-    const what = JSON.stringify(`${scope.name(name)}: the assertion must hold`);
+  return scope.module.assertions.map(({ kind, name, condition }) => {
+    const noun = kind === 'assert' ? 'assertion' : 'assumption';
+    const what = JSON.stringify(`${scope.name(name)}: the ${noun} must hold`);
     return `if (!${layout.reset} && !${layout.word(scope, condition)}) fail(${what});`;
   });
 }

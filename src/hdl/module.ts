@@ -142,7 +142,16 @@ export class ModuleBuilder {
 
   /** State that a condition holds at every edge of the clock without reset. */
   assert(name: string, condition: Signal): void {
-    this.assertions.push({ name: snakeCase(name), condition: requireBit(condition, name) });
+    this.#state('assert', name, condition);
+  }
+
+  /** The same of what is around the module: a proof takes it for granted, a simulation checks it. */
+  assume(name: string, condition: Signal): void {
+    this.#state('assume', name, condition);
+  }
+
+  #state(kind: Assertion['kind'], name: string, condition: Signal): void {
+    this.assertions.push({ kind, name: snakeCase(name), condition: requireBit(condition, name) });
   }
 }
 

@@ -200,8 +200,9 @@ export interface Instance {
   readonly outputs: Readonly<Record<string, Signal>>;
 }
 
-/** A condition that holds at every edge without reset. */
+/** A condition that holds at every edge without reset: by the module itself, or by what is around it. */
 export interface Assertion {
+  readonly kind: 'assert' | 'assume';
   readonly name: string;
   readonly condition: Signal;
 }

@@ -10,6 +10,7 @@ import { registerFile } from './examples/registerFile.ts';
 import { joinLanes } from './logic.ts';
 import { defineModule } from './module.ts';
 import { CycleSimulator } from './simulator.ts';
+import { toSystemVerilog } from './systemVerilog.ts';
 
 test('a counter counts, wraps, holds and resets', () => {
   const simulator = new CycleSimulator(counter(2));
@@ -52,6 +53,23 @@ test('an assertion that does not hold stops before the edge, but not in a reset'
   assert.equal(simulator.probe('used').read(), 4n);
   simulator.reset();
   assert.equal(simulator.step({ push: 0 }).valid, 0n);
+});
+
+test('an assumption is checked as an assertion is, and printed as what it is', () => {
+  const module = defineModule({
+    name: 'one_at_a_time',
+    inputs: { a: 1, b: 1 },
+    outputs: { both: 1 },
+    body: ({ a, b }, m) => {
+      const both = a.and(b);
+      m.assume('notBoth', both.not());
+      return { both };
+    },
+  });
+  const simulator = new CycleSimulator(module);
+  simulator.step({ a: 1, b: 0 });
+  assert.throws(() => simulator.step({ b: 1 }), /not_both: the assumption must hold/);
+  assert.match(toSystemVerilog(module), /begin : not_both\n +assume \(/);
 });
 
 test('a dot product is that of its function on values', () => {

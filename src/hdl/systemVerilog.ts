@@ -247,9 +247,9 @@ function laneBlock(module: Module, memory: Memory, byteEnable: Signal): string[]
 
 function assertions(module: Module): string[] {
   // The name is that of a block: Icarus does not know names of assertions.
-  const checks = module.assertions.flatMap(({ name, condition }) => [
+  const checks = module.assertions.flatMap(({ kind, name, condition }) => [
     `if (!reset) begin : ${name}`,
-    `  assert (${reference(module, condition)});`,
+    `  ${kind} (${reference(module, condition)});`,
     'end',
   ]);
   return checks.length > 0 ? ['`ifndef SYNTHESIS', ...clocked(checks, 'always'), '`endif'] : [];

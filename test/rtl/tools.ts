@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemVerilogFiles, type Module } from '../../src/hdl/index.ts';
 
-export type Tool = 'verilator' | 'yosys' | 'iverilog';
+export type Tool = 'verilator' | 'yosys' | 'iverilog' | 'yosys-smtbmc' | 'z3';
 
 /** Why a test that needs these tools cannot run, or false if it can. */
 export function missing(...tools: readonly Tool[]): string | false {

@@ -3,7 +3,7 @@ import { Random } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
 import { type HostObserver } from '../device.ts';
 import { insertSemaphores } from '../emit/semaphores.ts';
-import { type Instruction } from '../isa.table.ts';
+import { ISA, QUEUES, queueOf, type Instruction, type Opcode } from '../isa.table.ts';
 import { MAX_POSITION } from '../sim/randomInstruction.ts';
 import { randomProgram, type RandomProgram } from '../sim/randomProgram.ts';
 import { createSimulator } from '../sim/simulator.ts';
@@ -21,9 +21,12 @@ export function runProgram(chip: Chip, one: RandomProgram, observer: HostObserve
   observer.read(0, simulator.memory);
 }
 
-/** The program of a seed. */
+/** The program of a seed. One in four is for one queue only, so that its FIFO fills. */
 export function programOfSeed(chip: Chip, seed: number, length: number): RandomProgram {
-  return randomProgram(new Random(seed), chip, { length, prologue: true });
+  const queue = seed % 4 === 0 ? QUEUES[(seed / 4) % QUEUES.length] : undefined;
+  const all = Object.keys(ISA) as Opcode[];
+  const opcodes = all.filter((op) => queue === undefined || queueOf(op) === queue);
+  return randomProgram(new Random(seed), chip, { length, opcodes, prologue: true });
 }
 
 /**
