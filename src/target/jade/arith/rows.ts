@@ -131,6 +131,16 @@ export function isLarger(x: number, y: number): boolean {
   return x > y || (y !== y && x === x);
 }
 
+/** The largest of a row, NaN where all are; of zeros, +0 before -0. */
+export function largestOfRow(x: Row, count: number): number {
+  let best = NaN;
+  for (let i = 0; i < count; i++) {
+    const value = x.values[x.offset + i]!;
+    if (isLarger(value, best) || (value === best && Object.is(value, 0))) best = value;
+  }
+  return best;
+}
+
 /** Index of the first of the largest of a row. */
 export function argmaxRow(x: Row, count: number): number {
   let best = 0;

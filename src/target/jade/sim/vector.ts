@@ -11,6 +11,7 @@ import {
   argmaxRow,
   canonicalize,
   isLarger,
+  largestOfRow,
   mulRow,
   rmsRow,
   ropeRow,
@@ -159,7 +160,7 @@ export function argmax(f: FieldsOf<'argmax'>, state: ChipState, rows: number): v
     const j = r % f.inner;
     const row = aAt(f, state, t, j);
     const best = argmaxRow(row, f.columns);
-    const value = row.values[row.offset + best]!;
+    const value = largestOfRow(row, f.columns);
     const at = wordAt(f.d + t * f.dStride + j * 8);
     if (f.accumulate === 1 && !isLarger(value, localF32[at]!)) continue;
     localF32[at] = value;
