@@ -4,14 +4,18 @@ import { benchGemm } from './gemm.ts';
 import { benchPrefill } from './prefill.ts';
 import { benchQuality } from './quality.ts';
 import { benchLevels } from './levels.ts';
+import { benchRtl } from './rtl.ts';
 import { writeTables, type Table } from './table.ts';
 
-const BENCHMARKS: Readonly<Record<string, () => Table | readonly Table[]>> = {
+type Benchmark = () => Table | readonly Table[] | Promise<Table>;
+
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   decode: benchDecode,
   prefill: benchPrefill,
   gemm: benchGemm,
   quality: benchQuality,
   levels: benchLevels,
+  rtl: benchRtl,
 };
 
 const chosen = process.argv.slice(2);
@@ -22,5 +26,5 @@ for (const name of chosen.length > 0 ? chosen : Object.keys(BENCHMARKS)) {
     process.exit(2);
   }
   console.error(`running ${name} …`);
-  console.log(writeTables(name, [run()].flat()));
+  console.log(writeTables(name, [await run()].flat()));
 }
