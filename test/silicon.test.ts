@@ -3,54 +3,69 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadChip, loadPublishedSilicon, loadSilicon, type Chip } from '../src/chip/index.ts';
 import { areaOf, interpolateNodes, type AreaReport } from '../src/cost/index.ts';
-import { siliconBill } from '../src/target/jade/index.ts';
+import { loadSiliconBill } from '../src/target/jade/index.ts';
 
+const { siliconBill } = await loadSiliconBill();
 const { nvdla } = loadPublishedSilicon();
 const { published } = loadSilicon('asap7').factors;
 const MACS_PER_COLUMN = 32;
-/** NVDLA writes up to 16 results of its single-point processor a cycle. */
-const LANES = 16;
+/** Those whose multipliers make a Jade: its matrix unit has 16 columns or more. */
+const legal28nm = nvdla.configurations28nm.filter(({ macs }) => macs >= 16 * MACS_PER_COLUMN);
+const BANK_BYTES = 16 * 1024;
+/** The least that a Jade has; NVDLA's single-point processor writes up to 16 results a cycle. */
+const LANES = 32;
 
-/** A Jade with as many multipliers and as much memory, a quarter of it accumulators. */
+/** A Jade with as many multipliers and as much memory, a quarter of it accumulators, banks of 16 KiB. */
 function jadeLike(macs: number, bufferKiB: number): Chip {
   const edge = loadChip('jade-edge');
   const sizeBytes = bufferKiB * 1024;
+  const memory = (share: number) => ({
+    sizeBytes: sizeBytes * share,
+    banks: (sizeBytes * share) / BANK_BYTES,
+  });
   return {
     ...edge,
-    matrix: {
-      ...edge.matrix,
-      columns: macs / MACS_PER_COLUMN,
-      pipelineCycles: 16,
-      accumulateCycles: 8,
-    },
+    matrix: { ...edge.matrix, columns: macs / MACS_PER_COLUMN },
     vector: { ...edge.vector, lanes: LANES },
-    scratchpad: { sizeBytes: (sizeBytes * 3) / 4, banks: 8 },
-    accumulator: { sizeBytes: sizeBytes / 4, banks: 4 },
+    scratchpad: memory(3 / 4),
+    accumulator: memory(1 / 4),
   };
 }
 
+/** Reports by chip and node: a chip's hardware takes a moment to build. */
+const reports = new Map<string, AreaReport>();
+
+function reportOf(macs: number, bufferKiB: number, node: string): AreaReport {
+  const key = `${macs} ${bufferKiB} ${node}`;
+  const report =
+    reports.get(key) ?? areaOf(siliconBill(jadeLike(macs, bufferKiB)), loadSilicon(node));
+  reports.set(key, report);
+  return report;
+}
+
 /** A figure of the report at `nanometres`, between the table's 45 and 7 nm. */
-function figure(chip: Chip, nanometres: number, of: (report: AreaReport) => number): number {
-  const [coarse, fine] = ['nangate45', 'asap7'].map((id) => {
-    const silicon = loadSilicon(id);
-    return {
-      nanometres: silicon.node.nanometres,
-      value: of(areaOf(siliconBill(chip), silicon)),
-    };
-  });
+function figure(
+  [macs, bufferKiB]: readonly [number, number],
+  nanometres: number,
+  of: (report: AreaReport) => number,
+): number {
+  const [coarse, fine] = ['nangate45', 'asap7'].map((id) => ({
+    nanometres: loadSilicon(id).node.nanometres,
+    value: of(reportOf(macs, bufferKiB, id)),
+  }));
   return interpolateNodes(coarse!, fine!, nanometres);
 }
 
 /** Cells and memory as synthesis counts them, which is what NVDLA publishes. */
 function synthesised(macs: number, bufferKiB: number, nanometres: number): number {
-  const chip = jadeLike(macs, bufferKiB);
-  const cells = figure(chip, nanometres, ({ cellMm2 }) => cellMm2);
-  return cells + figure(chip, nanometres, ({ memoryMm2 }) => memoryMm2);
+  const size = [macs, bufferKiB] as const;
+  const cells = figure(size, nanometres, ({ cellMm2 }) => cellMm2);
+  return cells + figure(size, nanometres, ({ memoryMm2 }) => memoryMm2);
 }
 
 test("NVDLA's published areas are the stated factor above the cells and memory of a Jade of its size", () => {
   const ratios = [
-    ...nvdla.configurations28nm.map((published) => ({ ...published, nanometres: 28 })),
+    ...legal28nm.map((published) => ({ ...published, nanometres: 28 })),
     ...nvdla.configurations16nm.map((published) => ({ ...published, nanometres: 16 })),
   ].map(({ macs, bufferKiB, areaMm2, nanometres }) => {
     return areaMm2 / synthesised(macs, bufferKiB, nanometres);
@@ -61,8 +76,9 @@ test("NVDLA's published areas are the stated factor above the cells and memory o
   assert.ok(least / published.least < 1.1 && published.most / most < 1.1, ratios.join(' '));
 });
 
-test('a MAC more costs NVDLA at most eight of ours: its multipliers also do 16-bit numbers', () => {
-  const [, , large, small] = nvdla.configurations28nm;
+test('a MAC more costs NVDLA three to four of ours: its multipliers also do 16-bit numbers', () => {
+  const [, large, small] = legal28nm;
+  assert.equal(large!.bufferKiB, small!.bufferKiB);
   const added = large!.macs - small!.macs;
   const theirs = (large!.areaMm2 - small!.areaMm2) / added;
   const ours =
@@ -70,14 +86,14 @@ test('a MAC more costs NVDLA at most eight of ours: its multipliers also do 16-b
       synthesised(small!.macs, small!.bufferKiB, 28)) /
     added;
   const ratio = theirs / ours;
-  assert.ok(ratio > 4 && ratio < 8, `${ratio}`);
+  assert.ok(ratio > 3 && ratio < 4, `${ratio}`);
 });
 
-test("the energy of the multipliers at NVDLA's size and clock is within a factor of two of its peak power", () => {
+test("the energy of the matrix unit at NVDLA's size and clock is within a factor of two of its peak power", () => {
   const [{ macs, bufferKiB, clockHz, peakWatts }] = nvdla.configurations16nm as [
     (typeof nvdla.configurations16nm)[number],
   ];
-  const pj = figure(jadeLike(macs, bufferKiB), 16, ({ matrixPjPerMac }) => matrixPjPerMac);
+  const pj = figure([macs, bufferKiB], 16, ({ matrixPjPerMac }) => matrixPjPerMac);
   const watts = pj * 1e-12 * macs * clockHz!;
   assert.ok(watts < 2 * peakWatts! && watts > peakWatts! / 2, `${watts} W`);
 });

@@ -1,7 +1,7 @@
 /**
  * npm run area-table -- --pdk DIR [--node ID]... [--unit NAME]...: writes catalogue/silicon/NODE.json.
  *
- * For each node its Liberty files become one library; each leaf unit is printed as SystemVerilog,
+ * For each node its Liberty files become one library; each unit is printed as SystemVerilog,
  * synthesised by Yosys, compared with its RTL on random inputs, and its area, delay and energy measured.
  * With --unit only those units are made anew, the others stay as they are in the file.
  */
@@ -61,7 +61,7 @@ function readArguments(): Request {
   return {
     pdk: values.pdk,
     nodes: NODES.filter(({ id }) => node.includes(id)),
-    units: leafUnits().filter(({ module }) => unit?.includes(module.name) ?? true),
+    units: leafUnits().filter(({ name }) => unit?.includes(name) ?? true),
   };
 }
 
@@ -113,7 +113,7 @@ function startTable(node: Node, library: CellLibrary, pdk: string): Table {
 function knownUnits(id: string): Record<string, SiliconUnit> {
   const file = path.join(FOLDER, `${id}.json`);
   if (!fs.existsSync(file)) return {};
-  const names = new Set(leafUnits().map(({ module }) => module.name));
+  const names = new Set(leafUnits().map(({ name }) => name));
   const { units } = parseSilicon(
     siliconNodeSchema,
     JSON.parse(fs.readFileSync(file, 'utf8')),
@@ -175,17 +175,17 @@ async function addUnit(
   libraries: ReadonlyMap<string, CellLibrary>,
   tables: ReadonlyMap<string, Table>,
 ): Promise<void> {
-  const { module, what, chip, operation, operationsPerCycle } = unit;
+  const { name, module, what, chip, below, operation, operationsPerCycle } = unit;
   const recording = recordings.get(chip) ?? record(chip);
   recordings.set(chip, recording);
   const streams = unit.streams(recording);
   for (const [id, result] of await synthesise(module, libraries)) {
     const library = libraries.get(id)!;
-    requireEqual(module, result, library, VECTORS);
+    requireEqual(module, result, library, VECTORS, below);
     const cells = measureCells(result, library);
     const cycleFj = measureEnergy(result, library, streams);
-    tables.get(id)!.units[module.name] = { what, ...cells, cycleFj, operationsPerCycle, operation };
-    console.error(`${module.name} ${id}: ${cells.areaUm2} um2, ${cells.delayPs} ps`);
+    tables.get(id)!.units[name] = { what, ...cells, cycleFj, operationsPerCycle, operation };
+    console.error(`${name} ${id}: ${cells.areaUm2} um2, ${cells.delayPs} ps`);
   }
 }
 

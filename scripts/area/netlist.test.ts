@@ -49,10 +49,16 @@ test('32 copies of a netlist run side by side, each on its own inputs', () => {
 });
 
 test('a netlist that does what its module does has no difference, another one has', () => {
-  assert.equal(findDifference(parityModule, new Netlist(PARITY, cells), 2000, 1), undefined);
+  assert.equal(
+    findDifference(parityModule, new Netlist(PARITY, cells), { vectors: 2000, seed: 1 }),
+    undefined,
+  );
   const { gate, flop } = PARITY.cells;
   const wrong = { ...PARITY, cells: { flop: flop!, gate: { ...gate!, type: 'NAND2' } } };
-  const difference = findDifference(parityModule, new Netlist(wrong, cells), 2000, 1);
+  const difference = findDifference(parityModule, new Netlist(wrong, cells), {
+    vectors: 2000,
+    seed: 1,
+  });
   assert.equal(difference?.output, 'parity');
   assert.ok(difference!.cycle < 8);
 });

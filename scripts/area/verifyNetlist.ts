@@ -26,6 +26,13 @@ export interface Difference {
   readonly found: bigint;
 }
 
+export interface Comparison {
+  readonly vectors: number;
+  readonly seed: number;
+  /** Inputs that must stay below a number, as the address of a memory. */
+  readonly below?: Readonly<Record<string, number>>;
+}
+
 /**
  * Runs `vectors` inputs, rounded up to 32 at a time, after one cycle of reset; returns the first
  * difference, or undefined. The netlist must be fresh.
@@ -33,8 +40,7 @@ export interface Difference {
 export function findDifference(
   module: Module,
   netlist: Netlist,
-  vectors: number,
-  seed: number,
+  { vectors, seed, below = {} }: Comparison,
 ): Difference | undefined {
   const random = new Random(seed);
   const sequential = module.clock;
@@ -46,7 +52,7 @@ export function findDifference(
   if (module.reset) resetAll(netlist, simulators, inputs);
   for (let cycle = -UNDEFINED_CYCLES; cycle * COPIES < vectors; cycle++) {
     inputs = Array.from({ length: COPIES }, (_, copy) =>
-      randomInputs(module, random, inputs[copy % inputs.length]!),
+      randomInputs(module, random, inputs[copy % inputs.length]!, below),
     );
     setInputs(netlist, (copy) => inputs[copy]!);
     netlist.settle();
@@ -108,9 +114,15 @@ function asModule(module: Module, inputs: Operands): Record<string, bigint> {
  * Any bits; or, so that operands come near each other, the last ones with a few bits changed; or runs
  * of equal bits, as extreme values have.
  */
-function randomInputs(module: Module, random: Random, last: Operands): Operands {
+function randomInputs(
+  module: Module,
+  random: Random,
+  last: Operands,
+  below: Readonly<Record<string, number>>,
+): Operands {
   const entries = Object.entries(module.inputs).map(([name, { width }]) => {
     const port = snakeCase(name);
+    if (below[name] !== undefined) return [port, BigInt(random.int(below[name]))];
     const kind = random.int(4);
     if (kind === 0) return [port, last[port]! ^ (1n << BigInt(random.int(width)))];
     return [port, kind === 1 ? randomRuns(random, width) : randomBits(random, width)];

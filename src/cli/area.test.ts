@@ -18,11 +18,15 @@ test('area shows all nodes side by side, says what is predicted and what is left
   assert.match(stdout, /^jade-nano\nEstimates before layout/);
   assert.match(stdout, /ihp130 +sky130 +nangate45 +asap7 +gt2n\n/);
   assert.match(stdout, /process +real +real +predictive +predictive +predictive\n/);
-  assert.match(stdout, /matrix: 16 × dot_mxint8_mxfp4_/);
+  assert.match(stdout, /matrix: 16 × matrix_column_mxint8_mxfp4_3_2 /);
   assert.match(stdout, /fmax MHz/);
   assert.match(stdout, /0\.65 utilisation/);
-  assert.match(stdout, /not counted: instruction queues/);
+  assert.match(stdout, /not counted, as outside of the core: AXI ports/);
   assert.match(stdout, /gt2n: D\. Jang.*ISCAS/);
+  for (const part of ['control', 'dma', 'local memory', 'positions', 'vector']) {
+    assert.match(stdout, new RegExp(`\n${part}: `), part);
+  }
+  assert.match(stdout, /nearest here is nangate45: \d+ MHz (meets|MISSES) its 200 MHz/);
 });
 
 test('area --json has a report of each built-in chip on one node, with the sum of its parts', () => {

@@ -1,6 +1,6 @@
 /** celadon area: what a chip costs in silicon on each process node, before layout. */
 import type { Command } from 'commander';
-import { loadAllSilicon, loadChip, loadSilicon, type Silicon } from '../chip/index.ts';
+import { loadAllSilicon, loadChip, loadSilicon, type Chip, type Silicon } from '../chip/index.ts';
 import { areaOf, type AreaReport, type PartArea, type SiliconBill } from '../cost/index.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { formatTable } from './table.ts';
@@ -24,11 +24,31 @@ async function area(options: AreaOptions): Promise<void> {
   const output = new Output(options);
   const chip = loadChip(options.chip);
   const nodes = options.node === undefined ? loadAllSilicon() : [loadSilicon(options.node)];
-  const { siliconBill } = await import('../target/jade/index.ts');
+  const { loadSiliconBill } = await import('../target/jade/index.ts');
+  const { siliconBill } = await loadSiliconBill();
   const bill = siliconBill(chip);
   const reports = nodes.map((silicon) => areaOf(bill, silicon));
   if (output.json) output.result(resultOf(bill, nodes, reports));
   else print(bill, nodes, reports, output);
+  if (!output.json) output.line(clockLine(chip, nodes, reports));
+}
+
+/** What the clock of the chip comes to on the node that is nearest to its process. */
+function clockLine(
+  { name, clockHz, process: { node, nanometres } }: Chip,
+  nodes: readonly Silicon[],
+  reports: readonly AreaReport[],
+): string {
+  if (nanometres === null) return `${name} states no process`;
+  const distance = (silicon: Silicon): number =>
+    Math.abs(Math.log(silicon.node.nanometres / nanometres));
+  const [nearest] = nodes.toSorted((a, b) => distance(a) - distance(b));
+  const { fmaxHz, slowestUnit } = reports[nodes.indexOf(nearest!)]!;
+  const verdict = fmaxHz >= clockHz ? 'meets' : 'MISSES';
+  return (
+    `${name} is meant for ${node} (${nanometres} nm); nearest here is ${nearest!.node.id}: ` +
+    `${Math.round(fmaxHz / 1e6)} MHz ${verdict} its ${clockHz / 1e6} MHz, by ${slowestUnit}`
+  );
 }
 
 function resultOf(
@@ -55,7 +75,7 @@ function print(
     `\nplaced: cells, flops × ${scan.value} for scan, × ${clockAndRepair.value} for buffers, / ` +
       `${utilisation.value} utilisation + memory × ${memoryPlacement.value} (catalogue/silicon/factors.json)`,
   );
-  output.line(`not counted: ${bill.notCounted.join('; ')}`);
+  output.line(`not counted, as outside of the core: ${bill.notCounted.join('; ')}`);
   output.line(
     `published machines have ${published.least} to ${published.most} times the cells and memory given here (docs/silicon.md)`,
   );
@@ -86,7 +106,7 @@ function unitRows(reports: readonly AreaReport[]): string[][] {
         const approximate = pricedAs === unit ? '' : ` (priced as ${pricedAs})`;
         return row(`${count} × ${unit}${approximate}`, ({ units }) => units[j]!.cellMm2);
       }),
-      ...(restMm2 > 0 ? [row('registers, logic', ({ restMm2 }) => restMm2)] : []),
+      ...(restMm2 > 0 ? [row('registers, operators', ({ restMm2 }) => restMm2)] : []),
       ...(memoryMm2 > 0 ? [row('static memory', ({ memoryMm2 }) => memoryMm2)] : []),
     ];
   });

@@ -65,18 +65,31 @@ test('a bill costs its units, registers, operators and memories, and the factors
   };
   const memory = {
     part: 'memory',
-    memories: [{ words: 100, width: 8, ports: 2 as const, byteEnables: true, count: 4 }],
+    memories: [{ words: 100, width: 80, ports: 2 as const, byteEnables: true, count: 4 }],
   };
   const report = areaOf(bill(matrix, memory), testSilicon());
   near(report.cellMm2, (2 * 100 + 10 * 5 + 3 * 8 * 2) / 1e6);
   near(report.flopMm2, (2 * 25 + 50) / 1e6);
-  near(report.memoryMm2, (3200 * 0.5 * 2) / 1e6);
+  near(report.memoryMm2, (32000 * 0.5 * 2) / 1e6);
   const scan = 100 * 0.2;
-  near(report.placedMm2, (((298 + scan) * 1.1) / 0.5 + 3200 * 1.25) / 1e6);
+  near(report.placedMm2, (((298 + scan) * 1.1) / 0.5 + 32000 * 1.25) / 1e6);
   near(report.placedUm2PerMac, (report.placedMm2 * 1e6) / 64);
-  near(report.matrixPjPerMac, (2 * 2000 + 10 * 2) / 1000 / 64); // the costliest stream, and clocks
-  assert.equal(report.memoryBits, 3200);
+  // Operators cost what the logic of both units does for its area: no unit of the test has another.
+  const logic = (2000 - 2 + 500 - 2) / (75 + 300);
+  near(report.matrixPjPerMac, (2 * 2000 + 10 * 2 + 48 * logic) / 1000 / 64);
+  assert.equal(report.memoryBits, 32000);
   assert.equal(report.stage, 'pre-layout');
+});
+
+test('a memory that is too small for a macro is made of flops and a choice', () => {
+  const small = { words: 8, width: 100, ports: 2 as const, byteEnables: false, count: 2 };
+  const macro = { ...small, words: 64, width: 64 };
+  const report = areaOf(bill({ memories: [small] }, { memories: [macro] }), testSilicon());
+  const [flops, memory] = report.parts;
+  near(flops!.cellMm2, (1600 * 5 + 2 * 7 * 100 * 1) / 1e6);
+  assert.equal(flops!.memoryMm2, 0);
+  near(memory!.memoryMm2, (2 * 4096 * 0.5 * 2) / 1e6);
+  assert.equal(memory!.cellMm2, 0);
 });
 
 test('the slowest unit and the flop bound the clock', () => {
@@ -95,6 +108,10 @@ test('a unit with another number of stages costs as the nearest in the table, an
   const [part] = areaOf(bill({ units: [{ unit: 'add_5', count: 1 }] }), staged).parts;
   assert.equal(part!.units[0]!.pricedAs, 'add_6');
   near(part!.cellMm2, 20 / 1e6);
+  const columns = { column_3_2: unit(10, 1, {}), column_5_4: unit(20, 1, {}) };
+  const two = { ...silicon, node: { ...silicon.node, units: columns } };
+  const [other] = areaOf(bill({ units: [{ unit: 'column_4_4', count: 1 }] }), two).parts;
+  assert.equal(other!.units[0]!.pricedAs, 'column_5_4');
 });
 
 test('a unit that is not in the table is refused by name, with what to do', () => {
@@ -128,15 +145,17 @@ test('a bill is read from the inventory of a module: known units as they are, th
       return { y: m.delay('sum', first!.add(second!)) };
     },
   });
-  const asUnit = billOfInventory('part', inventory(outer), (name) => name === 'inner');
+  const asUnit = billOfInventory('part', inventory(outer), (name) => {
+    return name === 'inner' ? 'inner_1' : undefined;
+  });
   assert.deepEqual(asUnit, {
     part: 'part',
-    units: [{ unit: 'inner', count: 2 }],
+    units: [{ unit: 'inner_1', count: 2 }],
     registerBits: 16,
     operators: [{ operator: 'add', widths: [16], count: 1 }],
     memories: [],
   });
-  const inParts = billOfInventory('part', inventory(outer), () => false);
+  const inParts = billOfInventory('part', inventory(outer), () => undefined);
   assert.equal(inParts.registerBits, 48);
   assert.deepEqual(inParts.units, []);
 });
@@ -192,6 +211,8 @@ test('the energy of a run is that of busy parts, memory accesses and leakage', (
   const activity = { cycles: 1000, busyCycles: { matrix: 10 }, memoryBytes: 100 };
   const energy = energyOfRun(report, leaky, activity);
   near(energy.logic, 10 * 2 * 2000e-15);
+  near(energy.parts['matrix']!, energy.logic);
+  assert.equal(energy.outsideMemory, null);
   near(energy.memory, 800 * 0.25e-12);
   near(energy.leakage, 2e-3 * 1e-6);
   near(energy.total, energy.logic + energy.memory + energy.leakage);

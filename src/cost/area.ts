@@ -7,11 +7,12 @@
  *     placed = (cells + flops · (scan − 1)) · clockAndRepair / utilisation + memories · memoryPlacement
  *
  * The clock is bounded by the slowest unit: 1 / (its slowest stage + clock to output + setup), before
- * wires. Energy is that of toggles on recorded operands with every unit busy, before wires and glitches.
+ * wires; what is in no unit has an area but no delay. Energy is that of toggles on recorded operands
+ * with every unit busy, before wires and glitches.
  */
 import { UnsupportedError } from '../base/index.ts';
 import type { Silicon, SiliconUnit, SramModel } from '../chip/index.ts';
-import type { MemoryCount } from '../hdl/index.ts';
+import type { MemoryCount, OperatorCount } from '../hdl/index.ts';
 import type { BillPart, SiliconBill, UnitCount } from './bill.ts';
 import { operatorSize } from './operatorSize.ts';
 
@@ -95,12 +96,13 @@ function areaOfPart(part: BillPart, silicon: Silicon): PartArea {
     const { areaUm2, delayPs } = silicon.node.units[pricedAs]!;
     return { unit, count, pricedAs, areaUm2, delayPs, cellMm2: (count * areaUm2) / 1e6 };
   });
-  const registersUm2 = part.registerBits * node.flop.areaUm2;
+  const registersUm2 = (part.registerBits + smallBits(part)) * node.flop.areaUm2;
   const restMm2 = (registersUm2 + operatorsUm2(part, silicon)) / 1e6;
   const cellMm2 = sum(units, ({ cellMm2 }) => cellMm2) + restMm2;
   const inUnits = sum(part.units, ({ unit, count }) => count * unitOf(unit, silicon).flopAreaUm2);
   const flopMm2 = (inUnits + registersUm2) / 1e6;
-  const memoryMm2 = sum(part.memories, (memory) => memoryUm2(memory, silicon)) / 1e6;
+  const memoryMm2 =
+    sum(part.memories.filter(isMacro), (memory) => memoryUm2(memory, silicon)) / 1e6;
   const scanMm2 = flopMm2 * (factors.scan.value - 1);
   const logicMm2 = ((cellMm2 + scanMm2) * factors.clockAndRepair.value) / factors.utilisation.value;
   return {
@@ -116,17 +118,22 @@ function areaOfPart(part: BillPart, silicon: Silicon): PartArea {
   };
 }
 
-/** Names of units end in the number of their stages. */
-const STAGES = /_(\d+)$/;
+/** Names of units end in the numbers of their stages. */
+const STAGES = /(_\d+)+$/;
+
+function stagesOf(unit: string): number[] {
+  return (STAGES.exec(unit)?.[0] ?? '').split('_').slice(1).map(Number);
+}
 
 /**
- * The unit of that name in the table; or, of the units that differ in the number of stages only, the
- * one that is nearest in it.
+ * The unit of that name in the table; or, of the units that differ in the numbers of stages only, the
+ * one that is nearest in them.
  */
 function findUnit(unit: string, { node }: Silicon): string {
   if (node.units[unit]) return unit;
-  const stages = Number(STAGES.exec(unit)?.[1]);
-  const distance = (name: string): number => Math.abs(Number(STAGES.exec(name)?.[1]) - stages);
+  const stages = stagesOf(unit);
+  const distance = (name: string): number =>
+    sum(stagesOf(name).entries().toArray(), ([i, n]) => Math.abs(n - stages[i]!));
   const family = unit.replace(STAGES, '');
   const others = Object.keys(node.units).filter((name) => name.replace(STAGES, '') === family);
   const [nearest] = others.toSorted((a, b) => distance(a) - distance(b));
@@ -141,9 +148,37 @@ function unitOf(unit: string, silicon: Silicon): SiliconUnit {
   return silicon.node.units[findUnit(unit, silicon)]!;
 }
 
+/** No compiler draws a macro of fewer words, nor would one of fewer bits be smaller than flops. */
+const MACRO_WORDS = 16;
+const MACRO_BITS = 4096;
+
+/** Whether a memory is a macro; else it is made of flops, and a choice that reads one. */
+function isMacro({ words, width }: MemoryCount): boolean {
+  return words >= MACRO_WORDS && words * width >= MACRO_BITS;
+}
+
+/** Flops that are small memories: clocked when they are written only. */
+function smallBits({ memories }: BillPart): number {
+  return sum(
+    memories.filter((memory) => !isMacro(memory)),
+    bitsOf,
+  );
+}
+
+/** Operators, those that read small memories too. */
+function allOperators({ operators, memories }: BillPart): readonly OperatorCount[] {
+  const reads = memories.filter((memory) => !isMacro(memory));
+  return [
+    ...operators,
+    ...reads.map(({ words, width, count }) => {
+      return { operator: 'mux', widths: [words, width], count } as const;
+    }),
+  ];
+}
+
 /** An operator that was not synthesised costs as much as an addition of its size. */
-function operatorsUm2({ operators }: BillPart, { node }: Silicon): number {
-  return sum(operators, (operator) => {
+function operatorsUm2(part: BillPart, { node }: Silicon): number {
+  return sum(allOperators(part), (operator) => {
     const each = node.operatorUm2[operator.operator] ?? node.operatorUm2['add'] ?? 0;
     return operator.count * operatorSize(operator) * each;
   });
@@ -158,12 +193,26 @@ function bitsOf({ words, width, count }: MemoryCount): number {
   return words * width * count;
 }
 
-/** Each unit runs the stream that costs it most; registers around them cost their clock. */
-function busyPj({ units, registerBits }: BillPart, silicon: Silicon): number {
-  const inUnits = sum(units, ({ unit, count }) => {
-    return count * Math.max(0, ...Object.values(unitOf(unit, silicon).cycleFj));
-  });
-  return (inUnits + registerBits * silicon.node.flop.clockFj) / 1000;
+/**
+ * Each unit runs the stream that costs it most. Registers around them cost their clock, operators as
+ * much for their area as the logic of the node's units does.
+ */
+function busyPj(part: BillPart, silicon: Silicon): number {
+  const { flop } = silicon.node;
+  const inUnits = sum(part.units, ({ unit, count }) => count * busyFj(unitOf(unit, silicon)));
+  const inOperators = operatorsUm2(part, silicon) * logicFjPerUm2(silicon);
+  return (inUnits + part.registerBits * flop.clockFj + inOperators) / 1000;
+}
+
+function busyFj({ cycleFj }: SiliconUnit): number {
+  return Math.max(0, ...Object.values(cycleFj));
+}
+
+/** Energy of a busy cycle by area of gates, over all units of the node, without the clock of flops. */
+function logicFjPerUm2({ node: { units, flop } }: Silicon): number {
+  const all = Object.values(units);
+  const energy = sum(all, (unit) => busyFj(unit) - unit.flops * flop.clockFj);
+  return energy / sum(all, ({ areaUm2, flopAreaUm2 }) => areaUm2 - flopAreaUm2);
 }
 
 /** Operators leak as the NAND2 gates of their area. */
@@ -171,7 +220,8 @@ function leakageNw(part: BillPart, silicon: Silicon): number {
   const { flop, nand2 } = silicon.node;
   const inUnits = sum(part.units, ({ unit, count }) => count * unitOf(unit, silicon).leakageNw);
   const gates = operatorsUm2(part, silicon) / nand2.areaUm2;
-  return inUnits + part.registerBits * flop.leakageNw + gates * nand2.leakageNw;
+  const flops = part.registerBits + smallBits(part);
+  return inUnits + flops * flop.leakageNw + gates * nand2.leakageNw;
 }
 
 function sumAreas(parts: readonly Area[]): Area {

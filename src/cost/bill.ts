@@ -34,19 +34,20 @@ export interface SiliconBill {
 }
 
 /**
- * One part from the inventory of a module: instances of modules that `isUnit` knows are units, with all
- * that is inside them; everything else is counted as operators, registers and memories.
+ * One part from the inventory of a module: instances of modules that `unitName` names are units, with
+ * all that is inside them; everything else is counted as operators, registers and memories.
  */
 export function billOfInventory(
   part: string,
   inventory: Inventory,
-  isUnit: (module: string) => boolean,
+  unitName: (module: string) => string | undefined,
 ): BillPart {
   const counts: Counts[] = [];
   const units = new Map<string, number>();
   const visit = ({ module, own, instances }: Inventory): void => {
-    if (isUnit(module)) {
-      units.set(module, (units.get(module) ?? 0) + 1);
+    const unit = unitName(module);
+    if (unit !== undefined) {
+      units.set(unit, (units.get(unit) ?? 0) + 1);
       return;
     }
     counts.push(own);

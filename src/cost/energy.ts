@@ -4,8 +4,9 @@
  *     energy = Σ busy cycles of a part · its energy a cycle + on-chip bytes · energy of a memory access
  *            + leakage of the cells · time
  *
- * A lower bound, like the table: no wires, no clock tree, no memory outside of the chip, no leakage of
- * memories. Parts that are not busy are taken as clock-gated.
+ * An estimate from below, like the table: no wires, no clock tree, no glitches, no leakage of memories.
+ * Parts that are not busy are taken as clock-gated. Memory outside of the chip is null: nothing in the
+ * catalogue says, with a source, what a bit of it costs.
  */
 import type { Silicon } from '../chip/index.ts';
 import type { AreaReport } from './area.ts';
@@ -22,22 +23,28 @@ export interface Activity {
 /** Joules. */
 export interface RunEnergy {
   readonly stage: 'pre-layout';
+  /** Logic of each part of the bill, and its sum. */
+  readonly parts: Readonly<Record<string, number>>;
   readonly logic: number;
+  /** Memories of the chip. */
   readonly memory: number;
+  readonly outsideMemory: null;
   readonly leakage: number;
+  /** Of what is on the chip. */
   readonly total: number;
 }
 
 /** The energy of `activity` on the chip and node of `report`, at the chip's clock. */
 export function energyOfRun(report: AreaReport, { sram }: Silicon, activity: Activity): RunEnergy {
-  const { parts, clockHz, stage } = report;
-  const busyPj = parts.reduce(
-    (sum, { part, busyPj }) => sum + busyPj * (activity.busyCycles[part] ?? 0),
-    0,
-  );
-  const leakageMw = parts.reduce((sum, { leakageMw }) => sum + leakageMw, 0);
-  const logic = busyPj * 1e-12;
+  const { clockHz, stage } = report;
+  const joules = report.parts.map(({ part, busyPj }): [string, number] => {
+    return [part, busyPj * (activity.busyCycles[part] ?? 0) * 1e-12];
+  });
+  const logic = joules.reduce((sum, [, part]) => sum + part, 0);
+  const leakageMw = report.parts.reduce((sum, { leakageMw }) => sum + leakageMw, 0);
   const memory = activity.memoryBytes * 8 * sram.accessPjPerBit * 1e-12;
   const leakage = ((leakageMw / 1000) * activity.cycles) / clockHz;
-  return { stage, logic, memory, leakage, total: logic + memory + leakage };
+  const total = logic + memory + leakage;
+  const parts = Object.fromEntries(joules);
+  return { stage, parts, logic, memory, outsideMemory: null, leakage, total };
 }

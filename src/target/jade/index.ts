@@ -3,10 +3,14 @@ export { jadeNumerics } from './arith/index.ts';
 export type { JadeDevice } from './device.ts';
 export type { JadeProgram } from './emit/program.ts';
 export { limitOf, type Limit, type RunStats } from './sim/index.ts';
-export { activityOf, siliconBill } from './siliconBill.ts';
 export { jadePasses, jadeTarget, JadeTarget, type JadeOptions } from './target.ts';
 export type { Difference } from './verify/bench.node.ts';
 export type { Finding, VerifyReport } from './verify/verify.node.ts';
+
+/** What a chip is made of, which is read from its hardware. */
+export async function loadSiliconBill() {
+  return import('./siliconBill.ts');
+}
 
 /** The silicon and its verification, which few need and which take a moment to load. */
 export async function loadVerification() {

@@ -1,112 +1,127 @@
 /**
- * What a Jade chip is made of, from its description: the arithmetic of its columns and lanes, the
- * registers around them, its memories.
+ * What a Jade chip is made of, for its area and energy: the instances of its core's RTL. Columns, lanes
+ * and blocks of the quantiser are units of catalogue/silicon, which were synthesised whole; all else of
+ * the core is counted by operators, registers and memories.
  */
 import type { Chip } from '../../chip/index.ts';
-import type { Activity, BillPart, SiliconBill } from '../../cost/index.ts';
+import {
+  billOfInventory,
+  type Activity,
+  type BillPart,
+  type SiliconBill,
+} from '../../cost/index.ts';
+import { addCounts, inventory, type Inventory, type Module } from '../../hdl/index.ts';
 import { QUEUES } from './isa.table.ts';
+import { completeCore } from './rtl/design.ts';
+import { ACTIVATION_BLOCK_BYTES, matrixShape } from './rtl/matrix/matrixShape.ts';
+import { readClients, writeClients } from './rtl/memory/memoryShape.ts';
 import type { RunStats } from './sim/index.ts';
 
-/** Cycles of an accumulation besides the addition: reading the sum and writing it. */
-const ACCUMULATOR_CYCLES = 4;
-/** Cycles of the matrix pipeline that are neither products nor addition: reading activations, writing. */
-const OPERAND_CYCLES = 4;
-/** A block: 32 elements and a scale. */
-const BLOCK_BITS = 264;
-/** Registers of a vector lane: six of the microcode, the accumulator, both operands. */
-const LANE_REGISTERS = 9;
-/** A memory word, for the tables; area goes by bits. */
-const WORD_BITS = 128;
+/** Parts of the bill by the module of their instance in the core. */
+const PARTS: Readonly<Record<string, string>> = {
+  control: 'control',
+  dma: 'dma',
+  matrix_unit: 'matrix',
+  vector_unit: 'vector',
+  local_memory: 'local memory',
+  position_registers: 'positions',
+};
 
-/** The bill of `chip`; units are those of catalogue/silicon. */
+/** The bill of `chip`: all that is inside of its cores. */
 export function siliconBill(chip: Chip): SiliconBill {
   const { matrix, cores } = chip;
   return {
     chip: chip.name,
     clockHz: chip.clockHz,
     macsPerCycle: cores * matrix.lanes * matrix.columns,
-    parts: [matrixPart(chip), vectorPart(chip), memoryPart(chip)],
+    parts: partsOfCore(inventory(completeCore(chip)))
+      .map(({ part, inventory }) => {
+        return billOfInventory(part, inventory, (module) => unitName(chip, module));
+      })
+      .map((part) => repeated(part, cores)),
     notCounted: [
-      'instruction queues, decoder and semaphores',
-      'DMA and memory controller',
-      'steering between memories and units',
-      'sequencer of the vector unit',
+      'AXI ports of the top',
+      'physical layer of the memory outside',
+      'pads, clock generation, test access',
     ],
   };
 }
 
-/** Stages of the additions and of the dot products, which are the rest of the pipeline. */
-function stagesOf({ matrix }: Chip): { add: number; dot: number } {
-  const add = Math.max(2, matrix.accumulateCycles - ACCUMULATOR_CYCLES);
-  return { add, dot: Math.max(1, matrix.pipelineCycles - OPERAND_CYCLES - add) };
+/** The instances of the core; its few operators of its own go to control. */
+function partsOfCore({ own, instances }: Inventory): { part: string; inventory: Inventory }[] {
+  return instances.map(({ inventory }) => {
+    const part = PARTS[inventory.module]!;
+    const inner = part === 'control' ? addCounts([inventory.own, own]) : inventory.own;
+    return { part, inventory: { ...inventory, own: inner } };
+  });
 }
 
-function matrixPart(chip: Chip): BillPart {
-  const { activationFormat, weightFormat, columns, lanes } = chip.matrix;
-  const { add, dot } = stagesOf(chip);
-  const count = chip.cores * columns;
+function repeated(part: BillPart, times: number): BillPart {
+  const each = <T extends { readonly count: number }>(items: readonly T[]): T[] =>
+    items.map((item) => ({ ...item, count: item.count * times }));
   return {
-    part: 'matrix',
-    units: [
-      { unit: `dot_${activationFormat}_${weightFormat}_${dot}`, count },
-      { unit: `add_f32_${add}`, count },
-    ],
-    // Weights in use and being loaded, their format; the activations that all columns see.
-    registerBits: count * (2 * BLOCK_BITS + 1) + chip.cores * BLOCK_BITS,
-    // Weights arrive a block at a time or, transposed, one element at a time.
-    operators: [{ operator: 'mux', widths: [2, 8], count: count * lanes }],
-    memories: [],
+    part: part.part,
+    units: each(part.units),
+    registerBits: part.registerBits * times,
+    operators: each(part.operators),
+    memories: each(part.memories),
   };
 }
 
-function vectorPart(chip: Chip): BillPart {
-  const count = chip.cores * chip.vector.lanes;
-  return {
-    part: 'vector',
-    units: [
-      { unit: `add_f32_${stagesOf(chip).add}`, count },
-      { unit: 'mul_f32_5', count },
-      { unit: 'exp2_split_3', count },
-      { unit: 'lane_tables_1', count },
-      { unit: `quantize_${chip.matrix.activationFormat}_2`, count },
-    ],
-    registerBits: count * LANE_REGISTERS * 32,
-    operators: [{ operator: 'mux', widths: [LANE_REGISTERS, 32], count: 2 * count }],
-    memories: [],
+/** A module that is synthesised whole: its name in catalogue/silicon, which ends in its stages. */
+function unitName(chip: Chip, module: string): string | undefined {
+  if (module.startsWith('vector_block_')) return module;
+  if (module === 'vector_lane') return `vector_lane_${chip.vector.operationCycles}`;
+  if (module !== 'matrix_column') return undefined;
+  const { activationFormat, weightFormat } = chip.matrix;
+  const { dotStages, addStages } = matrixShape(chip);
+  // With 8-bit floats the weights of both formats are bytes of the same kind in a column.
+  const weights = activationFormat === 'mxfp8' ? activationFormat : weightFormat;
+  return `matrix_column_${activationFormat}_${weights}_${dotStages}_${addStages}`;
+}
+
+/** The modules of a chip that are units, each once, by their names in catalogue/silicon. */
+export function siliconUnits(chip: Chip): Map<string, Module> {
+  const units = new Map<string, Module>();
+  const visit = (module: Module): void => {
+    const name = unitName(chip, module.name);
+    if (name !== undefined) units.set(name, module);
+    else for (const { module: inner } of module.instances) visit(inner);
   };
+  visit(completeCore(chip));
+  return units;
 }
-
-/** Banks have a port for reading and one for writing. */
-function memoryPart({ cores, scratchpad, accumulator }: Chip): BillPart {
-  const memories = [scratchpad, accumulator].map(({ sizeBytes, banks }) => ({
-    words: Math.ceil((sizeBytes * 8) / banks / WORD_BITS),
-    width: WORD_BITS,
-    ports: 2 as const,
-    byteEnables: true,
-    count: cores * banks,
-  }));
-  return { part: 'memory', units: [], registerBits: 0, operators: [], memories };
-}
-
-/** A block of activations with its scale. */
-const ACTIVATION_BYTES = BLOCK_BITS / 8;
 
 /**
- * What a run did to the parts of the bill. On-chip bytes are those of busy cycles at full width: the
- * matrix unit reads a block and reads and writes a sum for each column, the vector unit reads two
- * operands and writes a result for each lane, transfers write or read what they move.
+ * What a run did to the parts of the bill. The matrix unit works in as many cycles as its multipliers
+ * need at full width; between passes its columns are clock-gated. Control always works. The steering of
+ * the local memory works for as many cycles as all its clients together would need for the bytes.
+ *
+ * On-chip bytes: what is loaded is written and read once, what is stored is read; a cycle of the
+ * matrix unit reads a block and reads and writes a sum for each column, one of the vector unit reads
+ * or writes a word for each lane.
  */
 export function activityOf(
-  { matrix, vector }: Chip,
-  { cycles, busyCycles, bytesLoaded, bytesStored }: RunStats,
+  chip: Chip,
+  { cycles, busyCycles, memoryBusyCycles, bytesLoaded, bytesStored, macs }: RunStats,
 ): Activity {
-  const matrixCycles = busyCycles[QUEUES.indexOf('matrix')]!;
-  const vectorCycles = busyCycles[QUEUES.indexOf('vector')]!;
-  const matrixBytes = matrixCycles * (ACTIVATION_BYTES + 2 * 4 * matrix.columns);
-  const vectorBytes = vectorCycles * 3 * 4 * vector.lanes;
+  const { cores, matrix, vector } = chip;
+  const columns = Math.ceil(macs / (cores * matrix.lanes * matrix.columns));
+  const lanes = busyCycles[QUEUES.indexOf('vector')]!;
+  const columnBytes = columns * (ACTIVATION_BLOCK_BYTES + 2 * 4 * matrix.columns);
+  const laneBytes = lanes * 4 * vector.lanes;
+  const memoryBytes = cores * (columnBytes + laneBytes) + 2 * bytesLoaded + bytesStored;
+  const clients = [...readClients(chip), ...writeClients(chip)];
+  const clientBytes = clients.reduce((sum, { bytes }) => sum + bytes, 0);
   return {
     cycles,
-    busyCycles: { matrix: matrixCycles, vector: vectorCycles },
-    memoryBytes: matrixBytes + vectorBytes + bytesLoaded + bytesStored,
+    busyCycles: {
+      control: cycles,
+      dma: memoryBusyCycles,
+      matrix: columns,
+      vector: lanes,
+      'local memory': memoryBytes / (cores * clientBytes),
+    },
+    memoryBytes,
   };
 }
