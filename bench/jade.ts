@@ -11,6 +11,7 @@ import {
   type JadeDevice,
   type JadeProgram,
   type JadeTarget,
+  type RunStats,
 } from '../src/target/jade/index.ts';
 
 export const MODELS = ['qwen3-tiny', 'deepseek-v3-tiny'] as const;
@@ -26,6 +27,7 @@ export interface Timed {
   readonly memoryBusyCycles: number;
   readonly busyCycles: readonly number[];
   readonly seconds: number;
+  readonly stats: RunStats;
 }
 
 export class JadeBench {
@@ -64,11 +66,15 @@ export class JadeBench {
       busyCycles,
       bytesMoved: stats.bytesLoaded + stats.bytesStored,
       seconds,
+      stats,
     };
   }
 }
 
-export function sumOf(steps: readonly Timed[], field: Exclude<keyof Timed, 'busyCycles'>): number {
+export function sumOf(
+  steps: readonly Timed[],
+  field: Exclude<keyof Timed, 'busyCycles' | 'stats'>,
+): number {
   return steps.reduce((sum, step) => sum + step[field], 0);
 }
 

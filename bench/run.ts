@@ -1,4 +1,5 @@
 /** npm run bench [-- NAME...] */
+import { benchArea } from './area.ts';
 import { benchDecode } from './decode.ts';
 import { benchGemm } from './gemm.ts';
 import { benchPrefill } from './prefill.ts';
@@ -16,6 +17,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   quality: benchQuality,
   levels: benchLevels,
   rtl: benchRtl,
+  area: benchArea,
 };
 
 const chosen = process.argv.slice(2);
