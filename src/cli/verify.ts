@@ -13,6 +13,7 @@ interface VerifyCommandOptions extends GlobalOptions {
   readonly length: number;
   readonly seed: number;
   readonly jitter?: boolean;
+  readonly wave?: boolean;
   readonly model?: string;
   readonly prompt: string;
   readonly promptTokens: number;
@@ -30,6 +31,7 @@ export function addVerify(program: Command): void {
     .option('--length <count>', 'instructions drawn for a program', wholeNumber(1), 30)
     .option('--seed <number>', 'seed of the first program; the others follow', wholeNumber(0), 1)
     .option('--jitter', 'let memory and instructions pause at random: compare results, not cycles')
+    .option('--wave', 'draw the first difference: builds the RTL once more, with waveforms')
     .option('--model <model>', 'also run a model, step for step')
     .option('-p, --prompt <text>', 'its prompt, repeated as often as needed', 'Once upon a time ')
     .option('--prompt-tokens <count>', 'tokens of its prompt', wholeNumber(1), 32)
@@ -51,6 +53,7 @@ async function verify(options: VerifyCommandOptions): Promise<void> {
     length: options.length,
     seed: options.seed,
     jitter: options.jitter === true,
+    wave: options.wave === true,
     progress: (done) => output.progress(`${done} of ${options.programs} programs`),
   });
   output.done();
@@ -90,5 +93,5 @@ function printFinding(
   output.line(`  simulator  ${difference.expected}`);
   output.line(`  RTL        ${difference.found}`);
   if (difference.written !== '') output.line(`  RTL wrote  ${difference.written}`);
-  output.line(`waveform: ${waveform}`);
+  output.line(`waveform: ${waveform ?? 'not drawn; --wave draws it'}`);
 }

@@ -147,7 +147,7 @@ test('without semaphores, a program that passes the hazard check gives the value
 test('a program with a prologue depends on nothing but the memory and the positions', () => {
   for (let seed = 0; seed < 20; seed++) {
     const chip = chips[seed % 2]!;
-    const options20 = { length: 20, prologue: true };
+    const options20 = { length: 20, prologue: 'all memories' as const };
     const { program, memory, positions } = randomProgram(new Random(seed), chip, options20);
     const [zeros, ones] = [0, 255].map((byte) => {
       const simulator = createSimulator(chip, memory.length);

@@ -23,9 +23,12 @@ export interface RandomProgramOptions {
   readonly length: number;
   /** What is drawn from; all when absent. */
   readonly opcodes?: readonly Opcode[];
-  /** Begin with instructions that fill all memories of the chip from `memory`; false when absent. */
-  readonly prologue?: boolean;
+  /** Begin with instructions that fill the chip's memories from `memory`; none when absent. */
+  readonly prologue?: Prologue;
 }
+
+/** By transfers alone the accumulators stay as they are: only the vector unit can write them all. */
+export type Prologue = 'all memories' | 'by transfers';
 
 export interface RandomProgram {
   /** With semaphores for all dependencies. */
@@ -50,7 +53,8 @@ export function randomProgram(
   const drawn = Array.from({ length: options.length }, () =>
     draw.instruction(opcodes[random.int(opcodes.length)]!),
   );
-  const code = options.prologue === true ? [...prologue(chip, opcodes), ...drawn] : drawn;
+  const { prologue } = options;
+  const code = prologue === undefined ? drawn : [...prologueOf(chip, prologue), ...drawn];
   const labelled = code.map((instruction) => ({ instruction, label: '' }));
   const program = insertSemaphores(labelled, MAX_POSITION).map(({ instruction }) => instruction);
   return { program, memory, positions };
@@ -70,11 +74,10 @@ export function randomBytes(random: Random, sizeBytes: number): Uint8Array {
 }
 
 /**
- * Fills scratchpad and control memory from memory, and the accumulators from the scratchpad unless only
- * transfers are drawn. The last
- * load waits for the one before it, so the next load may test what the first has brought.
+ * Fills scratchpad and control memory from memory, and the accumulators from the scratchpad. The last load
+ * waits for the one before it, so the next load may test what the first has brought.
  */
-export function prologue(chip: Chip, opcodes: readonly Opcode[]): Instruction[] {
+export function prologueOf(chip: Chip, prologue: Prologue): Instruction[] {
   const { scratchpad, accumulators, 'control memory': control } = memoriesOf(chip);
   const bytes = accumulators.end - accumulators.start;
   const columns = Math.min(1024, bytes / 4);
@@ -84,12 +87,8 @@ export function prologue(chip: Chip, opcodes: readonly Opcode[]): Instruction[] 
   const copy: FieldsOf<'copy'> = { ...rows, ...d, ...formats };
   const again = { start: 0, end: 4 * columns };
   const loads = [fill(control, chip), fill(scratchpad, chip)];
-  const reader = opcodes.every(isTransfer) ? save(again) : plain('copy', copy);
+  const reader = prologue === 'by transfers' ? save(again) : plain('copy', copy);
   return [...loads, reader, fill(again, chip)];
-}
-
-function isTransfer(op: Opcode): boolean {
-  return ISA[op].queue === 'load' || ISA[op].queue === 'store';
 }
 
 /** Stores a range to the start of the memory. */

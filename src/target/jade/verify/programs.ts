@@ -26,7 +26,7 @@ export function programOfSeed(chip: Chip, seed: number, length: number): RandomP
   const queue = seed % 4 === 0 ? QUEUES[(seed / 4) % QUEUES.length] : undefined;
   const all = Object.keys(ISA) as Opcode[];
   const opcodes = all.filter((op) => queue === undefined || queueOf(op) === queue);
-  return randomProgram(new Random(seed), chip, { length, opcodes, prologue: true });
+  return randomProgram(new Random(seed), chip, { length, opcodes, prologue: 'all memories' });
 }
 
 /**

@@ -4,9 +4,9 @@
  */
 import path from 'node:path';
 import { type Chip } from '../../../chip/index.ts';
-import { ISA, type Instruction, type Opcode } from '../isa.table.ts';
+import { type Instruction } from '../isa.table.ts';
 import { formatInstruction } from '../disassemble.ts';
-import { prologue, type RandomProgram } from '../sim/randomProgram.ts';
+import { prologueOf, type RandomProgram } from '../sim/randomProgram.ts';
 import { buildBench, type Bench, type Difference } from './bench.node.ts';
 import { programOfSeed, runProgram, shrink } from './programs.ts';
 import { SessionRecorder } from './record.ts';
@@ -19,6 +19,8 @@ export interface VerifyOptions {
   readonly seed: number;
   /** Random pauses of memory and instruction stream; then only results are compared. */
   readonly jitter?: boolean;
+  /** Draw the first difference: builds the RTL once more, with waveforms. */
+  readonly wave?: boolean;
   /** Called as programs pass. */
   readonly progress?: (programs: number) => void;
 }
@@ -30,7 +32,7 @@ export interface Finding {
   readonly difference: Difference;
   /** Instructions of the smallest program that still differs. */
   readonly listing: readonly string[];
-  readonly waveform: string;
+  readonly waveform?: string;
 }
 
 export interface VerifyReport {
@@ -40,8 +42,6 @@ export interface VerifyReport {
   readonly seeds: readonly [number, number];
   readonly differences: Finding[];
 }
-
-const OPCODES = Object.keys(ISA) as Opcode[];
 
 /** Programs in one script: the bench starts once for all of them. */
 const BATCH = 20;
@@ -74,16 +74,22 @@ function playBatch(
   report.programs += result.programs;
   report.instructions += result.instructions;
   report.cycles += result.cycles;
-  for (const { run } of result.differences)
-    report.differences.push(explain(chip, bench, options, seed + run));
+  for (const difference of result.differences)
+    report.differences.push(explain(chip, bench, options, seed + difference.run, difference));
 }
 
 function flags({ jitter }: Pick<VerifyOptions, 'jitter'>, seed: number): string[] {
   return jitter === true ? ['--jitter', String(seed)] : [];
 }
 
-/** The smallest program that differs as the one of `seed` does, and its waveform. */
-function explain(chip: Chip, bench: Bench, options: VerifyOptions, seed: number): Finding {
+/** The smallest program that differs as the one of `seed` did among others; its waveform if wanted. */
+function explain(
+  chip: Chip,
+  bench: Bench,
+  options: VerifyOptions,
+  seed: number,
+  among: Difference,
+): Finding {
   const play = (
     one: RandomProgram,
     by = bench,
@@ -96,14 +102,17 @@ function explain(chip: Chip, bench: Bench, options: VerifyOptions, seed: number)
   const whole = programOfSeed(chip, seed, options.length);
   const small = shrink(
     whole,
-    prologue(chip, OPCODES).length,
+    prologueOf(chip, 'all memories').length,
     (smaller) => play(smaller) !== undefined,
   );
-  const difference = play(small) ?? play(whole)!;
+  const difference = play(small) ?? among;
+  const listing = small.program.map((instruction) => formatInstruction(instruction));
+  const instruction = nameOf(small.program, difference);
+  const finding: Finding = { seed, instruction, difference, listing };
+  if (options.wave !== true) return finding;
   const waveform = path.join(bench.folder, `seed-${seed}.fst`);
   play(small, buildBench(chip, { trace: true }), ['--wave', waveform]);
-  const listing = small.program.map((instruction) => formatInstruction(instruction));
-  return { seed, instruction: nameOf(small.program, difference), difference, listing, waveform };
+  return { ...finding, waveform };
 }
 
 function nameOf(program: readonly Instruction[], { instruction }: Difference): string {

@@ -82,7 +82,7 @@ test('programs on AXI buses that stall at random leave what the simulator leaves
   const random = new Random(4);
   const opcodes = ['load', 'load', 'gather', 'store', 'store'] as const;
   for (const length of [12, 1]) {
-    const drawn = randomProgram(random, TINY, { length, opcodes, prologue: true });
+    const drawn = randomProgram(random, TINY, { length, opcodes, prologue: 'by transfers' });
     const simulator = createSimulator(TINY, drawn.memory.length);
     simulator.memory.set(drawn.memory);
     simulator.positions.set(drawn.positions);

@@ -61,7 +61,7 @@ function record(
     };
   };
   const opcodes = ['load', 'load', 'gather', 'store', 'store'] as const;
-  const options = { length: 30, opcodes, prologue: true };
+  const options = { length: 30, opcodes, prologue: 'by transfers' as const };
   const drawn = randomProgram(new Random(seed), TINY, options);
   runCore(module, TINY, drawn.program, drawn, 50_000, watch);
   return { stimuli, expected };
