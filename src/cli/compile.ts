@@ -1,6 +1,4 @@
 /** celadon compile: from a model to the program of a chip, every pass in sight. */
-import fs from 'node:fs';
-import path from 'node:path';
 import type { Command } from 'commander';
 import { CapacityError, formatBytes, UsageError } from '../base/index.ts';
 import { loadChip, nearestName } from '../chip/index.ts';
@@ -8,7 +6,7 @@ import { compileLowered, lowerGraph } from '../compile/index.ts';
 import { printGraph, topologicalOrder, type Graph } from '../ir/index.ts';
 import { wholeNumber } from './arguments.ts';
 import { openModel } from './models.ts';
-import { NewFile } from './newFile.ts';
+import { writeFolder } from './newFile.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { formatTable } from './table.ts';
 import { createJade, DEFAULT_CHIP } from './targets.ts';
@@ -68,7 +66,7 @@ async function compile(name: string, options: CompileOptions): Promise<void> {
       'memory-map.txt': `${program.memoryMap()}\n`,
       'summary.json': `${JSON.stringify(summary, null, 2)}\n`,
     };
-    writeFiles(options.output, files);
+    writeFolder(options.output, files);
   }
   if (output.json) output.result(summary);
   else print(summary, options, output);
@@ -119,23 +117,6 @@ function requirePass(dump: string, passes: readonly PassReport[]): void {
 function countBy(names: readonly string[]): Record<string, number> {
   const groups = [...Map.groupBy(names, (name) => name)];
   return Object.fromEntries(groups.map(([name, all]) => [name, all.length]));
-}
-
-function writeFiles(folder: string, files: Readonly<Record<string, string | Uint8Array>>): void {
-  try {
-    fs.mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new UsageError(`the output must be a folder that can be written, not ${code}`, {
-      where: folder,
-      hint: 'give another folder',
-    });
-  }
-  for (const [name, content] of Object.entries(files)) {
-    const file = new NewFile(path.join(folder, name));
-    file.write(content);
-    file.finish();
-  }
 }
 
 function print(
