@@ -1,4 +1,4 @@
-/** Sums on L lanes in one fixed order: docs/numerics.md, section 3. */
+/** Sums, and the largest, on L lanes in one fixed order: docs/numerics.md, section 3. */
 
 /** A chip has at most 1024 lanes (src/chip). */
 const partial = new Float32Array(1024);
@@ -17,6 +17,34 @@ export function laneSum(
   for (let i = 0; i < count; i++) partial[i & (lanes - 1)]! += values[offset + i]!;
   for (let half = lanes >> 1; half >= 1; half >>= 1) {
     for (let lane = 0; lane < half; lane++) partial[lane]! += partial[lane + half]!;
+  }
+  return partial[0]!;
+}
+
+/** Whether x comes before y where the largest is first: a NaN is smaller than everything. */
+export function isLarger(x: number, y: number): boolean {
+  return x > y || (y !== y && x === x);
+}
+
+/**
+ * The largest of `count` numbers from `offset`, NaN where all are; the order of the lanes, as in `laneSum`,
+ * decides between +0 and -0: of equals a lane keeps the first, and of two halves the upper one's.
+ */
+export function laneLargest(
+  values: Float32Array,
+  offset: number,
+  count: number,
+  lanes: number,
+): number {
+  partial.fill(NaN, 0, lanes);
+  for (let i = 0; i < count; i++) {
+    const lane = i & (lanes - 1);
+    if (isLarger(values[offset + i]!, partial[lane]!)) partial[lane] = values[offset + i]!;
+  }
+  for (let half = lanes >> 1; half >= 1; half >>= 1) {
+    for (let lane = 0; lane < half; lane++) {
+      if (!isLarger(partial[lane]!, partial[lane + half]!)) partial[lane] = partial[lane + half]!;
+    }
   }
   return partial[0]!;
 }

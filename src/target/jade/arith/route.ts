@@ -6,7 +6,8 @@
  */
 import { type RouteAttrs } from '../../../ir/index.ts';
 import { reciprocal, sigmoid } from './functions.ts';
-import { isLarger, softmaxRow, type Row } from './rows.ts';
+import { isLarger } from './reduce.ts';
+import { softmaxRow, type Row } from './rows.ts';
 
 const { fround } = Math;
 

@@ -7,7 +7,6 @@ import { laneSum } from './reduce.ts';
 import { routeRow } from './route.ts';
 import {
   argmaxRow,
-  largestOfRow,
   canonicalize,
   rmsRow,
   ropeRow,
@@ -137,15 +136,6 @@ test('argmax takes the first of equals and ranks NaN below everything', () => {
   assert.equal(at(NaN, -Infinity, -Infinity), 1);
   assert.equal(at(NaN, NaN), 0);
   assert.equal(at(-0, 0), 0);
-});
-
-test('the largest of a row is a number where there is one, and +0 among zeros', () => {
-  const largest = (...values: number[]): number =>
-    largestOfRow({ values: Float32Array.from(values), offset: 0 }, values.length);
-  assert.equal(largest(1, 5, NaN, 2), 5);
-  assert.equal(largest(-1, -0, 0, -0), 0);
-  assert.equal(largest(-1, -0), -0);
-  assert.equal(largest(NaN, NaN), NaN);
 });
 
 test('every NaN becomes the canonical one, infinities stay', () => {

@@ -4,7 +4,7 @@
  */
 import { exp2, LOG2E, reciprocal, rsqrt, silu, swiglu } from './functions.ts';
 import { powerOfTwo } from './powers.ts';
-import { laneSum } from './reduce.ts';
+import { isLarger, laneSum } from './reduce.ts';
 
 const { fround } = Math;
 
@@ -124,21 +124,6 @@ export function scaleByBytes(
     const scale = scales[start + i * stride]!;
     row.values[row.offset + i]! *= scale === 255 ? NaN : powerOfTwo(scale - 127);
   }
-}
-
-/** Whether x comes before y where the largest is first: a NaN is smaller than everything. */
-export function isLarger(x: number, y: number): boolean {
-  return x > y || (y !== y && x === x);
-}
-
-/** The largest of a row, NaN where all are; of zeros, +0 before -0. */
-export function largestOfRow(x: Row, count: number): number {
-  let best = NaN;
-  for (let i = 0; i < count; i++) {
-    const value = x.values[x.offset + i]!;
-    if (isLarger(value, best) || (value === best && Object.is(value, 0))) best = value;
-  }
-  return best;
 }
 
 /** Index of the first of the largest of a row. */

@@ -5,13 +5,12 @@
 import { bf16ToF32 } from '../../../base/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
 import { quantizeGroup } from '../arith/mx.ts';
+import { isLarger, laneLargest } from '../arith/reduce.ts';
 import { routeRow } from '../arith/route.ts';
 import {
   addRow,
   argmaxRow,
   canonicalize,
-  isLarger,
-  largestOfRow,
   mulRow,
   rmsRow,
   ropeRow,
@@ -155,12 +154,13 @@ export function softmax(f: FieldsOf<'softmax'>, state: ChipState, rows: number):
 
 export function argmax(f: FieldsOf<'argmax'>, state: ChipState, rows: number): void {
   const { localF32, localI32, localU32 } = state;
+  const { lanes } = state.chip.vector;
   for (let r = 0; r < rows; r++) {
     const t = Math.floor(r / f.inner);
     const j = r % f.inner;
     const row = aAt(f, state, t, j);
     const best = argmaxRow(row, f.columns);
-    const value = largestOfRow(row, f.columns);
+    const value = laneLargest(row.values, row.offset, f.columns, lanes);
     const at = wordAt(f.d + t * f.dStride + j * 8);
     if (f.accumulate === 1 && !isLarger(value, localF32[at]!)) continue;
     localF32[at] = value;

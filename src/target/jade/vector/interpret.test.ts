@@ -3,12 +3,11 @@ import { test } from 'node:test';
 import { bf16ToF32, Random } from '../../../base/index.ts';
 import { silu, swiglu } from '../arith/functions.ts';
 import { quantizeGroup } from '../arith/mx.ts';
+import { isLarger, laneLargest } from '../arith/reduce.ts';
 import { routeRow } from '../arith/route.ts';
 import {
   argmaxRow,
-  largestOfRow,
   canonicalize,
-  isLarger,
   rmsRow,
   ropeRow,
   scaleByBytes,
@@ -189,6 +188,8 @@ test('argmax finds the first of the largest, and keeps what was larger', () => {
     const special = [3, 40, 1][random.int(3)]!;
     const x = c.fill(A, c.columns, 2, special);
     if (special === 1) x.values.fill(NaN);
+    if (random.int(4) === 0)
+      x.values.forEach((_, i) => (x.values[i] = [0, -0, -0, -1][random.int(4)]!));
     c.floats.set(x.values, A / 4);
     const base = random.int(100000);
     const before = c.fill(D, 1, 2, 3).values[0]!;
@@ -196,7 +197,7 @@ test('argmax finds the first of the largest, and keeps what was larger', () => {
     const accumulate = random.int(2);
     const best = argmaxRow(x, c.columns);
     const expected = c.words.slice(D / 4, D / 4 + 2);
-    const largest = largestOfRow(x, c.columns);
+    const largest = laneLargest(x.values, x.offset, c.columns, c.lanes);
     if (accumulate === 0 || isLarger(largest, before)) {
       const value = new Uint32Array(Float32Array.of(largest).buffer);
       canonicalize(value, 0, 1);

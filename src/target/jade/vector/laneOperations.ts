@@ -2,7 +2,8 @@
 import { E8M0_NAN } from '../../../base/index.ts';
 import { EXP2_TABLE, RECIPROCAL_TABLE, RSQRT_TABLE } from '../arith/functions.ts';
 import { powerOfTwo } from '../arith/powers.ts';
-import { CANONICAL_NAN, isLarger } from '../arith/rows.ts';
+import { isLarger } from '../arith/reduce.ts';
+import { CANONICAL_NAN } from '../arith/rows.ts';
 import {
   ABSENT_BITS,
   CHOICES,
