@@ -77,7 +77,7 @@ const SHARED_RULES: readonly string[] = [
   '| accumulators | matmul `c`, vector, store | matmul, vector |',
   '| control memory | load, gather, matmul and vector, as counts and lists | load, dispatch |',
   '',
-  'f32 and i32 operands and their strides are multiples of 4 bytes, and loads into the control memory whole words. In one program a bank of the scratchpad serves `a` or `w` of matmul, never both.',
+  'f32 and i32 operands and their strides are multiples of 4 bytes, and loads into the control memory whole words. In one program a bank of the scratchpad serves `a` or `w` of matmul, never both. A matmul that adds to sums of the matmul before it has the same `c` and `cStride`, or rows apart from those: a sum takes `accumulateCycles` to be seen.',
   '',
   `The dispatcher takes one instruction a cycle, in program order from cycle 0 on, into the FIFO of its queue, which holds ${QUEUE_DEPTH}; it stops while that is full. An instruction that starts in a cycle leaves room from the next one on. An instruction starts when all of this is true:`,
   '',

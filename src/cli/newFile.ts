@@ -48,7 +48,7 @@ export function writeFolder(
     const { code } = error as NodeJS.ErrnoException;
     throw new UsageError(`the output must be a folder that can be written, not ${code}`, {
       where: folder,
-      hint: 'choose another folder',
+      hint: 'give another folder',
     });
   }
   for (const [name, content] of Object.entries(files)) {

@@ -201,3 +201,18 @@ test('a bank of the scratchpad serves activations or weights of a program, never
     where: 'instruction 1 (matmul)',
   });
 });
+
+test('a matmul adds to the sums of the one before it in the same places only, or to others', () => {
+  const product = (c: number, accumulate: number): string =>
+    `${MATMUL.replace(/c=\S+/, `c=${c}`)} k=32 accumulate=${accumulate}`;
+  const two = (c: number, next: number, accumulate: number) => (): unknown =>
+    run(`${product(c, 0)}\n${product(next, accumulate)}`);
+  const c = Number(/ c=(\S+)/.exec(MATMUL)![1]);
+  two(c, c, 1)();
+  two(c, c + 4, 0)();
+  two(c, c + 4096, 1)();
+  assert.throws(two(c, c + 4, 1), {
+    name: 'FormatError',
+    where: 'instruction 1 (matmul)',
+  });
+});

@@ -15,7 +15,7 @@ import {
   type Instruction,
   type Opcode,
 } from '../isa.table.ts';
-import { matmulOperands, operandsOf, type ByteRange } from './access.ts';
+import { matmulOperands, operandsOf, overlap, type ByteRange } from './access.ts';
 import { banksOf, memoriesOf, type LocalMemory } from './banks.ts';
 import { overlaps } from './overlaps.ts';
 import { SEQUENCES } from './state.ts';
@@ -53,8 +53,16 @@ export function problemsOf(instruction: Instruction, chip: Chip, bounds: Bounds)
   return problems;
 }
 
-/** Throws FormatError when a bank of the scratchpad has activations and weights of one program. */
+/**
+ * Throws FormatError when a bank of the scratchpad has activations and weights of one program, or when a
+ * matmul may read sums that the one before it is still adding to.
+ */
 export function checkProgram(program: readonly Instruction[], chip: Chip): void {
+  checkBanks(program, chip);
+  checkSums(program);
+}
+
+function checkBanks(program: readonly Instruction[], chip: Chip): void {
   const uses = new Map<number, string>();
   program.forEach(({ op, fields }, index) => {
     if (op !== 'matmul') return;
@@ -74,6 +82,30 @@ export function checkProgram(program: readonly Instruction[], chip: Chip): void 
       }
     }
   });
+}
+
+function checkSums(program: readonly Instruction[]): void {
+  let before: Instruction | undefined;
+  program.forEach((instruction, index) => {
+    if (instruction.op !== 'matmul') return;
+    if (before !== undefined && readsSumsInFlight(instruction, before)) {
+      throw new FormatError(
+        'c must be that of the matmul before, with its cStride, or apart from it, where accumulate is set',
+        { where: `instruction ${index} (matmul)` },
+      );
+    }
+    before = instruction;
+  });
+}
+
+/**
+ * Whether a matmul adds to sums of the one before it in other places of its rows. Passes follow one
+ * another without a pause, and a sum takes `accumulateCycles` to be seen: in the same place of both it is.
+ */
+export function readsSumsInFlight(matmul: Instruction, before: Instruction): boolean {
+  const [f, g] = [matmul, before].map(({ fields }) => fields as FieldsOf<'matmul'>);
+  if (f!.accumulate === 0 || (f!.c === g!.c && f!.cStride === g!.cStride)) return false;
+  return overlap(matmulOperands(f!).c, matmulOperands(g!).c);
 }
 
 /** Where an instruction may write; those that are not named, in the scratchpad or the accumulators. */

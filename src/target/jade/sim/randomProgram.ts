@@ -15,6 +15,7 @@ import {
 } from '../isa.table.ts';
 import { type ByteRange } from './access.ts';
 import { memoriesOf } from './banks.ts';
+import { readsSumsInFlight } from './check.ts';
 import { InstructionDraw, MAX_POSITION, memoryBytesOf, plain } from './randomInstruction.ts';
 import { SEQUENCES } from './state.ts';
 
@@ -55,9 +56,22 @@ export function randomProgram(
   );
   const { prologue } = options;
   const code = prologue === undefined ? drawn : [...prologueOf(chip, prologue), ...drawn];
-  const labelled = code.map((instruction) => ({ instruction, label: '' }));
+  const labelled = withSumsApart(code).map((instruction) => ({ instruction, label: '' }));
   const program = insertSemaphores(labelled, MAX_POSITION).map(({ instruction }) => instruction);
   return { program, memory, positions };
+}
+
+/** A matmul that would add to sums the one before it still works on, begins new ones instead. */
+export function withSumsApart(program: readonly Instruction[]): Instruction[] {
+  let before: Instruction | undefined;
+  return program.map((instruction) => {
+    if (instruction.op !== 'matmul') return instruction;
+    const meets = before !== undefined && readsSumsInFlight(instruction, before);
+    before = instruction;
+    return meets
+      ? { ...instruction, fields: { ...instruction.fields, accumulate: 0 } }
+      : instruction;
+  });
 }
 
 /** Bytes of all kinds; among them small integers, so that lists and counts are often sensible, and f32 near 1. */

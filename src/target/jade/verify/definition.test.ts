@@ -17,6 +17,9 @@ for (const chip of [TINY_INT8, TINY_FP8]) {
 }
 
 function check(chip: Chip, seed: number): void {
-  const program = randomProgram(new Random(seed), chip, { length: LENGTH, prologue: 'all memories' });
+  const program = randomProgram(new Random(seed), chip, {
+    length: LENGTH,
+    prologue: 'all memories',
+  });
   assert.equal(differenceOf(chip, program), undefined, `seed ${seed}`);
 }

@@ -5,7 +5,7 @@ import { type HostObserver } from '../device.ts';
 import { insertSemaphores } from '../emit/semaphores.ts';
 import { ISA, QUEUES, queueOf, type Instruction, type Opcode } from '../isa.table.ts';
 import { MAX_POSITION } from '../sim/randomInstruction.ts';
-import { randomProgram, type RandomProgram } from '../sim/randomProgram.ts';
+import { randomProgram, withSumsApart, type RandomProgram } from '../sim/randomProgram.ts';
 import { createSimulator } from '../sim/simulator.ts';
 
 /** Runs one program in the simulator, as a host would, for `observer`; it fills the chip's memories itself. */
@@ -56,6 +56,6 @@ function without(
   count: number,
 ): readonly Instruction[] {
   const rest = program.filter((_, i) => i < from || i >= from + count);
-  const labelled = rest.map((instruction) => ({ instruction, label: '' }));
+  const labelled = withSumsApart(rest).map((instruction) => ({ instruction, label: '' }));
   return insertSemaphores(labelled, MAX_POSITION).map(({ instruction }) => instruction);
 }

@@ -45,7 +45,11 @@ test('random programs of transfers are equal in bytes and cycles', () => {
   for (let seed = 1; seed <= 12; seed++) {
     const random = new Random(seed);
     const opcodes = ['load', 'load', 'load', 'gather', 'store', 'store'] as const;
-    compare(TINY, core, randomProgram(random, TINY, { length: 40, opcodes, prologue: 'by transfers' }));
+    compare(
+      TINY,
+      core,
+      randomProgram(random, TINY, { length: 40, opcodes, prologue: 'by transfers' }),
+    );
   }
 });
 
