@@ -13,7 +13,7 @@ import {
   type NodeOf,
 } from '../../../ir/index.ts';
 import { type Opcode } from '../isa.table.ts';
-import { stepsOf } from '../schedule/epilogue.ts';
+import { EPILOGUE_OPCODES, stepsOf } from '../schedule/epilogue.ts';
 import { chunkUnit } from '../schedule/linear.ts';
 
 /** A vector operation on rows of `width` channels; `group` > 0: quantised, with a scale for so many. */
@@ -171,18 +171,8 @@ function vectorSteps(chain: readonly Node[], width: number): VectorStep[] {
   });
 }
 
-const OPCODES: Partial<Record<Node['op'], VectorStep['op']>> = {
-  rmsNormalization: 'rms',
-  rotaryEmbedding: 'rope',
-  add: 'add',
-  mul: 'mul',
-  silu: 'silu',
-  swiglu: 'swiglu',
-  argMax: 'argmax',
-};
-
 function opcodeOf(node: Node): VectorStep['op'] {
-  const op = OPCODES[node.op];
+  const op = node.op === 'argMax' ? 'argmax' : EPILOGUE_OPCODES[node.op];
   if (op !== undefined) return op;
   throw new UnsupportedError(`${node.op} has no closed form`, { where: node.label });
 }

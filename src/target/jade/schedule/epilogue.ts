@@ -39,7 +39,8 @@ interface Step {
   quantize: NodeOf<'quantize'> | undefined;
 }
 
-const OPCODES: Partial<Record<Node['op'], Opcode>> = {
+/** The instruction of each operator that an epilogue has. */
+export const EPILOGUE_OPCODES: Partial<Record<Node['op'], Exclude<Opcode, 'matmul'>>> = {
   rmsNormalization: 'rms',
   rotaryEmbedding: 'rope',
   add: 'add',
@@ -152,7 +153,7 @@ function emitVector(
   const group = step.quantize?.attrs.group ?? 0;
   const target =
     'kind' in destination ? targetFields(destination as Placement, piece, group) : destination;
-  const op = step.compute === undefined ? 'copy' : OPCODES[step.compute.op]!;
+  const op = step.compute === undefined ? 'copy' : EPILOGUE_OPCODES[step.compute.op]!;
   const rows = { rows: piece.tokens * piece.inner, inner: piece.inner, columns: piece.columns };
   const source = { a: piece.at, aStride: piece.stride, aInner: piece.innerStride };
   const counted = ['rms', 'rope'].includes(op) ? {} : { rowCount: piece.rowCount ?? NONE };
