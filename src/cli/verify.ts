@@ -18,6 +18,7 @@ interface VerifyCommandOptions extends GlobalOptions {
   readonly prompt: string;
   readonly promptTokens: number;
   readonly newTokens: number;
+  readonly decodeOnly?: boolean;
 }
 
 export function addVerify(program: Command): void {
@@ -36,6 +37,7 @@ export function addVerify(program: Command): void {
     .option('-p, --prompt <text>', 'its prompt, repeated as often as needed', 'Once upon a time ')
     .option('--prompt-tokens <count>', 'tokens of its prompt', wholeNumber(1), 32)
     .option('-n, --new-tokens <count>', 'tokens it generates, greedily', wholeNumber(1), 32)
+    .option('--decode-only', 'leave the prompt to the simulator: the RTL begins behind it')
     .action((_: unknown, command: Command) =>
       verify(command.optsWithGlobals<VerifyCommandOptions>()),
     );
@@ -68,13 +70,20 @@ async function verify(options: VerifyCommandOptions): Promise<void> {
 }
 
 function print(report: VerifyReport, model: ModelReport | undefined, output: Output): void {
+  if (report.programs > 0) printPrograms(report, output);
+  if (model !== undefined) printModel(model, output);
+}
+
+function printPrograms(report: VerifyReport, output: Output): void {
   const { programs, instructions, cycles, seeds, differences } = report;
   output.line(`programs      ${programs}, seeds ${seeds[0]} to ${seeds[1]}`);
   output.line(`instructions  ${instructions.toLocaleString('en')}`);
   output.line(`cycles        ${cycles.toLocaleString('en')}`);
   output.line(`differences   ${differences.length}`);
   for (const finding of differences) printFinding(finding, output);
-  if (model === undefined) return;
+}
+
+function printModel(model: ModelReport, output: Output): void {
   const speed = Math.round(model.cycles / model.seconds / 1000);
   output.line(
     `${model.model}: ${model.tokens.length} tokens, ${model.cycles.toLocaleString('en')} cycles of RTL in ` +

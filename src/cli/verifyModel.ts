@@ -11,6 +11,8 @@ export interface ModelVerification {
   readonly promptTokens: number;
   /** Generated greedily; the first comes from the last step of the prompt. */
   readonly newTokens: number;
+  /** The simulator alone runs the prompt; the RTL goes on with the memory that it left. */
+  readonly decodeOnly?: boolean;
 }
 
 export interface ModelReport {
@@ -28,7 +30,7 @@ const PROMPT = 'Once upon a time ';
 /** Compares each instruction, the logits and the tokens of all steps. */
 export async function verifyModel(
   chip: Chip,
-  { model: name, prompt = PROMPT, promptTokens, newTokens }: ModelVerification,
+  { model: name, prompt = PROMPT, promptTokens, newTokens, decodeOnly }: ModelVerification,
 ): Promise<ModelReport> {
   const { jadeTarget, loadVerification } = await import('../target/jade/index.ts');
   const { buildBench, SessionRecorder } = await loadVerification();
@@ -41,11 +43,12 @@ export async function verifyModel(
   const tokens = repeated(model.tokenizer.encode(prompt), promptTokens);
   const steps = generate(runner, tokens, { maxNewTokens: newTokens });
   let next = steps.next();
-  while (!next.done) next = steps.next();
+  for (; !next.done; next = steps.next())
+    if (decodeOnly === true && next.value.kind === 'prompt') session.restart();
   device.close();
   const bench = buildBench(chip);
   const begin = performance.now();
-  const { instructions, cycles, differences } = bench.play(session.script.bytes);
+  const { instructions, cycles, differences } = bench.play(session.script);
   const seconds = (performance.now() - begin) / 1000;
   const report = { model: model.name, tokens: next.value.tokens, instructions, cycles, seconds };
   return { ...report, difference: differences[0] };

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseChip, type Chip } from '../../src/chip/index.ts';
 import nano from '../../catalogue/chips/jade-nano.json' with { type: 'json' };
 import { CORE, TOP } from '../../src/target/jade/rtl/design.ts';
-import { allFiles } from '../../src/target/jade/verify/bench.node.ts';
+import { allFiles, writeScript } from '../../src/target/jade/verify/bench.node.ts';
 import { programOfSeed, runProgram } from '../../src/target/jade/verify/programs.ts';
 import { SessionRecorder } from '../../src/target/jade/verify/record.ts';
 import { mutateAtRunTime, type Mutation } from './mutation.ts';
@@ -50,7 +50,7 @@ export function mutantBench(chip: Chip, seeds: readonly number[]): MutantBench {
   const files = mutatedFiles(chip);
   const folder = join(tmpdir(), 'celadon-rtl', `mutants-${digestOf(files)}`);
   if (!existsSync(folder)) build(folder, files);
-  const scripts = seeds.map((seed) => writeScript(folder, chip, seed));
+  const scripts = seeds.map((seed) => scriptOfSeed(folder, chip, seed));
   return {
     play(mutant) {
       const env = { ...process.env, MUTANT: String(mutant === undefined ? 0 : mutant + 1) };
@@ -126,11 +126,11 @@ function build(folder: string, files: ReadonlyMap<string, string>): void {
   renameSync(part, folder);
 }
 
-function writeScript(folder: string, chip: Chip, seed: number): string {
+function scriptOfSeed(folder: string, chip: Chip, seed: number): string {
   const session = new SessionRecorder(chip);
   runProgram(chip, programOfSeed(chip, seed, LENGTH), session);
   const path = join(folder, `seed-${seed}.bin`);
-  writeFileSync(path, session.script.bytes);
+  writeScript(path, session.script);
   return path;
 }
 

@@ -29,7 +29,12 @@ export const TINY_FP8 = tiny(
   { activationFormat: 'mxfp8', weightFormat: 'mxfp8', accumulateCycles: 7, pipelineCycles: 19 },
 );
 
-/** As many of something as a group of tests asks for: `CELADON_NIGHTLY=1` multiplies. */
-export function countOf(inCi: number, nightly: number): number {
-  return process.env['CELADON_NIGHTLY'] === '1' ? nightly : inCi;
+/** Whether what takes too long for each run is wanted: `CELADON_NIGHTLY=1`. */
+export function nightly(): boolean {
+  return process.env['CELADON_NIGHTLY'] === '1';
+}
+
+/** As many of something as a group of tests asks for. */
+export function countOf(inCi: number, inTheNight: number): number {
+  return nightly() ? inTheNight : inCi;
 }

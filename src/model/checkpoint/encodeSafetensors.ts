@@ -9,17 +9,23 @@ export interface TensorBytes {
   readonly bytes: Uint8Array;
 }
 
+/** A tensor to be written whose bytes come later. */
+export interface TensorSize extends Omit<TensorBytes, 'bytes'> {
+  readonly sizeBytes: number;
+}
+
 /** Alignment of the data, so that readers can lay typed arrays over a mapped file. */
 const ALIGNMENT = 8;
 
 /** Encode tensors, in this order, as the bytes of a file. */
 export function encodeSafetensors(tensors: readonly TensorBytes[]): Uint8Array<ArrayBuffer> {
-  const header = encodeHeader(tensors);
+  const header = encodeHeader(
+    tensors.map(({ bytes, ...tensor }) => ({ ...tensor, sizeBytes: bytes.length })),
+  );
   const dataBytes = tensors.reduce((sum, { bytes }) => sum + bytes.length, 0);
-  const file = new Uint8Array(8 + header.length + dataBytes);
-  new DataView(file.buffer).setBigUint64(0, BigInt(header.length), true);
-  file.set(header, 8);
-  let offset = 8 + header.length;
+  const file = new Uint8Array(header.length + dataBytes);
+  file.set(header);
+  let offset = header.length;
   for (const { bytes } of tensors) {
     file.set(bytes, offset);
     offset += bytes.length;
@@ -27,15 +33,19 @@ export function encodeSafetensors(tensors: readonly TensorBytes[]): Uint8Array<A
   return file;
 }
 
-function encodeHeader(tensors: readonly TensorBytes[]): Uint8Array {
+/** All that stands before the data of the tensors, which follows in this order. */
+export function encodeHeader(tensors: readonly TensorSize[]): Uint8Array {
   let end = 0;
-  const entries = tensors.map(({ name, dtype, shape, bytes }) => {
+  const entries = tensors.map(({ name, dtype, shape, sizeBytes }) => {
     const begin = end;
-    end += bytes.length;
+    end += sizeBytes;
     return [name, { dtype, shape, data_offsets: [begin, end] }];
   });
   const text = JSON.stringify(Object.fromEntries(entries));
   const { length } = new TextEncoder().encode(text);
   const padding = Math.ceil(length / ALIGNMENT) * ALIGNMENT - length;
-  return new TextEncoder().encode(text + ' '.repeat(padding));
+  const header = new Uint8Array(8 + length + padding);
+  new DataView(header.buffer).setBigUint64(0, BigInt(length + padding), true);
+  header.set(new TextEncoder().encode(text + ' '.repeat(padding)), 8);
+  return header;
 }

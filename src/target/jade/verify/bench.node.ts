@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { CeladonError, UnsupportedError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
 import { coreFiles, designFiles } from '../rtl/design.ts';
+import { type ScriptWriter } from './script.ts';
 import { chipHeader, LINT_WAIVERS, VERILATOR_CONFIGURATION } from '../rtl/testbench/chipHeader.ts';
 
 const BENCH_SOURCE = fileURLToPath(new URL('../rtl/testbench/bench.cpp', import.meta.url));
@@ -56,7 +57,7 @@ export interface BuildOptions {
 /** A test bench ready to play. */
 export interface Bench {
   readonly folder: string;
-  play(script: Uint8Array, options?: readonly string[]): BenchResult;
+  play(script: ScriptWriter, options?: readonly string[]): BenchResult;
 }
 
 /** The bench of a chip; built at first, later found by what it is made of. Throws UnsupportedError without Verilator. */
@@ -72,12 +73,22 @@ export function buildBench(
     folder,
     play(script, options = []) {
       const file = path.join(folder, `script-${process.pid}.bin`);
-      fs.writeFileSync(file, script);
+      writeScript(file, script);
       const run = spawnSync(program, [file, ...options], { encoding: 'utf8', maxBuffer: 2 ** 24 });
       fs.rmSync(file);
       return resultOf(run.stdout, run.stderr, program);
     },
   };
+}
+
+/** Part for part, for a script may be longer than one write takes. */
+export function writeScript(file: string, { parts }: ScriptWriter): void {
+  const out = fs.openSync(file, 'w');
+  try {
+    for (const part of parts) fs.writeFileSync(out, part);
+  } finally {
+    fs.closeSync(out);
+  }
 }
 
 function defaultCache(): string {

@@ -33,7 +33,8 @@ function traceOf(
 
 /** The script of a session: all that a host does with the chip, and what the simulator says of it. */
 export class SessionRecorder implements HostObserver {
-  readonly script = new ScriptWriter();
+  private writer = new ScriptWriter();
+  private memory: Uint8Array | undefined;
   private readonly chip: Chip;
   private readonly programs = new Map<readonly Instruction[], number>();
   private recorder = new RunRecorder();
@@ -42,17 +43,29 @@ export class SessionRecorder implements HostObserver {
     this.chip = chip;
   }
 
+  get script(): ScriptWriter {
+    return this.writer;
+  }
+
+  /** Forgets all that was done; the script begins with the memory as that has left it. */
+  restart(): void {
+    this.writer = new ScriptWriter();
+    this.programs.clear();
+    if (this.memory !== undefined) this.loaded(this.memory);
+  }
+
   loaded(memory: Uint8Array): void {
-    this.script.memorySize(memory.length);
-    this.script.writeMemory(0, memory);
+    this.memory = memory;
+    this.writer.memorySize(memory.length);
+    this.writer.writeMemory(0, memory);
   }
 
   wrote(address: number, bytes: Uint8Array): void {
-    this.script.writeMemory(address, bytes);
+    this.writer.writeMemory(address, bytes);
   }
 
   positioned(positions: Int32Array): void {
-    positions.forEach((value, index) => this.script.position(index, value));
+    positions.forEach((value, index) => this.writer.position(index, value));
   }
 
   begins(): RunRecorder['observe'] {
@@ -61,12 +74,12 @@ export class SessionRecorder implements HostObserver {
   }
 
   ran(program: readonly Instruction[], { cycles, fault }: RunStats): void {
-    this.script.run(this.idOf(program), cycles, fault, this.recorder.traces);
+    this.writer.run(this.idOf(program), cycles, fault, this.recorder.traces);
   }
 
   read(address: number, bytes: Uint8Array): void {
     const digest = digestBytes(bytes, 0, bytes.length, EMPTY_DIGEST);
-    this.script.checkMemory(address, bytes.length, digest);
+    this.writer.checkMemory(address, bytes.length, digest);
   }
 
   /** A program is written once; runs refer to it. */
@@ -75,7 +88,7 @@ export class SessionRecorder implements HostObserver {
     if (known !== undefined) return known;
     const id = this.programs.size;
     this.programs.set(program, id);
-    this.script.program(id, encode(program, this.chip), program.length);
+    this.writer.program(id, encode(program, this.chip), program.length);
     return id;
   }
 }

@@ -23,15 +23,17 @@ export interface InstructionTrace {
 }
 
 const IN_MEMORY = 2 ** 31;
-const FIRST_CAPACITY = 4096;
+/** Bytes of a part; what is longer is a part of its own. */
+const PART_BYTES = 2 ** 20;
 
-/** Collects records; `bytes` is the script so far. */
+/** Collects records; the parts, one behind the other, are the script so far. */
 export class ScriptWriter {
-  private buffer = new Uint8Array(FIRST_CAPACITY);
+  private readonly full: Uint8Array[] = [];
+  private part = new Uint8Array(PART_BYTES);
   private length = 0;
 
-  get bytes(): Uint8Array {
-    return this.buffer.subarray(0, this.length);
+  get parts(): readonly Uint8Array[] {
+    return [...this.full, this.part.subarray(0, this.length)];
   }
 
   memorySize(sizeBytes: number): void {
@@ -87,22 +89,26 @@ export class ScriptWriter {
 
   private word(value: number): void {
     const at = this.reserve(4);
-    new DataView(this.buffer.buffer).setUint32(at, value, true);
+    new DataView(this.part.buffer).setUint32(at, value, true);
   }
 
   private append(bytes: Uint8Array): void {
-    const at = this.reserve(bytes.length);
-    this.buffer.set(bytes, at);
+    if (bytes.length > PART_BYTES) {
+      this.finishPart();
+      this.full.push(bytes.slice());
+    } else this.part.set(bytes, this.reserve(bytes.length));
   }
 
   private reserve(count: number): number {
+    if (this.length + count > PART_BYTES) this.finishPart();
     const at = this.length;
     this.length += count;
-    if (this.length > this.buffer.length) {
-      const grown = new Uint8Array(Math.max(this.length, 2 * this.buffer.length));
-      grown.set(this.buffer);
-      this.buffer = grown;
-    }
     return at;
+  }
+
+  private finishPart(): void {
+    this.full.push(this.part.subarray(0, this.length));
+    this.part = new Uint8Array(PART_BYTES);
+    this.length = 0;
   }
 }

@@ -70,7 +70,7 @@ function playBatch(
   const session = new SessionRecorder(chip);
   for (let i = 0; i < count; i++)
     runProgram(chip, programOfSeed(chip, seed + i, options.length), session);
-  const result = bench.play(session.script.bytes, flags(options, seed));
+  const result = bench.play(session.script, flags(options, seed));
   report.programs += result.programs;
   report.instructions += result.instructions;
   report.cycles += result.cycles;
@@ -97,7 +97,7 @@ function explain(
   ): Difference | undefined => {
     const session = new SessionRecorder(chip);
     runProgram(chip, one, session);
-    return by.play(session.script.bytes, [...flags(options, seed), ...more]).differences[0];
+    return by.play(session.script, [...flags(options, seed), ...more]).differences[0];
   };
   const whole = programOfSeed(chip, seed, options.length);
   const small = shrink(
