@@ -1,12 +1,17 @@
 import { chipNames, loadChip } from '../src/chip/index.ts';
 import { JadeBench, limitedBy, MODELS, openModel, sumOf } from './jade.ts';
+import { publishedDecodeTable } from './publishedDecode.ts';
 import { engineering, percent, type Table } from './table.ts';
 
 const PROMPT_TOKENS = 32;
 const DECODED = 64;
 
+export function benchDecode(): readonly Table[] {
+  return [demoModelsTable(), publishedDecodeTable()];
+}
+
 /** 64 tokens after a prompt of 32, on every built-in chip. */
-export function benchDecode(): Table {
+function demoModelsTable(): Table {
   const rows = MODELS.flatMap((model) => chipNames().map((chip) => decodeRow(model, chip)));
   return {
     title: 'Decode on Jade',
