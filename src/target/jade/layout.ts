@@ -8,7 +8,9 @@
  * blocks [columns / 32][rows]: what the array takes for one step along k lies together. Tiles follow
  * each other along k, then along n, then by plane (head or expert), each in a slot of the same size.
  *
- * A state is stored [B][G][capacity][row]. One that has attention values has a second array, of the
+ * A state is stored [B][G][part][capacity]: keys in parts of one block, so that the blocks of many
+ * positions lie together as those of a weight do, other rows as one part: a product takes values by
+ * whole rows, also those that are keys too. A state that has attention values has a second array, of the
  * scale byte of each row, [B][G][capacity].
  */
 import { type Chip } from '../../chip/index.ts';
@@ -52,8 +54,10 @@ export interface PlainRegion {
 export interface StateRegion extends PlainRegion {
   readonly kind: 'state';
   readonly groups: number;
-  readonly rowBytes: number;
   readonly capacity: number;
+  /** Parts of a row, each beside those of the other positions, and bytes of one. */
+  readonly parts: number;
+  readonly partBytes: number;
 }
 
 export interface RotaryRegion extends PlainRegion {
@@ -125,6 +129,8 @@ export function planLayout(
 class Layout {
   private readonly weights = new Map<string, TiledWeight>();
   private readonly regions = new Map<string, PlainRegion>();
+  /** Names of the states whose rows are in parts. */
+  private keys: ReadonlySet<string> = new Set();
   private cursor = 0;
   private readonly chip: Chip;
   private readonly contextTokens: number;
@@ -144,6 +150,7 @@ class Layout {
     const nodes = topologicalOrder(graph).toSorted((a, b) =>
       a.label < b.label ? -1 : Number(a.label > b.label),
     );
+    this.keys = keysAlone(nodes);
     nodes.forEach((node) => this.place(node));
     const { weights, regions, contextTokens, cursor } = this;
     return { weights, regions, contextTokens, sizeBytes: cursor };
@@ -194,26 +201,31 @@ class Layout {
   }
 
   private state(node: NodeOf<'state'>): void {
-    const rowBytes = mxRowBytes(lastDim(node.type), node.type.dtype as MxFormat);
-    this.stateRows(node.attrs.name, node, rowBytes);
+    const { name } = node.attrs;
+    const format = node.type.dtype as MxFormat;
+    const blocks = lastDim(node.type) / MX_BLOCK;
+    const parts = this.keys.has(name) ? blocks : 1;
+    this.stateRows(name, node, parts, (blocks / parts) * blockBytes(format));
   }
 
-  private valueScales({ inputs }: NodeOf<'attention'>): void {
-    const state = inputs[2]!.inputs[0] as NodeOf<'state'>;
-    this.stateRows(scalesKey(state), state, 1);
+  private valueScales(node: NodeOf<'attention'>): void {
+    const state = stateOf(node, 2);
+    this.stateRows(scalesKey(state), state, 1, 1);
   }
 
-  private stateRows(name: string, { type }: NodeOf<'state'>, rowBytes: number): void {
+  private stateRows(
+    name: string,
+    { type }: NodeOf<'state'>,
+    parts: number,
+    partBytes: number,
+  ): void {
     const groups = type.shape[2] as number;
     const capacity = this.contextTokens;
-    const region: Omit<StateRegion, 'address' | 'sizeBytes'> = {
-      kind: 'state',
-      name,
-      groups,
-      rowBytes,
-      capacity,
-    };
-    this.region(region, this.batch * groups * capacity * rowBytes);
+    const region = { kind: 'state', name, groups, capacity, parts, partBytes } as const;
+    this.region<Omit<StateRegion, 'address' | 'sizeBytes'>>(
+      region,
+      this.batch * groups * capacity * parts * partBytes,
+    );
   }
 
   private tiles(node: NodeOf<'quantize'>, weight: NodeOf<'weight'>): void {
@@ -244,6 +256,19 @@ class Layout {
       slotBytes,
     });
   }
+}
+
+/** The state whose rows are the keys (1) or values (2) of an attention. */
+function stateOf({ inputs }: NodeOf<'attention'>, input: 1 | 2): NodeOf<'state'> {
+  return inputs[input]!.inputs[0] as NodeOf<'state'>;
+}
+
+/** Names of the states that are attention keys and never values. */
+function keysAlone(nodes: readonly Node[]): ReadonlySet<string> {
+  const attentions = nodes.filter((node) => node.op === 'attention');
+  const names = (input: 1 | 2): Set<string> =>
+    new Set(attentions.map((node) => stateOf(node, input).attrs.name));
+  return names(1).difference(names(2));
 }
 
 /** Key of a tiled weight: its name and format. */

@@ -137,7 +137,7 @@ function productOf(
   return total;
 }
 
-/** How weights lie on the chip: as tiles, as rows of a state, or as rows of values. */
+/** How weights lie on the chip: as tiles and keys, as rows of keys that are values too, or as rows of values. */
 type Weights = 'packed' | 'rows' | 'transposed';
 
 function multiplyCycles(
@@ -209,7 +209,7 @@ function attentionCost(chip: Chip, shape: AttentionShape): KernelCost {
   const piece = Math.min(context, pieceRows(chip, mxRowBytes(keyWidth, format)));
   const loads = (piece < context ? blocks : sequences) * (shared && piece === context ? 1 : 2);
   const perState = transfers(chip, context / piece, piece * mxRowBytes(keyWidth, format));
-  const scores = multiplyCycles(chip, rows, context, keyWidth, format, 'rows');
+  const scores = multiplyCycles(chip, rows, context, keyWidth, format, shared ? 'rows' : 'packed');
   const values = multiplyCycles(chip, rows, valueWidth, context, format, 'transposed');
   const softmax = stepCycles(chip, { op: 'softmax', width: context, group: 32 }, rows, context);
   const finish = pieceCycles(chip, shape.steps, rows, valueWidth);

@@ -23,10 +23,10 @@ import { shift, type Operand, type Ref } from './tiles.ts';
 /** Pieces of state that share the ring: two being used, two on their way. */
 const PIECES = 4;
 
-/** The state rows of one sequence and key head: where they are in memory and what a row is. */
+/** The state rows of one sequence and key head: where position 0 is in memory and what a row is. */
 interface StateRows {
   readonly memory: number;
-  readonly rowBytes: number;
+  readonly region: StateRegion;
   readonly width: number;
   readonly format: MxFormat;
 }
@@ -37,8 +37,8 @@ interface Group {
   readonly query: MxPlacement;
   readonly keys: StateRows;
   readonly values: StateRows;
-  /** Address of the scale bytes of the values. */
-  readonly valueScales: number;
+  /** The scale bytes of the values. */
+  readonly valueScales: Pick<StateRows, 'memory' | 'region'>;
   readonly sequence: number;
   /** First query head, and how many share the keys. */
   readonly firstHead: number;
@@ -66,7 +66,8 @@ export function lowerAttention(context: Context, kernel: Kernel): void {
       const [keyRows, valueRows] = [keys, values].map((append) =>
         stateRows(context, append, sequence, g),
       ) as [StateRows, StateRows];
-      const valueScales = rowsAddress(scalesRegion(context, values)!, sequence, g);
+      const region = scalesRegion(context, values)!;
+      const valueScales = { memory: rowsAddress(region, sequence, g), region };
       const state = { keys: keyRows, values: valueRows, valueScales, sequence };
       const group = { kernel, query, ...state, firstHead: g * heads, heads, loaded: new Map() };
       blocks.push(...blocksOf(context, group));
@@ -117,23 +118,27 @@ export function storeState(context: Context, append: Node): void {
   if (scales !== undefined) storeRows(context, scales, rows);
 }
 
-/** The first bytes of each row to its position: a store for each sequence, a plane for each key head. */
+/** The parts of each row to its position: a store for each sequence and part, a plane for each key head. */
 function storeRows(context: Context, region: StateRegion, rows: MxPlacement): void {
   const { T } = context.dims;
-  const { rowBytes } = region;
+  const { parts, partBytes, capacity } = region;
   for (let sequence = 0; sequence < context.dims.B; sequence++) {
+    const memory = rowsAddress(region, sequence, 0);
     const local = shift(rows.at, sequence * T * rows.stride);
-    context.tiles.emit('store', {
-      ...contiguous(rowsAddress(region, sequence, 0), local, rowBytes),
-      rows: T,
-      memoryStride: rowBytes,
-      localStride: rows.stride,
-      planes: region.groups,
-      memoryPlaneStride: region.capacity * rowBytes,
-      localPlaneStride: rows.headStride,
-      positionStride: rowBytes,
-      sequence,
-    });
+    for (let part = 0; part < parts; part++) {
+      const from = shift(local, part * partBytes);
+      context.tiles.emit('store', {
+        ...contiguous(memory + part * capacity * partBytes, from, partBytes),
+        rows: T,
+        memoryStride: partBytes,
+        localStride: rows.stride,
+        planes: region.groups,
+        memoryPlaneStride: parts * capacity * partBytes,
+        localPlaneStride: rows.headStride,
+        positionStride: partBytes,
+        sequence,
+      });
+    }
   }
 }
 
@@ -150,18 +155,18 @@ function scalesRegion(context: Context, append: Node): StateRegion | undefined {
 
 /** Memory address of position 0 of a sequence and key head. */
 function rowsAddress(
-  { address, groups, capacity, rowBytes }: StateRegion,
+  { address, groups, capacity, parts, partBytes }: StateRegion,
   sequence: number,
   group: number,
 ): number {
-  return address + (sequence * groups + group) * capacity * rowBytes;
+  return address + (sequence * groups + group) * capacity * parts * partBytes;
 }
 
 function stateRows(context: Context, append: Node, sequence: number, group: number): StateRows {
   const region = stateRegion(context, append);
   const memory = rowsAddress(region, sequence, group);
   const format = append.type.dtype as MxFormat;
-  return { memory, rowBytes: region.rowBytes, width: lastDim(append.type), format };
+  return { memory, region, width: lastDim(append.type), format };
 }
 
 /** A range of positions, a whole number of blocks of 32. */
@@ -178,35 +183,36 @@ export function pieceRows(chip: Chip, rowBytes: number): number {
 }
 
 /** The context in pieces small enough that several fit in the ring; one when it is short. */
-function spansOf(context: Context, { rowBytes }: StateRows): Span[] {
+function spansOf(context: Context, { width, format }: StateRows): Span[] {
   const { S } = context.dims;
-  const size = Math.min(S, pieceRows(context.chip, rowBytes));
+  const size = Math.min(S, pieceRows(context.chip, mxRowBytes(width, format)));
   return Array.from({ length: Math.ceil(S / size) }, (_, i) => {
     const start = i * size;
     return { start, count: Math.min(size, S - start) };
   });
 }
 
-/** A piece of the state on the chip. Keys that are also the values are loaded once if in one piece. */
-function loadSpan(context: Context, group: Group, rows: StateRows, span: Span): Ref {
-  const memory = rows.memory + span.start * rows.rowBytes;
-  const isWhole = span.count === context.dims.S;
-  return loadState(context, group, memory, span.count * rows.rowBytes, isWhole);
-}
-
-/** Bytes of the state on the chip; kept for the other blocks of the group when `keep`. */
-function loadState(
+/** A piece of the state on the chip: kept for the other blocks of the group when it is the whole context. */
+function loadSpan(
   context: Context,
   group: Group,
-  memory: number,
-  bytes: number,
-  keep: boolean,
+  { memory, region }: Pick<StateRows, 'memory' | 'region'>,
+  { start, count }: Span,
 ): Ref {
-  const known = group.loaded.get(memory);
+  const { parts, partBytes, capacity } = region;
+  const address = memory + start * partBytes;
+  const known = group.loaded.get(address);
   if (known !== undefined) return known;
-  const at = context.tiles.allocate('state', 'context', bytes);
-  context.tiles.emit('load', { ...contiguous(memory, at, bytes), unless: NONE });
-  if (keep) group.loaded.set(memory, at);
+  const bytes = count * partBytes;
+  const at = context.tiles.allocate('state', 'context', parts * bytes);
+  context.tiles.emit('load', {
+    ...contiguous(address, at, bytes),
+    rows: parts,
+    memoryStride: capacity * partBytes,
+    localStride: bytes,
+    unless: NONE,
+  });
+  if (count === context.dims.S) group.loaded.set(address, at);
   return at;
 }
 
@@ -258,7 +264,7 @@ function lowerScores(context: Context, { group, first, tokens }: Block): MxPlace
     a: scores,
     aStride: heads * S * 4,
     aInner: S * 4,
-    b: loadState(context, group, group.valueScales, S, true),
+    b: loadSpan(context, group, group.valueScales, { start: 0, count: S }),
     rows: tokens * heads,
     inner: heads,
     columns: S,
@@ -284,10 +290,7 @@ function allocateProbabilities(context: Context, format: MxFormat, rows: number)
 function keyFields(context: Context, group: Group, span: Span): Record<string, Operand> {
   const { keys } = group;
   return {
-    w: loadSpan(context, group, keys, span),
-    wStride: keys.rowBytes,
-    wBlockStride: blockBytes(keys.format),
-    wFormat: FORMAT_CODES[keys.format],
+    ...stateFields(context, group, keys, span),
     columns: span.count,
     transposed: 0,
     k: keys.width,
@@ -301,14 +304,26 @@ function valueFields(
   span: Span,
   width: number,
 ): Record<string, Operand> {
-  const { values } = group;
   return {
-    w: loadSpan(context, group, values, span),
-    wStride: values.rowBytes,
-    wBlockStride: blockBytes(values.format),
-    wFormat: FORMAT_CODES[values.format],
+    ...stateFields(context, group, group.values, span),
     columns: width,
     transposed: 1,
     k: span.count,
+  };
+}
+
+/** A piece of the state as weights: from position to position, and from block to block of a row. */
+function stateFields(
+  context: Context,
+  group: Group,
+  rows: StateRows,
+  span: Span,
+): Record<string, Operand> {
+  const { parts, partBytes } = rows.region;
+  return {
+    w: loadSpan(context, group, rows, span),
+    wStride: partBytes,
+    wBlockStride: parts === 1 ? blockBytes(rows.format) : span.count * partBytes,
+    wFormat: FORMAT_CODES[rows.format],
   };
 }
