@@ -189,7 +189,6 @@ export function decodeElements(
   out: Int8Array | Float32Array,
   at: number,
 ): void {
-  if (format === 'mxint8') return copyBytes(bytes, offset, count, out as Int8Array, at);
   const elements = ELEMENTS[format];
   if (format !== 'mxfp4') {
     for (let i = 0; i < count; i++) out[at + i] = elements[bytes[offset + i]!]!;
@@ -200,15 +199,4 @@ export function decodeElements(
     out[at + i] = elements[pair & 15]!;
     out[at + i + 1] = elements[pair >> 4]!;
   }
-}
-
-/** A function of its own, so that it is compiled for one type of array: most of a simulation is here. */
-function copyBytes(
-  bytes: Uint8Array,
-  offset: number,
-  count: number,
-  out: Int8Array,
-  at: number,
-): void {
-  for (let i = 0; i < count; i++) out[at + i] = bytes[offset + i]!;
 }

@@ -3,33 +3,13 @@ import { MX_BLOCK, type MxFormat } from '../../../ir/index.ts';
 import { decodeElements, UNIT_EXPONENTS } from '../arith/mx.ts';
 import { type DotRows } from '../arith/dot.ts';
 import { blockBytes, MX_FORMATS, NONE, type FieldsOf } from '../isa.table.ts';
+import { DenseRows } from './denseRows.ts';
 import { indexAt, wordAt, type ChipState } from './state.ts';
 
 type Matmul = FieldsOf<'matmul'>;
 
-/** Decoded rows, and where a scratch array of each kind is kept between instructions. */
-class Scratch {
-  private integers = new Int8Array(0);
-  private floats = new Float32Array(0);
-  private bytes = new Uint8Array(0);
-
-  elements(format: MxFormat, count: number): Int8Array | Float32Array {
-    if (format === 'mxfp8') {
-      if (this.floats.length < count) this.floats = new Float32Array(count);
-      return this.floats;
-    }
-    if (this.integers.length < count) this.integers = new Int8Array(count);
-    return this.integers;
-  }
-
-  scales(count: number): Uint8Array {
-    if (this.bytes.length < count) this.bytes = new Uint8Array(count);
-    return this.bytes;
-  }
-}
-
-const activationScratch = new Scratch();
-const weightScratch = new Scratch();
+const activationScratch = new DenseRows();
+const weightScratch = new DenseRows();
 
 export function matmul(f: Matmul, state: ChipState, rows: number): void {
   if (rows === 0) return;
@@ -52,7 +32,8 @@ export function matmul(f: Matmul, state: ChipState, rows: number): void {
 /** Rows (t, j) of the activations, gathered: by list, or in order. */
 function activationRows(f: Matmul, state: ChipState, rows: number, format: MxFormat): DotRows {
   const at = Float64Array.from({ length: rows }, (_, r) => f.a + rowOffset(f, state, r));
-  return denseRows(state, at, f.k, blockBytes(format), format, activationScratch);
+  const blocks = { at, blocks: f.k / MX_BLOCK, stride: blockBytes(format) };
+  return activationScratch.decode(state, blocks, format);
 }
 
 function rowOffset(f: Matmul, state: ChipState, r: number): number {
@@ -62,29 +43,8 @@ function rowOffset(f: Matmul, state: ChipState, r: number): number {
 
 function weightRows(f: Matmul, state: ChipState, format: MxFormat): DotRows {
   const at = Float64Array.from({ length: f.columns }, (_, n) => f.w + n * f.wStride);
-  return denseRows(state, at, f.k, f.wBlockStride, format, weightScratch);
-}
-
-/** Rows of blocks, the first of row r at `at[r]`, decoded one behind the other. */
-function denseRows(
-  { local }: ChipState,
-  at: Float64Array,
-  k: number,
-  blockStride: number,
-  format: MxFormat,
-  scratch: Scratch,
-): DotRows {
-  const blocks = k / MX_BLOCK;
-  const elements = scratch.elements(format, at.length * k);
-  const scales = scratch.scales(at.length * blocks);
-  for (let r = 0; r < at.length; r++) {
-    for (let b = 0; b < blocks; b++) {
-      const block = at[r]! + b * blockStride;
-      scales[r * blocks + b] = local[block]!;
-      decodeElements(local, block + 1, MX_BLOCK, format, elements, r * k + b * MX_BLOCK);
-    }
-  }
-  return { elements, offset: 0, stride: k, scales, scaleOffset: 0, scaleStride: blocks };
+  const blocks = { at, blocks: f.k / MX_BLOCK, stride: f.wBlockStride };
+  return weightScratch.decode(state, blocks, format);
 }
 
 /** A stored row is one k and holds the N columns as blocks; every scale is 2^0. */

@@ -12,6 +12,7 @@ export interface ChipState {
   readonly localF32: Float32Array;
   readonly localU32: Uint32Array;
   readonly localI32: Int32Array;
+  readonly localView: DataView;
   /** External memory. */
   readonly memory: Uint8Array;
   readonly positions: Int32Array;
@@ -31,6 +32,7 @@ export function createState(chip: Chip, memoryBytes: number, dot: Dot): ChipStat
     localF32: new Float32Array(buffer),
     localU32: new Uint32Array(buffer),
     localI32: new Int32Array(buffer),
+    localView: new DataView(buffer),
     memory: new Uint8Array(memoryBytes),
     positions: new Int32Array(SEQUENCES),
     fault: false,
