@@ -31,7 +31,7 @@ export function regionsOf(chip: Chip): Region[] {
       start: stream + quarter,
       sizeBytes: 2 * quarter,
       bankBytes,
-      policy: 'rotate',
+      policy: 'pack',
     },
     {
       name: 'accumulator',
