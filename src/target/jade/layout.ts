@@ -8,8 +8,9 @@
  * blocks [columns / 32][rows]: what the array takes for one step along k lies together. Tiles follow
  * each other along k, then along n, then by plane (head or expert), each in a slot of the same size.
  *
- * A state is stored [B][G][capacity][row]. One that has attention values has a second array, of the
- * scale byte of each row, [B][G][capacity].
+ * A state of keys is stored by block, [B][G][block][capacity], as the array takes weights. One of values
+ * is read along positions and stored by row, [B][G][capacity][row], keys or not; it has a second array, of
+ * the scale byte of each row, [B][G][capacity].
  */
 import { type Chip } from '../../chip/index.ts';
 import {
@@ -52,7 +53,9 @@ export interface PlainRegion {
 export interface StateRegion extends PlainRegion {
   readonly kind: 'state';
   readonly groups: number;
-  readonly rowBytes: number;
+  /** A row is in so many parts, each behind the same part of the position before: its blocks, or one. */
+  readonly parts: number;
+  readonly partBytes: number;
   readonly capacity: number;
 }
 
@@ -75,7 +78,7 @@ const TILE_PASSES = 2;
 const MAX_TILE_COLUMNS = 512;
 const ALIGNMENT_BYTES = 64;
 /** Tokens, next tokens and logits of the largest step. */
-export const MAX_STEP_ROWS = 128;
+export const MAX_STEP_ROWS = 256;
 
 /** The tile of a weight of `rows` outputs and `columns` inputs. */
 export function tileOf(
@@ -137,19 +140,21 @@ class Layout {
   }
 
   build(graph: Graph): MemoryLayout {
-    const vocabulary = lastDim(graph.outputs.get('logits')!.type);
+    const { type } = graph.outputs.get('logits')!;
+    const logitRows = type.shape[1] === 1 ? this.batch : MAX_STEP_ROWS;
     this.region({ kind: 'mailbox', name: 'tokens' }, MAX_STEP_ROWS * 4);
     this.region({ kind: 'mailbox', name: 'next' }, MAX_STEP_ROWS * 4);
-    this.region({ kind: 'mailbox', name: 'logits' }, MAX_STEP_ROWS * vocabulary * 4);
+    this.region({ kind: 'mailbox', name: 'logits' }, logitRows * lastDim(type) * 4);
     const nodes = topologicalOrder(graph).toSorted((a, b) =>
       a.label < b.label ? -1 : Number(a.label > b.label),
     );
-    nodes.forEach((node) => this.place(node));
+    const values = new Set(nodes.filter(({ op }) => op === 'attention').map(valuesOf));
+    nodes.forEach((node) => this.place(node, values));
     const { weights, regions, contextTokens, cursor } = this;
     return { weights, regions, contextTokens, sizeBytes: cursor };
   }
 
-  private place(node: Node): void {
+  private place(node: Node, values: ReadonlySet<Node>): void {
     if (node.op === 'quantize' && node.inputs[0]!.op === 'weight')
       this.tiles(node, node.inputs[0]!);
     else if (node.op === 'embedding') this.constant(node.inputs[1]!, 'bf16', 2);
@@ -157,8 +162,8 @@ class Layout {
     else if (node.op === 'route' && node.inputs[1] !== undefined)
       this.constant(node.inputs[1], 'f32', 4);
     else if (node.op === 'rotaryEmbedding') this.rotary(node);
-    else if (node.op === 'state') this.state(node);
-    else if (node.op === 'attention') this.valueScales(node);
+    else if (node.op === 'state') this.state(node, values.has(node));
+    else if (node.op === 'attention') this.valueScales(valuesOf(node));
   }
 
   private take(sizeBytes: number): number {
@@ -193,27 +198,34 @@ class Layout {
     );
   }
 
-  private state(node: NodeOf<'state'>): void {
-    const rowBytes = mxRowBytes(lastDim(node.type), node.type.dtype as MxFormat);
-    this.stateRows(node.attrs.name, node, rowBytes);
+  private state(node: NodeOf<'state'>, isValues: boolean): void {
+    const format = node.type.dtype as MxFormat;
+    const width = lastDim(node.type);
+    if (isValues) this.stateRows(node.attrs.name, node, 1, mxRowBytes(width, format));
+    else this.stateRows(node.attrs.name, node, width / MX_BLOCK, blockBytes(format));
   }
 
-  private valueScales({ inputs }: NodeOf<'attention'>): void {
-    const state = inputs[2]!.inputs[0] as NodeOf<'state'>;
-    this.stateRows(scalesKey(state), state, 1);
+  private valueScales(state: NodeOf<'state'>): void {
+    this.stateRows(scalesKey(state), state, 1, 1);
   }
 
-  private stateRows(name: string, { type }: NodeOf<'state'>, rowBytes: number): void {
+  private stateRows(
+    name: string,
+    { type }: NodeOf<'state'>,
+    parts: number,
+    partBytes: number,
+  ): void {
     const groups = type.shape[2] as number;
     const capacity = this.contextTokens;
     const region: Omit<StateRegion, 'address' | 'sizeBytes'> = {
       kind: 'state',
       name,
       groups,
-      rowBytes,
+      parts,
+      partBytes,
       capacity,
     };
-    this.region(region, this.batch * groups * capacity * rowBytes);
+    this.region(region, this.batch * groups * parts * capacity * partBytes);
   }
 
   private tiles(node: NodeOf<'quantize'>, weight: NodeOf<'weight'>): void {
@@ -244,6 +256,11 @@ class Layout {
       slotBytes,
     });
   }
+}
+
+/** The state an attention takes its values from. */
+function valuesOf({ inputs }: Node): NodeOf<'state'> {
+  return inputs[2]!.inputs[0] as NodeOf<'state'>;
 }
 
 /** Key of a tiled weight: its name and format. */

@@ -3,10 +3,10 @@
  * tile times the closed form of its instruction (sim/*Timing.ts), without running anything.
  */
 import { type Chip } from '../../../chip/index.ts';
-import { type MxFormat } from '../../../ir/index.ts';
+import { MX_BLOCK, type MxFormat } from '../../../ir/index.ts';
 import { blockBytes, FORMAT_CODES, NONE, type FieldsOf } from '../isa.table.ts';
 import { mxRowBytes, tileOf } from '../layout.ts';
-import { pieceRows } from '../schedule/attention.ts';
+import { rowsOfPiece } from '../schedule/attention.ts';
 import { chunkOf } from '../schedule/linear.ts';
 import { regionsOf } from '../schedule/regions.ts';
 import { matmulPhases } from '../sim/matrixTiming.ts';
@@ -194,33 +194,45 @@ export function aheadCycles(chip: Chip): number {
 }
 
 /**
- * Tokens go in blocks whose scores fit in an accumulator bank; pieces of state are loaded for each. The
- * softmax reads scales of values from the bank whose keys the next product reads, so they take turns.
+ * Tokens go in blocks whose scores fit in an accumulator bank, small ones when the state is one piece; a
+ * block sees the positions before its end, here all the mean number of them. The softmax of one runs
+ * beside the products of its neighbours.
  */
 function attentionCost(chip: Chip, shape: AttentionShape): KernelCost {
   const { tokens, context, keyWidth, valueWidth, format, shared } = shape;
-  const { sizeBytes, banks } = chip.accumulator;
   const heads = shape.heads / shape.groups;
-  const scoresFit = Math.floor(sizeBytes / banks / (heads * context * 4));
-  const size = Math.min(tokens, scoresFit, Math.floor(sizeBytes / (heads * valueWidth * 4)));
+  const piece = Math.min(context, rowsOfPiece(chip, mxRowBytes(keyWidth, format)));
+  const isWhole = piece === context;
+  const size = Math.min(blockOf(chip, shape), isWhole ? MX_BLOCK : tokens);
+  const reach = Math.ceil((context - (tokens - size) / 2) / MX_BLOCK) * MX_BLOCK;
   const rows = size * heads;
   const sequences = shape.sequences * shape.groups;
   const blocks = sequences * (tokens / size);
-  const piece = Math.min(context, pieceRows(chip, mxRowBytes(keyWidth, format)));
-  const loads = (piece < context ? blocks : sequences) * (shared && piece === context ? 1 : 2);
+  const loads = (isWhole ? sequences : blocks) * (shared && isWhole ? 1 : 2);
   const perState = transfers(chip, context / piece, piece * mxRowBytes(keyWidth, format));
-  const scores = multiplyCycles(chip, rows, context, keyWidth, format, 'rows');
-  const values = multiplyCycles(chip, rows, valueWidth, context, format, 'transposed');
-  const softmax = stepCycles(chip, { op: 'softmax', width: context, group: 32 }, rows, context);
+  const keys = shared ? 'rows' : 'packed';
+  const scores = multiplyCycles(chip, rows, reach, keyWidth, format, keys);
+  const values = multiplyCycles(chip, rows, valueWidth, reach, format, 'transposed');
+  const softmax = stepCycles(chip, { op: 'softmax', width: reach, group: 32 }, rows, reach);
   const finish = pieceCycles(chip, shape.steps, rows, valueWidth);
+  const { pipelineCycles } = chip.matrix;
+  const ends = scores + values + 2 * pipelineCycles;
   return {
     memory: loads * perState,
-    matrix: blocks * (scores + softmax + values + 2 * chip.matrix.pipelineCycles),
+    matrix: Math.max(blocks * (scores + values), blocks * softmax + ends),
     vector: blocks * (softmax + finish),
-    lastMatrix: scores + softmax + values + chip.matrix.pipelineCycles,
-    lastVector: finish + chip.matrix.pipelineCycles,
+    lastMatrix: ends + softmax,
+    lastVector: finish + pipelineCycles,
     waits: true,
   };
+}
+
+/** Tokens whose scores fit in an accumulator bank, and their results in all. */
+function blockOf({ accumulator }: Chip, shape: AttentionShape): number {
+  const { sizeBytes, banks } = accumulator;
+  const heads = shape.heads / shape.groups;
+  const scores = Math.floor(sizeBytes / banks / (heads * shape.context * 4));
+  return Math.min(shape.tokens, scores, Math.floor(sizeBytes / (heads * shape.valueWidth * 4)));
 }
 
 /** The chosen experts, each with as many rows; the others cost a few cycles a tile. */

@@ -7,7 +7,7 @@
  *
  * Tokens are taken in blocks whose scores fit in the accumulators.
  */
-import { CapacityError } from '../../../base/index.ts';
+import { CapacityError, UnsupportedError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
 import { type Kernel } from '../../../compile/index.ts';
 import { lastDim, MX_BLOCK, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
@@ -17,16 +17,15 @@ import { contiguous, type Context } from './context.ts';
 import { emitEpilogue } from './epilogue.ts';
 import { activationFields } from './matmul.ts';
 import { channelsFrom, mxOf, placeOf, type MxPlacement } from './placement.ts';
-import { regionsOf } from './regions.ts';
 import { shift, type Operand, type Ref } from './tiles.ts';
 
-/** Pieces of state that share the ring: two being used, two on their way. */
-const PIECES = 4;
+/** A piece of state is at most this share of the scratchpad, so that several fit in the ring of any step. */
+const PIECES = 16;
 
 /** The state rows of one sequence and key head: where they are in memory and what a row is. */
 interface StateRows {
   readonly memory: number;
-  readonly rowBytes: number;
+  readonly region: StateRegion;
   readonly width: number;
   readonly format: MxFormat;
 }
@@ -47,11 +46,13 @@ interface Group {
   readonly loaded: Map<number, Ref>;
 }
 
-/** The tokens of a group whose scores fit in one accumulator bank, and their results in all. */
+/** Tokens of a group whose scores fit in one accumulator bank, and their results in all. */
 interface Block {
   readonly group: Group;
   readonly first: number;
   readonly tokens: number;
+  /** Positions its last token sees at most, in whole blocks: later ones have no part in it. */
+  readonly reach: number;
 }
 
 export function lowerAttention(context: Context, kernel: Kernel): void {
@@ -92,7 +93,10 @@ function blocksOf(context: Context, group: Group): Block[] {
   const bank = sizeBytes / banks;
   const { valueWidth } = (group.kernel.anchors[0] as NodeOf<'attention'>).attrs;
   const [scores, results] = [group.heads * S * 4, group.heads * valueWidth * 4];
-  const size = Math.min(T, Math.floor(bank / scores), Math.floor(sizeBytes / results));
+  const fit = Math.min(T, Math.floor(bank / scores), Math.floor(sizeBytes / results));
+  // Small blocks end where their tokens cannot see; but each loads a state of several pieces again.
+  const isWhole = S <= pieceRows(context.chip, group.keys);
+  const size = isWhole ? Math.min(fit, MX_BLOCK) : fit;
   if (size < 1) {
     throw new CapacityError(
       `one token needs ${scores} bytes of an accumulator bank (${bank} bytes) for scores, and ${results} of all (${sizeBytes} bytes) for results`,
@@ -104,8 +108,13 @@ function blocksOf(context: Context, group: Group): Block[] {
   }
   return Array.from({ length: Math.ceil(T / size) }, (_, i) => {
     const first = i * size;
-    return { group, first, tokens: Math.min(size, T - first) };
+    const tokens = Math.min(size, T - first);
+    return { group, first, tokens, reach: roundUp(S - T + first + tokens) };
   });
+}
+
+function roundUp(positions: number): number {
+  return Math.ceil(positions / MX_BLOCK) * MX_BLOCK;
 }
 
 /** Appends rows to a state, and their scale bytes where they are values. */
@@ -117,21 +126,26 @@ export function storeState(context: Context, append: Node): void {
   if (scales !== undefined) storeRows(context, scales, rows);
 }
 
-/** The first bytes of each row to its position: a store for each sequence, a plane for each key head. */
+/** The first bytes of each row to its position: a store for each sequence, a plane for each part. */
 function storeRows(context: Context, region: StateRegion, rows: MxPlacement): void {
   const { T } = context.dims;
-  const { rowBytes } = region;
+  const { groups, parts, partBytes, capacity } = region;
+  if (groups > 1 && parts > 1 && rows.headStride !== parts * partBytes) {
+    throw new UnsupportedError('keys of several heads must lie one behind the other', {
+      where: region.name,
+    });
+  }
   for (let sequence = 0; sequence < context.dims.B; sequence++) {
     const local = shift(rows.at, sequence * T * rows.stride);
     context.tiles.emit('store', {
-      ...contiguous(rowsAddress(region, sequence, 0), local, rowBytes),
+      ...contiguous(rowsAddress(region, sequence, 0), local, partBytes),
       rows: T,
-      memoryStride: rowBytes,
+      memoryStride: partBytes,
       localStride: rows.stride,
-      planes: region.groups,
-      memoryPlaneStride: region.capacity * rowBytes,
-      localPlaneStride: rows.headStride,
-      positionStride: rowBytes,
+      planes: groups * parts,
+      memoryPlaneStride: capacity * partBytes,
+      localPlaneStride: parts > 1 ? partBytes : rows.headStride,
+      positionStride: partBytes,
       sequence,
     });
   }
@@ -150,76 +164,89 @@ function scalesRegion(context: Context, append: Node): StateRegion | undefined {
 
 /** Memory address of position 0 of a sequence and key head. */
 function rowsAddress(
-  { address, groups, capacity, rowBytes }: StateRegion,
+  { address, groups, parts, partBytes, capacity }: StateRegion,
   sequence: number,
   group: number,
 ): number {
-  return address + (sequence * groups + group) * capacity * rowBytes;
+  return address + (sequence * groups + group) * parts * capacity * partBytes;
 }
 
 function stateRows(context: Context, append: Node, sequence: number, group: number): StateRows {
   const region = stateRegion(context, append);
   const memory = rowsAddress(region, sequence, group);
   const format = append.type.dtype as MxFormat;
-  return { memory, rowBytes: region.rowBytes, width: lastDim(append.type), format };
+  return { memory, region, width: lastDim(append.type), format };
 }
 
-/** A range of positions, a whole number of blocks of 32. */
+/** Positions that are loaded together, and how many of them are used; whole numbers of blocks of 32. */
 interface Span {
   readonly start: number;
   readonly count: number;
+  readonly used: number;
 }
 
 /** Rows of state in one piece. */
-export function pieceRows(chip: Chip, rowBytes: number): number {
-  const ring = regionsOf(chip).find((region) => region.name === 'context')!;
-  const fit = Math.floor(ring.sizeBytes / PIECES / rowBytes / MX_BLOCK) * MX_BLOCK;
+function pieceRows(chip: Chip, { region }: StateRows): number {
+  return rowsOfPiece(chip, region.parts * region.partBytes);
+}
+
+export function rowsOfPiece({ scratchpad }: Chip, rowBytes: number): number {
+  const fit = Math.floor(scratchpad.sizeBytes / PIECES / rowBytes / MX_BLOCK) * MX_BLOCK;
   return Math.max(fit, MX_BLOCK);
 }
 
-/** The context in pieces small enough that several fit in the ring; one when it is short. */
-function spansOf(context: Context, { rowBytes }: StateRows): Span[] {
+/** The first `reach` positions in pieces small enough that several fit in the ring; one when they are few. */
+function spansOf(context: Context, rows: StateRows, reach: number): Span[] {
   const { S } = context.dims;
-  const size = Math.min(S, pieceRows(context.chip, rowBytes));
-  return Array.from({ length: Math.ceil(S / size) }, (_, i) => {
+  const size = Math.min(S, pieceRows(context.chip, rows));
+  return Array.from({ length: Math.ceil(reach / size) }, (_, i) => {
     const start = i * size;
-    return { start, count: Math.min(size, S - start) };
+    return { start, count: Math.min(size, S - start), used: Math.min(size, reach - start) };
   });
 }
 
-/** A piece of the state on the chip. Keys that are also the values are loaded once if in one piece. */
-function loadSpan(context: Context, group: Group, rows: StateRows, span: Span): Ref {
-  const memory = rows.memory + span.start * rows.rowBytes;
-  const isWhole = span.count === context.dims.S;
-  return loadState(context, group, memory, span.count * rows.rowBytes, isWhole);
+/**
+ * Some positions of a state on the chip, part by part. Kept for the other blocks of the group, and loaded
+ * once where keys are also the values, when these are all positions.
+ */
+function loadSpan(context: Context, group: Group, { memory, region }: StateRows, span: Span): Ref {
+  const { parts, partBytes, capacity } = region;
+  const from = memory + span.start * partBytes;
+  const known = group.loaded.get(from);
+  if (known !== undefined) return known;
+  const at = context.tiles.allocate('state', 'context', parts * span.count * partBytes);
+  context.tiles.emit('load', {
+    ...contiguous(from, at, span.count * partBytes),
+    planes: parts,
+    memoryPlaneStride: capacity * partBytes,
+    localPlaneStride: span.count * partBytes,
+    unless: NONE,
+  });
+  if (span.count === context.dims.S) group.loaded.set(from, at);
+  return at;
 }
 
-/** Bytes of the state on the chip; kept for the other blocks of the group when `keep`. */
-function loadState(
-  context: Context,
-  group: Group,
-  memory: number,
-  bytes: number,
-  keep: boolean,
-): Ref {
-  const known = group.loaded.get(memory);
+/** The scale bytes of the values, loaded once for all blocks of the group. */
+function loadScales(context: Context, group: Group): Ref {
+  const known = group.loaded.get(group.valueScales);
   if (known !== undefined) return known;
-  const at = context.tiles.allocate('state', 'context', bytes);
-  context.tiles.emit('load', { ...contiguous(memory, at, bytes), unless: NONE });
-  if (keep) group.loaded.set(memory, at);
+  const { S } = context.dims;
+  const at = context.tiles.allocate('scales', 'constants', S);
+  context.tiles.emit('load', { ...contiguous(group.valueScales, at, S), unless: NONE });
+  group.loaded.set(group.valueScales, at);
   return at;
 }
 
 function lowerValues(
   context: Context,
-  { group, first, tokens }: Block,
+  { group, first, tokens, reach }: Block,
   probabilities: MxPlacement,
 ): void {
   const anchor = group.kernel.anchors[0] as NodeOf<'attention'>;
   const width = anchor.attrs.valueWidth;
   const rows = tokens * group.heads;
   const at = context.tiles.allocate('attended', 'accumulator', rows * width * 4);
-  for (const span of spansOf(context, group.values)) {
+  for (const span of spansOf(context, group.values, reach)) {
     const source = channelsFrom(probabilities, span.start);
     context.tiles.emit('matmul', {
       ...activationFields({ source, tokens: rows, inner: 1 }),
@@ -237,31 +264,31 @@ function lowerValues(
 }
 
 /** Scores of `tokens` tokens, turned into quantised probabilities [(t, j)][S]. */
-function lowerScores(context: Context, { group, first, tokens }: Block): MxPlacement {
-  const { S, T } = context.dims;
+function lowerScores(context: Context, { group, first, tokens, reach }: Block): MxPlacement {
+  const { T } = context.dims;
   const { query, heads } = group;
   const anchor = group.kernel.anchors[0] as NodeOf<'attention'>;
   const row = (group.sequence * T + first) * query.stride + group.firstHead * query.headStride;
   const source = { ...query, at: shift(query.at, row) };
-  const scores = context.tiles.allocate('scores', 'accumulator', tokens * heads * S * 4);
-  for (const span of spansOf(context, group.keys)) {
+  const scores = context.tiles.allocate('scores', 'accumulator', tokens * heads * reach * 4);
+  for (const span of spansOf(context, group.keys, reach)) {
     context.tiles.emit('matmul', {
       ...activationFields({ source, tokens, inner: heads }),
       ...keyFields(context, group, span),
       c: shift(scores, span.start * 4),
-      cStride: S * 4,
+      cStride: reach * 4,
       accumulate: 0,
     });
   }
-  const probabilities = allocateProbabilities(context, query.format, tokens * heads);
+  const probabilities = allocateProbabilities(context, query.format, tokens * heads, reach);
   context.tiles.emit('softmax', {
     a: scores,
-    aStride: heads * S * 4,
-    aInner: S * 4,
-    b: loadState(context, group, group.valueScales, S, true),
+    aStride: heads * reach * 4,
+    aInner: reach * 4,
+    b: loadScales(context, group),
     rows: tokens * heads,
     inner: heads,
-    columns: S,
+    columns: reach,
     d: probabilities.at,
     dStride: heads * probabilities.stride,
     dInner: probabilities.stride,
@@ -274,21 +301,26 @@ function lowerScores(context: Context, { group, first, tokens }: Block): MxPlace
   return probabilities;
 }
 
-function allocateProbabilities(context: Context, format: MxFormat, rows: number): MxPlacement {
-  const { S } = context.dims;
-  const stride = mxRowBytes(S, format);
-  const at = context.tiles.allocate('probabilities', 'tensors', rows * stride);
-  return { kind: 'mx', format, at, stride, heads: 1, headStride: 0, width: S, rows };
+function allocateProbabilities(
+  context: Context,
+  format: MxFormat,
+  rows: number,
+  width: number,
+): MxPlacement {
+  const stride = mxRowBytes(width, format);
+  const at = context.tiles.allocate('probabilities', 'operands', rows * stride);
+  return { kind: 'mx', format, at, stride, heads: 1, headStride: 0, width, rows };
 }
 
 function keyFields(context: Context, group: Group, span: Span): Record<string, Operand> {
   const { keys } = group;
+  const block = blockBytes(keys.format);
   return {
     w: loadSpan(context, group, keys, span),
-    wStride: keys.rowBytes,
-    wBlockStride: blockBytes(keys.format),
+    wStride: keys.region.partBytes,
+    wBlockStride: keys.region.parts === 1 ? block : span.count * block,
     wFormat: FORMAT_CODES[keys.format],
-    columns: span.count,
+    columns: span.used,
     transposed: 0,
     k: keys.width,
   };
@@ -304,11 +336,11 @@ function valueFields(
   const { values } = group;
   return {
     w: loadSpan(context, group, values, span),
-    wStride: values.rowBytes,
+    wStride: values.region.partBytes,
     wBlockStride: blockBytes(values.format),
     wFormat: FORMAT_CODES[values.format],
     columns: width,
     transposed: 1,
-    k: span.count,
+    k: span.used,
   };
 }

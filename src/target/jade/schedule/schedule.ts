@@ -78,7 +78,7 @@ export function scheduleKernels(
     dims,
     layout,
     buffers,
-    regions: regionsOf(chip),
+    regions: regionsOf(chip, buffers),
     instructions: tiles.instructions,
   };
 }
