@@ -41,8 +41,10 @@ type Finisher = (piece: Piece, partner: Ref | undefined) => void;
 
 /** What happens to a finished chunk: the result of the model, or the chain into its destination. */
 function finisherOf(context: Context, kernel: Kernel, tokens: number): Finisher {
-  if (kernel.result.op === 'argMax') return choiceFinisher(context, kernel, tokens);
   const { chain, result } = kernel;
+  if (result.op === 'argMax') return choiceFinisher(context, kernel, tokens);
+  if (result === context.graph.outputs.get('logits') && chain.length === 0)
+    return (piece) => storeLogits(context, result, piece);
   return (piece, partner) =>
     emitEpilogue(context, chain, piece, result, partner ? { partner } : {});
 }
@@ -77,13 +79,8 @@ function choiceFinisher(context: Context, kernel: Kernel, tokens: number): Finis
   const vocabulary = lastDim(kernel.anchors[0]!.type);
   const best = context.tiles.allocate('best', 'tensors', tokens * 8);
   return (piece) => {
+    storeLogits(context, kernel.anchors[0]!, piece);
     const { at, stride, columns, firstChannel } = piece;
-    context.tiles.emit('store', {
-      ...contiguous(regionAddress(context, 'logits') + firstChannel * 4, at, columns * 4),
-      rows: tokens,
-      memoryStride: vocabulary * 4,
-      localStride: stride,
-    });
     const source = { a: at, aStride: stride, aInner: 0, rows: tokens, inner: 1, columns };
     const accumulate = Number(firstChannel > 0);
     context.tiles.emit('argmax', {
@@ -95,6 +92,16 @@ function choiceFinisher(context: Context, kernel: Kernel, tokens: number): Finis
     });
     if (firstChannel + columns === vocabulary) storeChoice(context, best, tokens);
   };
+}
+
+function storeLogits(context: Context, logits: Node, piece: Piece): void {
+  const { at, stride, tokens, columns, firstChannel } = piece;
+  context.tiles.emit('store', {
+    ...contiguous(regionAddress(context, 'logits') + firstChannel * 4, at, columns * 4),
+    rows: tokens,
+    memoryStride: lastDim(logits.type) * 4,
+    localStride: stride,
+  });
 }
 
 function storeChoice(context: Context, best: Ref, tokens: number): void {
