@@ -16,7 +16,8 @@ export function lowerLinear(context: Context, kernel: Kernel): void {
   );
   const { rows: outputs, tileRows } = weights[0]!;
   const tokens = rowsOf(context, anchor);
-  const chunk = chunkOf(chunkUnit(kernel, outputs), tileRows, outputs);
+  const least = chunkOf(chunkUnit(kernel, outputs), tileRows, outputs);
+  const chunk = kernel.result.op === 'argMax' ? choiceChunk(context, least, tokens) : least;
   const finish = finisherOf(context, kernel, tokens);
   for (let n = 0; n < outputs; n += chunk) {
     const count = Math.min(chunk, outputs - n);
@@ -72,6 +73,19 @@ export function chunkOf(unit: number, tileRows: number, outputs: number): number
 function leastCommonMultiple(a: number, b: number): number {
   const gcd = (x: number, y: number): number => (y === 0 ? x : gcd(y, x % y));
   return (a / gcd(a, b)) * b;
+}
+
+/** Chunks of logits that are stored together. */
+const CHUNKS_A_STORE = 4;
+
+/**
+ * Logits are stored out of their bank of the accumulators, which takes until the loads in flight are done:
+ * several chunks at once, if a bank has room for them, so that the next product there need not wait.
+ */
+function choiceChunk({ chip }: Context, chunk: number, tokens: number): number {
+  const bank = chip.accumulator.sizeBytes / chip.accumulator.banks;
+  const fit = Math.floor(bank / (tokens * chunk * 4));
+  return chunk * Math.max(1, Math.min(CHUNKS_A_STORE, fit));
 }
 
 /** The head of the model: logits go to the mailbox, the largest so far stays on the chip. */
