@@ -180,11 +180,11 @@ function rowsCost(chip: Chip, { rows, steps }: RowsShape): KernelCost {
   return { ...NOTHING, vector, lastVector: vector };
 }
 
-/** Token ids, then (when the loads before are done) the rows they choose, then these rows as f32. */
+/** Token ids, then the rows they choose, then these rows as f32. */
 function embeddingCost(chip: Chip, { rows, width }: EmbeddingShape): KernelCost {
   const memory = transfers(chip, rows, width * 2);
   const vector = stepCycles(chip, { op: 'copy', width, group: 0 }, rows, width);
-  const lastVector = vector + aheadCycles(chip) + 2 * chip.memory.latencyCycles;
+  const lastVector = vector + 2 * chip.memory.latencyCycles;
   return { ...NOTHING, memory, vector, lastVector };
 }
 
@@ -196,10 +196,10 @@ export function aheadCycles(chip: Chip): number {
 /**
  * Tokens go in blocks whose scores fit in an accumulator bank, small ones when the state is one piece; a
  * block sees the positions before its end, here all the mean number of them. The softmax of one runs
- * beside the products of its neighbours.
+ * beside the products of its neighbours, and of the query when joined with that.
  */
 function attentionCost(chip: Chip, shape: AttentionShape): KernelCost {
-  const { tokens, context, keyWidth, valueWidth, format, shared } = shape;
+  const { tokens, context, keyWidth, valueWidth, format, shared, joined } = shape;
   const heads = shape.heads / shape.groups;
   const piece = Math.min(context, rowsOfPiece(chip, mxRowBytes(keyWidth, format)));
   const isWhole = piece === context;
@@ -216,11 +216,13 @@ function attentionCost(chip: Chip, shape: AttentionShape): KernelCost {
   const softmax = stepCycles(chip, { op: 'softmax', width: reach, group: 32 }, rows, reach);
   const finish = pieceCycles(chip, shape.steps, rows, valueWidth);
   const { pipelineCycles } = chip.matrix;
+  // Softmaxes that no product of the query hides.
+  const exposed = joined ? 1 : blocks;
   const ends = scores + values + 2 * pipelineCycles;
   return {
     memory: loads * perState,
-    matrix: Math.max(blocks * (scores + values), blocks * softmax + ends),
-    vector: blocks * (softmax + finish),
+    matrix: Math.max(blocks * (scores + values), exposed * softmax + ends),
+    vector: exposed * (softmax + finish),
     lastMatrix: ends + softmax,
     lastVector: finish + pipelineCycles,
     waits: true,

@@ -56,34 +56,65 @@ interface Block {
 }
 
 export function lowerAttention(context: Context, kernel: Kernel): void {
-  const anchor = kernel.anchors[0] as NodeOf<'attention'>;
-  const [q, keys, values] = anchor.inputs as [Node, Node, Node, Node];
+  new Attention(context, kernel).finish();
+}
+
+/** Attention of one kernel, head by head as its query comes. */
+export class Attention {
+  private readonly context: Context;
+  private readonly kernel: Kernel;
+  /** By key head, so that the first can start when their part of the query is there. */
+  private readonly waiting: Block[];
+  /** The block that has its probabilities. */
+  private current: { readonly block: Block; readonly probabilities: MxPlacement } | undefined;
+
+  constructor(context: Context, kernel: Kernel) {
+    this.context = context;
+    this.kernel = kernel;
+    this.waiting = groupsOf(context, kernel).flatMap((group) => blocksOf(context, group));
+  }
+
+  /** Lowers what needs only the first `heads` heads of the query. */
+  advance(heads: number): void {
+    const { context, kernel, waiting } = this;
+    const { label } = context.tiles;
+    context.tiles.label = kernel.name;
+    while (waiting.length > 0 && waiting[0]!.group.firstHead + waiting[0]!.group.heads <= heads)
+      this.next(waiting.shift()!);
+    context.tiles.label = label;
+  }
+
+  finish(): void {
+    this.advance(Number.POSITIVE_INFINITY);
+    this.lowerCurrent();
+  }
+
+  /** One block ahead: the matrix unit takes the next scores while the vector unit has the softmax. */
+  private next(block: Block): void {
+    const probabilities = lowerScores(this.context, block);
+    this.lowerCurrent();
+    this.current = { block, probabilities };
+  }
+
+  private lowerCurrent(): void {
+    const { context, current } = this;
+    if (current !== undefined) lowerValues(context, current.block, current.probabilities);
+  }
+}
+
+function groupsOf(context: Context, kernel: Kernel): Group[] {
+  const [q, keys, values] = kernel.anchors[0]!.inputs as [Node, Node, Node, Node];
   const query = mxOf(context, q);
   const groups = keys.type.shape[2] as number;
   const heads = query.heads / groups;
-  const blocks: Block[] = [];
-  for (let sequence = 0; sequence < context.dims.B; sequence++) {
-    for (let g = 0; g < groups; g++) {
-      const [keyRows, valueRows] = [keys, values].map((append) =>
-        stateRows(context, append, sequence, g),
-      ) as [StateRows, StateRows];
-      const valueScales = rowsAddress(scalesRegion(context, values)!, sequence, g);
-      const state = { keys: keyRows, values: valueRows, valueScales, sequence };
-      const group = { kernel, query, ...state, firstHead: g * heads, heads, loaded: new Map() };
-      blocks.push(...blocksOf(context, group));
-    }
-  }
-  lowerBlocks(context, blocks);
-}
-
-/** One block ahead: the matrix unit takes the next scores while the vector unit has the softmax. */
-function lowerBlocks(context: Context, blocks: readonly Block[]): void {
-  let probabilities = lowerScores(context, blocks[0]!);
-  blocks.forEach((block, i) => {
-    const next = blocks[i + 1];
-    const ahead = next === undefined ? probabilities : lowerScores(context, next);
-    lowerValues(context, block, probabilities);
-    probabilities = ahead;
+  return Array.from({ length: groups * context.dims.B }, (_, i) => {
+    const [g, sequence] = [Math.floor(i / context.dims.B), i % context.dims.B];
+    const [keyRows, valueRows] = [keys, values].map((append) =>
+      stateRows(context, append, sequence, g),
+    ) as [StateRows, StateRows];
+    const valueScales = rowsAddress(scalesRegion(context, values)!, sequence, g);
+    const state = { keys: keyRows, values: valueRows, valueScales, sequence };
+    return { kernel, query, ...state, firstHead: g * heads, heads, loaded: new Map() };
   });
 }
 

@@ -8,7 +8,12 @@ import { emitProduct } from './matmul.ts';
 import { mxOf, rowsOf } from './placement.ts';
 import { shift, type Ref } from './tiles.ts';
 
-export function lowerLinear(context: Context, kernel: Kernel): void {
+/** `onChunk` hears how many channels are finished, a chunk later: then their epilogue had its time. */
+export function lowerLinear(
+  context: Context,
+  kernel: Kernel,
+  onChunk: (channels: number) => void = () => {},
+): void {
   const [anchor] = kernel.anchors as [Node];
   const source = mxOf(context, anchor.inputs[0]!);
   const weights = kernel.anchors.map((node) =>
@@ -30,6 +35,7 @@ export function lowerLinear(context: Context, kernel: Kernel): void {
       return at;
     });
     finish(pieceOf(pieces[0]!, tokens, n, count), pieces[1]);
+    onChunk(n);
   }
 }
 
