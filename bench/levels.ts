@@ -153,8 +153,6 @@ const SCALE_SIM: readonly (readonly [number, number, number, number | undefined]
   [128, 4096, 1024, 160.7],
 ];
 const ARRAY = { rows: 32, columns: 32 };
-/** Rows of one step of a program; more are several steps. */
-const LARGEST_STEP = 128;
 
 function scaleSimTable(): Table {
   const edge = withMemories(loadChip('jade-edge'), 4);
@@ -166,7 +164,7 @@ function scaleSimTable(): Table {
       '2026-11-23 on two shared cores of a Zen 4 EPYC; the last row is its four projections of one Qwen3-0.6B decode layer. Compat: our',
       'closed formula, and the same array run element by element, with values. Jade: jade-edge with an array of 32 × 32 and larger',
       'memories, which loads the weights of the next pass while it multiplies. Its array cycles are what SCALE-Sim counts; its L2 and L1',
-      'cycles contain everything from gathering the rows to storing the results, at 64 B a cycle of memory (256 rows: two steps of 128).',
+      'cycles contain everything from gathering the rows to storing the results, at 64 B a cycle of memory.',
       'L1 seconds: preparing the program and one cold run. Compiling, about a second, is in neither.',
     ],
     columns: [
@@ -195,7 +193,6 @@ function gemmRow(
   scaleSimSeconds: number | undefined,
 ): (string | number)[] {
   const shape = { M, N, K };
-  const rows = Math.min(M, LARGEST_STEP);
   const formula = scaleSimCycles('ws', shape, ARRAY);
   const compat = timed(() => runSystolic('ws', shape, ARRAY, ...operands(shape)).cycles);
   return [
@@ -205,7 +202,7 @@ function gemmRow(
     formula,
     compat.result,
     compat.seconds.toFixed(2),
-    ...jadeCells(compileLayer(chip, gemmGraph(N, K), rows), formula, M / rows),
+    ...jadeCells(compileLayer(chip, gemmGraph(N, K), M), formula),
   ];
 }
 
@@ -223,19 +220,18 @@ function layerBeside(chip: Chip): (string | number)[] {
   return ['Qwen3-0.6B layer, M = 1', cycles, 139.8, '', '', '', ...cells];
 }
 
-/** Cycles and seconds of `steps` runs. */
-function jadeCells(compiled: Compiled, scaleSim: number, steps = 1): (string | number)[] {
+function jadeCells(compiled: Compiled, scaleSim: number): (string | number)[] {
   const { chip, program } = compiled;
   const simulator = simulatorOf(compiled);
   const l2 = timed(() => runLayer(compiled, simulator));
   const l1 = timed(() => runTileEvents(tileProgram(chip, program.instructions)).cycles);
-  const array = l2.result.busyCycles[QUEUES.indexOf('matrix')]! * steps;
+  const array = l2.result.busyCycles[QUEUES.indexOf('matrix')]!;
   return [
     array,
     `${(scaleSim / array).toFixed(2)} ×`,
-    l2.result.cycles * steps,
-    (l2.seconds * steps).toFixed(2),
-    l1.result * steps,
-    (l1.seconds * steps).toFixed(4),
+    l2.result.cycles,
+    l2.seconds.toFixed(2),
+    l1.result,
+    l1.seconds.toFixed(4),
   ];
 }

@@ -54,6 +54,25 @@ test('what leads to a router goes first', () => {
   const before = kernel('norm', makeNode('rmsNormalization', [x, norm], { epsilon: 1e-6 }));
   const order = namesOf([kernels[0]!, before, ...kernels.slice(1)]);
   assert.ok(order.indexOf('logits') < order.indexOf('shared'));
+  assert.ok(order.indexOf('gates') < order.indexOf('shared'));
+});
+
+test('of kernels that append to a state the one with the shortest chain goes first', () => {
+  const position = makeNode('input', [], { name: 'position', type: tensor('i32', ['B']) });
+  const append = (name: string, links: number): Kernel => {
+    const anchor = linear(x);
+    const rows = makeNode('splitHeads', [anchor], { heads: 1 });
+    const state = makeNode('state', [], { name, type: tensor('f32', ['B', 'S', 1, 64]) });
+    const result = makeNode('append', [state, rows, position], {});
+    return { name, anchors: [anchor], chain: [...Array(links).fill(rows), result], result };
+  };
+  const kernels = [
+    kernel('x', x),
+    kernel('query', linear(x)),
+    append('keys', 3),
+    append('values', 1),
+  ];
+  assert.deepEqual(namesOf(kernels), ['x', 'values', 'keys', 'query']);
 });
 
 test('inputs come first, whatever order the kernels are given in', () => {

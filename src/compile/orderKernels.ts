@@ -4,8 +4,10 @@
  * the row-wise work of the one before is finished.
  *
  * List scheduling: of the kernels whose inputs are ready, take the first that
- *   - leads to a router (the experts wait for its choice, so it starts as early as it can),
+ *   - is or leads to a router (the experts wait for its choice, so it starts as early as it can),
  *   - else does not read what the kernel before has just made,
+ *   - else appends to a state, which attention reads only when it has come to memory: the one with the
+ *     shortest chain, whose way can begin first,
  *   - else is first in graph order.
  */
 import { type Node } from '../ir/index.ts';
@@ -26,14 +28,19 @@ export function orderKernels(kernels: readonly Kernel[]): Kernel[] {
     const independent = (kernel: Kernel): boolean =>
       last === undefined || !reads.get(kernel)!.has(last);
     const next =
-      ready.find((kernel) => urgent.has(kernel) && independent(kernel)) ??
-      ready.find(independent) ??
-      ready[0]!;
+      ready.find((kernel) => urgent.has(kernel)) ??
+      appendOrFirst(ready.filter(independent)) ??
+      appendOrFirst(ready)!;
     waiting.splice(waiting.indexOf(next), 1);
     done.add(next);
     order.push(next);
   }
   return order;
+}
+
+function appendOrFirst(ready: readonly Kernel[]): Kernel | undefined {
+  const appends = ready.filter(({ result }) => result.op === 'append');
+  return appends.toSorted((a, b) => a.chain.length - b.chain.length)[0] ?? ready[0];
 }
 
 function nodesOf({ anchors, chain }: Kernel): readonly Node[] {

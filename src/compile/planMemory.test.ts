@@ -76,6 +76,16 @@ test('a rotating region puts consecutive buffers into different banks and small 
   );
 });
 
+test('buffers larger than a bank go round in a rotating region, and stay low in a packed one', () => {
+  const buffers = [0, 1, 2].map((i) => buffer('rotate', 1280, i * 2, i * 2 + 1));
+  const placesIn = (region: Region): (number | undefined)[] => {
+    const plan = planMemory(buffers, [region]);
+    return buffers.map((b) => plan.get(b));
+  };
+  assert.deepEqual(placesIn(ROTATE), [0, 2048, 0]);
+  assert.deepEqual(placesIn({ ...ROTATE, policy: 'pack' }), [0, 0, 0]);
+});
+
 test('what does not fit is a CapacityError with the numbers', () => {
   assert.throws(
     () => planMemory([buffer('ring', 4096, 0, 2), buffer('ring', 64, 1, 1)], [RING]),

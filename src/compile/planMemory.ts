@@ -5,10 +5,11 @@
  * A `ring` region is filled in order of first use and wraps: what was used longest ago is overwritten
  * first, so transfers into it can run ahead of their use.
  *
- * In a `rotate` region buffers larger than a bank are placed first, the largest first, at the lowest
- * address that is free. Small ones then go round: each to the bank after the last one taken, and there
- * after the last buffer placed. Buffers used together thus lie in different banks, and bytes are reused
- * late (reuse orders instructions that are otherwise independent).
+ * In the other regions buffers larger than a bank are placed first, the largest first: in a `pack` region
+ * at the lowest address that is free, which keeps room for others; in a `rotate` region each behind the
+ * last. Small ones then go round: each to the bank after the last one taken, and there after the last
+ * buffer placed. Buffers used together thus lie in different banks, and bytes are reused late (reuse
+ * orders instructions that are otherwise independent).
  */
 import { CapacityError } from '../base/index.ts';
 
@@ -18,7 +19,7 @@ export interface Region {
   readonly sizeBytes: number;
   /** Bytes of a bank; buffers no larger than one do not straddle two. */
   readonly bankBytes: number;
-  readonly policy: 'ring' | 'rotate';
+  readonly policy: 'ring' | 'rotate' | 'pack';
 }
 
 export interface PlannedBuffer {
@@ -47,7 +48,7 @@ export function planMemory(
     own.sort((a, b) => a.first - b.first);
     const planner = new RegionPlanner(region);
     if (region.policy === 'ring') own.forEach((buffer) => planner.placeInRing(buffer));
-    else planner.placeRotating(own);
+    else planner.placeByBank(own);
     planner.placed.forEach(({ buffer, offset }) => plan.set(buffer, region.start + offset));
   }
   return plan;
@@ -77,21 +78,27 @@ class RegionPlanner {
   /** At the cursor if free, else at the next free place after it, else from the start. */
   placeInRing(buffer: PlannedBuffer): void {
     this.forgetBefore(buffer.first);
+    this.placeBehindLast(buffer, BUFFER_ALIGNMENT_BYTES);
+  }
+
+  private placeBehindLast(buffer: PlannedBuffer, alignment: number): void {
+    const { sizeBytes } = this.region;
     const others = this.livingWith(buffer);
-    const candidates = [this.cursor, 0, ...others.map((other) => other.end)].toSorted(
-      (a, b) => a - b,
-    );
-    const free = candidates.filter((offset) =>
-      this.isFree(buffer, offset, this.region.sizeBytes, others),
-    );
+    const free = [this.cursor, 0, ...others.map((other) => other.end)]
+      .map((offset) => roundUp(offset, alignment))
+      .toSorted((a, b) => a - b)
+      .filter((offset) => this.isFree(buffer, offset, sizeBytes, others));
     this.cursor = this.put(buffer, free.find((offset) => offset >= this.cursor) ?? free[0], others);
   }
 
-  placeRotating(buffers: readonly PlannedBuffer[]): void {
-    const isLarge = (buffer: PlannedBuffer): boolean =>
-      align(buffer.sizeBytes) > this.region.bankBytes;
+  placeByBank(buffers: readonly PlannedBuffer[]): void {
+    const { bankBytes, policy } = this.region;
+    const isLarge = (buffer: PlannedBuffer): boolean => align(buffer.sizeBytes) > bankBytes;
     const large = buffers.filter(isLarge).toSorted((a, b) => b.sizeBytes - a.sizeBytes);
-    large.forEach((buffer) => this.placeLow(buffer));
+    for (const buffer of large) {
+      if (policy === 'rotate') this.placeBehindLast(buffer, bankBytes);
+      else this.placeLow(buffer);
+    }
     for (const buffer of buffers) if (!isLarge(buffer)) this.placeInNextBank(buffer);
   }
 
@@ -172,7 +179,11 @@ class RegionPlanner {
 }
 
 function align(sizeBytes: number): number {
-  return Math.ceil(sizeBytes / BUFFER_ALIGNMENT_BYTES) * BUFFER_ALIGNMENT_BYTES;
+  return roundUp(sizeBytes, BUFFER_ALIGNMENT_BYTES);
+}
+
+function roundUp(bytes: number, multiple: number): number {
+  return Math.ceil(bytes / multiple) * multiple;
 }
 
 function doesNotFit(

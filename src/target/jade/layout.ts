@@ -8,10 +8,9 @@
  * blocks [columns / 32][rows]: what the array takes for one step along k lies together. Tiles follow
  * each other along k, then along n, then by plane (head or expert), each in a slot of the same size.
  *
- * A state is stored [B][G][part][capacity]: keys in parts of one block, so that the blocks of many
- * positions lie together as those of a weight do, other rows as one part: a product takes values by
- * whole rows, also those that are keys too. A state that has attention values has a second array, of the
- * scale byte of each row, [B][G][capacity].
+ * A state of keys is stored by block, [B][G][block][capacity], as the array takes weights. One of values
+ * is read along positions and stored by row, [B][G][capacity][row], keys or not; it has a second array, of
+ * the scale byte of each row, [B][G][capacity].
  */
 import { type Chip } from '../../chip/index.ts';
 import {
@@ -54,10 +53,10 @@ export interface PlainRegion {
 export interface StateRegion extends PlainRegion {
   readonly kind: 'state';
   readonly groups: number;
-  readonly capacity: number;
-  /** Parts of a row, each beside those of the other positions, and bytes of one. */
+  /** A row is in so many parts, each behind the same part of the position before: its blocks, or one. */
   readonly parts: number;
   readonly partBytes: number;
+  readonly capacity: number;
 }
 
 export interface RotaryRegion extends PlainRegion {
@@ -79,7 +78,7 @@ const TILE_PASSES = 2;
 const MAX_TILE_COLUMNS = 512;
 const ALIGNMENT_BYTES = 64;
 /** Tokens, next tokens and logits of the largest step. */
-export const MAX_STEP_ROWS = 128;
+export const MAX_STEP_ROWS = 256;
 
 /** The tile of a weight of `rows` outputs and `columns` inputs. */
 export function tileOf(
@@ -129,8 +128,6 @@ export function planLayout(
 class Layout {
   private readonly weights = new Map<string, TiledWeight>();
   private readonly regions = new Map<string, PlainRegion>();
-  /** Names of the states whose rows are in parts. */
-  private keys: ReadonlySet<string> = new Set();
   private cursor = 0;
   private readonly chip: Chip;
   private readonly contextTokens: number;
@@ -143,20 +140,21 @@ class Layout {
   }
 
   build(graph: Graph): MemoryLayout {
-    const vocabulary = lastDim(graph.outputs.get('logits')!.type);
+    const { type } = graph.outputs.get('logits')!;
+    const logitRows = type.shape[1] === 1 ? this.batch : MAX_STEP_ROWS;
     this.region({ kind: 'mailbox', name: 'tokens' }, MAX_STEP_ROWS * 4);
     this.region({ kind: 'mailbox', name: 'next' }, MAX_STEP_ROWS * 4);
-    this.region({ kind: 'mailbox', name: 'logits' }, MAX_STEP_ROWS * vocabulary * 4);
+    this.region({ kind: 'mailbox', name: 'logits' }, logitRows * lastDim(type) * 4);
     const nodes = topologicalOrder(graph).toSorted((a, b) =>
       a.label < b.label ? -1 : Number(a.label > b.label),
     );
-    this.keys = keysAlone(nodes);
-    nodes.forEach((node) => this.place(node));
+    const values = new Set(nodes.filter(({ op }) => op === 'attention').map(valuesOf));
+    nodes.forEach((node) => this.place(node, values));
     const { weights, regions, contextTokens, cursor } = this;
     return { weights, regions, contextTokens, sizeBytes: cursor };
   }
 
-  private place(node: Node): void {
+  private place(node: Node, values: ReadonlySet<Node>): void {
     if (node.op === 'quantize' && node.inputs[0]!.op === 'weight')
       this.tiles(node, node.inputs[0]!);
     else if (node.op === 'embedding') this.constant(node.inputs[1]!, 'bf16', 2);
@@ -164,8 +162,8 @@ class Layout {
     else if (node.op === 'route' && node.inputs[1] !== undefined)
       this.constant(node.inputs[1], 'f32', 4);
     else if (node.op === 'rotaryEmbedding') this.rotary(node);
-    else if (node.op === 'state') this.state(node);
-    else if (node.op === 'attention') this.valueScales(node);
+    else if (node.op === 'state') this.state(node, values.has(node));
+    else if (node.op === 'attention') this.valueScales(valuesOf(node));
   }
 
   private take(sizeBytes: number): number {
@@ -200,16 +198,14 @@ class Layout {
     );
   }
 
-  private state(node: NodeOf<'state'>): void {
-    const { name } = node.attrs;
+  private state(node: NodeOf<'state'>, isValues: boolean): void {
     const format = node.type.dtype as MxFormat;
-    const blocks = lastDim(node.type) / MX_BLOCK;
-    const parts = this.keys.has(name) ? blocks : 1;
-    this.stateRows(name, node, parts, (blocks / parts) * blockBytes(format));
+    const width = lastDim(node.type);
+    if (isValues) this.stateRows(node.attrs.name, node, 1, mxRowBytes(width, format));
+    else this.stateRows(node.attrs.name, node, width / MX_BLOCK, blockBytes(format));
   }
 
-  private valueScales(node: NodeOf<'attention'>): void {
-    const state = stateOf(node, 2);
+  private valueScales(state: NodeOf<'state'>): void {
     this.stateRows(scalesKey(state), state, 1, 1);
   }
 
@@ -221,11 +217,15 @@ class Layout {
   ): void {
     const groups = type.shape[2] as number;
     const capacity = this.contextTokens;
-    const region = { kind: 'state', name, groups, capacity, parts, partBytes } as const;
-    this.region<Omit<StateRegion, 'address' | 'sizeBytes'>>(
-      region,
-      this.batch * groups * capacity * parts * partBytes,
-    );
+    const region: Omit<StateRegion, 'address' | 'sizeBytes'> = {
+      kind: 'state',
+      name,
+      groups,
+      parts,
+      partBytes,
+      capacity,
+    };
+    this.region(region, this.batch * groups * parts * capacity * partBytes);
   }
 
   private tiles(node: NodeOf<'quantize'>, weight: NodeOf<'weight'>): void {
@@ -258,17 +258,9 @@ class Layout {
   }
 }
 
-/** The state whose rows are the keys (1) or values (2) of an attention. */
-function stateOf({ inputs }: NodeOf<'attention'>, input: 1 | 2): NodeOf<'state'> {
-  return inputs[input]!.inputs[0] as NodeOf<'state'>;
-}
-
-/** Names of the states that are attention keys and never values. */
-function keysAlone(nodes: readonly Node[]): ReadonlySet<string> {
-  const attentions = nodes.filter((node) => node.op === 'attention');
-  const names = (input: 1 | 2): Set<string> =>
-    new Set(attentions.map((node) => stateOf(node, input).attrs.name));
-  return names(1).difference(names(2));
+/** The state an attention takes its values from. */
+function valuesOf({ inputs }: Node): NodeOf<'state'> {
+  return inputs[2]!.inputs[0] as NodeOf<'state'>;
 }
 
 /** Key of a tiled weight: its name and format. */

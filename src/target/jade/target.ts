@@ -14,7 +14,7 @@ import {
 import { type Dims, type Graph, type Node } from '../../ir/index.ts';
 import { type Trace } from '../../trace/index.ts';
 import { openJadeDevice, type HostObserver, type JadeDevice } from './device.ts';
-import { hoistLoads } from './emit/hoistLoads.ts';
+import { orderInstructions } from './emit/orderInstructions.ts';
 import { makeProgram, type JadeProgram } from './emit/program.ts';
 import { resolveAddresses } from './emit/resolve.ts';
 import { insertSemaphores } from './emit/semaphores.ts';
@@ -86,12 +86,12 @@ export class JadeTarget implements Target<JadeSchedule, JadeProgram> {
     const { graph, dims, layout } = schedule;
     const maxPosition = dims.S - dims.T;
     const resolved = resolveAddresses(schedule.instructions, plan);
-    const hoisted = hoistLoads(resolved, maxPosition);
+    const ordered = orderInstructions(resolved, this.chip, maxPosition);
     return makeProgram(
       graph,
       dims,
       layout,
-      insertSemaphores(hoisted, maxPosition),
+      insertSemaphores(ordered, maxPosition),
       plan,
       this.chip,
     );
@@ -103,6 +103,7 @@ export class JadeTarget implements Target<JadeSchedule, JadeProgram> {
     if (known !== undefined) return known;
     const kernels = orderKernels(fuseKernels(graph));
     for (let T = MAX_STEP_ROWS; T >= 1; T /= 2) {
+      if (T > this.contextTokens) continue;
       const problem = this.misfit(kernels, graph, T);
       if (problem === undefined) {
         this.tokenLimits.set(graph, T);

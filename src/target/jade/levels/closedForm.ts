@@ -7,7 +7,7 @@
  *   array    starts when the kernel before has left it and what it reads is finished; ends after `matrix`
  *            cycles, or one tile after the last load
  *   channel  runs ahead of the array by the ring of weights; loads that wait for this
- *            step's results (experts, state) start a memory latency after them
+ *            step's results (experts, state) start a memory latency after them, and others go past them
  *   vector   ends after `vector` cycles, or one chunk after the last product
  *
  * Left out: ports of banks, semaphores, outstanding loads, loads of norms and rotary tables, stores. The
@@ -72,17 +72,21 @@ class Clock {
     let ready = 0;
     for (let i = 0; i < after.length; i++) ready = Math.max(ready, this.finished[after[i]!]!);
     const start = Math.max(this.array, ready);
-    if (cost.memory > 0) {
-      const waited = cost.waits ? ready + this.latency : start - this.ahead;
-      this.channel = Math.max(this.channel, waited) + cost.memory;
-    }
+    const loaded = cost.memory > 0 ? this.load(cost, start, ready) : 0;
     if (cost.matrix > 0) {
-      this.array = Math.max(start + cost.matrix, this.channel + cost.lastMatrix);
+      this.array = Math.max(start + cost.matrix, loaded + cost.lastMatrix);
     }
-    const product =
-      cost.matrix > 0 ? this.array : Math.max(ready, cost.memory > 0 ? this.channel : 0);
+    const product = cost.matrix > 0 ? this.array : Math.max(ready, loaded);
     this.vector = Math.max(Math.max(this.vector, start) + cost.vector, product + cost.lastVector);
     this.finished.push(this.vector);
     this.cycles = Math.max(this.cycles, this.vector);
+  }
+
+  /** When the loads of a kernel are done. Those of later kernels go past loads that wait, by the ring. */
+  private load({ memory, waits }: KernelCost, start: number, ready: number): number {
+    const from = waits ? ready + this.latency : start - this.ahead;
+    const loaded = Math.max(this.channel, from) + memory;
+    this.channel = waits ? Math.max(this.channel + memory, loaded - this.ahead) : loaded;
+    return loaded;
   }
 }

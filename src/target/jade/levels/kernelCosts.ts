@@ -3,10 +3,10 @@
  * tile times the closed form of its instruction (sim/*Timing.ts), without running anything.
  */
 import { type Chip } from '../../../chip/index.ts';
-import { type MxFormat } from '../../../ir/index.ts';
+import { MX_BLOCK, type MxFormat } from '../../../ir/index.ts';
 import { blockBytes, FORMAT_CODES, NONE, type FieldsOf } from '../isa.table.ts';
 import { mxRowBytes, tileOf } from '../layout.ts';
-import { pieceRows } from '../schedule/attention.ts';
+import { rowsOfPiece } from '../schedule/attention.ts';
 import { chunkOf } from '../schedule/linear.ts';
 import { regionsOf } from '../schedule/regions.ts';
 import { matmulPhases } from '../sim/matrixTiming.ts';
@@ -137,7 +137,7 @@ function productOf(
   return total;
 }
 
-/** How weights lie on the chip: as tiles and keys, as rows of keys that are values too, or as rows of values. */
+/** How weights lie on the chip: as tiles, as rows of a state, or as rows of values. */
 type Weights = 'packed' | 'rows' | 'transposed';
 
 function multiplyCycles(
@@ -180,11 +180,11 @@ function rowsCost(chip: Chip, { rows, steps }: RowsShape): KernelCost {
   return { ...NOTHING, vector, lastVector: vector };
 }
 
-/** Token ids, then (when the loads before are done) the rows they choose, then these rows as f32. */
+/** Token ids, then the rows they choose, then these rows as f32. */
 function embeddingCost(chip: Chip, { rows, width }: EmbeddingShape): KernelCost {
   const memory = transfers(chip, rows, width * 2);
   const vector = stepCycles(chip, { op: 'copy', width, group: 0 }, rows, width);
-  const lastVector = vector + aheadCycles(chip) + 2 * chip.memory.latencyCycles;
+  const lastVector = vector + 2 * chip.memory.latencyCycles;
   return { ...NOTHING, memory, vector, lastVector };
 }
 
@@ -194,33 +194,47 @@ export function aheadCycles(chip: Chip): number {
 }
 
 /**
- * Tokens go in blocks whose scores fit in an accumulator bank; pieces of state are loaded for each. The
- * softmax reads scales of values from the bank whose keys the next product reads, so they take turns.
+ * Tokens go in blocks whose scores fit in an accumulator bank, small ones when the state is one piece; a
+ * block sees the positions before its end, here all the mean number of them. The softmax of one runs
+ * beside the products of its neighbours, and of the query when joined with that.
  */
 function attentionCost(chip: Chip, shape: AttentionShape): KernelCost {
-  const { tokens, context, keyWidth, valueWidth, format, shared } = shape;
-  const { sizeBytes, banks } = chip.accumulator;
+  const { tokens, context, keyWidth, valueWidth, format, shared, joined } = shape;
   const heads = shape.heads / shape.groups;
-  const scoresFit = Math.floor(sizeBytes / banks / (heads * context * 4));
-  const size = Math.min(tokens, scoresFit, Math.floor(sizeBytes / (heads * valueWidth * 4)));
+  const piece = Math.min(context, rowsOfPiece(chip, mxRowBytes(keyWidth, format)));
+  const isWhole = piece === context;
+  const size = Math.min(blockOf(chip, shape), isWhole ? MX_BLOCK : tokens);
+  const reach = Math.ceil((context - (tokens - size) / 2) / MX_BLOCK) * MX_BLOCK;
   const rows = size * heads;
   const sequences = shape.sequences * shape.groups;
   const blocks = sequences * (tokens / size);
-  const piece = Math.min(context, pieceRows(chip, mxRowBytes(keyWidth, format)));
-  const loads = (piece < context ? blocks : sequences) * (shared && piece === context ? 1 : 2);
+  const loads = (isWhole ? sequences : blocks) * (shared && isWhole ? 1 : 2);
   const perState = transfers(chip, context / piece, piece * mxRowBytes(keyWidth, format));
-  const scores = multiplyCycles(chip, rows, context, keyWidth, format, shared ? 'rows' : 'packed');
-  const values = multiplyCycles(chip, rows, valueWidth, context, format, 'transposed');
-  const softmax = stepCycles(chip, { op: 'softmax', width: context, group: 32 }, rows, context);
+  const keys = shared ? 'rows' : 'packed';
+  const scores = multiplyCycles(chip, rows, reach, keyWidth, format, keys);
+  const values = multiplyCycles(chip, rows, valueWidth, reach, format, 'transposed');
+  const softmax = stepCycles(chip, { op: 'softmax', width: reach, group: 32 }, rows, reach);
   const finish = pieceCycles(chip, shape.steps, rows, valueWidth);
+  const { pipelineCycles } = chip.matrix;
+  // Softmaxes that no product of the query hides.
+  const exposed = joined ? 1 : blocks;
+  const ends = scores + values + 2 * pipelineCycles;
   return {
     memory: loads * perState,
-    matrix: blocks * (scores + softmax + values + 2 * chip.matrix.pipelineCycles),
-    vector: blocks * (softmax + finish),
-    lastMatrix: scores + softmax + values + chip.matrix.pipelineCycles,
-    lastVector: finish + chip.matrix.pipelineCycles,
+    matrix: Math.max(blocks * (scores + values), exposed * softmax + ends),
+    vector: exposed * (softmax + finish),
+    lastMatrix: ends + softmax,
+    lastVector: finish + pipelineCycles,
     waits: true,
   };
+}
+
+/** Tokens whose scores fit in an accumulator bank, and their results in all. */
+function blockOf({ accumulator }: Chip, shape: AttentionShape): number {
+  const { sizeBytes, banks } = accumulator;
+  const heads = shape.heads / shape.groups;
+  const scores = Math.floor(sizeBytes / banks / (heads * shape.context * 4));
+  return Math.min(shape.tokens, scores, Math.floor(sizeBytes / (heads * shape.valueWidth * 4)));
 }
 
 /** The chosen experts, each with as many rows; the others cost a few cycles a tile. */

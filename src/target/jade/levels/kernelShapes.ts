@@ -15,6 +15,7 @@ import {
 import { type Opcode } from '../isa.table.ts';
 import { EPILOGUE_OPCODES, stepsOf } from '../schedule/epilogue.ts';
 import { chunkUnit } from '../schedule/linear.ts';
+import { joinsQuery } from '../schedule/schedule.ts';
 
 /** A vector operation on rows of `width` channels; `group` > 0: quantised, with a scale for so many. */
 export interface VectorStep {
@@ -68,6 +69,8 @@ export interface AttentionShape extends Shape {
   readonly valueWidth: number;
   /** Whether keys and values are one state. */
   readonly shared: boolean;
+  /** Whether heads start while the query of others is made. */
+  readonly joined: boolean;
   readonly format: MxFormat;
   readonly steps: readonly VectorStep[];
 }
@@ -93,7 +96,8 @@ export function kernelShapes(graph: Graph, dims: Dims): KernelShape[] {
   return kernels.map((kernel, place) => {
     const after = sourcesOf(kernel, places);
     [...kernel.anchors, ...kernel.chain].forEach((node) => places.set(node, place));
-    return shapeOf(kernel, dims, after);
+    const joined = joinsQuery(kernel, kernels[place - 1], dims);
+    return shapeOf(kernel, dims, after, joined);
   });
 }
 
@@ -111,7 +115,12 @@ function sourcesOf(kernel: Kernel, places: ReadonlyMap<Node, number>): number[] 
   return [...found];
 }
 
-function shapeOf(kernel: Kernel, dims: Dims, after: readonly number[]): KernelShape {
+function shapeOf(
+  kernel: Kernel,
+  dims: Dims,
+  after: readonly number[],
+  joined: boolean,
+): KernelShape {
   const [anchor] = kernel.anchors as [Node];
   const rows = rowsOf(anchor, dims);
   switch (anchor.op) {
@@ -121,7 +130,7 @@ function shapeOf(kernel: Kernel, dims: Dims, after: readonly number[]): KernelSh
     case 'headLinear':
       return linearShape(kernel, rows, after);
     case 'attention':
-      return attentionShape(kernel, anchor, dims, after);
+      return { ...attentionShape(kernel, anchor, dims, after), joined };
     case 'experts':
       return expertsShape(anchor, rows, after);
     case 'route': {
@@ -188,7 +197,7 @@ function attentionShape(
   anchor: NodeOf<'attention'>,
   { B, T, S }: Dims,
   after: readonly number[],
-): AttentionShape {
+): Omit<AttentionShape, 'joined'> {
   const [query, keys, values] = anchor.inputs as [Node, Node, Node];
   return {
     kind: 'attention',

@@ -7,7 +7,7 @@
  *
  * Tokens are taken in blocks whose scores fit in the accumulators.
  */
-import { CapacityError } from '../../../base/index.ts';
+import { CapacityError, UnsupportedError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
 import { type Kernel } from '../../../compile/index.ts';
 import { lastDim, MX_BLOCK, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
@@ -17,13 +17,12 @@ import { contiguous, type Context } from './context.ts';
 import { emitEpilogue } from './epilogue.ts';
 import { activationFields } from './matmul.ts';
 import { channelsFrom, mxOf, placeOf, type MxPlacement } from './placement.ts';
-import { regionsOf } from './regions.ts';
 import { shift, type Operand, type Ref } from './tiles.ts';
 
-/** Pieces of state that share the ring: two being used, two on their way. */
-const PIECES = 4;
+/** A piece of state is at most this share of the scratchpad, so that several fit in the ring of any step. */
+const PIECES = 16;
 
-/** The state rows of one sequence and key head: where position 0 is in memory and what a row is. */
+/** The state rows of one sequence and key head: where they are in memory and what a row is. */
 interface StateRows {
   readonly memory: number;
   readonly region: StateRegion;
@@ -37,8 +36,8 @@ interface Group {
   readonly query: MxPlacement;
   readonly keys: StateRows;
   readonly values: StateRows;
-  /** The scale bytes of the values. */
-  readonly valueScales: Pick<StateRows, 'memory' | 'region'>;
+  /** Address of the scale bytes of the values. */
+  readonly valueScales: number;
   readonly sequence: number;
   /** First query head, and how many share the keys. */
   readonly firstHead: number;
@@ -47,43 +46,75 @@ interface Group {
   readonly loaded: Map<number, Ref>;
 }
 
-/** The tokens of a group whose scores fit in one accumulator bank, and their results in all. */
+/** Tokens of a group whose scores fit in one accumulator bank, and their results in all. */
 interface Block {
   readonly group: Group;
   readonly first: number;
   readonly tokens: number;
+  /** Positions its last token sees at most, in whole blocks: later ones have no part in it. */
+  readonly reach: number;
 }
 
 export function lowerAttention(context: Context, kernel: Kernel): void {
-  const anchor = kernel.anchors[0] as NodeOf<'attention'>;
-  const [q, keys, values] = anchor.inputs as [Node, Node, Node, Node];
+  new Attention(context, kernel).finish();
+}
+
+/** Attention of one kernel, head by head as its query comes. */
+export class Attention {
+  private readonly context: Context;
+  private readonly kernel: Kernel;
+  /** By key head, so that the first can start when their part of the query is there. */
+  private readonly waiting: Block[];
+  /** The block that has its probabilities. */
+  private current: { readonly block: Block; readonly probabilities: MxPlacement } | undefined;
+
+  constructor(context: Context, kernel: Kernel) {
+    this.context = context;
+    this.kernel = kernel;
+    this.waiting = groupsOf(context, kernel).flatMap((group) => blocksOf(context, group));
+  }
+
+  /** Lowers what needs only the first `heads` heads of the query. */
+  advance(heads: number): void {
+    const { context, kernel, waiting } = this;
+    const { label } = context.tiles;
+    context.tiles.label = kernel.name;
+    while (waiting.length > 0 && waiting[0]!.group.firstHead + waiting[0]!.group.heads <= heads)
+      this.next(waiting.shift()!);
+    context.tiles.label = label;
+  }
+
+  finish(): void {
+    this.advance(Number.POSITIVE_INFINITY);
+    this.lowerCurrent();
+  }
+
+  /** One block ahead: the matrix unit takes the next scores while the vector unit has the softmax. */
+  private next(block: Block): void {
+    const probabilities = lowerScores(this.context, block);
+    this.lowerCurrent();
+    this.current = { block, probabilities };
+  }
+
+  private lowerCurrent(): void {
+    const { context, current } = this;
+    if (current !== undefined) lowerValues(context, current.block, current.probabilities);
+  }
+}
+
+function groupsOf(context: Context, kernel: Kernel): Group[] {
+  const [q, keys, values] = kernel.anchors[0]!.inputs as [Node, Node, Node, Node];
   const query = mxOf(context, q);
   const groups = keys.type.shape[2] as number;
   const heads = query.heads / groups;
-  const blocks: Block[] = [];
-  for (let sequence = 0; sequence < context.dims.B; sequence++) {
-    for (let g = 0; g < groups; g++) {
-      const [keyRows, valueRows] = [keys, values].map((append) =>
-        stateRows(context, append, sequence, g),
-      ) as [StateRows, StateRows];
-      const region = scalesRegion(context, values)!;
-      const valueScales = { memory: rowsAddress(region, sequence, g), region };
-      const state = { keys: keyRows, values: valueRows, valueScales, sequence };
-      const group = { kernel, query, ...state, firstHead: g * heads, heads, loaded: new Map() };
-      blocks.push(...blocksOf(context, group));
-    }
-  }
-  lowerBlocks(context, blocks);
-}
-
-/** One block ahead: the matrix unit takes the next scores while the vector unit has the softmax. */
-function lowerBlocks(context: Context, blocks: readonly Block[]): void {
-  let probabilities = lowerScores(context, blocks[0]!);
-  blocks.forEach((block, i) => {
-    const next = blocks[i + 1];
-    const ahead = next === undefined ? probabilities : lowerScores(context, next);
-    lowerValues(context, block, probabilities);
-    probabilities = ahead;
+  return Array.from({ length: groups * context.dims.B }, (_, i) => {
+    const [g, sequence] = [Math.floor(i / context.dims.B), i % context.dims.B];
+    const [keyRows, valueRows] = [keys, values].map((append) =>
+      stateRows(context, append, sequence, g),
+    ) as [StateRows, StateRows];
+    const valueScales = rowsAddress(scalesRegion(context, values)!, sequence, g);
+    const state = { keys: keyRows, values: valueRows, valueScales, sequence };
+    return { kernel, query, ...state, firstHead: g * heads, heads, loaded: new Map() };
   });
 }
 
@@ -93,7 +124,10 @@ function blocksOf(context: Context, group: Group): Block[] {
   const bank = sizeBytes / banks;
   const { valueWidth } = (group.kernel.anchors[0] as NodeOf<'attention'>).attrs;
   const [scores, results] = [group.heads * S * 4, group.heads * valueWidth * 4];
-  const size = Math.min(T, Math.floor(bank / scores), Math.floor(sizeBytes / results));
+  const fit = Math.min(T, Math.floor(bank / scores), Math.floor(sizeBytes / results));
+  // Small blocks end where their tokens cannot see; but each loads a state of several pieces again.
+  const isWhole = S <= pieceRows(context.chip, group.keys);
+  const size = isWhole ? Math.min(fit, MX_BLOCK) : fit;
   if (size < 1) {
     throw new CapacityError(
       `one token needs ${scores} bytes of an accumulator bank (${bank} bytes) for scores, and ${results} of all (${sizeBytes} bytes) for results`,
@@ -105,8 +139,13 @@ function blocksOf(context: Context, group: Group): Block[] {
   }
   return Array.from({ length: Math.ceil(T / size) }, (_, i) => {
     const first = i * size;
-    return { group, first, tokens: Math.min(size, T - first) };
+    const tokens = Math.min(size, T - first);
+    return { group, first, tokens, reach: roundUp(S - T + first + tokens) };
   });
+}
+
+function roundUp(positions: number): number {
+  return Math.ceil(positions / MX_BLOCK) * MX_BLOCK;
 }
 
 /** Appends rows to a state, and their scale bytes where they are values. */
@@ -118,27 +157,28 @@ export function storeState(context: Context, append: Node): void {
   if (scales !== undefined) storeRows(context, scales, rows);
 }
 
-/** The parts of each row to its position: a store for each sequence and part, a plane for each key head. */
+/** The first bytes of each row to its position: a store for each sequence, a plane for each part. */
 function storeRows(context: Context, region: StateRegion, rows: MxPlacement): void {
   const { T } = context.dims;
-  const { parts, partBytes, capacity } = region;
+  const { groups, parts, partBytes, capacity } = region;
+  if (groups > 1 && parts > 1 && rows.headStride !== parts * partBytes) {
+    throw new UnsupportedError('keys of several heads must lie one behind the other', {
+      where: region.name,
+    });
+  }
   for (let sequence = 0; sequence < context.dims.B; sequence++) {
-    const memory = rowsAddress(region, sequence, 0);
     const local = shift(rows.at, sequence * T * rows.stride);
-    for (let part = 0; part < parts; part++) {
-      const from = shift(local, part * partBytes);
-      context.tiles.emit('store', {
-        ...contiguous(memory + part * capacity * partBytes, from, partBytes),
-        rows: T,
-        memoryStride: partBytes,
-        localStride: rows.stride,
-        planes: region.groups,
-        memoryPlaneStride: parts * capacity * partBytes,
-        localPlaneStride: rows.headStride,
-        positionStride: partBytes,
-        sequence,
-      });
-    }
+    context.tiles.emit('store', {
+      ...contiguous(rowsAddress(region, sequence, 0), local, partBytes),
+      rows: T,
+      memoryStride: partBytes,
+      localStride: rows.stride,
+      planes: groups * parts,
+      memoryPlaneStride: capacity * partBytes,
+      localPlaneStride: parts > 1 ? partBytes : rows.headStride,
+      positionStride: partBytes,
+      sequence,
+    });
   }
 }
 
@@ -155,11 +195,11 @@ function scalesRegion(context: Context, append: Node): StateRegion | undefined {
 
 /** Memory address of position 0 of a sequence and key head. */
 function rowsAddress(
-  { address, groups, capacity, parts, partBytes }: StateRegion,
+  { address, groups, parts, partBytes, capacity }: StateRegion,
   sequence: number,
   group: number,
 ): number {
-  return address + (sequence * groups + group) * capacity * parts * partBytes;
+  return address + (sequence * groups + group) * parts * capacity * partBytes;
 }
 
 function stateRows(context: Context, append: Node, sequence: number, group: number): StateRows {
@@ -169,63 +209,75 @@ function stateRows(context: Context, append: Node, sequence: number, group: numb
   return { memory, region, width: lastDim(append.type), format };
 }
 
-/** A range of positions, a whole number of blocks of 32. */
+/** Positions that are loaded together, and how many of them are used; whole numbers of blocks of 32. */
 interface Span {
   readonly start: number;
   readonly count: number;
+  readonly used: number;
 }
 
 /** Rows of state in one piece. */
-export function pieceRows(chip: Chip, rowBytes: number): number {
-  const ring = regionsOf(chip).find((region) => region.name === 'context')!;
-  const fit = Math.floor(ring.sizeBytes / PIECES / rowBytes / MX_BLOCK) * MX_BLOCK;
+function pieceRows(chip: Chip, { region }: StateRows): number {
+  return rowsOfPiece(chip, region.parts * region.partBytes);
+}
+
+export function rowsOfPiece({ scratchpad }: Chip, rowBytes: number): number {
+  const fit = Math.floor(scratchpad.sizeBytes / PIECES / rowBytes / MX_BLOCK) * MX_BLOCK;
   return Math.max(fit, MX_BLOCK);
 }
 
-/** The context in pieces small enough that several fit in the ring; one when it is short. */
-function spansOf(context: Context, { width, format }: StateRows): Span[] {
+/** The first `reach` positions in pieces small enough that several fit in the ring; one when they are few. */
+function spansOf(context: Context, rows: StateRows, reach: number): Span[] {
   const { S } = context.dims;
-  const size = Math.min(S, pieceRows(context.chip, mxRowBytes(width, format)));
-  return Array.from({ length: Math.ceil(S / size) }, (_, i) => {
+  const size = Math.min(S, pieceRows(context.chip, rows));
+  return Array.from({ length: Math.ceil(reach / size) }, (_, i) => {
     const start = i * size;
-    return { start, count: Math.min(size, S - start) };
+    return { start, count: Math.min(size, S - start), used: Math.min(size, reach - start) };
   });
 }
 
-/** A piece of the state on the chip: kept for the other blocks of the group when it is the whole context. */
-function loadSpan(
-  context: Context,
-  group: Group,
-  { memory, region }: Pick<StateRows, 'memory' | 'region'>,
-  { start, count }: Span,
-): Ref {
+/**
+ * Some positions of a state on the chip, part by part. Kept for the other blocks of the group, and loaded
+ * once where keys are also the values, when these are all positions.
+ */
+function loadSpan(context: Context, group: Group, { memory, region }: StateRows, span: Span): Ref {
   const { parts, partBytes, capacity } = region;
-  const address = memory + start * partBytes;
-  const known = group.loaded.get(address);
+  const from = memory + span.start * partBytes;
+  const known = group.loaded.get(from);
   if (known !== undefined) return known;
-  const bytes = count * partBytes;
-  const at = context.tiles.allocate('state', 'context', parts * bytes);
+  const at = context.tiles.allocate('state', 'context', parts * span.count * partBytes);
   context.tiles.emit('load', {
-    ...contiguous(address, at, bytes),
-    rows: parts,
-    memoryStride: capacity * partBytes,
-    localStride: bytes,
+    ...contiguous(from, at, span.count * partBytes),
+    planes: parts,
+    memoryPlaneStride: capacity * partBytes,
+    localPlaneStride: span.count * partBytes,
     unless: NONE,
   });
-  if (count === context.dims.S) group.loaded.set(address, at);
+  if (span.count === context.dims.S) group.loaded.set(from, at);
+  return at;
+}
+
+/** The scale bytes of the values, loaded once for all blocks of the group. */
+function loadScales(context: Context, group: Group): Ref {
+  const known = group.loaded.get(group.valueScales);
+  if (known !== undefined) return known;
+  const { S } = context.dims;
+  const at = context.tiles.allocate('scales', 'constants', S);
+  context.tiles.emit('load', { ...contiguous(group.valueScales, at, S), unless: NONE });
+  group.loaded.set(group.valueScales, at);
   return at;
 }
 
 function lowerValues(
   context: Context,
-  { group, first, tokens }: Block,
+  { group, first, tokens, reach }: Block,
   probabilities: MxPlacement,
 ): void {
   const anchor = group.kernel.anchors[0] as NodeOf<'attention'>;
   const width = anchor.attrs.valueWidth;
   const rows = tokens * group.heads;
   const at = context.tiles.allocate('attended', 'accumulator', rows * width * 4);
-  for (const span of spansOf(context, group.values)) {
+  for (const span of spansOf(context, group.values, reach)) {
     const source = channelsFrom(probabilities, span.start);
     context.tiles.emit('matmul', {
       ...activationFields({ source, tokens: rows, inner: 1 }),
@@ -243,31 +295,31 @@ function lowerValues(
 }
 
 /** Scores of `tokens` tokens, turned into quantised probabilities [(t, j)][S]. */
-function lowerScores(context: Context, { group, first, tokens }: Block): MxPlacement {
-  const { S, T } = context.dims;
+function lowerScores(context: Context, { group, first, tokens, reach }: Block): MxPlacement {
+  const { T } = context.dims;
   const { query, heads } = group;
   const anchor = group.kernel.anchors[0] as NodeOf<'attention'>;
   const row = (group.sequence * T + first) * query.stride + group.firstHead * query.headStride;
   const source = { ...query, at: shift(query.at, row) };
-  const scores = context.tiles.allocate('scores', 'accumulator', tokens * heads * S * 4);
-  for (const span of spansOf(context, group.keys)) {
+  const scores = context.tiles.allocate('scores', 'accumulator', tokens * heads * reach * 4);
+  for (const span of spansOf(context, group.keys, reach)) {
     context.tiles.emit('matmul', {
       ...activationFields({ source, tokens, inner: heads }),
       ...keyFields(context, group, span),
       c: shift(scores, span.start * 4),
-      cStride: S * 4,
+      cStride: reach * 4,
       accumulate: 0,
     });
   }
-  const probabilities = allocateProbabilities(context, query.format, tokens * heads);
+  const probabilities = allocateProbabilities(context, query.format, tokens * heads, reach);
   context.tiles.emit('softmax', {
     a: scores,
-    aStride: heads * S * 4,
-    aInner: S * 4,
-    b: loadSpan(context, group, group.valueScales, { start: 0, count: S }),
+    aStride: heads * reach * 4,
+    aInner: reach * 4,
+    b: loadScales(context, group),
     rows: tokens * heads,
     inner: heads,
-    columns: S,
+    columns: reach,
     d: probabilities.at,
     dStride: heads * probabilities.stride,
     dInner: probabilities.stride,
@@ -280,18 +332,26 @@ function lowerScores(context: Context, { group, first, tokens }: Block): MxPlace
   return probabilities;
 }
 
-function allocateProbabilities(context: Context, format: MxFormat, rows: number): MxPlacement {
-  const { S } = context.dims;
-  const stride = mxRowBytes(S, format);
-  const at = context.tiles.allocate('probabilities', 'tensors', rows * stride);
-  return { kind: 'mx', format, at, stride, heads: 1, headStride: 0, width: S, rows };
+function allocateProbabilities(
+  context: Context,
+  format: MxFormat,
+  rows: number,
+  width: number,
+): MxPlacement {
+  const stride = mxRowBytes(width, format);
+  const at = context.tiles.allocate('probabilities', 'operands', rows * stride);
+  return { kind: 'mx', format, at, stride, heads: 1, headStride: 0, width, rows };
 }
 
 function keyFields(context: Context, group: Group, span: Span): Record<string, Operand> {
   const { keys } = group;
+  const block = blockBytes(keys.format);
   return {
-    ...stateFields(context, group, keys, span),
-    columns: span.count,
+    w: loadSpan(context, group, keys, span),
+    wStride: keys.region.partBytes,
+    wBlockStride: keys.region.parts === 1 ? block : span.count * block,
+    wFormat: FORMAT_CODES[keys.format],
+    columns: span.used,
     transposed: 0,
     k: keys.width,
   };
@@ -304,26 +364,14 @@ function valueFields(
   span: Span,
   width: number,
 ): Record<string, Operand> {
+  const { values } = group;
   return {
-    ...stateFields(context, group, group.values, span),
+    w: loadSpan(context, group, values, span),
+    wStride: values.region.partBytes,
+    wBlockStride: blockBytes(values.format),
+    wFormat: FORMAT_CODES[values.format],
     columns: width,
     transposed: 1,
-    k: span.count,
-  };
-}
-
-/** A piece of the state as weights: from position to position, and from block to block of a row. */
-function stateFields(
-  context: Context,
-  group: Group,
-  rows: StateRows,
-  span: Span,
-): Record<string, Operand> {
-  const { parts, partBytes } = rows.region;
-  return {
-    w: loadSpan(context, group, rows, span),
-    wStride: partBytes,
-    wBlockStride: parts === 1 ? blockBytes(rows.format) : span.count * partBytes,
-    wFormat: FORMAT_CODES[rows.format],
+    k: span.used,
   };
 }

@@ -15,7 +15,7 @@ export function lowerEmbedding(context: Context, kernel: Kernel): void {
     ...contiguous(regionAddress(context, 'tokens'), list, rows * 4),
     unless: NONE,
   });
-  const gathered = tiles.allocate('rows', 'tensors', rows * width * 2);
+  const gathered = tiles.allocate('rows', 'operands', rows * width * 2);
   const memory = regionAddress(context, `bf16:${table.attrs.name}`);
   const stride = { memoryStride: width * 2, localStride: width * 2 };
   tiles.emit('gather', {

@@ -221,7 +221,7 @@ export function loadConstant(context: Context, weight: Node): Ref {
   if (weight.op !== 'weight')
     throw new Error(`a constant operand must be a weight, not ${weight.op}`);
   const bytes = lastDim(weight.type) * 4;
-  const local = context.tiles.allocate(weight.attrs.name, 'stream', bytes);
+  const local = context.tiles.allocate(weight.attrs.name, 'constants', bytes);
   context.tiles.emit('load', {
     ...contiguous(regionAddress(context, `f32:${weight.attrs.name}`), local, bytes),
     unless: NONE,
@@ -242,7 +242,7 @@ function rotaryOperands(context: Context, node: NodeOf<'rotaryEmbedding'>, piece
 /** Loads the angles of this step's positions, one row a token, once a step. */
 function loadRotary(context: Context, node: NodeOf<'rotaryEmbedding'>, rowBytes: number): Ref {
   const { B, T } = context.dims;
-  const table = context.tiles.allocate('rotary', 'tensors', B * T * rowBytes);
+  const table = context.tiles.allocate('rotary', 'constants', B * T * rowBytes);
   const memory = regionAddress(context, rotaryKey(node));
   for (let sequence = 0; sequence < B; sequence++) {
     const local = shift(table, sequence * T * rowBytes);

@@ -174,6 +174,6 @@ function gatedProduct(context: Context, layer: Layer, expert: number): MxPlaceme
 function allocateHidden(context: Context, width: number, format: MxFormat): MxPlacement {
   const stride = mxRowBytes(width, format);
   const { rows } = context;
-  const at = context.tiles.allocate('hidden', 'tensors', rows * stride);
+  const at = context.tiles.allocate('hidden', 'operands', rows * stride);
   return { kind: 'mx', format, at, stride, heads: 1, headStride: 0, width, rows };
 }

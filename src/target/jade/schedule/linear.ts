@@ -8,7 +8,12 @@ import { emitProduct } from './matmul.ts';
 import { mxOf, rowsOf } from './placement.ts';
 import { shift, type Ref } from './tiles.ts';
 
-export function lowerLinear(context: Context, kernel: Kernel): void {
+/** `onChunk` hears how many channels are finished, a chunk later: then their epilogue had its time. */
+export function lowerLinear(
+  context: Context,
+  kernel: Kernel,
+  onChunk: (channels: number) => void = () => {},
+): void {
   const [anchor] = kernel.anchors as [Node];
   const source = mxOf(context, anchor.inputs[0]!);
   const weights = kernel.anchors.map((node) =>
@@ -16,7 +21,8 @@ export function lowerLinear(context: Context, kernel: Kernel): void {
   );
   const { rows: outputs, tileRows } = weights[0]!;
   const tokens = rowsOf(context, anchor);
-  const chunk = chunkOf(chunkUnit(kernel, outputs), tileRows, outputs);
+  const least = chunkOf(chunkUnit(kernel, outputs), tileRows, outputs);
+  const chunk = kernel.result.op === 'argMax' ? choiceChunk(context, least, tokens) : least;
   const finish = finisherOf(context, kernel, tokens);
   for (let n = 0; n < outputs; n += chunk) {
     const count = Math.min(chunk, outputs - n);
@@ -29,6 +35,7 @@ export function lowerLinear(context: Context, kernel: Kernel): void {
       return at;
     });
     finish(pieceOf(pieces[0]!, tokens, n, count), pieces[1]);
+    onChunk(n);
   }
 }
 
@@ -41,8 +48,10 @@ type Finisher = (piece: Piece, partner: Ref | undefined) => void;
 
 /** What happens to a finished chunk: the result of the model, or the chain into its destination. */
 function finisherOf(context: Context, kernel: Kernel, tokens: number): Finisher {
-  if (kernel.result.op === 'argMax') return choiceFinisher(context, kernel, tokens);
   const { chain, result } = kernel;
+  if (result.op === 'argMax') return choiceFinisher(context, kernel, tokens);
+  if (result === context.graph.outputs.get('logits') && chain.length === 0)
+    return (piece) => storeLogits(context, result, piece);
   return (piece, partner) =>
     emitEpilogue(context, chain, piece, result, partner ? { partner } : {});
 }
@@ -72,18 +81,26 @@ function leastCommonMultiple(a: number, b: number): number {
   return (a / gcd(a, b)) * b;
 }
 
+/** Chunks of logits that are stored together. */
+const CHUNKS_A_STORE = 4;
+
+/**
+ * Logits are stored out of their bank of the accumulators, which takes until the loads in flight are done:
+ * several chunks at once, if a bank has room for them, so that the next product there need not wait.
+ */
+function choiceChunk({ chip }: Context, chunk: number, tokens: number): number {
+  const bank = chip.accumulator.sizeBytes / chip.accumulator.banks;
+  const fit = Math.floor(bank / (tokens * chunk * 4));
+  return chunk * Math.max(1, Math.min(CHUNKS_A_STORE, fit));
+}
+
 /** The head of the model: logits go to the mailbox, the largest so far stays on the chip. */
 function choiceFinisher(context: Context, kernel: Kernel, tokens: number): Finisher {
   const vocabulary = lastDim(kernel.anchors[0]!.type);
   const best = context.tiles.allocate('best', 'tensors', tokens * 8);
   return (piece) => {
+    storeLogits(context, kernel.anchors[0]!, piece);
     const { at, stride, columns, firstChannel } = piece;
-    context.tiles.emit('store', {
-      ...contiguous(regionAddress(context, 'logits') + firstChannel * 4, at, columns * 4),
-      rows: tokens,
-      memoryStride: vocabulary * 4,
-      localStride: stride,
-    });
     const source = { a: at, aStride: stride, aInner: 0, rows: tokens, inner: 1, columns };
     const accumulate = Number(firstChannel > 0);
     context.tiles.emit('argmax', {
@@ -95,6 +112,16 @@ function choiceFinisher(context: Context, kernel: Kernel, tokens: number): Finis
     });
     if (firstChannel + columns === vocabulary) storeChoice(context, best, tokens);
   };
+}
+
+function storeLogits(context: Context, logits: Node, piece: Piece): void {
+  const { at, stride, tokens, columns, firstChannel } = piece;
+  context.tiles.emit('store', {
+    ...contiguous(regionAddress(context, 'logits') + firstChannel * 4, at, columns * 4),
+    rows: tokens,
+    memoryStride: lastDim(logits.type) * 4,
+    localStride: stride,
+  });
 }
 
 function storeChoice(context: Context, best: Ref, tokens: number): void {

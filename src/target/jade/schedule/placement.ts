@@ -107,7 +107,7 @@ function allocate(context: Context, node: Node): Placement {
   const format = node.type.dtype;
   const headStride = mxRowBytes(width, format);
   const stride = heads * headStride;
-  const at = context.tiles.allocate(node.op, 'tensors', rows * stride);
+  const at = context.tiles.allocate(node.op, 'operands', rows * stride);
   return { kind: 'mx', format, at, stride, heads, headStride, width, rows };
 }
 

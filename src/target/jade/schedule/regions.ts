@@ -1,52 +1,132 @@
 /**
- * How the chip's own memory is used. The scratchpad is split in three: `stream` (a ring for weights and
- * constants, which transfers fill ahead of use), `context` (a ring for transfers that depend on this
- * step's results: state and chosen experts) and `tensors` (activations). The matrix unit takes weights
- * from the first two and activations from the third, so no bank serves both. Counts and lists lie in
- * the `control` memory.
+ * How the chip's own memory is used. The scratchpad, in this order:
+ *
+ *   stream     a ring for weights, which transfers fill ahead of use
+ *   context    a ring for weights that depend on this step's results: state and chosen experts
+ *   operands   MX values: what the matrix unit multiplies weights with, and rows for the state
+ *   constants  a ring for what the vector unit only reads: norms, biases, angles, scales of values
+ *   tensors    f32 values
+ *
+ * So no bank serves weights and operands of the matrix unit, and none is read by both units or written by
+ * both transfers and the vector unit, but for what is gathered: ports hold nobody up. Counts and lists
+ * lie in the `control` memory.
  */
-import { ChipError } from '../../../base/index.ts';
+import { CapacityError, ChipError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
-import { BUFFER_ALIGNMENT_BYTES, type Region } from '../../../compile/index.ts';
+import {
+  BUFFER_ALIGNMENT_BYTES,
+  planMemory,
+  type PlannedBuffer,
+  type Region,
+} from '../../../compile/index.ts';
 import { memoriesOf } from '../sim/banks.ts';
+import { type RegionName } from './tiles.ts';
+
+/** Parts the scratchpad is shared out in: its banks, or halves of them when there are as few as four. */
+const LEAST_PARTS = 8;
+
+/** Regions of values: how they are filled, and the share of the scratchpad they have at least. */
+const VALUES = [
+  { name: 'operands', policy: 'pack', share: 1 / 4 },
+  { name: 'constants', policy: 'ring', share: 0 },
+  { name: 'tensors', policy: 'pack', share: 0 },
+] as const;
 
 /**
- * A quarter of the scratchpad's banks stream weights, a quarter hold context, half activations. Throws
- * ChipError when there are too few banks for that, or banks do not consist of whole words.
+ * Regions for a step with these buffers. Values take the parts they need; the rings of weights share the
+ * rest, and keep room for two of their buffers each. Throws ChipError when there are too few banks for
+ * that, or banks do not consist of whole words.
  */
-export function regionsOf(chip: Chip): Region[] {
-  const { sizeBytes, banks } = chip.scratchpad;
-  const bankBytes = sizeBytes / banks;
+export function regionsOf(chip: Chip, buffers: readonly PlannedBuffer[] = []): Region[] {
   requireBanks(chip, 'scratchpad', 4);
   requireBanks(chip, 'accumulator', 2);
-  const quarter = Math.floor(banks / 4) * bankBytes;
-  const stream = sizeBytes - 3 * quarter;
-  const accumulatorBank = chip.accumulator.sizeBytes / chip.accumulator.banks;
-  const { accumulators, 'control memory': control } = memoriesOf(chip);
+  return [...scratchpadRegions(chip, buffers), ...otherRegions(chip)];
+}
+
+function scratchpadRegions(chip: Chip, buffers: readonly PlannedBuffer[]): Region[] {
+  const { sizeBytes, banks } = chip.scratchpad;
+  const parts = Math.max(banks, LEAST_PARTS);
+  const partBytes = sizeBytes / parts;
+  const bank = parts / banks;
+  const stream = Math.max(bank, partsForTwo(buffers, 'stream', partBytes));
+  const context = Math.max(bank, partsForTwo(buffers, 'context', partBytes));
+  const most = parts - stream - context;
+  const values = valueParts(buffers, parts, most, partBytes);
+  const rings = parts - sumOf(values);
+  const behind = Math.max(1, Math.min(Math.max(context, Math.floor(rings / 2)), rings - stream));
+  let start = 0;
+  const place = (name: RegionName, count: number, policy: Region['policy']): Region => {
+    const placed = region(name, start, count * partBytes, partBytes, policy);
+    start += placed.sizeBytes;
+    return placed;
+  };
   return [
-    { name: 'stream', start: 0, sizeBytes: stream, bankBytes, policy: 'ring' },
-    { name: 'context', start: stream, sizeBytes: quarter, bankBytes, policy: 'ring' },
-    {
-      name: 'tensors',
-      start: stream + quarter,
-      sizeBytes: 2 * quarter,
-      bankBytes,
-      policy: 'rotate',
-    },
-    {
-      name: 'accumulator',
-      start: accumulators.start,
-      sizeBytes: chip.accumulator.sizeBytes,
-      bankBytes: accumulatorBank,
-      policy: 'rotate',
-    },
-    {
-      name: 'control',
-      start: control.start,
-      sizeBytes: chip.control.sizeBytes,
-      bankBytes: chip.control.sizeBytes,
-      policy: 'ring',
-    },
+    place('stream', rings - behind, 'ring'),
+    place('context', behind, 'ring'),
+    ...VALUES.map(({ name, policy }, i) => place(name, values[i]!, policy)),
+  ];
+}
+
+/** Parts of each region of values, at most `most` in all if their shares allow it. */
+function valueParts(
+  buffers: readonly PlannedBuffer[],
+  parts: number,
+  most: number,
+  partBytes: number,
+): number[] {
+  const counts = VALUES.map(({ share }) => Math.max(1, parts * share));
+  VALUES.forEach(({ name, policy }, i) => {
+    const own = buffers.filter((buffer) => buffer.region === name);
+    const holds = (): boolean =>
+      fits(own, region(name, 0, counts[i]! * partBytes, partBytes, policy));
+    while (sumOf(counts) < most && !holds()) counts[i]!++;
+  });
+  return counts;
+}
+
+/** Parts that hold two of the largest buffers of a ring: one being used, one on its way. */
+function partsForTwo(
+  buffers: readonly PlannedBuffer[],
+  name: RegionName,
+  partBytes: number,
+): number {
+  const sizes = buffers.map((buffer) => (buffer.region === name ? buffer.sizeBytes : 0));
+  const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
+  return Math.ceil((2 * largest) / partBytes);
+}
+
+function sumOf(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+function region(
+  name: RegionName,
+  start: number,
+  sizeBytes: number,
+  bankBytes: number,
+  policy: Region['policy'],
+): Region {
+  return { name, start, sizeBytes, bankBytes, policy };
+}
+
+/** Whether a region holds its buffers. */
+function fits(buffers: readonly PlannedBuffer[], place: Region): boolean {
+  try {
+    planMemory(buffers, [place]);
+    return true;
+  } catch (error) {
+    if (error instanceof CapacityError) return false;
+    throw error;
+  }
+}
+
+function otherRegions(chip: Chip): Region[] {
+  const { accumulator, control } = chip;
+  const { accumulators, 'control memory': memory } = memoriesOf(chip);
+  const accumulatorBank = accumulator.sizeBytes / accumulator.banks;
+  return [
+    region('accumulator', accumulators.start, accumulator.sizeBytes, accumulatorBank, 'rotate'),
+    region('control', memory.start, control.sizeBytes, control.sizeBytes, 'ring'),
   ];
 }
 

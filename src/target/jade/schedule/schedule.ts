@@ -13,13 +13,13 @@ import {
   type Op,
 } from '../../../ir/index.ts';
 import { type MemoryLayout } from '../layout.ts';
-import { lowerAttention, storeState } from './attention.ts';
+import { Attention, lowerAttention, storeState } from './attention.ts';
 import { type Context } from './context.ts';
 import { lowerEmbedding } from './embedding.ts';
 import { emitEpilogue } from './epilogue.ts';
 import { lowerExperts, lowerRoute } from './experts.ts';
 import { lowerHeadLinear, lowerLinear } from './linear.ts';
-import { floatOf } from './placement.ts';
+import { destinationOf, floatOf } from './placement.ts';
 import { regionsOf } from './regions.ts';
 import { TileProgram, type TileInstruction } from './tiles.ts';
 
@@ -68,19 +68,50 @@ export function scheduleKernels(
     done: new Set(),
     rotary: new Map(),
   };
-  for (const kernel of kernels) {
+  kernels.forEach((kernel, i) => {
     [...kernel.anchors, ...kernel.chain].forEach((node) => context.done.add(node));
-    lowerKernel(context, kernel);
-  }
+    const next = kernels[i + 1];
+    if (joinsQuery(kernel, kernels[i - 1], dims)) return;
+    if (next !== undefined && joinsQuery(next, kernel, dims))
+      lowerWithAttention(context, kernel, next);
+    else lowerKernel(context, kernel);
+  });
   const buffers = tiles.buffers.filter((buffer) => buffer.last >= 0);
   return {
     graph,
     dims,
     layout,
     buffers,
-    regions: regionsOf(chip),
+    regions: regionsOf(chip, buffers),
     instructions: tiles.instructions,
   };
+}
+
+/**
+ * Whether an attention is lowered with the linear before it, which makes its query: its heads then go on
+ * one by one. In a prompt the vector unit is behind with the query, and products would wait for it.
+ */
+export function joinsQuery(
+  { anchors: [attention] }: Kernel,
+  before: Kernel | undefined,
+  { T }: Dims,
+): boolean {
+  return (
+    T === 1 &&
+    attention!.op === 'attention' &&
+    attention!.inputs[0] === before?.result &&
+    before!.anchors[0]!.op === 'linear'
+  );
+}
+
+/** The softmax of a head runs while the matrix unit makes the query of the next ones. */
+function lowerWithAttention(context: Context, kernel: Kernel, next: Kernel): void {
+  context.tiles.label = kernel.name;
+  destinationOf(context, kernel.result);
+  const attention = new Attention(context, next);
+  const width = lastDim(kernel.result.type);
+  lowerLinear(context, kernel, (channels) => attention.advance(Math.floor(channels / width)));
+  attention.finish();
 }
 
 function lowerKernel(context: Context, kernel: Kernel): void {

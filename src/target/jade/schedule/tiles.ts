@@ -5,7 +5,14 @@
 import { type PlannedBuffer } from '../../../compile/index.ts';
 import { type Opcode } from '../isa.table.ts';
 
-export type RegionName = 'stream' | 'context' | 'tensors' | 'accumulator' | 'control';
+export type RegionName =
+  | 'stream'
+  | 'context'
+  | 'operands'
+  | 'constants'
+  | 'tensors'
+  | 'accumulator'
+  | 'control';
 
 /** A buffer on the chip; its lifetime grows with each instruction that touches it. */
 export class TileBuffer implements PlannedBuffer {
