@@ -29,10 +29,9 @@ export const balanced: ExpertRows = (expert, { rows, experts, topK }) => {
   return before(expert + 1) - before(expert);
 };
 
-/** A program with what each instruction costs its unit; made once, run as often as one likes. */
+/** A program on its clock, with the rows of each instruction; made once, run as often as one likes. */
 export interface TileProgram {
-  readonly timed: TimedProgram;
-  readonly costs: readonly unknown[];
+  readonly timing: Timing;
 }
 
 export interface TileTimes {
@@ -47,16 +46,14 @@ export function tileProgram(
   instructions: readonly Instruction[],
   expertRows: ExpertRows = balanced,
 ): TileProgram {
-  const timed = new TimedProgram(chip, instructions);
-  const timing = new Timing(timed);
-  const rows = rowsOf(instructions, expertRows);
-  return { timed, costs: Array.from(rows, (count, index) => timing.cost(index, count)) };
+  const timing = new Timing(new TimedProgram(chip, instructions));
+  rowsOf(instructions, expertRows).forEach((rows, index) => timing.setRows(index, rows));
+  return { timing };
 }
 
-export function runTileEvents({ timed, costs }: TileProgram): TileTimes {
-  const timing = new Timing(timed);
-  for (let index = timing.take(); index !== undefined; index = timing.take())
-    timing.commit(index, costs[index]);
+export function runTileEvents({ timing }: TileProgram): TileTimes {
+  timing.reset();
+  while (timing.take()) timing.commit();
   timing.requireEnd();
   const { cycles, busyCycles, channelBusyCycles } = timing;
   return { cycles, busyCycles: [...busyCycles], memoryBusyCycles: channelBusyCycles };

@@ -9,7 +9,7 @@
 import { type Chip } from '../../../chip/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
 import { blockBytes, MX_FORMATS, NONE, type FieldsOf, type Instruction } from '../isa.table.ts';
-import { type Span, type UnitTiming } from './unitTiming.ts';
+import { type Costs, type Course, type UnitTiming } from './unitTiming.ts';
 
 /** Cycles from a start to the first request of weights; with a count of rows to be read before that. */
 const LEAD_CYCLES = 1;
@@ -57,7 +57,7 @@ function loadCycles(f: FieldsOf<'matmul'>, matrix: Chip['matrix'], width: number
   return Math.ceil(width / blocksPerCycle);
 }
 
-export class MatrixTiming implements UnitTiming<MatmulPhases> {
+export class MatrixTiming implements UnitTiming {
   private readonly chip: Chip;
   private arrayFree = 0;
 
@@ -65,19 +65,26 @@ export class MatrixTiming implements UnitTiming<MatmulPhases> {
     this.chip = chip;
   }
 
-  ready(): number {
-    return 0;
+  cost({ fields }: Instruction, rows: number, costs: Costs, at: number): void {
+    const phases = matmulPhases(fields as FieldsOf<'matmul'>, this.chip, rows);
+    costs[at] = phases.firstPass;
+    costs[at + 1] = phases.lastPass;
+    costs[at + 2] = phases.occupied;
+    costs[at + 3] = phases.drain;
   }
 
-  cost({ fields }: Instruction, rows: number): MatmulPhases {
-    return matmulPhases(fields as FieldsOf<'matmul'>, this.chip, rows);
-  }
-
-  start(phases: MatmulPhases, start: number): Span {
-    const from = Math.max(start + phases.firstPass, this.arrayFree);
-    const last = from + phases.lastPass;
-    const to = last + phases.occupied;
+  start(costs: Costs, at: number, start: number, course: Course): void {
+    const from = Math.max(start + costs[at]!, this.arrayFree);
+    const last = from + costs[at + 1]!;
+    const to = last + costs[at + 2]!;
     this.arrayFree = to;
-    return { from, to, end: last + phases.drain, free: last + 1 };
+    course.from = from;
+    course.to = to;
+    course.end = last + costs[at + 3]!;
+    course.free = last + 1;
+  }
+
+  reset(): void {
+    this.arrayFree = 0;
   }
 }

@@ -8,7 +8,7 @@ const QUEUE_COUNT = QUEUES.length;
 export const MAX_TOKENS = 0xffff;
 
 export class Tokens {
-  /** Infinite where a token has not been given. */
+  private readonly starts: Int32Array;
   private readonly times: Float64Array;
   /** By pair of queues, from · queues + to: places of the next token to give and to take. */
   private readonly given: Int32Array;
@@ -18,14 +18,24 @@ export class Tokens {
 
   /** `starts`: where the tokens of each pair begin, as in TimedProgram. */
   constructor(starts: Int32Array) {
-    this.times = new Float64Array(starts.at(-1)!).fill(Number.POSITIVE_INFINITY);
+    this.starts = starts;
+    this.times = new Float64Array(starts.at(-1)!);
     this.given = starts.slice(0, -1);
     this.taken = starts.slice(0, -1);
   }
 
+  /** As before the first instruction. */
+  reset(): void {
+    this.given.set(this.starts.subarray(0, -1));
+    this.taken.set(this.given);
+    this.crowded = false;
+  }
+
   /** When the next token from one queue to another was given; infinite while it was not. */
   next(from: number, to: number): number {
-    return this.times[this.taken[from * QUEUE_COUNT + to]!]!;
+    const pair = from * QUEUE_COUNT + to;
+    const first = this.taken[pair]!;
+    return first < this.given[pair]! ? this.times[first]! : Number.POSITIVE_INFINITY;
   }
 
   take(from: number, to: number): void {
@@ -34,8 +44,10 @@ export class Tokens {
 
   give(from: number, to: number, time: number): void {
     const pair = from * QUEUE_COUNT + to;
-    this.times[this.given[pair]!++] = time;
-    if (this.given[pair]! - this.taken[pair]! > MAX_TOKENS) this.crowded = true;
+    const place = this.given[pair]!;
+    this.times[place] = time;
+    this.given[pair] = place + 1;
+    if (place - this.taken[pair]! >= MAX_TOKENS) this.crowded = true;
   }
 
   /** More tokens than a semaphore counts, given and not taken by `cycle`, are an error of the program. */
