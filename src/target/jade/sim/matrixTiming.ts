@@ -9,6 +9,7 @@
 import { type Chip } from '../../../chip/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
 import { blockBytes, MX_FORMATS, NONE, type FieldsOf, type Instruction } from '../isa.table.ts';
+import { type ClockState } from './clockState.ts';
 import { type Costs, type Course, type UnitTiming } from './unitTiming.ts';
 
 /** Cycles from a start to the first request of weights; with a count of rows to be read before that. */
@@ -86,5 +87,13 @@ export class MatrixTiming implements UnitTiming {
 
   reset(): void {
     this.arrayFree = 0;
+  }
+
+  save(state: ClockState): void {
+    state.addTime(this.arrayFree);
+  }
+
+  restore(state: ClockState): void {
+    this.arrayFree = state.nextTime();
   }
 }

@@ -1,5 +1,6 @@
 /** Until when each queue holds the ports of the banks. */
 import { QUEUES } from '../isa.table.ts';
+import { type ClockState } from './clockState.ts';
 import { type PortLists } from './portUse.ts';
 
 export class Ports {
@@ -49,5 +50,26 @@ export class Ports {
     const last = first[index + 1]!;
     for (let i = first[index]!; i < last; i++) this.until[queue * count + ports[i]!] = end;
     this.latest[queue] = end;
+  }
+
+  save(state: ClockState): void {
+    const { until, latest } = this;
+    const { count } = this.lists;
+    for (let queue = 0; queue < latest.length; queue++) {
+      state.addTime(latest[queue]!);
+      if (state.isOver(latest[queue]!)) continue;
+      for (let port = 0; port < count; port++) state.addTime(until[queue * count + port]!);
+    }
+  }
+
+  restore(state: ClockState): void {
+    const { until, latest } = this;
+    const { count } = this.lists;
+    until.fill(0);
+    for (let queue = 0; queue < latest.length; queue++) {
+      latest[queue] = state.nextTime();
+      if (state.isOver(latest[queue]!)) continue;
+      for (let port = 0; port < count; port++) until[queue * count + port] = state.nextTime();
+    }
   }
 }

@@ -13,7 +13,8 @@ import { checkInstruction, checkProgram } from './check.ts';
 import { execute } from './execute.ts';
 import { createState, type ChipState } from './state.ts';
 import { TimedProgram } from './timedProgram.ts';
-import { STALLS, Timing, type StallReason } from './timing.ts';
+import { STALLS, type StallReason } from './heads.ts';
+import { Timing } from './timing.ts';
 
 /** One instruction on its queue's track: `start` is when its unit (for a load, the channel) works for it. */
 export interface RunEvent {

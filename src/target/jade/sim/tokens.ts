@@ -1,6 +1,7 @@
 /** The semaphores: when each token from one queue to another was given, and which are taken. */
 import { CeladonError } from '../../../base/index.ts';
 import { QUEUES } from '../isa.table.ts';
+import { type ClockState } from './clockState.ts';
 
 const QUEUE_COUNT = QUEUES.length;
 
@@ -62,5 +63,23 @@ export class Tokens {
         { where: `cycle ${cycle}` },
       );
     });
+  }
+
+  save(state: ClockState): void {
+    const { given, taken, times } = this;
+    for (let pair = 0; pair < given.length; pair++) {
+      state.addCount(given[pair]! - taken[pair]!);
+      for (let place = taken[pair]!; place < given[pair]!; place++) state.addTime(times[place]!);
+    }
+  }
+
+  /** Tokens taken before need no places: those that are left stand where their pair begins. */
+  restore(state: ClockState): void {
+    const { given, taken, times } = this;
+    this.taken.set(this.starts.subarray(0, -1));
+    for (let pair = 0; pair < given.length; pair++) {
+      given[pair] = taken[pair]! + state.nextCount();
+      for (let place = taken[pair]!; place < given[pair]!; place++) times[place] = state.nextTime();
+    }
   }
 }

@@ -5,6 +5,7 @@
  */
 import { type Chip } from '../../../chip/index.ts';
 import { type Fields, type Instruction } from '../isa.table.ts';
+import { type ClockState } from './clockState.ts';
 import { type Costs, type Course, type UnitTiming } from './unitTiming.ts';
 
 /** From the start of a transfer to the cycle in which the generator can take it: its address is known. */
@@ -110,5 +111,23 @@ export class TransferTiming implements UnitTiming {
     this.generatorFree = 0;
     this.channelFree = 0;
     this.listFree = 0;
+  }
+
+  save(state: ClockState): void {
+    for (let i = 0; i < this.allowedLoads; i++)
+      state.addTime(this.loadEnds[(this.loads + i) % this.allowedLoads]!);
+    state.addTime(this.lastLoadEnd);
+    state.addTime(this.generatorFree);
+    state.addTime(this.channelFree);
+    state.addTime(this.listFree);
+  }
+
+  restore(state: ClockState): void {
+    this.loads = 0;
+    for (let i = 0; i < this.allowedLoads; i++) this.loadEnds[i] = state.nextTime();
+    this.lastLoadEnd = state.nextTime();
+    this.generatorFree = state.nextTime();
+    this.channelFree = state.nextTime();
+    this.listFree = state.nextTime();
   }
 }
