@@ -4,10 +4,13 @@ import { loadChip } from '../../../chip/index.ts';
 import { lowerGraph } from '../../../compile/index.ts';
 import { buildGraph, NO_WEIGHTS, readCatalogueModel } from '../../../model/index.ts';
 import { vectorCycles } from '../sim/vectorTiming.ts';
+import * as attention from '../schedule/attention.ts';
+import { regionsOf } from '../schedule/regions.ts';
 import { jadeTarget } from '../target.ts';
 import { gemmCycles, stepCycles } from './closedForm.ts';
-import { kernelCost } from './kernelCosts.ts';
+import { KernelCost, pieceRows } from './kernelCosts.ts';
 import { kernelShapes } from './kernelShapes.ts';
+import { Machine } from './machine.ts';
 
 const EDGE = loadChip('jade-edge');
 
@@ -43,6 +46,23 @@ test('the kernels of a model become shapes, from its configuration alone', () =>
   const count = (kind: string): number => shapes.filter((shape) => shape.kind === kind).length;
   assert.deepEqual(['embedding', 'attention', 'experts'].map(count), [1, 5, 2]);
   assert.ok(shapes.every(({ after }, place) => after.every((source) => source < place)));
-  const transfers = shapes.reduce((sum, shape) => sum + kernelCost(server, shape).memory, 0);
+  const cost = new KernelCost(new Machine(server));
+  let transfers = 0;
+  for (const shape of shapes) {
+    cost.of(shape);
+    transfers += cost.memory;
+  }
   assert.ok(stepCycles(server, shapes) > transfers);
+});
+
+test('regions and pieces of state are those of the schedule', () => {
+  for (const name of ['jade-nano', 'jade-edge', 'jade-server']) {
+    const chip = loadChip(name);
+    const machine = new Machine(chip);
+    const [stream, context] = regionsOf(chip);
+    assert.equal(machine.streamBytes, stream!.sizeBytes);
+    assert.equal(machine.contextBytes, context!.sizeBytes);
+    for (const rowBytes of [33, 132, 528, 16_896])
+      assert.equal(pieceRows(machine, rowBytes), attention.pieceRows(chip, rowBytes));
+  }
 });

@@ -15,8 +15,11 @@
  */
 import { type Chip } from '../../../chip/index.ts';
 import { type MxFormat } from '../../../ir/index.ts';
-import { aheadCycles, kernelCost, type KernelCost } from './kernelCosts.ts';
+import { blockBytes } from '../isa.table.ts';
+import { KernelCost } from './kernelCosts.ts';
 import { type KernelShape, type LinearShape } from './kernelShapes.ts';
+import { Machine } from './machine.ts';
+import { vectorStep } from './vectorSteps.ts';
 
 /** M × K activations times N × K weights. */
 export interface GemmOperands {
@@ -28,7 +31,6 @@ export interface GemmOperands {
 
 /** Cycles of one product whose activations are on the chip, weights streamed from memory. */
 export function gemmCycles(chip: Chip, { M, N, K, format }: GemmOperands): number {
-  const copy = { op: 'copy', width: N, group: 0 } as const;
   const shape: LinearShape = {
     kind: 'linear',
     rows: M,
@@ -36,9 +38,9 @@ export function gemmCycles(chip: Chip, { M, N, K, format }: GemmOperands): numbe
     inputs: K,
     planes: 1,
     weights: 1,
-    format,
+    blockBytes: blockBytes(format),
     chunkUnit: 1,
-    steps: [copy],
+    steps: [vectorStep('copy', N, 0)],
     after: [],
   };
   return stepCycles(chip, [shape]);
@@ -46,8 +48,14 @@ export function gemmCycles(chip: Chip, { M, N, K, format }: GemmOperands): numbe
 
 /** Cycles of kernels one after another. */
 export function stepCycles(chip: Chip, kernels: readonly KernelShape[]): number {
-  const clock = new Clock(chip);
-  for (const kernel of kernels) clock.add(kernel.after, kernelCost(chip, kernel));
+  const machine = new Machine(chip);
+  const cost = new KernelCost(machine);
+  const clock = new Clock(machine, kernels.length);
+  for (let place = 0; place < kernels.length; place++) {
+    const kernel = kernels[place]!;
+    cost.of(kernel);
+    clock.add(place, kernel.after, cost);
+  }
   return Math.round(clock.cycles);
 }
 
@@ -60,15 +68,17 @@ class Clock {
   private channel: number;
   private array = 0;
   private vector = 0;
-  private readonly finished: number[] = [];
+  /** When each kernel is finished. */
+  private readonly finished: Float64Array;
 
-  constructor(chip: Chip) {
+  constructor({ chip, ahead }: Machine, kernels: number) {
     this.latency = chip.memory.latencyCycles;
-    this.ahead = aheadCycles(chip);
+    this.ahead = ahead;
     this.channel = this.latency;
+    this.finished = new Float64Array(kernels);
   }
 
-  add(after: readonly number[], cost: KernelCost): void {
+  add(place: number, after: readonly number[], cost: KernelCost): void {
     let ready = 0;
     for (let i = 0; i < after.length; i++) ready = Math.max(ready, this.finished[after[i]!]!);
     const start = Math.max(this.array, ready);
@@ -82,7 +92,7 @@ class Clock {
     const product =
       cost.matrix > 0 ? this.array : Math.max(ready, cost.memory > 0 ? this.channel : 0);
     this.vector = Math.max(Math.max(this.vector, start) + cost.vector, product + cost.lastVector);
-    this.finished.push(this.vector);
+    this.finished[place] = this.vector;
     this.cycles = Math.max(this.cycles, this.vector);
   }
 }

@@ -1,17 +1,12 @@
 /**
  * What a kernel asks of memory channel, matrix unit and vector unit, in cycles: the number of each kind of
- * tile times the closed form of its instruction (sim/*Timing.ts), without running anything.
+ * tile times the closed form of its instruction (machine.ts), without running anything.
  */
-import { type Chip } from '../../../chip/index.ts';
-import { type MxFormat } from '../../../ir/index.ts';
-import { blockBytes, FORMAT_CODES, NONE, type FieldsOf } from '../isa.table.ts';
-import { mxRowBytes, tileOf } from '../layout.ts';
-import { pieceRows } from '../schedule/attention.ts';
+import { MX_BLOCK } from '../../../ir/index.ts';
+import { tileOf } from '../layout.ts';
 import { chunkOf } from '../schedule/linear.ts';
-import { regionsOf } from '../schedule/regions.ts';
-import { matmulPhases } from '../sim/matrixTiming.ts';
-import { transferBeats } from '../sim/transferTiming.ts';
-import { vectorCycles } from '../sim/vectorTiming.ts';
+import { COUNT_CYCLES } from '../sim/matrixTiming.ts';
+import { ADDRESS_CYCLES, EMPTY_LOAD_CYCLES } from '../sim/transferTiming.ts';
 import {
   type AttentionShape,
   type EmbeddingShape,
@@ -19,238 +14,193 @@ import {
   type KernelShape,
   type LinearShape,
   type RowsShape,
-  type VectorStep,
 } from './kernelShapes.ts';
+import { type Machine } from './machine.ts';
 
-export interface KernelCost {
+/** The cost of one kernel after another: each writes over that of the one before. */
+export class KernelCost {
   /** Cycles each unit works. */
-  readonly memory: number;
-  readonly matrix: number;
-  readonly vector: number;
+  memory = 0;
+  matrix = 0;
+  vector = 0;
   /** From the last byte on the chip to the last product, and from there to the last finished row. */
-  readonly lastMatrix: number;
-  readonly lastVector: number;
+  lastMatrix = 0;
+  lastVector = 0;
   /** Whether its loads wait for results of this step: chosen experts, appended state. */
-  readonly waits: boolean;
-}
+  waits = false;
+  private readonly machine: Machine;
+  private readonly product = new Product();
 
-const NOTHING: KernelCost = {
-  memory: 0,
-  matrix: 0,
-  vector: 0,
-  lastMatrix: 0,
-  lastVector: 0,
-  waits: false,
-};
-
-export function kernelCost(chip: Chip, shape: KernelShape): KernelCost {
-  switch (shape.kind) {
-    case 'linear':
-      return linearCost(chip, shape);
-    case 'rows':
-      return rowsCost(chip, shape);
-    case 'embedding':
-      return embeddingCost(chip, shape);
-    case 'attention':
-      return attentionCost(chip, shape);
-    case 'experts':
-      return expertsCost(chip, shape);
+  constructor(machine: Machine) {
+    this.machine = machine;
   }
-}
 
-/** Cycles of `count` transfers of `bytes` each. */
-function transfers(chip: Chip, count: number, bytes: number): number {
-  return transferBeats({ rowBytes: bytes }, chip, count);
-}
-
-/** Cycles of one step on `rows` rows of `columns` channels; a scale for more than the lanes takes a copy. */
-function stepCycles(chip: Chip, step: VectorStep, rows: number, columns: number): number {
-  const { op, group } = step;
-  const fits = group <= chip.vector.lanes && Number.isInteger(Math.log2(group));
-  if (group === 0 || fits || op === 'copy')
-    return instructionCycles(chip, op, rows, columns, group);
-  return (
-    instructionCycles(chip, op, rows, columns, 0) +
-    instructionCycles(chip, 'copy', rows, columns, group)
-  );
-}
-
-function instructionCycles(
-  chip: Chip,
-  op: VectorStep['op'],
-  rows: number,
-  columns: number,
-  group: number,
-): number {
-  const dFormat = group > 0 ? FORMAT_CODES[chip.matrix.activationFormat] : FORMAT_CODES.f32;
-  const fields = { rows, inner: 1, columns, dFormat, group, topK: 0, topGroups: 0 };
-  return vectorCycles(op, fields, chip, rows);
-}
-
-/** Cycles of the steps on a piece of rows × channels, split in rows of each step's width. */
-function pieceCycles(
-  chip: Chip,
-  steps: readonly VectorStep[],
-  rows: number,
-  channels: number,
-): number {
-  let cycles = 0;
-  for (const step of steps) {
-    const columns = Math.min(step.width, channels);
-    cycles += stepCycles(chip, step, (rows * channels) / columns, columns);
+  of(shape: KernelShape): void {
+    this.memory = 0;
+    this.matrix = 0;
+    this.lastMatrix = 0;
+    this.waits = false;
+    switch (shape.kind) {
+      case 'linear':
+        return this.linear(shape);
+      case 'rows':
+        return this.rows(shape);
+      case 'embedding':
+        return this.embedding(shape);
+      case 'attention':
+        return this.attention(shape);
+      case 'experts':
+        return this.experts(shape);
+    }
   }
-  return cycles;
-}
 
-interface Product {
-  /** Cycles of loading all weights, of multiplying with them, and of the last tile's products. */
-  readonly memory: number;
-  readonly matrix: number;
-  readonly lastTile: number;
-  readonly tiles: number;
+  private linear(shape: LinearShape): void {
+    const { machine, product } = this;
+    const { rows, outputs, inputs, planes, steps } = shape;
+    product.set(machine, rows, outputs, inputs, shape.blockBytes);
+    const chunk = chunkOf(shape.chunkUnit, product.tileRows, outputs);
+    const whole = Math.floor(outputs / chunk);
+    const rest = outputs - whole * chunk;
+    const wholeCycles = machine.piece(steps, rows, chunk);
+    const restCycles = rest > 0 ? machine.piece(steps, rows, rest) : 0;
+    const last = rest > 0 ? restCycles : wholeCycles;
+    this.memory = product.memory * planes * shape.weights;
+    this.matrix = product.matrix * planes * shape.weights;
+    this.vector = (whole * wholeCycles + restCycles) * planes;
+    this.lastMatrix = product.lastTile;
+    this.lastVector = machine.chip.matrix.pipelineCycles + last;
+  }
+
+  private rows({ rows, steps }: RowsShape): void {
+    this.vector = 0;
+    for (let i = 0; i < steps.length; i++)
+      this.vector += this.machine.vector(steps[i]!, rows, steps[i]!.width);
+    this.lastVector = this.vector;
+  }
+
+  /** Token ids, then (when the loads before are done) the rows they choose, then these rows as f32. */
+  private embedding({ rows, width, copy }: EmbeddingShape): void {
+    const { machine } = this;
+    this.memory = machine.transfers(rows, width * 2);
+    this.vector = machine.vector(copy, rows, width);
+    this.lastVector = this.vector + machine.ahead + 2 * machine.chip.memory.latencyCycles;
+  }
+
+  /**
+   * Tokens go in blocks whose scores fit in an accumulator bank; pieces of state are loaded for each. The
+   * softmax reads scales of values from the bank whose keys the next product reads, so they take turns.
+   */
+  private attention(shape: AttentionShape): void {
+    const { machine } = this;
+    const { tokens, context, keyWidth, valueWidth, rowBytes, shared } = shape;
+    const { accumulator, matrix } = machine.chip;
+    const { sizeBytes, banks } = accumulator;
+    const heads = shape.heads / shape.groups;
+    const scoresFit = Math.floor(sizeBytes / banks / (heads * context * 4));
+    const size = Math.min(tokens, scoresFit, Math.floor(sizeBytes / (heads * valueWidth * 4)));
+    const rows = size * heads;
+    const sequences = shape.sequences * shape.groups;
+    const blocks = sequences * (tokens / size);
+    const piece = Math.min(context, pieceRows(machine, rowBytes));
+    const loads = (piece < context ? blocks : sequences) * (shared && piece === context ? 1 : 2);
+    const scores = machine.stateProduct(rows, context, keyWidth, false);
+    const values = machine.stateProduct(rows, valueWidth, context, true);
+    const softmax = machine.vector(shape.softmax, rows, context);
+    const finish = machine.piece(shape.steps, rows, valueWidth);
+    this.memory = loads * machine.transfers(context / piece, piece * rowBytes);
+    this.matrix = blocks * (scores + softmax + values + 2 * matrix.pipelineCycles);
+    this.vector = blocks * (softmax + finish);
+    this.lastMatrix = scores + softmax + values + matrix.pipelineCycles;
+    this.lastVector = finish + matrix.pipelineCycles;
+    this.waits = true;
+  }
+
+  /** The chosen experts, each with as many rows; the others cost a few cycles a tile. */
+  private experts(shape: ExpertsShape): void {
+    const { machine, product } = this;
+    const { rows, experts, perRow, inputs, width, blockBytes } = shape;
+    const chosen = shape.chosen ?? Math.min(experts, rows * perRow);
+    const own = (rows * perRow) / chosen;
+    product.set(machine, own, width, inputs, blockBytes);
+    const hidden = product.tileRows;
+    const turn = skippedTileCycles(machine, hidden * (product.tileColumns / MX_BLOCK) * blockBytes);
+    let tiles = 2 * product.tiles;
+    this.memory = 2 * product.memory;
+    this.matrix = 2 * product.matrix;
+    product.set(machine, own, inputs, width, blockBytes);
+    const sums = product.tileRows;
+    tiles += product.tiles;
+    this.memory = chosen * (this.memory + product.memory);
+    this.matrix = chosen * (this.matrix + product.matrix) + (experts - chosen) * tiles * turn;
+    this.lastMatrix = product.lastTile;
+    const swiglu = machine.vector(shape.swiglu, own, hidden);
+    const combine = machine.vector(shape.combine, own, sums);
+    this.vector = chosen * ((width / hidden) * swiglu + (inputs / sums) * combine);
+    this.lastVector = machine.chip.matrix.pipelineCycles + combine;
+    this.waits = true;
+  }
 }
 
 /** rows × inputs times outputs × inputs, tile by tile. */
-function productOf(
-  chip: Chip,
-  rows: number,
-  outputs: number,
-  inputs: number,
-  format: MxFormat,
-): Product {
-  const { tileRows, tileColumns } = tileOf(outputs, inputs, chip);
-  const [down, across] = [Math.floor(outputs / tileRows), Math.floor(inputs / tileColumns)];
-  const [lowRows, lowColumns] = [outputs - down * tileRows, inputs - across * tileColumns];
-  const total = { memory: 0, matrix: 0, lastTile: 0, tiles: 0 };
-  const add = (count: number, height: number, width: number): void => {
-    if (count === 0 || height === 0 || width === 0) return;
-    const compute = multiplyCycles(chip, rows, height, width, format);
-    total.memory += transfers(chip, count, height * mxRowBytes(width, format));
-    total.matrix += count * compute;
-    total.lastTile = compute;
-    total.tiles += count;
-  };
-  add(down * across, tileRows, tileColumns);
-  add(down, tileRows, lowColumns);
-  add(across, lowRows, tileColumns);
-  add(1, lowRows, lowColumns);
-  return total;
+class Product {
+  /** Cycles of loading all weights, of multiplying with them, and of the last tile's products. */
+  memory = 0;
+  matrix = 0;
+  lastTile = 0;
+  tiles = 0;
+  tileRows = 0;
+  tileColumns = 0;
+
+  set(machine: Machine, rows: number, outputs: number, inputs: number, blockBytes: number): void {
+    const { tileRows, tileColumns } = tileOf(outputs, inputs, machine.chip);
+    const down = Math.floor(outputs / tileRows);
+    const across = Math.floor(inputs / tileColumns);
+    const lowRows = outputs - down * tileRows;
+    const lowColumns = inputs - across * tileColumns;
+    this.tileRows = tileRows;
+    this.tileColumns = tileColumns;
+    this.memory = 0;
+    this.matrix = 0;
+    this.tiles = 0;
+    this.add(machine, down * across, rows, tileRows, tileColumns, blockBytes);
+    if (lowColumns > 0) this.add(machine, down, rows, tileRows, lowColumns, blockBytes);
+    if (lowRows === 0) return;
+    this.add(machine, across, rows, lowRows, tileColumns, blockBytes);
+    if (lowColumns > 0) this.add(machine, 1, rows, lowRows, lowColumns, blockBytes);
+  }
+
+  /** So many tiles of height × width. */
+  private add(
+    machine: Machine,
+    count: number,
+    rows: number,
+    height: number,
+    width: number,
+    blockBytes: number,
+  ): void {
+    const multiply = machine.product(rows, height, width, blockBytes);
+    this.memory += machine.transfers(count, height * (width / MX_BLOCK) * blockBytes);
+    this.matrix += count * multiply;
+    this.lastTile = multiply;
+    this.tiles += count;
+  }
 }
 
-/** How weights lie on the chip: as tiles, as rows of a state, or as rows of values. */
-type Weights = 'packed' | 'rows' | 'transposed';
+/** Pieces of state that share the ring of context. */
+const PIECES = 4;
 
-function multiplyCycles(
-  chip: Chip,
-  rows: number,
-  columns: number,
-  k: number,
-  format: MxFormat,
-  weights: Weights = 'packed',
-): number {
-  const wStride = weights === 'packed' ? blockBytes(format) : mxRowBytes(k, format);
-  const transposed = Number(weights === 'transposed');
-  const fields = { columns, k, wFormat: FORMAT_CODES[format], wStride, transposed, rowCount: NONE };
-  const phases = matmulPhases(fields as FieldsOf<'matmul'>, chip, rows);
-  // The next product starts when the last pass has begun, and asks for its own weights first.
-  return phases.lastPass + Math.max(phases.occupied, 1 + phases.firstPass);
-}
-
-function linearCost(chip: Chip, shape: LinearShape): KernelCost {
-  const { rows, outputs, inputs, planes, weights, format, steps } = shape;
-  const { memory, matrix, lastTile } = productOf(chip, rows, outputs, inputs, format);
-  const chunk = chunkOf(shape.chunkUnit, tileOf(outputs, inputs, chip).tileRows, outputs);
-  const whole = Math.floor(outputs / chunk);
-  const rest = outputs - whole * chunk;
-  const wholeCycles = pieceCycles(chip, steps, rows, chunk);
-  const restCycles = rest > 0 ? pieceCycles(chip, steps, rows, rest) : 0;
-  return {
-    memory: memory * planes * weights,
-    matrix: matrix * planes * weights,
-    vector: (whole * wholeCycles + restCycles) * planes,
-    lastMatrix: lastTile,
-    lastVector: chip.matrix.pipelineCycles + (rest > 0 ? restCycles : wholeCycles),
-    waits: false,
-  };
-}
-
-function rowsCost(chip: Chip, { rows, steps }: RowsShape): KernelCost {
-  let vector = 0;
-  for (const step of steps) vector += stepCycles(chip, step, rows, step.width);
-  return { ...NOTHING, vector, lastVector: vector };
-}
-
-/** Token ids, then (when the loads before are done) the rows they choose, then these rows as f32. */
-function embeddingCost(chip: Chip, { rows, width }: EmbeddingShape): KernelCost {
-  const memory = transfers(chip, rows, width * 2);
-  const vector = stepCycles(chip, { op: 'copy', width, group: 0 }, rows, width);
-  const lastVector = vector + aheadCycles(chip) + 2 * chip.memory.latencyCycles;
-  return { ...NOTHING, memory, vector, lastVector };
-}
-
-/** Cycles of the transfers that run ahead: a full ring of weights. */
-export function aheadCycles(chip: Chip): number {
-  return regionsOf(chip)[0]!.sizeBytes / chip.memory.bytesPerCycle;
-}
-
-/**
- * Tokens go in blocks whose scores fit in an accumulator bank; pieces of state are loaded for each. The
- * softmax reads scales of values from the bank whose keys the next product reads, so they take turns.
- */
-function attentionCost(chip: Chip, shape: AttentionShape): KernelCost {
-  const { tokens, context, keyWidth, valueWidth, format, shared } = shape;
-  const { sizeBytes, banks } = chip.accumulator;
-  const heads = shape.heads / shape.groups;
-  const scoresFit = Math.floor(sizeBytes / banks / (heads * context * 4));
-  const size = Math.min(tokens, scoresFit, Math.floor(sizeBytes / (heads * valueWidth * 4)));
-  const rows = size * heads;
-  const sequences = shape.sequences * shape.groups;
-  const blocks = sequences * (tokens / size);
-  const piece = Math.min(context, pieceRows(chip, mxRowBytes(keyWidth, format)));
-  const loads = (piece < context ? blocks : sequences) * (shared && piece === context ? 1 : 2);
-  const perState = transfers(chip, context / piece, piece * mxRowBytes(keyWidth, format));
-  const scores = multiplyCycles(chip, rows, context, keyWidth, format, 'rows');
-  const values = multiplyCycles(chip, rows, valueWidth, context, format, 'transposed');
-  const softmax = stepCycles(chip, { op: 'softmax', width: context, group: 32 }, rows, context);
-  const finish = pieceCycles(chip, shape.steps, rows, valueWidth);
-  return {
-    memory: loads * perState,
-    matrix: blocks * (scores + softmax + values + 2 * chip.matrix.pipelineCycles),
-    vector: blocks * (softmax + finish),
-    lastMatrix: scores + softmax + values + chip.matrix.pipelineCycles,
-    lastVector: finish + chip.matrix.pipelineCycles,
-    waits: true,
-  };
-}
-
-/** The chosen experts, each with as many rows; the others cost a few cycles a tile. */
-function expertsCost(chip: Chip, shape: ExpertsShape): KernelCost {
-  const { rows, experts, perRow, inputs, width, format } = shape;
-  const chosen = shape.chosen ?? Math.min(experts, rows * perRow);
-  const own = (rows * perRow) / chosen;
-  const gate = productOf(chip, own, width, inputs, format);
-  const down = productOf(chip, own, inputs, width, format);
-  const hidden = tileOf(width, inputs, chip).tileRows;
-  const sums = tileOf(inputs, width, chip).tileRows;
-  const swiglu = stepCycles(chip, { op: 'swiglu', width, group: 32 }, own, hidden);
-  const combine = stepCycles(chip, { op: 'combine', width, group: 0 }, own, sums);
-  const skipped = (experts - chosen) * (2 * gate.tiles + down.tiles);
-  const tileBytes = hidden * mxRowBytes(tileOf(width, inputs, chip).tileColumns, format);
-  return {
-    memory: chosen * (2 * gate.memory + down.memory),
-    matrix: chosen * (2 * gate.matrix + down.matrix) + skipped * skippedTileCycles(chip, tileBytes),
-    vector: chosen * ((width / hidden) * swiglu + (inputs / sums) * combine),
-    lastMatrix: down.lastTile,
-    lastVector: chip.matrix.pipelineCycles + combine,
-    waits: true,
-  };
+/** As the schedule has it: rows of state in one piece. */
+export function pieceRows({ contextBytes }: Machine, rowBytes: number): number {
+  const fit = Math.floor(contextBytes / PIECES / rowBytes / MX_BLOCK) * MX_BLOCK;
+  return Math.max(fit, MX_BLOCK);
 }
 
 /**
  * A tile that is skipped takes two dispatches, or its turn in the ring: its load waits for the product
- * that used the same bytes, which is empty but passes the pipeline.
+ * that used the same bytes, which is empty but reads its count and passes the pipeline.
  */
-function skippedTileCycles(chip: Chip, tileBytes: number): number {
-  const tiles = Math.max(1, Math.floor(regionsOf(chip)[1]!.sizeBytes / tileBytes));
-  return Math.max(2, (chip.matrix.pipelineCycles + 2) / tiles);
+function skippedTileCycles({ chip, contextBytes }: Machine, tileBytes: number): number {
+  const tiles = Math.max(1, Math.floor(contextBytes / tileBytes));
+  const product = 1 + COUNT_CYCLES + chip.matrix.pipelineCycles;
+  return Math.max(2, (ADDRESS_CYCLES + EMPTY_LOAD_CYCLES + product) / tiles);
 }

@@ -11,7 +11,7 @@ import { QUEUES } from '../isa.table.ts';
 import { type ClockState } from './clockState.ts';
 import { type Dispatcher } from './dispatch.ts';
 import { type Ports } from './ports.ts';
-import { NONE_LEFT, type TimedProgram } from './timedProgram.ts';
+import { lowestBit, NONE_LEFT, type TimedProgram } from './timedProgram.ts';
 import { type Tokens } from './tokens.ts';
 import { type TransferTiming } from './transferTiming.ts';
 
@@ -111,12 +111,17 @@ export class Heads {
     let reason = DISPATCH;
     if (queue === LOAD) {
       const ready = this.transfers.loadReady(this.program.gathers[index]!);
-      if (ready > start) [start, reason] = [ready, OUTSTANDING];
+      if (ready > start) {
+        start = ready;
+        reason = OUTSTANDING;
+      }
     }
-    for (let waits = this.program.waits[index]!, from = 0; waits !== 0; waits >>= 1, from++) {
-      if ((waits & 1) === 0) continue;
+    for (let waits = this.program.waits[index]!; waits !== 0; waits &= waits - 1) {
+      const from = lowestBit(waits);
       const given = this.tokens.next(from, queue);
-      if (given > start) [start, reason] = [given, from];
+      if (given <= start) continue;
+      start = given;
+      reason = from;
     }
     if (start === NEVER) return;
     this.reasons[queue] = reason;

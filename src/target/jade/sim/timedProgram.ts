@@ -11,6 +11,11 @@ const QUEUE_COUNT = QUEUES.length;
 /** In place of an instruction, behind the last of a queue. */
 export const NONE_LEFT = -1;
 
+/** The lowest queue of a mask that is not empty. */
+export function lowestBit(mask: number): number {
+  return 31 - Math.clz32(mask & -mask);
+}
+
 export class TimedProgram {
   readonly chip: Chip;
   readonly instructions: readonly Instruction[];

@@ -15,7 +15,7 @@ import { waitingHeads } from './deadlock.ts';
 import { Dispatcher } from './dispatch.ts';
 import { Heads } from './heads.ts';
 import { Ports } from './ports.ts';
-import { NONE_LEFT, type TimedProgram } from './timedProgram.ts';
+import { lowestBit, NONE_LEFT, type TimedProgram } from './timedProgram.ts';
 import { Tokens } from './tokens.ts';
 import { Units } from './units.ts';
 import { type Costs, type Course } from './unitTiming.ts';
@@ -120,10 +120,10 @@ export class Timing {
 
   private exchangeTokens(index: number, queue: number, end: number): void {
     const { program, tokens, heads, start } = this;
-    for (let waits = program.waits[index]!, from = 0; waits !== 0; waits >>= 1, from++)
-      if ((waits & 1) !== 0) tokens.take(from, queue);
-    for (let signals = program.signals[index]!, to = 0; signals !== 0; signals >>= 1, to++) {
-      if ((signals & 1) === 0) continue;
+    for (let waits = program.waits[index]!; waits !== 0; waits &= waits - 1)
+      tokens.take(lowestBit(waits), queue);
+    for (let signals = program.signals[index]!; signals !== 0; signals &= signals - 1) {
+      const to = lowestBit(signals);
       tokens.give(queue, to, end);
       heads.wake(to, start);
     }

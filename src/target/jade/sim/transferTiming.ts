@@ -9,20 +9,23 @@ import { type ClockState } from './clockState.ts';
 import { type Costs, type Course, type UnitTiming } from './unitTiming.ts';
 
 /** From the start of a transfer to the cycle in which the generator can take it: its address is known. */
-const ADDRESS_CYCLES = 7;
+export const ADDRESS_CYCLES = 7;
 /** From the generator taking a transfer to its first command; for a gather, through the list. */
 const COMMAND_CYCLES = 1;
 const GATHER_COMMAND_CYCLES = 8;
 /** From the generator taking a transfer of nothing to its end. */
-const EMPTY_LOAD_CYCLES = 3;
+export const EMPTY_LOAD_CYCLES = 3;
 const EMPTY_STORE_CYCLES = 2;
 /** From the command of a row to the first cycle in which the memory takes its beats. */
 export const STORE_LEAD_CYCLES = 1;
 
 /** Cycles a transfer of `rows` rows a plane takes on the channel: whole beats, at least a burst a row. */
-export function transferBeats(fields: Fields, { memory, dma }: Chip, rows: number): number {
-  const bytes = Math.max(fields['rowBytes']!, dma.burstBytes);
-  return (fields['planes'] ?? 1) * rows * Math.ceil(bytes / memory.bytesPerCycle);
+function transferBeats(fields: Fields, chip: Chip, rows: number): number {
+  return (fields['planes'] ?? 1) * rows * rowBeats(fields['rowBytes']!, chip);
+}
+
+export function rowBeats(bytes: number, { memory, dma }: Chip): number {
+  return Math.ceil(Math.max(bytes, dma.burstBytes) / memory.bytesPerCycle);
 }
 
 /** Kinds of transfers, as numbers in a cost. */
