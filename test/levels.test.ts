@@ -12,9 +12,9 @@ import {
 import { qwen3Layer, v4Layer, V4_FLASH } from '../bench/layers.ts';
 import { loadChip } from '../src/chip/index.ts';
 import {
+  ClosedForm,
   kernelShapes,
   runTileEvents,
-  stepCycles,
   tileProgram,
 } from '../src/target/jade/levels/index.ts';
 
@@ -25,7 +25,7 @@ const GEMM_ERROR = 0.05;
 function errorOfClosedForm(compiled: Compiled): number {
   const { cycles } = runLayer(compiled, simulatorOf(compiled));
   const { chip, graph, dims } = compiled;
-  return stepCycles(chip, kernelShapes(graph, dims)) / cycles - 1;
+  return new ClosedForm(kernelShapes(graph, dims)).cycles(chip) / cycles - 1;
 }
 
 const QWEN3 = qwen3Layer();

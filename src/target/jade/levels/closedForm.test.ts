@@ -7,10 +7,11 @@ import { vectorCycles } from '../sim/vectorTiming.ts';
 import * as attention from '../schedule/attention.ts';
 import { regionsOf } from '../schedule/regions.ts';
 import { jadeTarget } from '../target.ts';
-import { gemmCycles, stepCycles } from './closedForm.ts';
+import { ClosedForm, gemmCycles } from './closedForm.ts';
 import { KernelCost, pieceRows } from './kernelCosts.ts';
 import { kernelShapes } from './kernelShapes.ts';
 import { Machine } from './machine.ts';
+import { vectorStep } from './vectorSteps.ts';
 
 const EDGE = loadChip('jade-edge');
 
@@ -46,13 +47,13 @@ test('the kernels of a model become shapes, from its configuration alone', () =>
   const count = (kind: string): number => shapes.filter((shape) => shape.kind === kind).length;
   assert.deepEqual(['embedding', 'attention', 'experts'].map(count), [1, 5, 2]);
   assert.ok(shapes.every(({ after }, place) => after.every((source) => source < place)));
-  const cost = new KernelCost(new Machine(server));
+  const cost = new KernelCost();
   let transfers = 0;
   for (const shape of shapes) {
-    cost.of(shape);
+    cost.set(new Machine(server), shape);
     transfers += cost.memory;
   }
-  assert.ok(stepCycles(server, shapes) > transfers);
+  assert.ok(new ClosedForm(shapes).cycles(server) > transfers);
 });
 
 test('regions and pieces of state are those of the schedule', () => {
@@ -65,4 +66,29 @@ test('regions and pieces of state are those of the schedule', () => {
     for (const rowBytes of [33, 132, 528, 16_896])
       assert.equal(pieceRows(machine, rowBytes), attention.pieceRows(chip, rowBytes));
   }
+});
+
+test('kernels that are alike take as long as when each is its own, on one chip after another', () => {
+  const shape = {
+    kind: 'linear',
+    rows: 1,
+    outputs: 1024,
+    inputs: 512,
+    planes: 1,
+    weights: 1,
+  } as const;
+  const more = { blockBytes: 33, chunkUnit: 32, steps: [vectorStep('copy', 1024, 0)] };
+  const kernels = Array.from({ length: 4 }, (_, i) => ({
+    ...shape,
+    ...more,
+    outputs: 1024 + 32 * (i % 2),
+    after: i === 0 ? [] : [i - 1],
+  }));
+  const form = new ClosedForm(kernels);
+  const server = loadChip('jade-server');
+  const first = form.cycles(EDGE);
+  assert.notEqual(form.cycles(server), first);
+  assert.equal(form.cycles(EDGE), first);
+  const named = kernels.map((kernel, name) => ({ ...kernel, name }));
+  assert.equal(new ClosedForm(named).cycles(EDGE), first);
 });

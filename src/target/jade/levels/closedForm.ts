@@ -43,56 +43,66 @@ export function gemmCycles(chip: Chip, { M, N, K, format }: GemmOperands): numbe
     steps: [vectorStep('copy', N, 0)],
     after: [],
   };
-  return stepCycles(chip, [shape]);
+  return new ClosedForm([shape]).cycles(chip);
 }
 
-/** Cycles of kernels one after another. */
-export function stepCycles(chip: Chip, kernels: readonly KernelShape[]): number {
-  const machine = new Machine(chip);
-  const cost = new KernelCost(machine);
-  const clock = new Clock(machine, kernels.length);
-  for (let place = 0; place < kernels.length; place++) {
-    const kernel = kernels[place]!;
-    cost.of(kernel);
-    clock.add(place, kernel.after, cost);
-  }
-  return Math.round(clock.cycles);
-}
-
-/** When each unit is done with the kernels so far. */
-class Clock {
-  cycles = 0;
-  private readonly latency: number;
-  /** Cycles by which the channel runs ahead of the array. */
-  private readonly ahead: number;
-  private channel: number;
-  private array = 0;
-  private vector = 0;
-  /** When each kernel is finished. */
+/** Kernels one after another, prepared for many chips. */
+export class ClosedForm {
+  /** Kernels that are alike, as those of many layers, are costed once. */
+  private readonly shapes: readonly KernelShape[];
+  private readonly costs: readonly KernelCost[];
+  /** Of each kernel: its cost, those whose results it reads, and when it is finished. */
+  private readonly places: Int32Array;
+  private readonly sources: readonly (readonly number[])[];
   private readonly finished: Float64Array;
 
-  constructor({ chip, ahead }: Machine, kernels: number) {
-    this.latency = chip.memory.latencyCycles;
-    this.ahead = ahead;
-    this.channel = this.latency;
-    this.finished = new Float64Array(kernels);
+  constructor(kernels: readonly KernelShape[]) {
+    const numbers = new Map<string, number>();
+    const shapes: KernelShape[] = [];
+    this.places = Int32Array.from(kernels, (kernel) => {
+      const text = JSON.stringify({ ...kernel, after: [] });
+      const number = numbers.get(text) ?? shapes.push(kernel) - 1;
+      numbers.set(text, number);
+      return number;
+    });
+    this.shapes = shapes;
+    this.costs = shapes.map(() => new KernelCost());
+    this.sources = kernels.map(({ after }) => after);
+    this.finished = new Float64Array(kernels.length);
   }
 
-  add(place: number, after: readonly number[], cost: KernelCost): void {
-    let ready = 0;
-    for (let i = 0; i < after.length; i++) ready = Math.max(ready, this.finished[after[i]!]!);
-    const start = Math.max(this.array, ready);
-    if (cost.memory > 0) {
-      const waited = cost.waits ? ready + this.latency : start - this.ahead;
-      this.channel = Math.max(this.channel, waited) + cost.memory;
+  /** Of one step. */
+  cycles(chip: Chip): number {
+    const { shapes, costs } = this;
+    const machine = new Machine(chip);
+    for (let i = 0; i < shapes.length; i++) costs[i]!.set(machine, shapes[i]!);
+    return Math.round(this.run(chip.memory.latencyCycles, machine.ahead));
+  }
+
+  /** `ahead`: cycles by which the channel runs ahead of the array. */
+  private run(latency: number, ahead: number): number {
+    const { costs, places, sources, finished } = this;
+    let cycles = 0;
+    let channel = latency;
+    let array = 0;
+    let vector = 0;
+    for (let place = 0; place < places.length; place++) {
+      const cost = costs[places[place]!]!;
+      const after = sources[place]!;
+      let ready = 0;
+      for (let i = 0; i < after.length; i++) ready = Math.max(ready, finished[after[i]!]!);
+      const start = Math.max(array, ready);
+      if (cost.memory > 0) {
+        const waited = cost.waits ? ready + latency : start - ahead;
+        channel = Math.max(channel, waited) + cost.memory;
+      }
+      if (cost.matrix > 0) array = Math.max(start + cost.matrix, channel + cost.lastMatrix);
+      const loaded = cost.memory > 0 ? Math.max(ready, channel) : ready;
+      const product = cost.matrix > 0 ? array : loaded;
+      vector = Math.max(Math.max(vector, start) + cost.vector, product + cost.lastVector);
+      finished[place] = vector;
+      cycles = Math.max(cycles, vector);
     }
-    if (cost.matrix > 0) {
-      this.array = Math.max(start + cost.matrix, this.channel + cost.lastMatrix);
-    }
-    const product =
-      cost.matrix > 0 ? this.array : Math.max(ready, cost.memory > 0 ? this.channel : 0);
-    this.vector = Math.max(Math.max(this.vector, start) + cost.vector, product + cost.lastVector);
-    this.finished[place] = this.vector;
-    this.cycles = Math.max(this.cycles, this.vector);
+    return cycles;
   }
 }

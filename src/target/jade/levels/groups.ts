@@ -41,10 +41,10 @@ export function kindsOf(program: TimedProgram, costs: Costs): Int32Array {
   const { queues, gathers, waits, signals, ports } = program;
   const numbers = new Map<string, number>();
   return Int32Array.from(queues, (queue, index) => {
-    const [cost, end] = [index * COST_NUMBERS, (index + 1) * COST_NUMBERS];
-    const asked = [queue, gathers[index], waits[index], signals[index]];
-    const held = ports.ports.subarray(ports.first[index], ports.first[index + 1]);
-    return numberOf([...asked, ...costs.subarray(cost, end), ...held].join(), numbers);
+    const cost = costs.subarray(index * COST_NUMBERS, (index + 1) * COST_NUMBERS).join();
+    const held = ports.ports.subarray(ports.first[index], ports.first[index + 1]).join();
+    const asked = `${queue},${gathers[index]},${waits[index]},${signals[index]}`;
+    return numberOf(`${asked};${cost};${held}`, numbers);
   });
 }
 

@@ -17,7 +17,7 @@ import {
 } from './kernelShapes.ts';
 import { type Machine } from './machine.ts';
 
-/** The cost of one kernel after another: each writes over that of the one before. */
+/** The cost of a kernel; on one chip after another, each written over that of the one before. */
 export class KernelCost {
   /** Cycles each unit works. */
   memory = 0;
@@ -28,37 +28,35 @@ export class KernelCost {
   lastVector = 0;
   /** Whether its loads wait for results of this step: chosen experts, appended state. */
   waits = false;
-  private readonly machine: Machine;
   private readonly product = new Product();
 
-  constructor(machine: Machine) {
-    this.machine = machine;
-  }
-
-  of(shape: KernelShape): void {
+  set(machine: Machine, shape: KernelShape): void {
     this.memory = 0;
     this.matrix = 0;
     this.lastMatrix = 0;
     this.waits = false;
     switch (shape.kind) {
       case 'linear':
-        return this.linear(shape);
+        return this.linear(machine, shape);
       case 'rows':
-        return this.rows(shape);
+        return this.rows(machine, shape);
       case 'embedding':
-        return this.embedding(shape);
+        return this.embedding(machine, shape);
       case 'attention':
-        return this.attention(shape);
+        return this.attention(machine, shape);
       case 'experts':
-        return this.experts(shape);
+        return this.experts(machine, shape);
     }
   }
 
-  private linear(shape: LinearShape): void {
-    const { machine, product } = this;
+  private linear(machine: Machine, shape: LinearShape): void {
+    const { product } = this;
     const { rows, outputs, inputs, planes, steps } = shape;
     product.set(machine, rows, outputs, inputs, shape.blockBytes);
-    const chunk = chunkOf(shape.chunkUnit, product.tileRows, outputs);
+    const { tileRows } = product;
+    // A shortcut where whole tiles are whole units.
+    const chunk =
+      tileRows % shape.chunkUnit === 0 ? tileRows : chunkOf(shape.chunkUnit, tileRows, outputs);
     const whole = Math.floor(outputs / chunk);
     const rest = outputs - whole * chunk;
     const wholeCycles = machine.piece(steps, rows, chunk);
@@ -71,16 +69,15 @@ export class KernelCost {
     this.lastVector = machine.chip.matrix.pipelineCycles + last;
   }
 
-  private rows({ rows, steps }: RowsShape): void {
+  private rows(machine: Machine, { rows, steps }: RowsShape): void {
     this.vector = 0;
     for (let i = 0; i < steps.length; i++)
-      this.vector += this.machine.vector(steps[i]!, rows, steps[i]!.width);
+      this.vector += machine.vector(steps[i]!, rows, steps[i]!.width);
     this.lastVector = this.vector;
   }
 
   /** Token ids, then (when the loads before are done) the rows they choose, then these rows as f32. */
-  private embedding({ rows, width, copy }: EmbeddingShape): void {
-    const { machine } = this;
+  private embedding(machine: Machine, { rows, width, copy }: EmbeddingShape): void {
     this.memory = machine.transfers(rows, width * 2);
     this.vector = machine.vector(copy, rows, width);
     this.lastVector = this.vector + machine.ahead + 2 * machine.chip.memory.latencyCycles;
@@ -90,8 +87,7 @@ export class KernelCost {
    * Tokens go in blocks whose scores fit in an accumulator bank; pieces of state are loaded for each. The
    * softmax reads scales of values from the bank whose keys the next product reads, so they take turns.
    */
-  private attention(shape: AttentionShape): void {
-    const { machine } = this;
+  private attention(machine: Machine, shape: AttentionShape): void {
     const { tokens, context, keyWidth, valueWidth, rowBytes, shared } = shape;
     const { accumulator, matrix } = machine.chip;
     const { sizeBytes, banks } = accumulator;
@@ -116,8 +112,8 @@ export class KernelCost {
   }
 
   /** The chosen experts, each with as many rows; the others cost a few cycles a tile. */
-  private experts(shape: ExpertsShape): void {
-    const { machine, product } = this;
+  private experts(machine: Machine, shape: ExpertsShape): void {
+    const { product } = this;
     const { rows, experts, perRow, inputs, width, blockBytes } = shape;
     const chosen = shape.chosen ?? Math.min(experts, rows * perRow);
     const own = (rows * perRow) / chosen;
@@ -178,10 +174,10 @@ class Product {
     width: number,
     blockBytes: number,
   ): void {
-    const multiply = machine.product(rows, height, width, blockBytes);
-    this.memory += machine.transfers(count, height * (width / MX_BLOCK) * blockBytes);
-    this.matrix += count * multiply;
-    this.lastTile = multiply;
+    machine.setTile(rows, height, width, blockBytes);
+    this.memory += count * machine.tileBeats;
+    this.matrix += count * machine.tileProduct;
+    this.lastTile = machine.tileProduct;
     this.tiles += count;
   }
 }

@@ -1,8 +1,9 @@
 /** A chip as the closed form asks it: cycles of one transfer, product or vector operation. */
 import { type Chip } from '../../../chip/index.ts';
+import { MX_BLOCK } from '../../../ir/index.ts';
 import { MatmulPhases, packedBlocks } from '../sim/matrixTiming.ts';
 import { rowBeats } from '../sim/transferTiming.ts';
-import { formCycles } from '../vector/cycles.ts';
+import { formCycles, vectorUnit, type VectorUnit } from '../vector/cycles.ts';
 import { type VectorStep } from './vectorSteps.ts';
 
 export class Machine {
@@ -12,10 +13,20 @@ export class Machine {
   readonly contextBytes: number;
   /** Cycles of the transfers that run ahead: a full ring of weights. */
   readonly ahead: number;
+  /** Of a tile of weights: cycles on the channel, and from one product with such a tile to the next. */
+  tileBeats = 0;
+  tileProduct = 0;
+  /** The tile: rows it is multiplied with, outputs, inputs, bytes of a block. */
+  private rows = 0;
+  private height = 0;
+  private width = 0;
+  private blockBytes = 0;
+  private readonly unit: VectorUnit;
   private readonly phases = new MatmulPhases();
 
   constructor(chip: Chip) {
     this.chip = chip;
+    this.unit = vectorUnit(chip);
     const { sizeBytes, banks } = chip.scratchpad;
     this.contextBytes = (Math.floor(banks / 4) * sizeBytes) / banks;
     this.streamBytes = sizeBytes - 3 * this.contextBytes;
@@ -29,11 +40,10 @@ export class Machine {
 
   /** Cycles of a step on `rows` rows of `columns` channels. */
   vector(step: VectorStep, rows: number, columns: number): number {
-    const { lanes, operationCycles } = this.chip.vector;
-    if (lanes >= step.lanes) return formCycles(step.alone, columns, rows, lanes, operationCycles);
+    const { unit } = this;
+    if (unit.lanes >= step.lanes) return formCycles(step.alone, columns, rows, unit);
     let cycles = 0;
-    for (const form of step.copied)
-      cycles += formCycles(form, columns, rows, lanes, operationCycles);
+    for (const form of step.copied) cycles += formCycles(form, columns, rows, unit);
     return cycles;
   }
 
@@ -41,15 +51,26 @@ export class Machine {
   piece(steps: readonly VectorStep[], rows: number, channels: number): number {
     let cycles = 0;
     for (let i = 0; i < steps.length; i++) {
-      const columns = Math.min(steps[i]!.width, channels);
-      cycles += this.vector(steps[i]!, (rows * channels) / columns, columns);
+      const { width } = steps[i]!;
+      cycles +=
+        width < channels
+          ? this.vector(steps[i]!, (rows * channels) / width, width)
+          : this.vector(steps[i]!, rows, channels);
     }
     return cycles;
   }
 
-  /** Cycles from one product to the next, whose weights are packed in blocks of so many bytes. */
-  product(rows: number, columns: number, k: number, blockBytes: number): number {
-    return this.multiply(rows, columns, k, packedBlocks(blockBytes, this.chip.matrix));
+  /** Sets `tileBeats` and `tileProduct`; most products of a step have the tile of the one before. */
+  setTile(rows: number, height: number, width: number, blockBytes: number): void {
+    const isSame = rows === this.rows && height === this.height && width === this.width;
+    if (isSame && blockBytes === this.blockBytes) return;
+    this.rows = rows;
+    this.height = height;
+    this.width = width;
+    this.blockBytes = blockBytes;
+    const { matrix } = this.chip;
+    this.tileBeats = rowBeats(height * (width / MX_BLOCK) * blockBytes, this.chip);
+    this.tileProduct = this.multiply(rows, height, width, packedBlocks(blockBytes, matrix));
   }
 
   /** With weights that are rows of a state: one block a cycle, or transposed. */

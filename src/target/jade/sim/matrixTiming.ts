@@ -31,15 +31,17 @@ export class MatmulPhases {
   set(columns: number, k: number, rows: number, blocksPerCycle: number, matrix: Matrix): void {
     const blocks = k / MX_BLOCK;
     const tiles = Math.ceil(columns / matrix.columns);
-    const whole = loadCycles(matrix.columns, blocksPerCycle);
-    const last = loadCycles(columns - (tiles - 1) * matrix.columns, blocksPerCycle);
     const occupied = Math.max(rows, matrix.accumulateCycles);
+    const last = loadCycles(columns - (tiles - 1) * matrix.columns, blocksPerCycle);
     // From one pass to the next, whose weights are asked for meanwhile.
     const step = Math.max(occupied, last + 1);
-    const toLastTile =
-      tiles === 1 ? 0 : ((tiles - 1) * blocks - 1) * Math.max(occupied, whole + 1) + step;
-    this.firstPass = LEAD_CYCLES + (tiles === 1 ? last : whole);
-    this.lastPass = toLastTile + (blocks - 1) * step;
+    this.firstPass = LEAD_CYCLES + last;
+    this.lastPass = (blocks - 1) * step;
+    if (tiles > 1) {
+      const whole = loadCycles(matrix.columns, blocksPerCycle);
+      this.firstPass = LEAD_CYCLES + whole;
+      this.lastPass += ((tiles - 1) * blocks - 1) * Math.max(occupied, whole + 1) + step;
+    }
     this.occupied = occupied;
     this.drain = rows - 1 + matrix.pipelineCycles;
   }

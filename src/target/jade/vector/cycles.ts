@@ -51,13 +51,23 @@ function preparation(name: ProgramName, fields: Fields): number {
   return (reads ? READ : 0) + (divides ? fields['columns']! / fields['groups']! : 0);
 }
 
+/** What of the unit the time depends on: folds are turns of a loop over halves of the lanes. */
+export interface VectorUnit {
+  readonly lanes: number;
+  readonly folds: number;
+  readonly operationCycles: number;
+}
+
+export function vectorUnit({ vector: { lanes, operationCycles } }: VectorShape): VectorUnit {
+  return { lanes, folds: Math.log2(lanes), operationCycles };
+}
+
 /** Cycles from the start to the end with `rows` rows of `columns` columns. */
 export function formCycles(
   form: VectorForm,
   columns: number,
   rows: number,
-  lanes: number,
-  operationCycles: number,
+  { lanes, folds, operationCycles }: VectorUnit,
 ): number {
   const { item } = form;
   let items = 1;
@@ -67,8 +77,7 @@ export function formCycles(
     items = Math.ceil(columns / form.group);
     windows = Math.ceil(form.group / lanes);
   } else items = Math.ceil((item === 'pairs' ? columns / 2 : columns) / lanes);
-  let slots = form.once + form.windows * windows + form.columns * columns;
-  if (form.fold > 0) slots += form.fold * Math.log2(lanes);
+  const slots = form.once + form.windows * windows + form.fold * folds + form.columns * columns;
   const together = item === 'token' ? items : rows * items;
   const turns = Math.ceil(together / operationCycles) * operationCycles * slots;
   return form.around + operationCycles + (item === 'token' ? rows * (TOKEN + turns) : turns);
@@ -78,7 +87,7 @@ export function formCycles(
 export function vectorCycles(op: Opcode, fields: Fields, chip: VectorShape, rows: number): number {
   const columns = fields['columns']!;
   if (op === 'dispatch') return LEAD + columns * (rows + 1) + DISPATCH - 1;
-  const { lanes, operationCycles } = chip.vector;
-  const form = vectorForm(programOf(op as MicrocodedOpcode, fields, lanes), fields);
-  return formCycles(form, columns, rows, lanes, operationCycles);
+  const name = programOf(op as MicrocodedOpcode, fields, chip.vector.lanes);
+  const form = vectorForm(name, fields);
+  return formCycles(form, columns, rows, vectorUnit(chip));
 }
