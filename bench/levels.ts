@@ -4,9 +4,9 @@ import { runSystolic, scaleSimCycles, type GemmShape } from '../src/cost/index.t
 import { type Graph } from '../src/ir/index.ts';
 import { QUEUES } from '../src/target/jade/isa.table.ts';
 import {
+  ClosedForm,
   kernelShapes,
   runTileEvents,
-  stepCycles,
   tileProgram,
   type KernelShape,
 } from '../src/target/jade/levels/index.ts';
@@ -59,7 +59,8 @@ function layersTable(): Table {
       'L2: the simulator, values included (its first run). L1: tile events, with the rows that each expert had in L2',
       '(balanced: with the same number for each expert, where random weights and 128 random tokens do not give that); L0 knows how many experts are chosen.',
       'L0: closed form. Speeds are for each second of CPU time of one thread; L1 and L0 after warming up, program and shapes made',
-      'before. V4-Flash, from its configuration: hidden 4096, query rank 1024, 64 heads of 512 over one key head of 256 entries (what a',
+      'before; in each run of L1, equal groups of instructions from equal states of the clock are run once.',
+      'V4-Flash, from its configuration: hidden 4096, query rank 1024, 64 heads of 512 over one key head of 256 entries (what a',
       'layer of compression 128 sees at 16,384 tokens), grouped output 8 × 1024, 256 experts of 2048 of which 6 are chosen, one shared.',
       '(chosen experts: these six alone, without the instructions of the others, which are skipped one by one).',
       'All of its weights are in the format of the chip. Left out: compressors, indexer, hyper-connections, sink, hash routing, clamp,',
@@ -96,7 +97,8 @@ interface Layer {
 function closedForm(name: string, chip: Chip, graph: Graph, tokens: number | undefined): Layer {
   const compiled = compileLayer(chip, graph, tokens);
   const shapes = kernelShapes(compiled.graph, compiled.dims);
-  const layers = 1 / secondsOf(() => stepCycles(chip, shapes));
+  const form = new ClosedForm(shapes);
+  const layers = 1 / secondsOf(() => form.cycles(chip));
   return { name, compiled, shapes, speeds: [layers, layers * shapes.length] };
 }
 
@@ -111,10 +113,8 @@ function layerRow({ name, compiled, shapes, speeds }: Layer): (string | number)[
   const l1 = runTileEvents(tiles).cycles;
   const l1Seconds = secondsOf(() => runTileEvents(tiles));
   const assumed = runTileEvents(tileProgram(chip, program.instructions)).cycles;
-  const l0 = stepCycles(
-    chip,
-    shapes.map((shape) => withChosen(shape, expertRows)),
-  );
+  const known = new ClosedForm(shapes.map((shape) => withChosen(shape, expertRows)));
+  const l0 = known.cycles(chip);
   return [
     name,
     chip.name,

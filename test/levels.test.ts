@@ -12,9 +12,9 @@ import {
 import { qwen3Layer, v4Layer, V4_FLASH } from '../bench/layers.ts';
 import { loadChip } from '../src/chip/index.ts';
 import {
+  ClosedForm,
   kernelShapes,
   runTileEvents,
-  stepCycles,
   tileProgram,
 } from '../src/target/jade/levels/index.ts';
 
@@ -25,13 +25,13 @@ const GEMM_ERROR = 0.05;
 function errorOfClosedForm(compiled: Compiled): number {
   const { cycles } = runLayer(compiled, simulatorOf(compiled));
   const { chip, graph, dims } = compiled;
-  return stepCycles(chip, kernelShapes(graph, dims)) / cycles - 1;
+  return new ClosedForm(kernelShapes(graph, dims)).cycles(chip) / cycles - 1;
 }
 
 const QWEN3 = qwen3Layer();
 const V4 = v4Layer({ ...V4_FLASH, experts: 6 });
 /** The structure of a V4 layer in small. */
-const SMALL_V4 = v4Layer({
+const SMALL_V4_SHAPE = {
   hidden: 512,
   queryRank: 256,
   heads: 8,
@@ -41,7 +41,8 @@ const SMALL_V4 = v4Layer({
   experts: 16,
   expertsPerToken: 6,
   expertWidth: 256,
-});
+};
+const SMALL_V4 = v4Layer(SMALL_V4_SHAPE);
 
 test('the closed form of whole layers is within 5 % of the simulator', () => {
   const steps = [
@@ -70,12 +71,19 @@ test('the closed form of GEMMs with megabytes of weights is within 5 % of the si
 });
 
 test('tile events take the cycles of the simulator where experts have the same rows', () => {
-  const compiled = compileLayer(loadChip('jade-server'), SMALL_V4, 4);
-  const run = runLayer(compiled, simulatorOf(compiled), true);
-  const { chip, program } = compiled;
-  const real = tileProgram(chip, program.instructions, rowsOfExperts(program, run));
-  const { cycles, busyCycles, memoryBusyCycles } = run;
-  assert.deepEqual(runTileEvents(real), { cycles, busyCycles, memoryBusyCycles });
+  const many = v4Layer({ ...SMALL_V4_SHAPE, experts: 96 });
+  for (const [graph, tokens] of [
+    [SMALL_V4, 4],
+    [many, 1], // most are skipped
+    [many, 3],
+  ] as const) {
+    const compiled = compileLayer(loadChip('jade-server'), graph, tokens);
+    const run = runLayer(compiled, simulatorOf(compiled), true);
+    const { chip, program } = compiled;
+    const real = tileProgram(chip, program.instructions, rowsOfExperts(program, run));
+    const { cycles, busyCycles, memoryBusyCycles } = run;
+    assert.deepEqual(runTileEvents(real), { cycles, busyCycles, memoryBusyCycles });
+  }
 });
 
 test('tile events of a dense layer take the cycles of the simulator', () => {

@@ -14,18 +14,17 @@
  */
 import { type Chip } from '../../../chip/index.ts';
 import { NONE, QUEUES, queueOf, type Instruction } from '../isa.table.ts';
-import { tileProgram, type TileProgram } from '../levels/tileEvents.ts';
+import { balanced, rowsOf } from '../levels/tileEvents.ts';
 import { accesses, overlap, type ByteRange } from '../sim/access.ts';
-import { MatrixTiming } from '../sim/matrixTiming.ts';
 import { Ports } from '../sim/ports.ts';
-import { TransferTiming } from '../sim/transferTiming.ts';
-import { type UnitTiming } from '../sim/unitTiming.ts';
-import { VectorTiming } from '../sim/vectorTiming.ts';
+import { portsHeld } from '../sim/portUse.ts';
+import { Units } from '../sim/units.ts';
 import { dependenciesOf } from './dependencies.ts';
 import type { LabelledInstruction } from './program.ts';
 
 /** Streams are the queues and one more, of the dependent loads. */
 const LOAD = QUEUES.indexOf('load');
+const STORE = QUEUES.indexOf('store');
 const DEPENDENT = QUEUES.length;
 /** Of those that can start in the same cycle: what others wait for first. */
 const PRECEDENCE = [DEPENDENT, ...QUEUES.keys()];
@@ -41,7 +40,7 @@ export function orderInstructions(
   const instructions = program.map(({ instruction }) => instruction);
   const streams = streamsOf(instructions, maxPosition);
   const dependencies = dependenciesOf(instructions, streams, DEPENDENT + 1, maxPosition);
-  const starts = new Starts(tileProgram(chip, instructions), streams, dependencies);
+  const starts = new Starts(chip, instructions, streams, dependencies);
   return starts.inOrder().map((index) => program[index]!);
 }
 
@@ -63,36 +62,36 @@ function queueOfStream(stream: number): number {
 }
 
 class Starts {
-  private readonly program: TileProgram;
+  private readonly chip: Chip;
+  private readonly program: readonly Instruction[];
   private readonly dependencies: readonly (readonly number[])[];
+  private readonly units: Units;
   /** By stream. */
-  private readonly units: readonly UnitTiming<unknown>[];
   private readonly members: readonly (readonly number[])[];
   private readonly next: Int32Array;
   /** By queue: when it can go on after the instruction before. */
   private readonly free = new Float64Array(QUEUES.length);
   /** By instruction: when it is complete; never, while it has not started. */
   private readonly ends: Float64Array;
-  private readonly reads: Ports;
-  private readonly writes: Ports;
+  private readonly ports: Ports;
   private channelFree = 0;
 
   constructor(
-    program: TileProgram,
+    chip: Chip,
+    program: readonly Instruction[],
     streams: readonly number[],
     dependencies: readonly (readonly number[])[],
   ) {
-    const { chip, reads, writes } = program.timed;
-    const transfers = new TransferTiming(chip);
+    this.chip = chip;
     this.program = program;
     this.dependencies = dependencies;
-    this.units = [transfers, new MatrixTiming(chip), new VectorTiming(chip), transfers, transfers];
+    this.units = new Units({ chip, instructions: program, queues: streams.map(queueOfStream) });
+    rowsOf(program, balanced).forEach((rows, index) => this.units.setRows(index, rows));
     this.members = PRECEDENCE.map(() => []);
     streams.forEach((stream, index) => (this.members[stream] as number[]).push(index));
     this.next = new Int32Array(this.members.length);
     this.ends = new Float64Array(streams.length).fill(NEVER);
-    this.reads = new Ports(reads);
-    this.writes = new Ports(writes);
+    this.ports = new Ports(portsHeld(program, chip));
   }
 
   inOrder(): number[] {
@@ -124,16 +123,17 @@ class Starts {
     const index = this.headOf(stream);
     if (index === undefined || (stream === LOAD && this.gatherIsNext())) return NEVER;
     const queue = queueOfStream(stream);
-    const ready = this.units[stream]!.ready(this.program.timed.instructions[index]!);
-    let start = Math.max(this.free[queue]!, ready);
+    let start = this.free[queue]!;
+    if (queue === LOAD)
+      start = Math.max(start, this.units.transfers.loadReady(Number(this.isGather(index))));
     for (const other of this.dependencies[index]!) start = Math.max(start, this.ends[other]!);
     if (start === NEVER) return NEVER;
-    return this.writes.freeFrom(index, queue, this.reads.freeFrom(index, queue, start));
+    return this.ports.freeFrom(index, queue, start);
   }
 
   /** When a load must start for its bytes to follow those before without a gap. */
   private channelWants(): number {
-    return this.channelFree - this.program.timed.chip.memory.latencyCycles - COMMAND_CYCLES;
+    return this.channelFree - this.chip.memory.latencyCycles - COMMAND_CYCLES;
   }
 
   /** A gather waits for all loads before it: none may slip in once its list is on its way. */
@@ -141,20 +141,23 @@ class Starts {
     const index = this.headOf(DEPENDENT);
     return (
       index !== undefined &&
-      this.program.timed.instructions[index]!.op === 'gather' &&
+      this.isGather(index) &&
       this.dependencies[index]!.every((other) => this.ends[other]! < NEVER)
     );
   }
 
+  private isGather(index: number): boolean {
+    return this.program[index]!.op === 'gather';
+  }
+
   private start(stream: number, index: number, start: number): void {
     const queue = queueOfStream(stream);
-    const span = this.units[stream]!.start(this.program.costs[index], start);
-    if (this.units[stream] instanceof TransferTiming)
-      this.channelFree = Math.max(this.channelFree, span.to);
+    this.units.start(index, queue, start);
+    const { to, end, free } = this.units.course;
+    if (queue === LOAD || queue === STORE) this.channelFree = Math.max(this.channelFree, to);
     this.next[stream]!++;
-    this.free[queue] = span.free;
-    this.ends[index] = span.end;
-    this.reads.hold(index, queue, span.end);
-    this.writes.hold(index, queue, span.end);
+    this.free[queue] = free;
+    this.ends[index] = end;
+    this.ports.hold(index, queue, end);
   }
 }

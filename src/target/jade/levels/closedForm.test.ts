@@ -4,10 +4,14 @@ import { loadChip } from '../../../chip/index.ts';
 import { lowerGraph } from '../../../compile/index.ts';
 import { buildGraph, NO_WEIGHTS, readCatalogueModel } from '../../../model/index.ts';
 import { vectorCycles } from '../sim/vectorTiming.ts';
+import { rowsOfPiece } from '../schedule/attention.ts';
+import { regionsOf } from '../schedule/regions.ts';
 import { jadeTarget } from '../target.ts';
-import { gemmCycles, stepCycles } from './closedForm.ts';
-import { kernelCost } from './kernelCosts.ts';
+import { ClosedForm, gemmCycles } from './closedForm.ts';
+import { KernelCost, pieceRows } from './kernelCosts.ts';
 import { kernelShapes } from './kernelShapes.ts';
+import { Machine } from './machine.ts';
+import { vectorStep } from './vectorSteps.ts';
 
 const EDGE = loadChip('jade-edge');
 
@@ -43,6 +47,48 @@ test('the kernels of a model become shapes, from its configuration alone', () =>
   const count = (kind: string): number => shapes.filter((shape) => shape.kind === kind).length;
   assert.deepEqual(['embedding', 'attention', 'experts'].map(count), [1, 5, 2]);
   assert.ok(shapes.every(({ after }, place) => after.every((source) => source < place)));
-  const transfers = shapes.reduce((sum, shape) => sum + kernelCost(server, shape).memory, 0);
-  assert.ok(stepCycles(server, shapes) > transfers);
+  const cost = new KernelCost();
+  let transfers = 0;
+  for (const shape of shapes) {
+    cost.set(new Machine(server), shape);
+    transfers += cost.memory;
+  }
+  assert.ok(new ClosedForm(shapes).cycles(server) > transfers);
+});
+
+test('regions and pieces of state are those of the schedule', () => {
+  for (const name of ['jade-nano', 'jade-edge', 'jade-server']) {
+    const chip = loadChip(name);
+    const machine = new Machine(chip);
+    const [stream, context] = regionsOf(chip);
+    assert.equal(machine.streamBytes, stream!.sizeBytes);
+    assert.equal(machine.contextBytes, context!.sizeBytes);
+    for (const rowBytes of [33, 132, 528, 16_896])
+      assert.equal(pieceRows(machine, rowBytes), rowsOfPiece(chip, rowBytes));
+  }
+});
+
+test('kernels that are alike take as long as when each is its own, on one chip after another', () => {
+  const shape = {
+    kind: 'linear',
+    rows: 1,
+    outputs: 1024,
+    inputs: 512,
+    planes: 1,
+    weights: 1,
+  } as const;
+  const more = { blockBytes: 33, chunkUnit: 32, steps: [vectorStep('copy', 1024, 0)] };
+  const kernels = Array.from({ length: 4 }, (_, i) => ({
+    ...shape,
+    ...more,
+    outputs: 1024 + 32 * (i % 2),
+    after: i === 0 ? [] : [i - 1],
+  }));
+  const form = new ClosedForm(kernels);
+  const server = loadChip('jade-server');
+  const first = form.cycles(EDGE);
+  assert.notEqual(form.cycles(server), first);
+  assert.equal(form.cycles(EDGE), first);
+  const named = kernels.map((kernel, name) => ({ ...kernel, name }));
+  assert.equal(new ClosedForm(named).cycles(EDGE), first);
 });

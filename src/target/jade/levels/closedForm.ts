@@ -15,8 +15,11 @@
  */
 import { type Chip } from '../../../chip/index.ts';
 import { type MxFormat } from '../../../ir/index.ts';
-import { aheadCycles, kernelCost, type KernelCost } from './kernelCosts.ts';
+import { blockBytes } from '../isa.table.ts';
+import { KernelCost } from './kernelCosts.ts';
 import { type KernelShape, type LinearShape } from './kernelShapes.ts';
+import { Machine } from './machine.ts';
+import { vectorStep } from './vectorSteps.ts';
 
 /** M × K activations times N × K weights. */
 export interface GemmOperands {
@@ -28,7 +31,6 @@ export interface GemmOperands {
 
 /** Cycles of one product whose activations are on the chip, weights streamed from memory. */
 export function gemmCycles(chip: Chip, { M, N, K, format }: GemmOperands): number {
-  const copy = { op: 'copy', width: N, group: 0 } as const;
   const shape: LinearShape = {
     kind: 'linear',
     rows: M,
@@ -36,57 +38,73 @@ export function gemmCycles(chip: Chip, { M, N, K, format }: GemmOperands): numbe
     inputs: K,
     planes: 1,
     weights: 1,
-    format,
+    blockBytes: blockBytes(format),
     chunkUnit: 1,
-    steps: [copy],
+    steps: [vectorStep('copy', N, 0)],
     after: [],
   };
-  return stepCycles(chip, [shape]);
+  return new ClosedForm([shape]).cycles(chip);
 }
 
-/** Cycles of kernels one after another. */
-export function stepCycles(chip: Chip, kernels: readonly KernelShape[]): number {
-  const clock = new Clock(chip);
-  for (const kernel of kernels) clock.add(kernel.after, kernelCost(chip, kernel));
-  return Math.round(clock.cycles);
-}
+/** Kernels one after another, prepared for many chips. */
+export class ClosedForm {
+  /** Kernels that are alike, as those of many layers, are costed once. */
+  private readonly shapes: readonly KernelShape[];
+  private readonly costs: readonly KernelCost[];
+  /** Of each kernel: its cost, those whose results it reads, and when it is finished. */
+  private readonly places: Int32Array;
+  private readonly sources: readonly (readonly number[])[];
+  private readonly finished: Float64Array;
 
-/** When each unit is done with the kernels so far. */
-class Clock {
-  cycles = 0;
-  private readonly latency: number;
-  /** Cycles by which the channel runs ahead of the array. */
-  private readonly ahead: number;
-  private channel: number;
-  private array = 0;
-  private vector = 0;
-  private readonly finished: number[] = [];
-
-  constructor(chip: Chip) {
-    this.latency = chip.memory.latencyCycles;
-    this.ahead = aheadCycles(chip);
-    this.channel = this.latency;
+  constructor(kernels: readonly KernelShape[]) {
+    const numbers = new Map<string, number>();
+    const shapes: KernelShape[] = [];
+    this.places = Int32Array.from(kernels, (kernel) => {
+      const text = JSON.stringify({ ...kernel, after: [] });
+      const number = numbers.get(text) ?? shapes.push(kernel) - 1;
+      numbers.set(text, number);
+      return number;
+    });
+    this.shapes = shapes;
+    this.costs = shapes.map(() => new KernelCost());
+    this.sources = kernels.map(({ after }) => after);
+    this.finished = new Float64Array(kernels.length);
   }
 
-  add(after: readonly number[], cost: KernelCost): void {
-    let ready = 0;
-    for (let i = 0; i < after.length; i++) ready = Math.max(ready, this.finished[after[i]!]!);
-    const start = Math.max(this.array, ready);
-    const loaded = cost.memory > 0 ? this.load(cost, start, ready) : 0;
-    if (cost.matrix > 0) {
-      this.array = Math.max(start + cost.matrix, loaded + cost.lastMatrix);
+  /** Of one step. */
+  cycles(chip: Chip): number {
+    const { shapes, costs } = this;
+    const machine = new Machine(chip);
+    for (let i = 0; i < shapes.length; i++) costs[i]!.set(machine, shapes[i]!);
+    return Math.round(this.run(chip.memory.latencyCycles, machine.ahead));
+  }
+
+  /** `ahead`: cycles by which the channel runs ahead of the array. */
+  private run(latency: number, ahead: number): number {
+    const { costs, places, sources, finished } = this;
+    let cycles = 0;
+    let channel = latency;
+    let array = 0;
+    let vector = 0;
+    for (let place = 0; place < places.length; place++) {
+      const cost = costs[places[place]!]!;
+      const after = sources[place]!;
+      let ready = 0;
+      for (let i = 0; i < after.length; i++) ready = Math.max(ready, finished[after[i]!]!);
+      const start = Math.max(array, ready);
+      let loaded = ready;
+      if (cost.memory > 0) {
+        const from = cost.waits ? ready + latency : start - ahead;
+        loaded = Math.max(channel, from) + cost.memory;
+        // Loads of later kernels go past those that wait, by the ring.
+        channel = cost.waits ? Math.max(channel + cost.memory, loaded - ahead) : loaded;
+      }
+      if (cost.matrix > 0) array = Math.max(start + cost.matrix, loaded + cost.lastMatrix);
+      const product = cost.matrix > 0 ? array : Math.max(ready, loaded);
+      vector = Math.max(Math.max(vector, start) + cost.vector, product + cost.lastVector);
+      finished[place] = vector;
+      cycles = Math.max(cycles, vector);
     }
-    const product = cost.matrix > 0 ? this.array : Math.max(ready, loaded);
-    this.vector = Math.max(Math.max(this.vector, start) + cost.vector, product + cost.lastVector);
-    this.finished.push(this.vector);
-    this.cycles = Math.max(this.cycles, this.vector);
-  }
-
-  /** When the loads of a kernel are done. Those of later kernels go past loads that wait, by the ring. */
-  private load({ memory, waits }: KernelCost, start: number, ready: number): number {
-    const from = waits ? ready + this.latency : start - this.ahead;
-    const loaded = Math.max(this.channel, from) + memory;
-    this.channel = waits ? Math.max(this.channel + memory, loaded - this.ahead) : loaded;
-    return loaded;
+    return cycles;
   }
 }

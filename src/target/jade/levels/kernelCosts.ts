@@ -1,17 +1,12 @@
 /**
  * What a kernel asks of memory channel, matrix unit and vector unit, in cycles: the number of each kind of
- * tile times the closed form of its instruction (sim/*Timing.ts), without running anything.
+ * tile times the closed form of its instruction (machine.ts), without running anything.
  */
-import { type Chip } from '../../../chip/index.ts';
-import { MX_BLOCK, type MxFormat } from '../../../ir/index.ts';
-import { blockBytes, FORMAT_CODES, NONE, type FieldsOf } from '../isa.table.ts';
-import { mxRowBytes, tileOf } from '../layout.ts';
-import { rowsOfPiece } from '../schedule/attention.ts';
+import { MX_BLOCK } from '../../../ir/index.ts';
+import { tileOf } from '../layout.ts';
 import { chunkOf } from '../schedule/linear.ts';
-import { regionsOf } from '../schedule/regions.ts';
-import { matmulPhases } from '../sim/matrixTiming.ts';
-import { transferBeats } from '../sim/transferTiming.ts';
-import { vectorCycles } from '../sim/vectorTiming.ts';
+import { COUNT_CYCLES } from '../sim/matrixTiming.ts';
+import { ADDRESS_CYCLES, EMPTY_LOAD_CYCLES } from '../sim/transferTiming.ts';
 import {
   type AttentionShape,
   type EmbeddingShape,
@@ -19,252 +14,201 @@ import {
   type KernelShape,
   type LinearShape,
   type RowsShape,
-  type VectorStep,
 } from './kernelShapes.ts';
+import { type Machine } from './machine.ts';
 
-export interface KernelCost {
+/** The cost of a kernel; on one chip after another, each written over that of the one before. */
+export class KernelCost {
   /** Cycles each unit works. */
-  readonly memory: number;
-  readonly matrix: number;
-  readonly vector: number;
+  memory = 0;
+  matrix = 0;
+  vector = 0;
   /** From the last byte on the chip to the last product, and from there to the last finished row. */
-  readonly lastMatrix: number;
-  readonly lastVector: number;
+  lastMatrix = 0;
+  lastVector = 0;
   /** Whether its loads wait for results of this step: chosen experts, appended state. */
-  readonly waits: boolean;
-}
+  waits = false;
+  private readonly product = new Product();
 
-const NOTHING: KernelCost = {
-  memory: 0,
-  matrix: 0,
-  vector: 0,
-  lastMatrix: 0,
-  lastVector: 0,
-  waits: false,
-};
-
-export function kernelCost(chip: Chip, shape: KernelShape): KernelCost {
-  switch (shape.kind) {
-    case 'linear':
-      return linearCost(chip, shape);
-    case 'rows':
-      return rowsCost(chip, shape);
-    case 'embedding':
-      return embeddingCost(chip, shape);
-    case 'attention':
-      return attentionCost(chip, shape);
-    case 'experts':
-      return expertsCost(chip, shape);
+  set(machine: Machine, shape: KernelShape): void {
+    this.memory = 0;
+    this.matrix = 0;
+    this.lastMatrix = 0;
+    this.waits = false;
+    switch (shape.kind) {
+      case 'linear':
+        return this.linear(machine, shape);
+      case 'rows':
+        return this.rows(machine, shape);
+      case 'embedding':
+        return this.embedding(machine, shape);
+      case 'attention':
+        return this.attention(machine, shape);
+      case 'experts':
+        return this.experts(machine, shape);
+    }
   }
-}
 
-/** Cycles of `count` transfers of `bytes` each. */
-function transfers(chip: Chip, count: number, bytes: number): number {
-  return transferBeats({ rowBytes: bytes }, chip, count);
-}
-
-/** Cycles of one step on `rows` rows of `columns` channels; a scale for more than the lanes takes a copy. */
-function stepCycles(chip: Chip, step: VectorStep, rows: number, columns: number): number {
-  const { op, group } = step;
-  const fits = group <= chip.vector.lanes && Number.isInteger(Math.log2(group));
-  if (group === 0 || fits || op === 'copy')
-    return instructionCycles(chip, op, rows, columns, group);
-  return (
-    instructionCycles(chip, op, rows, columns, 0) +
-    instructionCycles(chip, 'copy', rows, columns, group)
-  );
-}
-
-function instructionCycles(
-  chip: Chip,
-  op: VectorStep['op'],
-  rows: number,
-  columns: number,
-  group: number,
-): number {
-  const dFormat = group > 0 ? FORMAT_CODES[chip.matrix.activationFormat] : FORMAT_CODES.f32;
-  const fields = { rows, inner: 1, columns, dFormat, group, topK: 0, topGroups: 0 };
-  return vectorCycles(op, fields, chip, rows);
-}
-
-/** Cycles of the steps on a piece of rows × channels, split in rows of each step's width. */
-function pieceCycles(
-  chip: Chip,
-  steps: readonly VectorStep[],
-  rows: number,
-  channels: number,
-): number {
-  let cycles = 0;
-  for (const step of steps) {
-    const columns = Math.min(step.width, channels);
-    cycles += stepCycles(chip, step, (rows * channels) / columns, columns);
+  private linear(machine: Machine, shape: LinearShape): void {
+    const { product } = this;
+    const { rows, outputs, inputs, planes, steps } = shape;
+    product.set(machine, rows, outputs, inputs, shape.blockBytes);
+    const { tileRows } = product;
+    // A shortcut where whole tiles are whole units.
+    const chunk =
+      tileRows % shape.chunkUnit === 0 ? tileRows : chunkOf(shape.chunkUnit, tileRows, outputs);
+    const whole = Math.floor(outputs / chunk);
+    const rest = outputs - whole * chunk;
+    const wholeCycles = machine.piece(steps, rows, chunk);
+    const restCycles = rest > 0 ? machine.piece(steps, rows, rest) : 0;
+    const last = rest > 0 ? restCycles : wholeCycles;
+    this.memory = product.memory * planes * shape.weights;
+    this.matrix = product.matrix * planes * shape.weights;
+    this.vector = (whole * wholeCycles + restCycles) * planes;
+    this.lastMatrix = product.lastTile;
+    this.lastVector = machine.chip.matrix.pipelineCycles + last;
   }
-  return cycles;
-}
 
-interface Product {
-  /** Cycles of loading all weights, of multiplying with them, and of the last tile's products. */
-  readonly memory: number;
-  readonly matrix: number;
-  readonly lastTile: number;
-  readonly tiles: number;
+  private rows(machine: Machine, { rows, steps }: RowsShape): void {
+    this.vector = 0;
+    for (let i = 0; i < steps.length; i++)
+      this.vector += machine.vector(steps[i]!, rows, steps[i]!.width);
+    this.lastVector = this.vector;
+  }
+
+  /** Token ids, then the rows they choose, then these rows as f32. */
+  private embedding(machine: Machine, { rows, width, copy }: EmbeddingShape): void {
+    this.memory = machine.transfers(rows, width * 2);
+    this.vector = machine.vector(copy, rows, width);
+    this.lastVector = this.vector + 2 * machine.chip.memory.latencyCycles;
+  }
+
+  /**
+   * Tokens go in blocks whose scores fit in an accumulator bank, small ones when the state is one piece; a
+   * block sees the positions before its end, here all the mean number of them. The softmax of one runs
+   * beside the products of its neighbours, and of the query when joined with that.
+   */
+  private attention(machine: Machine, shape: AttentionShape): void {
+    const { tokens, context, keyWidth, valueWidth, rowBytes, shared } = shape;
+    const { pipelineCycles } = machine.chip.matrix;
+    const piece = Math.min(context, pieceRows(machine, rowBytes));
+    const isWhole = piece === context;
+    const size = Math.min(blockOf(machine, shape), isWhole ? MX_BLOCK : tokens);
+    const reach = Math.ceil((context - (tokens - size) / 2) / MX_BLOCK) * MX_BLOCK;
+    const rows = (size * shape.heads) / shape.groups;
+    const sequences = shape.sequences * shape.groups;
+    const blocks = sequences * (tokens / size);
+    const loads = (isWhole ? sequences : blocks) * (shared && isWhole ? 1 : 2);
+    const blockBytes = (rowBytes / keyWidth) * MX_BLOCK;
+    const scores = machine.scores(rows, reach, keyWidth, blockBytes, shared);
+    const values = machine.values(rows, valueWidth, reach);
+    const softmax = machine.vector(shape.softmax, rows, reach);
+    const finish = machine.piece(shape.steps, rows, valueWidth);
+    // Softmaxes that no product of the query hides.
+    const exposed = shape.joined ? 1 : blocks;
+    const ends = scores + values + 2 * pipelineCycles;
+    this.memory = loads * machine.transfers(context / piece, piece * rowBytes);
+    this.matrix = Math.max(blocks * (scores + values), exposed * softmax + ends);
+    this.vector = exposed * (softmax + finish);
+    this.lastMatrix = ends + softmax;
+    this.lastVector = finish + pipelineCycles;
+    this.waits = true;
+  }
+
+  /** The chosen experts, each with as many rows; the others cost a few cycles a tile. */
+  private experts(machine: Machine, shape: ExpertsShape): void {
+    const { product } = this;
+    const { rows, experts, perRow, inputs, width, blockBytes } = shape;
+    const chosen = shape.chosen ?? Math.min(experts, rows * perRow);
+    const own = (rows * perRow) / chosen;
+    product.set(machine, own, width, inputs, blockBytes);
+    const hidden = product.tileRows;
+    const turn = skippedTileCycles(machine, hidden * (product.tileColumns / MX_BLOCK) * blockBytes);
+    let tiles = 2 * product.tiles;
+    this.memory = 2 * product.memory;
+    this.matrix = 2 * product.matrix;
+    product.set(machine, own, inputs, width, blockBytes);
+    const sums = product.tileRows;
+    tiles += product.tiles;
+    this.memory = chosen * (this.memory + product.memory);
+    this.matrix = chosen * (this.matrix + product.matrix) + (experts - chosen) * tiles * turn;
+    this.lastMatrix = product.lastTile;
+    const swiglu = machine.vector(shape.swiglu, own, hidden);
+    const combine = machine.vector(shape.combine, own, sums);
+    this.vector = chosen * ((width / hidden) * swiglu + (inputs / sums) * combine);
+    this.lastVector = machine.chip.matrix.pipelineCycles + combine;
+    this.waits = true;
+  }
 }
 
 /** rows × inputs times outputs × inputs, tile by tile. */
-function productOf(
-  chip: Chip,
-  rows: number,
-  outputs: number,
-  inputs: number,
-  format: MxFormat,
-): Product {
-  const { tileRows, tileColumns } = tileOf(outputs, inputs, chip);
-  const [down, across] = [Math.floor(outputs / tileRows), Math.floor(inputs / tileColumns)];
-  const [lowRows, lowColumns] = [outputs - down * tileRows, inputs - across * tileColumns];
-  const total = { memory: 0, matrix: 0, lastTile: 0, tiles: 0 };
-  const add = (count: number, height: number, width: number): void => {
-    if (count === 0 || height === 0 || width === 0) return;
-    const compute = multiplyCycles(chip, rows, height, width, format);
-    total.memory += transfers(chip, count, height * mxRowBytes(width, format));
-    total.matrix += count * compute;
-    total.lastTile = compute;
-    total.tiles += count;
-  };
-  add(down * across, tileRows, tileColumns);
-  add(down, tileRows, lowColumns);
-  add(across, lowRows, tileColumns);
-  add(1, lowRows, lowColumns);
-  return total;
-}
+class Product {
+  /** Cycles of loading all weights, of multiplying with them, and of the last tile's products. */
+  memory = 0;
+  matrix = 0;
+  lastTile = 0;
+  tiles = 0;
+  tileRows = 0;
+  tileColumns = 0;
 
-/** How weights lie on the chip: as tiles, as rows of a state, or as rows of values. */
-type Weights = 'packed' | 'rows' | 'transposed';
+  set(machine: Machine, rows: number, outputs: number, inputs: number, blockBytes: number): void {
+    const { tileRows, tileColumns } = tileOf(outputs, inputs, machine.chip);
+    const down = Math.floor(outputs / tileRows);
+    const across = Math.floor(inputs / tileColumns);
+    const lowRows = outputs - down * tileRows;
+    const lowColumns = inputs - across * tileColumns;
+    this.tileRows = tileRows;
+    this.tileColumns = tileColumns;
+    this.memory = 0;
+    this.matrix = 0;
+    this.tiles = 0;
+    this.add(machine, down * across, rows, tileRows, tileColumns, blockBytes);
+    if (lowColumns > 0) this.add(machine, down, rows, tileRows, lowColumns, blockBytes);
+    if (lowRows === 0) return;
+    this.add(machine, across, rows, lowRows, tileColumns, blockBytes);
+    if (lowColumns > 0) this.add(machine, 1, rows, lowRows, lowColumns, blockBytes);
+  }
 
-function multiplyCycles(
-  chip: Chip,
-  rows: number,
-  columns: number,
-  k: number,
-  format: MxFormat,
-  weights: Weights = 'packed',
-): number {
-  const wStride = weights === 'packed' ? blockBytes(format) : mxRowBytes(k, format);
-  const transposed = Number(weights === 'transposed');
-  const fields = { columns, k, wFormat: FORMAT_CODES[format], wStride, transposed, rowCount: NONE };
-  const phases = matmulPhases(fields as FieldsOf<'matmul'>, chip, rows);
-  // The next product starts when the last pass has begun, and asks for its own weights first.
-  return phases.lastPass + Math.max(phases.occupied, 1 + phases.firstPass);
-}
-
-function linearCost(chip: Chip, shape: LinearShape): KernelCost {
-  const { rows, outputs, inputs, planes, weights, format, steps } = shape;
-  const { memory, matrix, lastTile } = productOf(chip, rows, outputs, inputs, format);
-  const chunk = chunkOf(shape.chunkUnit, tileOf(outputs, inputs, chip).tileRows, outputs);
-  const whole = Math.floor(outputs / chunk);
-  const rest = outputs - whole * chunk;
-  const wholeCycles = pieceCycles(chip, steps, rows, chunk);
-  const restCycles = rest > 0 ? pieceCycles(chip, steps, rows, rest) : 0;
-  return {
-    memory: memory * planes * weights,
-    matrix: matrix * planes * weights,
-    vector: (whole * wholeCycles + restCycles) * planes,
-    lastMatrix: lastTile,
-    lastVector: chip.matrix.pipelineCycles + (rest > 0 ? restCycles : wholeCycles),
-    waits: false,
-  };
-}
-
-function rowsCost(chip: Chip, { rows, steps }: RowsShape): KernelCost {
-  let vector = 0;
-  for (const step of steps) vector += stepCycles(chip, step, rows, step.width);
-  return { ...NOTHING, vector, lastVector: vector };
-}
-
-/** Token ids, then the rows they choose, then these rows as f32. */
-function embeddingCost(chip: Chip, { rows, width }: EmbeddingShape): KernelCost {
-  const memory = transfers(chip, rows, width * 2);
-  const vector = stepCycles(chip, { op: 'copy', width, group: 0 }, rows, width);
-  const lastVector = vector + 2 * chip.memory.latencyCycles;
-  return { ...NOTHING, memory, vector, lastVector };
-}
-
-/** Cycles of the transfers that run ahead: a full ring of weights. */
-export function aheadCycles(chip: Chip): number {
-  return regionsOf(chip)[0]!.sizeBytes / chip.memory.bytesPerCycle;
-}
-
-/**
- * Tokens go in blocks whose scores fit in an accumulator bank, small ones when the state is one piece; a
- * block sees the positions before its end, here all the mean number of them. The softmax of one runs
- * beside the products of its neighbours, and of the query when joined with that.
- */
-function attentionCost(chip: Chip, shape: AttentionShape): KernelCost {
-  const { tokens, context, keyWidth, valueWidth, format, shared, joined } = shape;
-  const heads = shape.heads / shape.groups;
-  const piece = Math.min(context, rowsOfPiece(chip, mxRowBytes(keyWidth, format)));
-  const isWhole = piece === context;
-  const size = Math.min(blockOf(chip, shape), isWhole ? MX_BLOCK : tokens);
-  const reach = Math.ceil((context - (tokens - size) / 2) / MX_BLOCK) * MX_BLOCK;
-  const rows = size * heads;
-  const sequences = shape.sequences * shape.groups;
-  const blocks = sequences * (tokens / size);
-  const loads = (isWhole ? sequences : blocks) * (shared && isWhole ? 1 : 2);
-  const perState = transfers(chip, context / piece, piece * mxRowBytes(keyWidth, format));
-  const keys = shared ? 'rows' : 'packed';
-  const scores = multiplyCycles(chip, rows, reach, keyWidth, format, keys);
-  const values = multiplyCycles(chip, rows, valueWidth, reach, format, 'transposed');
-  const softmax = stepCycles(chip, { op: 'softmax', width: reach, group: 32 }, rows, reach);
-  const finish = pieceCycles(chip, shape.steps, rows, valueWidth);
-  const { pipelineCycles } = chip.matrix;
-  // Softmaxes that no product of the query hides.
-  const exposed = joined ? 1 : blocks;
-  const ends = scores + values + 2 * pipelineCycles;
-  return {
-    memory: loads * perState,
-    matrix: Math.max(blocks * (scores + values), exposed * softmax + ends),
-    vector: exposed * (softmax + finish),
-    lastMatrix: ends + softmax,
-    lastVector: finish + pipelineCycles,
-    waits: true,
-  };
+  /** So many tiles of height × width. */
+  private add(
+    machine: Machine,
+    count: number,
+    rows: number,
+    height: number,
+    width: number,
+    blockBytes: number,
+  ): void {
+    machine.setTile(rows, height, width, blockBytes);
+    this.memory += count * machine.tileBeats;
+    this.matrix += count * machine.tileProduct;
+    this.lastTile = machine.tileProduct;
+    this.tiles += count;
+  }
 }
 
 /** Tokens whose scores fit in an accumulator bank, and their results in all. */
-function blockOf({ accumulator }: Chip, shape: AttentionShape): number {
-  const { sizeBytes, banks } = accumulator;
+function blockOf({ chip }: Machine, shape: AttentionShape): number {
+  const { sizeBytes, banks } = chip.accumulator;
   const heads = shape.heads / shape.groups;
   const scores = Math.floor(sizeBytes / banks / (heads * shape.context * 4));
   return Math.min(shape.tokens, scores, Math.floor(sizeBytes / (heads * shape.valueWidth * 4)));
 }
 
-/** The chosen experts, each with as many rows; the others cost a few cycles a tile. */
-function expertsCost(chip: Chip, shape: ExpertsShape): KernelCost {
-  const { rows, experts, perRow, inputs, width, format } = shape;
-  const chosen = shape.chosen ?? Math.min(experts, rows * perRow);
-  const own = (rows * perRow) / chosen;
-  const gate = productOf(chip, own, width, inputs, format);
-  const down = productOf(chip, own, inputs, width, format);
-  const hidden = tileOf(width, inputs, chip).tileRows;
-  const sums = tileOf(inputs, width, chip).tileRows;
-  const swiglu = stepCycles(chip, { op: 'swiglu', width, group: 32 }, own, hidden);
-  const combine = stepCycles(chip, { op: 'combine', width, group: 0 }, own, sums);
-  const skipped = (experts - chosen) * (2 * gate.tiles + down.tiles);
-  const tileBytes = hidden * mxRowBytes(tileOf(width, inputs, chip).tileColumns, format);
-  return {
-    memory: chosen * (2 * gate.memory + down.memory),
-    matrix: chosen * (2 * gate.matrix + down.matrix) + skipped * skippedTileCycles(chip, tileBytes),
-    vector: chosen * ((width / hidden) * swiglu + (inputs / sums) * combine),
-    lastMatrix: down.lastTile,
-    lastVector: chip.matrix.pipelineCycles + combine,
-    waits: true,
-  };
+/** A piece of state is at most this share of the scratchpad. */
+const PIECES = 16;
+
+/** As the schedule has it: rows of state in one piece. */
+export function pieceRows({ chip }: Machine, rowBytes: number): number {
+  const fit = Math.floor(chip.scratchpad.sizeBytes / PIECES / rowBytes / MX_BLOCK) * MX_BLOCK;
+  return Math.max(fit, MX_BLOCK);
 }
 
 /**
  * A tile that is skipped takes two dispatches, or its turn in the ring: its load waits for the product
- * that used the same bytes, which is empty but passes the pipeline.
+ * that used the same bytes, which is empty but reads its count and passes the pipeline.
  */
-function skippedTileCycles(chip: Chip, tileBytes: number): number {
-  const tiles = Math.max(1, Math.floor(regionsOf(chip)[1]!.sizeBytes / tileBytes));
-  return Math.max(2, (chip.matrix.pipelineCycles + 2) / tiles);
+function skippedTileCycles({ chip, contextBytes }: Machine, tileBytes: number): number {
+  const tiles = Math.max(1, Math.floor(contextBytes / tileBytes));
+  const product = 1 + COUNT_CYCLES + chip.matrix.pipelineCycles;
+  return Math.max(2, (ADDRESS_CYCLES + EMPTY_LOAD_CYCLES + product) / tiles);
 }

@@ -12,17 +12,13 @@ import {
   type Node,
   type NodeOf,
 } from '../../../ir/index.ts';
-import { type Opcode } from '../isa.table.ts';
+import { blockBytes, NONE } from '../isa.table.ts';
+import { mxRowBytes } from '../layout.ts';
 import { EPILOGUE_OPCODES, stepsOf } from '../schedule/epilogue.ts';
 import { chunkUnit } from '../schedule/linear.ts';
 import { joinsQuery } from '../schedule/schedule.ts';
-
-/** A vector operation on rows of `width` channels; `group` > 0: quantised, with a scale for so many. */
-export interface VectorStep {
-  readonly op: Exclude<Opcode, 'matmul'>;
-  readonly width: number;
-  readonly group: number;
-}
+import { type MicrocodedOpcode } from '../vector/program.ts';
+import { vectorStep, type VectorStep } from './vectorSteps.ts';
 
 interface Shape {
   /** Places, in the list of kernels, of those whose results this one reads. */
@@ -38,7 +34,8 @@ export interface LinearShape extends Shape {
   readonly planes: number;
   /** 2 for gate and up, finished together. */
   readonly weights: number;
-  readonly format: MxFormat;
+  /** Bytes of a block of weights. */
+  readonly blockBytes: number;
   /** Outputs finished together come in multiples of this. */
   readonly chunkUnit: number;
   readonly steps: readonly VectorStep[];
@@ -55,6 +52,7 @@ export interface EmbeddingShape extends Shape {
   readonly kind: 'embedding';
   readonly rows: number;
   readonly width: number;
+  readonly copy: VectorStep;
 }
 
 /** `tokens` of `sequences` over `context` rows of state of each of `groups` key heads. */
@@ -71,7 +69,9 @@ export interface AttentionShape extends Shape {
   readonly shared: boolean;
   /** Whether heads start while the query of others is made. */
   readonly joined: boolean;
-  readonly format: MxFormat;
+  /** Bytes of a row of state. */
+  readonly rowBytes: number;
+  readonly softmax: VectorStep;
   readonly steps: readonly VectorStep[];
 }
 
@@ -84,7 +84,9 @@ export interface ExpertsShape extends Shape {
   readonly chosen?: number;
   readonly inputs: number;
   readonly width: number;
-  readonly format: MxFormat;
+  readonly blockBytes: number;
+  readonly swiglu: VectorStep;
+  readonly combine: VectorStep;
 }
 
 export type KernelShape = LinearShape | RowsShape | EmbeddingShape | AttentionShape | ExpertsShape;
@@ -125,7 +127,7 @@ function shapeOf(
   const rows = rowsOf(anchor, dims);
   switch (anchor.op) {
     case 'embedding':
-      return { kind: 'embedding', rows, width: lastDim(anchor.type), after };
+      return embeddingShape(anchor, rows, after);
     case 'linear':
     case 'headLinear':
       return linearShape(kernel, rows, after);
@@ -133,13 +135,24 @@ function shapeOf(
       return { ...attentionShape(kernel, anchor, dims, after), joined };
     case 'experts':
       return expertsShape(anchor, rows, after);
-    case 'route': {
-      const steps = [{ op: 'route', width: lastDim(anchor.type), group: 0 }] as const;
-      return { kind: 'rows', rows, steps, after };
-    }
+    case 'route':
+      return { kind: 'rows', rows, steps: [routeStep(anchor)], after };
     default:
       return rowsShape(kernel, rows, after);
   }
+}
+
+function embeddingShape(node: Node, rows: number, after: readonly number[]): EmbeddingShape {
+  const width = lastDim(node.type);
+  return { kind: 'embedding', rows, width, copy: vectorStep('copy', width, 0), after };
+}
+
+function routeStep({ type, inputs, attrs }: NodeOf<'route'>): VectorStep {
+  const { scoring, topK, groups, topGroups, normalize } = attrs;
+  const choice = { topK, groups, topGroups, normalize: Number(normalize) };
+  const b = inputs[1] === undefined ? NONE : 0;
+  const fields = { ...choice, scoring: Number(scoring === 'sigmoid'), b };
+  return vectorStep('route', lastDim(type), 0, fields);
 }
 
 function rowsOf(node: Node, { B, T }: Dims): number {
@@ -160,7 +173,7 @@ function linearShape(kernel: Kernel, rows: number, after: readonly number[]): Li
     inputs,
     planes,
     weights: kernel.anchors.length,
-    format: weight.type.dtype as MxFormat,
+    blockBytes: blockBytes(weight.type.dtype as MxFormat),
     chunkUnit: chunkUnit(kernel, outputs),
     steps: vectorSteps(kernel.chain, outputs),
     after,
@@ -172,17 +185,15 @@ function vectorSteps(chain: readonly Node[], width: number): VectorStep[] {
   const computing = chain.filter(({ op }) => op !== 'append');
   return stepsOf(computing, Number.POSITIVE_INFINITY).map(({ compute, quantize }) => {
     const node = compute?.op === 'argMax' ? compute.inputs[0]! : (compute ?? quantize);
-    return {
-      op: compute === undefined ? 'copy' : opcodeOf(compute),
-      width: node === undefined ? width : lastDim(node.type),
-      group: quantize?.attrs.group ?? 0,
-    };
+    const op = compute === undefined ? 'copy' : opcodeOf(compute);
+    const columns = node === undefined ? width : lastDim(node.type);
+    return vectorStep(op, columns, quantize?.attrs.group ?? 0);
   });
 }
 
-function opcodeOf(node: Node): VectorStep['op'] {
+function opcodeOf(node: Node): MicrocodedOpcode {
   const op = node.op === 'argMax' ? 'argmax' : EPILOGUE_OPCODES[node.op];
-  if (op !== undefined) return op;
+  if (op !== undefined) return op as MicrocodedOpcode;
   throw new UnsupportedError(`${node.op} has no closed form`, { where: node.label });
 }
 
@@ -209,7 +220,8 @@ function attentionShape(
     keyWidth: lastDim(keys.type),
     valueWidth: anchor.attrs.valueWidth,
     shared: keys === values,
-    format: keys.type.dtype as MxFormat,
+    rowBytes: mxRowBytes(lastDim(keys.type), keys.type.dtype as MxFormat),
+    softmax: vectorStep('softmax', S, 32),
     steps: vectorSteps(kernel.chain, anchor.attrs.valueWidth),
     after,
   };
@@ -229,7 +241,9 @@ function expertsShape(
     perRow: gates.op === 'route' ? gates.attrs.topK : experts,
     inputs,
     width,
-    format: gateWeight.type.dtype as MxFormat,
+    blockBytes: blockBytes(gateWeight.type.dtype as MxFormat),
+    swiglu: vectorStep('swiglu', width, 32),
+    combine: vectorStep('combine', width, 0),
     after,
   };
 }

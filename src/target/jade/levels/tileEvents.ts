@@ -10,6 +10,8 @@ import { type Chip } from '../../../chip/index.ts';
 import { NONE, type Instruction } from '../isa.table.ts';
 import { TimedProgram } from '../sim/timedProgram.ts';
 import { Timing } from '../sim/timing.ts';
+import { groupsOf, kindsOf, type Group } from './groups.ts';
+import { RepeatingRun } from './repeats.ts';
 
 /** One mixture of experts of a program: `rows` tokens, each of which chooses `topK` of `experts`. */
 export interface Mixture {
@@ -29,10 +31,12 @@ export const balanced: ExpertRows = (expert, { rows, experts, topK }) => {
   return before(expert + 1) - before(expert);
 };
 
-/** A program with what each instruction costs its unit; made once, run as often as one likes. */
+/** A program on its clock, with the rows of each instruction; made once, run as often as one likes. */
 export interface TileProgram {
-  readonly timed: TimedProgram;
-  readonly costs: readonly unknown[];
+  readonly timing: Timing;
+  /** Cut where the expert changes; none when no group comes again. */
+  readonly groups: readonly Group[];
+  readonly kinds: Int32Array;
 }
 
 export interface TileTimes {
@@ -49,33 +53,45 @@ export function tileProgram(
 ): TileProgram {
   const timed = new TimedProgram(chip, instructions);
   const timing = new Timing(timed);
-  const rows = rowsOf(instructions, expertRows);
-  return { timed, costs: Array.from(rows, (count, index) => timing.cost(index, count)) };
+  rowsOf(instructions, expertRows).forEach((rows, index) => timing.setRows(index, rows));
+  const kinds = kindsOf(timed, timing.costs);
+  const groups = groupsOf(timed, kinds, startsOf(instructions));
+  return { timing, kinds, groups: groups.some(({ repeats }) => repeats) ? groups : [] };
 }
 
-export function runTileEvents({ timed, costs }: TileProgram): TileTimes {
-  const timing = new Timing(timed);
-  for (let index = timing.take(); index !== undefined; index = timing.take())
-    timing.commit(index, costs[index]);
+/** Where the count of rows that instructions read changes, with the first of them. */
+function startsOf(instructions: readonly Instruction[]): number[] {
+  const counts = instructions.map(countAddress);
+  return [...counts.keys().filter((index) => index === 0 || counts[index] !== counts[index - 1])];
+}
+
+export function runTileEvents({ timing, groups, kinds }: TileProgram): TileTimes {
+  if (groups.length > 0) {
+    new RepeatingRun(timing, kinds).run(groups);
+  } else {
+    timing.reset();
+    while (timing.take()) timing.commit();
+  }
   timing.requireEnd();
   const { cycles, busyCycles, channelBusyCycles } = timing;
   return { cycles, busyCycles: [...busyCycles], memoryBusyCycles: channelBusyCycles };
 }
 
 /** Rows of each instruction; 0 for a load that is skipped. */
-function rowsOf(instructions: readonly Instruction[], expertRows: ExpertRows): Int32Array {
+export function rowsOf(instructions: readonly Instruction[], expertRows: ExpertRows): Int32Array {
   const rows = new Int32Array(instructions.length);
   let topK = 0;
   let layer = -1;
   let counts: ReadonlyMap<number, number> = new Map();
-  instructions.forEach(({ op, fields }, index) => {
+  instructions.forEach((instruction, index) => {
+    const { op, fields } = instruction;
     if (op === 'route') topK = fields['topK']!;
     if (op === 'dispatch') {
       layer++;
       const mixture = { layer, rows: fields['rows']!, experts: fields['columns']!, topK };
       counts = countsOf(mixture, fields['d']!, expertRows);
     }
-    const count = countBehind({ op, fields }, counts, index);
+    const count = countBehind(instruction, counts, index);
     const most = fields['rows']!;
     rows[index] = op === 'load' ? (count === 0 ? 0 : most) : Math.min(count ?? most, most);
   });
@@ -92,17 +108,23 @@ function countsOf(
   return new Map(experts.map((e) => [address + e * 4, expertRows(e, mixture)]));
 }
 
+/** Where the count of rows is that an instruction reads; undefined when it reads none. */
+function countAddress({ op, fields }: Instruction): number | undefined {
+  const pointer = op === 'load' ? fields['unless'] : fields['rowCount'];
+  return pointer === NONE ? undefined : pointer;
+}
+
 /** The count an instruction reads; undefined when it reads none. */
 function countBehind(
-  { op, fields }: Pick<Instruction, 'op' | 'fields'>,
+  instruction: Instruction,
   counts: ReadonlyMap<number, number>,
   index: number,
 ): number | undefined {
-  const pointer = op === 'load' ? fields['unless'] : fields['rowCount'];
-  if (pointer === undefined || pointer === NONE) return undefined;
+  const pointer = countAddress(instruction);
+  if (pointer === undefined) return undefined;
   const count = counts.get(pointer);
   if (count !== undefined) return count;
   throw new UsageError('tile events know rows only from the dispatch before an instruction', {
-    where: `instruction ${index} (${op}) reads its rows at ${pointer}`,
+    where: `instruction ${index} (${instruction.op}) reads its rows at ${pointer}`,
   });
 }

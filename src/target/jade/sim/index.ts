@@ -2,4 +2,4 @@
 export * from './access.ts';
 export * from './limit.ts';
 export * from './simulator.ts';
-export { STALLS, type StallReason } from './timing.ts';
+export { STALLS, type StallReason } from './heads.ts';

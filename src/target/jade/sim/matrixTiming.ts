@@ -9,55 +9,80 @@
 import { type Chip } from '../../../chip/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
 import { blockBytes, MX_FORMATS, NONE, type FieldsOf, type Instruction } from '../isa.table.ts';
-import { type Span, type UnitTiming } from './unitTiming.ts';
+import { type ClockState } from './clockState.ts';
+import { type Costs, type Course, type UnitTiming } from './unitTiming.ts';
 
-/** Cycles from a start to the first request of weights; with a count of rows to be read before that. */
+/** Cycles from a start to the first request of weights, and to read a count of rows before that. */
 const LEAD_CYCLES = 1;
-const COUNTED_LEAD_CYCLES = 5;
+export const COUNT_CYCLES = 4;
 
 /**
  * The passes of one instruction, in cycles. The first may begin `firstPass` after the start, when the
  * array is free; the last begins `lastPass` after the first; the array is free `occupied` after the last
  * began, and the instruction complete `drain` after that.
  */
-export interface MatmulPhases {
-  readonly firstPass: number;
-  readonly lastPass: number;
-  readonly occupied: number;
-  readonly drain: number;
+export class MatmulPhases {
+  firstPass = 0;
+  lastPass = 0;
+  occupied = 0;
+  drain = 0;
+
+  /** Of a product of `rows` rows, whose weights come `blocksPerCycle` blocks a cycle; 0 when transposed. */
+  set(columns: number, k: number, rows: number, blocksPerCycle: number, matrix: Matrix): void {
+    const blocks = k / MX_BLOCK;
+    const tiles = Math.ceil(columns / matrix.columns);
+    const occupied = Math.max(rows, matrix.accumulateCycles);
+    const last = loadCycles(columns - (tiles - 1) * matrix.columns, blocksPerCycle);
+    // From one pass to the next, whose weights are asked for meanwhile.
+    const step = Math.max(occupied, last + 1);
+    this.firstPass = LEAD_CYCLES + last;
+    this.lastPass = (blocks - 1) * step;
+    if (tiles > 1) {
+      const whole = loadCycles(matrix.columns, blocksPerCycle);
+      this.firstPass = LEAD_CYCLES + whole;
+      this.lastPass += ((tiles - 1) * blocks - 1) * Math.max(occupied, whole + 1) + step;
+    }
+    this.occupied = occupied;
+    this.drain = rows - 1 + matrix.pipelineCycles;
+  }
+
+  /** Without rows. */
+  setEmpty(matrix: Matrix): void {
+    this.firstPass = LEAD_CYCLES;
+    this.lastPass = 0;
+    this.occupied = 1;
+    this.drain = matrix.pipelineCycles;
+  }
 }
 
-/** The phases of a product of `rows` rows, a closed form of the fields. */
+type Matrix = Chip['matrix'];
+
+/** The phases of an instruction on `rows` rows, a closed form of its fields. */
 export function matmulPhases(f: FieldsOf<'matmul'>, { matrix }: Chip, rows: number): MatmulPhases {
-  const lead = f.rowCount === NONE ? LEAD_CYCLES : COUNTED_LEAD_CYCLES;
-  const { pipelineCycles, accumulateCycles } = matrix;
-  if (rows === 0) return { firstPass: lead, lastPass: 0, occupied: 1, drain: pipelineCycles };
-  const blocks = f.k / MX_BLOCK;
-  const tiles = Math.ceil(f.columns / matrix.columns);
-  const whole = loadCycles(f, matrix, matrix.columns);
-  const last = loadCycles(f, matrix, f.columns - (tiles - 1) * matrix.columns);
-  const occupied = Math.max(rows, accumulateCycles);
-  // From one pass to the next, whose weights are asked for meanwhile.
-  const step = (load: number): number => Math.max(occupied, load + 1);
-  const toLastTile = tiles === 1 ? 0 : ((tiles - 1) * blocks - 1) * step(whole) + step(last);
-  return {
-    firstPass: lead + (tiles === 1 ? last : whole),
-    lastPass: toLastTile + (blocks - 1) * step(last),
-    occupied,
-    drain: rows - 1 + pipelineCycles,
-  };
+  const phases = new MatmulPhases();
+  if (rows === 0) phases.setEmpty(matrix);
+  else phases.set(f.columns, f.k, rows, blocksPerCycleOf(f, matrix), matrix);
+  if (f.rowCount !== NONE) phases.firstPass += COUNT_CYCLES;
+  return phases;
+}
+
+function blocksPerCycleOf(f: FieldsOf<'matmul'>, matrix: Matrix): number {
+  if (f.transposed === 1) return 0;
+  const block = blockBytes(MX_FORMATS.get(f.wFormat)!);
+  return f.wStride === block ? packedBlocks(block, matrix) : 1;
+}
+
+/** Blocks of weights that lie one behind the other, a cycle. */
+export function packedBlocks(block: number, { weightPortBytesPerCycle }: Matrix): number {
+  return Math.floor(weightPortBytesPerCycle / block);
 }
 
 /** Cycles to ask for the blocks of `width` outputs. */
-function loadCycles(f: FieldsOf<'matmul'>, matrix: Chip['matrix'], width: number): number {
-  if (f.transposed === 1) return MX_BLOCK;
-  const block = blockBytes(MX_FORMATS.get(f.wFormat)!);
-  const blocksPerCycle =
-    f.wStride === block ? Math.floor(matrix.weightPortBytesPerCycle / block) : 1;
-  return Math.ceil(width / blocksPerCycle);
+function loadCycles(width: number, blocksPerCycle: number): number {
+  return blocksPerCycle === 0 ? MX_BLOCK : Math.ceil(width / blocksPerCycle);
 }
 
-export class MatrixTiming implements UnitTiming<MatmulPhases> {
+export class MatrixTiming implements UnitTiming {
   private readonly chip: Chip;
   private arrayFree = 0;
 
@@ -65,19 +90,34 @@ export class MatrixTiming implements UnitTiming<MatmulPhases> {
     this.chip = chip;
   }
 
-  ready(): number {
-    return 0;
+  cost({ fields }: Instruction, rows: number, costs: Costs, at: number): void {
+    const phases = matmulPhases(fields as FieldsOf<'matmul'>, this.chip, rows);
+    costs[at] = phases.firstPass;
+    costs[at + 1] = phases.lastPass;
+    costs[at + 2] = phases.occupied;
+    costs[at + 3] = phases.drain;
   }
 
-  cost({ fields }: Instruction, rows: number): MatmulPhases {
-    return matmulPhases(fields as FieldsOf<'matmul'>, this.chip, rows);
-  }
-
-  start(phases: MatmulPhases, start: number): Span {
-    const from = Math.max(start + phases.firstPass, this.arrayFree);
-    const last = from + phases.lastPass;
-    const to = last + phases.occupied;
+  start(costs: Costs, at: number, start: number, course: Course): void {
+    const from = Math.max(start + costs[at]!, this.arrayFree);
+    const last = from + costs[at + 1]!;
+    const to = last + costs[at + 2]!;
     this.arrayFree = to;
-    return { from, to, end: last + phases.drain, free: last + 1 };
+    course.from = from;
+    course.to = to;
+    course.end = last + costs[at + 3]!;
+    course.free = last + 1;
+  }
+
+  reset(): void {
+    this.arrayFree = 0;
+  }
+
+  save(state: ClockState): void {
+    state.addTime(this.arrayFree);
+  }
+
+  restore(state: ClockState): void {
+    this.arrayFree = state.nextTime();
   }
 }

@@ -7,13 +7,14 @@ import { CeladonError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
 import { type Dot } from '../arith/dot.ts';
 import { fastDot } from '../arith/fastDot.ts';
-import { NONE, type Instruction } from '../isa.table.ts';
+import { NONE, QUEUES, type Instruction } from '../isa.table.ts';
 import { accesses, overlap, type Accesses } from './access.ts';
 import { checkInstruction, checkProgram } from './check.ts';
 import { execute } from './execute.ts';
 import { createState, type ChipState } from './state.ts';
 import { TimedProgram } from './timedProgram.ts';
-import { STALLS, Timing, type StallReason } from './timing.ts';
+import { STALLS, type StallReason } from './heads.ts';
+import { Timing } from './timing.ts';
 
 /** One instruction on its queue's track: `start` is when its unit (for a load, the channel) works for it. */
 export interface RunEvent {
@@ -122,6 +123,8 @@ class Run {
   private readonly timing: Timing;
   private readonly events: RunEvent[] = [];
   private readonly courses: Course[] = [];
+  /** By queue, then by reason. */
+  private readonly stallCycles = QUEUES.map(() => new Float64Array(STALLS.length));
   private inFlight: { readonly index: number; readonly end: number }[] = [];
   private bytesLoaded = 0;
   private bytesStored = 0;
@@ -136,11 +139,10 @@ class Run {
 
   finish(): RunStats {
     this.state.fault = false;
-    for (let index = this.timing.take(); index !== undefined; index = this.timing.take())
-      this.commit(index);
+    while (this.timing.take()) this.commit();
     this.timing.requireEnd();
     const { timing, bytesLoaded, bytesStored, macs, state, events, options } = this;
-    const stallCycles = timing.stallCycles.map(
+    const stallCycles = this.stallCycles.map(
       (cycles) =>
         Object.fromEntries(STALLS.map((reason, i) => [reason, cycles[i]!])) as Record<
           StallReason,
@@ -161,13 +163,15 @@ class Run {
     };
   }
 
-  private commit(index: number): void {
-    const { timed } = this.program;
-    const instruction = timed.instructions[index]!;
-    const queue = timed.queues[index]!;
+  private commit(): void {
+    const { index, queue, start } = this.timing;
+    const instruction = this.program.timed.instructions[index]!;
     const rows = rowsOf(instruction, this.state);
-    const { start } = this.timing;
-    const { from, to, end } = this.timing.commit(index, this.timing.cost(index, rows));
+    this.timing.setRows(index, rows);
+    this.timing.commit();
+    const { waited, reason } = this.timing;
+    const { from, to, end } = this.timing.course;
+    this.stallCycles[queue]![reason]! += waited;
     if (this.options.checkHazards === true) this.checkHazards(index, end);
     if (this.options.collectCourses === true) this.courses[index] = { start, end };
     if (instruction.op !== 'load' || rows > 0) {

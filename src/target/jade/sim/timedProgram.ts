@@ -4,17 +4,16 @@
  */
 import { type Chip } from '../../../chip/index.ts';
 import { QUEUES, queueOf, type Instruction } from '../isa.table.ts';
-import { bankCountOf, bankUseOf } from './banks.ts';
+import { portsHeld, whereQueuesMeet, type PortLists } from './portUse.ts';
 
 const QUEUE_COUNT = QUEUES.length;
 
-/** Bank numbers of all instructions, one list behind the other. */
-export interface BankLists {
-  /** Where the list of each instruction begins, and the end of the last. */
-  readonly first: Int32Array;
-  readonly banks: Int32Array;
-  /** Banks of the chip. */
-  readonly count: number;
+/** In place of an instruction, behind the last of a queue. */
+export const NONE_LEFT = -1;
+
+/** The lowest queue of a mask that is not empty. */
+export function lowestBit(mask: number): number {
+  return 31 - Math.clz32(mask & -mask);
 }
 
 export class TimedProgram {
@@ -22,13 +21,19 @@ export class TimedProgram {
   readonly instructions: readonly Instruction[];
   /** Queue of each instruction. */
   readonly queues: Uint8Array;
-  /** Instructions of each queue, in program order. */
+  /** Instructions of each queue, in program order, and the place of each among them. */
   readonly members: readonly Int32Array[];
+  readonly places: Int32Array;
+  /** The first instruction of each queue, and the next of the same queue. */
+  readonly heads: Int32Array;
+  readonly following: Int32Array;
+  /** Whether it is a gather, which waits for all loads. */
+  readonly gathers: Uint8Array;
   /** Masks of the queues it takes tokens from, and gives them to. */
   readonly waits: Uint8Array;
   readonly signals: Uint8Array;
-  readonly reads: BankLists;
-  readonly writes: BankLists;
+  /** Ports it holds from start to completion, where it can meet instructions of other queues. */
+  readonly ports: PortLists;
   /** Where the tokens of each pair of queues (from · queues + to) begin when they stand in one row. */
   readonly tokenStarts: Int32Array;
 
@@ -39,30 +44,30 @@ export class TimedProgram {
     this.members = QUEUES.map((_, queue) =>
       Int32Array.from(instructions.keys().filter((index) => this.queues[index] === queue)),
     );
+    this.places = new Int32Array(instructions.length);
+    this.heads = Int32Array.from(this.members, (members) => members[0] ?? NONE_LEFT);
+    this.following = new Int32Array(instructions.length);
+    for (const members of this.members) {
+      members.forEach((index, place) => {
+        this.places[index] = place;
+        this.following[index] = members[place + 1] ?? NONE_LEFT;
+      });
+    }
+    this.gathers = Uint8Array.from(instructions, ({ op }) => Number(op === 'gather'));
     this.waits = Uint8Array.from(instructions, ({ wait }) => wait);
     this.signals = Uint8Array.from(instructions, ({ signal }) => signal);
-    const uses = instructions.map((instruction) => bankUseOf(instruction, chip));
-    const count = bankCountOf(chip);
-    this.reads = { ...bankLists(uses.map(({ read }) => read)), count };
-    this.writes = { ...bankLists(uses.map(({ write }) => write)), count };
+    this.ports = whereQueuesMeet(portsHeld(instructions, chip), this);
     this.tokenStarts = tokenStarts(this.queues, this.signals);
   }
 }
 
-function bankLists(lists: readonly (readonly number[])[]): Omit<BankLists, 'count'> {
-  const first = new Int32Array(lists.length + 1);
-  lists.forEach((list, i) => (first[i + 1] = first[i]! + list.length));
-  return { first, banks: Int32Array.from(lists.flat()) };
-}
-
-/** One place more than tokens for each pair, so that the next token always has a place. */
 function tokenStarts(queues: Uint8Array, signals: Uint8Array): Int32Array {
   const starts = new Int32Array(QUEUE_COUNT ** 2 + 1);
   for (let pair = 0; pair < QUEUE_COUNT ** 2; pair++) {
     const [from, to] = [Math.floor(pair / QUEUE_COUNT), pair % QUEUE_COUNT];
     const gives = (signal: number, i: number): boolean =>
       queues[i] === from && (signal & (1 << to)) !== 0;
-    starts[pair + 1] = starts[pair]! + signals.filter(gives).length + 1;
+    starts[pair + 1] = starts[pair]! + signals.filter(gives).length;
   }
   return starts;
 }

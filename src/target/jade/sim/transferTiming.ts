@@ -5,38 +5,47 @@
  */
 import { type Chip } from '../../../chip/index.ts';
 import { type Fields, type Instruction } from '../isa.table.ts';
-import { type Span, type UnitTiming } from './unitTiming.ts';
+import { type ClockState } from './clockState.ts';
+import { type Costs, type Course, type UnitTiming } from './unitTiming.ts';
 
 /** From the start of a transfer to the cycle in which the generator can take it: its address is known. */
-const ADDRESS_CYCLES = 7;
+export const ADDRESS_CYCLES = 7;
 /** From the generator taking a transfer to its first command; for a gather, through the list. */
 const COMMAND_CYCLES = 1;
 const GATHER_COMMAND_CYCLES = 8;
 /** From the generator taking a transfer of nothing to its end. */
-const EMPTY_LOAD_CYCLES = 3;
+export const EMPTY_LOAD_CYCLES = 3;
 const EMPTY_STORE_CYCLES = 2;
 /** From the command of a row to the first cycle in which the memory takes its beats. */
 export const STORE_LEAD_CYCLES = 1;
 
 /** Cycles a transfer of `rows` rows a plane takes on the channel: whole beats, at least a burst a row. */
-export function transferBeats(fields: Fields, { memory, dma }: Chip, rows: number): number {
-  const bytes = Math.max(fields['rowBytes']!, dma.burstBytes);
-  return (fields['planes'] ?? 1) * rows * Math.ceil(bytes / memory.bytesPerCycle);
+function transferBeats(fields: Fields, chip: Chip, rows: number): number {
+  return (fields['planes'] ?? 1) * rows * rowBeats(fields['rowBytes']!, chip);
 }
 
-/** What a transfer asks of the generator and the channel. */
-export interface TransferCost {
-  readonly op: 'load' | 'gather' | 'store';
-  /** Rows commanded, and cycles on the channel; none for a skipped load. */
-  readonly commands: number;
-  readonly beats: number;
+export function rowBeats(bytes: number, { memory, dma }: Chip): number {
+  return Math.ceil(Math.max(bytes, dma.burstBytes) / memory.bytesPerCycle);
 }
 
-export class TransferTiming implements UnitTiming<TransferCost> {
+/** Kinds of transfers, as numbers in a cost. */
+const KINDS = ['load', 'gather', 'store'] as const;
+const GATHER = KINDS.indexOf('gather');
+const STORE = KINDS.indexOf('store');
+
+/**
+ * The cost of a transfer: its kind, rows commanded, and cycles on the channel; no rows for a skipped load.
+ */
+export class TransferTiming implements UnitTiming {
   /** Cycles the channel has carried data. */
   busyCycles = 0;
   private readonly chip: Chip;
-  private readonly loadEnds: number[] = [];
+  private readonly latency: number;
+  private readonly allowedLoads: number;
+  /** When the last loads end, as many as may be in flight: a ring. */
+  private readonly loadEnds: Float64Array;
+  private loads = 0;
+  private lastLoadEnd = 0;
   /** The first cycles in which the generator, the channel and the list reader can take the next. */
   private generatorFree = 0;
   private channelFree = 0;
@@ -44,50 +53,84 @@ export class TransferTiming implements UnitTiming<TransferCost> {
 
   constructor(chip: Chip) {
     this.chip = chip;
+    this.latency = chip.memory.latencyCycles;
+    this.allowedLoads = chip.dma.outstandingLoads;
+    this.loadEnds = new Float64Array(this.allowedLoads);
   }
 
-  /** Fewer loads than the chip allows are in flight; none, for a gather; and no list is being read. */
-  ready({ op }: Instruction): number {
-    if (op === 'store') return 0;
-    const allowed = op === 'gather' ? 1 : this.chip.dma.outstandingLoads;
-    return Math.max(this.loadEnds[this.loadEnds.length - allowed] ?? 0, this.listFree);
+  /** When fewer loads than the chip allows are in flight; none, for a gather; and no list is being read. */
+  loadReady(gathers: number): number {
+    return Math.max(gathers === 1 ? this.lastLoadEnd : this.loadEnds[this.loads]!, this.listFree);
   }
 
-  cost({ op, fields }: Instruction, rows: number): TransferCost {
-    const commands = (fields['planes'] ?? 1) * rows;
-    return {
-      op: op as TransferCost['op'],
-      commands,
-      beats: transferBeats(fields, this.chip, rows),
-    };
+  cost({ op, fields }: Instruction, rows: number, costs: Costs, at: number): void {
+    costs[at] = KINDS.indexOf(op as (typeof KINDS)[number]);
+    costs[at + 1] = (fields['planes'] ?? 1) * rows;
+    costs[at + 2] = transferBeats(fields, this.chip, rows);
   }
 
-  start(cost: TransferCost, start: number): Span {
-    const { op, commands } = cost;
+  start(costs: Costs, at: number, start: number, course: Course): void {
+    const kind = costs[at]!;
+    const commands = costs[at + 1]!;
     const taken = Math.max(start + ADDRESS_CYCLES, this.generatorFree);
-    if (op === 'gather') this.listFree = taken + commands + 1;
-    const { from, to } = commands === 0 ? this.nothing(op, taken) : this.move(cost, taken);
-    if (op === 'store') return { from, to, end: to, free: to };
-    const end = Math.max(to, (this.loadEnds.at(-1) ?? 0) + 1);
-    this.loadEnds.push(end);
-    return { from, to, end, free: start + 1 };
+    if (kind === GATHER) this.listFree = taken + commands + 1;
+    if (commands === 0) this.nothing(kind, taken, course);
+    else this.move(kind, commands, costs[at + 2]!, taken, course);
+    if (kind === STORE) {
+      course.end = course.to;
+      course.free = course.to;
+      return;
+    }
+    course.end = Math.max(course.to, this.lastLoadEnd + 1);
+    course.free = start + 1;
+    this.lastLoadEnd = course.end;
+    this.loadEnds[this.loads] = course.end;
+    this.loads = this.loads + 1 === this.allowedLoads ? 0 : this.loads + 1;
   }
 
   /** A transfer of nothing, such as a skipped load, takes a cycle of the generator. */
-  private nothing(op: TransferCost['op'], taken: number): { from: number; to: number } {
+  private nothing(kind: number, taken: number, course: Course): void {
     this.generatorFree = taken + 1;
-    const end = taken + (op === 'store' ? EMPTY_STORE_CYCLES : EMPTY_LOAD_CYCLES);
-    return { from: end, to: end };
+    const end = taken + (kind === STORE ? EMPTY_STORE_CYCLES : EMPTY_LOAD_CYCLES);
+    course.from = end;
+    course.to = end;
   }
 
-  private move({ op, commands, beats }: TransferCost, taken: number): { from: number; to: number } {
-    const command = taken + (op === 'gather' ? GATHER_COMMAND_CYCLES : COMMAND_CYCLES);
+  private move(kind: number, commands: number, beats: number, taken: number, course: Course): void {
+    const command = taken + (kind === GATHER ? GATHER_COMMAND_CYCLES : COMMAND_CYCLES);
     this.generatorFree = command + commands - 1;
-    const lead = op === 'store' ? STORE_LEAD_CYCLES : this.chip.memory.latencyCycles;
-    const from = Math.max(command + lead, this.channelFree);
-    const to = from + beats;
+    const lead = kind === STORE ? STORE_LEAD_CYCLES : this.latency;
+    course.from = Math.max(command + lead, this.channelFree);
+    course.to = course.from + beats;
     this.busyCycles += beats;
-    this.channelFree = to;
-    return { from, to };
+    this.channelFree = course.to;
+  }
+
+  reset(): void {
+    this.busyCycles = 0;
+    this.loadEnds.fill(0);
+    this.loads = 0;
+    this.lastLoadEnd = 0;
+    this.generatorFree = 0;
+    this.channelFree = 0;
+    this.listFree = 0;
+  }
+
+  save(state: ClockState): void {
+    for (let i = 0; i < this.allowedLoads; i++)
+      state.addTime(this.loadEnds[(this.loads + i) % this.allowedLoads]!);
+    state.addTime(this.lastLoadEnd);
+    state.addTime(this.generatorFree);
+    state.addTime(this.channelFree);
+    state.addTime(this.listFree);
+  }
+
+  restore(state: ClockState): void {
+    this.loads = 0;
+    for (let i = 0; i < this.allowedLoads; i++) this.loadEnds[i] = state.nextTime();
+    this.lastLoadEnd = state.nextTime();
+    this.generatorFree = state.nextTime();
+    this.channelFree = state.nextTime();
+    this.listFree = state.nextTime();
   }
 }

@@ -6,15 +6,9 @@
  * or windows of rows) run through a program together; what is left of the last P still takes its slots.
  */
 import { NONE, type Fields, type Opcode } from '../isa.table.ts';
-import {
-  holds,
-  itemsPerRow,
-  program,
-  programOf,
-  slotsOf,
-  type MicrocodedOpcode,
-} from './program.ts';
-import type { Program } from './microOps.ts';
+import { MICROCODE, type ProgramName } from './microcode.table.ts';
+import type { Item } from './microOps.ts';
+import { holds, programOf, slotCounts, type MicrocodedOpcode, type SlotCounts } from './program.ts';
 
 /** What of the chip the time depends on. */
 export interface VectorShape {
@@ -34,34 +28,66 @@ const QUANTIZE = 2;
 /** From the request of a gate to the entry of a list. */
 const DISPATCH = 4;
 
-/** Cycles from the start of `op` with `rows` rows to its end. */
-export function vectorCycles(op: Opcode, fields: Fields, chip: VectorShape, rows: number): number {
-  if (op === 'dispatch') return LEAD + fields['columns']! * (rows + 1) + DISPATCH - 1;
-  const { lanes, operationCycles } = chip.vector;
-  const code = op as MicrocodedOpcode;
-  const running = program(programOf(code, fields, lanes));
-  const work = preparation(code, fields) + workCycles(running, fields, chip, rows);
-  return LEAD + work + FETCH + operationCycles + QUANTIZE - 1;
+/** The time of an instruction as numbers: for all lanes, columns and rows. */
+export interface VectorForm extends SlotCounts {
+  readonly item: Item;
+  /** Columns under one scale. */
+  readonly group: number;
+  /** Cycles beside the slots and the latency of an operation. */
+  readonly around: number;
 }
 
-function workCycles(
-  running: Program,
-  fields: Fields,
-  { vector }: VectorShape,
-  rows: number,
-): number {
-  const { lanes, operationCycles } = vector;
-  const items = itemsPerRow(running, fields, lanes);
-  const slots = slotsOf(running, fields, lanes);
-  const batches = (count: number): number => Math.ceil(count / operationCycles) * operationCycles;
-  return running.item === 'token'
-    ? rows * (TOKEN + batches(items) * slots)
-    : batches(rows * items) * slots;
+export function vectorForm(name: ProgramName, fields: Fields): VectorForm {
+  const program = MICROCODE[name];
+  const around = LEAD + preparation(name, fields) + FETCH + QUANTIZE - 1;
+  const counts = slotCounts(program, fields);
+  return { ...counts, item: program.item, group: fields['group'] ?? 0, around };
 }
 
 /** Reading what is not in the instruction; for groups of experts, dividing their number. */
-function preparation(op: MicrocodedOpcode, fields: Fields): number {
-  const reads = op === 'softmax' || (fields['rowCount'] ?? NONE) !== NONE;
-  const divides = op === 'route' && holds('grouped', fields);
+function preparation(name: ProgramName, fields: Fields): number {
+  const reads = name === 'softmax' || (fields['rowCount'] ?? NONE) !== NONE;
+  const divides = name === 'route' && holds('grouped', fields);
   return (reads ? READ : 0) + (divides ? fields['columns']! / fields['groups']! : 0);
+}
+
+/** What of the unit the time depends on: folds are turns of a loop over halves of the lanes. */
+export interface VectorUnit {
+  readonly lanes: number;
+  readonly folds: number;
+  readonly operationCycles: number;
+}
+
+export function vectorUnit({ vector: { lanes, operationCycles } }: VectorShape): VectorUnit {
+  return { lanes, folds: Math.log2(lanes), operationCycles };
+}
+
+/** Cycles from the start to the end with `rows` rows of `columns` columns. */
+export function formCycles(
+  form: VectorForm,
+  columns: number,
+  rows: number,
+  { lanes, folds, operationCycles }: VectorUnit,
+): number {
+  const { item } = form;
+  let items = 1;
+  let windows = 1;
+  if (item === 'row') windows = Math.ceil(columns / lanes);
+  else if (item === 'group') {
+    items = Math.ceil(columns / form.group);
+    windows = Math.ceil(form.group / lanes);
+  } else items = Math.ceil((item === 'pairs' ? columns / 2 : columns) / lanes);
+  const slots = form.once + form.windows * windows + form.fold * folds + form.columns * columns;
+  const together = item === 'token' ? items : rows * items;
+  const turns = Math.ceil(together / operationCycles) * operationCycles * slots;
+  return form.around + operationCycles + (item === 'token' ? rows * (TOKEN + turns) : turns);
+}
+
+/** Cycles from the start of `op` with `rows` rows to its end. */
+export function vectorCycles(op: Opcode, fields: Fields, chip: VectorShape, rows: number): number {
+  const columns = fields['columns']!;
+  if (op === 'dispatch') return LEAD + columns * (rows + 1) + DISPATCH - 1;
+  const name = programOf(op as MicrocodedOpcode, fields, chip.vector.lanes);
+  const form = vectorForm(name, fields);
+  return formCycles(form, columns, rows, vectorUnit(chip));
 }

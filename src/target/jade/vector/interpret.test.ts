@@ -17,7 +17,7 @@ import {
 import { FORMAT_CODES, NONE, type Fields } from '../isa.table.ts';
 import { interpretItem } from './interpret.ts';
 import { MICROCODE, type ProgramName } from './microcode.table.ts';
-import { itemColumns, itemsPerRow } from './program.ts';
+import { itemColumns } from './program.ts';
 
 const { fround } = Math;
 const [A, B, D, GATE] = [0, 0x4000, 0x8000, 0xc000];
@@ -59,10 +59,9 @@ class Case {
     const { lanes, columns } = this;
     const running = MICROCODE[name];
     const all: Fields = { columns, ...fields };
-    for (let i = 0; i < itemsPerRow(running, all, lanes); i++) {
-      const size = itemColumns(running, all, lanes);
-      const first = i * size;
-      const length = running.item === 'pairs' ? columns / 2 : columns;
+    const size = itemColumns(running, all, lanes);
+    const length = running.item === 'pairs' ? columns / 2 : columns;
+    for (let first = 0; first < length; first += size) {
       const format = all['dFormat'] ?? FORMAT_CODES.f32;
       interpretItem(running, all, lanes, this.local, {
         a: A + first * (all['aFormat'] === FORMAT_CODES.bf16 ? 2 : 4),

@@ -47,27 +47,27 @@ export function itemColumns({ item }: Program, fields: Fields, lanes: number): n
   }
 }
 
-/** Items of a row. */
-export function itemsPerRow(program: Program, fields: Fields, lanes: number): number {
-  const columns = program.item === 'pairs' ? fields['columns']! / 2 : fields['columns']!;
-  return Math.ceil(columns / itemColumns(program, fields, lanes));
-}
-
 export function timesOf(loop: LoopKind, program: Program, fields: Fields, lanes: number): number {
   if (loop === 'windows') return Math.ceil(itemColumns(program, fields, lanes) / lanes);
   return loop === 'fold' ? Math.log2(lanes) : fields[loop]!;
 }
 
-/** Slots of a program from its start to its end. */
-export function slotsOf(program: Program, fields: Fields, lanes: number): number {
-  const count = (pieces: readonly Piece[]): number =>
-    pieces.reduce((sum, piece) => sum + slotsIn(piece), 0);
-  const slotsIn = (piece: Piece): number => {
-    if ('loop' in piece) return timesOf(piece.loop, program, fields, lanes) * count(piece.body);
-    if ('when' in piece) return holds(piece.when, fields) === piece.is ? count(piece.body) : 0;
-    return 1;
+/** Slots of a program: those that run once, and those of each turn of the loops that depend on columns or lanes. */
+export type SlotCounts = Readonly<Record<'once' | 'windows' | 'fold' | 'columns', number>>;
+
+export function slotCounts({ body }: Program, fields: Fields): SlotCounts {
+  const counts = { once: 0, windows: 0, fold: 0, columns: 0 };
+  const count = (pieces: readonly Piece[], times: number, loop: keyof SlotCounts): void => {
+    for (const piece of pieces) {
+      if ('when' in piece) {
+        if (holds(piece.when, fields) === piece.is) count(piece.body, times, loop);
+      } else if (!('loop' in piece)) counts[loop] += times;
+      else if (piece.loop in counts) count(piece.body, times, piece.loop as keyof SlotCounts);
+      else count(piece.body, times * fields[piece.loop]!, loop);
+    }
   };
-  return count(program.body);
+  count(body, 1, 'once');
+  return counts;
 }
 
 /** The slots in words, such as `2 + 3·windows`; those of a variant in brackets with its condition. */
