@@ -86,6 +86,24 @@ test('random programs of segments that come again take the same cycles when thes
   assert.ok(skipped > all / 3, `${skipped} of ${all} segments are skipped`);
 });
 
+test('what a unit still does counts: the array, while products follow each other', () => {
+  const [program, others] = [40, 3].map((rows) =>
+    assemble(
+      `matmul a=0x400 rows=${rows} inner=1 k=32 w=0 wFormat=2 columns=1 c=0x2000 cStride=4 rowList=none ` +
+        'aStride=33 wStride=33 accumulate=0 transposed=0 rowCount=none',
+    ),
+  ) as [Instruction[], Instruction[]];
+  const long = { program, rows: [40] };
+  const short = { program: others, rows: [3] };
+  const many = (segment: Segment): Segment[] => Array.from({ length: 40 }, () => segment);
+  const segments = [...many(long), short, ...many(long), ...many(short), long];
+  const { timing, timed } = clockOf(segments);
+  runWhole(timing);
+  const expected = totals(timing);
+  assert.ok(runInGroups(timing, timed, segments) > 80);
+  assert.deepEqual(totals(timing), expected);
+});
+
 test('segments that come again soon need no run', () => {
   const program = assemble(`
     load memory=0 local=0 rowBytes=64 rows=1 planes=1 unless=none; signal vector

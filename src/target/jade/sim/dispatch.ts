@@ -19,7 +19,9 @@ export class Dispatcher {
   readonly left: Int32Array;
   /** Queue of each instruction of the program. */
   private readonly order: Uint8Array;
+  /** Instructions from here on stay where they are for the time being. */
   private until: number;
+  /** Of the last dispatch. */
   private cycle = -1;
   /** Of each queue: how many instructions it has got, and when the last few started. */
   private readonly entered: Int32Array;
