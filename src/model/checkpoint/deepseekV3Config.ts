@@ -3,10 +3,11 @@ import { z } from 'zod';
 import { integer, number } from '../../base/index.ts';
 import { DECODER_FIELDS, fixed } from './decoderFields.ts';
 import type { FixedField, Relation } from './decoderFields.ts';
+import type { FamilyFields } from './familyFields.ts';
 import { flag } from './fields.ts';
 
 /** Fields of config.json that DeepSeek-V3 needs; others are ignored. */
-export const DEEPSEEK_V3 = z.object({
+const SCHEMA = z.object({
   ...DECODER_FIELDS,
   q_lora_rank: integer(1, 1e6),
   kv_lora_rank: integer(1, 1e6),
@@ -26,9 +27,9 @@ export const DEEPSEEK_V3 = z.object({
 });
 
 /** A checked DeepSeek-V3 configuration. The first `first_k_dense_replace` layers are dense, the others MoE. */
-export type DeepseekV3Config = z.output<typeof DEEPSEEK_V3>;
+export type DeepseekV3Config = z.output<typeof SCHEMA>;
 
-export const DEEPSEEK_V3_FIXED_FIELDS: readonly FixedField[] = [
+const FIXED_FIELDS: readonly FixedField[] = [
   fixed('scoring_func', 'sigmoid'),
   fixed('topk_method', 'noaux_tc'),
   fixed('moe_layer_freq', 1),
@@ -40,7 +41,7 @@ export const DEEPSEEK_V3_FIXED_FIELDS: readonly FixedField[] = [
   },
 ];
 
-export const DEEPSEEK_V3_RELATIONS: readonly Relation[] = [
+const RELATIONS: readonly Relation[] = [
   {
     fields: ['num_attention_heads', 'num_key_value_heads'],
     requirement: 'num_key_value_heads must equal num_attention_heads in latent attention',
@@ -73,3 +74,10 @@ export const DEEPSEEK_V3_RELATIONS: readonly Relation[] = [
     holds: (c) => c.first_k_dense_replace <= c.num_hidden_layers,
   },
 ];
+
+export const DEEPSEEK_V3_FIELDS: FamilyFields<DeepseekV3Config> = {
+  architectures: ['DeepseekV3ForCausalLM'],
+  schema: SCHEMA,
+  fixedFields: FIXED_FIELDS,
+  relations: RELATIONS,
+};

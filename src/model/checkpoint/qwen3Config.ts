@@ -3,14 +3,15 @@ import { z } from 'zod';
 import { integer } from '../../base/index.ts';
 import { DECODER_FIELDS } from './decoderFields.ts';
 import type { FixedField, Relation } from './decoderFields.ts';
+import type { FamilyFields } from './familyFields.ts';
 
 /** Fields of config.json that Qwen3 needs; others are ignored. */
-export const QWEN3 = z.object({ ...DECODER_FIELDS, head_dim: integer(2, 1e4) });
+const SCHEMA = z.object({ ...DECODER_FIELDS, head_dim: integer(2, 1e4) });
 
 /** A checked Qwen3 configuration. `head_dim` · heads need not be `hidden_size`. */
-export type Qwen3Config = z.output<typeof QWEN3>;
+export type Qwen3Config = z.output<typeof SCHEMA>;
 
-export const QWEN3_FIXED_FIELDS: readonly FixedField[] = [
+const FIXED_FIELDS: readonly FixedField[] = [
   {
     field: 'layer_types',
     requirement: '"full_attention" in every layer',
@@ -19,7 +20,7 @@ export const QWEN3_FIXED_FIELDS: readonly FixedField[] = [
   },
 ];
 
-export const QWEN3_RELATIONS: readonly Relation[] = [
+const RELATIONS: readonly Relation[] = [
   {
     fields: ['num_attention_heads', 'num_key_value_heads'],
     requirement: 'num_attention_heads must be a multiple of num_key_value_heads',
@@ -31,3 +32,10 @@ export const QWEN3_RELATIONS: readonly Relation[] = [
     holds: (c) => c.head_dim % 2 === 0,
   },
 ];
+
+export const QWEN3_FIELDS: FamilyFields<Qwen3Config> = {
+  architectures: ['Qwen3ForCausalLM'],
+  schema: SCHEMA,
+  fixedFields: FIXED_FIELDS,
+  relations: RELATIONS,
+};
