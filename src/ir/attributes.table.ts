@@ -33,9 +33,12 @@ export const ATTRIBUTES: { readonly [O in Op]: Attributes<O> } = {
   append: {},
   add: {},
   mul: {},
+  sigmoid: {},
+  softplus: {},
   silu: {},
   swiglu: {},
   rmsNormalization: { epsilon: 'number' },
+  l2Normalization: { epsilon: 'number' },
   rotaryEmbedding: {
     layout: ['half', 'interleaved'],
     frequencies: 'numbers',
@@ -55,4 +58,6 @@ export const ATTRIBUTES: { readonly [O in Op]: Attributes<O> } = {
     scale: 'number',
   },
   experts: {},
+  causalConvolution: {},
+  gatedDelta: { scale: 'number', chunk: 'count' },
 };

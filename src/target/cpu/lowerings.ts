@@ -27,9 +27,12 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   append,
   add: elementwise,
   mul: elementwise,
+  sigmoid: refuse,
+  softplus: refuse,
   silu,
   swiglu,
   rmsNormalization,
+  l2Normalization: refuse,
   rotaryEmbedding,
   argMax,
   quantize: (_, { type, label }) => {
@@ -42,7 +45,13 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   attention,
   route,
   experts,
+  causalConvolution: refuse,
+  gatedDelta: refuse,
 };
+
+function refuse(_: StepList, { op, label }: { readonly op: Op; readonly label: string }): never {
+  throw new UnsupportedError(`the cpu has no kernel for ${op}`, { where: label });
+}
 
 /** Adds the steps of `node`, whose inputs lie at `inputs`; gives the place of its value. */
 export function lowerNode(list: StepList, node: Node, inputs: readonly Place[]): Place {

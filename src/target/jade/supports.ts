@@ -1,7 +1,15 @@
 /** What Jade runs: one answer an operator, with the reason where it is no. */
 import { type Chip } from '../../chip/index.ts';
 import { type Support } from '../../compile/index.ts';
-import { lastDim, MX_BLOCK, type Node, type Op, type Rules } from '../../ir/index.ts';
+import {
+  lastDim,
+  MX_BLOCK,
+  sameType,
+  typeToString,
+  type Node,
+  type Op,
+  type Rules,
+} from '../../ir/index.ts';
 
 const YES: Support = { ok: true };
 
@@ -40,6 +48,16 @@ const mergedRows: Check = (node, chip) =>
     ? wholeBlocks(node, chip)
     : no('a linear reads merged rows, not heads; use headLinear');
 
+/** The vector unit adds and multiplies rows of one width. */
+const sameOperands: Check = ({ inputs: [a, b] }) =>
+  sameType(a!.type, b!.type)
+    ? YES
+    : no(
+        `a second operand ${typeToString(b!.type)} beside ${typeToString(a!.type)} has no lowering`,
+      );
+
+const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
+
 const CHECKS: Rules<Check> = {
   input: yes,
   weight: yes,
@@ -54,11 +72,14 @@ const CHECKS: Rules<Check> = {
   lastToken: yes,
   embedding: yes,
   append: yes,
-  add: yes,
-  mul: yes,
+  add: sameOperands,
+  mul: sameOperands,
+  sigmoid: noInstruction,
+  softplus: noInstruction,
   silu: yes,
   swiglu: yes,
   rmsNormalization: yes,
+  l2Normalization: noInstruction,
   rotaryEmbedding: yes,
   argMax: fromLinear,
   quantize: wholeBlocks,
@@ -68,6 +89,8 @@ const CHECKS: Rules<Check> = {
   route: (node) =>
     node.inputs[0]!.op === 'linear' ? YES : no('router logits must come from a linear'),
   experts: wholeBlocks,
+  causalConvolution: noInstruction,
+  gatedDelta: () => no('there is no instruction that updates a recurrent state'),
 };
 
 export function supportsNode(node: Node, chip: Chip): Support {
