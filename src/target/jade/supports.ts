@@ -1,7 +1,14 @@
 /** What Jade runs: one answer an operator, with the reason where it is no. */
 import { type Chip } from '../../chip/index.ts';
 import { type Support } from '../../compile/index.ts';
-import { lastDim, MX_BLOCK, type Node, type Op, type Rules } from '../../ir/index.ts';
+import {
+  lastDim,
+  MX_BLOCK,
+  type Node,
+  type Op,
+  type RouteAttrs,
+  type Rules,
+} from '../../ir/index.ts';
 
 const YES: Support = { ok: true };
 
@@ -40,6 +47,12 @@ const mergedRows: Check = (node, chip) =>
     ? wholeBlocks(node, chip)
     : no('a linear reads merged rows, not heads; use headLinear');
 
+const routed: Check = (node) => {
+  if (node.inputs[0]!.op !== 'linear') return no('router logits must come from a linear');
+  const { groupByBest = false } = node.attrs as RouteAttrs;
+  return groupByBest ? no('groups of experts are scored by their best two, not by the best') : YES;
+};
+
 const CHECKS: Rules<Check> = {
   input: yes,
   weight: yes,
@@ -65,8 +78,7 @@ const CHECKS: Rules<Check> = {
   linear: mergedRows,
   headLinear: wholeBlocks,
   attention: wholeScales,
-  route: (node) =>
-    node.inputs[0]!.op === 'linear' ? YES : no('router logits must come from a linear'),
+  route: routed,
   experts: wholeBlocks,
 };
 
