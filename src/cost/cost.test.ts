@@ -22,18 +22,38 @@ test('parameters from configuration alone agree with what is published, within 1
   }
 });
 
-test('tied weights count once, and of experts only the chosen are active', () => {
+/** One in the last digit of a published number. */
+function unitOf(published: number): number {
+  const zeros = /0*$/.exec(String(published))![0].length;
+  return 10 ** zeros;
+}
+
+test('total and active parameters of DeepSeek models agree with the digits that are published', () => {
+  for (const name of catalogueModelNames().filter((model) => model.startsWith('deepseek'))) {
+    const { totalParameters, activeParameters } = readCatalogueModel(name);
+    const { total, active } = countParameters(catalogueGraph(name));
+    assert.ok(Math.abs(total - totalParameters!) < unitOf(totalParameters!), `${name}: ${total}`);
+    assert.ok(
+      Math.abs(active - activeParameters!) < unitOf(activeParameters!),
+      `${name}: ${active} active`,
+    );
+  }
+});
+
+test('tied weights count once, and of experts only the chosen and of the table a row are active', () => {
   const qwen = countParameters(catalogueGraph('qwen3-0.6b'));
   assert.deepEqual(qwen, { total: 596_049_920, active: 596_049_920 });
   const deepseek = countParameters(catalogueGraph('deepseek-v3'));
   const experts = 58 * 3 * 7168 * 2048; // of one expert in each of the 58 routed layers
-  assert.equal(deepseek.total - deepseek.active, experts * (256 - 8));
+  const table = (129_280 - 1) * 7168;
+  assert.equal(deepseek.total - deepseek.active, experts * (256 - 8) + table);
 });
 
 test('state per token is that of bf16 keys and values, or of the latent', () => {
   const perToken = (name: string) => stateBytes(catalogueGraph(name)).perToken;
   assert.equal(perToken('qwen3-0.6b'), 28 * 2 * 8 * 128 * 2);
   assert.equal(perToken('deepseek-v3'), 61 * (512 + 64) * 2);
+  assert.equal(perToken('deepseek-v2-lite'), 31_104);
   assert.deepEqual(stateBytes(catalogueGraph('qwen3-8b'), 1), { perToken: 73_728, perSequence: 0 });
 });
 

@@ -1,18 +1,18 @@
 /** What a model consists of: parameters, state and operators, from its graph alone. */
 import {
   countElements,
+  countUses,
   OPS,
   topologicalOrder,
   type Graph,
   type Node,
-  type NodeOf,
   type Op,
 } from '../ir/index.ts';
 import { expertChoice, weightBehind, workOf } from './operations.ts';
 
 export interface ParameterCount {
   readonly total: number;
-  /** Used for one token: of routed experts the chosen share, of everything else all. */
+  /** Used for one token: of routed experts the chosen share, of a table of embeddings a row, of everything else all. */
   readonly active: number;
 }
 
@@ -65,9 +65,10 @@ export function stateBytes(graph: Graph, bytesPerElement = 2): StateSize {
 export function operatorTable(graph: Graph): OperatorRow[] {
   const rows = new Map<Op, OperatorRow>();
   const counted = new Set<string>();
+  const uses = countUses(graph);
   for (const node of topologicalOrder(graph)) {
     if (node.op === 'input' || node.op === 'weight' || node.op === 'state') continue;
-    const row = rowOf(node, takeParameters(node, counted));
+    const row = rowOf(node, takeParameters(node, counted), uses);
     const known = rows.get(node.op);
     rows.set(node.op, known ? addRows(known, row) : row);
   }
@@ -83,19 +84,24 @@ function takeParameters(node: Node, counted: Set<string>): number {
   return added.reduce((sum, { type }) => sum + countElements(type.shape as readonly number[]), 0);
 }
 
-function rowOf(node: Node, parameters: number): OperatorRow {
+function rowOf(node: Node, parameters: number, uses: ReadonlyMap<Node, number>): OperatorRow {
   const macsPerToken = workOf(node, { B: 1, T: 1, S: 0 }).macs;
   return {
     op: node.op,
     nodes: 1,
     parameters,
-    activeParameters: parameters * (node.op === 'experts' ? activeShare(node) : 1),
+    activeParameters: parameters * activeShare(node, uses),
     macsPerToken,
     macsPerTokenOfContext: workOf(node, { B: 1, T: 1, S: 1 }).macs - macsPerToken,
   };
 }
 
-function activeShare(node: NodeOf<'experts'>): number {
+function activeShare(node: Node, uses: ReadonlyMap<Node, number>): number {
+  if (node.op === 'embedding') {
+    const table = node.inputs[1]!;
+    return uses.get(table) === 1 ? 1 / (table.type.shape[0] as number) : 1; // tied: the head uses all
+  }
+  if (node.op !== 'experts') return 1;
   const { topK, experts } = expertChoice(node);
   return topK / experts;
 }

@@ -54,6 +54,7 @@ export const ATTRIBUTES: { readonly [O in Op]: Attributes<O> } = {
     topK: 'count',
     groups: 'count',
     topGroups: 'count',
+    groupByBest: 'optional flag',
     normalize: 'flag',
     scale: 'number',
   },

@@ -31,6 +31,8 @@ export interface RouteAttrs {
   /** Groups the experts are split into, and how many of them stay eligible. 1 and 1: no group limit. */
   readonly groups: number;
   readonly topGroups: number;
+  /** The score of a group: that of its best expert (DeepSeek-V2), not the sum of its best two. */
+  readonly groupByBest?: boolean;
   /** Divide the kept scores by their sum. */
   readonly normalize: boolean;
   /** Multiplies every kept gate. */

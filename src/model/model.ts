@@ -3,6 +3,7 @@ import { type Graph } from '../ir/index.ts';
 import { type ConfigOf, type Family, type ModelConfig } from './checkpoint/config.ts';
 import { type WeightReader } from './families/builder.ts';
 import { type GraphOptions } from './families/decoder.ts';
+import { buildDeepseekV2 } from './families/deepseekV2.ts';
 import { buildDeepseekV3 } from './families/deepseekV3.ts';
 import { buildQwen3 } from './families/qwen3.ts';
 
@@ -11,6 +12,7 @@ type BuildGraph<C> = (config: C, weights: WeightReader, options: GraphOptions) =
 const BUILDERS: { readonly [F in Family]: BuildGraph<ConfigOf<F>> } = {
   qwen3: buildQwen3,
   deepseek_v3: buildDeepseekV3,
+  deepseek_v2: buildDeepseekV2,
 };
 
 /** Builds the graph; weights are read when a step or a program first needs them. */

@@ -16,6 +16,7 @@ import {
 } from '../../base/index.ts';
 import type { JsonRecord } from '../../base/index.ts';
 import { brokenRelations, unsupportedFeatures } from './decoderFields.ts';
+import { DEEPSEEK_V2_FIELDS } from './deepseekV2Config.ts';
 import { DEEPSEEK_V3_FIELDS } from './deepseekV3Config.ts';
 import { type FamilyFields } from './familyFields.ts';
 import { QWEN3_FIELDS } from './qwen3Config.ts';
@@ -25,6 +26,7 @@ import { withRopeFields } from './rope.ts';
 const FAMILIES = {
   qwen3: QWEN3_FIELDS,
   deepseek_v3: DEEPSEEK_V3_FIELDS,
+  deepseek_v2: DEEPSEEK_V2_FIELDS,
 } satisfies Record<string, FamilyFields<unknown>>;
 
 export type Family = keyof typeof FAMILIES;
@@ -66,7 +68,7 @@ function unknownArchitecture(name: unknown, where: string): FormatError | Unsupp
   if (typeof name === 'string') {
     return new UnsupportedError(`the architecture must be ${supported}, not ${show(name)}`, {
       where,
-      hint: 'use a Qwen3 or DeepSeek-V3 model',
+      hint: 'use a model of one of these architectures',
     });
   }
   return problemsError([problem('architectures', `a list with ${supported}`, name)], where);

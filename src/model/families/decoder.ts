@@ -13,7 +13,7 @@ export interface GraphOptions {
 }
 
 /** The fields of a configuration that these parts read. */
-interface DecoderConfig {
+export interface DecoderConfig {
   readonly hidden_size: number;
   readonly vocab_size: number;
   readonly num_hidden_layers: number;

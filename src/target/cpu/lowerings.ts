@@ -235,7 +235,7 @@ function attention(
 }
 
 function route(list: StepList, node: NodeOf<'route'>, [logits, bias]: Inputs): Place {
-  const { topK, groups, topGroups, scoring, normalize, scale } = node.attrs;
+  const { topK, groups, topGroups, groupByBest, scoring, normalize, scale } = node.attrs;
   const [rows, E] = [list.rowsOf(node.type), lastDim(node.type)];
   const scratch = list.allocate(`${node.label} scratch`, 3 * roundUp(E) + groups);
   const out = allocateFor(list, node);
@@ -249,6 +249,7 @@ function route(list: StepList, node: NodeOf<'route'>, [logits, bias]: Inputs): P
     topK,
     groups,
     topGroups,
+    groupByBest: Number(groupByBest ?? false),
     scale,
     softmax: Number(scoring === 'softmax'),
     normalize: Number(normalize),

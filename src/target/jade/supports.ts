@@ -8,6 +8,7 @@ import {
   typeToString,
   type Node,
   type Op,
+  type RouteAttrs,
   type Rules,
 } from '../../ir/index.ts';
 
@@ -58,6 +59,12 @@ const sameOperands: Check = ({ inputs: [a, b] }) =>
 
 const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
 
+const routed: Check = (node) => {
+  if (node.inputs[0]!.op !== 'linear') return no('router logits must come from a linear');
+  const { groupByBest = false } = node.attrs as RouteAttrs;
+  return groupByBest ? no('groups of experts are scored by their best two, not by the best') : YES;
+};
+
 const CHECKS: Rules<Check> = {
   input: yes,
   weight: yes,
@@ -86,8 +93,7 @@ const CHECKS: Rules<Check> = {
   linear: mergedRows,
   headLinear: wholeBlocks,
   attention: wholeScales,
-  route: (node) =>
-    node.inputs[0]!.op === 'linear' ? YES : no('router logits must come from a linear'),
+  route: routed,
   experts: wholeBlocks,
   causalConvolution: noInstruction,
   gatedDelta: () => no('there is no instruction that updates a recurrent state'),

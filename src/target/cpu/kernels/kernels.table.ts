@@ -115,6 +115,7 @@ export const KERNELS = {
     topK: 'i32',
     groups: 'i32',
     topGroups: 'i32',
+    groupByBest: 'i32',
     softmax: 'i32',
     normalize: 'i32',
     scale: 'f32',

@@ -432,7 +432,7 @@ function runRoute(
   const rows = logits.length / E;
   const out = bench.room(rows * E);
   const scratch = bench.room(3 * Math.ceil(E / 4) * 4 + attrs.groups);
-  const { scoring, normalize, ...sizes } = attrs;
+  const { scoring, normalize, groupByBest = false, ...sizes } = attrs;
   bench.run(
     'route',
     {
@@ -445,6 +445,7 @@ function runRoute(
       ...sizes,
       softmax: Number(scoring === 'softmax'),
       normalize: Number(normalize),
+      groupByBest: Number(groupByBest),
     },
     [out, scratch],
   );
