@@ -17,6 +17,7 @@ import torch
 import transformers
 
 import deepseek
+import qwen
 
 OUT = Path(__file__).resolve().parents[2] / 'test' / 'golden'
 SPECS = json.loads(Path(__file__).with_name('models.json').read_text())
@@ -24,10 +25,11 @@ CLASSES = {
     'qwen3': (transformers.Qwen3Config, transformers.Qwen3ForCausalLM),
     'deepseek_v3': (transformers.DeepseekV3Config, transformers.DeepseekV3ForCausalLM),
     **deepseek.CLASSES,
+    **qwen.CLASSES,
 }
 SEED = 1
 PROMPT_TOKENS = 97  # leaves a rest in chunks of 32 and of 7
-DECODE_TOKENS = 16  # of the families in deepseek.py
+DECODE_TOKENS = 16  # of the families in deepseek.py and qwen.py
 PLAIN_ROTARY = {'rope_type': 'default', 'rope_theta': 10000.0}
 
 MAX_WEIGHT_BYTES = 300 * 1024
@@ -55,7 +57,9 @@ def fill(name, tensor, spec):
     if name.endswith('e_score_correction_bias'):
         tensor.uniform_(*spec['routerBias'])  # stored in f32, as in the published checkpoints
         return
-    if tensor.dim() == 1:  # of a normalisation
+    if spec['family'] in qwen.CLASSES and qwen.fill(name, tensor, spec['family']):
+        pass
+    elif tensor.dim() == 1:  # of a normalisation
         tensor.uniform_(0.5, 2.0)
     elif name.endswith('embed_tokens.weight'):
         tensor.normal_(0, 1)
@@ -123,7 +127,7 @@ def measure_router(router, x, experts):
     }
 
 
-ROUTERS = {'DeepseekV3TopkRouter': measure_router, **deepseek.ROUTERS}
+ROUTERS = {'DeepseekV3TopkRouter': measure_router, **deepseek.ROUTERS, **qwen.ROUTERS}
 
 
 def decode(model, tokens):
@@ -171,7 +175,7 @@ def save(model, spec, folder):
 def make(name):
     spec = SPECS['models'][name]
     model = build(spec, spec['config']['rope_parameters'])
-    tokens = torch.randint(0, model.config.vocab_size, (PROMPT_TOKENS,)).tolist()
+    tokens = torch.randint(0, model.config.vocab_size, (spec.get('promptTokens', PROMPT_TOKENS),)).tolist()
     logits, routed = run(model, tokens)
     modules = [torch, transformers, safetensors, numpy]
     golden = {
@@ -181,7 +185,7 @@ def make(name):
         'promptTokens': tokens,
         'experts': [experts.tolist() for _, experts in routed],
     }
-    if spec['family'] in deepseek.CLASSES:
+    if spec['family'] in {**deepseek.CLASSES, **qwen.CLASSES}:
         golden['decodeTokens'], rows = decode(model, tokens)
         require_decode(model, tokens, golden['decodeTokens'], rows)
         logits = torch.cat([logits, rows])

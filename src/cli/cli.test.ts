@@ -250,7 +250,7 @@ test('wrong usage ends with 2 and says what is possible', () => {
     [['run', 'deepseek-v3', '-p', 'x'], /needs weights/],
     [['eval', 'qwen3-tiny'], /either --tokens or --text/],
     [['compile', 'qwen3-tiny', '--dump', 'fuseSwigl'], /did you mean fuseSwiglu\?/],
-    [['inspect', 'qwen3-9b'], /did you mean qwen3-8b\?/],
+    [['inspect', 'qwen3-32'], /did you mean qwen3-32b\?/],
     [['fly'], /unknown command 'fly'/],
     [['doctor', '--fast'], /unknown option '--fast'/],
   ];

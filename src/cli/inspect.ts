@@ -69,7 +69,7 @@ function reportOf({ name, config, architectures, checkpoint, sources }: Inspecte
     layers: config.config.num_hidden_layers,
     contextTokens: config.config.max_position_embeddings,
     vocabulary: config.config.vocab_size,
-    parameters: countParameters(graph),
+    parameters: publishedCount(graph, config.family),
     stateBytesPerToken: state.perToken,
     stateBytesPerSequence: state.perSequence,
     stateFormat: 'bf16',
@@ -77,6 +77,18 @@ function reportOf({ name, config, architectures, checkpoint, sources }: Inspecte
     stored: checkpoint === undefined ? null : storedFormats(checkpoint),
     skippedTensors: checkpoint === undefined ? [] : skippedTensors(checkpoint, graph),
     sources,
+  };
+}
+
+/** Counted as the makers of the family publish it: those of Qwen count the table of embeddings as active. */
+function publishedCount(graph: Graph, family: ModelConfig['family']) {
+  const { total, active, embeddings } = countParameters(graph);
+  const withEmbeddings = family.startsWith('qwen') || embeddings === 0;
+  return {
+    total,
+    active: withEmbeddings ? active + embeddings : active,
+    embeddings,
+    withEmbeddings,
   };
 }
 
@@ -105,8 +117,11 @@ function skippedTensors(checkpoint: Checkpoint, graph: Graph): string[] {
 
 function print(report: Report, output: Output): void {
   const { parameters, stateBytesPerToken, stateBytesPerSequence, operators } = report;
+  const counted = parameters.withEmbeddings ? '' : ' (without the table of embeddings)';
   const active =
-    parameters.active === parameters.total ? '' : `, ${formatCount(parameters.active)} active`;
+    parameters.active === parameters.total
+      ? ''
+      : `, ${formatCount(parameters.active)} active${counted}`;
   output.line(output.mark('bold', report.model));
   const facts = [
     ['architecture', report.architecture],

@@ -14,6 +14,8 @@ export interface ParameterCount {
   readonly total: number;
   /** Used for one token: of routed experts the chosen share, of a table of embeddings a row, of everything else all. */
   readonly active: number;
+  /** The rows of tables of embeddings that are not active; some makers count them as if they were. */
+  readonly embeddings: number;
 }
 
 export interface StateSize {
@@ -38,9 +40,11 @@ export interface OperatorRow {
 /** Count parameters; a weight used twice (tied embeddings) counts once. */
 export function countParameters(graph: Graph): ParameterCount {
   const rows = operatorTable(graph);
+  const table = rows.find(({ op }) => op === 'embedding');
   return {
     total: rows.reduce((sum, { parameters }) => sum + parameters, 0),
     active: rows.reduce((sum, { activeParameters }) => sum + activeParameters, 0),
+    embeddings: table === undefined ? 0 : table.parameters - table.activeParameters,
   };
 }
 

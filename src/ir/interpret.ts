@@ -16,7 +16,7 @@ import { countUses, topologicalOrder, type Graph, type Node } from './graph.ts';
 import { MOVEMENT_RULES } from './movement.ts';
 import { type Numerics } from './numerics.ts';
 import { type Op } from './ops.table.ts';
-import { RECURRENCE_RULES } from './recurrence.ts';
+import { RECURRENCE_RULES, requireContinues } from './recurrence.ts';
 import {
   countElements,
   isReplaced,
@@ -184,16 +184,4 @@ function copySequences(state: Value, larger: Value): void {
   const [size, room] = [state, larger].map(({ shape }) => countElements(shape.slice(1)));
   for (let b = 0; b < state.shape[0]!; b++)
     copyElements(state, b * size!, larger, b * room!, size!);
-}
-
-/** A state that is replaced holds what came of all tokens so far: it goes on, or starts anew. */
-function requireContinues(positions: Int32Array, lengths: readonly number[]): void {
-  for (const [b, start] of positions.entries()) {
-    const length = lengths[b] ?? 0;
-    if (start === 0 || start === length) continue;
-    throw new UsageError(
-      `a step with recurrent state must start at token 0 or ${length}, not at ${start}`,
-      { where: `sequence ${b}`, hint: 'a recurrent state cannot go back; feed the sequence again' },
-    );
-  }
 }

@@ -2,6 +2,7 @@
  * Interpreter rules of the ops with a state that a step replaces. At position 0 a sequence starts, and
  * its state counts as zeros whatever the buffer holds.
  */
+import { UsageError } from '../base/index.ts';
 import { type SomeRules, type Step } from './evaluation.ts';
 import { type NodeOf } from './graph.ts';
 import { f32Of, f32Value, i32Of, type Value } from './value.ts';
@@ -9,6 +10,21 @@ import { f32Of, f32Value, i32Of, type Value } from './value.ts';
 type RecurrenceOp = 'causalConvolution' | 'gatedDelta';
 
 export const RECURRENCE_RULES: SomeRules<RecurrenceOp> = { causalConvolution, gatedDelta };
+
+/**
+ * A state that steps replace holds what came of all tokens so far: a step goes on from there, or starts
+ * anew. Throws UsageError for a position that is neither 0 nor the length of the sequence.
+ */
+export function requireContinues(positions: Int32Array, lengths: readonly number[]): void {
+  for (const [b, start] of positions.entries()) {
+    const length = lengths[b] ?? 0;
+    if (start === 0 || start === length) continue;
+    throw new UsageError(
+      `a step with recurrent state must start at token 0 or ${length}, not at ${start}`,
+      { where: `sequence ${b}`, hint: 'a recurrent state cannot go back; feed the sequence again' },
+    );
+  }
+}
 
 /** The state of each sequence of the step, to be changed in place; zeros where one starts. */
 function statesOf(state: Value, position: Value): Float32Array[] {

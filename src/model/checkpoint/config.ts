@@ -19,11 +19,13 @@ import { brokenRelations, unsupportedFeatures } from './decoderFields.ts';
 import { DEEPSEEK_V2_FIELDS } from './deepseekV2Config.ts';
 import { DEEPSEEK_V3_FIELDS } from './deepseekV3Config.ts';
 import { type FamilyFields } from './familyFields.ts';
+import { QWEN2_FIELDS } from './qwen2Config.ts';
 import { QWEN3_FIELDS } from './qwen3Config.ts';
 import { withRopeFields } from './rope.ts';
 
 /** How the configuration of each family is checked; its graph is built by the row of its name in model.ts. */
 const FAMILIES = {
+  qwen2: QWEN2_FIELDS,
   qwen3: QWEN3_FIELDS,
   deepseek_v3: DEEPSEEK_V3_FIELDS,
   deepseek_v2: DEEPSEEK_V2_FIELDS,

@@ -44,6 +44,25 @@ export function buildDecoder(
   return b.finish(name, { logits, next: b.node('argMax', [logits], {}) });
 }
 
+/** What a layer is made of: each part maps the normalised x (B,T,D) to what is added to x. */
+export interface LayerParts {
+  readonly mixer: (normal: Node) => Node;
+  readonly feedForward: (normal: Node) => Node;
+}
+
+/** x + mixer(norm x), and to that the feed-forward of its own norm. */
+export function residualLayer(
+  b: GraphBuilder,
+  x: Node,
+  { rms_norm_eps: epsilon }: Pick<DecoderConfig, 'rms_norm_eps'>,
+  { mixer, feedForward }: LayerParts,
+): Node {
+  const mixed = mixer(b.rmsNormalization(x, 'input_layernorm', epsilon));
+  const sum = b.node('add', [x, mixed], {});
+  const normal = b.rmsNormalization(sum, 'post_attention_layernorm', epsilon);
+  return b.node('add', [sum, feedForward(normal)], {});
+}
+
 /** down(silu(gate x) · up x), with the weights of the module `scope`. */
 export function gatedMlp(b: GraphBuilder, x: Node, scope: string, width: number, D: number): Node {
   return b.within(scope, () => {

@@ -67,6 +67,7 @@ const DEEPSEEK = parseModelConfig({
 
 /** Random weights, the same for the same name: large enough that every part of the model matters. */
 const RANDOM_WEIGHTS: WeightReader = {
+  has: () => false,
   requireWeight() {},
   readF32(name, shape) {
     const seed = [...name].reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) % 1_000_003, 7);

@@ -6,7 +6,7 @@ import {
   type StepInputs,
   type StepResult,
 } from '../../compile/index.ts';
-import { rotaryTable, type Dims } from '../../ir/index.ts';
+import { requireContinues, rotaryTable, type Dims } from '../../ir/index.ts';
 import { type Trace } from '../../trace/index.ts';
 import { DeviceMemory, resolveArgument, type Layout } from './deviceMemory.ts';
 import { CpuProgram } from './emit.ts';
@@ -38,6 +38,8 @@ export class CpuDevice implements Device {
   readonly #options: CpuDeviceOptions;
   #memory: DeviceMemory;
   #kernels: KernelExports;
+  /** Tokens that each sequence has seen. */
+  readonly #lengths: number[] = [];
   #bindings = new WeakMap<CpuProgram, Binding>();
 
   constructor(options: CpuDeviceOptions) {
@@ -51,16 +53,19 @@ export class CpuDevice implements Device {
       throw new UsageError(`a program must be for the cpu target, not for ${program.target}`);
     }
     requireInputs(program, inputs);
+    if (program.recurrent) requireContinues(inputs.positions, this.#lengths);
     const { calls } = this.#bind(program);
     this.#feed(program, inputs);
     const { trace } = this.#options;
     if (trace === undefined) for (const { run, args } of calls) run(...args);
     else runTraced(calls, program.content.steps, trace);
+    for (const [b, start] of inputs.positions.entries()) this.#lengths[b] = start + program.dims.T;
     return this.#results(program);
   }
 
   reset(): void {
     this.#memory.reset();
+    this.#lengths.length = 0;
   }
 
   /** Gives memory and weights back; a later run starts afresh. */
@@ -68,6 +73,7 @@ export class CpuDevice implements Device {
     this.#memory = new DeviceMemory(this.#options.contextTokens);
     this.#kernels = instantiateKernels(this.#memory.memory);
     this.#bindings = new WeakMap();
+    this.#lengths.length = 0;
   }
 
   #bind(program: CpuProgram): Binding {

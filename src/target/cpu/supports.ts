@@ -1,20 +1,11 @@
 /** What the CPU runs: every op, in f32. */
 import { type Support } from '../../compile/index.ts';
-import { isMx, sameType, type Node, type Op } from '../../ir/index.ts';
-
-const NO_KERNEL: ReadonlySet<Op> = new Set<Op>([
-  'sigmoid',
-  'softplus',
-  'l2Normalization',
-  'causalConvolution',
-  'gatedDelta',
-]);
+import { isMx, type Node } from '../../ir/index.ts';
 
 /** Whether the node and its inputs are in f32 (or i32, for indices). */
-export function supportsNode({ op, inputs, type }: Node): Support {
-  if (NO_KERNEL.has(op)) return { ok: false, reason: `the cpu has no kernel for ${op}` };
-  if ((op === 'add' || op === 'mul') && !sameType(inputs[0]!.type, inputs[1]!.type)) {
-    return { ok: false, reason: `the cpu has no kernel for ${op} of operands of two types` };
+export function supportsNode({ op, attrs, inputs, type }: Node): Support {
+  if (op === 'gatedDelta' && attrs.chunk > 1) {
+    return { ok: false, reason: 'the cpu has the delta rule token by token, not in chunks' };
   }
   const dtype = [type, ...inputs.map((input) => input.type)].map((t) => t.dtype).find(isMx);
   if (dtype === undefined) return { ok: true };

@@ -49,13 +49,14 @@ const mergedRows: Check = (node, chip) =>
     ? wholeBlocks(node, chip)
     : no('a linear reads merged rows, not heads; use headLinear');
 
-/** The vector unit adds and multiplies rows of one width. */
-const sameOperands: Check = ({ inputs: [a, b] }) =>
-  sameType(a!.type, b!.type)
-    ? YES
-    : no(
-        `a second operand ${typeToString(b!.type)} beside ${typeToString(a!.type)} has no lowering`,
-      );
+/** The vector unit adds and multiplies rows of one width: those of two values, or each with one of constants. */
+const sameRows: Check = ({ inputs: [a, b] }) => {
+  if (sameType(a!.type, b!.type)) return YES;
+  if (b!.op === 'weight' && b!.type.shape.length === 1) return YES;
+  return no(
+    `a second operand ${typeToString(b!.type)} beside ${typeToString(a!.type)} has no lowering`,
+  );
+};
 
 const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
 
@@ -79,8 +80,8 @@ const CHECKS: Rules<Check> = {
   lastToken: yes,
   embedding: yes,
   append: yes,
-  add: sameOperands,
-  mul: sameOperands,
+  add: sameRows,
+  mul: sameRows,
   sigmoid: noInstruction,
   softplus: noInstruction,
   silu: yes,

@@ -1,0 +1,42 @@
+"""The Qwen families beside Qwen3: their classes, weights of their own kinds, and how clear the choices of their routers are."""
+
+import torch
+import transformers
+
+CLASSES = {
+    'qwen2': (transformers.Qwen2Config, transformers.Qwen2ForCausalLM),
+    'qwen3_moe': (transformers.Qwen3MoeConfig, transformers.Qwen3MoeForCausalLM),
+    'qwen3_next': (transformers.Qwen3NextConfig, transformers.Qwen3NextForCausalLM),
+    'qwen3_5': (transformers.Qwen3_5TextConfig, transformers.Qwen3_5ForCausalLM),
+    'qwen3_5_moe': (transformers.Qwen3_5MoeTextConfig, transformers.Qwen3_5MoeForCausalLM),
+}
+ZERO_CENTRED = {'qwen3_next', 'qwen3_5', 'qwen3_5_moe'}
+
+
+def fill(name, tensor, family):
+    """Fills what other families do not have; whether it did."""
+    if name.endswith('_proj.bias'):
+        tensor.normal_(0, 0.5)
+    elif name.endswith('A_log'):
+        tensor.uniform_(0.02, 2).log_()  # a token keeps from nearly all to little of the state
+    elif name.endswith('dt_bias'):
+        tensor.uniform_(-3, 1)
+    elif name.endswith('conv1d.weight'):
+        tensor.normal_(0, 0.7)
+    elif family in ZERO_CENTRED and tensor.dim() == 1 and not name.endswith('linear_attn.norm.weight'):
+        tensor.uniform_(-0.5, 1.0)
+    else:
+        return False
+    return True
+
+
+def measure_softmax(router, x, experts):
+    """How narrow the choices are, and how many a sum would get wrong that is not divided by."""
+    scores = (x.double() @ router.weight.double().T).softmax(-1)
+    ordered = scores.sort(-1, descending=True)
+    assert ordered.indices[:, : router.top_k].sort(-1).values.tolist() == experts.tolist()
+    gaps = ordered.values[:, router.top_k - 1] - ordered.values[:, router.top_k]
+    return {'choices': len(x), 'margin': gaps.min().item()}
+
+
+ROUTERS = {name: measure_softmax for name in ('Qwen3MoeTopKRouter', 'Qwen3NextTopKRouter', 'Qwen3_5MoeTopKRouter')}
