@@ -166,7 +166,8 @@ def save(model, spec, folder):
     model.to(storage_type(spec))
     for router in [r for r in routers(model) if hasattr(r, 'e_score_correction_bias')]:
         router.e_score_correction_bias = router.e_score_correction_bias.float()
-    model.save_pretrained(folder, max_shard_size=spec.get('maxShardSize', '1GB'))
+    shards = {'max_shard_size': spec.get('maxShardSize', '1GB')}
+    model.save_pretrained(folder, save_original_format=not spec.get('stacked', False), **shards)
     (folder / 'generation_config.json').unlink()
     size = sum(file.stat().st_size for file in folder.glob('*.safetensors'))
     assert size < MAX_WEIGHT_BYTES, f'{folder} has {size} bytes of weights'

@@ -6,13 +6,14 @@ import { type GraphOptions } from './families/decoder.ts';
 import { buildDeepseekV2 } from './families/deepseekV2.ts';
 import { buildDeepseekV3 } from './families/deepseekV3.ts';
 import { buildQwen2 } from './families/qwen2.ts';
-import { buildQwen3 } from './families/qwen3.ts';
+import { buildQwen3, buildQwen3Moe } from './families/qwen3.ts';
 
 type BuildGraph<C> = (config: C, weights: WeightReader, options: GraphOptions) => Graph;
 
 const BUILDERS: { readonly [F in Family]: BuildGraph<ConfigOf<F>> } = {
   qwen2: buildQwen2,
   qwen3: buildQwen3,
+  qwen3_moe: buildQwen3Moe,
   deepseek_v3: buildDeepseekV3,
   deepseek_v2: buildDeepseekV2,
 };

@@ -18,15 +18,18 @@ import type { JsonRecord } from '../../base/index.ts';
 import { brokenRelations, unsupportedFeatures } from './decoderFields.ts';
 import { DEEPSEEK_V2_FIELDS } from './deepseekV2Config.ts';
 import { DEEPSEEK_V3_FIELDS } from './deepseekV3Config.ts';
+import { withExpertCount } from './expertFields.ts';
 import { type FamilyFields } from './familyFields.ts';
 import { QWEN2_FIELDS } from './qwen2Config.ts';
 import { QWEN3_FIELDS } from './qwen3Config.ts';
+import { QWEN3_MOE_FIELDS } from './qwen3MoeConfig.ts';
 import { withRopeFields } from './rope.ts';
 
 /** How the configuration of each family is checked; its graph is built by the row of its name in model.ts. */
 const FAMILIES = {
   qwen2: QWEN2_FIELDS,
   qwen3: QWEN3_FIELDS,
+  qwen3_moe: QWEN3_MOE_FIELDS,
   deepseek_v3: DEEPSEEK_V3_FIELDS,
   deepseek_v2: DEEPSEEK_V2_FIELDS,
 } satisfies Record<string, FamilyFields<unknown>>;
@@ -45,7 +48,7 @@ export type ModelConfig = {
  */
 export function parseModelConfig(raw: JsonRecord, where = 'config.json'): ModelConfig {
   const family = familyOf(raw, where);
-  const config = check<unknown>(FAMILIES[family], withRopeFields(raw), where);
+  const config = check<unknown>(FAMILIES[family], withExpertCount(withRopeFields(raw)), where);
   return { family, config } as ModelConfig;
 }
 

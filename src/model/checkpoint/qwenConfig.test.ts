@@ -39,6 +39,23 @@ test('heads of Qwen2 are as wide as the hidden state has room for, unless said o
   refuses({ ...QWEN2, num_key_value_heads: 3 }, FormatError, /must be a multiple of num_key/);
 });
 
+test('experts of Qwen3 may be counted in either spelling, and not be fewer than a token asks for', () => {
+  const config = {
+    ...QWEN2,
+    architectures: ['Qwen3MoeForCausalLM'],
+    head_dim: 64,
+    moe_intermediate_size: 768,
+    num_local_experts: 128,
+    num_experts_per_tok: 8,
+  };
+  const found = parseModelConfig(config);
+  assert.ok(found.family === 'qwen3_moe');
+  const { num_experts, norm_topk_prob, mlp_only_layers } = found.config;
+  assert.deepEqual([num_experts, norm_topk_prob, mlp_only_layers], [128, false, []]);
+  const few = { ...config, num_experts_per_tok: 129 };
+  refuses(few, FormatError, /num_experts_per_tok must be at most num_experts/);
+});
+
 test('windows of attention are refused', () => {
   refuses({ ...QWEN2, use_sliding_window: true }, UnsupportedError, /use_sliding_window must be/);
   const layers = ['full_attention', 'sliding_attention'];

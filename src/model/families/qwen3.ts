@@ -6,9 +6,12 @@
  * [2] transformers, models/qwen3/modeling_qwen3.py, models/qwen3_moe/modeling_qwen3_moe.py
  */
 import { type Graph, type Node } from '../../ir/index.ts';
+import { hasExperts } from '../checkpoint/expertFields.ts';
 import { type Qwen3Config } from '../checkpoint/qwen3Config.ts';
+import { type Qwen3MoeConfig } from '../checkpoint/qwen3MoeConfig.ts';
 import { GraphBuilder, type WeightReader } from './builder.ts';
 import { buildDecoder, gatedMlp, residualLayer, type GraphOptions } from './decoder.ts';
+import { routedExperts } from './experts.ts';
 import { attend } from './groupedQuery.ts';
 
 export function buildQwen3(
@@ -22,6 +25,24 @@ export function buildQwen3(
     residualLayer(b, x, config, {
       mixer: (normal) => attention(b, normal, i, config),
       feedForward: (normal) => gatedMlp(b, normal, 'mlp', width, D),
+    }),
+  );
+}
+
+export function buildQwen3Moe(
+  config: Qwen3MoeConfig,
+  weights: WeightReader,
+  options: GraphOptions,
+): Graph {
+  const b = new GraphBuilder(weights);
+  const { hidden_size: D, intermediate_size: width } = config;
+  return buildDecoder(b, 'qwen3_moe', config, options, (x, i) =>
+    residualLayer(b, x, config, {
+      mixer: (normal) => attention(b, normal, i, config),
+      feedForward: (normal) =>
+        hasExperts(config, i)
+          ? b.within('mlp', () => routedExperts(b, normal, config))
+          : gatedMlp(b, normal, 'mlp', width, D),
     }),
   );
 }
