@@ -3,14 +3,34 @@
 import torch
 import transformers
 
+VISION = {
+    'depth': 1,
+    'hidden_size': 16,
+    'intermediate_size': 16,
+    'num_heads': 2,
+    'out_hidden_size': 32,
+    'num_position_embeddings': 16,
+    'patch_size': 2,
+    'temporal_patch_size': 1,
+}
+
+
+def multimodal_config(attn_implementation, experts_implementation, **fields):
+    """The text model with a tower that sees pictures, in which its fields are nested."""
+    implementation = {'attn_implementation': attn_implementation, 'experts_implementation': experts_implementation}
+    tied = fields.pop('tie_word_embeddings')
+    return transformers.Qwen3_5Config(text_config=fields, vision_config=VISION, tie_word_embeddings=tied, **implementation)
+
+
 CLASSES = {
     'qwen2': (transformers.Qwen2Config, transformers.Qwen2ForCausalLM),
     'qwen3_moe': (transformers.Qwen3MoeConfig, transformers.Qwen3MoeForCausalLM),
     'qwen3_next': (transformers.Qwen3NextConfig, transformers.Qwen3NextForCausalLM),
     'qwen3_5': (transformers.Qwen3_5TextConfig, transformers.Qwen3_5ForCausalLM),
+    'qwen3_5_multimodal': (multimodal_config, transformers.Qwen3_5ForConditionalGeneration),
     'qwen3_5_moe': (transformers.Qwen3_5MoeTextConfig, transformers.Qwen3_5MoeForCausalLM),
 }
-ZERO_CENTRED = {'qwen3_next', 'qwen3_5', 'qwen3_5_moe'}
+ZERO_CENTRED = {'qwen3_next', 'qwen3_5', 'qwen3_5_multimodal', 'qwen3_5_moe'}
 
 
 def fill(name, tensor, family):
@@ -23,7 +43,7 @@ def fill(name, tensor, family):
         tensor.uniform_(-3, 1)
     elif name.endswith('conv1d.weight'):
         tensor.normal_(0, 0.7)
-    elif family in ZERO_CENTRED and tensor.dim() == 1 and not name.endswith('linear_attn.norm.weight'):
+    elif family in ZERO_CENTRED and name.endswith('norm.weight') and not name.endswith('linear_attn.norm.weight'):
         tensor.uniform_(-0.5, 1.0)
     else:
         return False

@@ -7,6 +7,7 @@ import { buildDeepseekV2 } from './families/deepseekV2.ts';
 import { buildDeepseekV3 } from './families/deepseekV3.ts';
 import { buildQwen2 } from './families/qwen2.ts';
 import { buildQwen3, buildQwen3Moe } from './families/qwen3.ts';
+import { buildQwen35, buildQwen35Moe, buildQwen3Next } from './families/qwenHybrid.ts';
 
 type BuildGraph<C> = (config: C, weights: WeightReader, options: GraphOptions) => Graph;
 
@@ -14,6 +15,9 @@ const BUILDERS: { readonly [F in Family]: BuildGraph<ConfigOf<F>> } = {
   qwen2: buildQwen2,
   qwen3: buildQwen3,
   qwen3_moe: buildQwen3Moe,
+  qwen3_next: buildQwen3Next,
+  qwen3_5: buildQwen35,
+  qwen3_5_moe: buildQwen35Moe,
   deepseek_v3: buildDeepseekV3,
   deepseek_v2: buildDeepseekV2,
 };

@@ -7,6 +7,7 @@
 import type { z } from 'zod';
 import {
   FormatError,
+  isRecord,
   listProblems,
   problem,
   problemsError,
@@ -23,6 +24,7 @@ import { type FamilyFields } from './familyFields.ts';
 import { QWEN2_FIELDS } from './qwen2Config.ts';
 import { QWEN3_FIELDS } from './qwen3Config.ts';
 import { QWEN3_MOE_FIELDS } from './qwen3MoeConfig.ts';
+import { QWEN35_FIELDS, QWEN35_MOE_FIELDS, QWEN3_NEXT_FIELDS } from './qwenHybridConfig.ts';
 import { withRopeFields } from './rope.ts';
 
 /** How the configuration of each family is checked; its graph is built by the row of its name in model.ts. */
@@ -30,6 +32,9 @@ const FAMILIES = {
   qwen2: QWEN2_FIELDS,
   qwen3: QWEN3_FIELDS,
   qwen3_moe: QWEN3_MOE_FIELDS,
+  qwen3_next: QWEN3_NEXT_FIELDS,
+  qwen3_5: QWEN35_FIELDS,
+  qwen3_5_moe: QWEN35_MOE_FIELDS,
   deepseek_v3: DEEPSEEK_V3_FIELDS,
   deepseek_v2: DEEPSEEK_V2_FIELDS,
 } satisfies Record<string, FamilyFields<unknown>>;
@@ -48,8 +53,15 @@ export type ModelConfig = {
  */
 export function parseModelConfig(raw: JsonRecord, where = 'config.json'): ModelConfig {
   const family = familyOf(raw, where);
-  const config = check<unknown>(FAMILIES[family], withExpertCount(withRopeFields(raw)), where);
+  const fields = withExpertCount(withRopeFields(textFields(raw)));
+  const config = check<unknown>(FAMILIES[family], fields, where);
   return { family, config } as ModelConfig;
+}
+
+/** The fields of the text model, which a multimodal one nests; what holds for the whole file stays. */
+function textFields(raw: JsonRecord): JsonRecord {
+  const { text_config: text, ...whole } = raw;
+  return isRecord(text) ? { ...text, ...whole } : raw;
 }
 
 /** The architecture decides; `model_type` does where none is named, as in configurations nested in others. */
@@ -59,7 +71,7 @@ function familyOf({ architectures, model_type: type }: JsonRecord, where: string
   const families = Object.keys(FAMILIES) as Family[];
   const found = families.find((family) =>
     unnamed
-      ? family === type
+      ? type === family || type === `${family}_text`
       : FAMILIES[family].architectures.some((known) => known === architecture),
   );
   if (found !== undefined) return found;

@@ -178,6 +178,23 @@ export class GraphBuilder {
     return appended;
   }
 
+  /**
+   * An op that changes a state of fixed extents, called `name`: its inputs are the state (B, …extents),
+   * `inputs` and the position. Gives the value of the op.
+   */
+  change<O extends Op>(
+    op: O,
+    name: string,
+    extents: readonly number[],
+    inputs: readonly Node[],
+    attrs: OpAttrs[O],
+  ): Node {
+    const state = this.node('state', [], { name, type: tensor('f32', ['B', ...extents]) });
+    const changed = this.node(op, [state, ...inputs, this.position], attrs);
+    this.#states.set(name, changed);
+    return changed;
+  }
+
   /** The graph with these outputs. */
   finish(name: string, outputs: Readonly<Record<string, Node>>): Graph {
     const byName = new Map(Object.entries(outputs));

@@ -10,6 +10,8 @@ export interface GraphOptions {
    * the up-projections absorbed into query and output, and only the latent in the state. Default: naive.
    */
   readonly latentAttention?: 'naive' | 'absorbed';
+  /** Gated delta rules (Qwen3-Next, Qwen3.5) token by token, as defined, or in chunks. Default: recurrent. */
+  readonly deltaRule?: 'recurrent' | 'chunked';
 }
 
 /** The fields of a configuration that these parts read. */
