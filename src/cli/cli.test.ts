@@ -144,6 +144,15 @@ test('eval on a chip writes the very bytes of its numeric definition', () => {
   assert.ok(files[0]!.equals(files[1]!));
 });
 
+test('what a multimodal checkpoint has beside its text model is left out, and said so', () => {
+  const model = path.join(import.meta.dirname, '../../test/golden/qwen3.5-pictures');
+  const tokens = write('text.json', '[1, 2, 3, 4]');
+  const { status, stdout, stderr } = celadon('eval', model, '--tokens', tokens, '--json');
+  assert.equal(status, 0, stderr);
+  assert.ok(Number.isFinite((JSON.parse(stdout) as { perplexity: number }).perplexity));
+  assert.match(stderr, /^not used: 21 tensors of the tower that sees pictures$/m);
+});
+
 test('a failed eval leaves no file behind', () => {
   const tokens = write('alien.json', '[1, 2, 99999]');
   const { status, stderr } = celadon(
