@@ -16,6 +16,7 @@ import {
   topologicalOrder,
   type Graph,
 } from '../src/ir/index.ts';
+import { embed, ModelRunner, relevance } from '../src/engine/index.ts';
 import { loadModel, type Model } from '../src/model/index.ts';
 import { cpuTarget } from '../src/target/cpu/index.ts';
 import { jadeNumerics, jadePasses, jadeTarget } from '../src/target/jade/index.ts';
@@ -49,6 +50,8 @@ interface Golden {
   readonly decodeTokens?: readonly number[];
   /** The experts of each token, ascending, in each routed layer. */
   readonly experts: readonly (readonly (readonly number[])[])[];
+  /** Of the last token of the prompt, of length 1. */
+  readonly embedding?: readonly number[];
   /** A row for each token of the prompt, and of those after it. */
   readonly logits: readonly Float32Array[];
 }
@@ -122,6 +125,8 @@ function testReference(name: string, { graph }: Model, golden: Golden): void {
     requireGolden(golden, logits('naive'));
   });
 
+  if (golden.embedding !== undefined) testEmbedding(name, graph, golden, golden.embedding);
+
   if (golden.decodeTokens !== undefined) testSteps(name, graph, golden);
 
   if (golden.experts.length === 0) return;
@@ -138,6 +143,39 @@ function testReference(name: string, { graph }: Model, golden: Golden): void {
       const error = difference(row, absorbed[i]!);
       assert.ok(error < TOLERANCE, `position ${i} differs by ${error}`);
     }
+  });
+}
+
+function testEmbedding(
+  name: string,
+  graph: Model['graph'],
+  { promptTokens, logits }: Golden,
+  embedding: readonly number[],
+): void {
+  test(`${name}: the embedding of the prompt is that of transformers, on reference and cpu`, () => {
+    for (const target of [referenceTarget(), cpuTarget()]) {
+      const ofPrompt = graph({ logits: 'last', head: 'embedding' });
+      const runner = new ModelRunner(ofPrompt, target, target.open({}), promptTokens.length);
+      const found = embed(runner, promptTokens);
+      assert.ok(difference(Float32Array.from(embedding), found) < TOLERANCE);
+      assert.ok(Math.abs(Math.hypot(...found) - 1) < 1e-6);
+      const short = embed(runner, promptTokens, 16);
+      assert.ok(Math.abs(Math.hypot(...short) - 1) < 1e-6);
+      assert.ok(Math.abs(short[3]! / short[5]! - found[3]! / found[5]!) < 1e-4);
+      assert.throws(() => embed(runner, promptTokens, 65), /from 1 to 64, not 65/);
+    }
+  });
+
+  test(`${name}: relevance is the softmax of two logits of the last token`, () => {
+    const target = cpuTarget();
+    const tokens = graph({ logits: 'last' });
+    const runner = new ModelRunner(tokens, target, target.open({}), promptTokens.length);
+    const share = relevance(runner, promptTokens, { yes: 3, no: 5 });
+    const row = logits[promptTokens.length - 1]!;
+    const [yes, no] = [Math.exp(row[3]!), Math.exp(row[5]!)];
+    assert.ok(Math.abs(share - yes / (yes + no)) < 1e-4);
+    const other = relevance(runner, promptTokens, { yes: 5, no: 3 });
+    assert.ok(Math.abs(share + other - 1) < 1e-6);
   });
 }
 

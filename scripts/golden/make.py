@@ -167,8 +167,13 @@ def save(model, spec, folder):
     for router in [r for r in routers(model) if hasattr(r, 'e_score_correction_bias')]:
         router.e_score_correction_bias = router.e_score_correction_bias.float()
     shards = {'max_shard_size': spec.get('maxShardSize', '1GB')}
-    model.save_pretrained(folder, save_original_format=not spec.get('stacked', False), **shards)
-    (folder / 'generation_config.json').unlink()
+    saved = model.model if spec.get('bare') else model
+    saved.save_pretrained(folder, save_original_format=not spec.get('stacked', False), **shards)
+    (folder / 'generation_config.json').unlink(missing_ok=True)
+    if spec.get('bare'):  # as Qwen3-Embedding is published: the architecture of the whole, the names of the part
+        config = json.loads((folder / 'config.json').read_text())
+        config['architectures'] = [type(model).__name__]
+        (folder / 'config.json').write_text(json.dumps(config, indent=2) + '\n')
     size = sum(file.stat().st_size for file in folder.glob('*.safetensors'))
     assert size < MAX_WEIGHT_BYTES, f'{folder} has {size} bytes of weights'
 
@@ -190,6 +195,10 @@ def make(name):
         golden['decodeTokens'], rows = decode(model, tokens)
         require_decode(model, tokens, golden['decodeTokens'], rows)
         logits = torch.cat([logits, rows])
+    if spec.get('bare'):
+        with torch.no_grad():
+            row = model.model(torch.tensor([tokens]), use_cache=False).last_hidden_state[0, -1]
+        golden['embedding'] = torch.nn.functional.normalize(row, dim=0).tolist()
     save(model, spec, OUT / name)
     (OUT / name / 'golden.json').write_text(json.dumps(golden) + '\n')
     numpy.save(OUT / name / 'logits.npy', logits.numpy())

@@ -5,4 +5,5 @@ export * from './generate.ts';
 export * from './modelRunner.ts';
 export type { PhaseTotals } from './phaseTotals.ts';
 export * from './programCache.ts';
+export * from './retrieval.ts';
 export * from './sampler.ts';

@@ -4,7 +4,7 @@
  */
 import { CapacityError, CeladonError, UsageError } from '../base/index.ts';
 import type { Device, Target } from '../compile/index.ts';
-import { lastDim, type Graph } from '../ir/index.ts';
+import { topologicalOrder, type Graph } from '../ir/index.ts';
 import { ProgramCache } from './programCache.ts';
 
 /** The result of one step: of `count` tokens from `position` on. */
@@ -37,7 +37,7 @@ export class ModelRunner {
    */
   constructor(graph: Graph, target: Target, device: Device, contextTokens: number) {
     this.contextTokens = contextTokens;
-    this.vocabularySize = lastDim(graph.outputs.get('logits')!.type);
+    this.vocabularySize = tableRows(graph);
     this.#programs = new ProgramCache(graph, target);
     this.#device = device;
   }
@@ -105,6 +105,12 @@ export class ModelRunner {
     requireNumbers(logits, position);
     return { position, count, logits, next, cycles, compileSeconds, runSeconds };
   }
+}
+
+/** Rows of the table of embeddings: token ids are below. */
+function tableRows(graph: Graph): number {
+  const embedding = topologicalOrder(graph).find(({ op }) => op === 'embedding')!;
+  return embedding.inputs[1]!.type.shape[0] as number;
 }
 
 /** Weights are finite, but sums of absurd ones need not be; no token can be chosen from such logits. */

@@ -10,4 +10,5 @@ export { NO_WEIGHTS, type WeightReader } from './families/builder.ts';
 export { type GraphOptions } from './families/decoder.ts';
 export * from './model.node.ts';
 export * from './model.ts';
+export * from './retrieval.ts';
 export * from './tokenizer.ts';

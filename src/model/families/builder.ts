@@ -54,8 +54,8 @@ export interface Derivation {
   derive(values: Float32Array): Float32Array;
 }
 
-/** Prefixes of the names of all weights but the head's: of a text model, and of one in a multimodal model. */
-const ROOTS = ['model.', 'model.language_model.', 'language_model.model.'] as const;
+/** Prefixes of the names of all weights but the head's: of a text model, of one in a multimodal model, of one without a head. */
+const ROOTS = ['model.', 'model.language_model.', 'language_model.model.', ''] as const;
 
 export interface BuilderOptions {
   /** Normalisation weights are stored around 0: w stands for 1 + w. */

@@ -6,6 +6,11 @@ export interface GraphOptions {
   /** Logits of the last token of each sequence, or of all. */
   readonly logits: 'last' | 'all';
   /**
+   * What the last token of each sequence gives: logits of the next token, or in their place (as output
+   * `logits` too) its own embedding, of length 1. Default: tokens.
+   */
+  readonly head?: 'tokens' | 'embedding';
+  /**
    * Latent attention (DeepSeek) as trained, with keys and values of every head in the state, or with
    * the up-projections absorbed into query and output, and only the latent in the state. Default: naive.
    */
@@ -23,12 +28,15 @@ export interface DecoderConfig {
   readonly tie_word_embeddings: boolean;
 }
 
+/** Keeps the embedding of a row of zeros finite, and changes no other. */
+const SMALLEST_SQUARE = 1e-24;
+
 /** Tokens to logits around the layers, each of which maps x (B,T,D) to the next. */
 export function buildDecoder(
   b: GraphBuilder,
   name: string,
   config: DecoderConfig,
-  { logits: rows }: GraphOptions,
+  { logits: rows, head: kind }: GraphOptions,
   layer: (x: Node, index: number) => Node,
 ): Graph {
   const table = b.weight('embed_tokens.weight', [config.vocab_size, config.hidden_size]);
@@ -37,8 +45,12 @@ export function buildDecoder(
     const input = x;
     x = b.within(`layers.${i}`, () => layer(input, i));
   }
-  if (rows === 'last') x = b.node('lastToken', [x], {});
+  if (rows === 'last' || kind === 'embedding') x = b.node('lastToken', [x], {});
   x = b.rmsNormalization(x, 'norm', config.rms_norm_eps);
+  if (kind === 'embedding') {
+    const unit = b.node('l2Normalization', [x], { epsilon: SMALLEST_SQUARE });
+    return b.finish(name, { logits: unit, next: b.node('argMax', [unit], {}) });
+  }
   const head = config.tie_word_embeddings
     ? table
     : b.rootWeight('lm_head.weight', [config.vocab_size, config.hidden_size]);
