@@ -7,3 +7,4 @@ export type { PhaseTotals } from './phaseTotals.ts';
 export * from './programCache.ts';
 export * from './retrieval.ts';
 export * from './sampler.ts';
+export * from './speculate.ts';

@@ -3,7 +3,7 @@
  * keeps count of the context and of the time.
  */
 import { CapacityError, CeladonError, UsageError } from '../base/index.ts';
-import type { Device, Target } from '../compile/index.ts';
+import type { Device, DeviceSnapshot, Target } from '../compile/index.ts';
 import { topologicalOrder, type Graph } from '../ir/index.ts';
 import { ProgramCache } from './programCache.ts';
 
@@ -20,6 +20,12 @@ export interface Step {
   /** Host time to compile, and to run. */
   readonly compileSeconds: number;
   readonly runSeconds: number;
+}
+
+/** A place in a sequence that the runner can come back to. */
+export interface Mark {
+  readonly position: number;
+  readonly snapshot: DeviceSnapshot | undefined;
 }
 
 /** Runs the graph of a model for one sequence. */
@@ -83,6 +89,30 @@ export class ModelRunner {
       `a sequence must have at most ${this.contextTokens} tokens of context, not ${wanted}`,
       { where, hint: `shorten the text by ${wanted - this.contextTokens} tokens` },
     );
+  }
+
+  /** Where the sequence is now, to come back to. */
+  mark(): Mark {
+    return { position: this.#position, snapshot: this.#device.snapshot?.() };
+  }
+
+  /**
+   * Goes back to `mark` and on by the first `count` of the tokens that were fed after it. Where states
+   * are rows this costs nothing; a state that steps replace is restored and these tokens fed again.
+   */
+  rewind({ position, snapshot }: Mark, fed: readonly number[], count: number): void {
+    this.#position = position;
+    if (snapshot === undefined) {
+      this.#position += count;
+      return;
+    }
+    this.#device.restore!(snapshot);
+    for (const _ of this.feed(fed.slice(0, count)));
+  }
+
+  /** The most tokens of one step. */
+  get maxStepTokens(): number {
+    return this.#programs.maxTokens;
   }
 
   /** Starts a new sequence; weights and programs stay. */

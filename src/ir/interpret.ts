@@ -44,6 +44,12 @@ const RULES: EvaluationRules = {
   ...RECURRENCE_RULES,
 };
 
+/** What an interpreter held. */
+export interface InterpreterSnapshot {
+  readonly lengths: readonly number[];
+  readonly states: ReadonlyMap<string, Value>;
+}
+
 /** What is known of a graph before its first step. */
 interface Prepared {
   /** The nodes to evaluate each step: all but constants. */
@@ -60,6 +66,8 @@ export class Interpreter {
   readonly #prepared = new WeakMap<Graph, Prepared>();
   readonly #constants = new Map<string, Value>();
   readonly #states = new Map<string, Value>();
+  /** Names of the states that steps replace. */
+  readonly #replaced = new Set<string>();
   /** Tokens that each sequence has seen. */
   readonly #lengths: number[] = [];
 
@@ -91,6 +99,23 @@ export class Interpreter {
   reset(): void {
     this.#states.clear();
     this.#lengths.length = 0;
+  }
+
+  /** A copy of the states that steps replace, and of the lengths of the sequences. */
+  snapshot(): InterpreterSnapshot {
+    const replaced = [...this.#states].filter(([name]) => this.#replaced.has(name));
+    const states = new Map(replaced.map(([name, state]) => [name, copyOf(state)]));
+    return { lengths: [...this.#lengths], states };
+  }
+
+  /** Goes back to a snapshot of this interpreter; rows appended since stay, and are not seen. */
+  restore({ lengths, states }: InterpreterSnapshot): void {
+    for (const [name, state] of states) {
+      const held = this.#states.get(name);
+      if (held === undefined) this.#states.set(name, copyOf(state));
+      else copySequences(state, held);
+    }
+    this.#lengths.splice(0, Infinity, ...lengths);
   }
 
   #prepare(graph: Graph): Prepared {
@@ -137,6 +162,7 @@ export class Interpreter {
     const shape = needed.map((extent, i) => Math.max(extent, known?.shape[i] ?? 0));
     if (known !== undefined && sameShape(shape, known.shape)) return known;
     const state = allocateValue(type.dtype, shape);
+    if (isReplaced(type)) this.#replaced.add(name);
     if (known !== undefined) copySequences(known, state);
     this.#states.set(name, state);
     return state;
@@ -177,6 +203,12 @@ function release(node: Node, uses: Map<Node, number>, values: Map<Node, Value>):
   const left = uses.get(node)! - 1;
   uses.set(node, left);
   if (left === 0) values.delete(node);
+}
+
+function copyOf(state: Value): Value {
+  const copy = allocateValue(state.dtype, state.shape);
+  copySequences(state, copy);
+  return copy;
 }
 
 /** Copies a state into a buffer with room for more sequences, or more rows of each. */

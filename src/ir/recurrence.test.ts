@@ -70,3 +70,19 @@ test('a recurrent state cannot go back or be skipped over', () => {
   interpreter.reset();
   assert.throws(() => step(interpreter, [4], [3]), /token 0 or 0, not at 3/);
 });
+
+test('a snapshot comes back exactly, also after a reset and when another sequence has joined', () => {
+  const interpreter = new Interpreter(floatNumerics);
+  step(interpreter, [1, 2, 3], [0]);
+  const snapshot = interpreter.snapshot();
+  const once = step(interpreter, [4, 5], [3]);
+  interpreter.restore(snapshot);
+  assert.deepEqual(step(interpreter, [4, 5], [3]), once);
+  interpreter.restore(snapshot);
+  assert.deepEqual(step(interpreter, [4, 6], [3, 0]), [once[0], once[1], 24, 60]);
+  interpreter.restore(snapshot);
+  assert.throws(() => step(interpreter, [4], [5]), /token 0 or 3, not at 5/);
+  interpreter.reset();
+  interpreter.restore(snapshot);
+  assert.deepEqual(step(interpreter, [4, 5], [3]), once);
+});

@@ -2,6 +2,7 @@
 import { CapacityError, UsageError } from '../../base/index.ts';
 import {
   type Device,
+  type DeviceSnapshot,
   type Program,
   type StepInputs,
   type StepResult,
@@ -33,6 +34,10 @@ export interface CpuDeviceOptions {
   readonly trace?: Trace;
 }
 
+interface CpuSnapshot extends DeviceSnapshot {
+  readonly states: ReadonlyMap<string, Uint8Array>;
+}
+
 /** Runs programs of one model; its weights and states are loaded and grow as programs need them. */
 export class CpuDevice implements Device {
   readonly #options: CpuDeviceOptions;
@@ -61,6 +66,16 @@ export class CpuDevice implements Device {
     else runTraced(calls, program.content.steps, trace);
     for (const [b, start] of inputs.positions.entries()) this.#lengths[b] = start + program.dims.T;
     return this.#results(program);
+  }
+
+  snapshot(): CpuSnapshot {
+    return { lengths: [...this.#lengths], states: this.#memory.replacedStates() };
+  }
+
+  restore(snapshot: DeviceSnapshot): void {
+    const { lengths, states } = snapshot as CpuSnapshot;
+    this.#memory.putStates(states);
+    this.#lengths.splice(0, Infinity, ...lengths);
   }
 
   reset(): void {

@@ -70,6 +70,25 @@ export class DeviceMemory {
     return layout;
   }
 
+  /** The bytes of each state that steps replace, of all sequences. */
+  replacedStates(): ReadonlyMap<string, Uint8Array> {
+    const names = [...(this.#model?.states ?? [])].filter(([, { perToken }]) => !perToken);
+    return new Map(names.map(([name, size]) => [name, this.#stateBytes(name, size).slice()]));
+  }
+
+  /** Puts back what `replacedStates` gave; sequences that have joined since keep theirs. */
+  putStates(states: ReadonlyMap<string, Uint8Array>): void {
+    for (const [name, bytes] of states) {
+      this.#stateBytes(name, this.#model!.states.get(name)!).set(bytes);
+    }
+  }
+
+  #stateBytes(name: string, size: StateSize): Uint8Array {
+    const { batch, capacity, states } = this.#layout!;
+    const bytes = batch * sequenceBytes(size, capacity);
+    return new Uint8Array(this.memory.buffer, states.get(name)!, bytes);
+  }
+
   /** Forgets the state of all sequences. */
   reset(): void {
     if (this.#layout === undefined) return;
