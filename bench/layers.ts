@@ -25,6 +25,7 @@ function noise(count: number): Float32Array {
 }
 
 const NOISE: WeightReader = {
+  has: () => false,
   requireWeight() {},
   readF32: (_, shape) => noise(shape.reduce((product, extent) => product * extent, 1)),
 };

@@ -48,6 +48,7 @@ export function writeRandomCheckpoint(raw: JsonRecord, folder: string, seed = 1)
 function tensorsOf(model: ModelConfig): Tensor[] {
   const shapes = new Map<string, readonly number[]>();
   const reader = {
+    has: () => false,
     requireWeight: (name: string, shape: readonly number[]) => void shapes.set(name, shape),
     readF32: (name: string): never => {
       throw new Error(`building a graph reads no weights, but read ${name}`);

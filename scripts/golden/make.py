@@ -16,19 +16,26 @@ import safetensors
 import torch
 import transformers
 
+import deepseek
+import qwen
+
 OUT = Path(__file__).resolve().parents[2] / 'test' / 'golden'
 SPECS = json.loads(Path(__file__).with_name('models.json').read_text())
 CLASSES = {
     'qwen3': (transformers.Qwen3Config, transformers.Qwen3ForCausalLM),
     'deepseek_v3': (transformers.DeepseekV3Config, transformers.DeepseekV3ForCausalLM),
+    **deepseek.CLASSES,
+    **qwen.CLASSES,
 }
 SEED = 1
 PROMPT_TOKENS = 97  # leaves a rest in chunks of 32 and of 7
+DECODE_TOKENS = 16  # of the families in deepseek.py and qwen.py
 PLAIN_ROTARY = {'rope_type': 'default', 'rope_theta': 10000.0}
 
-MAX_WEIGHT_BYTES = 150 * 1024
+MAX_WEIGHT_BYTES = 300 * 1024
 MIN_MARGIN = 1e-5  # between scores: no sum of float32 in another order may choose other experts
 MIN_EFFECT = 0.01  # of YaRN on some logit, as a part of the largest
+MAX_DECODE_DIFFERENCE = 3e-5  # between tokens fed one by one and all at once (delta rules in chunks), as a part of the largest logit
 
 
 def build(spec, rotary):
@@ -50,7 +57,9 @@ def fill(name, tensor, spec):
     if name.endswith('e_score_correction_bias'):
         tensor.uniform_(*spec['routerBias'])  # stored in f32, as in the published checkpoints
         return
-    if tensor.dim() == 1:  # of a normalisation
+    if spec['family'] in qwen.CLASSES and qwen.fill(name, tensor, spec['family']):
+        pass
+    elif tensor.dim() == 1:  # of a normalisation
         tensor.uniform_(0.5, 2.0)
     elif name.endswith('embed_tokens.weight'):
         tensor.normal_(0, 1)
@@ -64,7 +73,7 @@ def storage_type(spec):
 
 
 def routers(model):
-    return [m for m in model.modules() if type(m).__name__ == 'DeepseekV3TopkRouter']
+    return [m for m in model.modules() if type(m).__name__ in ROUTERS]
 
 
 def run(model, tokens):
@@ -118,10 +127,33 @@ def measure_router(router, x, experts):
     }
 
 
+ROUTERS = {'DeepseekV3TopkRouter': measure_router, **deepseek.ROUTERS, **qwen.ROUTERS}
+
+
+def decode(model, tokens):
+    """Greedy tokens after the prompt, and the logits of each when fed one by one (DECODE_TOKENS,V)."""
+    fed, rows = [], []
+    with torch.no_grad():
+        step = model(torch.tensor([tokens]), use_cache=True)
+        for _ in range(DECODE_TOKENS):
+            fed.append(int(step.logits[0, -1].argmax()))
+            step = model(torch.tensor([fed[-1:]]), past_key_values=step.past_key_values, use_cache=True)
+            rows.append(step.logits[0, -1])
+    return fed, torch.stack(rows)
+
+
+def require_decode(model, tokens, fed, rows):
+    """One by one must be all at once: the cache of transformers is a judge only where it agrees with itself."""
+    whole, _ = run(model, tokens + fed)
+    difference = ((whole[len(tokens) :] - rows).abs().max() / whole.abs().max()).item()
+    assert difference < MAX_DECODE_DIFFERENCE, difference
+
+
 def measure(spec, model, tokens, logits, routed):
     """Shows that the case is clear and that it can tell right from wrong."""
-    found = {'routers': [measure_router(r, *io) for r, io in zip(routers(model), routed)]}
-    assert all(r['margin'] > MIN_MARGIN and r['wrongWithoutBias'] > 0 for r in found['routers']), found
+    measured = [ROUTERS[type(r).__name__](r, *io) for r, io in zip(routers(model), routed)]
+    found = {'routers': measured}
+    assert all(r['margin'] > MIN_MARGIN and r.get('wrongWithoutBias', 1) > 0 for r in measured), found
     if spec['config']['rope_parameters']['rope_type'] == 'yarn':
         plain, _ = run(build(spec, PLAIN_ROTARY), tokens)
         found['yarnEffect'] = ((logits - plain).abs().max() / logits.abs().max()).item()
@@ -132,10 +164,16 @@ def measure(spec, model, tokens, logits, routed):
 def save(model, spec, folder):
     shutil.rmtree(folder, ignore_errors=True)
     model.to(storage_type(spec))
-    for router in routers(model):
+    for router in [r for r in routers(model) if hasattr(r, 'e_score_correction_bias')]:
         router.e_score_correction_bias = router.e_score_correction_bias.float()
-    model.save_pretrained(folder, max_shard_size=spec.get('maxShardSize', '1GB'))
-    (folder / 'generation_config.json').unlink()
+    shards = {'max_shard_size': spec.get('maxShardSize', '1GB')}
+    saved = model.model if spec.get('bare') else model
+    saved.save_pretrained(folder, save_original_format=not spec.get('stacked', False), **shards)
+    (folder / 'generation_config.json').unlink(missing_ok=True)
+    if spec.get('bare'):  # as Qwen3-Embedding is published: the architecture of the whole, the names of the part
+        config = json.loads((folder / 'config.json').read_text())
+        config['architectures'] = [type(model).__name__]
+        (folder / 'config.json').write_text(json.dumps(config, indent=2) + '\n')
     size = sum(file.stat().st_size for file in folder.glob('*.safetensors'))
     assert size < MAX_WEIGHT_BYTES, f'{folder} has {size} bytes of weights'
 
@@ -143,7 +181,7 @@ def save(model, spec, folder):
 def make(name):
     spec = SPECS['models'][name]
     model = build(spec, spec['config']['rope_parameters'])
-    tokens = torch.randint(0, model.config.vocab_size, (PROMPT_TOKENS,)).tolist()
+    tokens = torch.randint(0, model.config.get_text_config().vocab_size, (spec.get('promptTokens', PROMPT_TOKENS),)).tolist()
     logits, routed = run(model, tokens)
     modules = [torch, transformers, safetensors, numpy]
     golden = {
@@ -153,6 +191,14 @@ def make(name):
         'promptTokens': tokens,
         'experts': [experts.tolist() for _, experts in routed],
     }
+    if spec['family'] in {**deepseek.CLASSES, **qwen.CLASSES}:
+        golden['decodeTokens'], rows = decode(model, tokens)
+        require_decode(model, tokens, golden['decodeTokens'], rows)
+        logits = torch.cat([logits, rows])
+    if spec.get('bare'):
+        with torch.no_grad():
+            row = model.model(torch.tensor([tokens]), use_cache=False).last_hidden_state[0, -1]
+        golden['embedding'] = torch.nn.functional.normalize(row, dim=0).tolist()
     save(model, spec, OUT / name)
     (OUT / name / 'golden.json').write_text(json.dumps(golden) + '\n')
     numpy.save(OUT / name / 'logits.npy', logits.numpy())

@@ -144,6 +144,15 @@ test('eval on a chip writes the very bytes of its numeric definition', () => {
   assert.ok(files[0]!.equals(files[1]!));
 });
 
+test('what a multimodal checkpoint has beside its text model is left out, and said so', () => {
+  const model = path.join(import.meta.dirname, '../../test/golden/qwen3.5-pictures');
+  const tokens = write('text.json', '[1, 2, 3, 4]');
+  const { status, stdout, stderr } = celadon('eval', model, '--tokens', tokens, '--json');
+  assert.equal(status, 0, stderr);
+  assert.ok(Number.isFinite((JSON.parse(stdout) as { perplexity: number }).perplexity));
+  assert.match(stderr, /^not used: 21 tensors of the tower that sees pictures$/m);
+});
+
 test('a failed eval leaves no file behind', () => {
   const tokens = write('alien.json', '[1, 2, 99999]');
   const { status, stderr } = celadon(
@@ -250,7 +259,7 @@ test('wrong usage ends with 2 and says what is possible', () => {
     [['run', 'deepseek-v3', '-p', 'x'], /needs weights/],
     [['eval', 'qwen3-tiny'], /either --tokens or --text/],
     [['compile', 'qwen3-tiny', '--dump', 'fuseSwigl'], /did you mean fuseSwiglu\?/],
-    [['inspect', 'qwen3-9b'], /did you mean qwen3-8b\?/],
+    [['inspect', 'qwen3-32'], /did you mean qwen3-32b\?/],
     [['fly'], /unknown command 'fly'/],
     [['doctor', '--fast'], /unknown option '--fast'/],
   ];

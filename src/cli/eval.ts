@@ -15,7 +15,7 @@ import {
 import { evaluate, ModelRunner, type Evaluation } from '../engine/index.ts';
 import type { Model } from '../model/index.ts';
 import { choice } from './arguments.ts';
-import { openModel } from './models.ts';
+import { noteSkipped, openModel } from './models.ts';
 import { NewFile } from './newFile.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { chooseTarget, createTarget, TARGET_NAMES, type TargetName } from './targets.ts';
@@ -49,6 +49,7 @@ async function runEval(name: string, options: EvalOptions): Promise<void> {
   const output = new Output(options);
   const choice = chooseTarget(options);
   const model = openModel(name);
+  noteSkipped(model, output);
   const limit = model.config.config.max_position_embeddings;
   const documents = readDocuments(model, options, limit);
   const longest = documents.reduce((most, { length }) => Math.max(most, length), 0);

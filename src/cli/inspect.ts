@@ -6,8 +6,10 @@ import type { Graph } from '../ir/index.ts';
 import {
   buildGraph,
   catalogueModelNames,
+  describeSkipped,
   NO_WEIGHTS,
   readCatalogueModel,
+  skippedParts,
   type Checkpoint,
   type ModelConfig,
 } from '../model/index.ts';
@@ -62,6 +64,7 @@ type Report = ReturnType<typeof reportOf>;
 
 function reportOf({ name, config, architectures, checkpoint, sources }: Inspected, graph: Graph) {
   const state = stateBytes(graph);
+  const skipped = checkpoint === undefined ? [] : skippedTensors(checkpoint, graph);
   return {
     model: name,
     architecture: Array.isArray(architectures) ? String(architectures[0]) : config.family,
@@ -69,14 +72,27 @@ function reportOf({ name, config, architectures, checkpoint, sources }: Inspecte
     layers: config.config.num_hidden_layers,
     contextTokens: config.config.max_position_embeddings,
     vocabulary: config.config.vocab_size,
-    parameters: countParameters(graph),
+    parameters: publishedCount(graph, config.family),
     stateBytesPerToken: state.perToken,
     stateBytesPerSequence: state.perSequence,
     stateFormat: 'bf16',
     operators: operatorTable(graph),
     stored: checkpoint === undefined ? null : storedFormats(checkpoint),
-    skippedTensors: checkpoint === undefined ? [] : skippedTensors(checkpoint, graph),
+    skippedTensors: skipped,
+    skippedParts: skippedParts(skipped, config.config.num_hidden_layers),
     sources,
+  };
+}
+
+/** Counted as the makers of the family publish it: those of Qwen count the table of embeddings as active. */
+function publishedCount(graph: Graph, family: ModelConfig['family']) {
+  const { total, active, embeddings } = countParameters(graph);
+  const withEmbeddings = family.startsWith('qwen') || embeddings === 0;
+  return {
+    total,
+    active: withEmbeddings ? active + embeddings : active,
+    embeddings,
+    withEmbeddings,
   };
 }
 
@@ -105,8 +121,11 @@ function skippedTensors(checkpoint: Checkpoint, graph: Graph): string[] {
 
 function print(report: Report, output: Output): void {
   const { parameters, stateBytesPerToken, stateBytesPerSequence, operators } = report;
+  const counted = parameters.withEmbeddings ? '' : ' (without the table of embeddings)';
   const active =
-    parameters.active === parameters.total ? '' : `, ${formatCount(parameters.active)} active`;
+    parameters.active === parameters.total
+      ? ''
+      : `, ${formatCount(parameters.active)} active${counted}`;
   output.line(output.mark('bold', report.model));
   const facts = [
     ['architecture', report.architecture],
@@ -151,11 +170,14 @@ function operatorCells(row: OperatorRow): string[] {
   ];
 }
 
-function printRest({ skippedTensors: skipped, sources }: Report, output: Output): void {
+function printRest(report: Report, output: Output): void {
+  const { skippedTensors: skipped, sources } = report;
   if (skipped.length > 0) {
     const shown = skipped.slice(0, 10).join(', ');
     const rest = skipped.length > 10 ? `, and ${skipped.length - 10} more` : '';
     output.line(`\nnot used: ${skipped.length} tensors: ${shown}${rest}`);
+    const parts = describeSkipped(report.skippedParts);
+    if (parts !== '') output.line(`of them ${parts}`);
   }
   for (const source of sources) output.line(output.mark('gray', `source: ${source}`));
 }

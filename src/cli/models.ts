@@ -4,7 +4,14 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UnsupportedError, UsageError } from '../base/index.ts';
 import { nearestName } from '../chip/index.ts';
-import { catalogueModelNames, loadModel, type Model } from '../model/index.ts';
+import {
+  catalogueModelNames,
+  describeSkipped,
+  loadModel,
+  skippedParts,
+  type Model,
+} from '../model/index.ts';
+import { type Output } from './output.ts';
 
 const MODELS = fileURLToPath(new URL('../../models/', import.meta.url));
 
@@ -34,6 +41,12 @@ export function openModel(name: string, configurations: readonly string[] = []):
   if (builtinModelNames().includes(name)) return loadModel(builtinModelFolder(name));
   if (fs.statSync(name, { throwIfNoEntry: false })?.isDirectory()) return loadModel(name);
   throw noModel(name, configurations);
+}
+
+/** Says what a run leaves out of the checkpoint. */
+export function noteSkipped({ config, checkpoint }: Model, output: Output): void {
+  const parts = skippedParts(checkpoint.tensorNames(), config.config.num_hidden_layers);
+  if (parts.length > 0) output.note(`not used: ${describeSkipped(parts)}`);
 }
 
 function noModel(name: string, configurations: readonly string[]): Error {

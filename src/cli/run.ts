@@ -6,7 +6,7 @@ import { generate, ModelRunner, type Generation, type SamplingOptions } from '..
 import type { Model } from '../model/index.ts';
 import { Trace } from '../trace/index.ts';
 import { choice, decimal, wholeNumber } from './arguments.ts';
-import { openModel } from './models.ts';
+import { noteSkipped, openModel } from './models.ts';
 import { NewFile } from './newFile.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { formatRates, ratesOf } from './rates.ts';
@@ -57,6 +57,7 @@ async function run(name: string, options: RunOptions): Promise<void> {
   const choice = chooseTarget(options);
   const traced = openTrace(choice, options);
   const model = openModel(name);
+  noteSkipped(model, output);
   const prompt = encodePrompt(model, options);
   const runner = await openRunner(model, choice, prompt.length + options.tokens, traced?.trace);
   const generation = await stream(runner, model, prompt, options, output);

@@ -58,8 +58,21 @@ export interface StepResult {
   readonly cycles: number | null;
 }
 
+/** What a device held; for the device alone to read. */
+export interface DeviceSnapshot {
+  /** Tokens of each sequence. */
+  readonly lengths: readonly number[];
+}
+
 export interface Device {
   run(program: Program, inputs: StepInputs): StepResult;
+  /**
+   * A copy of the states that steps replace, to come back to: after `restore` sequences go on from the
+   * lengths they had, exactly as the first time. Rows that were appended since stay, and are not seen. A
+   * device whose states are rows alone has neither: there a step may start at any position that was reached.
+   */
+  snapshot?(): DeviceSnapshot;
+  restore?(snapshot: DeviceSnapshot): void;
   /** Forgets all state; weights stay. */
   reset(): void;
   close(): void;

@@ -1,18 +1,21 @@
 /** What a model consists of: parameters, state and operators, from its graph alone. */
 import {
   countElements,
+  countUses,
+  OPS,
   topologicalOrder,
   type Graph,
   type Node,
-  type NodeOf,
   type Op,
 } from '../ir/index.ts';
 import { expertChoice, weightBehind, workOf } from './operations.ts';
 
 export interface ParameterCount {
   readonly total: number;
-  /** Used for one token: of routed experts the chosen share, of everything else all. */
+  /** Used for one token: of routed experts the chosen share, of a table of embeddings a row, of everything else all. */
   readonly active: number;
+  /** The rows of tables of embeddings that are not active; some makers count them as if they were. */
+  readonly embeddings: number;
 }
 
 export interface StateSize {
@@ -37,18 +40,25 @@ export interface OperatorRow {
 /** Count parameters; a weight used twice (tied embeddings) counts once. */
 export function countParameters(graph: Graph): ParameterCount {
   const rows = operatorTable(graph);
+  const table = rows.find(({ op }) => op === 'embedding');
   return {
     total: rows.reduce((sum, { parameters }) => sum + parameters, 0),
     active: rows.reduce((sum, { activeParameters }) => sum + activeParameters, 0),
+    embeddings: table === undefined ? 0 : table.parameters - table.activeParameters,
   };
 }
+
+/** Bytes of an element of the state of the delta rule, which is kept in f32 whatever the rest is in. */
+const RECURRENT_BYTES = 4;
 
 /** Size of the state, with `bytesPerElement` for each of its elements (bf16 by default). */
 export function stateBytes(graph: Graph, bytesPerElement = 2): StateSize {
   const size = { perToken: 0, perSequence: 0 };
-  for (const { type } of graph.states.values()) {
+  for (const node of graph.states.values()) {
+    const { type } = node.inputs[OPS[node.op].stateOperand!]!;
     const fixed = type.shape.filter((dim) => typeof dim === 'number');
-    const bytes = countElements(fixed) * bytesPerElement;
+    const each = node.op === 'gatedDelta' ? RECURRENT_BYTES : bytesPerElement;
+    const bytes = countElements(fixed) * each;
     if (type.shape.includes('S')) size.perToken += bytes;
     else size.perSequence += bytes;
   }
@@ -59,9 +69,10 @@ export function stateBytes(graph: Graph, bytesPerElement = 2): StateSize {
 export function operatorTable(graph: Graph): OperatorRow[] {
   const rows = new Map<Op, OperatorRow>();
   const counted = new Set<string>();
+  const uses = countUses(graph);
   for (const node of topologicalOrder(graph)) {
     if (node.op === 'input' || node.op === 'weight' || node.op === 'state') continue;
-    const row = rowOf(node, takeParameters(node, counted));
+    const row = rowOf(node, takeParameters(node, counted), uses);
     const known = rows.get(node.op);
     rows.set(node.op, known ? addRows(known, row) : row);
   }
@@ -77,19 +88,24 @@ function takeParameters(node: Node, counted: Set<string>): number {
   return added.reduce((sum, { type }) => sum + countElements(type.shape as readonly number[]), 0);
 }
 
-function rowOf(node: Node, parameters: number): OperatorRow {
+function rowOf(node: Node, parameters: number, uses: ReadonlyMap<Node, number>): OperatorRow {
   const macsPerToken = workOf(node, { B: 1, T: 1, S: 0 }).macs;
   return {
     op: node.op,
     nodes: 1,
     parameters,
-    activeParameters: parameters * (node.op === 'experts' ? activeShare(node) : 1),
+    activeParameters: parameters * activeShare(node, uses),
     macsPerToken,
     macsPerTokenOfContext: workOf(node, { B: 1, T: 1, S: 1 }).macs - macsPerToken,
   };
 }
 
-function activeShare(node: NodeOf<'experts'>): number {
+function activeShare(node: Node, uses: ReadonlyMap<Node, number>): number {
+  if (node.op === 'embedding') {
+    const table = node.inputs[1]!;
+    return uses.get(table) === 1 ? 1 / (table.type.shape[0] as number) : 1; // tied: the head uses all
+  }
+  if (node.op !== 'experts') return 1;
   const { topK, experts } = expertChoice(node);
   return topK / experts;
 }

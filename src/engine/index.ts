@@ -5,4 +5,6 @@ export * from './generate.ts';
 export * from './modelRunner.ts';
 export type { PhaseTotals } from './phaseTotals.ts';
 export * from './programCache.ts';
+export * from './retrieval.ts';
 export * from './sampler.ts';
+export * from './speculate.ts';

@@ -3,8 +3,8 @@
  * keeps count of the context and of the time.
  */
 import { CapacityError, CeladonError, UsageError } from '../base/index.ts';
-import type { Device, Target } from '../compile/index.ts';
-import { lastDim, type Graph } from '../ir/index.ts';
+import type { Device, DeviceSnapshot, Target } from '../compile/index.ts';
+import { topologicalOrder, type Graph } from '../ir/index.ts';
 import { ProgramCache } from './programCache.ts';
 
 /** The result of one step: of `count` tokens from `position` on. */
@@ -22,6 +22,12 @@ export interface Step {
   readonly runSeconds: number;
 }
 
+/** A place in a sequence that the runner can come back to. */
+export interface Mark {
+  readonly position: number;
+  readonly snapshot: DeviceSnapshot | undefined;
+}
+
 /** Runs the graph of a model for one sequence. */
 export class ModelRunner {
   /** The most tokens the sequence may have. */
@@ -37,7 +43,7 @@ export class ModelRunner {
    */
   constructor(graph: Graph, target: Target, device: Device, contextTokens: number) {
     this.contextTokens = contextTokens;
-    this.vocabularySize = lastDim(graph.outputs.get('logits')!.type);
+    this.vocabularySize = tableRows(graph);
     this.#programs = new ProgramCache(graph, target);
     this.#device = device;
   }
@@ -85,6 +91,30 @@ export class ModelRunner {
     );
   }
 
+  /** Where the sequence is now, to come back to. */
+  mark(): Mark {
+    return { position: this.#position, snapshot: this.#device.snapshot?.() };
+  }
+
+  /**
+   * Goes back to `mark` and on by the first `count` of the tokens that were fed after it. Where states
+   * are rows this costs nothing; a state that steps replace is restored and these tokens fed again.
+   */
+  rewind({ position, snapshot }: Mark, fed: readonly number[], count: number): void {
+    this.#position = position;
+    if (snapshot === undefined) {
+      this.#position += count;
+      return;
+    }
+    this.#device.restore!(snapshot);
+    for (const _ of this.feed(fed.slice(0, count)));
+  }
+
+  /** The most tokens of one step. */
+  get maxStepTokens(): number {
+    return this.#programs.maxTokens;
+  }
+
   /** Starts a new sequence; weights and programs stay. */
   reset(): void {
     this.#device.reset();
@@ -105,6 +135,12 @@ export class ModelRunner {
     requireNumbers(logits, position);
     return { position, count, logits, next, cycles, compileSeconds, runSeconds };
   }
+}
+
+/** Rows of the table of embeddings: token ids are below. */
+function tableRows(graph: Graph): number {
+  const embedding = topologicalOrder(graph).find(({ op }) => op === 'embedding')!;
+  return embedding.inputs[1]!.type.shape[0] as number;
 }
 
 /** Weights are finite, but sums of absurd ones need not be; no token can be chosen from such logits. */

@@ -8,6 +8,7 @@ export * from './numerics.ts';
 export * from './ops.table.ts';
 export * from './parse.ts';
 export * from './print.ts';
+export { requireContinues } from './recurrence.ts';
 export * from './rewrite.ts';
 export * from './rotary.ts';
 export * from './types.ts';

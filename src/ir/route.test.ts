@@ -42,6 +42,11 @@ test('only experts of the groups with the best two members are eligible', () => 
   assert.deepEqual(gates(scores, { groups: 2, topGroups: 1 }), [0, 0, 0.6, 0.5]);
 });
 
+test('groups may be chosen by their best member alone', () => {
+  const attrs = { groups: 2, topGroups: 1, groupByBest: true };
+  assert.deepEqual(gates([0.9, 0.1, 0.6, 0.5], attrs), [0.9, 0.1, 0, 0]);
+});
+
 test('a group of one expert has the score of that expert', () => {
   const attrs = { groups: 4, topGroups: 2 };
   assert.deepEqual(gates([0.1, 0.4, 0.2, 0.3], attrs), [0, 0.4, 0, 0.3]);

@@ -1,10 +1,11 @@
 /**
  * Routing of one token to experts, in f64 [1].
  *
- * Experts are chosen by score + bias: first the best groups, by the sum of their two best experts,
- * then the best experts inside them. Equal scores: the lower index. The gates are the scores alone.
+ * Experts are chosen by score + bias: first the best groups, by the sum of their two best experts [1]
+ * or by their best one [2], then the best experts inside them. Equal scores: the lower index. The gates are the scores alone.
  *
  * [1] DeepSeek-V3 Technical Report, section 2.1.2, https://arxiv.org/abs/2412.19437
+ * [2] DeepSeek-V2, section 2.2.2, https://arxiv.org/abs/2405.04434
  */
 import { type RouteAttrs } from './ops.table.ts';
 
@@ -40,7 +41,10 @@ function chooseExperts(scores: readonly number[], attrs: RouteAttrs): number[] {
   const members = (group: number): number[] =>
     Array.from({ length: width }, (_, i) => group * width + i);
   const groupScores = Array.from({ length: attrs.groups }, (_, group) =>
-    sumOfTwoBest(members(group).map((e) => scores[e]!)),
+    sumOfBest(
+      members(group).map((e) => scores[e]!),
+      attrs.groupByBest === true ? 1 : 2,
+    ),
   );
   const eligible = best(groupScores, attrs.topGroups).flatMap(members);
   const order = best(
@@ -50,9 +54,8 @@ function chooseExperts(scores: readonly number[], attrs: RouteAttrs): number[] {
   return order.map((i) => eligible[i]!);
 }
 
-function sumOfTwoBest(scores: readonly number[]): number {
-  const [first = 0, second = 0] = best(scores, 2).map((i) => scores[i]!);
-  return first + second;
+function sumOfBest(scores: readonly number[], count: number): number {
+  return best(scores, count).reduce((sum, i) => sum + scores[i]!, 0);
 }
 
 /** Indices of the `count` largest, ascending; of equals the first are taken. */

@@ -1,21 +1,32 @@
 /** From a checked configuration to the graph of the model. */
 import { type Graph } from '../ir/index.ts';
-import { type ModelConfig } from './checkpoint/config.ts';
+import { type ConfigOf, type Family, type ModelConfig } from './checkpoint/config.ts';
 import { type WeightReader } from './families/builder.ts';
 import { type GraphOptions } from './families/decoder.ts';
+import { buildDeepseekV2 } from './families/deepseekV2.ts';
 import { buildDeepseekV3 } from './families/deepseekV3.ts';
-import { buildQwen3 } from './families/qwen3.ts';
+import { buildQwen2 } from './families/qwen2.ts';
+import { buildQwen3, buildQwen3Moe } from './families/qwen3.ts';
+import { buildQwen35, buildQwen35Moe, buildQwen3Next } from './families/qwenHybrid.ts';
+
+type BuildGraph<C> = (config: C, weights: WeightReader, options: GraphOptions) => Graph;
+
+const BUILDERS: { readonly [F in Family]: BuildGraph<ConfigOf<F>> } = {
+  qwen2: buildQwen2,
+  qwen3: buildQwen3,
+  qwen3_moe: buildQwen3Moe,
+  qwen3_next: buildQwen3Next,
+  qwen3_5: buildQwen35,
+  qwen3_5_moe: buildQwen35Moe,
+  deepseek_v3: buildDeepseekV3,
+  deepseek_v2: buildDeepseekV2,
+};
 
 /** Builds the graph; weights are read when a step or a program first needs them. */
 export function buildGraph(
-  model: ModelConfig,
+  { family, config }: ModelConfig,
   weights: WeightReader,
   options: GraphOptions,
 ): Graph {
-  switch (model.family) {
-    case 'qwen3':
-      return buildQwen3(model.config, weights, options);
-    case 'deepseek_v3':
-      return buildDeepseekV3(model.config, weights, options);
-  }
+  return (BUILDERS[family] as BuildGraph<unknown>)(config, weights, options);
 }

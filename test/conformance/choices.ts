@@ -36,6 +36,7 @@ const ROUTE_CASES: readonly (readonly [string, Partial<RouteAttrs>, number?])[] 
   ['softmax, gates as they are', { ...UNGROUPED, scoring: 'softmax', normalize: false }],
   ['softmax, normalised', { ...UNGROUPED, scoring: 'softmax', topK: 8, scale: 1 }],
   ['softmax in groups', { scoring: 'softmax', groups: 8, topGroups: 3, topK: 6 }],
+  ['groups by their best expert', { scoring: 'softmax', groups: 8, groupByBest: true }],
   ['one expert', { ...UNGROUPED, topK: 1 }],
   ['all experts', { ...UNGROUPED, topK: 32 }],
   ['groups of one expert', { groups: 32, topGroups: 5, topK: 5 }],

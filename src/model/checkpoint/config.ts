@@ -7,6 +7,7 @@
 import type { z } from 'zod';
 import {
   FormatError,
+  isRecord,
   listProblems,
   problem,
   problemsError,
@@ -16,76 +17,82 @@ import {
 } from '../../base/index.ts';
 import type { JsonRecord } from '../../base/index.ts';
 import { brokenRelations, unsupportedFeatures } from './decoderFields.ts';
-import type { FixedField, Relation } from './decoderFields.ts';
-import {
-  DEEPSEEK_V3,
-  DEEPSEEK_V3_FIXED_FIELDS,
-  DEEPSEEK_V3_RELATIONS,
-} from './deepseekV3Config.ts';
-import type { DeepseekV3Config } from './deepseekV3Config.ts';
-import { QWEN3, QWEN3_FIXED_FIELDS, QWEN3_RELATIONS } from './qwen3Config.ts';
-import type { Qwen3Config } from './qwen3Config.ts';
+import { DEEPSEEK_V2_FIELDS } from './deepseekV2Config.ts';
+import { DEEPSEEK_V3_FIELDS } from './deepseekV3Config.ts';
+import { withExpertCount } from './expertFields.ts';
+import { type FamilyFields } from './familyFields.ts';
+import { QWEN2_FIELDS } from './qwen2Config.ts';
+import { QWEN3_FIELDS } from './qwen3Config.ts';
+import { QWEN3_MOE_FIELDS } from './qwen3MoeConfig.ts';
+import { QWEN35_FIELDS, QWEN35_MOE_FIELDS, QWEN3_NEXT_FIELDS } from './qwenHybridConfig.ts';
 import { withRopeFields } from './rope.ts';
 
+/** How the configuration of each family is checked; its graph is built by the row of its name in model.ts. */
+const FAMILIES = {
+  qwen2: QWEN2_FIELDS,
+  qwen3: QWEN3_FIELDS,
+  qwen3_moe: QWEN3_MOE_FIELDS,
+  qwen3_next: QWEN3_NEXT_FIELDS,
+  qwen3_5: QWEN35_FIELDS,
+  qwen3_5_moe: QWEN35_MOE_FIELDS,
+  deepseek_v3: DEEPSEEK_V3_FIELDS,
+  deepseek_v2: DEEPSEEK_V2_FIELDS,
+} satisfies Record<string, FamilyFields<unknown>>;
+
+export type Family = keyof typeof FAMILIES;
+export type ConfigOf<F extends Family> = z.output<(typeof FAMILIES)[F]['schema']>;
+
 /** A checked configuration and the family whose it is. */
-export type ModelConfig =
-  | { readonly family: 'qwen3'; readonly config: Qwen3Config }
-  | { readonly family: 'deepseek_v3'; readonly config: DeepseekV3Config };
-
-type Family = ModelConfig['family'];
-
-const FAMILY_OF_ARCHITECTURE: Readonly<Record<string, Family>> = {
-  Qwen3ForCausalLM: 'qwen3',
-  DeepseekV3ForCausalLM: 'deepseek_v3',
-};
-const FAMILIES = Object.values(FAMILY_OF_ARCHITECTURE);
+export type ModelConfig = {
+  [F in Family]: { readonly family: F; readonly config: ConfigOf<F> };
+}[Family];
 
 /**
  * Check a raw config.json. Throws UnsupportedError when the architecture or a feature is not
  * supported, FormatError listing every field that is absent, out of bounds or contradicts another.
  */
 export function parseModelConfig(raw: JsonRecord, where = 'config.json'): ModelConfig {
-  const config = withRopeFields(raw);
   const family = familyOf(raw, where);
-  if (family === 'qwen3') {
-    return { family, config: check(QWEN3, QWEN3_FIXED_FIELDS, QWEN3_RELATIONS, config, where) };
-  }
-  return {
-    family,
-    config: check(DEEPSEEK_V3, DEEPSEEK_V3_FIXED_FIELDS, DEEPSEEK_V3_RELATIONS, config, where),
-  };
+  const fields = withExpertCount(withRopeFields(textFields(raw)));
+  const config = check<unknown>(FAMILIES[family], fields, where);
+  return { family, config } as ModelConfig;
+}
+
+/** The fields of the text model, which a multimodal one nests; what holds for the whole file stays. */
+function textFields(raw: JsonRecord): JsonRecord {
+  const { text_config: text, ...whole } = raw;
+  return isRecord(text) ? { ...text, ...whole } : raw;
 }
 
 /** The architecture decides; `model_type` does where none is named, as in configurations nested in others. */
 function familyOf({ architectures, model_type: type }: JsonRecord, where: string): Family {
   const architecture: unknown = Array.isArray(architectures) ? architectures[0] : architectures;
-  if (architecture === undefined || architecture === null) {
-    const family = FAMILIES.find((name) => name === type);
-    if (family) return family;
-  } else if (
-    typeof architecture === 'string' &&
-    Object.hasOwn(FAMILY_OF_ARCHITECTURE, architecture)
-  ) {
-    return FAMILY_OF_ARCHITECTURE[architecture];
-  }
+  const unnamed = architecture === undefined || architecture === null;
+  const families = Object.keys(FAMILIES) as Family[];
+  const found = families.find((family) =>
+    unnamed
+      ? type === family || type === `${family}_text`
+      : FAMILIES[family].architectures.some((known) => known === architecture),
+  );
+  if (found !== undefined) return found;
   throw unknownArchitecture(architecture ?? type, where);
 }
 
 function unknownArchitecture(name: unknown, where: string): FormatError | UnsupportedError {
-  const supported = Object.keys(FAMILY_OF_ARCHITECTURE).join(' or ');
+  const supported = Object.values(FAMILIES)
+    .flatMap(({ architectures }) => architectures)
+    .join(' or ');
   if (typeof name === 'string') {
     return new UnsupportedError(`the architecture must be ${supported}, not ${show(name)}`, {
       where,
-      hint: 'use a Qwen3 or DeepSeek-V3 model',
+      hint: 'use a model of one of these architectures',
     });
   }
   return problemsError([problem('architectures', `a list with ${supported}`, name)], where);
 }
 
 function check<T>(
-  schema: z.ZodType<T>,
-  fixedFields: readonly FixedField[],
-  relations: readonly Relation[],
+  { schema, fixedFields, relations }: FamilyFields<T>,
   config: JsonRecord,
   where: string,
 ): T {

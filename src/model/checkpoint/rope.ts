@@ -3,7 +3,8 @@
  *
  * Older files: `rope_theta` and `rope_scaling` (null or an object whose kind is `type` or `rope_type`).
  * Since transformers 5: one object `rope_parameters` with `rope_theta`, `rope_type` and the rest.
- * Both become `rope_theta` and `rope_scaling`, which is null or YaRN [1].
+ * Both become `rope_theta` and `rope_scaling`, which is null or YaRN [1], and `partial_rotary_factor`
+ * where there is one.
  *
  * [1] Peng et al.: YaRN, https://arxiv.org/abs/2309.00071
  */
@@ -45,6 +46,9 @@ export function withRopeFields(config: JsonRecord): JsonRecord {
       ? (parameters['rope_theta'] ?? config['rope_theta'])
       : config['rope_theta'],
     rope_scaling: ropeKind(scaling) === 'default' ? null : scaling,
+    ...(isRecord(parameters) && parameters['partial_rotary_factor'] !== undefined
+      ? { partial_rotary_factor: parameters['partial_rotary_factor'] }
+      : {}),
   };
 }
 

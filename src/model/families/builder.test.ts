@@ -9,6 +9,10 @@ class CountingReader implements WeightReader {
   readonly required: string[] = [];
   readonly reads: string[] = [];
 
+  has(): boolean {
+    return false;
+  }
+
   requireWeight(name: string, shape: readonly number[]): void {
     this.required.push(`${name} [${shape}]`);
   }

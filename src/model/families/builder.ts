@@ -18,6 +18,7 @@ import {
 
 /** Where weights come from: f32 values by name, whose stored shape must be the one given. */
 export interface WeightReader {
+  has(name: string): boolean;
   /** Throws unless there is such a weight, stored in this shape and readable; reads no values. */
   requireWeight(name: string, shape: readonly number[]): void;
   readF32(name: string, shape: readonly number[]): Float32Array;
@@ -25,6 +26,7 @@ export interface WeightReader {
 
 /** For a graph of a configuration alone: every read throws UsageError. */
 export const NO_WEIGHTS: WeightReader = {
+  has: () => false,
   requireWeight() {},
   readF32(name) {
     throw new UsageError('running a model must have its weights, not the configuration alone', {
@@ -41,21 +43,39 @@ export interface RowRange {
   readonly partRows: number;
   readonly start: number;
   readonly count: number;
+  /** The parts are an axis of their own: (parts, partRows, columns). */
+  readonly stacked?: boolean;
 }
 
-/** Prefix of the names of all weights but the head's. */
-const ROOT = 'model.';
+/** How a weight comes from what is stored. */
+export interface Derivation {
+  /** The stored shape; that of the weight when absent. */
+  readonly stored?: readonly number[];
+  derive(values: Float32Array): Float32Array;
+}
+
+/** Prefixes of the names of all weights but the head's: of a text model, of one in a multimodal model, of one without a head. */
+const ROOTS = ['model.', 'model.language_model.', 'language_model.model.', ''] as const;
+
+export interface BuilderOptions {
+  /** Normalisation weights are stored around 0: w stands for 1 + w. */
+  readonly zeroCentred?: boolean;
+}
 
 export class GraphBuilder {
   readonly tokens: Node;
   readonly position: Node;
   readonly #reader: WeightReader;
+  readonly #root: string;
+  readonly #zeroCentred: boolean;
   readonly #weights = new Map<string, WeightSource>();
   readonly #states = new Map<string, Node>();
   readonly #scopes: string[] = [];
 
-  constructor(reader: WeightReader) {
+  constructor(reader: WeightReader, { zeroCentred = false }: BuilderOptions = {}) {
     this.#reader = reader;
+    this.#root = ROOTS.find((root) => reader.has(`${root}embed_tokens.weight`)) ?? ROOTS[0];
+    this.#zeroCentred = zeroCentred;
     this.tokens = this.node('input', [], { name: 'tokens', type: tensor('i32', ['B', 'T']) });
     this.position = this.node('input', [], { name: 'position', type: tensor('i32', ['B']) });
   }
@@ -78,6 +98,25 @@ export class GraphBuilder {
   /** The weight `name` of the module. */
   weight(name: string, shape: readonly number[]): Node {
     return this.#declareWhole(this.#nameOf(name), shape, name);
+  }
+
+  /** Whether the module has a weight `name`; of a configuration alone it has none. */
+  has(name: string): boolean {
+    return this.#reader.has(this.#nameOf(name));
+  }
+
+  /** The weight `name`, stored in another shape or as other numbers: called `name[part]`, made when it is loaded. */
+  derivedWeight(
+    name: string,
+    part: string,
+    shape: readonly number[],
+    derivation: Derivation,
+  ): Node {
+    const full = this.#nameOf(name);
+    const { stored = shape, derive } = derivation;
+    this.#reader.requireWeight(full, stored);
+    const load = (): Float32Array => derive(this.#reader.readF32(full, stored));
+    return this.#declare(`${full}[${part}]`, shape, `${name}[${part}]`, load);
   }
 
   /** The head's weight, which is no part of `model.` in the checkpoint. */
@@ -103,17 +142,22 @@ export class GraphBuilder {
 
   /** Some rows of a weight (rows, columns), called `name[part]`, in the shape given. */
   weightRows(name: string, part: string, range: RowRange, shape: readonly number[]): Node {
-    const full = this.#nameOf(name);
     const columns = shape.at(-1)!;
-    const stored = [range.parts * range.partRows, columns];
-    this.#reader.requireWeight(full, stored);
-    const load = (): Float32Array => takeRows(this.#reader.readF32(full, stored), range, columns);
-    return this.#declare(`${full}[${part}]`, shape, `${name}[${part}]`, load);
+    const { parts, partRows } = range;
+    const stored = range.stacked ? [parts, partRows, columns] : [parts * partRows, columns];
+    const derive = (data: Float32Array): Float32Array => takeRows(data, range, columns);
+    return this.derivedWeight(name, part, shape, { stored, derive });
   }
 
   /** x · Wᵀ with the weight `name.weight` (width, K). */
   linear(x: Node, name: string, width: number): Node {
     return this.project(x, this.weight(`${name}.weight`, [width, lastDim(x.type)]));
+  }
+
+  /** x · Wᵀ + b with the weights `name.weight` (width, K) and `name.bias` (width). */
+  biasedLinear(x: Node, name: string, width: number): Node {
+    const bias = this.weight(`${name}.bias`, [width]);
+    return this.node('add', [this.linear(x, name, width), bias], {}, name);
   }
 
   /** x · Wᵀ, labelled as the weight is. */
@@ -122,8 +166,7 @@ export class GraphBuilder {
   }
 
   rmsNormalization(x: Node, name: string, epsilon: number): Node {
-    const weight = this.weight(`${name}.weight`, [lastDim(x.type)]);
-    return this.node('rmsNormalization', [x, weight], { epsilon }, name);
+    return this.node('rmsNormalization', [x, this.#normWeight(name, x)], { epsilon }, name);
   }
 
   /** Appends rows (B,T,G,K) to the state `name`; gives all rows of the sequence. */
@@ -135,14 +178,38 @@ export class GraphBuilder {
     return appended;
   }
 
+  /**
+   * An op that changes a state of fixed extents, called `name`: its inputs are the state (B, …extents),
+   * `inputs` and the position. Gives the value of the op.
+   */
+  change<O extends Op>(
+    op: O,
+    name: string,
+    extents: readonly number[],
+    inputs: readonly Node[],
+    attrs: OpAttrs[O],
+  ): Node {
+    const state = this.node('state', [], { name, type: tensor('f32', ['B', ...extents]) });
+    const changed = this.node(op, [state, ...inputs, this.position], attrs);
+    this.#states.set(name, changed);
+    return changed;
+  }
+
   /** The graph with these outputs. */
   finish(name: string, outputs: Readonly<Record<string, Node>>): Graph {
     const byName = new Map(Object.entries(outputs));
     return { name, outputs: byName, states: this.#states, weights: this.#weights };
   }
 
+  #normWeight(name: string, x: Node): Node {
+    const shape = [lastDim(x.type)];
+    if (!this.#zeroCentred) return this.weight(`${name}.weight`, shape);
+    const derive = (w: Float32Array): Float32Array => w.map((value) => 1 + value);
+    return this.derivedWeight(`${name}.weight`, '1+w', shape, { derive });
+  }
+
   #nameOf(name: string): string {
-    return ROOT + [...this.#scopes, name].join('.');
+    return this.#root + [...this.#scopes, name].join('.');
   }
 
   #declareWhole(name: string, shape: readonly number[], label: string): Node {

@@ -6,14 +6,21 @@ export interface GraphOptions {
   /** Logits of the last token of each sequence, or of all. */
   readonly logits: 'last' | 'all';
   /**
+   * What the last token of each sequence gives: logits of the next token, or in their place (as output
+   * `logits` too) its own embedding, of length 1. Default: tokens.
+   */
+  readonly head?: 'tokens' | 'embedding';
+  /**
    * Latent attention (DeepSeek) as trained, with keys and values of every head in the state, or with
    * the up-projections absorbed into query and output, and only the latent in the state. Default: naive.
    */
   readonly latentAttention?: 'naive' | 'absorbed';
+  /** Gated delta rules (Qwen3-Next, Qwen3.5) token by token, as defined, or in chunks. Default: recurrent. */
+  readonly deltaRule?: 'recurrent' | 'chunked';
 }
 
 /** The fields of a configuration that these parts read. */
-interface DecoderConfig {
+export interface DecoderConfig {
   readonly hidden_size: number;
   readonly vocab_size: number;
   readonly num_hidden_layers: number;
@@ -21,12 +28,15 @@ interface DecoderConfig {
   readonly tie_word_embeddings: boolean;
 }
 
+/** Keeps the embedding of a row of zeros finite, and changes no other. */
+const SMALLEST_SQUARE = 1e-24;
+
 /** Tokens to logits around the layers, each of which maps x (B,T,D) to the next. */
 export function buildDecoder(
   b: GraphBuilder,
   name: string,
   config: DecoderConfig,
-  { logits: rows }: GraphOptions,
+  { logits: rows, head: kind }: GraphOptions,
   layer: (x: Node, index: number) => Node,
 ): Graph {
   const table = b.weight('embed_tokens.weight', [config.vocab_size, config.hidden_size]);
@@ -35,13 +45,36 @@ export function buildDecoder(
     const input = x;
     x = b.within(`layers.${i}`, () => layer(input, i));
   }
-  if (rows === 'last') x = b.node('lastToken', [x], {});
+  if (rows === 'last' || kind === 'embedding') x = b.node('lastToken', [x], {});
   x = b.rmsNormalization(x, 'norm', config.rms_norm_eps);
+  if (kind === 'embedding') {
+    const unit = b.node('l2Normalization', [x], { epsilon: SMALLEST_SQUARE });
+    return b.finish(name, { logits: unit, next: b.node('argMax', [unit], {}) });
+  }
   const head = config.tie_word_embeddings
     ? table
     : b.rootWeight('lm_head.weight', [config.vocab_size, config.hidden_size]);
   const logits = b.node('linear', [x, head], {}, 'lm_head');
   return b.finish(name, { logits, next: b.node('argMax', [logits], {}) });
+}
+
+/** What a layer is made of: each part maps the normalised x (B,T,D) to what is added to x. */
+export interface LayerParts {
+  readonly mixer: (normal: Node) => Node;
+  readonly feedForward: (normal: Node) => Node;
+}
+
+/** x + mixer(norm x), and to that the feed-forward of its own norm. */
+export function residualLayer(
+  b: GraphBuilder,
+  x: Node,
+  { rms_norm_eps: epsilon }: Pick<DecoderConfig, 'rms_norm_eps'>,
+  { mixer, feedForward }: LayerParts,
+): Node {
+  const mixed = mixer(b.rmsNormalization(x, 'input_layernorm', epsilon));
+  const sum = b.node('add', [x, mixed], {});
+  const normal = b.rmsNormalization(sum, 'post_attention_layernorm', epsilon);
+  return b.node('add', [sum, feedForward(normal)], {});
 }
 
 /** down(silu(gate x) · up x), with the weights of the module `scope`. */

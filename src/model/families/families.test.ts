@@ -65,8 +65,46 @@ const DEEPSEEK = parseModelConfig({
   },
 });
 
+const QWEN2 = parseModelConfig({
+  ...DECODER,
+  architectures: ['Qwen2ForCausalLM'],
+  num_hidden_layers: 2,
+  num_key_value_heads: 1,
+});
+
+const EXPERTS = { num_experts: 6, num_experts_per_tok: 2, moe_intermediate_size: 16 };
+
+const QWEN3_MOE = parseModelConfig({
+  ...DECODER,
+  ...EXPERTS,
+  architectures: ['Qwen3MoeForCausalLM'],
+  num_hidden_layers: 2,
+  num_key_value_heads: 2,
+  head_dim: 16,
+  mlp_only_layers: [1],
+});
+
+const HYBRID = {
+  ...DECODER,
+  ...EXPERTS,
+  num_hidden_layers: 4,
+  num_key_value_heads: 2,
+  head_dim: 16,
+  shared_expert_intermediate_size: 24,
+  linear_num_key_heads: 2,
+  linear_num_value_heads: 4,
+  linear_key_head_dim: 8,
+  linear_value_head_dim: 6,
+  linear_conv_kernel_dim: 4,
+};
+
+const QWEN3_NEXT = parseModelConfig({ ...HYBRID, architectures: ['Qwen3NextForCausalLM'] });
+const QWEN35 = parseModelConfig({ ...HYBRID, architectures: ['Qwen3_5ForCausalLM'] });
+const QWEN35_MOE = parseModelConfig({ ...HYBRID, architectures: ['Qwen3_5MoeForCausalLM'] });
+
 /** Random weights, the same for the same name: large enough that every part of the model matters. */
 const RANDOM_WEIGHTS: WeightReader = {
+  has: () => false,
   requireWeight() {},
   readF32(name, shape) {
     const seed = [...name].reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) % 1_000_003, 7);
@@ -103,6 +141,11 @@ function difference(a: Float32Array, b: Float32Array): number {
 }
 
 const GRAPHS: Readonly<Record<string, Graph>> = {
+  qwen2: buildGraph(QWEN2, RANDOM_WEIGHTS, { logits: 'last' }),
+  qwen3_moe: buildGraph(QWEN3_MOE, RANDOM_WEIGHTS, { logits: 'last' }),
+  qwen3_next: buildGraph(QWEN3_NEXT, RANDOM_WEIGHTS, { logits: 'last' }),
+  qwen3_5: buildGraph(QWEN35, RANDOM_WEIGHTS, { logits: 'last' }),
+  qwen3_5_moe: buildGraph(QWEN35_MOE, RANDOM_WEIGHTS, { logits: 'last' }),
   qwen3: buildGraph(QWEN3, RANDOM_WEIGHTS, { logits: 'last' }),
   'deepseek_v3 naive': buildGraph(DEEPSEEK, RANDOM_WEIGHTS, { logits: 'last' }),
   'deepseek_v3 absorbed': buildGraph(DEEPSEEK, RANDOM_WEIGHTS, {
@@ -110,6 +153,10 @@ const GRAPHS: Readonly<Record<string, Graph>> = {
     latentAttention: 'absorbed',
   }),
 };
+
+function recurrent({ states }: Graph): boolean {
+  return [...states.values()].some(({ op }) => op !== 'append');
+}
 
 for (const [name, graph] of Object.entries(GRAPHS)) {
   test(`${name}: the graph keeps the rules of the IR, and its text form is exact`, () => {
@@ -136,11 +183,17 @@ for (const [name, graph] of Object.entries(GRAPHS)) {
       const dims = { B: 2, T: tokens[0]!.length, S: 64 };
       return f32Of(interpreter.run(graph, dims, fed).get('logits')!);
     };
+    // The second sequence starts again, and is then shorter than the first.
     const reversed = PROMPT.toReversed();
     step([PROMPT.subarray(0, 20), reversed.subarray(0, 20)], [0, 0]);
-    step([PROMPT.subarray(20, 30), reversed.subarray(5, 15)], [20, 5]);
-    const logits = step([PROMPT.subarray(30, 40), reversed.subarray(0, 10)], [30, 15]);
+    step([PROMPT.subarray(20, 30), reversed.subarray(5, 15)], [20, 0]);
+    const logits = step([PROMPT.subarray(30, 40), reversed.subarray(0, 10)], [30, 10]);
     assert.deepEqual(logits.subarray(0, 40), alone);
+    if (recurrent(graph)) return;
+    // Rows of keys and values are there to go back to.
+    step([PROMPT.subarray(20, 30), reversed.subarray(5, 15)], [20, 5]);
+    const again = step([PROMPT.subarray(30, 40), reversed.subarray(0, 10)], [30, 15]);
+    assert.deepEqual(again.subarray(0, 40), alone);
   });
 }
 
@@ -151,8 +204,20 @@ test('absorbed latent attention gives the logits of the naive form', () => {
   assert.ok(found > 0 && found < 1e-4, `${found}`); // equal in exact arithmetic, but not the same sums
 });
 
+test('delta rules in chunks give the logits of those token by token', () => {
+  for (const model of [QWEN3_NEXT, QWEN35]) {
+    const graph = (deltaRule: 'recurrent' | 'chunked'): Graph =>
+      buildGraph(model, RANDOM_WEIGHTS, { logits: 'last', deltaRule });
+    const found = difference(
+      logitsAfter(graph('recurrent'), [40]),
+      logitsAfter(graph('chunked'), [33, 7]),
+    );
+    assert.ok(found > 0 && found < 1e-4, `${found}`);
+  }
+});
+
 test('logits of all tokens end with those of the last', () => {
-  for (const model of [QWEN3, DEEPSEEK]) {
+  for (const model of [QWEN2, QWEN3, QWEN3_MOE, QWEN3_NEXT, QWEN35, QWEN35_MOE, DEEPSEEK]) {
     const all = logitsAfter(buildGraph(model, RANDOM_WEIGHTS, { logits: 'all' }), [40]);
     const last = logitsAfter(buildGraph(model, RANDOM_WEIGHTS, { logits: 'last' }), [40]);
     assert.equal(all.length, 40 * last.length);
@@ -160,9 +225,12 @@ test('logits of all tokens end with those of the last', () => {
   }
 });
 
-function stateTypes(model: ModelConfig, latentAttention: 'naive' | 'absorbed'): string[] {
+function stateTypes(model: ModelConfig, latentAttention: 'naive' | 'absorbed' = 'naive'): string[] {
   const { states } = buildGraph(model, NO_WEIGHTS, { logits: 'last', latentAttention });
-  return [...states].map(([name, node]) => `${name} ${typeToString(node.type)}`);
+  return [...states].map(([name, node]) => {
+    const state = node.inputs.find(({ op }) => op === 'state')!;
+    return `${name} ${typeToString(state.type)}`;
+  });
 }
 
 test('the state of each layer is what its attention needs', () => {
@@ -171,6 +239,12 @@ test('the state of each layer is what its attention needs', () => {
     'layers.0.v f32[B,S,2,16]',
     'layers.1.k f32[B,S,2,16]',
     'layers.1.v f32[B,S,2,16]',
+  ]);
+  assert.deepEqual(stateTypes(QWEN35).slice(-4), [
+    'layers.2.convolution f32[B,3,56]',
+    'layers.2.memory f32[B,4,8,6]',
+    'layers.3.k f32[B,S,2,16]',
+    'layers.3.v f32[B,S,2,16]',
   ]);
   assert.deepEqual(stateTypes(DEEPSEEK, 'naive').slice(0, 2), [
     'layers.0.k f32[B,S,4,12]',

@@ -2,11 +2,12 @@
 import { CapacityError, UsageError } from '../../base/index.ts';
 import {
   type Device,
+  type DeviceSnapshot,
   type Program,
   type StepInputs,
   type StepResult,
 } from '../../compile/index.ts';
-import { rotaryTable, type Dims } from '../../ir/index.ts';
+import { requireContinues, rotaryTable, type Dims } from '../../ir/index.ts';
 import { type Trace } from '../../trace/index.ts';
 import { DeviceMemory, resolveArgument, type Layout } from './deviceMemory.ts';
 import { CpuProgram } from './emit.ts';
@@ -33,11 +34,17 @@ export interface CpuDeviceOptions {
   readonly trace?: Trace;
 }
 
+interface CpuSnapshot extends DeviceSnapshot {
+  readonly states: ReadonlyMap<string, Uint8Array>;
+}
+
 /** Runs programs of one model; its weights and states are loaded and grow as programs need them. */
 export class CpuDevice implements Device {
   readonly #options: CpuDeviceOptions;
   #memory: DeviceMemory;
   #kernels: KernelExports;
+  /** Tokens that each sequence has seen. */
+  readonly #lengths: number[] = [];
   #bindings = new WeakMap<CpuProgram, Binding>();
 
   constructor(options: CpuDeviceOptions) {
@@ -51,16 +58,29 @@ export class CpuDevice implements Device {
       throw new UsageError(`a program must be for the cpu target, not for ${program.target}`);
     }
     requireInputs(program, inputs);
+    if (program.recurrent) requireContinues(inputs.positions, this.#lengths);
     const { calls } = this.#bind(program);
     this.#feed(program, inputs);
     const { trace } = this.#options;
     if (trace === undefined) for (const { run, args } of calls) run(...args);
     else runTraced(calls, program.content.steps, trace);
+    for (const [b, start] of inputs.positions.entries()) this.#lengths[b] = start + program.dims.T;
     return this.#results(program);
+  }
+
+  snapshot(): CpuSnapshot {
+    return { lengths: [...this.#lengths], states: this.#memory.replacedStates() };
+  }
+
+  restore(snapshot: DeviceSnapshot): void {
+    const { lengths, states } = snapshot as CpuSnapshot;
+    this.#memory.putStates(states);
+    this.#lengths.splice(0, Infinity, ...lengths);
   }
 
   reset(): void {
     this.#memory.reset();
+    this.#lengths.length = 0;
   }
 
   /** Gives memory and weights back; a later run starts afresh. */
@@ -68,6 +88,7 @@ export class CpuDevice implements Device {
     this.#memory = new DeviceMemory(this.#options.contextTokens);
     this.#kernels = instantiateKernels(this.#memory.memory);
     this.#bindings = new WeakMap();
+    this.#lengths.length = 0;
   }
 
   #bind(program: CpuProgram): Binding {

@@ -3,7 +3,7 @@
  *
  *   0      nothing, so that no address is 0
  *   64     weights, f32, loaded when the first program is run
- *   …      states, f32 [batch][capacity][elements of a token], zeros at first
+ *   …      states, f32 [batch][capacity][elements of a token] or [batch][elements], zeros at first
  *   …      the arena: activations of the program that runs
  *
  * Batch, capacity and arena grow when a program needs more; states then move, and keep what they
@@ -12,7 +12,7 @@
 import { CapacityError, UsageError } from '../../base/index.ts';
 import { countElements } from '../../ir/index.ts';
 import { createMemory, type WasmMemory } from '../../wasm/index.ts';
-import { type CpuProgram } from './emit.ts';
+import { type CpuProgram, type StateSize } from './emit.ts';
 import { MEMORY_LIMIT_BYTES, PAGE_BYTES } from './kernels/kernelModule.ts';
 import { ELEMENT_BYTES } from './kernels/vectors.ts';
 import { type Argument, type Placed } from './steps.ts';
@@ -22,8 +22,7 @@ const ALIGNMENT_BYTES = 64;
 /** What the first program brought; later ones must be of the same model. */
 interface LoadedModel {
   readonly weights: ReadonlyMap<string, number>;
-  /** Elements of a token in each state. */
-  readonly states: ReadonlyMap<string, number>;
+  readonly states: ReadonlyMap<string, StateSize>;
   /** First byte after the weights. */
   readonly weightsEnd: number;
 }
@@ -69,6 +68,25 @@ export class DeviceMemory {
     const endBytes = layout.arenaAddress + program.content.arenaBytes;
     this.#touchedBytes = Math.max(this.#touchedBytes, endBytes);
     return layout;
+  }
+
+  /** The bytes of each state that steps replace, of all sequences. */
+  replacedStates(): ReadonlyMap<string, Uint8Array> {
+    const names = [...(this.#model?.states ?? [])].filter(([, { perToken }]) => !perToken);
+    return new Map(names.map(([name, size]) => [name, this.#stateBytes(name, size).slice()]));
+  }
+
+  /** Puts back what `replacedStates` gave; sequences that have joined since keep theirs. */
+  putStates(states: ReadonlyMap<string, Uint8Array>): void {
+    for (const [name, bytes] of states) {
+      this.#stateBytes(name, this.#model!.states.get(name)!).set(bytes);
+    }
+  }
+
+  #stateBytes(name: string, size: StateSize): Uint8Array {
+    const { batch, capacity, states } = this.#layout!;
+    const bytes = batch * sequenceBytes(size, capacity);
+    return new Uint8Array(this.memory.buffer, states.get(name)!, bytes);
   }
 
   /** Forgets the state of all sequences. */
@@ -131,12 +149,11 @@ export class DeviceMemory {
     const saved = bytes.slice(weightsEnd, old?.arenaAddress ?? weightsEnd);
     bytes.fill(0, weightsEnd, Math.min(next.arenaAddress, this.#touchedBytes));
     if (old === undefined) return;
-    for (const [name, elements] of states) {
-      const rowBytes = elements * ELEMENT_BYTES;
+    for (const [name, size] of states) {
+      const [held, room] = [old, next].map(({ capacity }) => sequenceBytes(size, capacity));
       for (let b = 0; b < old.batch; b++) {
-        const from = old.states.get(name)! - weightsEnd + b * old.capacity * rowBytes;
-        const to = next.states.get(name)! + b * next.capacity * rowBytes;
-        bytes.set(saved.subarray(from, from + old.capacity * rowBytes), to);
+        const from = old.states.get(name)! - weightsEnd + b * held!;
+        bytes.set(saved.subarray(from, from + held!), next.states.get(name)! + b * room!);
       }
     }
   }
@@ -155,6 +172,11 @@ function align(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
 }
 
+/** Bytes of a state for one sequence. */
+function sequenceBytes({ elements, perToken }: StateSize, capacity: number): number {
+  return (perToken ? capacity : 1) * elements * ELEMENT_BYTES;
+}
+
 function placeWeights({ weights, states, graph }: CpuProgram): LoadedModel {
   const addresses = new Map<string, number>();
   let weightsEnd = ALIGNMENT_BYTES;
@@ -168,9 +190,9 @@ function placeWeights({ weights, states, graph }: CpuProgram): LoadedModel {
 function placeStates(model: LoadedModel, batch: number, capacity: number): Layout {
   const states = new Map<string, number>();
   let arenaAddress = model.weightsEnd;
-  for (const [name, elements] of model.states) {
+  for (const [name, size] of model.states) {
     states.set(name, arenaAddress);
-    arenaAddress += align(batch * capacity * elements * ELEMENT_BYTES);
+    arenaAddress += align(batch * sequenceBytes(size, capacity));
   }
   return { weights: model.weights, states, batch, capacity, arenaAddress };
 }
@@ -178,12 +200,16 @@ function placeStates(model: LoadedModel, batch: number, capacity: number): Layou
 function requireModel({ weights, states, graph }: CpuProgram, model: LoadedModel): void {
   const unknown =
     [...weights].find((name) => !model.weights.has(name)) ??
-    [...states].find(([name, elements]) => model.states.get(name) !== elements)?.[0];
+    [...states].find(([name, size]) => !sameSize(size, model.states.get(name)))?.[0];
   if (unknown === undefined) return;
   throw new UsageError(`a device must run programs of one model, not one that has ${unknown} too`, {
     where: graph.name,
     hint: 'open another device',
   });
+}
+
+function sameSize(a: StateSize, b: StateSize | undefined): boolean {
+  return a.elements === b?.elements && a.perToken === b.perToken;
 }
 
 function doesNotFit(

@@ -3,11 +3,13 @@ import { sha256Hex } from '../../base/index.ts';
 import { type BufferPlan, type Program } from '../../compile/index.ts';
 import {
   countElements,
+  isReplaced,
   resolveShape,
   topologicalOrder,
   type Dims,
   type Graph,
   type NodeOf,
+  type TensorType,
 } from '../../ir/index.ts';
 import { compiledKernels } from './kernels/kernelModule.ts';
 import { type CpuSchedule } from './schedule.ts';
@@ -76,6 +78,17 @@ function placeFeeds({ tokens, positions, rotary }: Feeds<Unplaced>, place: Place
   };
 }
 
+/** What a state needs for each sequence: elements a token of context, or in all. */
+export interface StateSize {
+  readonly elements: number;
+  readonly perToken: boolean;
+}
+
+function stateSize(type: TensorType): StateSize {
+  const perToken = !isReplaced(type);
+  return { perToken, elements: countElements(type.shape.slice(perToken ? 2 : 1) as number[]) };
+}
+
 /** A program of the cpu target. */
 export class CpuProgram implements Program {
   readonly target = 'cpu';
@@ -83,8 +96,7 @@ export class CpuProgram implements Program {
   readonly content: Content;
   /** Weights by name, in the order of their first use. */
   readonly weights: ReadonlySet<string>;
-  /** Elements of a token in each state. */
-  readonly states: ReadonlyMap<string, number>;
+  readonly states: ReadonlyMap<string, StateSize>;
   /** Token ids are below this. */
   readonly vocabularySize: number;
   readonly #plan: ReadonlyMap<ArenaBuffer, number>;
@@ -98,13 +110,13 @@ export class CpuProgram implements Program {
     this.content = content;
     this.#plan = plan;
     this.weights = new Set(nodes.flatMap(({ op, attrs }) => (op === 'weight' ? [attrs.name] : [])));
-    this.states = new Map(
-      states.map(({ attrs: { name, type } }) => [
-        name,
-        countElements(type.shape.slice(2) as number[]),
-      ]),
-    );
+    this.states = new Map(states.map(({ attrs: { name, type } }) => [name, stateSize(type)]));
     this.vocabularySize = Math.min(...tables.map(({ type }) => type.shape[0] as number));
+  }
+
+  /** Whether it has a state that a step replaces. */
+  get recurrent(): boolean {
+    return [...this.states.values()].some(({ perToken }) => !perToken);
   }
 
   get dims(): Dims {

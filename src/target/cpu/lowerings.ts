@@ -1,13 +1,21 @@
 /** How each op becomes steps: one rule an op. Ops that only rename axes become none. */
 import { UnsupportedError } from '../../base/index.ts';
-import { countElements, lastDim, type Node, type NodeOf, type Op } from '../../ir/index.ts';
+import {
+  countElements,
+  lastDim,
+  sameType,
+  type Node,
+  type NodeOf,
+  type Op,
+  type TensorType,
+} from '../../ir/index.ts';
 import { ELEMENT_BYTES, VECTOR_ELEMENTS } from './kernels/vectors.ts';
 import { type Named, type StepList, type Unplaced } from './steps.ts';
 
 /** Where the value of a node lies, dense and row-major. */
 export type Place = Named | Unplaced;
 
-type Inputs = readonly [Place, Place, Place, Place, Place];
+type Inputs = readonly [Place, Place, Place, Place, Place, Place, Place];
 
 /** Adds the steps of a node and gives the place of its value. */
 type Lower<O extends Op> = (list: StepList, node: NodeOf<O>, inputs: Inputs) => Place;
@@ -27,9 +35,12 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   append,
   add: elementwise,
   mul: elementwise,
-  silu,
+  sigmoid: activation,
+  softplus: activation,
+  silu: activation,
   swiglu,
   rmsNormalization,
+  l2Normalization,
   rotaryEmbedding,
   argMax,
   quantize: (_, { type, label }) => {
@@ -42,6 +53,8 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   attention,
   route,
   experts,
+  causalConvolution,
+  gatedDelta,
 };
 
 /** Adds the steps of `node`, whose inputs lie at `inputs`; gives the place of its value. */
@@ -133,13 +146,24 @@ function append(list: StepList, node: NodeOf<'append'>, [state, x, positions]: I
 
 function elementwise(list: StepList, node: NodeOf<'add' | 'mul'>, [a, b]: Inputs): Place {
   const out = allocateFor(list, node as Node);
-  list.add(node.op, node.label, { a, b, out, size: list.sizeOf(node.type) });
+  const [first, second] = node.inputs.map(({ type }) => type) as [TensorType, TensorType];
+  if (sameType(first, second)) {
+    list.add(node.op, node.label, { a, b, out, size: list.sizeOf(node.type) });
+    return out;
+  }
+  const operand = second.shape.length < first.shape.length ? 'Row' : 'Number';
+  const sizes = { rows: list.rowsOf(first), D: lastDim(first) };
+  list.add(`${node.op}${operand}`, node.label, { a, b, out, ...sizes });
   return out;
 }
 
-function silu(list: StepList, node: NodeOf<'silu'>, [x]: Inputs): Place {
-  const out = allocateFor(list, node);
-  list.add('silu', node.label, { x, out, size: list.sizeOf(node.type) });
+function activation(
+  list: StepList,
+  node: NodeOf<'sigmoid' | 'softplus' | 'silu'>,
+  [x]: Inputs,
+): Place {
+  const out = allocateFor(list, node as Node);
+  list.add(node.op, node.label, { x, out, size: list.sizeOf(node.type) });
   return out;
 }
 
@@ -153,6 +177,13 @@ function rmsNormalization(list: StepList, node: NodeOf<'rmsNormalization'>, [x, 
   const out = allocateFor(list, node);
   const [rows, D] = [list.rowsOf(node.type), lastDim(node.type)];
   list.add('rmsNormalization', node.label, { x, w, out, rows, D, epsilon: node.attrs.epsilon });
+  return out;
+}
+
+function l2Normalization(list: StepList, node: NodeOf<'l2Normalization'>, [x]: Inputs): Place {
+  const out = allocateFor(list, node);
+  const [rows, D] = [list.rowsOf(node.type), lastDim(node.type)];
+  list.add('l2Normalization', node.label, { x, out, rows, D, epsilon: node.attrs.epsilon });
   return out;
 }
 
@@ -226,7 +257,7 @@ function attention(
 }
 
 function route(list: StepList, node: NodeOf<'route'>, [logits, bias]: Inputs): Place {
-  const { topK, groups, topGroups, scoring, normalize, scale } = node.attrs;
+  const { topK, groups, topGroups, groupByBest, scoring, normalize, scale } = node.attrs;
   const [rows, E] = [list.rowsOf(node.type), lastDim(node.type)];
   const scratch = list.allocate(`${node.label} scratch`, 3 * roundUp(E) + groups);
   const out = allocateFor(list, node);
@@ -240,6 +271,7 @@ function route(list: StepList, node: NodeOf<'route'>, [logits, bias]: Inputs): P
     topK,
     groups,
     topGroups,
+    groupByBest: Number(groupByBest ?? false),
     scale,
     softmax: Number(scoring === 'softmax'),
     normalize: Number(normalize),
@@ -261,5 +293,28 @@ function experts(
   const out = allocateFor(list, node);
   const buffers = { chosen, gathered, inner, upper, out };
   list.add('experts', node.label, { x, gates, gate, up, down, ...buffers, rows, E, F, D });
+  return out;
+}
+
+function causalConvolution(
+  list: StepList,
+  node: NodeOf<'causalConvolution'>,
+  [state, x, w, positions]: Inputs,
+): Place {
+  const [B, T, C] = list.shapeOf(node.type) as [number, number, number];
+  const W = lastDim(node.inputs[2]!.type);
+  const rows = list.allocate(`${node.label} rows`, (W - 1 + T) * C);
+  const out = allocateFor(list, node);
+  list.add('causalConvolution', node.label, { state, x, w, positions, rows, out, B, T, C, W });
+  return out;
+}
+
+function gatedDelta(list: StepList, node: NodeOf<'gatedDelta'>, inputs: Inputs): Place {
+  const [state, q, k, v, decay, beta, positions] = inputs;
+  const out = allocateFor(list, node);
+  const [B, T, H, V] = list.shapeOf(node.type) as [number, number, number, number];
+  const [G, K] = node.inputs[1]!.type.shape.slice(2) as [number, number];
+  const sizes = { B, T, G, H, K, V, scale: node.attrs.scale };
+  list.add('gatedDelta', node.label, { state, q, k, v, decay, beta, positions, out, ...sizes });
   return out;
 }

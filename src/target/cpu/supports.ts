@@ -3,7 +3,10 @@ import { type Support } from '../../compile/index.ts';
 import { isMx, type Node } from '../../ir/index.ts';
 
 /** Whether the node and its inputs are in f32 (or i32, for indices). */
-export function supportsNode({ inputs, type }: Node): Support {
+export function supportsNode({ op, attrs, inputs, type }: Node): Support {
+  if (op === 'gatedDelta' && attrs.chunk > 1) {
+    return { ok: false, reason: 'the cpu has the delta rule token by token, not in chunks' };
+  }
   const dtype = [type, ...inputs.map((input) => input.type)].map((t) => t.dtype).find(isMx);
   if (dtype === undefined) return { ok: true };
   return {

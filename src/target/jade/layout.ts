@@ -158,7 +158,8 @@ class Layout {
     if (node.op === 'quantize' && node.inputs[0]!.op === 'weight')
       this.tiles(node, node.inputs[0]!);
     else if (node.op === 'embedding') this.constant(node.inputs[1]!, 'bf16', 2);
-    else if (node.op === 'rmsNormalization') this.constant(node.inputs[1]!, 'f32', 4);
+    else if (node.op === 'rmsNormalization' || node.op === 'add' || node.op === 'mul')
+      this.constant(node.inputs[1]!, 'f32', 4);
     else if (node.op === 'route' && node.inputs[1] !== undefined)
       this.constant(node.inputs[1], 'f32', 4);
     else if (node.op === 'rotaryEmbedding') this.rotary(node);

@@ -1,7 +1,16 @@
 /** What Jade runs: one answer an operator, with the reason where it is no. */
 import { type Chip } from '../../chip/index.ts';
 import { type Support } from '../../compile/index.ts';
-import { lastDim, MX_BLOCK, type Node, type Op, type Rules } from '../../ir/index.ts';
+import {
+  lastDim,
+  MX_BLOCK,
+  sameType,
+  typeToString,
+  type Node,
+  type Op,
+  type RouteAttrs,
+  type Rules,
+} from '../../ir/index.ts';
 
 const YES: Support = { ok: true };
 
@@ -40,6 +49,23 @@ const mergedRows: Check = (node, chip) =>
     ? wholeBlocks(node, chip)
     : no('a linear reads merged rows, not heads; use headLinear');
 
+/** The vector unit adds and multiplies rows of one width: those of two values, or each with one of constants. */
+const sameRows: Check = ({ inputs: [a, b] }) => {
+  if (sameType(a!.type, b!.type)) return YES;
+  if (b!.op === 'weight' && b!.type.shape.length === 1) return YES;
+  return no(
+    `a second operand ${typeToString(b!.type)} beside ${typeToString(a!.type)} has no lowering`,
+  );
+};
+
+const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
+
+const routed: Check = (node) => {
+  if (node.inputs[0]!.op !== 'linear') return no('router logits must come from a linear');
+  const { groupByBest = false } = node.attrs as RouteAttrs;
+  return groupByBest ? no('groups of experts are scored by their best two, not by the best') : YES;
+};
+
 const CHECKS: Rules<Check> = {
   input: yes,
   weight: yes,
@@ -54,20 +80,24 @@ const CHECKS: Rules<Check> = {
   lastToken: yes,
   embedding: yes,
   append: yes,
-  add: yes,
-  mul: yes,
+  add: sameRows,
+  mul: sameRows,
+  sigmoid: noInstruction,
+  softplus: noInstruction,
   silu: yes,
   swiglu: yes,
   rmsNormalization: yes,
+  l2Normalization: noInstruction,
   rotaryEmbedding: yes,
   argMax: fromLinear,
   quantize: wholeBlocks,
   linear: mergedRows,
   headLinear: wholeBlocks,
   attention: wholeScales,
-  route: (node) =>
-    node.inputs[0]!.op === 'linear' ? YES : no('router logits must come from a linear'),
+  route: routed,
   experts: wholeBlocks,
+  causalConvolution: noInstruction,
+  gatedDelta: () => no('there is no instruction that updates a recurrent state'),
 };
 
 export function supportsNode(node: Node, chip: Chip): Support {

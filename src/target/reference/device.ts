@@ -1,10 +1,17 @@
 import {
   type Device,
+  type DeviceSnapshot,
   type Program,
   type StepInputs,
   type StepResult,
 } from '../../compile/index.ts';
-import { f32Of, i32Of, Interpreter, type Numerics } from '../../ir/index.ts';
+import {
+  f32Of,
+  i32Of,
+  Interpreter,
+  type InterpreterSnapshot,
+  type Numerics,
+} from '../../ir/index.ts';
 
 /** Interprets programs; weights and states are the interpreter's. */
 export class ReferenceDevice implements Device {
@@ -21,6 +28,14 @@ export class ReferenceDevice implements Device {
       next: i32Of(results.get('next')!),
       cycles: null,
     };
+  }
+
+  snapshot(): InterpreterSnapshot {
+    return this.#interpreter.snapshot();
+  }
+
+  restore(snapshot: DeviceSnapshot): void {
+    this.#interpreter.restore(snapshot as InterpreterSnapshot);
   }
 
   reset(): void {

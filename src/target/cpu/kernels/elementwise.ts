@@ -8,14 +8,20 @@ import {
 import { KERNELS } from './kernels.table.ts';
 import { pushSum, scaleToBytes, VECTOR_BYTES } from './vectors.ts';
 
-/** Adds `add`, `mul`, `silu` and `swiglu`; the experts call the last. */
+/** Adds `add`, `mul`, `sigmoid`, `softplus`, `silu` and `swiglu`; the experts call the last. */
 export function addElementwise(
   module: ModuleBuilder,
-  sigmoid: FunctionRef,
+  { sigmoid, softplus }: { readonly sigmoid: FunctionRef; readonly softplus: FunctionRef },
 ): { readonly swiglu: FunctionRef } {
   for (const name of ['add', 'mul'] as const) {
     module.addFunction(name, { params: KERNELS[name], exported: true }, (f, { a, b, out, size }) =>
       mapVectors(f, [a, b], out, size, () => f.emit(`f32x4.${name}`)),
+    );
+  }
+  for (const [name, apply] of Object.entries({ sigmoid, softplus })) {
+    const params = KERNELS[name as 'sigmoid' | 'softplus'];
+    module.addFunction(name, { params, exported: true }, (f, { x, out, size }) =>
+      mapVectors(f, [x], out, size, () => f.emit('call', apply)),
     );
   }
   module.addFunction('silu', { params: KERNELS.silu, exported: true }, (f, { x, out, size }) =>

@@ -1,10 +1,12 @@
 /**
- * exp of four numbers, and what is made of it: sigmoid, silu, softmax.
+ * exp of four numbers, and what is made of it: sigmoid, softplus, silu, softmax.
  *
  * exp(x) = 2^n · exp(r) with n = round(x · log2 e) and r = x − n·ln 2, taken off in two parts of
  * which the first has few bits, so that n times it is exact [1]; exp(r) on |r| ≤ ln 2 / 2 is the
  * polynomial of Cephes [2]. The relative error is below 2^-22. Below −87.3 the result is 0, above 88.4
  * infinite; NaN stays NaN.
+ *
+ * ln(1 + y) for y from 0 to 1 is 2·artanh(z), z = y / (2 + y), by its series up to z^13.
  *
  * [1] Cody, Waite: Software Manual for the Elementary Functions, 1980, chapter 6.
  * [2] Moshier: Cephes Mathematical Library, single/expf.c, https://www.netlib.org/cephes/
@@ -42,15 +44,18 @@ export function addExponential(module: ModuleBuilder): FunctionRef {
     for (const part of [LN2_HIGH, LN2_LOW]) {
       pushSplat(f.get(r).get(n), part).emit('f32x4.mul').emit('f32x4.sub').set(r);
     }
-    pushPolynomial(f, r).get(r).get(r).emit('f32x4.mul').emit('f32x4.mul');
+    pushPolynomial(f, r, POLYNOMIAL).get(r).get(r).emit('f32x4.mul').emit('f32x4.mul');
     pushSplat(f.get(r).emit('f32x4.add'), 1).emit('f32x4.add').set(value);
     pushPowerOfTwo(f, n).get(value).emit('f32x4.mul').get(low).emit('v128.andnot');
   });
 }
 
 /** P(r) by Horner's rule. */
-function pushPolynomial(f: FunctionBuilder, r: Local): FunctionBuilder {
-  const [first, ...others] = POLYNOMIAL;
+function pushPolynomial(
+  f: FunctionBuilder,
+  r: Local,
+  [first, ...others]: readonly [number, ...number[]],
+): FunctionBuilder {
   pushSplat(f, first);
   for (const coefficient of others) {
     pushSplat(f.get(r).emit('f32x4.mul'), coefficient).emit('f32x4.add');
@@ -71,6 +76,29 @@ export function addSigmoid(module: ModuleBuilder, exp: FunctionRef): FunctionRef
     pushSplat(f, 1).get(x).emit('f32x4.neg').emit('call', exp);
     f.emit('f32x4.add').emit('f32x4.div');
   });
+}
+
+/** 2·artanh(z) = z · P(z²): the coefficients of P, highest first. */
+const ARTANH = [2 / 13, 2 / 11, 2 / 9, 2 / 7, 2 / 5, 2 / 3, 2] as const;
+
+/** Adds softplus(v128) → v128: max(x, 0) + ln(1 + exp(−|x|)). */
+export function addSoftplus(module: ModuleBuilder, exp: FunctionRef): FunctionRef {
+  return module.addFunction(
+    'softplus',
+    { params: { x: 'v128' }, results: ['v128'] },
+    (f, { x }) => {
+      const [y, z, square] = [
+        f.local('v128', 'y'),
+        f.local('v128', 'z'),
+        f.local('v128', 'square'),
+      ];
+      f.get(x).emit('f32x4.abs').emit('f32x4.neg').emit('call', exp).tee(y);
+      pushSplat(f.get(y), 2).emit('f32x4.add').emit('f32x4.div').tee(z);
+      f.get(z).emit('f32x4.mul').set(square);
+      pushPolynomial(f, square, ARTANH).get(z).emit('f32x4.mul');
+      pushSplat(f.get(x), 0).emit('f32x4.max').emit('f32x4.add');
+    },
+  );
 }
 
 /**

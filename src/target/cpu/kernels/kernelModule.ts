@@ -10,12 +10,20 @@ import {
 import { addAttention } from './attention.ts';
 import { addElementwise } from './elementwise.ts';
 import { addExperts } from './experts.ts';
-import { addExponential, addSigmoid, addSoftmax } from './exponential.ts';
+import { addExponential, addSigmoid, addSoftmax, addSoftplus } from './exponential.ts';
 import { type KernelName } from './kernels.table.ts';
 import { addHeadLinear, addLinear } from './linear.ts';
 import { addMovement } from './movement.ts';
+import { addRecurrences } from './recurrence.ts';
 import { addRoute } from './route.ts';
-import { addArgMax, addIndexOfLargest, addRmsNormalization, addRotaryEmbedding } from './rows.ts';
+import {
+  addArgMax,
+  addBroadcasts,
+  addIndexOfLargest,
+  addL2Normalization,
+  addRmsNormalization,
+  addRotaryEmbedding,
+} from './rows.ts';
 
 /** The kernels by name; arguments in the order of the table. */
 export type KernelExports = { readonly [K in KernelName]: (...args: readonly number[]) => void };
@@ -31,18 +39,22 @@ export function emitKernels(): Uint8Array<ArrayBuffer> {
   module.importMemory('host', 'memory', { minPages: 1 });
   const exp = addExponential(module);
   const sigmoid = addSigmoid(module, exp);
+  const softplus = addSoftplus(module, exp);
   const softmax = addSoftmax(module, exp);
   const indexOfLargest = addIndexOfLargest(module);
   const linear = addLinear(module);
-  const { swiglu } = addElementwise(module, sigmoid);
+  const { swiglu } = addElementwise(module, { sigmoid, softplus });
   addHeadLinear(module, linear);
   addAttention(module, { linear, softmax });
   addMovement(module);
   addRmsNormalization(module);
+  addL2Normalization(module);
+  addBroadcasts(module);
   addRotaryEmbedding(module);
   addArgMax(module, indexOfLargest);
   addRoute(module, { sigmoid, softmax, indexOfLargest });
   addExperts(module, { linear, swiglu });
+  addRecurrences(module, exp);
   return module.encode();
 }
 

@@ -78,12 +78,24 @@ export const KERNELS = {
   transpose: { x: 'i32', out: 'i32', planes: 'i32', rows: 'i32', columns: 'i32' },
   add: { a: 'i32', b: 'i32', out: 'i32', size: 'i32' },
   mul: { a: 'i32', b: 'i32', out: 'i32', size: 'i32' },
+  /** a [rows][D] and one row b [D] for all of its rows. */
+  addRow: { a: 'i32', b: 'i32', out: 'i32', rows: 'i32', D: 'i32' },
+  mulRow: { a: 'i32', b: 'i32', out: 'i32', rows: 'i32', D: 'i32' },
+  /** a [rows][D] and one number of b [rows] for each of its rows. */
+  addNumber: { a: 'i32', b: 'i32', out: 'i32', rows: 'i32', D: 'i32' },
+  mulNumber: { a: 'i32', b: 'i32', out: 'i32', rows: 'i32', D: 'i32' },
+  /** 1 / (1 + exp(−x)). */
+  sigmoid: { x: 'i32', out: 'i32', size: 'i32' },
+  /** ln(1 + exp(x)). */
+  softplus: { x: 'i32', out: 'i32', size: 'i32' },
   /** x · sigmoid(x). */
   silu: { x: 'i32', out: 'i32', size: 'i32' },
   /** silu(gate) · up; out may be gate or up. */
   swiglu: { gate: 'i32', up: 'i32', out: 'i32', size: 'i32' },
   /** x · rsqrt(mean(x²) + ε) · w for each row of D. */
   rmsNormalization: { x: 'i32', w: 'i32', out: 'i32', rows: 'i32', D: 'i32', epsilon: 'f32' },
+  /** x · rsqrt(Σx² + ε) for each row of D. */
+  l2Normalization: { x: 'i32', out: 'i32', rows: 'i32', D: 'i32', epsilon: 'f32' },
   /**
    * Rotates channels (i·step, i·step + distance) for i < pairs of x [rows][H][2·pairs] by the angle
    * in cos and sin [rows][pairs].
@@ -115,6 +127,7 @@ export const KERNELS = {
     topK: 'i32',
     groups: 'i32',
     topGroups: 'i32',
+    groupByBest: 'i32',
     softmax: 'i32',
     normalize: 'i32',
     scale: 'f32',
@@ -138,6 +151,43 @@ export const KERNELS = {
     E: 'i32',
     F: 'i32',
     D: 'i32',
+  },
+  /**
+   * Each channel of x [B][T][C] with its own taps w [C][W]; state [B][W-1][C] holds the rows before x,
+   * and then the last ones of both. `rows` has room for W-1+T rows of C.
+   */
+  causalConvolution: {
+    state: 'i32',
+    x: 'i32',
+    w: 'i32',
+    positions: 'i32',
+    rows: 'i32',
+    out: 'i32',
+    B: 'i32',
+    T: 'i32',
+    C: 'i32',
+    W: 'i32',
+  },
+  /**
+   * The gated delta rule: state [B][H][K][V], q and k [B][T][G][K], v and out [B][T][H][V], decay (a
+   * logarithm) and beta [B][T][H].
+   */
+  gatedDelta: {
+    state: 'i32',
+    q: 'i32',
+    k: 'i32',
+    v: 'i32',
+    decay: 'i32',
+    beta: 'i32',
+    positions: 'i32',
+    out: 'i32',
+    B: 'i32',
+    T: 'i32',
+    G: 'i32',
+    H: 'i32',
+    K: 'i32',
+    V: 'i32',
+    scale: 'f32',
   },
 } as const satisfies Record<string, Record<string, ValueType>>;
 

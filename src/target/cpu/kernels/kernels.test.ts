@@ -432,7 +432,7 @@ function runRoute(
   const rows = logits.length / E;
   const out = bench.room(rows * E);
   const scratch = bench.room(3 * Math.ceil(E / 4) * 4 + attrs.groups);
-  const { scoring, normalize, ...sizes } = attrs;
+  const { scoring, normalize, groupByBest = false, ...sizes } = attrs;
   bench.run(
     'route',
     {
@@ -445,6 +445,7 @@ function runRoute(
       ...sizes,
       softmax: Number(scoring === 'softmax'),
       normalize: Number(normalize),
+      groupByBest: Number(groupByBest),
     },
     [out, scratch],
   );
@@ -530,4 +531,56 @@ test('experts runs the chosen experts of each token, and reads no others', () =>
     [out, chosen, gathered, inner, upper],
   );
   assertClose(bench.floats(out), required, 1e-6);
+});
+
+test('elementwise and row-wise kernels give the numbers of the judge at odd sizes', () => {
+  const [rows, D] = [3, 7];
+  const x = normal(rows * D).map((value) => value * 9);
+  const [row, numbers] = [normal(D), normal(rows)];
+  const run = (name: 'sigmoid' | 'softplus' | 'addRow' | 'mulNumber' | 'l2Normalization') => {
+    const bench = new Workbench();
+    const out = bench.room(rows * D);
+    const b = bench.put(name === 'addRow' ? row : numbers);
+    const [a, size] = [bench.put(x), rows * D];
+    const sizes = { rows, D, size, epsilon: 0.1 };
+    bench.run(name, { x: a, a, b, out: out.address, ...sizes } as never, [out]);
+    return bench.floats(out);
+  };
+  assertClose(run('sigmoid'), x.map(floatNumerics.sigmoid), 1e-6);
+  assertClose(run('softplus'), x.map(floatNumerics.softplus), 1e-6);
+  assertClose(
+    run('addRow'),
+    x.map((value, i) => value + row[i % D]!),
+    0,
+  );
+  assertClose(
+    run('mulNumber'),
+    x.map((value, i) => value * numbers[Math.floor(i / D)]!),
+    0,
+  );
+  const unit = new Float32Array(D);
+  floatNumerics.l2Normalization(x.subarray(D, 2 * D), 0.1, unit);
+  assertClose(run('l2Normalization').subarray(D, 2 * D), unit, 1e-6);
+});
+
+test('the delta rule changes its state, from zeros where a sequence starts, as the judge does', () => {
+  const [T, K, V] = [5, 6, 7];
+  const inputs = { query: normal(T * K), key: normal(T * K), value: normal(T * V) };
+  const [decay, beta] = [normal(T).map((g) => -Math.abs(g)), normal(T)];
+  for (const position of [0, 3]) {
+    const held = normal(K * V);
+    const bench = new Workbench();
+    const state = { address: bench.put(held), count: K * V };
+    const out = bench.room(T * V);
+    const { query: q, key: k, value: v } = inputs;
+    const [positions, scale] = [bench.put(Int32Array.of(position)), 0.5];
+    const places = { q: bench.put(q), k: bench.put(k), v: bench.put(v), positions };
+    const gates = { decay: bench.put(decay), beta: bench.put(beta) };
+    const sizes = { B: 1, T, G: 1, H: 1, K, V, scale, out: out.address, state: state.address };
+    bench.run('gatedDelta', { ...places, ...gates, ...sizes }, [state, out]);
+    const [required, kept] = [new Float32Array(T * V), position === 0 ? held.fill(0) : held];
+    floatNumerics.gatedDelta({ ...inputs, decay, beta, scale, chunk: 1, state: kept }, required);
+    assertClose(bench.floats(out), required, 2e-6);
+    assertClose(bench.floats(state), kept, 2e-6);
+  }
 });

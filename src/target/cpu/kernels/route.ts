@@ -7,7 +7,7 @@
  *   scores    sigmoid or softmax of the logits
  *   choice    scores + bias
  *   eligible  choice in the groups kept, −infinity elsewhere and where already chosen
- *   groups    the sum of the two best of choice of each group
+ *   groups    the sum of the two best of choice of each group, or the best
  */
 import {
   type FunctionBuilder,
@@ -108,8 +108,8 @@ function addBias({ f, scores, bias, choice, rowBytes }: Site): void {
   });
 }
 
-/** The two best of each group, added; the only one of a group of one. */
-function scoreGroups({ f, choice, groups, groupScores, E }: Site): void {
+/** The two best of each group, added; the best alone if asked to, or in a group of one. */
+function scoreGroups({ f, choice, groups, groupByBest, groupScores, E }: Site): void {
   const [group, width, i, from] = [f.local('i32'), f.local('i32'), f.local('i32'), f.local('i32')];
   const [value, best, second] = [f.local('f32'), f.local('f32'), f.local('f32')];
   f.get(E).get(groups).emit('i32.div_u').set(width);
@@ -123,7 +123,8 @@ function scoreGroups({ f, choice, groups, groupScores, E }: Site): void {
       f.advance(from, ELEMENT_BYTES);
     });
     pushRow(f, groupScores, group, ELEMENT_BYTES).get(best);
-    f.get(second).emit('f32.const', 0).get(width).i32(1).emit('i32.gt_u').emit('select');
+    f.get(second).emit('f32.const', 0).get(width).i32(1).emit('i32.gt_u');
+    f.get(groupByBest).emit('i32.eqz').emit('i32.and').emit('select');
     f.emit('f32.add').emit('f32.store');
   });
 }

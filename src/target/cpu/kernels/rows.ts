@@ -1,4 +1,4 @@
-/** Row-wise kernels: RMS normalisation, rotary embedding, the index of the largest. */
+/** Row-wise kernels: normalisations, a row or a number for each row, rotary embedding, the index of the largest. */
 import {
   type FunctionBuilder,
   type FunctionRef,
@@ -24,14 +24,7 @@ export function addRmsNormalization(module: ModuleBuilder): void {
     const [squares, scale] = [f.local('v128', 'squares'), f.local('v128', 'scale')];
     pushProduct(f, D, ELEMENT_BYTES).set(rowBytes);
     f.forLoop(row, 0, rows, 1, () => {
-      pushSplat(f, 0).set(squares);
-      forRow(f, rowBytes, (offset, { load }) => {
-        load(pushSum(f, x, offset))
-          .tee(scale)
-          .get(scale)
-          .emit('f32x4.mul');
-        f.get(squares).emit('f32x4.add').set(squares);
-      });
+      sumSquares(f, x, rowBytes, squares, scale);
       pushInverseRoot(f, squares, D, epsilon, scale).set(scale);
       forRow(f, rowBytes, (offset, { load, store }) => {
         pushSum(f, out, offset);
@@ -43,6 +36,74 @@ export function addRmsNormalization(module: ModuleBuilder): void {
       });
       f.advance(x, rowBytes).advance(out, rowBytes);
     });
+  });
+}
+
+/** Adds `l2Normalization`. */
+export function addL2Normalization(module: ModuleBuilder): void {
+  const spec = { params: KERNELS.l2Normalization, exported: true };
+  module.addFunction('l2Normalization', spec, (f, { x, out, rows, D, epsilon }) => {
+    const [row, one] = [f.local('i32', 'row'), f.local('i32', 'one')];
+    const [squares, scale] = [f.local('v128', 'squares'), f.local('v128', 'scale')];
+    scaleToBytes(f, D);
+    f.i32(1).set(one);
+    f.forLoop(row, 0, rows, 1, () => {
+      sumSquares(f, x, D, squares, scale);
+      pushInverseRoot(f, squares, one, epsilon, scale).set(scale);
+      forRow(f, D, (offset, { load, store }) => {
+        pushSum(f, out, offset);
+        load(pushSum(f, x, offset))
+          .get(scale)
+          .emit('f32x4.mul');
+        store(f);
+      });
+      f.advance(x, D).advance(out, D);
+    });
+  });
+}
+
+/** Adds `addRow`, `mulRow`, `addNumber` and `mulNumber`. */
+export function addBroadcasts(module: ModuleBuilder): void {
+  for (const op of ['add', 'mul'] as const) {
+    for (const operand of ['Row', 'Number'] as const) {
+      const params = KERNELS[`${op}${operand}`];
+      module.addFunction(
+        `${op}${operand}`,
+        { params, exported: true },
+        (f, { a, b, out, rows, D }) => {
+          const row = f.local('i32', 'row');
+          scaleToBytes(f, D);
+          f.forLoop(row, 0, rows, 1, () => {
+            forRow(f, D, (offset, { load, store }) => {
+              load(pushSum(pushSum(f, out, offset), a, offset));
+              if (operand === 'Row') load(pushSum(f, b, offset));
+              else f.get(b).emit('v128.load32_splat');
+              store(f.emit(`f32x4.${op}`));
+            });
+            f.advance(a, D).advance(out, D);
+            if (operand === 'Number') f.advance(b, ELEMENT_BYTES);
+          });
+        },
+      );
+    }
+  }
+}
+
+/** Sets `squares` to the parts of the sum of squares of a row. */
+function sumSquares(
+  f: FunctionBuilder,
+  x: Local,
+  rowBytes: Local,
+  squares: Local,
+  scratch: Local,
+): void {
+  pushSplat(f, 0).set(squares);
+  forRow(f, rowBytes, (offset, { load }) => {
+    load(pushSum(f, x, offset))
+      .tee(scratch)
+      .get(scratch)
+      .emit('f32x4.mul');
+    f.get(squares).emit('f32x4.add').set(squares);
   });
 }
 

@@ -10,6 +10,7 @@ import {
   type MxFormat,
   type MxRows,
   type Numerics,
+  type Op,
 } from '../../../ir/index.ts';
 import { type Dot, type DotRows } from './dot.ts';
 import { fastDot } from './fastDot.ts';
@@ -37,6 +38,11 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
       canonicalizeRow(out);
     },
     silu,
+    l2Normalization: () => refuseOp(chip, 'l2Normalization'),
+    sigmoid: () => refuseOp(chip, 'sigmoid'),
+    softplus: () => refuseOp(chip, 'softplus'),
+    convolve: () => refuseOp(chip, 'causalConvolution'),
+    gatedDelta: () => refuseOp(chip, 'gatedDelta'),
     route: (logits, bias, attrs, out) => {
       routeRow(rowOf(logits), bias && rowOf(bias), logits.length, attrs, lanes, rowOf(out));
       canonicalizeRow(out);
@@ -49,6 +55,15 @@ function refuse(chip: Chip, what: string): never {
   throw new UnsupportedError(`${what} on ${chip.name} must have MX operands, not f32`, {
     hint: 'run the quantizeForMatrixUnit pass of the target first',
   });
+}
+
+function refuseOp(chip: Chip, op: Op): never {
+  throw new UnsupportedError(
+    `${chip.name} has no instruction for ${op}, and so no numbers for it`,
+    {
+      hint: 'interpret with float numerics',
+    },
+  );
 }
 
 function rowOf(values: Float32Array): Row {

@@ -1,8 +1,8 @@
 /**
  * Routing of one token to experts: docs/numerics.md, section 3.
  *
- * Experts are chosen by score + bias: first the groups with the largest sums of their two best, then
- * the best experts inside them. Equal scores: the lower index; a NaN is smaller than everything.
+ * Experts are chosen by score + bias: first the groups with the largest sums of their two best, or with
+ * the best one where the graph asks for that, then the best experts inside them. Equal scores: the lower index; a NaN is smaller than everything.
  */
 import { type RouteAttrs } from '../../../ir/index.ts';
 import { reciprocal, sigmoid } from './functions.ts';
@@ -54,14 +54,14 @@ function chooseExperts(scores: Float32Array, attrs: RouteAttrs): number[] {
   const members = (group: number): number[] =>
     Array.from({ length: width }, (_, i) => group * width + i);
   const groupScores = Float32Array.from({ length: attrs.groups }, (_, group) =>
-    sumOfTwoBest(scores, members(group)),
+    sumOfBest(scores, members(group), attrs.groupByBest === true ? 1 : 2),
   );
   const groups = best(groupScores, [...groupScores.keys()], attrs.topGroups);
   return best(scores, groups.flatMap(members), attrs.topK);
 }
 
-function sumOfTwoBest(scores: Float32Array, members: readonly number[]): number {
-  const [first, second] = best(scores, members, 2);
+function sumOfBest(scores: Float32Array, members: readonly number[], count: 1 | 2): number {
+  const [first, second] = best(scores, members, count);
   return scores[first!]! + (second === undefined ? 0 : scores[second]!);
 }
 

@@ -201,7 +201,9 @@ function operandsOf(
       return { b: partner, bStride: piece.stride, bInner: piece.innerStride };
     case 'add':
     case 'mul':
-      return otherOperand(context, node, piece);
+      return node.inputs[1]!.op === 'weight'
+        ? constantRow(context, node.inputs[1], piece)
+        : otherOperand(context, node, piece);
     default:
       return {};
   }
@@ -216,7 +218,12 @@ function otherOperand(context: Context, node: Node, piece: Piece): Fields {
   return { b, bStride: stride, bInner: piece.columns * 4 };
 }
 
-/** Loads one f32 row (norm weights, router bias) next to its use. */
+/** A row of constants that every row of the piece meets, such as biases: the same for each token and head. */
+function constantRow(context: Context, weight: Node, { firstChannel }: Piece): Fields {
+  return { b: shift(loadConstant(context, weight), firstChannel * 4), bStride: 0, bInner: 0 };
+}
+
+/** Loads one f32 row (norm weights, biases) next to its use. */
 export function loadConstant(context: Context, weight: Node): Ref {
   if (weight.op !== 'weight')
     throw new Error(`a constant operand must be a weight, not ${weight.op}`);

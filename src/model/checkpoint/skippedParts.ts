@@ -1,0 +1,37 @@
+/** Parts of a published checkpoint that the graph of its text model leaves out. */
+
+/** Tensors of one part. */
+export interface SkippedPart {
+  /** What it is, for people. */
+  readonly part: string;
+  readonly tensors: number;
+}
+
+const TOWER = 'the tower that sees pictures';
+const DRAFTS = 'heads that predict further tokens';
+
+/**
+ * What the tensors of these names are for, if it is known: of a model with `layers` layers, those after
+ * the last are heads of multi-token prediction (DeepSeek); Qwen calls such heads `mtp`.
+ */
+export function skippedParts(names: readonly string[], layers: number): SkippedPart[] {
+  const parts = Map.groupBy(names, (name) => partOf(name, layers));
+  return [TOWER, DRAFTS].flatMap((part) => {
+    const tensors = parts.get(part)?.length ?? 0;
+    return tensors > 0 ? [{ part, tensors }] : [];
+  });
+}
+
+function partOf(name: string, layers: number): string | undefined {
+  if (/^(?:model\.)?visual\./.test(name)) return TOWER;
+  if (name.startsWith('mtp.')) return DRAFTS;
+  const layer = /^model\.layers\.(\d+)\./.exec(name)?.[1];
+  return layer !== undefined && Number(layer) >= layers ? DRAFTS : undefined;
+}
+
+/** One line: `21 tensors of the tower that sees pictures; 15 of heads that predict further tokens`. */
+export function describeSkipped(parts: readonly SkippedPart[]): string {
+  return parts
+    .map(({ part, tensors }, i) => `${tensors}${i === 0 ? ' tensors' : ''} of ${part}`)
+    .join('; ');
+}
