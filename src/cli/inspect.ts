@@ -10,6 +10,7 @@ import {
   readCatalogueModel,
   type Checkpoint,
   type ModelConfig,
+  type WeightReader,
 } from '../model/index.ts';
 import { builtinModelNames, openModel } from './models.ts';
 import { Output, type GlobalOptions } from './output.ts';
@@ -38,13 +39,33 @@ function inspect(name: string, output: Output): void {
   const inspected = open(name);
   const { config, checkpoint } = inspected;
   // Latent attention is counted in the form that is run: with only the latent in the state.
-  const graph = buildGraph(config, checkpoint ?? NO_WEIGHTS, {
+  const reader = new RecordingReader(checkpoint ?? NO_WEIGHTS);
+  const graph = buildGraph(config, reader, {
     logits: 'last',
     latentAttention: 'absorbed',
   });
-  const report = reportOf(inspected, graph);
+  const report = reportOf(inspected, graph, reader.names);
   if (output.json) output.result(report);
   else print(report, output);
+}
+
+/** Notes which weights a graph asks for. */
+class RecordingReader implements WeightReader {
+  readonly names = new Set<string>();
+  readonly #reader: WeightReader;
+
+  constructor(reader: WeightReader) {
+    this.#reader = reader;
+  }
+
+  requireWeight(name: string, shape: readonly number[]): void {
+    this.names.add(name);
+    this.#reader.requireWeight(name, shape);
+  }
+
+  readF32(name: string, shape: readonly number[]): Float32Array {
+    return this.#reader.readF32(name, shape);
+  }
 }
 
 function open(name: string): Inspected {
@@ -60,7 +81,11 @@ function open(name: string): Inspected {
 
 type Report = ReturnType<typeof reportOf>;
 
-function reportOf({ name, config, architectures, checkpoint, sources }: Inspected, graph: Graph) {
+function reportOf(
+  { name, config, architectures, checkpoint, sources }: Inspected,
+  graph: Graph,
+  weights: ReadonlySet<string>,
+) {
   const state = stateBytes(graph);
   return {
     model: name,
@@ -75,7 +100,8 @@ function reportOf({ name, config, architectures, checkpoint, sources }: Inspecte
     stateFormat: 'bf16',
     operators: operatorTable(graph),
     stored: checkpoint === undefined ? null : storedFormats(checkpoint),
-    skippedTensors: checkpoint === undefined ? [] : skippedTensors(checkpoint, graph),
+    skippedTensors: checkpoint === undefined ? [] : skippedTensors(checkpoint, weights),
+    note: checkpoint?.note ?? null,
     sources,
   };
 }
@@ -92,15 +118,10 @@ function storedFormats(
   }));
 }
 
-/** Tensors of the checkpoint that the graph has no use for. */
-function skippedTensors(checkpoint: Checkpoint, graph: Graph): string[] {
-  const used = [...graph.weights.keys()].map((name) => name.replace(/\[.*\]$/, ''));
-  const exact = new Set(used.filter((name) => !name.includes('*')));
-  const stacked = new Set(used.filter((name) => name.includes('*')));
-  return checkpoint.tensorNames().filter((name) => {
-    const weight = name.replace(/_scale_inv$/, '');
-    return !exact.has(weight) && !stacked.has(weight.replace(/\.experts\.\d+\./, '.experts.*.'));
-  });
+/** Tensors of the checkpoint that are read for none of the weights of the graph. */
+function skippedTensors(checkpoint: Checkpoint, weights: ReadonlySet<string>): string[] {
+  const used = new Set([...weights].flatMap((name) => checkpoint.storedNames(name)));
+  return checkpoint.tensorNames().filter((name) => !used.has(name));
 }
 
 function print(report: Report, output: Output): void {
@@ -122,6 +143,7 @@ function print(report: Report, output: Output): void {
       `stored ${format}`,
       `${tensors} tensors, ${formatBytes(bytes)}`,
     ]),
+    ...(report.note === null ? [] : [['note', report.note]]),
   ];
   const width = Math.max(...facts.map(([name]) => name!.length));
   for (const [name, value] of facts) output.line(`${name!.padEnd(width)}  ${value}`);
