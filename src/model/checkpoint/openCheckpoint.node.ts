@@ -90,7 +90,7 @@ function readTensors(
   if (hasFile(folder, WEIGHTS)) return readSafetensorsHeader(open(WEIGHTS));
   throw new FormatError(`the folder must contain ${WEIGHTS} or ${INDEX}, and has neither`, {
     where: folder,
-    hint: 'get the weights as safetensors; other formats (.bin, .gguf) must be converted first',
+    hint: 'get the weights as safetensors, or give a .gguf file by its own name; .bin must be converted first',
   });
 }
 
