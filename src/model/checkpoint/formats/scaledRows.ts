@@ -4,7 +4,8 @@
  *   value = (code − zero) · scale · factor / divisor
  *
  * The products of codes, scales and factors of all these formats are exact in f64, so a value is
- * rounded once, to f32 (with a divisor too: f64 has more than twice the bits of f32 and two).
+ * rounded once, to f32. Where there is a divisor (NVFP4), code · scale is exact in f32 already, and only
+ * the quotient is rounded.
  */
 import { FormatError } from '../../../base/index.ts';
 import { decoderOf } from '../tensorValues.ts';
@@ -57,23 +58,53 @@ function decodeRows(rows: ScaledRows, start: number, count: number, out: Float32
   const rowBytes = bytes.length / Math.max(count, 1);
   const scales = rows.scales.read(start, count);
   const zeros = rows.zeros?.read(start, count);
-  const groupOf = groupsOfColumns(rows);
+  const order = rows.columnGroups && readGroups(rows.columnGroups, width, groups);
   const [factor, divisor] = [oneNumber(rows.factor), oneNumber(rows.divisor)];
   for (let row = 0; row < count; row++) {
     const values = out.subarray(row * width, (row + 1) * width);
     unpack(bytes.subarray(row * rowBytes, (row + 1) * rowBytes), values);
-    for (let column = 0; column < width; column++) {
-      const group = row * groups + groupOf[column]!;
-      const number = zeros === undefined ? values[column]! : values[column]! - zeros[group]!;
-      const product = number * scales[group]! * factor;
-      values[column] = divisor === 1 ? product : product / divisor;
-    }
+    const own = {
+      scales: scales.subarray(row * groups, (row + 1) * groups),
+      zeros: zeros?.subarray(row * groups, (row + 1) * groups),
+    };
+    if (order === undefined) scaleInOrder(values, own, rows.columns, factor);
+    else scaleByIndex(values, own, order, factor);
+    if (divisor !== 1) for (let i = 0; i < width; i++) values[i] = values[i]! / divisor;
   }
 }
 
-function groupsOfColumns({ shape, columns, columnGroups, groups }: ScaledRows): Int32Array {
-  if (columnGroups !== undefined) return readGroups(columnGroups, shape[1], groups);
-  return Int32Array.from({ length: shape[1] }, (_, column) => Math.floor(column / columns));
+interface RowScales {
+  readonly scales: Float32Array;
+  readonly zeros: Float32Array | undefined;
+}
+
+/** Groups of `columns` columns, one after the other. */
+function scaleInOrder(
+  values: Float32Array,
+  { scales, zeros }: RowScales,
+  columns: number,
+  factor: number,
+): void {
+  for (let group = 0; group < scales.length; group++) {
+    const scale = scales[group]! * factor;
+    const zero = zeros === undefined ? 0 : zeros[group]!;
+    const end = Math.min((group + 1) * columns, values.length);
+    for (let i = group * columns; i < end; i++) values[i] = (values[i]! - zero) * scale;
+  }
+}
+
+/** Columns in any order, each of the group given. */
+function scaleByIndex(
+  values: Float32Array,
+  { scales, zeros }: RowScales,
+  groupOf: Int32Array,
+  factor: number,
+): void {
+  for (let i = 0; i < values.length; i++) {
+    const group = groupOf[i]!;
+    const zero = zeros === undefined ? 0 : zeros[group]!;
+    values[i] = (values[i]! - zero) * (scales[group]! * factor);
+  }
 }
 
 /** Group of each column (act-order). Throws FormatError when one is no group. */

@@ -7,7 +7,7 @@
  *   Q5_0    f16 d, 32 fifth bits, 16 pairs      (code − 16) · d
  *   Q5_1    f16 d, f16 m, 32 fifth bits, 16     code · d + m
  *   Q8_0    f16 d, 32 int8                      code · d
- *   IQ4_NL  f16 d, 16 nibble pairs              LEVELS[code] · d
+ *   IQ4_NL  f16 d, 16 nibble pairs              level of the code · d
  *   MXFP4   e8m0, 16 nibble pairs               e2m1(code) · 2^(e − 127)
  *
  * ggml computes these in f32. Each product of a code and an f16 scale fits in f32, so one rounding, of
@@ -34,44 +34,63 @@ export function int8At(bytes: Uint8Array, at: number): number {
 
 const HALF = 16;
 
-/** A block of nibble pairs from byte `codes`, each element `valueOf` its nibble and its index. */
+/** LEVELS[nibble] · d for each of 16 pairs of nibbles. */
 function decodePairs(
   bytes: Uint8Array,
-  codes: number,
+  at: number,
+  levels: Float32Array,
+  d: number,
   out: Float32Array,
   to: number,
-  valueOf: (nibble: number, index: number) => number,
 ): void {
   for (let j = 0; j < HALF; j++) {
-    const pair = bytes[codes + j]!;
-    out[to + j] = valueOf(pair & 15, j);
-    out[to + HALF + j] = valueOf(pair >> 4, HALF + j);
+    const pair = bytes[at + j]!;
+    out[to + j] = levels[pair & 15]! * d;
+    out[to + HALF + j] = levels[pair >> 4]! * d;
   }
 }
 
+/** Sixteen levels from `first` up. */
+function levelsFrom(first: number): Float32Array {
+  return Float32Array.from({ length: 16 }, (_, code) => first + code);
+}
+
+const SIGNED_LEVELS = levelsFrom(-8);
+
 export const decodeQ4_0: DecodeBlock = (bytes, at, out, to) => {
-  const d = halfAt(bytes, at);
-  decodePairs(bytes, at + 2, out, to, (code) => (code - 8) * d);
+  decodePairs(bytes, at + 2, SIGNED_LEVELS, halfAt(bytes, at), out, to);
 };
 
 export const decodeQ4_1: DecodeBlock = (bytes, at, out, to) => {
   const [d, m] = [halfAt(bytes, at), halfAt(bytes, at + 2)];
-  decodePairs(bytes, at + 4, out, to, (code) => code * d + m);
+  for (let j = 0; j < HALF; j++) {
+    const pair = bytes[at + 4 + j]!;
+    out[to + j] = (pair & 15) * d + m;
+    out[to + HALF + j] = (pair >> 4) * d + m;
+  }
 };
 
-/** Bit `index` of the 32 from byte `at`, as the fifth bit of a code. */
-function fifthBit(bytes: Uint8Array, at: number, index: number): number {
-  return ((bytes[at + (index >> 3)]! >> (index & 7)) & 1) << 4;
+/** The 32 bits from byte `at`, the first in the lowest bit. */
+function wordAt(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }
 
 export const decodeQ5_0: DecodeBlock = (bytes, at, out, to) => {
-  const d = halfAt(bytes, at);
-  decodePairs(bytes, at + 6, out, to, (code, i) => (code + fifthBit(bytes, at + 2, i) - 16) * d);
+  const [d, fifth] = [halfAt(bytes, at), wordAt(bytes, at + 2)];
+  for (let j = 0; j < HALF; j++) {
+    const pair = bytes[at + 6 + j]!;
+    out[to + j] = ((pair & 15) + (((fifth >>> j) & 1) << 4) - 16) * d;
+    out[to + HALF + j] = ((pair >> 4) + (((fifth >>> (HALF + j)) & 1) << 4) - 16) * d;
+  }
 };
 
 export const decodeQ5_1: DecodeBlock = (bytes, at, out, to) => {
-  const [d, m] = [halfAt(bytes, at), halfAt(bytes, at + 2)];
-  decodePairs(bytes, at + 8, out, to, (code, i) => (code + fifthBit(bytes, at + 4, i)) * d + m);
+  const [d, m, fifth] = [halfAt(bytes, at), halfAt(bytes, at + 2), wordAt(bytes, at + 4)];
+  for (let j = 0; j < HALF; j++) {
+    const pair = bytes[at + 8 + j]!;
+    out[to + j] = ((pair & 15) + (((fifth >>> j) & 1) << 4)) * d + m;
+    out[to + HALF + j] = ((pair >> 4) + (((fifth >>> (HALF + j)) & 1) << 4)) * d + m;
+  }
 };
 
 export const decodeQ8_0: DecodeBlock = (bytes, at, out, to) => {
@@ -80,11 +99,13 @@ export const decodeQ8_0: DecodeBlock = (bytes, at, out, to) => {
 };
 
 /** The sixteen levels of IQ4_NL, closer together near zero. */
-const LEVELS = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113] as const;
+const UNEVEN_LEVELS = Float32Array.of(
+  ...[-127, -104, -83, -65, -49, -35, -22, -10],
+  ...[1, 13, 25, 38, 53, 69, 89, 113],
+);
 
 export const decodeIQ4_NL: DecodeBlock = (bytes, at, out, to) => {
-  const d = halfAt(bytes, at);
-  decodePairs(bytes, at + 2, out, to, (code) => LEVELS[code]! * d);
+  decodePairs(bytes, at + 2, UNEVEN_LEVELS, halfAt(bytes, at), out, to);
 };
 
 /** Of e2m1, but both zeros are positive. */
@@ -92,6 +113,5 @@ const E2M1_LEVELS = E2M1_VALUES.map((value) => value + 0);
 
 /** Unlike the OCP's, ggml's e8m0 has no NaN: 255 is 2^128 before its product with an element. */
 export const decodeMXFP4: DecodeBlock = (bytes, at, out, to) => {
-  const d = 2 ** (bytes[at]! - 127);
-  decodePairs(bytes, at + 1, out, to, (code) => E2M1_LEVELS[code]! * d);
+  decodePairs(bytes, at + 1, E2M1_LEVELS, 2 ** (bytes[at]! - 127), out, to);
 };

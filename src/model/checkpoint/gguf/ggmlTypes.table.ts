@@ -1,5 +1,5 @@
 /** The element types of GGUF files [1]. [1] https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
-import { bf16ToF32 } from '../../../base/index.ts';
+import { bf16ToF32, f16ToF32 } from '../../../base/index.ts';
 import {
   decodeIQ4_NL,
   decodeMXFP4,
@@ -8,10 +8,12 @@ import {
   decodeQ5_0,
   decodeQ5_1,
   decodeQ8_0,
-  halfAt,
 } from './blocks.ts';
 import type { DecodeBlock } from './blocks.ts';
 import { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K } from './superBlocks.ts';
+
+/** Decodes whole blocks, as many as fill `out`; the bytes start at byte 0 of their buffer. */
+export type DecodeBlocks = (bytes: Uint8Array<ArrayBuffer>, out: Float32Array) => void;
 
 export interface GgmlType {
   readonly name: string;
@@ -19,46 +21,47 @@ export interface GgmlType {
   readonly elements: number;
   readonly bytes: number;
   /** Absent where the values are not read: such tensors are placed and listed. */
-  readonly decode?: DecodeBlock;
+  readonly decode?: DecodeBlocks;
 }
 
-const word = new Uint8Array(4);
-const float = new Float32Array(word.buffer);
+/** A type of blocks that are decoded one by one. */
+function ofBlocks(name: string, elements: number, bytes: number, decode: DecodeBlock): GgmlType {
+  const decodeAll: DecodeBlocks = (stored, out) => {
+    for (let i = 0; i * elements < out.length; i++) decode(stored, i * bytes, out, i * elements);
+  };
+  return { name, elements, bytes, decode: decodeAll };
+}
 
-const decodeF32: DecodeBlock = (bytes, at, out, to) => {
-  for (let i = 0; i < 4; i++) word[i] = bytes[at + i]!;
-  out[to] = float[0]!;
-};
-
-const decodeF16: DecodeBlock = (bytes, at, out, to) => {
-  out[to] = halfAt(bytes, at);
-};
-
-const decodeBF16: DecodeBlock = (bytes, at, out, to) => {
-  out[to] = bf16ToF32(Uint16Array.of(bytes[at]! | (bytes[at + 1]! << 8)))[0]!;
-};
+/** A type of single numbers. */
+function ofNumbers(
+  name: string,
+  bytes: number,
+  valuesOf: (buffer: ArrayBuffer) => Float32Array,
+): GgmlType {
+  return { name, elements: 1, bytes, decode: (stored, out) => out.set(valuesOf(stored.buffer)) };
+}
 
 /** By the number that stands in the file. */
 export const GGML_TYPES: ReadonlyMap<number, GgmlType> = new Map<number, GgmlType>([
-  [0, { name: 'F32', elements: 1, bytes: 4, decode: decodeF32 }],
-  [1, { name: 'F16', elements: 1, bytes: 2, decode: decodeF16 }],
-  [2, { name: 'Q4_0', elements: 32, bytes: 18, decode: decodeQ4_0 }],
-  [3, { name: 'Q4_1', elements: 32, bytes: 20, decode: decodeQ4_1 }],
-  [6, { name: 'Q5_0', elements: 32, bytes: 22, decode: decodeQ5_0 }],
-  [7, { name: 'Q5_1', elements: 32, bytes: 24, decode: decodeQ5_1 }],
-  [8, { name: 'Q8_0', elements: 32, bytes: 34, decode: decodeQ8_0 }],
+  [0, ofNumbers('F32', 4, (buffer) => new Float32Array(buffer))],
+  [1, ofNumbers('F16', 2, (buffer) => f16ToF32(new Uint16Array(buffer)))],
+  [2, ofBlocks('Q4_0', 32, 18, decodeQ4_0)],
+  [3, ofBlocks('Q4_1', 32, 20, decodeQ4_1)],
+  [6, ofBlocks('Q5_0', 32, 22, decodeQ5_0)],
+  [7, ofBlocks('Q5_1', 32, 24, decodeQ5_1)],
+  [8, ofBlocks('Q8_0', 32, 34, decodeQ8_0)],
   [9, { name: 'Q8_1', elements: 32, bytes: 40 }],
-  [10, { name: 'Q2_K', elements: 256, bytes: 84, decode: decodeQ2_K }],
-  [11, { name: 'Q3_K', elements: 256, bytes: 110, decode: decodeQ3_K }],
-  [12, { name: 'Q4_K', elements: 256, bytes: 144, decode: decodeQ4_K }],
-  [13, { name: 'Q5_K', elements: 256, bytes: 176, decode: decodeQ5_K }],
-  [14, { name: 'Q6_K', elements: 256, bytes: 210, decode: decodeQ6_K }],
+  [10, ofBlocks('Q2_K', 256, 84, decodeQ2_K)],
+  [11, ofBlocks('Q3_K', 256, 110, decodeQ3_K)],
+  [12, ofBlocks('Q4_K', 256, 144, decodeQ4_K)],
+  [13, ofBlocks('Q5_K', 256, 176, decodeQ5_K)],
+  [14, ofBlocks('Q6_K', 256, 210, decodeQ6_K)],
   [15, { name: 'Q8_K', elements: 256, bytes: 292 }],
   [16, { name: 'IQ2_XXS', elements: 256, bytes: 66 }],
   [17, { name: 'IQ2_XS', elements: 256, bytes: 74 }],
   [18, { name: 'IQ3_XXS', elements: 256, bytes: 98 }],
   [19, { name: 'IQ1_S', elements: 256, bytes: 50 }],
-  [20, { name: 'IQ4_NL', elements: 32, bytes: 18, decode: decodeIQ4_NL }],
+  [20, ofBlocks('IQ4_NL', 32, 18, decodeIQ4_NL)],
   [21, { name: 'IQ3_S', elements: 256, bytes: 110 }],
   [22, { name: 'IQ2_S', elements: 256, bytes: 82 }],
   [23, { name: 'IQ4_XS', elements: 256, bytes: 136 }],
@@ -68,10 +71,10 @@ export const GGML_TYPES: ReadonlyMap<number, GgmlType> = new Map<number, GgmlTyp
   [27, { name: 'I64', elements: 1, bytes: 8 }],
   [28, { name: 'F64', elements: 1, bytes: 8 }],
   [29, { name: 'IQ1_M', elements: 256, bytes: 56 }],
-  [30, { name: 'BF16', elements: 1, bytes: 2, decode: decodeBF16 }],
+  [30, ofNumbers('BF16', 2, (buffer) => bf16ToF32(new Uint16Array(buffer)))],
   [34, { name: 'TQ1_0', elements: 256, bytes: 54 }],
   [35, { name: 'TQ2_0', elements: 256, bytes: 66 }],
-  [39, { name: 'MXFP4', elements: 32, bytes: 17, decode: decodeMXFP4 }],
+  [39, ofBlocks('MXFP4', 32, 17, decodeMXFP4)],
   [40, { name: 'NVFP4', elements: 64, bytes: 36 }],
 ]);
 

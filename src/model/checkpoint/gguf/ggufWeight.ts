@@ -28,7 +28,7 @@ export function ggufWeight(
     decodeRows: (row, out) => {
       const blocks = out.length / elements;
       const stored = tensor.source.read(start + row * blocksPerRow * bytes, blocks * bytes);
-      for (let i = 0; i < blocks; i++) decode(stored, i * bytes, out, i * elements);
+      decode(stored, out);
     },
   };
 }

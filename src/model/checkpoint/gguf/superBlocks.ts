@@ -49,12 +49,11 @@ function scaleOfQ3(bytes: Uint8Array, at: number, part: number): number {
 }
 
 export const decodeQ4_K: DecodeBlock = (bytes, at, out, to) => {
-  decodeWithMinimum(bytes, at, out, to, at + 16, () => 0);
+  decodeWithMinimum(bytes, at, out, to, { codes: at + 16 });
 };
 
 export const decodeQ5_K: DecodeBlock = (bytes, at, out, to) => {
-  const fifth = (part: number, j: number): number => ((bytes[at + 16 + j]! >> part) & 1) << 4;
-  decodeWithMinimum(bytes, at, out, to, at + 48, fifth);
+  decodeWithMinimum(bytes, at, out, to, { fifthBits: at + 16, codes: at + 48 });
 };
 
 /** Eight parts of 32; two parts share 32 bytes of codes, the first in the low nibbles. */
@@ -63,8 +62,7 @@ function decodeWithMinimum(
   at: number,
   out: Float32Array,
   to: number,
-  codes: number,
-  highBits: (part: number, j: number) => number,
+  { codes, fifthBits }: { readonly codes: number; readonly fifthBits?: number },
 ): void {
   const [d, dmin] = [halfAt(bytes, at), halfAt(bytes, at + 2)];
   for (let part = 0; part < 8; part++) {
@@ -72,7 +70,8 @@ function decodeWithMinimum(
     const minimum = dmin * sixBits(bytes, at + 4, 'min', part);
     for (let j = 0; j < 32; j++) {
       const nibble = (bytes[codes + 32 * (part >> 1) + j]! >> (4 * (part & 1))) & 15;
-      out[to + 32 * part + j] = scale * (nibble + highBits(part, j)) - minimum;
+      const fifth = fifthBits === undefined ? 0 : ((bytes[fifthBits + j]! >> part) & 1) << 4;
+      out[to + 32 * part + j] = scale * (nibble + fifth) - minimum;
     }
   }
 }
