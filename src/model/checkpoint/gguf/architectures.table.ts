@@ -6,11 +6,15 @@
  * [1] https://github.com/ggml-org/llama.cpp, gguf-py/gguf/constants.py
  */
 import type { JsonRecord } from '../../../base/index.ts';
+import type { Weight } from '../weight.ts';
+import { restoreHybridWeight } from './hybridWeights.ts';
 import type { ModelMetadata } from './metadata.ts';
 
 export interface GgufArchitecture {
   /** Fields of config.json beyond those that all decoders have. */
   readonly fields: (metadata: ModelMetadata) => JsonRecord;
+  /** Undoes what the converter did to the values and the order of a weight. */
+  readonly restore?: (name: string, weight: Weight, metadata: ModelMetadata) => Weight;
   /** What the file leaves open that changes the results, if anything. */
   readonly note?: (metadata: ModelMetadata) => string | undefined;
 }
@@ -31,14 +35,30 @@ export const GGUF_ARCHITECTURES: ReadonlyMap<string, GgufArchitecture> = new Map
       fields: (m) => ({
         ...named('Qwen3MoeForCausalLM', 'qwen3_moe'),
         head_dim: headWidth(m),
-        num_experts: m.get('expert_count'),
-        num_experts_per_tok: m.get('expert_used_count'),
-        moe_intermediate_size: m.get('expert_feed_forward_length'),
+        ...expertFields(m),
         intermediate_size: m.get('feed_forward_length') ?? m.get('expert_feed_forward_length'),
-        norm_topk_prob: m.get('expert_weights_norm') ?? true,
         decoder_sparse_step: 1,
         mlp_only_layers: [],
       }),
+    },
+  ],
+  [
+    'qwen35',
+    {
+      fields: (m) => ({ ...named('Qwen3_5ForCausalLM', 'qwen3_5'), ...hybridFields(m) }),
+      restore: restoreHybridWeight,
+    },
+  ],
+  [
+    'qwen35moe',
+    {
+      fields: (m) => ({
+        ...named('Qwen3_5MoeForCausalLM', 'qwen3_5_moe'),
+        ...hybridFields(m),
+        ...expertFields(m),
+        shared_expert_intermediate_size: m.get('expert_shared_feed_forward_length'),
+      }),
+      restore: restoreHybridWeight,
     },
   ],
   ['deepseek2', { fields: deepseekFields, note: groupsNote }],
@@ -53,6 +73,31 @@ function headWidth(m: ModelMetadata): number | undefined {
   const [hidden, heads] = [m.number('embedding_length'), m.number('attention.head_count')];
   const shared = hidden === undefined || heads === undefined ? undefined : hidden / heads;
   return m.number('attention.key_length') ?? shared;
+}
+
+function expertFields(m: ModelMetadata): JsonRecord {
+  return {
+    num_experts: m.get('expert_count'),
+    num_experts_per_tok: m.get('expert_used_count'),
+    moe_intermediate_size: m.get('expert_feed_forward_length'),
+    norm_topk_prob: m.get('expert_weights_norm') ?? true,
+  };
+}
+
+/** Gated delta rules and, every so many layers, gated attention. */
+function hybridFields(m: ModelMetadata): JsonRecord {
+  const [width, rotated] = [headWidth(m), m.number('rope.dimension_count')];
+  const [inner, heads] = [m.number('ssm.inner_size'), m.number('ssm.time_step_rank')];
+  return {
+    head_dim: width,
+    partial_rotary_factor: width && rotated ? rotated / width : undefined,
+    linear_conv_kernel_dim: m.get('ssm.conv_kernel'),
+    linear_key_head_dim: m.get('ssm.state_size'),
+    linear_num_key_heads: m.get('ssm.group_count'),
+    linear_num_value_heads: heads,
+    linear_value_head_dim: inner && heads ? inner / heads : undefined,
+    full_attention_interval: m.get('full_attention_interval'),
+  };
 }
 
 /** DeepSeek-V2, V3 and R1: the router's function tells them apart. */

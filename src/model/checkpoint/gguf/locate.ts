@@ -10,16 +10,23 @@ import type { StoredTensor } from '../safetensors.ts';
 import { placeOf, readRowsF32 } from '../weight.ts';
 import type { Weight } from '../weight.ts';
 import { ggufWeight } from './ggufWeight.ts';
-import { LAYER_NAMES, LAYER_WEIGHTS, ROOT_NAMES } from './names.table.ts';
+import { LAYER_NAMES, LAYER_WEIGHTS, OTHER_LAYER_NAMES, ROOT_NAMES } from './names.table.ts';
 
 type Tensors = ReadonlyMap<string, StoredTensor<string>>;
 
 const LAYER = /^model\.layers\.(\d+)\.(.+)$/;
 const EXPERT = /\.experts\.(\d+)\./;
 
-/** The weight of this name, or undefined if the file has none. Throws as ggufWeight does. */
-export function locateGgufWeight(name: string, tensors: Tensors): Weight | undefined {
-  const stored = tensors.get(ggufNameOf(name) ?? '');
+/**
+ * The weight of this name in a file of the architecture, or undefined if it has none. Throws as ggufWeight
+ * does.
+ */
+export function locateGgufWeight(
+  name: string,
+  tensors: Tensors,
+  architecture = '',
+): Weight | undefined {
+  const stored = tensors.get(ggufNameOf(name, architecture) ?? '');
   const expert = EXPERT.exec(name)?.[1];
   if (stored !== undefined) {
     return expert === undefined ? ggufWeight(stored) : expertOf(stored, Number(expert));
@@ -29,14 +36,15 @@ export function locateGgufWeight(name: string, tensors: Tensors): Weight | undef
 }
 
 /** Name of the tensor that holds a weight, or undefined for names that GGUF does not have. */
-export function ggufNameOf(name: string): string | undefined {
+export function ggufNameOf(name: string, architecture: string): string | undefined {
   const root = ROOT_NAMES.get(name);
   const [, layer, rest] = LAYER.exec(name) ?? [];
   if (root !== undefined || rest === undefined) return root;
   const whole = LAYER_WEIGHTS.get(rest);
   if (whole !== undefined) return `blk.${layer}.${whole}`;
   const dot = rest.lastIndexOf('.');
-  const module = LAYER_NAMES.get(rest.slice(0, dot).replace(/\.experts\.\d+\./, '.experts.*.'));
+  const own = rest.slice(0, dot).replace(/\.experts\.\d+\./, '.experts.*.');
+  const module = OTHER_LAYER_NAMES.get(architecture)?.get(own) ?? LAYER_NAMES.get(own);
   return module === undefined ? undefined : `blk.${layer}.${module}${rest.slice(dot)}`;
 }
 

@@ -37,6 +37,17 @@ export const LAYER_NAMES: ReadonlyMap<string, string> = new Map([
   ['mlp.shared_experts.gate_proj', 'ffn_gate_shexp'],
   ['mlp.shared_experts.up_proj', 'ffn_up_shexp'],
   ['mlp.shared_experts.down_proj', 'ffn_down_shexp'],
+  ['mlp.shared_expert.gate_proj', 'ffn_gate_shexp'],
+  ['mlp.shared_expert.up_proj', 'ffn_up_shexp'],
+  ['mlp.shared_expert.down_proj', 'ffn_down_shexp'],
+  ['mlp.shared_expert_gate', 'ffn_gate_inp_shexp'],
+  ['linear_attn.in_proj_qkv', 'attn_qkv'],
+  ['linear_attn.in_proj_z', 'attn_gate'],
+  ['linear_attn.in_proj_a', 'ssm_alpha'],
+  ['linear_attn.in_proj_b', 'ssm_beta'],
+  ['linear_attn.conv1d', 'ssm_conv1d'],
+  ['linear_attn.norm', 'ssm_norm'],
+  ['linear_attn.out_proj', 'ssm_out'],
   ['mlp.experts.*.gate_proj', 'ffn_gate_exps'],
   ['mlp.experts.*.up_proj', 'ffn_up_exps'],
   ['mlp.experts.*.down_proj', 'ffn_down_exps'],
@@ -45,4 +56,14 @@ export const LAYER_NAMES: ReadonlyMap<string, string> = new Map([
 /** Weights of a layer whose last part changes too. */
 export const LAYER_WEIGHTS: ReadonlyMap<string, string> = new Map([
   ['mlp.gate.e_score_correction_bias', 'exp_probs_b.bias'],
+  ['linear_attn.A_log', 'ssm_a'],
+  ['linear_attn.dt_bias', 'ssm_dt.bias'],
 ]);
+
+/** Of the architectures whose name for a module is another one. */
+export const OTHER_LAYER_NAMES: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map(
+  ['qwen35', 'qwen35moe'].map((architecture) => [
+    architecture,
+    new Map([['post_attention_layernorm', 'post_attention_norm']]),
+  ]),
+);

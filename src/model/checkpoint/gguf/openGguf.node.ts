@@ -51,14 +51,18 @@ function openParts(file: string, opened: ByteSource[]): GgufModel {
   }
   const m = new ModelMetadata(first.metadata, file);
   const config = configOfGguf(m, tensors, file);
-  const note = architectureOf(m, file).note?.(m);
+  const { note: noteOf, restore } = architectureOf(m, file);
+  const note = noteOf?.(m);
   const checkpoint = locatedCheckpoint({
     folder: file,
     config,
     generation: parseGeneration({}, config, file),
     tensors,
     ...(note !== undefined && { note }),
-    locate: (name) => locateGgufWeight(name, tensors),
+    locate: (name) => {
+      const weight = locateGgufWeight(name, tensors, m.architecture);
+      return weight && restore ? restore(name, weight, m) : weight;
+    },
   });
   const used = new Set(tensors.values().map(({ source }) => source));
   for (const source of opened) if (!used.has(source)) source.close();

@@ -109,7 +109,8 @@ test('architectures that are not known are refused with those that are', () => {
   withFiles({ 'm.gguf': encodeGguf({ 'general.architecture': 'llama' }, []) }, (file) => {
     assert.throws(() => openGguf(file), {
       name: UnsupportedError.name,
-      message: 'general.architecture must be one of qwen2, qwen3, qwen3moe, deepseek2, not "llama"',
+      message:
+        'general.architecture must be one of qwen2, qwen3, qwen3moe, qwen35, qwen35moe, deepseek2, not "llama"',
       where: file,
     });
   });
