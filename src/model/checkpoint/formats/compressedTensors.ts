@@ -111,7 +111,7 @@ function floatWeight(
   const scale = tensors.require(`${module}.weight_scale`);
   const named = groupsOf(config).flatMap(({ weights }) => {
     const block = isRecord(weights) ? weights['block_structure'] : undefined;
-    return Array.isArray(block) && block.length === 2 ? [block as unknown as BlockShape] : [];
+    return isBlockShape(block) ? [block] : [];
   });
   const block = named[0] ?? blockOfScales(scale, shape);
   const scales = blockScales(scale, shape, block);
@@ -216,6 +216,14 @@ function isDense(value: unknown): boolean {
 function isEmpty(value: unknown): boolean {
   return (
     value === undefined || value === null || (isRecord(value) && Object.keys(value).length === 0)
+  );
+}
+
+function isBlockShape(value: unknown): value is BlockShape {
+  return (
+    Array.isArray(value) &&
+    value.length === 2 &&
+    value.every((extent) => Number.isInteger(extent) && extent > 0)
   );
 }
 

@@ -170,6 +170,47 @@ test('int8: every code, with the scale of its channel', () => {
   });
 });
 
+test('compressed-tensors fp8 has scales for channels, or for the blocks that its settings name', () => {
+  const codes = bytes(4 * 6, (i) => 0x38 + 8 * (i & 3)); // 1, 2, 4, 8
+  const values = Float32Array.from(codes, (code) => e4m3(code));
+  const settings = { quant_method: 'compressed-tensors', format: 'float-quantized' };
+  const weight = ['F8_E4M3', [4, 6], codes] as const;
+  const channels = Float32Array.of(1, 3, 5, 7);
+  const byChannel = checkpointOf(
+    { 'w.weight': weight, 'w.weight_scale': ['F32', [4, 1], channels] },
+    settings,
+  );
+  const expected = values.map((value, i) => value * channels[Math.floor(i / 6)]!);
+  assert.deepEqual(byChannel.readF32('w.weight'), expected);
+  const blocks = Float32Array.of(1, 3, 5, 7);
+  const weights = { num_bits: 8, type: 'float', strategy: 'block', block_structure: [2, 4] };
+  const byBlock = checkpointOf(
+    { 'w.weight': weight, 'w.weight_scale': ['F32', [2, 2], blocks] },
+    { ...settings, config_groups: { group_0: { weights } } },
+  );
+  const ofBlock = (i: number): number => 2 * Math.floor(i / 12) + Math.floor((i % 6) / 4);
+  const inBlocks = values.map((value, i) => value * blocks[ofBlock(i)]!);
+  assert.deepEqual(byBlock.readF32('w.weight'), inBlocks);
+});
+
+test('packed integers may have their columns in groups of any order', () => {
+  const tensors: Record<string, Given> = {
+    'w.weight_packed': ['I32', [1, 1], Uint32Array.of(0x76543210)], // −8 to −1
+    'w.weight_scale': ['F32', [1, 2], Float32Array.of(1, 100)],
+    'w.weight_shape': ['I64', [2], BigInt64Array.of(1n, 8n)],
+    'w.weight_g_idx': ['I32', [8], Int32Array.of(1, 0, 0, 1, 0, 1, 1, 0)],
+  };
+  const settings = {
+    quant_method: 'compressed-tensors',
+    format: 'pack-quantized',
+    config_groups: { group_0: { weights: { num_bits: 4 }, input_activations: { num_bits: 8 } } },
+  };
+  const checkpoint = checkpointOf(tensors, settings);
+  const expected = Float32Array.of(-800, -7, -6, -500, -4, -300, -200, -1);
+  assert.deepEqual(checkpoint.readF32('w.weight', [1, 8]), expected);
+  assert.match(checkpoint.note!, /quantised activations, which are not simulated/);
+});
+
 test('awq: each nibble of a word is the channel that its packing puts there', () => {
   for (const [nibble, channel] of [0, 2, 4, 6, 1, 3, 5, 7].entries()) {
     for (let code = 0; code < 16; code++) {
