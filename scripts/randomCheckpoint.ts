@@ -16,7 +16,7 @@ import {
 import { encodeHeader } from '../src/model/checkpoint/encodeSafetensors.ts';
 import { root } from './tree.ts';
 
-interface Tensor {
+export interface Tensor {
   readonly name: string;
   readonly shape: readonly number[];
 }
@@ -45,7 +45,7 @@ export function writeRandomCheckpoint(raw: JsonRecord, folder: string, seed = 1)
 }
 
 /** What the graph of the model asks for. */
-function tensorsOf(model: ModelConfig): Tensor[] {
+export function tensorsOf(model: ModelConfig): Tensor[] {
   const shapes = new Map<string, readonly number[]>();
   const reader = {
     has: () => false,

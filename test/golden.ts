@@ -46,14 +46,19 @@ export function goldenGraph(model: string, latentAttention: 'naive' | 'absorbed'
 }
 
 /** Requires the reference to give the logits, and the first `count` tokens, of each case. */
-export function checkGolden(graph: Graph, cases: readonly GoldenCase[], count: number): void {
+export function checkGolden(
+  graph: Graph,
+  cases: readonly GoldenCase[],
+  count: number,
+  tolerance = TOLERANCE,
+): void {
   const generate = referenceGenerator(graph);
   for (const { promptTokens, greedyTokens, logits } of cases) {
     const required = greedyTokens.slice(0, count);
     const found = generate(promptTokens, required.length);
     assert.deepEqual(found.tokens, required);
     const error = largestDifference(logits, found.logits);
-    assert.ok(error < TOLERANCE, `logits must be within ${TOLERANCE}, not ${error}`);
+    assert.ok(error < tolerance, `logits must be within ${tolerance}, not ${error}`);
   }
 }
 

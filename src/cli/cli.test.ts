@@ -237,7 +237,7 @@ test('wrong usage ends with 2 and says what is possible', () => {
   const cases: [string[], RegExp][] = [
     [
       ['run', 'qwen3-tin', '-p', 'x'],
-      /must be a folder or one of .*\n {2}at: <model>\n {2}try: did you mean qwen3-tiny\?\n$/,
+      /must be a folder, a .gguf file or one of .*\n {2}at: <model>\n {2}try: did you mean qwen3-tiny\?\n$/,
     ],
     [
       ['run', 'qwen3-tiny', '-p', 'x', '--target', 'jade', '--chip', 'jade'],

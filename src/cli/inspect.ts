@@ -12,6 +12,7 @@ import {
   skippedParts,
   type Checkpoint,
   type ModelConfig,
+  type WeightReader,
 } from '../model/index.ts';
 import { builtinModelNames, openModel } from './models.ts';
 import { Output, type GlobalOptions } from './output.ts';
@@ -21,7 +22,7 @@ export function addInspect(program: Command): void {
   program
     .command('inspect')
     .description('architecture, parameters, state and operators of a model')
-    .argument('<model>', 'folder, built-in name, or a name of the catalogue')
+    .argument('<model>', 'folder, .gguf file, built-in name, or a name of the catalogue')
     .action((model: string, _: unknown, command: Command) =>
       inspect(model, new Output(command.optsWithGlobals<GlobalOptions>())),
     );
@@ -40,13 +41,37 @@ function inspect(name: string, output: Output): void {
   const inspected = open(name);
   const { config, checkpoint } = inspected;
   // Latent attention is counted in the form that is run: with only the latent in the state.
-  const graph = buildGraph(config, checkpoint ?? NO_WEIGHTS, {
+  const reader = new RecordingReader(checkpoint ?? NO_WEIGHTS);
+  const graph = buildGraph(config, reader, {
     logits: 'last',
     latentAttention: 'absorbed',
   });
-  const report = reportOf(inspected, graph);
+  const report = reportOf(inspected, graph, reader.names);
   if (output.json) output.result(report);
   else print(report, output);
+}
+
+/** Notes which weights a graph asks for. */
+class RecordingReader implements WeightReader {
+  readonly names = new Set<string>();
+  readonly #reader: WeightReader;
+
+  constructor(reader: WeightReader) {
+    this.#reader = reader;
+  }
+
+  has(name: string): boolean {
+    return this.#reader.has(name);
+  }
+
+  requireWeight(name: string, shape: readonly number[]): void {
+    this.names.add(name);
+    this.#reader.requireWeight(name, shape);
+  }
+
+  readF32(name: string, shape: readonly number[]): Float32Array {
+    return this.#reader.readF32(name, shape);
+  }
 }
 
 function open(name: string): Inspected {
@@ -62,9 +87,13 @@ function open(name: string): Inspected {
 
 type Report = ReturnType<typeof reportOf>;
 
-function reportOf({ name, config, architectures, checkpoint, sources }: Inspected, graph: Graph) {
+function reportOf(
+  { name, config, architectures, checkpoint, sources }: Inspected,
+  graph: Graph,
+  weights: ReadonlySet<string>,
+) {
   const state = stateBytes(graph);
-  const skipped = checkpoint === undefined ? [] : skippedTensors(checkpoint, graph);
+  const skipped = checkpoint === undefined ? [] : skippedTensors(checkpoint, weights);
   return {
     model: name,
     architecture: Array.isArray(architectures) ? String(architectures[0]) : config.family,
@@ -80,6 +109,7 @@ function reportOf({ name, config, architectures, checkpoint, sources }: Inspecte
     stored: checkpoint === undefined ? null : storedFormats(checkpoint),
     skippedTensors: skipped,
     skippedParts: skippedParts(skipped, config.config.num_hidden_layers),
+    note: checkpoint?.note ?? null,
     sources,
   };
 }
@@ -108,15 +138,10 @@ function storedFormats(
   }));
 }
 
-/** Tensors of the checkpoint that the graph has no use for. */
-function skippedTensors(checkpoint: Checkpoint, graph: Graph): string[] {
-  const used = [...graph.weights.keys()].map((name) => name.replace(/\[.*\]$/, ''));
-  const exact = new Set(used.filter((name) => !name.includes('*')));
-  const stacked = new Set(used.filter((name) => name.includes('*')));
-  return checkpoint.tensorNames().filter((name) => {
-    const weight = name.replace(/_scale_inv$/, '');
-    return !exact.has(weight) && !stacked.has(weight.replace(/\.experts\.\d+\./, '.experts.*.'));
-  });
+/** Tensors of the checkpoint that are read for none of the weights of the graph. */
+function skippedTensors(checkpoint: Checkpoint, weights: ReadonlySet<string>): string[] {
+  const used = new Set([...weights].flatMap((name) => checkpoint.storedNames(name)));
+  return checkpoint.tensorNames().filter((name) => !used.has(name));
 }
 
 function print(report: Report, output: Output): void {
@@ -141,6 +166,7 @@ function print(report: Report, output: Output): void {
       `stored ${format}`,
       `${tensors} tensors, ${formatBytes(bytes)}`,
     ]),
+    ...(report.note === null ? [] : [['note', report.note]]),
   ];
   const width = Math.max(...facts.map(([name]) => name!.length));
   for (const [name, value] of facts) output.line(`${name!.padEnd(width)}  ${value}`);

@@ -7,6 +7,7 @@ import { nearestName } from '../chip/index.ts';
 import {
   catalogueModelNames,
   describeSkipped,
+  isGgufFile,
   loadModel,
   skippedParts,
   type Model,
@@ -33,13 +34,15 @@ export function builtinModelFolder(name: string): string {
 }
 
 /**
- * Open the model that `name` stands for: a built-in name, else a folder. Throws UsageError when there
+ * Open the model that `name` stands for: a built-in name, else a folder or a GGUF file. Throws UsageError when there
  * is none, UnsupportedError for kinds of models that cannot be opened yet. `configurations` are names
  * that would do as well, because the caller needs no weights.
  */
 export function openModel(name: string, configurations: readonly string[] = []): Model {
   if (builtinModelNames().includes(name)) return loadModel(builtinModelFolder(name));
-  if (fs.statSync(name, { throwIfNoEntry: false })?.isDirectory()) return loadModel(name);
+  if (fs.statSync(name, { throwIfNoEntry: false })?.isDirectory() || isGgufFile(name)) {
+    return loadModel(name);
+  }
   throw noModel(name, configurations);
 }
 
@@ -59,12 +62,6 @@ function noModel(name: string, configurations: readonly string[]): Error {
       },
     );
   }
-  if (name.endsWith('.gguf')) {
-    return new UnsupportedError('models must be safetensors folders: GGUF is not supported yet', {
-      where: name,
-      hint: 'use the checkpoint the file was made from',
-    });
-  }
   const builtin = builtinModelNames();
   if (catalogueModelNames().includes(name)) {
     return new UsageError('this needs weights, and the catalogue knows only the configuration', {
@@ -72,7 +69,7 @@ function noModel(name: string, configurations: readonly string[]): Error {
       hint: `give the folder of a checkpoint, or one of ${builtin.join(', ')}`,
     });
   }
-  const expected = `a folder or one of ${[...builtin, ...configurations].join(', ')}`;
+  const expected = `a folder, a .gguf file or one of ${[...builtin, ...configurations].join(', ')}`;
   const near = nearestName(name, [...builtin, ...configurations]);
   return new UsageError(`the model must be ${expected}, not ${JSON.stringify(name)}`, {
     where: '<model>',

@@ -36,7 +36,7 @@ export function addRun(program: Command): void {
   program
     .command('run')
     .description('generate text')
-    .argument('<model>', 'folder or built-in name')
+    .argument('<model>', 'folder, .gguf file or built-in name')
     .requiredOption('-p, --prompt <text>', 'text to continue; special tokens in it are recognised')
     .option('--chat', 'put the prompt into the chat template of the model')
     .addOption(choice('--target <name>', 'what runs it', TARGET_NAMES).default('cpu'))

@@ -257,6 +257,17 @@ test('a weight is loaded once, when a step first needs it', () => {
   assert.deepEqual(Object.fromEntries(sketch.loads), { table: 1, w: 1 });
 });
 
+test('constants beyond the limit are loaded in each step, and change nothing', () => {
+  const sketch = new Sketch();
+  const x = embedded(sketch, [[1, 2, 3]]); // 12 bytes
+  const w = sketch.weight('w', [2, 3], [1, 2, 3, 4, 5, 6]); // 24 bytes
+  const graph = sketch.graph(makeNode('linear', [x, w], {}));
+  const interpreter = new Interpreter(floatNumerics, 20);
+  for (let i = 0; i < 3; i++)
+    assert.deepEqual([...f32Of(step(interpreter, graph, dims, [0], [0]))], [14, 32]);
+  assert.deepEqual(Object.fromEntries(sketch.loads), { table: 1, w: 3 });
+});
+
 test('graphs that share constants share what was loaded', () => {
   const sketch = new Sketch();
   const w = sketch.weight('w', [2, 1], [1, 2]);

@@ -3,9 +3,11 @@
  * slow and obvious, the judge of every target.
  *
  * A constant (a weight, or what is made of weights alone, such as a quantised one) is computed when a
- * step first needs it and then kept; values of a step are freed after their last use. State stays
- * between steps, belongs to no one graph, and grows when a step asks for more. A state of rows can be
- * taken up at any row; one that steps replace only where the last step left it.
+ * step first needs it and then kept, as long as those kept take no more than a limit: a model beyond it
+ * is read again in every step, in the memory of its largest constant. Values of a step are freed after
+ * their last use. State stays between steps, belongs to no one graph, and grows when a step asks for
+ * more. A state of rows can be taken up at any row; one that steps replace only where the last step left
+ * it.
  */
 import { CapacityError, UsageError } from '../base/index.ts';
 import { ARITHMETIC_RULES } from './arithmetic.ts';
@@ -33,6 +35,11 @@ export interface StepValues {
   readonly tokens: Int32Array;
   readonly positions: Int32Array;
 }
+
+/** Constants that are kept: all of a model of a billion weights. */
+const KEPT_BYTES = 4 * 2 ** 30;
+/** The most that an element of any type takes. */
+const ELEMENT_BYTES = 4;
 
 const RULES: EvaluationRules = {
   input: ({ attrs }, _, { tokens, position }) => (attrs.name === 'tokens' ? tokens : position),
@@ -70,9 +77,13 @@ export class Interpreter {
   readonly #replaced = new Set<string>();
   /** Tokens that each sequence has seen. */
   readonly #lengths: number[] = [];
+  /** What may still be kept of constants. */
+  #leftBytes: number;
 
-  constructor(numerics: Numerics) {
+  /** Keeps constants of `keptBytes` together. */
+  constructor(numerics: Numerics, keptBytes = KEPT_BYTES) {
     this.#numerics = numerics;
+    this.#leftBytes = keptBytes;
   }
 
   /**
@@ -152,8 +163,15 @@ export class Interpreter {
     if (known !== undefined) return known;
     const compute = (part: Node): Value => evaluate(part, part.inputs.map(compute), step);
     const value = compute(node);
-    this.#constants.set(key, value);
+    this.#keep(key, value);
     return value;
+  }
+
+  #keep(key: string, value: Value): void {
+    const sizeBytes = ELEMENT_BYTES * value.shape.reduce((product, extent) => product * extent, 1);
+    if (sizeBytes > this.#leftBytes) return;
+    this.#leftBytes -= sizeBytes;
+    this.#constants.set(key, value);
   }
 
   #state(name: string, type: TensorType, dims: Dims): Value {

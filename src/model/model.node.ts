@@ -1,44 +1,85 @@
-/** A model in a folder: configuration, weights, tokenizer and graph together. */
+/** A model in a folder or a GGUF file: configuration, weights, tokenizer and graph together. */
 import path from 'node:path';
 import { type Graph } from '../ir/index.ts';
-import { type ChatTemplate } from './chat.ts';
+import { readChatTemplate, type ChatTemplate } from './chat.ts';
 import { openChatTemplate } from './chat.node.ts';
 import { parseModelConfig, type ModelConfig } from './checkpoint/config.ts';
 import { type Checkpoint } from './checkpoint/checkpoint.ts';
+import { openGguf } from './checkpoint/gguf/openGguf.node.ts';
+import { chatConfigOfGguf, tokenizerOfGguf } from './checkpoint/gguf/vocabulary.ts';
 import { openCheckpoint } from './checkpoint/openCheckpoint.node.ts';
 import { type GraphOptions } from './families/decoder.ts';
 import { buildGraph } from './model.ts';
-import { type Tokenizer } from './tokenizer.ts';
+import { Tokenizer } from './tokenizer.ts';
 import { openTokenizer } from './tokenizer.node.ts';
 
 export interface Model {
-  /** The folder's own name. */
+  /** The name of the folder, or of the file without its ending. */
   readonly name: string;
   readonly config: ModelConfig;
   readonly checkpoint: Checkpoint;
-  /** Read when first asked for; throws if the folder has none. */
+  /** Read when first asked for; throws if the model has none. */
   readonly tokenizer: Tokenizer;
   readonly chatTemplate: ChatTemplate;
   /** Throws when a weight is absent or has another shape than the configuration says; reads none. */
   graph(options: GraphOptions): Graph;
 }
 
-/** Opens the model in `folder`: reads headers and configuration, no weights. Throws as openCheckpoint does. */
-export function loadModel(folder: string): Model {
-  const checkpoint = openCheckpoint(folder);
-  const config = parseModelConfig(checkpoint.config, path.join(folder, 'config.json'));
+/** What a model's files hold. */
+interface Opened {
+  readonly checkpoint: Checkpoint;
+  /** What the configuration was read from, for messages. */
+  readonly configFile: string;
+  openTokenizer(): Tokenizer;
+  openChatTemplate(): ChatTemplate;
+}
+
+const GGUF = '.gguf';
+
+/** Whether the model at this path is one file. */
+export function isGgufFile(location: string): boolean {
+  return location.endsWith(GGUF);
+}
+
+/**
+ * Opens the model in a folder, or in a file that ends in `.gguf`: reads headers and configuration, no
+ * weights. Throws as openCheckpoint and openGguf do.
+ */
+export function loadModel(location: string): Model {
+  const opened = isGgufFile(location) ? openFile(location) : openFolder(location);
+  const { checkpoint } = opened;
+  const config = parseModelConfig(checkpoint.config, opened.configFile);
   let tokenizer: Tokenizer | undefined;
   let chatTemplate: ChatTemplate | undefined;
   return {
-    name: path.basename(path.resolve(folder)),
+    name: path.basename(path.resolve(location), GGUF),
     config,
     checkpoint,
     get tokenizer() {
-      return (tokenizer ??= openTokenizer(folder));
+      return (tokenizer ??= opened.openTokenizer());
     },
     get chatTemplate() {
-      return (chatTemplate ??= openChatTemplate(folder));
+      return (chatTemplate ??= opened.openChatTemplate());
     },
     graph: (options) => buildGraph(config, checkpoint, options),
+  };
+}
+
+function openFolder(folder: string): Opened {
+  return {
+    checkpoint: openCheckpoint(folder),
+    configFile: path.join(folder, 'config.json'),
+    openTokenizer: () => openTokenizer(folder),
+    openChatTemplate: () => openChatTemplate(folder),
+  };
+}
+
+function openFile(file: string): Opened {
+  const { checkpoint, metadata } = openGguf(file);
+  return {
+    checkpoint,
+    configFile: `metadata of ${file}`,
+    openTokenizer: () => new Tokenizer(tokenizerOfGguf(metadata, file), file),
+    openChatTemplate: () => readChatTemplate(chatConfigOfGguf(metadata), file),
   };
 }

@@ -74,7 +74,8 @@ function generalize(stderr: string, folder: string): string {
     .replace(/^(error: .* must be (?:JSON|valid|valid Jinja): ).*$/m, '$1REASON');
 }
 
-async function celadon(args: readonly string[]) {
+/** Run celadon and report the peak of its memory. */
+export async function celadon(args: readonly string[]) {
   const child = spawn(process.execPath, ['--import', REPORT_PEAK, MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },

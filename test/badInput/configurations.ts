@@ -87,7 +87,7 @@ export const CONFIGURATIONS: readonly BadInput[] = [
   bad('a context of 10^12', 1, config({ max_position_embeddings: 1e12 })),
   bad('several wrong fields', 1, config({ hidden_size: -5, vocab_size: 1.5, rope_theta: null })),
   bad('an unknown scaling of positions', 3, config({ rope_scaling: { rope_type: 'llama3' } })),
-  bad('an unknown quantisation', 3, config({ quantization_config: { quant_method: 'awq' } })),
+  bad('an unknown quantisation', 3, config({ quantization_config: { quant_method: 'aqlm' } })),
   bad('experts that do not divide', 1, (folder) => {
     const deepseek = JSON.parse(fs.readFileSync(DEEPSEEK, 'utf8'));
     const wrong = { ...deepseek, n_group: 5, num_experts_per_tok: 100 };

@@ -189,14 +189,15 @@ test('integers are listed but not read as weights', () => {
   assert.equal(checkpoint.info('ids').dtype, 'I32');
   assert.throws(() => checkpoint.readF32('ids'), {
     name: UnsupportedError.name,
-    message: 'weights must be stored as F32, F16, BF16, F8_E4M3, not I32',
+    message: 'weights must be stored as F32, F16, BF16, or as quantization_config says, not I32',
   });
 });
 
-test('quantisations other than fp8 in 128 × 128 blocks are refused on opening', () => {
+test('quantisations that are not known are refused on opening', () => {
   const refused: [JsonRecord, RegExp][] = [
-    [{ quant_method: 'gptq', bits: 4 }, /quant_method must be "fp8", not "gptq"/],
-    [{ quant_method: 'fp8', weight_block_size: [32, 32] }, /be \[128, 128\], not \[32, 32\]/],
+    [{ quant_method: 'aqlm', bits: 2 }, /quant_method must be one of fp8, awq, .*, not "aqlm"/],
+    [{ quant_method: 'gptq', bits: 3 }, /bits must be 2, 4 or 8, not 3/],
+    [{ quant_method: 'fp8', weight_block_size: [64, 64] }, /or \[32, 32\], not \[64, 64\]/],
     [{ quant_method: 'fp8', weight_block_size: [128, 128], fmt: 'e5m2' }, /fmt must be "e4m3"/],
   ];
   for (const [quantization, message] of refused) {

@@ -3,17 +3,18 @@
  *
  * This is all that the families know of the files: no dtype, shard or scale is visible to them.
  */
-import { FormatError, ShapeError, UsageError } from '../../base/index.ts';
+import { UsageError } from '../../base/index.ts';
 import type { JsonRecord } from '../../base/index.ts';
+import { absent, TensorSet } from './formats/format.ts';
 import type { GenerationConfig } from './generation.ts';
-import { weightBlockShape } from './quantization.ts';
-import type { StoredTensor, TensorDType } from './safetensors.ts';
-import { readRowsF32, requireReadable } from './tensorValues.ts';
-import type { BlockScales } from './tensorValues.ts';
+import { quantizationOf } from './quantization.ts';
+import type { StoredTensor } from './safetensors.ts';
+import { placeOf, readRowsF32, requireShape, rowCount } from './weight.ts';
+import type { Weight } from './weight.ts';
 
 /** How a tensor is stored. */
 export interface TensorInfo {
-  readonly dtype: TensorDType;
+  readonly dtype: string;
   readonly shape: readonly number[];
   readonly sizeBytes: number;
 }
@@ -25,18 +26,24 @@ export interface Checkpoint {
   /** The configuration as stored; parseModelConfig checks it. */
   readonly config: JsonRecord;
   readonly generation: GenerationConfig;
+  /** What its makers compute otherwise than f32 does, if anything. */
+  readonly note?: string;
   /** Names of all stored tensors, scales of quantised weights included, sorted. */
   tensorNames(): string[];
+  /** Whether there is such a weight, stored in whatever way. */
   has(name: string): boolean;
+  /** How the stored tensor `name` is stored. */
   info(name: string): TensorInfo;
+  /** Names of the stored tensors that a weight is read from. */
+  storedNames(name: string): string[];
   /** Throws as readF32 does for an absent tensor, shape or format, but reads no values. */
   requireWeight(name: string, requiredShape: readonly number[]): void;
   /**
-   * Read a whole tensor as f32, dequantised. With `requiredShape`, throws ShapeError unless the
-   * stored shape is that one.
+   * Read a whole weight as f32, dequantised. With `requiredShape`, throws ShapeError unless it has
+   * that shape.
    */
   readF32(name: string, requiredShape?: readonly number[]): Float32Array;
-  /** Read `count` rows from row `start` of a tensor as f32, dequantised; a row is all but the first extent. */
+  /** Read `count` rows from row `start` of a weight as f32, dequantised; a row is all but the first extent. */
   readRows(name: string, start: number, count: number): Float32Array;
   /** Close the files; no read may follow. */
   close(): void;
@@ -50,24 +57,42 @@ export interface CheckpointParts {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
+/** What any checkpoint is made of: its tensors, and where the weights are in them. */
+export interface CheckpointSource extends Omit<CheckpointParts, 'tensors'> {
+  readonly tensors: ReadonlyMap<string, StoredTensor<string>>;
+  readonly note?: string;
+  readonly locate: (name: string) => Weight | undefined;
+}
+
 /** Make a checkpoint of a configuration and stored tensors. Throws UnsupportedError for an unknown quantisation. */
 export function createCheckpoint(parts: CheckpointParts): Checkpoint {
-  return new StoredCheckpoint(parts);
+  const { tensors, config, folder } = parts;
+  return locatedCheckpoint({
+    ...parts,
+    ...quantizationOf(config, new TensorSet(tensors, folder), folder),
+  });
+}
+
+/** Make a checkpoint whose weights `locate` finds. */
+export function locatedCheckpoint(source: CheckpointSource): Checkpoint {
+  return new StoredCheckpoint(source);
 }
 
 class StoredCheckpoint implements Checkpoint {
   readonly folder: string;
   readonly config: JsonRecord;
   readonly generation: GenerationConfig;
-  readonly #tensors: ReadonlyMap<string, StoredTensor>;
-  readonly #blockShape: readonly [rows: number, columns: number];
+  readonly note?: string;
+  readonly #tensors: ReadonlyMap<string, StoredTensor<string>>;
+  readonly #locate: (name: string) => Weight | undefined;
 
-  constructor({ folder, config, generation, tensors }: CheckpointParts) {
+  constructor({ folder, config, generation, tensors, note, locate }: CheckpointSource) {
     this.folder = folder;
     this.config = config;
     this.generation = generation;
+    if (note !== undefined) this.note = note;
     this.#tensors = tensors;
-    this.#blockShape = weightBlockShape(config, folder);
+    this.#locate = locate;
   }
 
   tensorNames(): string[] {
@@ -75,31 +100,33 @@ class StoredCheckpoint implements Checkpoint {
   }
 
   has(name: string): boolean {
-    return this.#tensors.has(name);
+    return this.#tensors.has(name) || this.#locate(name) !== undefined;
   }
 
   info(name: string): TensorInfo {
-    const { dtype, shape, sizeBytes } = this.#tensor(name);
+    const tensor = this.#tensors.get(name);
+    if (tensor === undefined) throw absent(name, this.folder);
+    const { dtype, shape, sizeBytes } = tensor;
     return { dtype, shape, sizeBytes };
   }
 
+  storedNames(name: string): string[] {
+    return this.#weight(name).stored.map((tensor) => tensor.name);
+  }
+
   requireWeight(name: string, requiredShape: readonly number[]): void {
-    const tensor = this.#tensor(name);
-    requireShape(tensor, requiredShape);
-    requireReadable(tensor);
-    this.#scaleTensor(tensor);
+    this.#weight(name, requiredShape);
   }
 
   readF32(name: string, requiredShape?: readonly number[]): Float32Array {
-    const tensor = this.#tensor(name);
-    if (requiredShape) requireShape(tensor, requiredShape);
-    return readRowsF32(tensor, 0, rowCount(tensor), this.#scales(tensor));
+    const weight = this.#weight(name, requiredShape);
+    return readRowsF32(weight, 0, rowCount(weight.shape));
   }
 
   readRows(name: string, start: number, count: number): Float32Array {
-    const tensor = this.#tensor(name);
-    requireRows(tensor, start, count);
-    return readRowsF32(tensor, start, count, this.#scales(tensor));
+    const weight = this.#weight(name);
+    requireRows(weight, start, count);
+    return readRowsF32(weight, start, count);
   }
 
   close(): void {
@@ -108,62 +135,21 @@ class StoredCheckpoint implements Checkpoint {
     }
   }
 
-  #tensor(name: string): StoredTensor {
-    const tensor = this.#tensors.get(name);
-    if (tensor) return tensor;
-    throw new FormatError(`the checkpoint must hold tensor ${name}, but it is absent`, {
-      where: this.folder,
-      hint: 'check that config.json and the weights belong to the same model',
-    });
-  }
-
-  #scales(tensor: StoredTensor): BlockScales | undefined {
-    const scales = this.#scaleTensor(tensor);
-    if (scales === undefined) return undefined;
-    const [rows, columns] = this.#blockShape;
-    return { rows, columns, values: readRowsF32(scales, 0, rowCount(scales)) };
-  }
-
-  /** The scales of an F8_E4M3 matrix, in the shape that it needs. */
-  #scaleTensor(tensor: StoredTensor): StoredTensor | undefined {
-    if (tensor.dtype !== 'F8_E4M3') return undefined;
-    const [rows, columns] = this.#blockShape;
-    const [height, width, ...rest] = tensor.shape;
-    if (height === undefined || width === undefined || rest.length > 0) {
-      throw shapeError(tensor, 'two extents, because F8_E4M3 weights are scaled in blocks');
-    }
-    const scales = this.#tensor(`${tensor.name}_scale_inv`);
-    requireShape(scales, [Math.ceil(height / rows), Math.ceil(width / columns)]);
-    return scales;
+  #weight(name: string, requiredShape?: readonly number[]): Weight {
+    const weight = this.#locate(name);
+    if (weight === undefined) throw absent(name, this.folder);
+    const { source } = weight.stored[0];
+    if (requiredShape) requireShape({ name, shape: weight.shape, source }, requiredShape);
+    return weight;
   }
 }
 
-function rowCount({ shape }: StoredTensor): number {
-  return shape[0] ?? 1;
-}
-
-function requireShape(tensor: StoredTensor, required: readonly number[]): void {
-  const { shape } = tensor;
-  const same =
-    shape.length === required.length && shape.every((extent, i) => extent === required[i]);
-  if (!same) throw shapeError(tensor, `shape [${required.join(', ')}]`);
-}
-
-function shapeError({ name, shape, source }: StoredTensor, requirement: string): ShapeError {
-  return new ShapeError(`tensor ${name} must have ${requirement}, not [${shape.join(', ')}]`, {
-    where: source.name,
-    hint: 'check that config.json and the weights belong to the same model',
-  });
-}
-
-function requireRows(tensor: StoredTensor, start: number, count: number): void {
-  const rows = rowCount(tensor);
+function requireRows({ shape, stored }: Weight, start: number, count: number): void {
+  const rows = rowCount(shape);
   const integers = Number.isInteger(start) && Number.isInteger(count);
   if (integers && start >= 0 && count >= 0 && start + count <= rows) return;
   throw new UsageError(
     `rows must lie within the ${rows} of the tensor, not be ${count} from ${start}`,
-    {
-      where: `tensor ${tensor.name} in ${tensor.source.name}`,
-    },
+    { where: placeOf(stored[0]) },
   );
 }

@@ -88,8 +88,8 @@ function readWeights(bytes: Uint8Array, config: JsonRecord): void {
   const tensors = readSafetensorsHeader(memorySource('w.safetensors', bytes));
   const generation = parseGeneration({}, config, 'generation_config.json');
   const checkpoint = createCheckpoint({ folder: 'model', config, generation, tensors });
-  for (const name of checkpoint.tensorNames()) {
-    if (isAccepted(() => checkpoint.readF32(name))) checkpoint.info(name);
+  for (const name of [...checkpoint.tensorNames(), 'w.weight']) {
+    if (isAccepted(() => checkpoint.readF32(name))) checkpoint.storedNames(name);
   }
 }
 
@@ -122,6 +122,34 @@ test('safetensors headers with damaged JSON but a right length are read or refus
     if (isAccepted(() => readWeights(bytes, {}))) accepted++;
   }
   assert.ok(accepted > 0 && accepted < 4000, `${accepted} accepted`);
+});
+
+/** Quantised matrices, each with the quantization_config it needs. */
+function quantisedFiles(): [Uint8Array, JsonRecord][] {
+  const folder = path.join(import.meta.dirname, '../../../test/formats');
+  const cases = parseJsonRecord(fs.readFileSync(path.join(folder, 'cases.json')), 'cases.json');
+  return Object.entries(cases).map(([name, quantization]) => [
+    fs.readFileSync(path.join(folder, `${name}.safetensors`)),
+    { quantization_config: quantization },
+  ]);
+}
+
+test('quantised weights under a damaged header are read or refused', () => {
+  const random = new Random(2029);
+  let accepted = 0;
+  for (const [file, config] of quantisedFiles()) {
+    const headerBytes = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
+    for (let i = 0; i < 150; i++) {
+      const header = damage(file.subarray(8, 8 + headerBytes), random);
+      const data = file.subarray(8 + headerBytes);
+      const bytes = new Uint8Array(8 + header.length + data.length);
+      new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true);
+      bytes.set(header, 8);
+      bytes.set(data, 8 + header.length);
+      if (isAccepted(() => readWeights(bytes, config))) accepted++;
+    }
+  }
+  assert.ok(accepted > 0 && accepted < 150 * 13, `${accepted} accepted`);
 });
 
 test('damaged configuration bytes are parsed or refused', () => {

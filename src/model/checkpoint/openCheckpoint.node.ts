@@ -1,7 +1,7 @@
 /** Opens a checkpoint folder in the layout of the Hugging Face hub. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { FormatError, openFileSource, UsageError } from '../../base/index.ts';
+import { FormatError, isRecord, openFileSource, UsageError } from '../../base/index.ts';
 import type { ByteSource, JsonRecord } from '../../base/index.ts';
 import { createCheckpoint } from './checkpoint.ts';
 import type { Checkpoint } from './checkpoint.ts';
@@ -25,7 +25,7 @@ const INDEX_LIMIT_BYTES = 32 * 2 ** 20;
  */
 export function openCheckpoint(folder: string): Checkpoint {
   requireFolder(folder);
-  const config = readJsonFile(folder, CONFIG);
+  const config = withQuantization(readJsonFile(folder, CONFIG), folder);
   const generation = parseGeneration(readGeneration(folder), config, path.join(folder, GENERATION));
   const opened: ByteSource[] = [];
   const open = (file: string): ByteSource => {
@@ -54,6 +54,30 @@ function requireFolder(folder: string): void {
   }
 }
 
+/** Files in which older checkpoints say how their weights are quantised, instead of in config.json. */
+const QUANTIZATION_FILES: readonly (readonly [string, (file: JsonRecord) => JsonRecord])[] = [
+  [
+    'hf_quant_config.json',
+    ({ quantization }) => ({
+      quant_method: 'modelopt',
+      ...(isRecord(quantization) ? quantization : {}),
+    }),
+  ],
+  [
+    'quant_model_description.json',
+    ({ model_quant_type }) => ({ quant_method: 'ascend', model_quant_type }),
+  ],
+];
+
+function withQuantization(config: JsonRecord, folder: string): JsonRecord {
+  if (isRecord(config['quantization_config'])) return config;
+  const found = QUANTIZATION_FILES.find(([file]) => hasFile(folder, file));
+  if (found === undefined) return config;
+  const [file, quantizationOf] = found;
+  const settings = quantizationOf(readJsonFile(folder, file, INDEX_LIMIT_BYTES));
+  return { ...config, quantization_config: settings };
+}
+
 function readGeneration(folder: string): JsonRecord {
   return hasFile(folder, GENERATION) ? readJsonFile(folder, GENERATION) : {};
 }
@@ -66,7 +90,7 @@ function readTensors(
   if (hasFile(folder, WEIGHTS)) return readSafetensorsHeader(open(WEIGHTS));
   throw new FormatError(`the folder must contain ${WEIGHTS} or ${INDEX}, and has neither`, {
     where: folder,
-    hint: 'get the weights as safetensors; other formats (.bin, .gguf) must be converted first',
+    hint: 'get the weights as safetensors, or give a .gguf file by its own name; .bin must be converted first',
   });
 }
 

@@ -70,6 +70,30 @@ test('the demo models open, and every weight is finite and of the shape stored',
   }
 });
 
+test('a quantisation may be described in a file of its own', () => {
+  const described: [string, object, object][] = [
+    [
+      'hf_quant_config.json',
+      { producer: {}, quantization: { quant_algo: 'NVFP4', group_size: 16 } },
+      { quant_method: 'modelopt', quant_algo: 'NVFP4', group_size: 16 },
+    ],
+    [
+      'quant_model_description.json',
+      { model_quant_type: 'W8A8', 'lm_head.weight': 'FLOAT' },
+      { quant_method: 'ascend', model_quant_type: 'W8A8' },
+    ],
+  ];
+  for (const [file, content, quantization] of described) {
+    const files = { 'config.json': {}, 'model.safetensors': weights('x'), [file]: content };
+    inFolder(files, (folder) => {
+      const checkpoint = openCheckpoint(folder);
+      assert.deepEqual(checkpoint.config['quantization_config'], quantization);
+      assert.match(checkpoint.note!, /activations, which are not simulated/);
+      checkpoint.close();
+    });
+  }
+});
+
 test('sharded weights are found in their files', () => {
   const files = {
     'config.json': { eos_token_id: 3 },

@@ -1,33 +1,74 @@
-/** The `quantization_config` of a checkpoint: only the block-scaled FP8 of DeepSeek-V3 and Qwen3-FP8 is known. */
+/** The `quantization_config` of a checkpoint: which format its weights are in, and whether it is known. */
 import { isRecord, problem, UnsupportedError } from '../../base/index.ts';
 import type { JsonRecord } from '../../base/index.ts';
+import type { TensorSet, WeightFormat } from './formats/format.ts';
+import { FORMATS } from './formats/formats.table.ts';
+import { isPlain, plainWeight, unreadable } from './tensorValues.ts';
+import type { Weight } from './weight.ts';
 
-/** Rows and columns of a weight that share one scale. */
-export type BlockShape = readonly [rows: number, columns: number];
+/** The format where config.json names none: FP8 shows in the tensors. */
+const UNNAMED = 'fp8';
 
-const BLOCK_SHAPE: BlockShape = [128, 128];
-
-/** Block shape of the FP8 weights of a model with this configuration. Throws UnsupportedError for any other quantisation. */
-export function weightBlockShape(config: JsonRecord, where: string): BlockShape {
-  const problems = quantizationProblems(config['quantization_config']);
-  if (problems.length === 0) return BLOCK_SHAPE;
-  throw new UnsupportedError(problems.join('; '), {
-    where,
-    hint: 'use the BF16 weights or the FP8 weights in 128 × 128 blocks of this model',
-  });
+/** How a checkpoint's weights are found in its tensors. */
+export interface Quantization {
+  /** Of `quant_method`; absent when config.json names none. */
+  readonly method?: string;
+  /** What the makers of the checkpoint compute otherwise than f32 does. */
+  readonly note?: string;
+  /** The weight `name`, or undefined if there is none. Throws for what is stored wrongly or unreadably. */
+  locate(name: string): Weight | undefined;
 }
 
-/** What a `quantization_config` asks for beyond FP8 e4m3 in 128 × 128 blocks; empty when nothing. */
+/** The quantisation of these tensors. Throws UnsupportedError for one that is not known. */
+export function quantizationOf(
+  config: JsonRecord,
+  tensors: TensorSet,
+  where: string,
+): Quantization {
+  const given = configOf(config);
+  const problems = quantizationProblems(given);
+  if (problems.length > 0) {
+    throw new UnsupportedError(problems.join('; '), {
+      where,
+      hint: 'use the BF16 weights of this model, or one of the formats in docs/formats.md',
+    });
+  }
+  const settings = isRecord(given) ? given : {};
+  const method = settings['quant_method'] as string | undefined;
+  const format = FORMATS.get(method ?? UNNAMED)!;
+  const note = format.note?.(settings);
+  return {
+    ...(method !== undefined && { method }),
+    ...(note !== undefined && { note }),
+    locate: (name) => locate(name, tensors, format, settings),
+  };
+}
+
+/** What a `quantization_config` asks for beyond the known formats; empty when nothing. */
 export function quantizationProblems(value: unknown): string[] {
   if (value === undefined || value === null) return [];
   if (!isRecord(value)) return [problem('quantization_config', 'an object or null', value)];
-  const { quant_method: method, fmt = 'e4m3', weight_block_size: block } = value;
-  if (method !== 'fp8') return [problem('quantization_config.quant_method', '"fp8"', method)];
-  const problems = fmt === 'e4m3' ? [] : [problem('quantization_config.fmt', '"e4m3"', fmt)];
-  if (isBlockShape(block)) return problems;
-  return [...problems, problem('quantization_config.weight_block_size', '[128, 128]', block)];
+  const method = value['quant_method'];
+  const format = typeof method === 'string' ? FORMATS.get(method) : undefined;
+  if (format !== undefined) return format.problems(value);
+  const known = [...FORMATS.keys()].join(', ');
+  return [problem('quantization_config.quant_method', `one of ${known}`, method)];
 }
 
-function isBlockShape(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 2 && BLOCK_SHAPE.every((n, i) => value[i] === n);
+/** Multimodal configurations may keep it beside `text_config` or in it. */
+function configOf({ quantization_config: given, text_config: text }: JsonRecord): unknown {
+  return given ?? (isRecord(text) ? text['quantization_config'] : undefined);
+}
+
+function locate(
+  name: string,
+  tensors: TensorSet,
+  format: WeightFormat,
+  settings: JsonRecord,
+): Weight | undefined {
+  const stored = tensors.find(name);
+  if (stored !== undefined && isPlain(stored)) return plainWeight(stored);
+  const weight = format.locate(name, tensors, settings);
+  if (weight !== undefined || stored === undefined) return weight;
+  throw unreadable(stored);
 }

@@ -39,10 +39,10 @@ const DTYPE_BYTES = {
 export type TensorDType = keyof typeof DTYPE_BYTES;
 
 /** A tensor in a file: row-major, little-endian, `sizeBytes` from `offset` of the file. */
-export interface StoredTensor {
+export interface StoredTensor<D extends string = TensorDType> {
   readonly name: string;
   readonly source: ByteSource;
-  readonly dtype: TensorDType;
+  readonly dtype: D;
   readonly shape: readonly number[];
   readonly offset: number;
   readonly sizeBytes: number;

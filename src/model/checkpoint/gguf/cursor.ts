@@ -1,0 +1,114 @@
+/** Reads the head of a file field by field, a window at a time, and never more than its limit. */
+import { decodeUtf8, FormatError } from '../../../base/index.ts';
+import type { ByteSource } from '../../../base/index.ts';
+
+const WINDOW_BYTES = 2 ** 18;
+
+/** What to do about a GGUF file that is wrong. */
+export const GET_AGAIN = 'get the file again: it is cut short, damaged, or no GGUF file';
+
+export class Cursor {
+  readonly source: ByteSource;
+  readonly #limit: number;
+  #position = 0;
+  #windowStart = 0;
+  #window = new DataView(new ArrayBuffer(0));
+
+  /** Reads at most `limitBytes` from the start of the source. */
+  constructor(source: ByteSource, limitBytes: number) {
+    this.source = source;
+    this.#limit = Math.min(limitBytes, source.sizeBytes);
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Bytes that are left before the limit. */
+  get left(): number {
+    return this.#limit - this.#position;
+  }
+
+  /** Throws FormatError unless `bytes` more can be read for `what`. */
+  require(bytes: number, what: string): void {
+    if (bytes <= this.left) return;
+    throw new FormatError(
+      `${what} must end within the first ${this.#limit} bytes of the file, not take ${bytes} bytes from ${this.#position}`,
+      { where: this.source.name, hint: GET_AGAIN },
+    );
+  }
+
+  u8(what: string): number {
+    return this.#take(1, what, (view, at) => view.getUint8(at));
+  }
+
+  i8(what: string): number {
+    return this.#take(1, what, (view, at) => view.getInt8(at));
+  }
+
+  u16(what: string): number {
+    return this.#take(2, what, (view, at) => view.getUint16(at, true));
+  }
+
+  i16(what: string): number {
+    return this.#take(2, what, (view, at) => view.getInt16(at, true));
+  }
+
+  u32(what: string): number {
+    return this.#take(4, what, (view, at) => view.getUint32(at, true));
+  }
+
+  i32(what: string): number {
+    return this.#take(4, what, (view, at) => view.getInt32(at, true));
+  }
+
+  f32(what: string): number {
+    return this.#take(4, what, (view, at) => view.getFloat32(at, true));
+  }
+
+  f64(what: string): number {
+    return this.#take(8, what, (view, at) => view.getFloat64(at, true));
+  }
+
+  u64(what: string): bigint {
+    return this.#take(8, what, (view, at) => view.getBigUint64(at, true));
+  }
+
+  i64(what: string): bigint {
+    return this.#take(8, what, (view, at) => view.getBigInt64(at, true));
+  }
+
+  /** A u64 that must be at most `most`, which is a safe integer. */
+  count(most: number, what: string): number {
+    const value = this.u64(what);
+    if (value <= BigInt(most)) return Number(value);
+    throw new FormatError(`${what} must be at most ${most}, not ${value}`, {
+      where: this.source.name,
+      hint: GET_AGAIN,
+    });
+  }
+
+  /** UTF-8 text after its length in bytes. */
+  text(mostBytes: number, what: string): string {
+    const length = this.count(mostBytes, `the length of ${what}`);
+    this.require(length, what);
+    const bytes = this.source.read(this.#position, length);
+    this.#position += length;
+    return decodeUtf8(bytes, `${what} in ${this.source.name}`);
+  }
+
+  #take<T>(bytes: number, what: string, read: (view: DataView, at: number) => T): T {
+    this.require(bytes, what);
+    const at = this.#position - this.#windowStart;
+    if (at < 0 || at + bytes > this.#window.byteLength) this.#fill();
+    const value = read(this.#window, this.#position - this.#windowStart);
+    this.#position += bytes;
+    return value;
+  }
+
+  #fill(): void {
+    this.#windowStart = this.#position;
+    const { buffer } = this.source.read(this.#position, Math.min(WINDOW_BYTES, this.left));
+    this.#window = new DataView(buffer);
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * Weights of `qwen35` and `qwen35moe` as Hugging Face has them, undone from what llama.cpp's converter did [1]:
+ *
+ *   norms, but the one inside the delta rule     1 + w
+ *   linear_attn.A_log                            −exp(A_log)
+ *   value heads of the delta rule                tiled: head j of key head k at j · keyHeads + k, not k · r + j
+ *   linear_attn.conv1d.weight                    [channels, taps], not [channels, 1, taps]
+ *   mlp.shared_expert_gate.weight                perhaps [width], not [1, width]
+ *
+ * [1] https://github.com/ggml-org/llama.cpp, conversion/qwen.py, _LinearAttentionVReorderBase
+ */
+import { rowCount, rowWidth } from '../weight.ts';
+import type { Weight } from '../weight.ts';
+import type { ModelMetadata } from './metadata.ts';
+
+/** The heads of the delta rule. */
+interface DeltaHeads {
+  readonly keyHeads: number;
+  readonly valueHeads: number;
+  readonly keyWidth: number;
+  readonly valueWidth: number;
+}
+
+type MapIndex = (index: number) => number;
+
+/** The weight `name` with Hugging Face's values and shape. */
+export function restoreHybridWeight(name: string, weight: Weight, m: ModelMetadata): Weight {
+  const heads = headsOf(m);
+  if (name.endsWith('norm.weight')) {
+    return name.endsWith('linear_attn.norm.weight') ? weight : mapValues(weight, (w) => w - 1);
+  }
+  if (name.endsWith('.shared_expert_gate.weight')) {
+    return { ...weight, ...oneRow(weight) };
+  }
+  const module = /\.linear_attn\.(\w+)/.exec(name)?.[1];
+  if (module === undefined || heads === undefined) return weight;
+  return restoreDeltaWeight(module, weight, heads);
+}
+
+function restoreDeltaWeight(module: string, weight: Weight, heads: DeltaHeads): Weight {
+  const { keyHeads, keyWidth, valueWidth } = heads;
+  const ofHead = tiledFrom(0, 1, heads);
+  switch (module) {
+    case 'A_log':
+      return mapValues(permuteRows(weight, ofHead), (a) => Math.log(-a));
+    case 'dt_bias':
+    case 'in_proj_a':
+    case 'in_proj_b':
+      return permuteRows(weight, ofHead);
+    case 'in_proj_z':
+      return permuteRows(weight, tiledFrom(0, valueWidth, heads));
+    case 'in_proj_qkv':
+      return permuteRows(weight, tiledFrom(2 * keyHeads * keyWidth, valueWidth, heads));
+    case 'conv1d': {
+      const rows = permuteRows(weight, tiledFrom(2 * keyHeads * keyWidth, valueWidth, heads));
+      return { ...rows, shape: [rowCount(weight.shape), 1, rowWidth(weight.shape)] };
+    }
+    case 'out_proj':
+      return permuteColumns(weight, tiledFrom(0, valueWidth, heads));
+    default:
+      return weight;
+  }
+}
+
+/** Undefined where metadata lacks them, or a file says that it kept the order. */
+function headsOf(m: ModelMetadata): DeltaHeads | undefined {
+  const keyHeads = m.number('ssm.group_count');
+  const valueHeads = m.number('ssm.time_step_rank');
+  const [keyWidth, inner] = [m.number('ssm.state_size'), m.number('ssm.inner_size')];
+  if (m.get('ssm.v_head_reordered') === false) return undefined;
+  if (!keyHeads || !valueHeads || !keyWidth || !inner) return undefined;
+  return { keyHeads, valueHeads, keyWidth, valueWidth: inner / valueHeads };
+}
+
+/** Where the file has index i of heads of `width` that start at `start`; what is before stays. */
+function tiledFrom(start: number, width: number, { keyHeads, valueHeads }: DeltaHeads): MapIndex {
+  const perKey = valueHeads / keyHeads;
+  return (index) => {
+    if (index < start) return index;
+    const head = Math.floor((index - start) / width);
+    const tile = (head % perKey) * keyHeads + Math.floor(head / perKey);
+    return start + tile * width + ((index - start) % width);
+  };
+}
+
+function mapValues(weight: Weight, restore: (value: number) => number): Weight {
+  const decodeRows = (start: number, out: Float32Array): void => {
+    weight.decodeRows(start, out);
+    for (let i = 0; i < out.length; i++) out[i] = restore(out[i]!);
+  };
+  return { ...weight, decodeRows };
+}
+
+/** Rows that follow each other in the file are read together. */
+function permuteRows(weight: Weight, storedRow: MapIndex): Weight {
+  const width = rowWidth(weight.shape);
+  const decodeRows = (start: number, out: Float32Array): void => {
+    const end = start + (width === 0 ? 0 : out.length / width);
+    for (let row = start; row < end;) {
+      const first = storedRow(row);
+      let count = 1;
+      while (row + count < end && storedRow(row + count) === first + count) count++;
+      const from = (row - start) * width;
+      weight.decodeRows(first, out.subarray(from, from + count * width));
+      row += count;
+    }
+  };
+  return { ...weight, decodeRows };
+}
+
+function permuteColumns(weight: Weight, storedColumn: MapIndex): Weight {
+  const width = rowWidth(weight.shape);
+  const order = Int32Array.from({ length: width }, (_, column) => storedColumn(column));
+  const stored = new Float32Array(width);
+  const decodeRows = (start: number, out: Float32Array): void => {
+    weight.decodeRows(start, out);
+    for (let at = 0; at < out.length; at += width) {
+      stored.set(out.subarray(at, at + width));
+      for (let column = 0; column < width; column++) out[at + column] = stored[order[column]!]!;
+    }
+  };
+  return { ...weight, decodeRows };
+}
+
+/** A vector as a matrix of one row. */
+function oneRow(weight: Weight): Pick<Weight, 'shape' | 'rowBytes'> {
+  const [length = 1] = weight.shape;
+  if (weight.shape.length > 1) return weight;
+  return { shape: [1, length], rowBytes: weight.rowBytes * length };
+}

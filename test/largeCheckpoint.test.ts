@@ -1,0 +1,102 @@
+/**
+ * A checkpoint larger than memory: 30 GB in shards, all zeros and sparse, so that they take no room.
+ * What reads no weights takes no memory for them, and a read takes what it returns.
+ */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { openCheckpoint, parseModelConfig, readCatalogueModel } from '../src/model/index.ts';
+import { encodeHeader, type TensorSize } from '../src/model/checkpoint/encodeSafetensors.ts';
+import { tensorsOf } from '../scripts/randomCheckpoint.ts';
+import { celadon, writeZeros } from './badInput/case.ts';
+
+const FOLDER = fs.mkdtempSync(path.join(os.tmpdir(), 'celadon-large-'));
+after(() => fs.rmSync(FOLDER, { recursive: true }));
+
+const SHARD_BYTES = 4e9;
+/** What Node and Celadon take without any model is half of this. */
+const PEAK_BYTES = 256e6;
+
+/** Qwen3-32B with 28 of its 64 layers. */
+const CONFIG = { ...readCatalogueModel('qwen3-32b').raw, num_hidden_layers: 28 };
+
+/** What the model asks for, in BF16. */
+function stored(): TensorSize[] {
+  return tensorsOf(parseModelConfig(CONFIG)).map(({ name, shape }) => {
+    const sizeBytes = 2 * shape.reduce((product, extent) => product * extent, 1);
+    return { name, dtype: 'BF16', shape, sizeBytes };
+  });
+}
+
+/** Write the shards and their index; returns the bytes of all tensors. */
+function writeCheckpoint(): number {
+  const tensors = stored();
+  const weightMap: Record<string, string> = {};
+  let [shard, total]: [TensorSize[], number] = [[], 0];
+  const close = (): void => {
+    const file = `model-${Object.keys(weightMap).length}.safetensors`;
+    const header = encodeHeader(shard);
+    const dataBytes = shard.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    writeZeros(path.join(FOLDER, file), header.length + dataBytes);
+    const opened = fs.openSync(path.join(FOLDER, file), 'r+');
+    fs.writeSync(opened, header, 0, header.length, 0);
+    fs.closeSync(opened);
+    for (const { name } of shard) weightMap[name] = file;
+    shard = [];
+  };
+  for (const tensor of tensors) {
+    shard.push(tensor);
+    total += tensor.sizeBytes;
+    if (shard.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) > SHARD_BYTES) close();
+  }
+  close();
+  const index = { weight_map: weightMap };
+  fs.writeFileSync(path.join(FOLDER, 'model.safetensors.index.json'), JSON.stringify(index));
+  fs.writeFileSync(path.join(FOLDER, 'config.json'), JSON.stringify(CONFIG));
+  fs.writeFileSync(path.join(FOLDER, 'tokens.json'), '[1, 2]');
+  return total;
+}
+
+/** Whether large files of zeros take room here. */
+function isSparse(): boolean {
+  const file = writeZeros(path.join(FOLDER, 'probe'), 2 ** 30);
+  const { blocks } = fs.statSync(file);
+  fs.rmSync(file);
+  return blocks * 512 < 2 ** 20;
+}
+
+const skip = isSparse() ? false : 'the file system of the temporary folder has no sparse files';
+const totalBytes = skip === false ? writeCheckpoint() : 0;
+
+test('inspect takes no memory for the weights', { skip }, async (t) => {
+  assert.ok(totalBytes > 30e9);
+  const { exitCode, stdout, stderr, peakBytes } = await celadon(['inspect', FOLDER, '--json']);
+  assert.equal(exitCode, 0, stderr);
+  const report = JSON.parse(stdout) as Record<string, unknown>;
+  assert.deepEqual(report['parameters'], { total: totalBytes / 2, active: totalBytes / 2 });
+  assert.deepEqual(report['skippedTensors'], []);
+  t.diagnostic(`${(peakBytes / 1e6).toFixed(0)} MB for ${(totalBytes / 1e9).toFixed(1)} GB`);
+  assert.ok(peakBytes < PEAK_BYTES, `${peakBytes} bytes`);
+});
+
+test('eval that does not fit is refused before a weight is read', { skip }, async (t) => {
+  const args = ['eval', FOLDER, '--tokens', path.join(FOLDER, 'tokens.json')];
+  const { exitCode, stderr, peakBytes } = await celadon(args);
+  assert.equal(exitCode, 4, stderr);
+  t.diagnostic(`${(peakBytes / 1e6).toFixed(0)} MB`);
+  assert.ok(peakBytes < PEAK_BYTES, `${peakBytes} bytes`);
+});
+
+test('reading a tensor takes memory for its values and a slice', { skip }, () => {
+  const checkpoint = openCheckpoint(FOLDER);
+  const name = 'model.layers.27.mlp.down_proj.weight';
+  const before = process.memoryUsage().arrayBuffers;
+  const values = checkpoint.readF32(name, [5120, 25600]);
+  const taken = process.memoryUsage().arrayBuffers - before - values.byteLength;
+  assert.equal(values.byteLength, 4 * 5120 * 25600);
+  assert.ok(taken < 128e6, `${taken} bytes besides the values`);
+  assert.equal(checkpoint.readRows(name, 5000, 2).length, 2 * 25600);
+  checkpoint.close();
+});
