@@ -80,7 +80,7 @@ function openTrace(
 }
 
 function encodePrompt(model: Model, { prompt, chat = false }: RunOptions): number[] {
-  const text = chat ? model.chatTemplate.apply([{ role: 'user', content: prompt }]) : prompt;
+  const text = chat ? model.chat.apply([{ role: 'user', content: prompt }]) : prompt;
   return model.tokenizer.encode(text);
 }
 

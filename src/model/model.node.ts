@@ -1,8 +1,8 @@
 /** A model in a folder: configuration, weights, tokenizer and graph together. */
 import path from 'node:path';
 import { type Graph } from '../ir/index.ts';
-import { type ChatTemplate } from './chat.ts';
-import { openChatTemplate } from './chat.node.ts';
+import { openChat } from './chat.node.ts';
+import { type Chat } from './chat/format.ts';
 import { parseModelConfig, type ModelConfig } from './checkpoint/config.ts';
 import { type Checkpoint } from './checkpoint/checkpoint.ts';
 import { openCheckpoint } from './checkpoint/openCheckpoint.node.ts';
@@ -18,7 +18,8 @@ export interface Model {
   readonly checkpoint: Checkpoint;
   /** Read when first asked for; throws if the folder has none. */
   readonly tokenizer: Tokenizer;
-  readonly chatTemplate: ChatTemplate;
+  /** Read when first asked for; throws if the model has no format that is known. */
+  readonly chat: Chat;
   /** Throws when a weight is absent or has another shape than the configuration says; reads none. */
   graph(options: GraphOptions): Graph;
 }
@@ -28,7 +29,7 @@ export function loadModel(folder: string): Model {
   const checkpoint = openCheckpoint(folder);
   const config = parseModelConfig(checkpoint.config, path.join(folder, 'config.json'));
   let tokenizer: Tokenizer | undefined;
-  let chatTemplate: ChatTemplate | undefined;
+  let chat: Chat | undefined;
   return {
     name: path.basename(path.resolve(folder)),
     config,
@@ -36,8 +37,8 @@ export function loadModel(folder: string): Model {
     get tokenizer() {
       return (tokenizer ??= openTokenizer(folder));
     },
-    get chatTemplate() {
-      return (chatTemplate ??= openChatTemplate(folder));
+    get chat() {
+      return (chat ??= openChat(folder, checkpoint.config['model_type']));
     },
     graph: (options) => buildGraph(config, checkpoint, options),
   };
