@@ -102,7 +102,7 @@ test('tokenizers agree on texts of many kinds, and so do chats', () => {
     assert.deepEqual(model.tokenizer.specialTokens, original.tokenizer.specialTokens);
     assert.equal(model.tokenizer.vocabularySize, original.tokenizer.vocabularySize);
     const messages = [{ role: 'user', content: 'hi' }];
-    assert.equal(model.chatTemplate.apply(messages), original.chatTemplate.apply(messages));
+    assert.equal(model.chat.apply(messages), original.chat.apply(messages));
   }
 });
 

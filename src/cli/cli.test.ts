@@ -76,6 +76,8 @@ test('without --json the text alone is on stdout, and what is beside it on stder
   assert.match(stdout, /^[\p{Script=Han}，。]+\n$/u);
   assert.match(stderr, /^prompt 24 tokens .* ended by stop\n$/);
   assert.equal(celadon(...args, '--quiet').stderr, '');
+  const { message } = json(...args);
+  assert.deepEqual(message, { role: 'assistant', content: stdout.trimEnd() });
 });
 
 test('a chip gives the tokens of its numeric definition, cycles, and a trace', () => {

@@ -129,8 +129,8 @@ async function perform(act: Act, chip: Chip, output: Output): Promise<ActReport>
 }
 
 async function showText(act: Act, model: Model, chip: Chip, output: Output) {
-  const { tokenizer, chatTemplate, checkpoint } = model;
-  const prompt = tokenizer.encode(chatTemplate.apply([{ role: 'user', content: act.message }]));
+  const { tokenizer, chat, checkpoint } = model;
+  const prompt = tokenizer.encode(chat.apply([{ role: 'user', content: act.message }]));
   const { eosTokenIds, temperature, topK, topP } = checkpoint.generation;
   const stream = tokenizer.stream({ skipSpecial: true });
   let text = '';

@@ -3,7 +3,7 @@ import { setImmediate as pause } from 'node:timers/promises';
 import { type Command } from 'commander';
 import { UsageError } from '../base/index.ts';
 import { generate, ModelRunner, type Generation, type SamplingOptions } from '../engine/index.ts';
-import type { Model } from '../model/index.ts';
+import { messageOf, type ChatMessage, type Model } from '../model/index.ts';
 import { Trace } from '../trace/index.ts';
 import { choice, decimal, wholeNumber } from './arguments.ts';
 import { noteSkipped, openModel } from './models.ts';
@@ -81,7 +81,7 @@ function openTrace(
 }
 
 function encodePrompt(model: Model, { prompt, chat = false }: RunOptions): number[] {
-  const text = chat ? model.chatTemplate.apply([{ role: 'user', content: prompt }]) : prompt;
+  const text = chat ? model.chat.apply([{ role: 'user', content: prompt }]) : prompt;
   return model.tokenizer.encode(text);
 }
 
@@ -149,13 +149,15 @@ function report(done: {
     return;
   }
   const cycles = prefill.cycles === null ? null : prefill.cycles + (decode.cycles ?? 0);
+  const text = model.tokenizer.decode([...tokens], { skipSpecial: chat });
   output.result({
     model: model.name,
     target: choice.target,
     chip: choice.chip?.name ?? null,
     promptTokens: prompt,
     tokens,
-    text: model.tokenizer.decode([...tokens], { skipSpecial: chat }),
+    text,
+    ...(chat && { message: answerOf(model, prompt, text) }),
     finishReason,
     timings: ratesOf(generation),
     cycles,
@@ -163,4 +165,10 @@ function report(done: {
     decodeCycles: prefill.cycles === null ? null : (decode.cycles ?? 0),
     clockHz: choice.chip?.clockHz ?? null,
   });
+}
+
+/** The answer with its thoughts and calls apart, as the OpenAI API has it. */
+function answerOf(model: Model, prompt: readonly number[], text: string): ChatMessage {
+  const reply = model.chat.startReply(model.tokenizer.decode(prompt));
+  return messageOf([...reply.push(text), ...reply.end()]);
 }

@@ -4,16 +4,17 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { FormatError, UnsupportedError, UsageError } from '../base/index.ts';
-import { openChatTemplate } from './chat.node.ts';
+import { openChat } from './chat.node.ts';
 import { ChatTemplate, readChatTemplate } from './chat.ts';
-import type { ChatMessage } from './chat.ts';
+import { dialectOfTemplate } from './chat/dialects.table.ts';
+import type { ChatMessage } from './chat/message.ts';
 
 const TINY = path.join(import.meta.dirname, '../../models/qwen3-tiny');
 const WHERE = 'tokenizer_config.json';
 const HELLO: readonly ChatMessage[] = [{ role: 'user', content: 'hello' }];
 
 test('the demo model writes turns as it was trained', () => {
-  const template = openChatTemplate(TINY);
+  const template = openChat(TINY);
   const turns = [
     ...HELLO,
     { role: 'assistant', content: '你好' },
@@ -60,9 +61,9 @@ test('a template in a file of its own goes before the one in the configuration',
       path.join(folder, WHERE),
       JSON.stringify({ chat_template: 'old', bos_token: 'B' }),
     );
-    assert.equal(openChatTemplate(folder).apply(HELLO), 'old');
+    assert.equal(openChat(folder).apply(HELLO), 'old');
     fs.writeFileSync(path.join(folder, 'chat_template.jinja'), 'new {{ bos_token }}');
-    assert.equal(openChatTemplate(folder).apply(HELLO), 'new B');
+    assert.equal(openChat(folder).apply(HELLO), 'new B');
   } finally {
     fs.rmSync(folder, { recursive: true });
   }
@@ -76,6 +77,47 @@ test('a model without a template is refused', () => {
       where: WHERE,
     });
   }
+});
+
+test('a model without a template is written by what is known of its type', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'celadon-chat-'));
+  try {
+    fs.writeFileSync(path.join(folder, WHERE), '{}');
+    const variables = { thinking: true };
+    const prompt = openChat(folder, 'deepseek_v32').apply(HELLO, { variables });
+    assert.equal(prompt, '<｜begin▁of▁sentence｜><｜User｜>hello<｜Assistant｜><think>');
+    assert.throws(() => openChat(folder, 'qwen3'), UnsupportedError);
+    fs.writeFileSync(path.join(folder, WHERE), '{"chat_template": "own"}');
+    assert.equal(openChat(folder, 'deepseek_v32').apply(HELLO), 'own');
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+});
+
+test('a template gets calls and empty contents in the form it takes', () => {
+  const calls = [{ function: { name: 'f', arguments: '{"a": 1}' } }];
+  const messages = [...HELLO, { role: 'assistant', content: null, tool_calls: calls }];
+  const shown = (source: string): string => new ChatTemplate(source, {}, WHERE).apply(messages);
+  const call = 'messages[1].tool_calls[0].function.arguments';
+  assert.equal(shown(`{{ ${call} | tojson }}`), '{"a": 1}');
+  assert.equal(shown(`{{ ${call} + '!' }}`), '{"a": 1}!');
+  assert.equal(shown(`{% for k, v in ${call} | items %}{{ k }}={{ v }}{% endfor %}`), 'a=1');
+  assert.equal(shown("{{ '[' + messages[1].content + ']' }}"), '[]');
+  assert.equal(shown("{% if messages[1]['content'] is none %}none{% endif %}"), 'none');
+});
+
+test('the dialect of calls is told from the template', () => {
+  const dialects = {
+    plain: '{{ messages[0].content }}',
+    qwenJson: "'<tool_call>\\n{'",
+    qwenXml: "'<tool_call>\\n<function=' + name",
+    deepseekV3: "'<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>' + tool.type + '<｜tool▁sep｜>'",
+    deepseekV32: "{% set d = '｜DSML｜' %}{{ '<' + d + 'function_calls>' }}",
+    deepseekV4: '{% if message.tool_calls %}<｜DSML｜tool_calls>',
+    deepseekV41: "{% if message.tool_calls %}{{ '<' + dsml_token + ' calls>' }}｜DSML｜",
+  };
+  for (const [name, source] of Object.entries(dialects))
+    assert.equal(dialectOfTemplate(source), name);
 });
 
 test('a template that is not Jinja, or not text, is refused', () => {

@@ -13,46 +13,58 @@ import {
   UsageError,
 } from '../base/index.ts';
 import type { JsonRecord } from '../base/index.ts';
+import { dialectOfTemplate } from './chat/dialects.table.ts';
+import { startReply } from './chat/format.ts';
+import type { Chat } from './chat/format.ts';
+import type { ChatMessage, ChatOptions, Tool } from './chat/message.ts';
+import type { ReplyParser } from './chat/reply.ts';
 
-/** One turn. Templates know the roles `system`, `user`, `assistant` and often `tool`. */
-export interface ChatMessage {
-  readonly role: string;
-  readonly content: string;
-}
-
-/** How a chat is written out. */
-export interface ChatOptions {
-  /** End with the opening of the assistant's turn; true if not given. */
-  readonly addGenerationPrompt?: boolean;
-  /** Further variables that the template knows, such as `enable_thinking` or `tools`. */
-  readonly variables?: JsonRecord;
-}
+/** Templates that write arguments as JSON or one by one, instead of as the text they come as. */
+const TAKES_VALUES = /arguments'?\]?\s*\|\s*(?:tojson|items)|arguments'?\]?\.items\(/;
+const TAKES_NULL = /content'?\]?\s+is\s+(?:not\s+)?none/;
 
 const WITHOUT_CHAT = 'write the prompt as the model expects it and run without --chat';
 
 /** A model's chat template. */
-export class ChatTemplate {
+export class ChatTemplate implements Chat {
   readonly #template: Template;
+  readonly #source: string;
   readonly #tokens: Readonly<Record<string, string>>;
   readonly #where: string;
 
   /** Parse a template; `tokens` are the variables `bos_token` and the like. Throws FormatError naming `where`. */
   constructor(source: string, tokens: Readonly<Record<string, string>>, where: string) {
     this.#template = parseTemplate(source, where);
+    this.#source = source;
     this.#tokens = tokens;
     this.#where = where;
+  }
+
+  /** What a message is to the template: some take arguments as values, and most know no content of null. */
+  #asTaken(message: ChatMessage): JsonRecord {
+    const taken = TAKES_NULL.test(this.#source)
+      ? message
+      : { ...message, content: message.content ?? '' };
+    return taken.tool_calls && TAKES_VALUES.test(this.#source)
+      ? withArgumentValues(taken)
+      : { ...taken };
+  }
+
+  startReply(prompt: string, tools: readonly Tool[] = []): ReplyParser {
+    return startReply(dialectOfTemplate(this.#source), prompt, tools);
   }
 
   /** Write messages out as text for the tokenizer. Throws UsageError when the template refuses them. */
   apply(messages: readonly ChatMessage[], options: ChatOptions = {}): string {
     if (messages.length === 0)
       throw new UsageError('a chat must have at least one message, not none');
-    const { addGenerationPrompt = true, variables = {} } = options;
+    const { addGenerationPrompt = true, tools = [], variables = {} } = options;
     try {
       return this.#template.render({
         ...this.#tokens,
+        ...(tools.length > 0 && { tools }),
         ...variables,
-        messages,
+        messages: messages.map((message) => this.#asTaken(message)),
         add_generation_prompt: addGenerationPrompt,
       });
     } catch (error) {
@@ -64,6 +76,25 @@ export class ChatTemplate {
         },
       );
     }
+  }
+}
+
+/** The arguments of a call as the value that JSON text stands for; the text itself if it is none. */
+function withArgumentValues({ tool_calls: calls = [], ...message }: ChatMessage): JsonRecord {
+  return {
+    ...message,
+    tool_calls: calls.map((call) => ({
+      ...call,
+      function: { ...call.function, arguments: valueOf(call.function.arguments) },
+    })),
+  };
+}
+
+function valueOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
   }
 }
 

@@ -1,5 +1,9 @@
 /** Floor 2: models as people publish them: checkpoint, tokenizer, chat, and families as graphs. */
 export * from './chat.ts';
+export { type ReplyEvent } from './chat/callWriter.ts';
+export { chatOfModelType, type Chat } from './chat/format.ts';
+export * from './chat/message.ts';
+export { messageOf, type ReplyParser } from './chat/reply.ts';
 export * from './checkpoint/catalogue.node.ts';
 export * from './checkpoint/checkpoint.ts';
 export * from './checkpoint/config.ts';

@@ -1,8 +1,9 @@
 /** A model in a folder or a GGUF file: configuration, weights, tokenizer and graph together. */
 import path from 'node:path';
 import { type Graph } from '../ir/index.ts';
-import { readChatTemplate, type ChatTemplate } from './chat.ts';
-import { openChatTemplate } from './chat.node.ts';
+import { readChatTemplate } from './chat.ts';
+import { openChat } from './chat.node.ts';
+import { type Chat } from './chat/format.ts';
 import { parseModelConfig, type ModelConfig } from './checkpoint/config.ts';
 import { type Checkpoint } from './checkpoint/checkpoint.ts';
 import { openGguf } from './checkpoint/gguf/openGguf.node.ts';
@@ -20,7 +21,8 @@ export interface Model {
   readonly checkpoint: Checkpoint;
   /** Read when first asked for; throws if the model has none. */
   readonly tokenizer: Tokenizer;
-  readonly chatTemplate: ChatTemplate;
+  /** Read when first asked for; throws if the model has no format that is known. */
+  readonly chat: Chat;
   /** Throws when a weight is absent or has another shape than the configuration says; reads none. */
   graph(options: GraphOptions): Graph;
 }
@@ -31,7 +33,7 @@ interface Opened {
   /** What the configuration was read from, for messages. */
   readonly configFile: string;
   openTokenizer(): Tokenizer;
-  openChatTemplate(): ChatTemplate;
+  openChat(): Chat;
 }
 
 const GGUF = '.gguf';
@@ -50,7 +52,7 @@ export function loadModel(location: string): Model {
   const { checkpoint } = opened;
   const config = parseModelConfig(checkpoint.config, opened.configFile);
   let tokenizer: Tokenizer | undefined;
-  let chatTemplate: ChatTemplate | undefined;
+  let chat: Chat | undefined;
   return {
     name: path.basename(path.resolve(location), GGUF),
     config,
@@ -58,19 +60,20 @@ export function loadModel(location: string): Model {
     get tokenizer() {
       return (tokenizer ??= opened.openTokenizer());
     },
-    get chatTemplate() {
-      return (chatTemplate ??= opened.openChatTemplate());
+    get chat() {
+      return (chat ??= opened.openChat());
     },
     graph: (options) => buildGraph(config, checkpoint, options),
   };
 }
 
 function openFolder(folder: string): Opened {
+  const checkpoint = openCheckpoint(folder);
   return {
-    checkpoint: openCheckpoint(folder),
+    checkpoint,
     configFile: path.join(folder, 'config.json'),
     openTokenizer: () => openTokenizer(folder),
-    openChatTemplate: () => openChatTemplate(folder),
+    openChat: () => openChat(folder, checkpoint.config['model_type']),
   };
 }
 
@@ -80,6 +83,6 @@ function openFile(file: string): Opened {
     checkpoint,
     configFile: `metadata of ${file}`,
     openTokenizer: () => new Tokenizer(tokenizerOfGguf(metadata, file), file),
-    openChatTemplate: () => readChatTemplate(chatConfigOfGguf(metadata), file),
+    openChat: () => readChatTemplate(chatConfigOfGguf(metadata), file),
   };
 }

@@ -11,7 +11,7 @@ test('a folder gives configuration, tokenizer, chat template and graph', () => {
   assert.equal(model.name, 'deepseek-v3-tiny');
   assert.equal(model.config.family, 'deepseek_v3');
   assert.equal(model.tokenizer, model.tokenizer, 'read once');
-  assert.equal(model.chatTemplate, model.chatTemplate);
+  assert.equal(model.chat, model.chat);
   const { states, weights } = model.graph({ logits: 'all', latentAttention: 'absorbed' });
   assert.deepEqual([...states.keys()].at(-1), 'layers.3.latent');
   model.checkpoint.close();

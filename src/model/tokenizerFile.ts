@@ -18,6 +18,7 @@ import {
 import type { JsonRecord } from '../base/index.ts';
 import { LETTERS } from './byteAlphabet.ts';
 import { MAX_VOCABULARY } from './checkpoint/fields.ts';
+import { partsOf } from './preTokenizer.ts';
 
 /** A token that is recognised whole in text, outside BPE. */
 export interface AddedToken {
@@ -45,6 +46,7 @@ const ADDED_TOKENS = z
         id: tokenId,
         content: z.string('a text').min(1, 'a text'),
         special: z.boolean().default(false),
+        single_word: z.literal(false, 'false, as whole words are not supported').default(false),
       },
       'an object',
     ),
@@ -84,7 +86,12 @@ function unsupportedParts(file: JsonRecord): string[] {
   problems.push(...unknownKinds('normalizer', normalizers, NORMALIZERS));
   problems.push(...unknownKinds('pre_tokenizer', preTokenizers, PRE_TOKENIZERS));
   if (!preTokenizers.includes('ByteLevel')) problems.push('pre_tokenizer must include "ByteLevel"');
-  return [...problems, ...unsupportedSplits(file['pre_tokenizer'])];
+  return [
+    ...problems,
+    ...unsupportedSplits(file['pre_tokenizer']),
+    ...unsupportedPrefixes(file['pre_tokenizer']),
+    ...unsupportedMerging(file['model']),
+  ];
 }
 
 function unknownKinds(
@@ -104,11 +111,6 @@ function kindsOf(component: unknown, partsField: string): unknown[] {
   return partsOf(component, partsField).map(kindOf);
 }
 
-function partsOf(component: unknown, partsField: string): readonly unknown[] {
-  const parts = isRecord(component) && component['type'] === 'Sequence' && component[partsField];
-  return Array.isArray(parts) ? parts : [component];
-}
-
 function kindOf(component: unknown): unknown {
   return isRecord(component) ? component['type'] : component;
 }
@@ -125,6 +127,21 @@ function unsupportedSplits(preTokenizer: unknown): string[] {
         `not ${show(source)}, ${show(behavior)} and ${show(invert)}`,
     ];
   });
+}
+
+/** A space before a text that is then split would come before every piece of it. */
+function unsupportedPrefixes(preTokenizer: unknown): string[] {
+  const prefixed = partsOf(preTokenizer, 'pretokenizers').some(
+    (part) => isRecord(part) && part['type'] === 'ByteLevel' && part['add_prefix_space'] === true,
+  );
+  return prefixed ? ['a ByteLevel must have add_prefix_space false, not true'] : [];
+}
+
+/** Marks of word parts belong to other alphabets than bytes; dropout to training. */
+function unsupportedMerging(model: unknown): string[] {
+  const fields = ['continuing_subword_prefix', 'end_of_word_suffix', 'dropout'];
+  const set = fields.filter((field) => isRecord(model) && model[field]);
+  return set.map((field) => problem(`model.${field}`, 'absent', (model as JsonRecord)[field]));
 }
 
 function readVocabulary(vocabulary: unknown, where: string): (string | undefined)[] {

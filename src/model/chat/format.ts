@@ -1,0 +1,42 @@
+/** How a model writes chats and reads its replies: all that a server needs to know of its format. */
+import { deepseekV32Chat } from './deepseekV32.ts';
+import { deepseekV41Chat, deepseekV4Chat } from './deepseekV4.ts';
+import { DIALECTS, type DialectName } from './dialects.table.ts';
+import type { ChatEncoder, Tool } from './message.ts';
+import { ReplyParser } from './reply.ts';
+
+export interface Chat extends ChatEncoder {
+  /** Begin to read the reply to `prompt`, a text that `apply` wrote with `tools`. */
+  startReply(prompt: string, tools?: readonly Tool[]): ReplyParser;
+}
+
+/** Models that ship code instead of a template, by the `model_type` of config.json. */
+const ENCODED: Readonly<Record<string, Chat>> = {
+  deepseek_v32: encodedChat(deepseekV32Chat, 'deepseekV32'),
+  deepseek_v4: encodedChat(deepseekV4Chat, 'deepseekV4'),
+  deepseek_v41: encodedChat(deepseekV41Chat, 'deepseekV41'),
+};
+
+/** The format of a model without a template, if it is one of those that Celadon knows. */
+export function chatOfModelType(modelType: unknown): Chat | undefined {
+  return typeof modelType === 'string' && Object.hasOwn(ENCODED, modelType)
+    ? ENCODED[modelType]
+    : undefined;
+}
+
+function encodedChat(encoder: ChatEncoder, dialect: DialectName): Chat {
+  return {
+    apply: (messages, options) => encoder.apply(messages, options),
+    startReply: (prompt, tools = []) => startReply(dialect, prompt, tools),
+  };
+}
+
+/** Begin to read a reply in a dialect; the end of the prompt says whether the model is thinking already. */
+export function startReply(
+  dialect: DialectName,
+  prompt: string,
+  tools: readonly Tool[],
+): ReplyParser {
+  const thinking = prompt.trimEnd().endsWith('<think>');
+  return new ReplyParser(DIALECTS[dialect], { thinking, tools });
+}
