@@ -6,6 +6,7 @@ import { benchPrefill } from './prefill.ts';
 import { benchQuality } from './quality.ts';
 import { benchLevels } from './levels.ts';
 import { benchRtl } from './rtl.ts';
+import { benchText } from './text.ts';
 import { writeTables, type Table } from './table.ts';
 
 type Benchmark = () => Table | readonly Table[] | Promise<Table>;
@@ -18,6 +19,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   levels: benchLevels,
   rtl: benchRtl,
   area: benchArea,
+  text: benchText,
 };
 
 const chosen = process.argv.slice(2);

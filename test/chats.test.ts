@@ -13,10 +13,10 @@ import {
   type Tool,
   type ToolCall,
 } from '../src/model/index.ts';
-import { publishedFolder } from './goldenTokenizers.ts';
+import { publishedFolder } from './text/goldenTokenizers.ts';
 
 const SCRIPTS = path.join(import.meta.dirname, '../scripts/golden');
-const GOLDEN = path.join(import.meta.dirname, 'golden/chats');
+const GOLDEN = path.join(import.meta.dirname, 'text/chats');
 
 interface Format {
   readonly package?: string;

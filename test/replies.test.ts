@@ -5,8 +5,8 @@ import { Random } from '../src/base/index.ts';
 import { DIALECTS, type DialectName } from '../src/model/chat/dialects.table.ts';
 import { ReplyParser, type ReplyOptions } from '../src/model/chat/reply.ts';
 import { messageOf, type ReplyEvent, type Tool } from '../src/model/index.ts';
-import { REPLIES, type Expected } from './replies/cases.ts';
-import { FRAGMENTS } from './replies/fragments.ts';
+import { REPLIES, type Expected } from './text/replies/cases.ts';
+import { FRAGMENTS } from './text/replies/fragments.ts';
 
 /** Reads a reply that comes in the pieces given. */
 function read(

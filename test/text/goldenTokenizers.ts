@@ -1,10 +1,10 @@
 /** The tokenizers of scripts/golden/tokenizers.json, and what Hugging Face's library gives for them. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { Tokenizer } from '../src/model/index.ts';
+import { Tokenizer } from '../../src/model/index.ts';
 
-const ROOT = path.join(import.meta.dirname, '..');
-const GOLDEN = path.join(ROOT, 'test/golden/tokenizers');
+const ROOT = path.join(import.meta.dirname, '../..');
+const GOLDEN = path.join(ROOT, 'test/text/tokenizers');
 const SCRIPTS = path.join(ROOT, 'scripts/golden');
 
 type Pattern = 'Digits' | { readonly Regex: string };
