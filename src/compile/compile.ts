@@ -53,13 +53,19 @@ export function compile(graph: Graph, target: Target, dims: Dims, observe?: Pass
   return compileLowered(lowerGraph(graph, target, observe), target, target.bucket(dims));
 }
 
-/** Throws one UnsupportedError listing every operator the target lacks, with its reason. */
+/** Throws one UnsupportedError listing every operator the target lacks, with its reason and the first node. */
 function requireSupport(graph: Graph, target: Target): void {
-  const missing: string[] = [];
+  const labels = new Map<string, string[]>();
   for (const node of topologicalOrder(graph)) {
     const support = target.supports(node);
-    if (!support.ok) missing.push(`${node.op} (${node.label}): ${support.reason}`);
+    if (support.ok) continue;
+    const what = `${node.op}\n${support.reason}`;
+    labels.set(what, [...(labels.get(what) ?? []), node.label]);
   }
+  const missing = [...labels].map(([what, [first, ...others]]) => {
+    const where = others.length > 0 ? `${first} and ${others.length} more` : first;
+    return what.replace('\n', ` (${where}): `);
+  });
   if (missing.length > 0) {
     throw new UnsupportedError(
       `${target.name} must support every operator; it lacks ${missing.join('; ')}`,

@@ -4,6 +4,7 @@ import { type SomeRules, type Step } from './evaluation.ts';
 import { type NodeOf } from './graph.ts';
 import { allocateMx, type Numerics } from './numerics.ts';
 import { rotaryTable } from './rotary.ts';
+import { sameShape } from './types.ts';
 import { f32Of, f32Value, i32Of, i32Value, rowCount, viewRows, type Value } from './value.ts';
 
 type ArithmeticOp =
@@ -72,13 +73,14 @@ function map(x: Value, apply: (x: number) => number): Value {
 
 /** `b` has the shape of `a`, or is a row for all of its rows, or a number for each. */
 function map2(a: Value, b: Value, apply: (x: number, y: number) => number): Value {
-  const [other, D] = [f32Of(b), a.shape.at(-1)!];
-  const isRow = b.shape.length < a.shape.length;
-  const isNumber = !isRow && b.shape.at(-1)! < D;
-  const index = (i: number): number => (isRow ? i % D : isNumber ? Math.floor(i / D) : i);
+  const [data, other, D] = [f32Of(a), f32Of(b), a.shape.at(-1)!];
+  const at = ((): ((i: number) => number) => {
+    if (sameShape(a.shape, b.shape)) return (i) => i;
+    return b.shape.length < a.shape.length ? (i) => i % D : (i) => Math.floor(i / D);
+  })();
   return f32Value(
     a.shape,
-    f32Of(a).map((x, i) => apply(x, other[index(i)]!)),
+    data.map((x, i) => apply(x, other[at(i)]!)),
   );
 }
 
