@@ -55,7 +55,9 @@ def fill(name, tensor, spec):
     if name.endswith('e_score_correction_bias'):
         tensor.uniform_(*spec['routerBias'])  # stored in f32, as in the published checkpoints
         return
-    if tensor.dim() == 1:  # of a normalisation
+    if name.endswith('k_norm.bias'):
+        tensor.normal_(0, 0.5)
+    elif tensor.dim() == 1:  # of a normalisation
         tensor.uniform_(0.5, 2.0)
     elif name.endswith('embed_tokens.weight'):
         tensor.normal_(0, 1)
@@ -123,7 +125,7 @@ def measure_router(router, x, experts):
     }
 
 
-ROUTERS = {'DeepseekV3TopkRouter': measure_router, **deepseek.ROUTERS}
+ROUTERS = {'DeepseekV3TopkRouter': measure_router, 'DeepseekV32TopkRouter': measure_router, **deepseek.ROUTERS}
 
 
 def decode(model, tokens):
@@ -150,6 +152,10 @@ def measure(spec, model, tokens, logits, routed):
     measured = [ROUTERS[type(r).__name__](r, *io) for r, io in zip(routers(model), routed)]
     found = {'routers': measured}
     assert all(r['margin'] > MIN_MARGIN and r.get('wrongWithoutBias', 1) > 0 for r in measured), found
+    indexers = deepseek.measure_indexers(model, tokens)
+    if indexers:
+        found['indexers'] = indexers
+        assert all(i['margin'] > MIN_MARGIN for i in indexers), found
     if spec['config']['rope_parameters']['rope_type'] == 'yarn':
         plain, _ = run(build(spec, PLAIN_ROTARY), tokens)
         found['yarnEffect'] = ((logits - plain).abs().max() / logits.abs().max()).item()

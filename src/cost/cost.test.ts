@@ -54,6 +54,7 @@ test('state per token is that of bf16 keys and values, or of the latent', () => 
   assert.equal(perToken('qwen3-0.6b'), 28 * 2 * 8 * 128 * 2);
   assert.equal(perToken('deepseek-v3'), 61 * (512 + 64) * 2);
   assert.equal(perToken('deepseek-v2-lite'), 31_104);
+  assert.equal(perToken('deepseek-v3.2'), 70_272 + 61 * 128 * 2); // and index keys
   assert.deepEqual(stateBytes(catalogueGraph('qwen3-8b'), 1), { perToken: 73_728, perSequence: 0 });
 });
 

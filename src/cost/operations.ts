@@ -52,12 +52,14 @@ const RULES: Rules<WorkRule> = {
   silu: none,
   swiglu: none,
   rmsNormalization: readsWeights,
+  layerNormalization: readsWeights,
   rotaryEmbedding: none,
   argMax: none,
   quantize: none,
   linear: contraction,
   headLinear: contraction,
   attention: (node, dims) => attentionWork(node as NodeOf<'attention'>, dims),
+  topRows: (node, dims) => indexWork(node as NodeOf<'topRows'>, dims),
   route: readsWeights,
   experts: (node, dims) => expertsWork(node as NodeOf<'experts'>, dims),
 };
@@ -95,12 +97,34 @@ function contraction(node: Node, dims: Dims): Work {
 function attentionWork(node: NodeOf<'attention'>, dims: Dims): Work {
   const [query, keys, values] = node.inputs as [Node, Node, Node, Node];
   const [heads, keyWidth] = query.type.shape.slice(2) as [number, number];
-  const visibleRows = dims.B * (dims.T * dims.S - (dims.T * (dims.T - 1)) / 2);
+  const chosen = node.inputs[4]?.type.shape[2] as number | undefined;
+  const visibleRows = visibleRowsOf(dims, chosen);
   const states = new Set([keys, values]); // latent attention keeps one state for both
   return {
     macs: visibleRows * heads * (keyWidth + node.attrs.valueWidth),
     weightElements: 0,
     stateElements: [...states].reduce((sum, state) => sum + elements(state.type.shape, dims), 0),
+  };
+}
+
+/** Rows that the tokens of a step see together, none more than `most`. */
+function visibleRowsOf({ B, T, S }: Dims, most = Infinity): number {
+  const limited = Math.min(Math.max(S - most, 0), T); // tokens that see more rows than that
+  const first = S - T + 1;
+  const rest = T - limited;
+  const rows = rest * first + (rest * (rest - 1)) / 2;
+  return B * (rows + (limited === 0 ? 0 : limited * most));
+}
+
+/** q·k over the key width and the sum over heads, for each visible row. */
+function indexWork(node: NodeOf<'topRows'>, dims: Dims): Work {
+  const [query, , keys] = node.inputs as [Node, Node, Node];
+  const [heads, keyWidth] = query.type.shape.slice(2) as [number, number];
+  const rows = visibleRowsOf(dims) / (node.attrs.tokensPerRow ?? 1);
+  return {
+    macs: rows * heads * (keyWidth + 1),
+    weightElements: 0,
+    stateElements: elements(keys.type.shape, dims) / (node.attrs.tokensPerRow ?? 1),
   };
 }
 

@@ -13,6 +13,7 @@ type ArithmeticOp =
   | 'silu'
   | 'swiglu'
   | 'rmsNormalization'
+  | 'layerNormalization'
   | 'rotaryEmbedding'
   | 'argMax'
   | 'route'
@@ -31,6 +32,10 @@ export const ARITHMETIC_RULES: SomeRules<ArithmeticOp> = {
     f32Value(gate!.shape, swiglu(f32Of(gate!), f32Of(up!), numerics)),
   rmsNormalization: ({ attrs }, [x, weight], { numerics }) =>
     mapRows(x!, (row, out) => numerics.rmsNormalization(row, f32Of(weight!), attrs.epsilon, out)),
+  layerNormalization: ({ attrs }, [x, weight, bias], { numerics }) =>
+    mapRows(x!, (row, out) =>
+      numerics.layerNormalization(row, f32Of(weight!), f32Of(bias!), attrs.epsilon, out),
+    ),
   rotaryEmbedding,
   argMax: (_, [x]) => argMax(x!),
   route: ({ attrs }, [logits, bias], { numerics }) =>

@@ -10,6 +10,7 @@ export type AttributeKind =
   | 'number'
   | 'flag'
   | 'optional flag'
+  | 'optional count'
   | 'numbers'
   | readonly string[];
 
@@ -36,6 +37,7 @@ export const ATTRIBUTES: { readonly [O in Op]: Attributes<O> } = {
   silu: {},
   swiglu: {},
   rmsNormalization: { epsilon: 'number' },
+  layerNormalization: { epsilon: 'number' },
   rotaryEmbedding: {
     layout: ['half', 'interleaved'],
     frequencies: 'numbers',
@@ -46,6 +48,7 @@ export const ATTRIBUTES: { readonly [O in Op]: Attributes<O> } = {
   linear: {},
   headLinear: {},
   attention: { scale: 'number', valueWidth: 'count' },
+  topRows: { topK: 'count', tokensPerRow: 'optional count' },
   route: {
     scoring: ['softmax', 'sigmoid'],
     topK: 'count',

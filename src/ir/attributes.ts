@@ -27,11 +27,11 @@ export function attributeProblems(op: Op, attrs: Readonly<Record<string, unknown
 function isOfKind(value: unknown, kind: AttributeKind): boolean {
   if (typeof kind !== 'string') return kind.includes(value as string);
   if (kind === 'text') return typeof value === 'string';
-  if (kind === 'optional flag' && value === undefined) return true;
+  if (kind.startsWith('optional') && value === undefined) return true;
   if (kind.endsWith('flag')) return typeof value === 'boolean';
   if (kind === 'number') return Number.isFinite(value);
   if (kind === 'numbers') return Array.isArray(value) && value.every(Number.isFinite);
-  return Number.isSafeInteger(value) && (value as number) >= (kind === 'count' ? 1 : 0);
+  return Number.isSafeInteger(value) && (value as number) >= (kind.endsWith('count') ? 1 : 0);
 }
 
 function requirementOf(kind: AttributeKind): string {
@@ -40,6 +40,7 @@ function requirementOf(kind: AttributeKind): string {
     text: 'a string',
     flag: 'true or false',
     'optional flag': 'true, false or absent',
+    'optional count': 'an integer from 1 or absent',
     number: 'a finite number',
     numbers: 'a list of finite numbers',
     count: 'an integer from 1',

@@ -51,8 +51,10 @@ function headLinear(_: unknown, [x, w]: readonly Value[], { numerics }: Step): V
 }
 
 /** Token t of sequence b sees the rows 0 … position[b] + t of that sequence. */
-function attention({ attrs }: NodeOf<'attention'>, inputs: readonly Value[], step: Step): Value {
-  const [query, keys, values, position] = inputs as [Value, Value, Value, Value];
+function attention(node: NodeOf<'attention'>, inputs: readonly Value[], step: Step): Value {
+  const [query, keys, values, position, chosen] = inputs as [Value, Value, Value, Value, Value?];
+  if (chosen !== undefined) return attendChosen(node, [query, keys, values, chosen], step);
+  const { attrs } = node;
   const [B, T, H, keyWidth] = query.shape as [number, number, number, number];
   const [, capacity, G, width] = values.shape as [number, number, number, number];
   const out = f32Value([B, T, H, attrs.valueWidth], new Float32Array(B * T * H * attrs.valueWidth));
@@ -72,6 +74,38 @@ function attention({ attrs }: NodeOf<'attention'>, inputs: readonly Value[], ste
       scale: attrs.scale,
     };
     attend(query, keys, values, place, step.numerics, f32Of(viewRows(out, row, 1)));
+  }
+  return out;
+}
+
+/** Token t of a sequence sees the rows chosen for it, in that order; a negative row is none. */
+function attendChosen(
+  { attrs: { scale, valueWidth } }: NodeOf<'attention'>,
+  [query, keys, values, chosen]: readonly [Value, Value, Value, Value],
+  { numerics }: Step,
+): Value {
+  const [B, T, H, keyWidth] = query.shape as [number, number, number, number];
+  const [, capacity, G, width] = values.shape as [number, number, number, number];
+  const out = f32Value([B, T, H, valueWidth], new Float32Array(B * T * H * valueWidth));
+  const zeros = { keyOffset: 0, valueOffset: 0 };
+  const strides = { keyWidth, valueWidth, keyStride: keyWidth, valueStride: width };
+  for (let token = 0; token < B * T; token++) {
+    const rows = [...i32Of(viewRows(chosen, token, 1))].filter((row) => row >= 0);
+    const first = Math.floor(token / T) * capacity;
+    for (let g = 0; g < G; g++) {
+      const places = rows.map((row) => (first + row) * G + g);
+      const [key, value] = [gatherRows(keys, places), gatherRows(values, places)];
+      for (let row = token * H + (g * H) / G; row < token * H + ((g + 1) * H) / G; row++) {
+        const place = {
+          ...zeros,
+          ...strides,
+          queryOffset: row * keyWidth,
+          count: rows.length,
+          scale,
+        };
+        attend(query, key, value, place, numerics, f32Of(viewRows(out, row, 1)));
+      }
+    }
   }
   return out;
 }

@@ -5,7 +5,7 @@
  * gives the same bits. MX operands are decoded first: their rounding to f32 is the only difference.
  */
 import { decodeMx, quantizeMxRow } from './mx.ts';
-import { type AttendRequest, type MxRows, type Numerics } from './numerics.ts';
+import { type AttendRequest, type IndexRequest, type MxRows, type Numerics } from './numerics.ts';
 import { routeGates } from './route.ts';
 
 export const floatNumerics: Numerics = {
@@ -16,6 +16,8 @@ export const floatNumerics: Numerics = {
   attend,
   attendMx,
   rmsNormalization,
+  layerNormalization,
+  indexScores,
   silu: (x) => Math.fround(x * sigmoid(x)),
   route: routeGates,
   quantize: quantizeMxRow,
@@ -132,4 +134,31 @@ function rmsNormalization(
   for (const value of x) squares += value * value;
   const scale = 1 / Math.sqrt(squares / x.length + epsilon);
   for (let i = 0; i < x.length; i++) out[i] = x[i]! * scale * weight[i]!;
+}
+
+function layerNormalization(
+  x: Float32Array,
+  weight: Float32Array,
+  bias: Float32Array,
+  epsilon: number,
+  out: Float32Array,
+): void {
+  let sum = 0;
+  for (const value of x) sum += value;
+  const mean = sum / x.length;
+  let squares = 0;
+  for (const value of x) squares += (value - mean) ** 2;
+  const scale = 1 / Math.sqrt(squares / x.length + epsilon);
+  for (let i = 0; i < x.length; i++) out[i] = (x[i]! - mean) * scale * weight[i]! + bias[i]!;
+}
+
+function indexScores({ query, weights, keys }: IndexRequest, out: Float32Array): void {
+  const K = query.length / weights.length;
+  for (let s = 0; s < out.length; s++) {
+    let score = 0;
+    for (let h = 0; h < weights.length; h++) {
+      score += weights[h]! * Math.max(0, dot(query, h * K, keys, s * K, K));
+    }
+    out[s] = score;
+  }
 }

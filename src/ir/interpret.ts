@@ -15,6 +15,7 @@ import { countUses, topologicalOrder, type Graph, type Node } from './graph.ts';
 import { MOVEMENT_RULES } from './movement.ts';
 import { type Numerics } from './numerics.ts';
 import { type Op } from './ops.table.ts';
+import { SELECTION_RULES } from './selection.ts';
 import { resolveShape, sameShape, typeToString, type Dims, type TensorType } from './types.ts';
 import { allocateValue, copyElements, f32Value, i32Value, type Value } from './value.ts';
 
@@ -31,6 +32,7 @@ const RULES: EvaluationRules = {
   ...MOVEMENT_RULES,
   ...ARITHMETIC_RULES,
   ...CONTRACTION_RULES,
+  ...SELECTION_RULES,
 };
 
 /** What is known of a graph before its first step. */

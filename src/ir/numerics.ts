@@ -41,6 +41,16 @@ export interface AttendRequest<V> {
   readonly scale: number;
 }
 
+/** The index query of one token against the `out.length` rows of keys that it sees. */
+export interface IndexRequest {
+  /** [heads][K] */
+  readonly query: Float32Array;
+  /** One a head. */
+  readonly weights: Float32Array;
+  /** [rows][K] */
+  readonly keys: Float32Array;
+}
+
 export interface Numerics {
   readonly name: string;
   /** out = a row of a table of embeddings, rounded to the format in which tables are kept. */
@@ -59,6 +69,15 @@ export interface Numerics {
   attend(request: AttendRequest<Float32Array>, out: Float32Array): void;
   attendMx(request: AttendRequest<MxRows>, out: Float32Array): void;
   rmsNormalization(x: Float32Array, weight: Float32Array, epsilon: number, out: Float32Array): void;
+  layerNormalization(
+    x: Float32Array,
+    weight: Float32Array,
+    bias: Float32Array,
+    epsilon: number,
+    out: Float32Array,
+  ): void;
+  /** out[s] = Σ_h weights[h]·relu(query[h]·keys[s]). */
+  indexScores(request: IndexRequest, out: Float32Array): void;
   silu(x: number): number;
   /** Gates of one token: zero for experts not chosen. `bias` is added for the choice only. */
   route(

@@ -59,6 +59,7 @@ export interface OpAttrs {
   silu: Record<never, never>;
   swiglu: Record<never, never>;
   rmsNormalization: { readonly epsilon: number };
+  layerNormalization: { readonly epsilon: number };
   rotaryEmbedding: {
     readonly layout: 'half' | 'interleaved';
     /** One angular frequency a channel pair, radians per position (f64). */
@@ -77,6 +78,11 @@ export interface OpAttrs {
   linear: Record<never, never>;
   headLinear: Record<never, never>;
   attention: { readonly scale: number; readonly valueWidth: number };
+  topRows: {
+    readonly topK: number;
+    /** A row stands for so many tokens, and is visible from the last of them on; 1 when absent. */
+    readonly tokensPerRow?: number;
+  };
   route: RouteAttrs;
   experts: Record<never, never>;
 }
@@ -143,7 +149,13 @@ function inferHeadLinear(inputs: readonly TensorType[]): TensorType {
 }
 
 function inferAttention(inputs: readonly TensorType[], attrs: OpAttrs['attention']): TensorType {
-  const [q, keys, values] = inputs as [TensorType, TensorType, TensorType, TensorType];
+  const [q, keys, values, , chosen] = inputs as [
+    TensorType,
+    TensorType,
+    TensorType,
+    TensorType,
+    TensorType?,
+  ];
   const [heads, groups] = [q.shape[2] as number, keys.shape[2] as number];
   require(q.shape.length === 4 &&
     keys.shape.length === 4, 'q (B,T,H,K) and keys (B,S,G,K)', inputs);
@@ -155,7 +167,33 @@ function inferAttention(inputs: readonly TensorType[], attrs: OpAttrs['attention
   require(heads % groups === 0, 'q with a multiple of the heads of keys', inputs);
   require(lastDim(q) === lastDim(keys), 'q and keys of one K', inputs);
   require(lastDim(values) >= attrs.valueWidth, 'values at least valueWidth wide', inputs);
+  requireChosen(chosen, q, inputs);
   return tensor('f32', [q.shape[0]!, q.shape[1]!, heads, attrs.valueWidth]);
+}
+
+/** Rows chosen for each token of q. */
+function requireChosen(
+  chosen: TensorType | undefined,
+  q: TensorType,
+  inputs: readonly TensorType[],
+): void {
+  if (chosen === undefined) return;
+  const fits =
+    chosen.dtype === 'i32' &&
+    chosen.shape.length === 3 &&
+    sameShape(chosen.shape.slice(0, 2), q.shape.slice(0, 2));
+  require(fits, 'with chosen rows i32 (B,T,k)', inputs);
+}
+
+function inferTopRows(inputs: readonly TensorType[], { topK }: OpAttrs['topRows']): TensorType {
+  const [q, weights, keys] = inputs as [TensorType, TensorType, TensorType, TensorType];
+  requireFloat([q, weights, keys], inputs);
+  require(q.shape.length === 4 &&
+    sameShape(weights.shape, q.shape.slice(0, 3)), 'q (B,T,H,K) and weights (B,T,H)', inputs);
+  require(keys.shape.length === 4 &&
+    keys.shape[2] === 1 &&
+    lastDim(keys) === lastDim(q), 'q and keys (B,S,1,K) of one K', inputs);
+  return tensor('i32', [q.shape[0]!, q.shape[1]!, topK]);
 }
 
 function inferExperts(inputs: readonly TensorType[]): TensorType {
@@ -255,6 +293,12 @@ function inferRms(inputs: readonly TensorType[]): TensorType {
   return x;
 }
 
+function inferLayerNorm(inputs: readonly TensorType[]): TensorType {
+  const [x, w, bias] = inputs as [TensorType, TensorType, TensorType];
+  require(sameType(w, bias), 'weight and bias of one type', inputs);
+  return inferRms([x, w]);
+}
+
 function inferRotary(inputs: readonly TensorType[], attrs: OpAttrs['rotaryEmbedding']): TensorType {
   const [x] = inputs as [TensorType, TensorType];
   require(x.shape.length === 4, 'x (B,T,H,K) and position', inputs);
@@ -347,6 +391,12 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
     arity: [2, 2],
     infer: inferRms,
   },
+  layerNormalization: {
+    summary:
+      '(x − mean(x)) · rsqrt(variance(x)+ε) · w + b over the last axis; inputs x, w (D), b (D)',
+    arity: [3, 3],
+    infer: inferLayerNorm,
+  },
   rotaryEmbedding: {
     summary: 'rotates channel pairs of (B,T,H,K) by position · frequency; inputs x, position',
     arity: [2, 2],
@@ -370,9 +420,15 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
   },
   attention: {
     summary:
-      'causal softmax(q·keysᵀ·scale)·values; inputs q, keys, values, position → (B,T,H,valueWidth)',
-    arity: [4, 4],
+      'causal softmax(q·keysᵀ·scale)·values; inputs q, keys, values, position, optional chosen rows i32 (B,T,k), −1 for none → (B,T,H,valueWidth)',
+    arity: [4, 5],
     infer: inferAttention,
+  },
+  topRows: {
+    summary:
+      'the topK visible rows with the largest Σ_h weights_h·relu(q_h·key), of equals the first, ascending, −1 where there are fewer; inputs q (B,T,H,K), weights (B,T,H), keys (B,S,1,K), position → i32 (B,T,topK)',
+    arity: [4, 4],
+    infer: inferTopRows,
   },
   route: {
     summary:

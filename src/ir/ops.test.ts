@@ -165,6 +165,15 @@ const CASES: Rules<Case> = {
       [['mxint8[B,T,64]', 'f32[64]'], /inputs must be f32/],
     ],
   },
+  layerNormalization: {
+    attrs: { epsilon: 1e-6 },
+    inputs: [heads, 'f32[64]', 'f32[64]'],
+    gives: 'f32[B,T,4,64]',
+    refuses: [
+      [[heads, 'f32[64]', 'f32[4]'], /weight and bias of one type/],
+      [[heads, 'f32[4]', 'f32[4]'], /weight \(D\)/],
+    ],
+  },
   rotaryEmbedding: {
     attrs: { layout: 'half', frequencies: [1, 0.5], magnitude: 1 },
     inputs: ['f32[B,T,2,4]', position],
@@ -224,6 +233,20 @@ const CASES: Rules<Case> = {
       [[heads, 'f32[B,S,2,64]', 'f32[B,S,2,16]', position], /at least valueWidth wide/],
       [[heads, 'f32[B,S,2,64]', 'f32[B,S,4,64]', position], /values of the same rows/],
       [[heads, 'mxint8[B,S,2,64]', 'mxint8[B,S,2,64]', position], /all f32 or all MX/],
+      [
+        [heads, 'f32[B,S,2,64]', 'f32[B,S,2,48]', position, 'f32[B,T,8]'],
+        /chosen rows i32 \(B,T,k\)/,
+      ],
+    ],
+  },
+  topRows: {
+    attrs: { topK: 16, tokensPerRow: 4 },
+    inputs: [heads, 'f32[B,T,4]', 'f32[B,S,1,64]', position],
+    gives: 'i32[B,T,16]',
+    refuses: [
+      [[heads, 'f32[B,T,3]', 'f32[B,S,1,64]', position], /weights \(B,T,H\)/],
+      [[heads, 'f32[B,T,4]', 'f32[B,S,1,32]', position], /keys \(B,S,1,K\) of one K/],
+      [[heads, 'f32[B,T,4]', 'f32[B,S,2,64]', position], /keys \(B,S,1,K\) of one K/],
     ],
   },
   route: {

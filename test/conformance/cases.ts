@@ -2,6 +2,7 @@
 import { type Case } from './case.ts';
 import { CHOICE, EXPERTS, ROUTE } from './choices.ts';
 import { ATTENTION, LINEAR, STATE } from './contractions.ts';
+import { SELECTION } from './selection.ts';
 import { ELEMENTWISE, MOVEMENT, ROWS } from './rows.ts';
 
 export const CASES: readonly Case[] = [
@@ -11,6 +12,7 @@ export const CASES: readonly Case[] = [
   ...ROWS,
   ...STATE,
   ...ATTENTION,
+  ...SELECTION,
   ...ROUTE,
   ...EXPERTS,
   ...CHOICE,

@@ -126,6 +126,13 @@ export class GraphBuilder {
     return this.node('rmsNormalization', [x, weight], { epsilon }, name);
   }
 
+  layerNormalization(x: Node, name: string, epsilon: number): Node {
+    const [weight, bias] = ['weight', 'bias'].map((part) =>
+      this.weight(`${name}.${part}`, [lastDim(x.type)]),
+    ) as [Node, Node];
+    return this.node('layerNormalization', [x, weight, bias], { epsilon }, name);
+  }
+
   /** Appends rows (B,T,G,K) to the state `name`; gives all rows of the sequence. */
   append(name: string, rows: Node): Node {
     const type = tensor('f32', ['B', 'S', ...rows.type.shape.slice(2)]);

@@ -30,6 +30,7 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   silu,
   swiglu,
   rmsNormalization,
+  layerNormalization: refuse,
   rotaryEmbedding,
   argMax,
   quantize: (_, { type, label }) => {
@@ -40,9 +41,14 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   linear,
   headLinear,
   attention,
+  topRows: refuse,
   route,
   experts,
 };
+
+function refuse(_: StepList, { op, label }: { readonly op: Op; readonly label: string }): never {
+  throw new UnsupportedError(`the cpu has no kernel for ${op}`, { where: label });
+}
 
 /** Adds the steps of `node`, whose inputs lie at `inputs`; gives the place of its value. */
 export function lowerNode(list: StepList, node: Node, inputs: readonly Place[]): Place {

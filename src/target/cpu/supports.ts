@@ -1,9 +1,15 @@
-/** What the CPU runs: every op, in f32. */
+/** What the CPU runs: every op that has a kernel, in f32. */
 import { type Support } from '../../compile/index.ts';
-import { isMx, type Node } from '../../ir/index.ts';
+import { isMx, type Node, type Op } from '../../ir/index.ts';
 
-/** Whether the node and its inputs are in f32 (or i32, for indices). */
-export function supportsNode({ inputs, type }: Node): Support {
+const NO_KERNEL: ReadonlySet<Op> = new Set<Op>(['layerNormalization', 'topRows']);
+
+/** Whether there is a kernel, and the node and its inputs are in f32 (or i32, for indices). */
+export function supportsNode({ op, inputs, type }: Node): Support {
+  if (NO_KERNEL.has(op)) return { ok: false, reason: `the cpu has no kernel for ${op}` };
+  if (op === 'attention' && inputs.length === 5) {
+    return { ok: false, reason: 'the cpu has no kernel for attention to chosen rows' };
+  }
   const dtype = [type, ...inputs.map((input) => input.type)].map((t) => t.dtype).find(isMx);
   if (dtype === undefined) return { ok: true };
   return {

@@ -47,6 +47,13 @@ const mergedRows: Check = (node, chip) =>
     ? wholeBlocks(node, chip)
     : no('a linear reads merged rows, not heads; use headLinear');
 
+const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
+
+const attended: Check = (node, chip) =>
+  node.inputs.length === 5
+    ? no('attention to chosen rows has no lowering')
+    : wholeScales(node, chip);
+
 const routed: Check = (node) => {
   if (node.inputs[0]!.op !== 'linear') return no('router logits must come from a linear');
   const { groupByBest = false } = node.attrs as RouteAttrs;
@@ -72,12 +79,14 @@ const CHECKS: Rules<Check> = {
   silu: yes,
   swiglu: yes,
   rmsNormalization: yes,
+  layerNormalization: noInstruction,
   rotaryEmbedding: yes,
   argMax: fromLinear,
   quantize: wholeBlocks,
   linear: mergedRows,
   headLinear: wholeBlocks,
-  attention: wholeScales,
+  attention: attended,
+  topRows: noInstruction,
   route: routed,
   experts: wholeBlocks,
 };

@@ -10,6 +10,7 @@ import {
   type MxFormat,
   type MxRows,
   type Numerics,
+  type Op,
 } from '../../../ir/index.ts';
 import { type Dot, type DotRows } from './dot.ts';
 import { fastDot } from './fastDot.ts';
@@ -36,6 +37,8 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
       rmsRow(rowOf(x), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
       canonicalizeRow(out);
     },
+    layerNormalization: () => refuseOp(chip, 'layerNormalization'),
+    indexScores: () => refuseOp(chip, 'topRows'),
     silu,
     route: (logits, bias, attrs, out) => {
       routeRow(rowOf(logits), bias && rowOf(bias), logits.length, attrs, lanes, rowOf(out));
@@ -49,6 +52,15 @@ function refuse(chip: Chip, what: string): never {
   throw new UnsupportedError(`${what} on ${chip.name} must have MX operands, not f32`, {
     hint: 'run the quantizeForMatrixUnit pass of the target first',
   });
+}
+
+function refuseOp(chip: Chip, op: Op): never {
+  throw new UnsupportedError(
+    `${chip.name} has no instruction for ${op}, and so no numbers for it`,
+    {
+      hint: 'interpret with float numerics',
+    },
+  );
 }
 
 function rowOf(values: Float32Array): Row {
