@@ -2,6 +2,7 @@
 import {
   countElements,
   countUses,
+  OPS,
   topologicalOrder,
   type Graph,
   type Node,
@@ -43,12 +44,17 @@ export function countParameters(graph: Graph): ParameterCount {
   };
 }
 
+/** Bytes of an element of the state of the delta rule, which is kept in f32 whatever the rest is in. */
+const RECURRENT_BYTES = 4;
+
 /** Size of the state, with `bytesPerElement` for each of its elements (bf16 by default). */
 export function stateBytes(graph: Graph, bytesPerElement = 2): StateSize {
   const size = { perToken: 0, perSequence: 0 };
-  for (const { type } of graph.states.values()) {
+  for (const node of graph.states.values()) {
+    const { type } = node.inputs[OPS[node.op].stateOperand!]!;
     const fixed = type.shape.filter((dim) => typeof dim === 'number');
-    const bytes = countElements(fixed) * bytesPerElement;
+    const each = node.op === 'gatedDelta' ? RECURRENT_BYTES : bytesPerElement;
+    const bytes = countElements(fixed) * each;
     if (type.shape.includes('S')) size.perToken += bytes;
     else size.perSequence += bytes;
   }

@@ -6,6 +6,7 @@
  */
 import {
   countElements,
+  lastDim,
   resolveShape,
   type Dims,
   type Node,
@@ -49,10 +50,13 @@ const RULES: Rules<WorkRule> = {
   }),
   add: readsWeights,
   mul: readsWeights,
+  sigmoid: none,
+  softplus: none,
   silu: none,
   swiglu: none,
   rmsNormalization: readsWeights,
   layerNormalization: readsWeights,
+  l2Normalization: none,
   rotaryEmbedding: none,
   argMax: none,
   quantize: none,
@@ -62,6 +66,12 @@ const RULES: Rules<WorkRule> = {
   topRows: (node, dims) => indexWork(node as NodeOf<'topRows'>, dims),
   route: readsWeights,
   experts: (node, dims) => expertsWork(node as NodeOf<'experts'>, dims),
+  causalConvolution: (node, dims) => ({
+    macs: elements(node.type.shape, dims) * lastDim(node.inputs[2]!.type),
+    weightElements: weightElementsOf(node),
+    stateElements: 2 * elements(node.inputs[0]!.type.shape, dims),
+  }),
+  gatedDelta: deltaWork,
 };
 
 /** The work of one node in a step of `dims`. */
@@ -139,6 +149,12 @@ function expertsWork(node: NodeOf<'experts'>, dims: Dims): Work {
   const tokens = dims.B * dims.T;
   const touched = experts * (1 - (1 - topK / experts) ** tokens);
   return { macs: tokens * topK * perExpert, weightElements: touched * perExpert, stateElements: 0 };
+}
+
+/** S·k, S + k·δᵀ and S·q: three passes over the state of each head for each token. */
+function deltaWork(node: Node, dims: Dims): Work {
+  const state = elements(node.inputs[0]!.type.shape, dims);
+  return { macs: 3 * dims.T * state, weightElements: 0, stateElements: 2 * state };
 }
 
 function weightElementsOf(node: Node): number {

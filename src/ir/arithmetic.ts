@@ -10,10 +10,13 @@ type ArithmeticOp =
   | 'embedding'
   | 'add'
   | 'mul'
+  | 'sigmoid'
+  | 'softplus'
   | 'silu'
   | 'swiglu'
   | 'rmsNormalization'
   | 'layerNormalization'
+  | 'l2Normalization'
   | 'rotaryEmbedding'
   | 'argMax'
   | 'route'
@@ -23,11 +26,9 @@ export const ARITHMETIC_RULES: SomeRules<ArithmeticOp> = {
   embedding,
   add: (_, [a, b]) => map2(a!, b!, (x, y) => x + y),
   mul: (_, [a, b]) => map2(a!, b!, (x, y) => x * y),
-  silu: (_, [x], { numerics }) =>
-    f32Value(
-      x!.shape,
-      f32Of(x!).map((value) => numerics.silu(value)),
-    ),
+  sigmoid: (_, [x], { numerics }) => map(x!, numerics.sigmoid),
+  softplus: (_, [x], { numerics }) => map(x!, numerics.softplus),
+  silu: (_, [x], { numerics }) => map(x!, numerics.silu),
   swiglu: (_, [gate, up], { numerics }) =>
     f32Value(gate!.shape, swiglu(f32Of(gate!), f32Of(up!), numerics)),
   rmsNormalization: ({ attrs }, [x, weight], { numerics }) =>
@@ -36,6 +37,8 @@ export const ARITHMETIC_RULES: SomeRules<ArithmeticOp> = {
     mapRows(x!, (row, out) =>
       numerics.layerNormalization(row, f32Of(weight!), f32Of(bias!), attrs.epsilon, out),
     ),
+  l2Normalization: ({ attrs }, [x], { numerics }) =>
+    mapRows(x!, (row, out) => numerics.l2Normalization(row, attrs.epsilon, out)),
   rotaryEmbedding,
   argMax: (_, [x]) => argMax(x!),
   route: ({ attrs }, [logits, bias], { numerics }) =>
@@ -65,11 +68,22 @@ export function swiglu(gate: Float32Array, up: Float32Array, { silu }: Numerics)
   return gate.map((x, i) => silu(x) * up[i]!);
 }
 
+function map(x: Value, apply: (x: number) => number): Value {
+  return f32Value(
+    x.shape,
+    f32Of(x).map((value) => apply(value)),
+  );
+}
+
+/** `b` has the shape of `a`, or is a row for all of its rows, or a number for each. */
 function map2(a: Value, b: Value, apply: (x: number, y: number) => number): Value {
-  const other = f32Of(b);
+  const [other, D] = [f32Of(b), a.shape.at(-1)!];
+  const isRow = b.shape.length < a.shape.length;
+  const isNumber = !isRow && b.shape.at(-1)! < D;
+  const index = (i: number): number => (isRow ? i % D : isNumber ? Math.floor(i / D) : i);
   return f32Value(
     a.shape,
-    f32Of(a).map((x, i) => apply(x, other[i]!)),
+    f32Of(a).map((x, i) => apply(x, other[index(i)]!)),
   );
 }
 

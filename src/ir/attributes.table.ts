@@ -34,10 +34,13 @@ export const ATTRIBUTES: { readonly [O in Op]: Attributes<O> } = {
   append: {},
   add: {},
   mul: {},
+  sigmoid: {},
+  softplus: {},
   silu: {},
   swiglu: {},
   rmsNormalization: { epsilon: 'number' },
   layerNormalization: { epsilon: 'number' },
+  l2Normalization: { epsilon: 'number' },
   rotaryEmbedding: {
     layout: ['half', 'interleaved'],
     frequencies: 'numbers',
@@ -59,4 +62,6 @@ export const ATTRIBUTES: { readonly [O in Op]: Attributes<O> } = {
     scale: 'number',
   },
   experts: {},
+  causalConvolution: {},
+  gatedDelta: { scale: 'number', chunk: 'count' },
 };

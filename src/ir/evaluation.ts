@@ -11,11 +11,11 @@ export interface Step {
   readonly tokens: Value;
   readonly position: Value;
   weight(name: string): Value;
-  /** The buffer of a state: [sequences][capacity][G][K], both at least what the step needs. */
+  /** The buffer of a state, with room for at least the sequences and the context of the step. */
   state(name: string, type: TensorType): Value;
 }
 
-/** Computes a node from the values of its inputs; `append` alone changes one of them. */
+/** Computes a node from the values of its inputs; it may change the one that is its state. */
 export type Evaluate<O extends Op> = (
   node: NodeOf<O>,
   inputs: readonly Value[],

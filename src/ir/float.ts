@@ -4,6 +4,7 @@
  * Sums run in ascending order whatever the number of rows, so a prompt in one piece and in chunks
  * gives the same bits. MX operands are decoded first: their rounding to f32 is the only difference.
  */
+import { gatedDelta } from './gatedDelta.ts';
 import { decodeMx, quantizeMxRow } from './mx.ts';
 import { type AttendRequest, type IndexRequest, type MxRows, type Numerics } from './numerics.ts';
 import { routeGates } from './route.ts';
@@ -18,7 +19,12 @@ export const floatNumerics: Numerics = {
   rmsNormalization,
   layerNormalization,
   indexScores,
+  l2Normalization,
   silu: (x) => Math.fround(x * sigmoid(x)),
+  sigmoid: (x) => Math.fround(sigmoid(x)),
+  softplus: (x) => Math.fround(Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))),
+  convolve,
+  gatedDelta,
   route: routeGates,
   quantize: quantizeMxRow,
 };
@@ -160,5 +166,21 @@ function indexScores({ query, weights, keys }: IndexRequest, out: Float32Array):
       score += weights[h]! * Math.max(0, dot(query, h * K, keys, s * K, K));
     }
     out[s] = score;
+  }
+}
+
+function l2Normalization(x: Float32Array, epsilon: number, out: Float32Array): void {
+  let squares = 0;
+  for (const value of x) squares += value * value;
+  const scale = 1 / Math.sqrt(squares + epsilon);
+  for (let i = 0; i < x.length; i++) out[i] = x[i]! * scale;
+}
+
+function convolve(window: Float32Array, weight: Float32Array, out: Float32Array): void {
+  const [C, W] = [out.length, weight.length / out.length];
+  for (let c = 0; c < C; c++) {
+    let sum = 0;
+    for (let j = 0; j < W; j++) sum += weight[c * W + j]! * window[j * C + c]!;
+    out[c] = sum;
   }
 }

@@ -28,7 +28,7 @@ export interface Graph {
   readonly name: string;
   /** Results by name: `logits` f32 and `next` i32. */
   readonly outputs: ReadonlyMap<string, Node>;
-  /** The new value of each state, by the name of the state. */
+  /** The node that changes each state, by the name of the state. */
   readonly states: ReadonlyMap<string, Node>;
   readonly weights: ReadonlyMap<string, WeightSource>;
 }

@@ -4,7 +4,8 @@
  *
  * A constant (a weight, or what is made of weights alone, such as a quantised one) is computed when a
  * step first needs it and then kept; values of a step are freed after their last use. State stays
- * between steps, belongs to no one graph, and grows when a step asks for more.
+ * between steps, belongs to no one graph, and grows when a step asks for more. A state of rows can be
+ * taken up at any row; one that steps replace only where the last step left it.
  */
 import { CapacityError, UsageError } from '../base/index.ts';
 import { ARITHMETIC_RULES } from './arithmetic.ts';
@@ -16,7 +17,16 @@ import { MOVEMENT_RULES } from './movement.ts';
 import { type Numerics } from './numerics.ts';
 import { type Op } from './ops.table.ts';
 import { SELECTION_RULES } from './selection.ts';
-import { resolveShape, sameShape, typeToString, type Dims, type TensorType } from './types.ts';
+import { RECURRENCE_RULES } from './recurrence.ts';
+import {
+  countElements,
+  isReplaced,
+  resolveShape,
+  sameShape,
+  typeToString,
+  type Dims,
+  type TensorType,
+} from './types.ts';
 import { allocateValue, copyElements, f32Value, i32Value, type Value } from './value.ts';
 
 /** What a step is fed: token ids [B][T] row-major, and how many tokens each sequence already has [B]. */
@@ -33,6 +43,7 @@ const RULES: EvaluationRules = {
   ...ARITHMETIC_RULES,
   ...CONTRACTION_RULES,
   ...SELECTION_RULES,
+  ...RECURRENCE_RULES,
 };
 
 /** What is known of a graph before its first step. */
@@ -41,6 +52,8 @@ interface Prepared {
   readonly order: readonly Node[];
   readonly constants: ReadonlyMap<Node, string>;
   readonly uses: ReadonlyMap<Node, number>;
+  /** Whether it has a state that a step replaces. */
+  readonly recurrent: boolean;
 }
 
 /** Runs graphs of one model with one arithmetic; holds their weights and states, by name. */
@@ -49,6 +62,8 @@ export class Interpreter {
   readonly #prepared = new WeakMap<Graph, Prepared>();
   readonly #constants = new Map<string, Value>();
   readonly #states = new Map<string, Value>();
+  /** Tokens that each sequence has seen. */
+  readonly #lengths: number[] = [];
 
   constructor(numerics: Numerics) {
     this.#numerics = numerics;
@@ -57,10 +72,11 @@ export class Interpreter {
   /**
    * Runs one step and returns the outputs by name. Sequence b is the b-th of the batch in every
    * step. Throws CapacityError when a position is beyond `dims.S`, UsageError for tokens the model
-   * does not have, and what loading a weight throws.
+   * does not have or a position that a replaced state has left, and what loading a weight throws.
    */
   run(graph: Graph, dims: Dims, fed: StepValues): Map<string, Value> {
     const prepared = this.#prepare(graph);
+    if (prepared.recurrent) requireContinues(fed.positions, this.#lengths);
     const step = this.#step(graph, dims, fed);
     const values = new Map<Node, Value>();
     const uses = new Map(prepared.uses);
@@ -69,12 +85,14 @@ export class Interpreter {
       values.set(node, evaluate(node, node.inputs.map(valueOf), step));
       for (const input of node.inputs) release(input, uses, values);
     }
+    for (const [b, start] of fed.positions.entries()) this.#lengths[b] = start + dims.T;
     return new Map([...graph.outputs].map(([name, node]) => [name, valueOf(node)]));
   }
 
   /** Forgets all state; weights stay. */
   reset(): void {
     this.#states.clear();
+    this.#lengths.length = 0;
   }
 
   #prepare(graph: Graph): Prepared {
@@ -83,7 +101,8 @@ export class Interpreter {
     const nodes = topologicalOrder(graph);
     const constants = constantKeys(nodes);
     const order = nodes.filter((node) => !constants.has(node));
-    const prepared = { order, constants, uses: countUses(graph) };
+    const recurrent = nodes.some(({ op, type }) => op === 'state' && isReplaced(type));
+    const prepared = { order, constants, uses: countUses(graph), recurrent };
     this.#prepared.set(graph, prepared);
     return prepared;
   }
@@ -115,15 +134,12 @@ export class Interpreter {
   }
 
   #state(name: string, type: TensorType, dims: Dims): Value {
-    const [B, S, ...row] = resolveShape(type.shape, dims) as [number, number, ...number[]];
+    const needed = resolveShape(type.shape, dims);
     const known = this.#states.get(name);
-    if (known === undefined) {
-      const state = allocateValue(type.dtype, [B, S, ...row]);
-      this.#states.set(name, state);
-      return state;
-    }
-    const shape = [Math.max(B, known.shape[0]!), Math.max(S, known.shape[1]!), ...row];
-    const state = sameShape(shape, known.shape) ? known : grow(known, shape);
+    const shape = needed.map((extent, i) => Math.max(extent, known?.shape[i] ?? 0));
+    if (known !== undefined && sameShape(shape, known.shape)) return known;
+    const state = allocateValue(type.dtype, shape);
+    if (known !== undefined) copySequences(known, state);
     this.#states.set(name, state);
     return state;
   }
@@ -165,13 +181,21 @@ function release(node: Node, uses: Map<Node, number>, values: Map<Node, Value>):
   if (left === 0) values.delete(node);
 }
 
-/** The state in a larger buffer. */
-function grow(state: Value, shape: readonly number[]): Value {
-  const [B, S, G, K] = state.shape as [number, number, number, number];
-  const size = G * K;
-  const larger = allocateValue(state.dtype, shape);
-  for (let b = 0; b < B; b++) {
-    copyElements(state, b * S * size, larger, b * shape[1]! * size, S * size);
+/** Copies a state into a buffer with room for more sequences, or more rows of each. */
+function copySequences(state: Value, larger: Value): void {
+  const [size, room] = [state, larger].map(({ shape }) => countElements(shape.slice(1)));
+  for (let b = 0; b < state.shape[0]!; b++)
+    copyElements(state, b * size!, larger, b * room!, size!);
+}
+
+/** A state that is replaced holds what came of all tokens so far: it goes on, or starts anew. */
+function requireContinues(positions: Int32Array, lengths: readonly number[]): void {
+  for (const [b, start] of positions.entries()) {
+    const length = lengths[b] ?? 0;
+    if (start === 0 || start === length) continue;
+    throw new UsageError(
+      `a step with recurrent state must start at token 0 or ${length}, not at ${start}`,
+      { where: `sequence ${b}`, hint: 'a recurrent state cannot go back; feed the sequence again' },
+    );
   }
-  return larger;
 }

@@ -51,6 +51,21 @@ export interface IndexRequest {
   readonly keys: Float32Array;
 }
 
+/** One head of one sequence under the gated delta rule: rows of T tokens, dense. */
+export interface DeltaRequest {
+  /** S [K][V], which is changed. */
+  readonly state: Float32Array;
+  readonly query: Float32Array;
+  readonly key: Float32Array;
+  readonly value: Float32Array;
+  /** One a token; decays are logarithms. */
+  readonly decay: Float32Array;
+  readonly beta: Float32Array;
+  readonly scale: number;
+  /** Tokens evaluated together, 1 for the recurrence itself. */
+  readonly chunk: number;
+}
+
 export interface Numerics {
   readonly name: string;
   /** out = a row of a table of embeddings, rounded to the format in which tables are kept. */
@@ -78,7 +93,15 @@ export interface Numerics {
   ): void;
   /** out[s] = Σ_h weights[h]·relu(query[h]·keys[s]). */
   indexScores(request: IndexRequest, out: Float32Array): void;
+  /** x · rsqrt(Σx² + ε). */
+  l2Normalization(x: Float32Array, epsilon: number, out: Float32Array): void;
   silu(x: number): number;
+  sigmoid(x: number): number;
+  softplus(x: number): number;
+  /** out[c] = Σ_j weight[c][j] · window[j][c], j ascending: one token, the last row of its window. */
+  convolve(window: Float32Array, weight: Float32Array, out: Float32Array): void;
+  /** Writes the T rows [T][V] of one head. */
+  gatedDelta(request: DeltaRequest, out: Float32Array): void;
   /** Gates of one token: zero for experts not chosen. `bias` is added for the choice only. */
   route(
     logits: Float32Array,

@@ -17,6 +17,7 @@ import {
   typeToString,
   withLast,
   MX_BLOCK,
+  type Dim,
   type MxFormat,
   type Shape,
   type TensorType,
@@ -56,10 +57,13 @@ export interface OpAttrs {
   // elementwise and row-wise
   add: Record<never, never>;
   mul: Record<never, never>;
+  sigmoid: Record<never, never>;
+  softplus: Record<never, never>;
   silu: Record<never, never>;
   swiglu: Record<never, never>;
   rmsNormalization: { readonly epsilon: number };
   layerNormalization: { readonly epsilon: number };
+  l2Normalization: { readonly epsilon: number };
   rotaryEmbedding: {
     readonly layout: 'half' | 'interleaved';
     /** One angular frequency a channel pair, radians per position (f64). */
@@ -85,6 +89,14 @@ export interface OpAttrs {
   };
   route: RouteAttrs;
   experts: Record<never, never>;
+  // recurrences
+  causalConvolution: Record<never, never>;
+  gatedDelta: {
+    /** Multiplies queries. */
+    readonly scale: number;
+    /** Tokens evaluated together: 1 is the recurrence itself, more its chunked form, equal in exact arithmetic. */
+    readonly chunk: number;
+  };
 }
 
 export type Op = keyof OpAttrs;
@@ -97,6 +109,8 @@ export interface OpRule<O extends Op> {
   readonly summary: string;
   /** Smallest and largest number of inputs. */
   readonly arity: readonly [number, number];
+  /** The input that is a state, which the op changes in place. */
+  readonly stateOperand?: number;
   /** The result type; throws ShapeError when the inputs do not fit. */
   infer(inputs: readonly TensorType[], attrs: OpAttrs[O]): TensorType;
 }
@@ -129,6 +143,18 @@ function binary(inputs: readonly TensorType[]): TensorType {
   requireFloat(inputs, inputs);
   require(sameType(inputs[0]!, inputs[1]!), 'of one type', inputs);
   return inputs[0]!;
+}
+
+/** Of one type, or the second a row that every row meets, or one number a row. */
+function broadcast(inputs: readonly TensorType[]): TensorType {
+  const [a, b] = inputs as [TensorType, TensorType];
+  requireFloat(inputs, inputs);
+  const fits =
+    sameShape(a.shape, b.shape) ||
+    sameShape(b.shape, a.shape.slice(-1)) ||
+    sameShape(b.shape, withLast(a.shape, 1));
+  require(fits, 'of one type, or the second a row (D) or a number a row (…,1)', inputs);
+  return a;
 }
 
 function inferLinear(inputs: readonly TensorType[]): TensorType {
@@ -278,6 +304,7 @@ function inferAppend(inputs: readonly TensorType[]): TensorType {
   const [state, x] = inputs as [TensorType, TensorType];
   require(state.dtype === x.dtype, 'state and rows of one dtype', inputs);
   require(state.shape.length === 4 &&
+    state.shape[1] === 'S' &&
     x.shape.length === 4, 'state (B,S,G,K) and rows (B,T,G,K)', inputs);
   require(sameShape(
     state.shape.slice(2),
@@ -344,6 +371,41 @@ function inferArgMax(inputs: readonly TensorType[]): TensorType {
   return tensor('i32', inputs[0]!.shape.slice(0, -1));
 }
 
+function inferConvolution(inputs: readonly TensorType[]): TensorType {
+  const [state, x, w] = inputs as [TensorType, TensorType, TensorType];
+  const [B, T] = x.shape;
+  const C = lastDim(x);
+  requireFloat([state, x, w], inputs);
+  require(x.shape.length === 3 &&
+    w.shape.length === 2 &&
+    w.shape[0] === C &&
+    lastDim(w) > 1, 'x (B,T,C) and weight (C,W), W from 2', inputs);
+  require(sameShape(state.shape, [B!, lastDim(w) - 1, C]), 'state (B,W-1,C)', inputs);
+  return tensor('f32', [B!, T!, C]);
+}
+
+function inferDelta(inputs: readonly TensorType[]): TensorType {
+  const [state, q, k, v, decay, beta] = inputs as [
+    TensorType,
+    TensorType,
+    TensorType,
+    TensorType,
+    TensorType,
+    TensorType,
+  ];
+  requireFloat(inputs.slice(0, 6), inputs);
+  require(q.shape.length === 4 &&
+    v.shape.length === 4 &&
+    sameShape(q.shape, k.shape), 'q and k (B,T,G,K) and v (B,T,H,V)', inputs);
+  const [B, T, H] = v.shape as readonly [Dim, Dim, number, number];
+  require(H % (q.shape[2] as number) === 0 &&
+    sameShape(q.shape.slice(0, 2), [B, T]), 'v with a multiple of the heads of q', inputs);
+  require(sameShape(decay.shape, [B, T, H]) &&
+    sameShape(beta.shape, [B, T, H]), 'decay and beta (B,T,H)', inputs);
+  require(sameShape(state.shape, [B, H, lastDim(k), lastDim(v)]), 'state (B,H,K,V)', inputs);
+  return v;
+}
+
 /** The rules, in the order documentation lists them. */
 export const OPS: { readonly [O in Op]: OpRule<O> } = {
   input: {
@@ -353,7 +415,7 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
   },
   weight: { summary: 'a constant, loaded by name', arity: [0, 0], infer: (_, a) => a.type },
   state: {
-    summary: 'what a sequence keeps between steps (B,S,G,K)',
+    summary: 'what a sequence keeps between steps: rows (B,S,G,K), or (B,…) of fixed extents',
     arity: [0, 0],
     infer: (_, a) => a.type,
   },
@@ -380,10 +442,21 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
   append: {
     summary: 'state, rows (B,T,G,K), position → state with the rows written at position',
     arity: [3, 3],
+    stateOperand: 0,
     infer: inferAppend,
   },
-  add: { summary: 'a + b', arity: [2, 2], infer: binary },
-  mul: { summary: 'a · b', arity: [2, 2], infer: binary },
+  add: {
+    summary: 'a + b; b may be a row (D) or a number a row (…,1)',
+    arity: [2, 2],
+    infer: broadcast,
+  },
+  mul: {
+    summary: 'a · b; b may be a row (D) or a number a row (…,1)',
+    arity: [2, 2],
+    infer: broadcast,
+  },
+  sigmoid: { summary: '1 / (1 + exp(−x))', arity: [1, 1], infer: unary },
+  softplus: { summary: 'ln(1 + exp(x))', arity: [1, 1], infer: unary },
   silu: { summary: 'x · sigmoid(x)', arity: [1, 1], infer: unary },
   swiglu: { summary: 'silu(gate) · up', arity: [2, 2], infer: binary },
   rmsNormalization: {
@@ -396,6 +469,11 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
       '(x − mean(x)) · rsqrt(variance(x)+ε) · w + b over the last axis; inputs x, w (D), b (D)',
     arity: [3, 3],
     infer: inferLayerNorm,
+  },
+  l2Normalization: {
+    summary: 'x · rsqrt(Σx²+ε) over the last axis',
+    arity: [1, 1],
+    infer: unary,
   },
   rotaryEmbedding: {
     summary: 'rotates channel pairs of (B,T,H,K) by position · frequency; inputs x, position',
@@ -441,5 +519,19 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
       'Σ_e gate_e · down_e(silu(gate_e x) · up_e x); inputs x, gates, gate, up (E,F,D), down (E,D,F)',
     arity: [5, 5],
     infer: inferExperts,
+  },
+  causalConvolution: {
+    summary:
+      'Σ_j weight[c][j] · x[t−W+1+j][c]: each channel with its own past; inputs state (B,W−1,C) of the last x, x (B,T,C), weight (C,W), position → (B,T,C)',
+    arity: [4, 4],
+    stateOperand: 0,
+    infer: inferConvolution,
+  },
+  gatedDelta: {
+    summary:
+      'the gated delta rule, S ← e^decay·S, S ← S + k·(beta·(v − Sᵀk))ᵀ, out = scale·Sᵀq; inputs state S (B,H,K,V), q, k (B,T,G,K), v (B,T,H,V), decay, beta (B,T,H), position → (B,T,H,V)',
+    arity: [7, 7],
+    stateOperand: 0,
+    infer: inferDelta,
   },
 };

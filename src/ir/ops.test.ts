@@ -33,6 +33,20 @@ const route = {
 } as const;
 const type = tensor('f32', [3]);
 
+/** Inputs of gatedDelta, two value heads for each key head. */
+function delta(given: Readonly<Record<string, string>>): string[] {
+  const usual = {
+    state: 'f32[B,4,8,3]',
+    q: 'f32[B,T,2,8]',
+    k: 'f32[B,T,2,8]',
+    v: 'f32[B,T,4,3]',
+    decay: 'f32[B,T,4]',
+    beta: 'f32[B,T,4]',
+    position,
+  };
+  return Object.values({ ...usual, ...given });
+}
+
 /** One entry an op: forgetting one is a compile error. */
 const CASES: Rules<Case> = {
   input: {
@@ -124,6 +138,7 @@ const CASES: Rules<Case> = {
     refuses: [
       [['f32[B,S,2,64]', 'f32[B,T,1,64]', position], /rows \(B,T,G,K\)/],
       [['f32[B,S,64]', 'f32[B,T,64]', position], /rows \(B,T,G,K\)/],
+      [['f32[B,3,2,64]', 'f32[B,T,2,64]', position], /state \(B,S,G,K\)/],
       [['mxint8[B,S,2,64]', 'f32[B,T,2,64]', position], /of one dtype/],
       [['f32[B,S,2,64]', 'f32[B,T,2,64]'], /must be 3, not 2/],
     ],
@@ -133,15 +148,28 @@ const CASES: Rules<Case> = {
     inputs: ['f32[B,T,8]', 'f32[B,T,8]'],
     gives: 'f32[B,T,8]',
     refuses: [
-      [['f32[B,T,8]', 'f32[B,T,1]'], /of one type/],
+      [['f32[B,T,8]', 'f32[B,1,8]'], /of one type, or the second a row \(D\) or a number a row/],
+      [['f32[8]', 'f32[B,T,8]'], /of one type/],
       [['i32[B]', 'i32[B]'], /inputs must be f32/],
     ],
   },
   mul: {
     attrs: {},
-    inputs: ['f32[8]', 'f32[8]'],
-    gives: 'f32[8]',
+    inputs: ['f32[B,T,8]', 'f32[B,T,1]'],
+    gives: 'f32[B,T,8]',
     refuses: [[['f32[8]', 'f32[9]'], /of one type/]],
+  },
+  sigmoid: {
+    attrs: {},
+    inputs: ['f32[8]'],
+    gives: 'f32[8]',
+    refuses: [[['i32[8]'], /inputs must be f32/]],
+  },
+  softplus: {
+    attrs: {},
+    inputs: ['f32[8]'],
+    gives: 'f32[8]',
+    refuses: [[['i32[8]'], /inputs must be f32/]],
   },
   silu: {
     attrs: {},
@@ -173,6 +201,12 @@ const CASES: Rules<Case> = {
       [[heads, 'f32[64]', 'f32[4]'], /weight and bias of one type/],
       [[heads, 'f32[4]', 'f32[4]'], /weight \(D\)/],
     ],
+  },
+  l2Normalization: {
+    attrs: { epsilon: 1e-6 },
+    inputs: [heads],
+    gives: 'f32[B,T,4,64]',
+    refuses: [[['mxint8[B,T,64]'], /inputs must be f32/]],
   },
   rotaryEmbedding: {
     attrs: { layout: 'half', frequencies: [1, 0.5], magnitude: 1 },
@@ -275,6 +309,29 @@ const CASES: Rules<Case> = {
         ['f32[B,T,8]', 'f32[B,1,4]', 'f32[4,16,8]', 'f32[4,16,8]', 'f32[4,8,16]'],
         /gates \(B,T,E\)/,
       ],
+    ],
+  },
+  causalConvolution: {
+    attrs: {},
+    inputs: ['f32[B,3,8]', 'f32[B,T,8]', 'f32[8,4]', position],
+    gives: 'f32[B,T,8]',
+    refuses: [
+      [['f32[B,4,8]', 'f32[B,T,8]', 'f32[8,4]', position], /state \(B,W-1,C\)/],
+      [['f32[B,S,8]', 'f32[B,T,8]', 'f32[8,4]', position], /state \(B,W-1,C\)/],
+      [['f32[B,3,8]', 'f32[B,T,8]', 'f32[9,4]', position], /weight \(C,W\)/],
+      [['f32[B,0,8]', 'f32[B,T,8]', 'f32[8,1]', position], /W from 2/],
+    ],
+  },
+  gatedDelta: {
+    attrs: { scale: 1, chunk: 1 },
+    inputs: delta({}),
+    gives: 'f32[B,T,4,3]',
+    refuses: [
+      [delta({ state: 'f32[B,4,3,8]' }), /state \(B,H,K,V\)/],
+      [delta({ k: 'f32[B,T,2,7]' }), /q and k \(B,T,G,K\)/],
+      [delta({ q: 'f32[B,T,3,8]', k: 'f32[B,T,3,8]' }), /a multiple of the heads of q/],
+      [delta({ beta: 'f32[B,T,2]' }), /decay and beta \(B,T,H\)/],
+      [delta({ decay: 'mxint8[B,T,4]' }), /inputs must be f32/],
     ],
   },
 };

@@ -55,6 +55,12 @@ export function typeToString(type: TensorType): string {
   return `${type.dtype}[${type.shape.join(',')}]`;
 }
 
+/** Whether a state has fixed extents (B, n, …), which a step replaces, rather than rows that it appends to. */
+export function isReplaced({ dtype, shape: [batch, ...others] }: TensorType): boolean {
+  const fixed = others.every((dim) => typeof dim === 'number');
+  return dtype === 'f32' && batch === 'B' && others.length > 0 && fixed;
+}
+
 /** Replaces the symbols of `shape` by their values. */
 export function resolveShape(shape: Shape, dims: Dims): number[] {
   return shape.map((dim) => (typeof dim === 'number' ? dim : dims[dim]));

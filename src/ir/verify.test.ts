@@ -60,7 +60,7 @@ test('all problems are listed, up to twenty', () => {
   assert.throws(
     () => verify(graph),
     ({ message }: Error) => {
-      assert.equal(message.match(/must be \(B,S,G,K\)/g)?.length, 20);
+      assert.equal(message.match(/state must be \(B,S,G,K\)/g)?.length, 20);
       assert.match(message, /; and 5 more$/);
       return true;
     },

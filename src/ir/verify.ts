@@ -1,9 +1,9 @@
 /**
  * The verifier: what every graph must hold between any two passes.
  *
- * Beyond the typing rule of each op: sources have the one shape they can have, state is written in
- * place exactly once a step and read only through the `append` that wrote it, ops that depend on
- * where a token stands see all T tokens and the input `position`, and MX rows are whole blocks.
+ * Beyond the typing rule of each op: sources have a shape they can have, state is changed in place
+ * by exactly one node a step and read only through it, ops that depend on where a token stands see
+ * all T tokens and the input `position`, and MX rows are whole blocks.
  */
 import { ShapeError } from '../base/index.ts';
 import { attributeProblems } from './attributes.ts';
@@ -11,6 +11,7 @@ import { makeNode, topologicalOrder, type Graph, type Node } from './graph.ts';
 import { OPS, type Op } from './ops.table.ts';
 import {
   isMx,
+  isReplaced,
   sameShape,
   sameType,
   tensor,
@@ -29,6 +30,8 @@ const POSITION_OPERAND: { readonly [O in Op]?: number } = {
   rotaryEmbedding: 1,
   attention: 3,
   topRows: 3,
+  causalConvolution: 3,
+  gatedDelta: 6,
 };
 
 /** The inputs that are rows of a sequence, which an `append` gives. */
@@ -92,11 +95,16 @@ function sourceProblems(node: Node, graph: Graph): string[] {
     return sameType(node.type, required) ? [] : [mismatch(node.attrs.name, required, node.type)];
   }
   if (node.op === 'state') {
-    const { shape } = node.type;
-    const fits = shape.length === 4 && shape[0] === 'B' && shape[1] === 'S';
-    return fits ? [] : [`state must be (B,S,G,K), not ${typeToString(node.type)}`];
+    const fits = isRows(node.type) || isReplaced(node.type);
+    const required = 'state must be (B,S,G,K), or (B,…) f32 with numbers for all other extents';
+    return fits ? [] : [`${required}, not ${typeToString(node.type)}`];
   }
   return node.op === 'weight' ? weightProblems(node.attrs.name, node.type, graph) : [];
+}
+
+/** Rows of the tokens so far, to which a step appends. */
+function isRows({ shape }: TensorType): boolean {
+  return shape.length === 4 && shape[0] === 'B' && shape[1] === 'S';
 }
 
 function weightProblems(name: string, type: TensorType, graph: Graph): string[] {
@@ -114,9 +122,14 @@ function positionProblems(node: Node): string[] {
   const position = node.inputs[operand]!;
   const given = position.op === 'input' ? position.attrs.name : position.op;
   if (given !== 'position') problems.push(`input ${operand} must be position, not ${given}`);
-  const rows = node.inputs[node.op === 'append' ? 1 : 0];
+  const rows = node.inputs[stateOperandOf(node) === 0 ? 1 : 0];
   if (rows?.type.shape[1] !== 'T') problems.push('rows must be those of all tokens (B,T,…)');
   return problems;
+}
+
+/** The input that the node changes; an op that is not of the table has none. */
+function stateOperandOf({ op }: Node): number | undefined {
+  return Object.hasOwn(OPS, op) ? OPS[op].stateOperand : undefined;
 }
 
 function blockProblems({ op, type, attrs }: Node): string[] {
@@ -131,19 +144,19 @@ function blockProblems({ op, type, attrs }: Node): string[] {
   return problems;
 }
 
-/** Each state is appended to once, by the node the graph names, and used by nothing else. */
+/** Each state is changed by the node the graph names, and used by nothing else. */
 function stateProblems(graph: Graph, order: readonly Node[]): string[] {
   const problems: string[] = [];
-  const appended = new Set(graph.states.values());
+  const changing = new Set(graph.states.values());
   for (const [name, node] of graph.states) {
-    const state = node.op === 'append' ? node.inputs[0] : undefined;
+    const state = node.inputs[stateOperandOf(node) ?? -1];
     if (state?.op !== 'state' || state.attrs.name !== name) {
-      problems.push(`state ${name}: its new value must be an append to it, not ${node.op}`);
+      problems.push(`state ${name}: it must be changed by an op that takes it, not by ${node.op}`);
     }
   }
   for (const user of order) {
     for (const [i, input] of user.inputs.entries()) {
-      const problem = useProblem(user, i, input, appended);
+      const problem = useProblem(user, i, input, changing);
       if (problem !== undefined) problems.push(`${whereOf(user)}: ${problem}`);
     }
   }
@@ -154,11 +167,11 @@ function useProblem(
   user: Node,
   operand: number,
   input: Node,
-  appended: ReadonlySet<Node>,
+  changing: ReadonlySet<Node>,
 ): string | undefined {
-  const grows = user.op === 'append' && operand === 0 && appended.has(user);
-  if (input.op === 'state' && !grows) {
-    return `only the new value of state ${input.attrs.name} may use it`;
+  const changes = operand === stateOperandOf(user) && changing.has(user);
+  if (input.op === 'state' && !changes) {
+    return `only the node that changes state ${input.attrs.name} may use it`;
   }
   const attended = ROWS_OPERANDS[user.op]?.includes(operand) ?? false;
   if (input.op === 'append' && !attended) return 'only keys and values of attention may be states';

@@ -15,6 +15,7 @@ import {
   type Node,
   type Op,
   type OpAttrs,
+  type TensorType,
   type WeightSource,
 } from '../../src/ir/index.ts';
 
@@ -125,6 +126,15 @@ export class Sketch {
     const appended = this.node('append', [state, rows, this.position], {});
     this.#states.set(name, appended);
     return appended;
+  }
+
+  /** An op that changes a state of its own, of fixed extents: inputs are state, `inputs`, position. */
+  change<O extends Op>(op: O, type: TensorType, inputs: readonly Node[], attrs: OpAttrs[O]): Node {
+    const name = `s${this.#states.size}`;
+    const state = this.node('state', [], { name, type });
+    const changed = this.node(op, [state, ...inputs, this.position], attrs);
+    this.#states.set(name, changed);
+    return changed;
   }
 
   attention(

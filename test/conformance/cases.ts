@@ -3,6 +3,7 @@ import { type Case } from './case.ts';
 import { CHOICE, EXPERTS, ROUTE } from './choices.ts';
 import { ATTENTION, LINEAR, STATE } from './contractions.ts';
 import { SELECTION } from './selection.ts';
+import { RECURRENCES } from './recurrences.ts';
 import { ELEMENTWISE, MOVEMENT, ROWS } from './rows.ts';
 
 export const CASES: readonly Case[] = [
@@ -16,4 +17,5 @@ export const CASES: readonly Case[] = [
   ...ROUTE,
   ...EXPERTS,
   ...CHOICE,
+  ...RECURRENCES,
 ];

@@ -1,6 +1,6 @@
 /** Operators on rows: elementwise, norms, rotation, and those that move channels and tokens. */
 import { type Node } from '../../src/ir/index.ts';
-import { VOCABULARY, type Case, type Sketch } from './case.ts';
+import { uniform, VOCABULARY, type Case, type Sketch } from './case.ts';
 
 /** A residual: a value that is read by what is added to it. */
 function residual(s: Sketch): Node {
@@ -68,6 +68,56 @@ export const ELEMENTWISE: readonly Case[] = [
     build: (s) => {
       const x = s.linear(s.rows(64), 64);
       return s.logits(s.node('mul', [x, x], {}));
+    },
+  },
+  {
+    op: 'add',
+    name: 'a row of biases',
+    build: (s) => s.logits(s.node('add', [s.linear(s.rows(64), 96), s.weight([96])], {})),
+  },
+  {
+    op: 'mul',
+    name: 'a row of factors, for each head',
+    build: (s) => {
+      const factors = s.weight([13], uniform(2));
+      return s.logits(s.merge(s.node('mul', [s.heads(s.rows(64), 3, 13), factors], {})));
+    },
+  },
+  {
+    op: 'mul',
+    name: 'a number for each row',
+    build: (s) => {
+      const x = s.rows(37);
+      return s.logits(s.node('mul', [x, s.linear(x, 1)], {}));
+    },
+  },
+  {
+    op: 'mul',
+    name: 'a number for each row, by silu',
+    build: (s) => {
+      const x = s.rows(64);
+      return s.logits(s.node('mul', [x, s.node('silu', [s.linear(x, 1)], {})], {}));
+    },
+  },
+  {
+    op: 'sigmoid',
+    name: 'of a projection',
+    build: (s) => s.logits(s.node('sigmoid', [s.linear(s.rows(64), 37)], {})),
+  },
+  {
+    op: 'sigmoid',
+    name: 'a gate',
+    build: (s) => {
+      const x = s.rows(64);
+      return s.logits(s.node('mul', [x, s.node('sigmoid', [s.linear(x, 64)], {})], {}));
+    },
+  },
+  {
+    op: 'softplus',
+    name: 'of numbers up to 60',
+    build: (s) => {
+      const large = s.linear(s.rows(64), 37, (i) => (i % 7) - 3);
+      return s.logits(s.node('softplus', [large], {}));
     },
   },
   {
@@ -157,6 +207,26 @@ export const ROWS: readonly Case[] = [
           1e-6,
         ),
       ),
+  },
+  {
+    op: 'l2Normalization',
+    name: 'each head of a projection, of odd width',
+    build: (s) => {
+      const heads = s.heads(s.rows(64), 5, 13);
+      return s.logits(s.merge(s.node('l2Normalization', [heads], { epsilon: 1e-6 })));
+    },
+  },
+  {
+    op: 'l2Normalization',
+    name: 'rows so small that epsilon counts',
+    build: (s) => {
+      const small = s.linear(s.rows(64), 64, () => 1e-5);
+      return s.linear(
+        s.node('l2Normalization', [small], { epsilon: 1e-6 }),
+        VOCABULARY,
+        uniform(9),
+      );
+    },
   },
   ...(['half', 'interleaved'] as const).flatMap((layout): Case[] => [
     {

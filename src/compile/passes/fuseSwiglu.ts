@@ -1,4 +1,4 @@
-import { makeNode, rewrite } from '../../ir/index.ts';
+import { makeNode, rewrite, sameType } from '../../ir/index.ts';
 import { type Pass } from '../target.ts';
 
 /** mul(silu(gate), up) → swiglu(gate, up), one pass over the data instead of two. */
@@ -8,7 +8,7 @@ export const fuseSwiglu: Pass = {
     rewrite(graph, (node) => {
       if (node.op !== 'mul') return undefined;
       const [silu, up] = node.inputs[0]!.op === 'silu' ? node.inputs : node.inputs.toReversed();
-      if (silu!.op !== 'silu') return undefined;
+      if (silu!.op !== 'silu' || !sameType(silu!.type, up!.type)) return undefined;
       return makeNode('swiglu', [silu!.inputs[0]!, up!], {}, node.label);
     }),
 };

@@ -27,10 +27,13 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   append,
   add: elementwise,
   mul: elementwise,
+  sigmoid: refuse,
+  softplus: refuse,
   silu,
   swiglu,
   rmsNormalization,
   layerNormalization: refuse,
+  l2Normalization: refuse,
   rotaryEmbedding,
   argMax,
   quantize: (_, { type, label }) => {
@@ -44,6 +47,8 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   topRows: refuse,
   route,
   experts,
+  causalConvolution: refuse,
+  gatedDelta: refuse,
 };
 
 function refuse(_: StepList, { op, label }: { readonly op: Op; readonly label: string }): never {

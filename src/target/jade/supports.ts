@@ -4,6 +4,8 @@ import { type Support } from '../../compile/index.ts';
 import {
   lastDim,
   MX_BLOCK,
+  sameType,
+  typeToString,
   type Node,
   type Op,
   type RouteAttrs,
@@ -47,8 +49,6 @@ const mergedRows: Check = (node, chip) =>
     ? wholeBlocks(node, chip)
     : no('a linear reads merged rows, not heads; use headLinear');
 
-const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
-
 const attended: Check = (node, chip) =>
   node.inputs.length === 5
     ? no('attention to chosen rows has no lowering')
@@ -59,6 +59,16 @@ const routed: Check = (node) => {
   const { groupByBest = false } = node.attrs as RouteAttrs;
   return groupByBest ? no('groups of experts are scored by their best two, not by the best') : YES;
 };
+
+/** The vector unit adds and multiplies rows of one width. */
+const sameOperands: Check = ({ inputs: [a, b] }) =>
+  sameType(a!.type, b!.type)
+    ? YES
+    : no(
+        `a second operand ${typeToString(b!.type)} beside ${typeToString(a!.type)} has no lowering`,
+      );
+
+const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
 
 const CHECKS: Rules<Check> = {
   input: yes,
@@ -74,12 +84,15 @@ const CHECKS: Rules<Check> = {
   lastToken: yes,
   embedding: yes,
   append: yes,
-  add: yes,
-  mul: yes,
+  add: sameOperands,
+  mul: sameOperands,
+  sigmoid: noInstruction,
+  softplus: noInstruction,
   silu: yes,
   swiglu: yes,
   rmsNormalization: yes,
   layerNormalization: noInstruction,
+  l2Normalization: noInstruction,
   rotaryEmbedding: yes,
   argMax: fromLinear,
   quantize: wholeBlocks,
@@ -89,6 +102,8 @@ const CHECKS: Rules<Check> = {
   topRows: noInstruction,
   route: routed,
   experts: wholeBlocks,
+  causalConvolution: noInstruction,
+  gatedDelta: () => no('there is no instruction that updates a recurrent state'),
 };
 
 export function supportsNode(node: Node, chip: Chip): Support {

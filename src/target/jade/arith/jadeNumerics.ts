@@ -40,6 +40,11 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
     layerNormalization: () => refuseOp(chip, 'layerNormalization'),
     indexScores: () => refuseOp(chip, 'topRows'),
     silu,
+    l2Normalization: () => refuseOp(chip, 'l2Normalization'),
+    sigmoid: () => refuseOp(chip, 'sigmoid'),
+    softplus: () => refuseOp(chip, 'softplus'),
+    convolve: () => refuseOp(chip, 'causalConvolution'),
+    gatedDelta: () => refuseOp(chip, 'gatedDelta'),
     route: (logits, bias, attrs, out) => {
       routeRow(rowOf(logits), bias && rowOf(bias), logits.length, attrs, lanes, rowOf(out));
       canonicalizeRow(out);

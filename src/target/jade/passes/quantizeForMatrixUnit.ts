@@ -10,6 +10,7 @@ import { UnsupportedError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
 import { type Pass } from '../../../compile/index.ts';
 import {
+  isReplaced,
   lastDim,
   makeNode,
   rewrite,
@@ -86,8 +87,9 @@ class Quantizer {
     return this.remake(node, [this.quantize(x, MX_BLOCK), gates, ...packed]);
   }
 
+  /** Rows of attention only: a state that a step replaces is no operand of the matrix unit. */
   private state(node: NodeOf<'state'>): Node | undefined {
-    if (this.indexed.has(node.attrs.name)) return undefined;
+    if (isReplaced(node.type) || this.indexed.has(node.attrs.name)) return undefined;
     const type = tensor(this.activation, node.type.shape);
     return makeNode('state', [], { ...node.attrs, type }, node.label);
   }

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { floatNumerics } from './float.ts';
+import { makeNode, type Graph } from './graph.ts';
+import { Interpreter } from './interpret.ts';
+import { tensor } from './types.ts';
+import { f32Of } from './value.ts';
+import { verify } from './verify.ts';
+
+/** Token n is the row (n, 10n); the taps of channel 0 are 1, 2, 4, of channel 1 only the newest. */
+const GRAPH = convolution();
+
+function convolution(): Graph {
+  const source = (name: string, shape: number[], values: number[]) => ({
+    name,
+    shape,
+    load: () => Float32Array.from(values),
+  });
+  const rows = Array.from({ length: 10 }, (_, n) => [n, 10 * n]);
+  const sources = [
+    source('table', [10, 2], rows.flat()),
+    source('taps', [2, 3], [1, 2, 4, 0, 0, 1]),
+  ];
+  const [table, taps] = sources.map(({ name, shape }) =>
+    makeNode('weight', [], { name, type: tensor('f32', shape) }),
+  );
+  const tokens = makeNode('input', [], { name: 'tokens', type: tensor('i32', ['B', 'T']) });
+  const position = makeNode('input', [], { name: 'position', type: tensor('i32', ['B']) });
+  const past = makeNode('state', [], { name: 'past', type: tensor('f32', ['B', 2, 2]) });
+  const x = makeNode('embedding', [tokens, table!], {});
+  const y = makeNode('causalConvolution', [past, x, taps!, position], {});
+  return {
+    name: 'convolution',
+    outputs: new Map([['y', y]]),
+    states: new Map([['past', y]]),
+    weights: new Map(sources.map((weight) => [weight.name, weight])),
+  };
+}
+
+function step(interpreter: Interpreter, tokens: number[], positions: number[]): number[] {
+  const dims = { B: positions.length, T: tokens.length / positions.length, S: 16 };
+  const fed = { tokens: Int32Array.from(tokens), positions: Int32Array.from(positions) };
+  return [...f32Of(interpreter.run(GRAPH, dims, fed).get('y')!)];
+}
+
+test('each channel is convolved with its own past, which starts at zeros', () => {
+  verify(GRAPH);
+  const interpreter = new Interpreter(floatNumerics);
+  assert.deepEqual(step(interpreter, [1, 2, 3], [0]), [4, 10, 10, 20, 17, 30]);
+  assert.deepEqual(step(interpreter, [4], [3]), [2 + 6 + 16, 40]);
+});
+
+test('a sequence that starts again at 0 forgets, and the other goes on, also when a third joins', () => {
+  const interpreter = new Interpreter(floatNumerics);
+  step(interpreter, [1, 2, 5, 6], [0, 0]);
+  assert.deepEqual(step(interpreter, [3, 7], [0, 2]), [12, 30, 5 + 12 + 28, 70]);
+  assert.deepEqual(step(interpreter, [0, 0, 1], [1, 3, 0]), [6, 0, 6 + 14, 0, 4, 10]);
+});
+
+test('a recurrent state cannot go back or be skipped over', () => {
+  const interpreter = new Interpreter(floatNumerics);
+  step(interpreter, [1, 2, 3], [0]);
+  for (const position of [2, 4]) {
+    assert.throws(() => step(interpreter, [4], [position]), {
+      message: `a step with recurrent state must start at token 0 or 3, not at ${position}`,
+      where: 'sequence 0',
+    });
+  }
+  assert.deepEqual(step(interpreter, [4], [3]), [24, 40]);
+  interpreter.reset();
+  assert.throws(() => step(interpreter, [4], [3]), /token 0 or 0, not at 3/);
+});
