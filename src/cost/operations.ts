@@ -72,6 +72,18 @@ const RULES: Rules<WorkRule> = {
     stateElements: 2 * elements(node.inputs[0]!.type.shape, dims),
   }),
   gatedDelta: deltaWork,
+  routeByToken: readsWeights,
+  hyperConnection: readsWeights,
+  mixHeads: (node, dims) => ({
+    ...NOTHING,
+    macs: elements(node.type.shape, dims) * (node.inputs[1]!.type.shape[2] as number),
+  }),
+  compress: (node, dims) => ({
+    ...NOTHING,
+    weightElements: weightElementsOf(node),
+    stateElements: 2 * elements(node.inputs[0]!.type.shape, dims),
+  }),
+  windowAttention: (node, dims) => windowWork(node as NodeOf<'windowAttention'>, dims),
 };
 
 /** The work of one node in a step of `dims`. */
@@ -90,6 +102,7 @@ export function weightBehind(operand: Node): NodeOf<'weight'> | undefined {
 export function expertChoice(node: NodeOf<'experts'>): { topK: number; experts: number } {
   const gates = node.inputs[1]!;
   const experts = node.inputs[2]!.type.shape[0] as number;
+  if (gates.op === 'routeByToken') return { topK: lastDim(gates.inputs[2]!.type), experts };
   return { topK: gates.op === 'route' ? gates.attrs.topK : experts, experts };
 }
 
@@ -135,6 +148,22 @@ function indexWork(node: NodeOf<'topRows'>, dims: Dims): Work {
     macs: rows * heads * (keyWidth + 1),
     weightElements: 0,
     stateElements: elements(keys.type.shape, dims) / (node.attrs.tokensPerRow ?? 1),
+  };
+}
+
+/** q·k and p·v for the rows of the window and the entries that each token sees. */
+function windowWork(node: NodeOf<'windowAttention'>, dims: Dims): Work {
+  const [state, query] = node.inputs as [Node, Node];
+  const [entries, chosen] = node.inputs.slice(5);
+  const [heads, width] = query.type.shape.slice(2) as [number, number];
+  const ratio = node.attrs.tokensPerRow ?? 1;
+  const most = chosen === undefined ? Infinity : lastDim(chosen.type) * ratio;
+  const seen = entries === undefined ? 0 : visibleRowsOf(dims, most) / ratio;
+  const rows = visibleRowsOf(dims, state.type.shape[1] as number) + seen;
+  return {
+    macs: 2 * rows * heads * width,
+    weightElements: weightElementsOf(node),
+    stateElements: elements(state.type.shape, dims) + (seen / dims.T) * width,
   };
 }
 

@@ -130,7 +130,11 @@ function attend(
 }
 
 /** Expert by expert, ascending: each reads its weights once, for the tokens that chose it. */
-function experts(_: unknown, inputs: readonly Value[], { numerics }: Step): Value {
+function experts(
+  { attrs: { limit } }: NodeOf<'experts'>,
+  inputs: readonly Value[],
+  { numerics }: Step,
+): Value {
   const [x, gates, gate, up, down] = inputs as [Value, Value, Value, Value, Value];
   const [E, F, D] = gate.shape as [number, number, number];
   const gateOf = f32Of(gates);
@@ -140,7 +144,7 @@ function experts(_: unknown, inputs: readonly Value[], { numerics }: Step): Valu
     if (tokens.length === 0) continue;
     const rows = gatherRows(x, tokens);
     const weights = [gate, up].map((w) => contract(rows, viewRows(w, e * F, F), numerics));
-    const inner = f32Value([tokens.length, F], swiglu(weights[0]!, weights[1]!, numerics));
+    const inner = f32Value([tokens.length, F], swiglu(weights[0]!, weights[1]!, numerics, limit));
     const y = contract(matchFormat(inner, x, numerics), viewRows(down, e * D, D), numerics);
     for (const [i, t] of tokens.entries()) {
       addScaled(out, t * D, gateOf[t * E + e]!, y.subarray(i * D, (i + 1) * D));

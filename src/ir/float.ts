@@ -4,10 +4,11 @@
  * Sums run in ascending order whatever the number of rows, so a prompt in one piece and in chunks
  * gives the same bits. MX operands are decoded first: their rounding to f32 is the only difference.
  */
+import { hyperConnection, mix, pool } from './floatCompression.ts';
 import { gatedDelta } from './gatedDelta.ts';
 import { decodeMx, quantizeMxRow } from './mx.ts';
 import { type AttendRequest, type IndexRequest, type MxRows, type Numerics } from './numerics.ts';
-import { routeGates } from './route.ts';
+import { gatesOf, routeGates } from './route.ts';
 
 export const floatNumerics: Numerics = {
   name: 'float',
@@ -25,6 +26,10 @@ export const floatNumerics: Numerics = {
   softplus: (x) => Math.fround(Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))),
   convolve,
   gatedDelta,
+  pool,
+  hyperConnection,
+  mix,
+  gatesOf,
   route: routeGates,
   quantize: quantizeMxRow,
 };
@@ -93,7 +98,7 @@ function attend(request: AttendRequest<Float32Array>, out: Float32Array): void {
     const key = request.keyOffset + t * request.keyStride;
     weights[t] = request.scale * dot(query, request.queryOffset, keys, key, keyWidth);
   }
-  softmax(weights);
+  softmax(weights, request.sink);
   const sums = new Float64Array(valueWidth);
   for (let t = 0; t < count; t++) {
     const [row, weight] = [request.valueOffset + t * request.valueStride, weights[t]!];
@@ -102,14 +107,15 @@ function attend(request: AttendRequest<Float32Array>, out: Float32Array): void {
   out.set(sums);
 }
 
-function softmax(scores: Float64Array): void {
-  let largest = -Infinity;
+function softmax(scores: Float64Array, sink = -Infinity): void {
+  let largest = sink;
   for (const score of scores) largest = Math.max(largest, score);
   let sum = 0;
   for (let t = 0; t < scores.length; t++) {
     scores[t] = Math.exp(scores[t]! - largest);
     sum += scores[t]!;
   }
+  sum += Math.exp(sink - largest);
   for (let t = 0; t < scores.length; t++) scores[t]! /= sum;
 }
 

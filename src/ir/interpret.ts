@@ -10,6 +10,7 @@
 import { CapacityError, UsageError } from '../base/index.ts';
 import { ARITHMETIC_RULES } from './arithmetic.ts';
 import { attributesToString } from './attributes.ts';
+import { COMPRESSION_RULES } from './compression.ts';
 import { CONTRACTION_RULES } from './contraction.ts';
 import { type Evaluate, type EvaluationRules, type Step } from './evaluation.ts';
 import { countUses, topologicalOrder, type Graph, type Node } from './graph.ts';
@@ -17,6 +18,7 @@ import { MOVEMENT_RULES } from './movement.ts';
 import { type Numerics } from './numerics.ts';
 import { type Op } from './ops.table.ts';
 import { SELECTION_RULES } from './selection.ts';
+import { STREAM_RULES } from './streams.ts';
 import { RECURRENCE_RULES } from './recurrence.ts';
 import {
   countElements,
@@ -43,6 +45,8 @@ const RULES: EvaluationRules = {
   ...ARITHMETIC_RULES,
   ...CONTRACTION_RULES,
   ...SELECTION_RULES,
+  ...COMPRESSION_RULES,
+  ...STREAM_RULES,
   ...RECURRENCE_RULES,
 };
 

@@ -32,12 +32,15 @@ const POSITION_OPERAND: { readonly [O in Op]?: number } = {
   topRows: 3,
   causalConvolution: 3,
   gatedDelta: 6,
+  compress: 3,
+  windowAttention: 4,
 };
 
 /** The inputs that are rows of a sequence, which an `append` gives. */
 const ROWS_OPERANDS: { readonly [O in Op]?: readonly number[] } = {
   attention: [1, 2],
   topRows: [2],
+  windowAttention: [5],
 };
 
 /** Throws ShapeError listing every rule the graph breaks and where. */

@@ -1,5 +1,6 @@
 /** All conformance cases. */
 import { type Case } from './case.ts';
+import { COMPRESSION } from './compression.ts';
 import { CHOICE, EXPERTS, ROUTE } from './choices.ts';
 import { ATTENTION, LINEAR, STATE } from './contractions.ts';
 import { SELECTION } from './selection.ts';
@@ -14,6 +15,7 @@ export const CASES: readonly Case[] = [
   ...STATE,
   ...ATTENTION,
   ...SELECTION,
+  ...COMPRESSION,
   ...ROUTE,
   ...EXPERTS,
   ...CHOICE,

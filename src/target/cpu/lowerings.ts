@@ -49,6 +49,11 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   experts,
   causalConvolution: refuse,
   gatedDelta: refuse,
+  routeByToken: refuse,
+  hyperConnection: refuse,
+  mixHeads: refuse,
+  compress: refuse,
+  windowAttention: refuse,
 };
 
 function refuse(_: StepList, { op, label }: { readonly op: Op; readonly label: string }): never {

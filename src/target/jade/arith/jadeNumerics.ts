@@ -45,7 +45,12 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
     softplus: () => refuseOp(chip, 'softplus'),
     convolve: () => refuseOp(chip, 'causalConvolution'),
     gatedDelta: () => refuseOp(chip, 'gatedDelta'),
+    pool: () => refuseOp(chip, 'compress'),
+    hyperConnection: () => refuseOp(chip, 'hyperConnection'),
+    mix: () => refuseOp(chip, 'mixHeads'),
+    gatesOf: () => refuseOp(chip, 'routeByToken'),
     route: (logits, bias, attrs, out) => {
+      if (attrs.scoring === 'sqrtSoftplus') refuseOp(chip, 'route');
       routeRow(rowOf(logits), bias && rowOf(bias), logits.length, attrs, lanes, rowOf(out));
       canonicalizeRow(out);
     },

@@ -34,7 +34,7 @@ class Quantizer {
   private readonly graph: Graph;
   /** Width of the values in each state's rows, by name; states used as keys only are absent. */
   private readonly valueWidths = new Map<string, number>();
-  /** States that an indexer reads, which is no work of the matrix unit: they stay as they are. */
+  /** States that are read by ops that are no work of the matrix unit: they stay as they are. */
   private readonly indexed = new Set<string>();
   private readonly routers = new Set<string>();
 
@@ -46,6 +46,8 @@ class Quantizer {
       if (node.op === 'attention')
         this.valueWidths.set(stateName(node.inputs[2]!), node.attrs.valueWidth);
       if (node.op === 'topRows') this.indexed.add(stateName(node.inputs[2]!));
+      if (node.op === 'windowAttention')
+        for (const rows of node.inputs.slice(5, 6)) this.indexed.add(stateName(rows));
       if (node.op === 'route') this.routers.add(weightName(node.inputs[0]!));
     }
   }
