@@ -11,7 +11,7 @@ type RecurrenceOp = 'causalConvolution' | 'gatedDelta';
 export const RECURRENCE_RULES: SomeRules<RecurrenceOp> = { causalConvolution, gatedDelta };
 
 /** The state of each sequence of the step, to be changed in place; zeros where one starts. */
-function statesOf(state: Value, position: Value): Float32Array[] {
+export function statesOf(state: Value, position: Value): Float32Array[] {
   const size = state.shape.slice(1).reduce((product, extent) => product * extent, 1);
   return Array.from(i32Of(position), (start, b) => {
     const own = f32Of(state).subarray(b * size, (b + 1) * size);

@@ -15,12 +15,13 @@ import {
   type OpAttrs,
   type WeightSource,
 } from '../../ir/index.ts';
+import { type WeightKind } from '../checkpoint/tensorValues.ts';
 
 /** Where weights come from: f32 values by name, whose stored shape must be the one given. */
 export interface WeightReader {
   /** Throws unless there is such a weight, stored in this shape and readable; reads no values. */
-  requireWeight(name: string, shape: readonly number[]): void;
-  readF32(name: string, shape: readonly number[]): Float32Array;
+  requireWeight(name: string, shape: readonly number[], kind?: WeightKind): void;
+  readF32(name: string, shape: readonly number[], kind?: WeightKind): Float32Array;
 }
 
 /** For a graph of a configuration alone: every read throws UsageError. */
@@ -43,19 +44,19 @@ export interface RowRange {
   readonly count: number;
 }
 
-/** Prefix of the names of all weights but the head's. */
-const ROOT = 'model.';
-
 export class GraphBuilder {
   readonly tokens: Node;
   readonly position: Node;
   readonly #reader: WeightReader;
+  readonly #root: string;
   readonly #weights = new Map<string, WeightSource>();
   readonly #states = new Map<string, Node>();
   readonly #scopes: string[] = [];
 
-  constructor(reader: WeightReader) {
+  /** `root` is the prefix of the names of all weights but the head's. */
+  constructor(reader: WeightReader, root = 'model.') {
     this.#reader = reader;
+    this.#root = root;
     this.tokens = this.node('input', [], { name: 'tokens', type: tensor('i32', ['B', 'T']) });
     this.position = this.node('input', [], { name: 'position', type: tensor('i32', ['B']) });
   }
@@ -78,6 +79,13 @@ export class GraphBuilder {
   /** The weight `name` of the module. */
   weight(name: string, shape: readonly number[]): Node {
     return this.#declareWhole(this.#nameOf(name), shape, name);
+  }
+
+  /** A table of integers, kept as exact f32. */
+  integers(name: string, shape: readonly number[]): Node {
+    const full = this.#nameOf(name);
+    this.#reader.requireWeight(full, shape, 'integers');
+    return this.#declare(full, shape, name, () => this.#reader.readF32(full, shape, 'integers'));
   }
 
   /** The head's weight, which is no part of `model.` in the checkpoint. */
@@ -126,13 +134,38 @@ export class GraphBuilder {
     return this.node('rmsNormalization', [x, weight], { epsilon }, name);
   }
 
-  /** Appends rows (B,T,G,K) to the state `name`; gives all rows of the sequence. */
-  append(name: string, rows: Node): Node {
+  layerNormalization(x: Node, name: string, epsilon: number): Node {
+    const [weight, bias] = ['weight', 'bias'].map((part) =>
+      this.weight(`${name}.${part}`, [lastDim(x.type)]),
+    ) as [Node, Node];
+    return this.node('layerNormalization', [x, weight, bias], { epsilon }, name);
+  }
+
+  /**
+   * Appends rows (B,T,G,K) to the state `name`; gives all rows of the sequence. With `tokensPerRow` a
+   * row stands for so many tokens, and only those of tokens that end one are kept.
+   */
+  append(name: string, rows: Node, tokensPerRow?: number): Node {
     const type = tensor('f32', ['B', 'S', ...rows.type.shape.slice(2)]);
     const state = this.node('state', [], { name, type });
-    const appended = this.node('append', [state, rows, this.position], {});
+    const attrs = tokensPerRow === undefined ? {} : { tokensPerRow };
+    const appended = this.node('append', [state, rows, this.position], attrs);
     this.#states.set(name, appended);
     return appended;
+  }
+
+  /** An op that changes the state `name` (B,…extents), its first input; gives its result. */
+  stateful<O extends Op>(
+    op: O,
+    name: string,
+    extents: readonly number[],
+    inputs: readonly Node[],
+    attrs: OpAttrs[O],
+  ): Node {
+    const state = this.node('state', [], { name, type: tensor('f32', ['B', ...extents]) });
+    const result = this.node(op, [state, ...inputs], attrs);
+    this.#states.set(name, result);
+    return result;
   }
 
   /** The graph with these outputs. */
@@ -142,7 +175,7 @@ export class GraphBuilder {
   }
 
   #nameOf(name: string): string {
-    return ROOT + [...this.#scopes, name].join('.');
+    return this.#root + [...this.#scopes, name].join('.');
   }
 
   #declareWhole(name: string, shape: readonly number[], label: string): Node {

@@ -32,6 +32,7 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   silu,
   swiglu,
   rmsNormalization,
+  layerNormalization: refuse,
   l2Normalization: refuse,
   rotaryEmbedding,
   argMax,
@@ -43,10 +44,16 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   linear,
   headLinear,
   attention,
+  topRows: refuse,
   route,
   experts,
   causalConvolution: refuse,
   gatedDelta: refuse,
+  routeByToken: refuse,
+  hyperConnection: refuse,
+  mixHeads: refuse,
+  compress: refuse,
+  windowAttention: refuse,
 };
 
 function refuse(_: StepList, { op, label }: { readonly op: Op; readonly label: string }): never {
