@@ -35,6 +35,14 @@ const NO_RECURRENCE = {
 
 /** What a target says of a model that it does not run; every other model it must run. */
 const REFUSALS: Readonly<Record<string, { readonly cpu?: RegExp; readonly jade?: RegExp }>> = {
+  'deepseek-v4-compressed': {
+    cpu: /windowAttention \(layers\.0\.attn and 3 more\): the cpu has no kernel for windowAttention/,
+    jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,24\]/,
+  },
+  'deepseek-v3.2-sparse': {
+    cpu: /topRows \(layers\.0\.self_attn\.indexer and 1 more\): the cpu has no kernel for topRows/,
+    jade: /topRows \(layers\.0\.self_attn\.indexer and 1 more\): the vector unit has no instruction for topRows/,
+  },
   'deepseek-v2-groups': {
     jade: /route \(layers\.1\.mlp\): groups of experts are scored by their best two, not by the best/,
   },
@@ -107,7 +115,9 @@ function requireGolden({ logits }: Golden, rows: readonly Float32Array[]): void 
 
 /** The experts whose gates are not zero, for each token in each routed layer. */
 function chosenExperts(graph: Graph, { promptTokens }: Golden): number[][][] {
-  const routes = topologicalOrder(graph).filter((node) => node.op === 'route');
+  const routes = topologicalOrder(graph).filter(
+    ({ op }) => op === 'route' || op === 'routeByToken',
+  );
   const outputs = new Map(routes.map((node, i) => [`route ${i}`, node]));
   const T = promptTokens.length;
   const fed = { tokens: Int32Array.from(promptTokens), positions: Int32Array.of(0) };

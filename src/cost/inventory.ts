@@ -12,7 +12,7 @@ import { expertChoice, weightBehind, workOf } from './operations.ts';
 
 export interface ParameterCount {
   readonly total: number;
-  /** Used for one token: of routed experts the chosen share, of a table of embeddings a row, of everything else all. */
+  /** Used for one token: of routed experts the chosen share, of a table by token a row, of everything else all. */
   readonly active: number;
   /** The rows of tables of embeddings that are not active; some makers count them as if they were. */
   readonly embeddings: number;
@@ -48,8 +48,9 @@ export function countParameters(graph: Graph): ParameterCount {
   };
 }
 
-/** Bytes of an element of the state of the delta rule, which is kept in f32 whatever the rest is in. */
+/** Bytes of an element of the states that are kept in f32 whatever the rest is in, and the ops that keep them. */
 const RECURRENT_BYTES = 4;
+const RECURRENT: ReadonlySet<Op> = new Set<Op>(['gatedDelta', 'compress']);
 
 /** Size of the state, with `bytesPerElement` for each of its elements (bf16 by default). */
 export function stateBytes(graph: Graph, bytesPerElement = 2): StateSize {
@@ -57,8 +58,9 @@ export function stateBytes(graph: Graph, bytesPerElement = 2): StateSize {
   for (const node of graph.states.values()) {
     const { type } = node.inputs[OPS[node.op].stateOperand!]!;
     const fixed = type.shape.filter((dim) => typeof dim === 'number');
-    const each = node.op === 'gatedDelta' ? RECURRENT_BYTES : bytesPerElement;
-    const bytes = countElements(fixed) * each;
+    const each = RECURRENT.has(node.op) ? RECURRENT_BYTES : bytesPerElement;
+    const tokens = node.op === 'append' ? (node.attrs.tokensPerRow ?? 1) : 1;
+    const bytes = (countElements(fixed) * each) / tokens;
     if (type.shape.includes('S')) size.perToken += bytes;
     else size.perSequence += bytes;
   }
@@ -101,8 +103,8 @@ function rowOf(node: Node, parameters: number, uses: ReadonlyMap<Node, number>):
 }
 
 function activeShare(node: Node, uses: ReadonlyMap<Node, number>): number {
-  if (node.op === 'embedding') {
-    const table = node.inputs[1]!;
+  if (node.op === 'embedding' || node.op === 'routeByToken') {
+    const table = node.inputs[node.op === 'embedding' ? 1 : 2]!;
     return uses.get(table) === 1 ? 1 / (table.type.shape[0] as number) : 1; // tied: the head uses all
   }
   if (node.op !== 'experts') return 1;

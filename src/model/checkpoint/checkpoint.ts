@@ -9,7 +9,7 @@ import type { GenerationConfig } from './generation.ts';
 import { weightBlockShape } from './quantization.ts';
 import type { StoredTensor, TensorDType } from './safetensors.ts';
 import { readRowsF32, requireReadable } from './tensorValues.ts';
-import type { BlockScales } from './tensorValues.ts';
+import type { BlockScales, WeightKind } from './tensorValues.ts';
 
 /** How a tensor is stored. */
 export interface TensorInfo {
@@ -30,12 +30,13 @@ export interface Checkpoint {
   has(name: string): boolean;
   info(name: string): TensorInfo;
   /** Throws as readF32 does for an absent tensor, shape or format, but reads no values. */
-  requireWeight(name: string, requiredShape: readonly number[]): void;
+  requireWeight(name: string, requiredShape: readonly number[], kind?: WeightKind): void;
   /**
    * Read a whole tensor as f32, dequantised. With `requiredShape`, throws ShapeError unless the
-   * stored shape is that one.
+   * stored shape is that one. A table of integers is read as such only where `kind` says so, and
+   * each must be exact.
    */
-  readF32(name: string, requiredShape?: readonly number[]): Float32Array;
+  readF32(name: string, requiredShape?: readonly number[], kind?: WeightKind): Float32Array;
   /** Read `count` rows from row `start` of a tensor as f32, dequantised; a row is all but the first extent. */
   readRows(name: string, start: number, count: number): Float32Array;
   /** Close the files; no read may follow. */
@@ -83,17 +84,17 @@ class StoredCheckpoint implements Checkpoint {
     return { dtype, shape, sizeBytes };
   }
 
-  requireWeight(name: string, requiredShape: readonly number[]): void {
+  requireWeight(name: string, requiredShape: readonly number[], kind?: WeightKind): void {
     const tensor = this.#tensor(name);
     requireShape(tensor, requiredShape);
-    requireReadable(tensor);
+    requireReadable(tensor, kind);
     this.#scaleTensor(tensor);
   }
 
-  readF32(name: string, requiredShape?: readonly number[]): Float32Array {
+  readF32(name: string, requiredShape?: readonly number[], kind?: WeightKind): Float32Array {
     const tensor = this.#tensor(name);
     if (requiredShape) requireShape(tensor, requiredShape);
-    return readRowsF32(tensor, 0, rowCount(tensor), this.#scales(tensor));
+    return readRowsF32(tensor, 0, rowCount(tensor), this.#scales(tensor), kind);
   }
 
   readRows(name: string, start: number, count: number): Float32Array {

@@ -39,6 +39,19 @@ const DECODERS: Partial<Record<TensorDType, Decoder>> = {
   F8_E4M3: decodeF8E4M3,
 };
 
+/** What the values of a weight are: integers only where a model has a table of them, such as of experts by token. */
+export type WeightKind = 'numbers' | 'integers';
+
+const INTEGER_DECODERS: Partial<Record<TensorDType, Decoder>> = {
+  I32: (bytes) => exactIntegers(new Int32Array(bytes.buffer)),
+  I64: (bytes) => exactIntegers(Array.from(new BigInt64Array(bytes.buffer), Number)),
+};
+
+/** Integers as f32; NaN, which is refused, for one too large to be exact. */
+function exactIntegers(integers: ArrayLike<number>): Float32Array {
+  return Float32Array.from(integers, (i) => (Math.fround(i) === i ? i : NaN));
+}
+
 /**
  * Read `count` rows from row `start` as f32, times their block's scale where `scales` are given.
  * A row is all but the first extent. Throws FormatError at a NaN or an infinity, with its index.
@@ -48,8 +61,9 @@ export function readRowsF32(
   start: number,
   count: number,
   scales?: BlockScales,
+  kind: WeightKind = 'numbers',
 ): Float32Array {
-  const decode = decoderOf(tensor);
+  const decode = decoderOf(tensor, kind);
   const width = elementCount(tensor.shape.slice(1));
   const rowBytes = width * dtypeBytes(tensor.dtype);
   const rowsPerSlice = Math.max(1, Math.floor(SLICE_BYTES / rowBytes));
@@ -72,15 +86,16 @@ function decodeF8E4M3(codes: Uint8Array): Float32Array {
 }
 
 /** Throws UnsupportedError for a tensor whose format readRowsF32 cannot read. */
-export function requireReadable(tensor: StoredTensor): void {
-  decoderOf(tensor);
+export function requireReadable(tensor: StoredTensor, kind: WeightKind = 'numbers'): void {
+  decoderOf(tensor, kind);
 }
 
-function decoderOf({ dtype, name, source }: StoredTensor): Decoder {
-  const decode = DECODERS[dtype];
+function decoderOf({ dtype, name, source }: StoredTensor, kind: WeightKind): Decoder {
+  const decoders = kind === 'integers' ? INTEGER_DECODERS : DECODERS;
+  const decode = decoders[dtype];
   if (decode) return decode;
   throw new UnsupportedError(
-    `weights must be stored as ${Object.keys(DECODERS).join(', ')}, not ${dtype}`,
+    `weights must be stored as ${Object.keys(decoders).join(', ')}, not ${dtype}`,
     {
       where: `tensor ${name} in ${source.name}`,
       hint: 'use the BF16 weights of this model, or the FP8 weights in 128 × 128 blocks',
