@@ -39,6 +39,10 @@ const REFUSALS: Readonly<Record<string, { readonly cpu?: RegExp; readonly jade?:
     cpu: /windowAttention \(layers\.0\.attn and 3 more\): the cpu has no kernel for windowAttention/,
     jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,24\]/,
   },
+  'deepseek-v4-heavy-first': {
+    cpu: /compress \(layers\.0\.attn\.compressor and 3 more\): the cpu has no kernel for compress/,
+    jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32/,
+  },
   'deepseek-v3.2-sparse': {
     cpu: /topRows \(layers\.0\.self_attn\.indexer and 1 more\): the cpu has no kernel for topRows/,
     jade: /topRows \(layers\.0\.self_attn\.indexer and 1 more\): the vector unit has no instruction for topRows/,

@@ -70,6 +70,20 @@ test('state per token is that of bf16 keys and values, or of the latent', () => 
   assert.deepEqual(stateBytes(catalogueGraph('qwen3-8b'), 1), { perToken: 73_728, perSequence: 0 });
 });
 
+test('a window and chosen rows cost the same at every long context, and what chooses them grows', () => {
+  const rows = (name: string) =>
+    new Map(operatorTable(catalogueGraph(name)).map((row) => [row.op, row]));
+  const v32 = rows('deepseek-v3.2');
+  const attention = v32.get('attention')!;
+  assert.equal(attention.macsPerToken, 61 * 2048 * 128 * (576 + 512));
+  assert.equal(attention.macsPerTokenOfContext, 0);
+  assert.equal(v32.get('topRows')!.macsPerTokenOfContext, 61 * 64 * 129);
+  const v4 = rows('deepseek-v4-flash').get('windowAttention')!;
+  const row = 2 * 64 * 512; // the product with a key and with a value, in all heads
+  assert.equal(v4.macsPerToken, row * (43 * 128 + 21 * 512));
+  assert.equal(v4.macsPerTokenOfContext, (row * 20) / 128);
+});
+
 test('multiply-accumulates of a token are one for each parameter of a contraction', () => {
   const rows = new Map(operatorTable(catalogueGraph('qwen3-32b')).map((row) => [row.op, row]));
   const linear = rows.get('linear')!;

@@ -31,7 +31,7 @@ export interface OperatorRow {
   readonly nodes: number;
   readonly parameters: number;
   readonly activeParameters: number;
-  /** Multiply-accumulates for one token, without those that grow with the context. */
+  /** Multiply-accumulates for one token, without those that grow with a long context. */
   readonly macsPerToken: number;
   /** Multiply-accumulates for one token and each token of its context. */
   readonly macsPerTokenOfContext: number;
@@ -90,15 +90,19 @@ function takeParameters(node: Node, counted: Set<string>): number {
   return added.reduce((sum, { type }) => sum + countElements(type.shape as readonly number[]), 0);
 }
 
+/** Tokens beyond every window and every number of chosen rows: from there on work grows evenly. */
+const LONG_CONTEXT = 2 ** 20;
+
 function rowOf(node: Node, parameters: number, uses: ReadonlyMap<Node, number>): OperatorRow {
-  const macsPerToken = workOf(node, { B: 1, T: 1, S: 0 }).macs;
+  const macsAt = (S: number): number => workOf(node, { B: 1, T: 1, S }).macs;
+  const growth = macsAt(LONG_CONTEXT + 1) - macsAt(LONG_CONTEXT);
   return {
     op: node.op,
     nodes: 1,
     parameters,
     activeParameters: parameters * activeShare(node, uses),
-    macsPerToken,
-    macsPerTokenOfContext: workOf(node, { B: 1, T: 1, S: 1 }).macs - macsPerToken,
+    macsPerToken: macsAt(LONG_CONTEXT) - growth * LONG_CONTEXT,
+    macsPerTokenOfContext: growth,
   };
 }
 

@@ -56,6 +56,16 @@ test('coefficients: sigmoids with their scales, and a matrix whose rows and colu
   assert.ok(three[9]! > three[7]!, 'comb[0][1] is the share of stream 0 in X_1');
 });
 
+test('every sum that is divided by has the epsilon, and so have the softmax and pre', () => {
+  const out = new Float32Array(3);
+  const attrs = { streams: 1, iterations: 2, epsilon: 0.1 };
+  const [scale, base] = [new Float32Array(3), new Float32Array(3)];
+  floatNumerics.hyperConnection(new Float32Array(3), scale, base, attrs, out);
+  const column = 1.1 / 1.2;
+  const row = column / (column + 0.1);
+  close(out, [0.6, 1, row / (row + 0.1)]);
+});
+
 test('a sink takes its share of attention and adds nothing', () => {
   const request = {
     query: Float32Array.of(0),
