@@ -30,11 +30,23 @@ const TOLERANCE = 1e-4;
 
 /** What Jade lacks for layers of the gated delta rule. */
 const NO_RECURRENCE = {
-  jade: /causalConvolution \(.*\): the vector unit has no instruction for causalConvolution;.* gatedDelta \(.*\): there is no instruction that updates a recurrent state/,
+  jade: /causalConvolution \(layers\.0\.linear_attn(?: and \d more)?\): the vector unit has no instruction for causalConvolution;.* gatedDelta \(layers\.0\.linear_attn(?: and \d more)?\): there is no instruction that updates a recurrent state/,
 };
 
 /** What a target says of a model that it does not run; every other model it must run. */
 const REFUSALS: Readonly<Record<string, { readonly cpu?: RegExp; readonly jade?: RegExp }>> = {
+  'deepseek-v4-compressed': {
+    cpu: /windowAttention \(layers\.0\.attn and 3 more\): the cpu has no kernel for windowAttention/,
+    jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,24\]/,
+  },
+  'deepseek-v4-heavy-first': {
+    cpu: /compress \(layers\.0\.attn\.compressor and 3 more\): the cpu has no kernel for compress/,
+    jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32/,
+  },
+  'deepseek-v3.2-sparse': {
+    cpu: /topRows \(layers\.0\.self_attn\.indexer and 1 more\): the cpu has no kernel for topRows/,
+    jade: /topRows \(layers\.0\.self_attn\.indexer and 1 more\): the vector unit has no instruction for topRows/,
+  },
   'deepseek-v2-groups': {
     jade: /route \(layers\.1\.mlp\): groups of experts are scored by their best two, not by the best/,
   },
@@ -107,7 +119,9 @@ function requireGolden({ logits }: Golden, rows: readonly Float32Array[]): void 
 
 /** The experts whose gates are not zero, for each token in each routed layer. */
 function chosenExperts(graph: Graph, { promptTokens }: Golden): number[][][] {
-  const routes = topologicalOrder(graph).filter((node) => node.op === 'route');
+  const routes = topologicalOrder(graph).filter(
+    ({ op }) => op === 'route' || op === 'routeByToken',
+  );
   const outputs = new Map(routes.map((node, i) => [`route ${i}`, node]));
   const T = promptTokens.length;
   const fed = { tokens: Int32Array.from(promptTokens), positions: Int32Array.of(0) };

@@ -54,11 +54,16 @@ def fill(name, tensor, spec):
     """Random values, large enough that every part of the model matters."""
     if name.endswith('inv_freq'):
         return
+    if spec['family'] == 'deepseek_v4' and deepseek.fill_v4(name, tensor, spec):
+        tensor.copy_(tensor.to(storage_type(spec)))
+        return
     if name.endswith('e_score_correction_bias'):
         tensor.uniform_(*spec['routerBias'])  # stored in f32, as in the published checkpoints
         return
     if spec['family'] in qwen.CLASSES and qwen.fill(name, tensor, spec['family']):
         pass
+    elif name.endswith('k_norm.bias'):
+        tensor.normal_(0, 0.5)
     elif tensor.dim() == 1:  # of a normalisation
         tensor.uniform_(0.5, 2.0)
     elif name.endswith('embed_tokens.weight'):
@@ -127,7 +132,7 @@ def measure_router(router, x, experts):
     }
 
 
-ROUTERS = {'DeepseekV3TopkRouter': measure_router, **deepseek.ROUTERS, **qwen.ROUTERS}
+ROUTERS = {'DeepseekV3TopkRouter': measure_router, 'DeepseekV32TopkRouter': measure_router, **deepseek.ROUTERS, **qwen.ROUTERS}
 
 
 def decode(model, tokens):
@@ -153,7 +158,11 @@ def measure(spec, model, tokens, logits, routed):
     """Shows that the case is clear and that it can tell right from wrong."""
     measured = [ROUTERS[type(r).__name__](r, *io) for r, io in zip(routers(model), routed)]
     found = {'routers': measured}
-    assert all(r['margin'] > MIN_MARGIN and r.get('wrongWithoutBias', 1) > 0 for r in measured), found
+    assert all(r.get('margin', 1) > MIN_MARGIN and r.get('wrongWithoutBias', 1) > 0 for r in measured), found
+    indexers = deepseek.measure_indexers(model, tokens)
+    if indexers:
+        found['indexers'] = indexers
+        assert all(i['margin'] > MIN_MARGIN for i in indexers), found
     if spec['config']['rope_parameters']['rope_type'] == 'yarn':
         plain, _ = run(build(spec, PLAIN_ROTARY), tokens)
         found['yarnEffect'] = ((logits - plain).abs().max() / logits.abs().max()).item()
@@ -163,9 +172,11 @@ def measure(spec, model, tokens, logits, routed):
 
 def save(model, spec, folder):
     shutil.rmtree(folder, ignore_errors=True)
+    biases = [(r, r.e_score_correction_bias) for r in routers(model) if hasattr(r, 'e_score_correction_bias')]
+    biases = [(router, bias.clone()) for router, bias in biases]
     model.to(storage_type(spec))
-    for router in [r for r in routers(model) if hasattr(r, 'e_score_correction_bias')]:
-        router.e_score_correction_bias = router.e_score_correction_bias.float()
+    for router, bias in biases:  # in f32, as they were used
+        router.e_score_correction_bias = bias
     shards = {'max_shard_size': spec.get('maxShardSize', '1GB')}
     saved = model.model if spec.get('bare') else model
     saved.save_pretrained(folder, save_original_format=not spec.get('stacked', False), **shards)
@@ -174,8 +185,19 @@ def save(model, spec, folder):
         config = json.loads((folder / 'config.json').read_text())
         config['architectures'] = [type(model).__name__]
         (folder / 'config.json').write_text(json.dumps(config, indent=2) + '\n')
+    if 'published' in spec:
+        deepseek.publish_names(folder / 'model.safetensors')
+        (folder / 'config.json').write_text(json.dumps({**published_fields(spec), **spec['published']}, indent=2) + '\n')
     size = sum(file.stat().st_size for file in folder.glob('*.safetensors'))
     assert size < MAX_WEIGHT_BYTES, f'{folder} has {size} bytes of weights'
+
+
+def published_fields(spec):
+    """The fields as the makers spell them; transformers renames some when it saves."""
+    fields = {**SPECS['common'], **spec['config']}
+    rotary = fields.pop('rope_parameters')
+    scaling = {key: value for key, value in rotary.items() if key not in ('rope_theta', 'rope_type')}
+    return {**fields, 'rope_scaling': {**scaling, 'type': rotary['rope_type']} if scaling else None}
 
 
 def make(name):

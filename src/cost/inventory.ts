@@ -12,7 +12,7 @@ import { expertChoice, weightBehind, workOf } from './operations.ts';
 
 export interface ParameterCount {
   readonly total: number;
-  /** Used for one token: of routed experts the chosen share, of a table of embeddings a row, of everything else all. */
+  /** Used for one token: of routed experts the chosen share, of a table by token a row, of everything else all. */
   readonly active: number;
   /** The rows of tables of embeddings that are not active; some makers count them as if they were. */
   readonly embeddings: number;
@@ -31,7 +31,7 @@ export interface OperatorRow {
   readonly nodes: number;
   readonly parameters: number;
   readonly activeParameters: number;
-  /** Multiply-accumulates for one token, without those that grow with the context. */
+  /** Multiply-accumulates for one token, without those that grow with a long context. */
   readonly macsPerToken: number;
   /** Multiply-accumulates for one token and each token of its context. */
   readonly macsPerTokenOfContext: number;
@@ -48,8 +48,9 @@ export function countParameters(graph: Graph): ParameterCount {
   };
 }
 
-/** Bytes of an element of the state of the delta rule, which is kept in f32 whatever the rest is in. */
+/** Bytes of an element of the states that are kept in f32 whatever the rest is in, and the ops that keep them. */
 const RECURRENT_BYTES = 4;
+const RECURRENT: ReadonlySet<Op> = new Set<Op>(['gatedDelta', 'compress']);
 
 /** Size of the state, with `bytesPerElement` for each of its elements (bf16 by default). */
 export function stateBytes(graph: Graph, bytesPerElement = 2): StateSize {
@@ -57,8 +58,9 @@ export function stateBytes(graph: Graph, bytesPerElement = 2): StateSize {
   for (const node of graph.states.values()) {
     const { type } = node.inputs[OPS[node.op].stateOperand!]!;
     const fixed = type.shape.filter((dim) => typeof dim === 'number');
-    const each = node.op === 'gatedDelta' ? RECURRENT_BYTES : bytesPerElement;
-    const bytes = countElements(fixed) * each;
+    const each = RECURRENT.has(node.op) ? RECURRENT_BYTES : bytesPerElement;
+    const tokens = node.op === 'append' ? (node.attrs.tokensPerRow ?? 1) : 1;
+    const bytes = (countElements(fixed) * each) / tokens;
     if (type.shape.includes('S')) size.perToken += bytes;
     else size.perSequence += bytes;
   }
@@ -88,21 +90,25 @@ function takeParameters(node: Node, counted: Set<string>): number {
   return added.reduce((sum, { type }) => sum + countElements(type.shape as readonly number[]), 0);
 }
 
+/** Tokens beyond every window and every number of chosen rows: from there on work grows evenly. */
+const LONG_CONTEXT = 2 ** 20;
+
 function rowOf(node: Node, parameters: number, uses: ReadonlyMap<Node, number>): OperatorRow {
-  const macsPerToken = workOf(node, { B: 1, T: 1, S: 0 }).macs;
+  const macsAt = (S: number): number => workOf(node, { B: 1, T: 1, S }).macs;
+  const growth = macsAt(LONG_CONTEXT + 1) - macsAt(LONG_CONTEXT);
   return {
     op: node.op,
     nodes: 1,
     parameters,
     activeParameters: parameters * activeShare(node, uses),
-    macsPerToken,
-    macsPerTokenOfContext: workOf(node, { B: 1, T: 1, S: 1 }).macs - macsPerToken,
+    macsPerToken: macsAt(LONG_CONTEXT) - growth * LONG_CONTEXT,
+    macsPerTokenOfContext: growth,
   };
 }
 
 function activeShare(node: Node, uses: ReadonlyMap<Node, number>): number {
-  if (node.op === 'embedding') {
-    const table = node.inputs[1]!;
+  if (node.op === 'embedding' || node.op === 'routeByToken') {
+    const table = node.inputs[node.op === 'embedding' ? 1 : 2]!;
     return uses.get(table) === 1 ? 1 / (table.type.shape[0] as number) : 1; // tied: the head uses all
   }
   if (node.op !== 'experts') return 1;

@@ -55,6 +55,7 @@ const RULES: Rules<WorkRule> = {
   silu: none,
   swiglu: none,
   rmsNormalization: readsWeights,
+  layerNormalization: readsWeights,
   l2Normalization: none,
   rotaryEmbedding: none,
   argMax: none,
@@ -62,6 +63,7 @@ const RULES: Rules<WorkRule> = {
   linear: contraction,
   headLinear: contraction,
   attention: (node, dims) => attentionWork(node as NodeOf<'attention'>, dims),
+  topRows: (node, dims) => indexWork(node as NodeOf<'topRows'>, dims),
   route: readsWeights,
   experts: (node, dims) => expertsWork(node as NodeOf<'experts'>, dims),
   causalConvolution: (node, dims) => ({
@@ -70,6 +72,18 @@ const RULES: Rules<WorkRule> = {
     stateElements: 2 * elements(node.inputs[0]!.type.shape, dims),
   }),
   gatedDelta: deltaWork,
+  routeByToken: readsWeights,
+  hyperConnection: readsWeights,
+  mixHeads: (node, dims) => ({
+    ...NOTHING,
+    macs: elements(node.type.shape, dims) * (node.inputs[1]!.type.shape[2] as number),
+  }),
+  compress: (node, dims) => ({
+    ...NOTHING,
+    weightElements: weightElementsOf(node),
+    stateElements: 2 * elements(node.inputs[0]!.type.shape, dims),
+  }),
+  windowAttention: (node, dims) => windowWork(node as NodeOf<'windowAttention'>, dims),
 };
 
 /** The work of one node in a step of `dims`. */
@@ -88,6 +102,7 @@ export function weightBehind(operand: Node): NodeOf<'weight'> | undefined {
 export function expertChoice(node: NodeOf<'experts'>): { topK: number; experts: number } {
   const gates = node.inputs[1]!;
   const experts = node.inputs[2]!.type.shape[0] as number;
+  if (gates.op === 'routeByToken') return { topK: lastDim(gates.inputs[2]!.type), experts };
   return { topK: gates.op === 'route' ? gates.attrs.topK : experts, experts };
 }
 
@@ -105,12 +120,50 @@ function contraction(node: Node, dims: Dims): Work {
 function attentionWork(node: NodeOf<'attention'>, dims: Dims): Work {
   const [query, keys, values] = node.inputs as [Node, Node, Node, Node];
   const [heads, keyWidth] = query.type.shape.slice(2) as [number, number];
-  const visibleRows = dims.B * (dims.T * dims.S - (dims.T * (dims.T - 1)) / 2);
+  const chosen = node.inputs[4]?.type.shape[2] as number | undefined;
+  const visibleRows = visibleRowsOf(dims, chosen);
   const states = new Set([keys, values]); // latent attention keeps one state for both
   return {
     macs: visibleRows * heads * (keyWidth + node.attrs.valueWidth),
     weightElements: 0,
     stateElements: [...states].reduce((sum, state) => sum + elements(state.type.shape, dims), 0),
+  };
+}
+
+/** Rows that the tokens of a step see together, none more than `most`. */
+function visibleRowsOf({ B, T, S }: Dims, most = Infinity): number {
+  const limited = Math.min(Math.max(S - most, 0), T); // tokens that see more rows than that
+  const first = S - T + 1;
+  const rest = T - limited;
+  const rows = rest * first + (rest * (rest - 1)) / 2;
+  return B * (rows + (limited === 0 ? 0 : limited * most));
+}
+
+/** q·k over the key width and the sum over heads, for each visible row. */
+function indexWork(node: NodeOf<'topRows'>, dims: Dims): Work {
+  const [query, , keys] = node.inputs as [Node, Node, Node];
+  const [heads, keyWidth] = query.type.shape.slice(2) as [number, number];
+  const rows = visibleRowsOf(dims) / (node.attrs.tokensPerRow ?? 1);
+  return {
+    macs: rows * heads * (keyWidth + 1),
+    weightElements: 0,
+    stateElements: elements(keys.type.shape, dims) / (node.attrs.tokensPerRow ?? 1),
+  };
+}
+
+/** q·k and p·v for the rows of the window and the entries that each token sees. */
+function windowWork(node: NodeOf<'windowAttention'>, dims: Dims): Work {
+  const [state, query] = node.inputs as [Node, Node];
+  const [entries, chosen] = node.inputs.slice(5);
+  const [heads, width] = query.type.shape.slice(2) as [number, number];
+  const ratio = node.attrs.tokensPerRow ?? 1;
+  const most = chosen === undefined ? Infinity : lastDim(chosen.type) * ratio;
+  const seen = entries === undefined ? 0 : visibleRowsOf(dims, most) / ratio;
+  const rows = visibleRowsOf(dims, state.type.shape[1] as number) + seen;
+  return {
+    macs: 2 * rows * heads * width,
+    weightElements: weightElementsOf(node),
+    stateElements: elements(state.type.shape, dims) + (seen / dims.T) * width,
   };
 }
 

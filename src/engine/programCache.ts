@@ -2,6 +2,7 @@
 import {
   compileLowered,
   lowerGraph,
+  requireSupport,
   type PassObserver,
   type Program,
   type Target,
@@ -25,8 +26,9 @@ export class ProgramCache {
     return this.#lowered;
   }
 
-  /** The most tokens a program takes in one step. */
+  /** The most tokens a program takes in one step. Throws UnsupportedError. */
   get maxTokens(): number {
+    requireSupport(this.#lowered, this.#target);
     return this.#target.maxTokens(this.#lowered);
   }
 

@@ -4,6 +4,7 @@ import { type SomeRules, type Step } from './evaluation.ts';
 import { type NodeOf } from './graph.ts';
 import { allocateMx, type Numerics } from './numerics.ts';
 import { rotaryTable } from './rotary.ts';
+import { sameShape } from './types.ts';
 import { f32Of, f32Value, i32Of, i32Value, rowCount, viewRows, type Value } from './value.ts';
 
 type ArithmeticOp =
@@ -15,10 +16,12 @@ type ArithmeticOp =
   | 'silu'
   | 'swiglu'
   | 'rmsNormalization'
+  | 'layerNormalization'
   | 'l2Normalization'
   | 'rotaryEmbedding'
   | 'argMax'
   | 'route'
+  | 'routeByToken'
   | 'quantize';
 
 export const ARITHMETIC_RULES: SomeRules<ArithmeticOp> = {
@@ -28,18 +31,29 @@ export const ARITHMETIC_RULES: SomeRules<ArithmeticOp> = {
   sigmoid: (_, [x], { numerics }) => map(x!, numerics.sigmoid),
   softplus: (_, [x], { numerics }) => map(x!, numerics.softplus),
   silu: (_, [x], { numerics }) => map(x!, numerics.silu),
-  swiglu: (_, [gate, up], { numerics }) =>
-    f32Value(gate!.shape, swiglu(f32Of(gate!), f32Of(up!), numerics)),
+  swiglu: ({ attrs }, [gate, up], { numerics }) =>
+    f32Value(gate!.shape, swiglu(f32Of(gate!), f32Of(up!), numerics, attrs.limit)),
   rmsNormalization: ({ attrs }, [x, weight], { numerics }) =>
-    mapRows(x!, (row, out) => numerics.rmsNormalization(row, f32Of(weight!), attrs.epsilon, out)),
+    mapRows(x!, (row, out) =>
+      numerics.rmsNormalization(row, weight ? f32Of(weight) : onesLike(row), attrs.epsilon, out),
+    ),
+  layerNormalization: ({ attrs }, [x, weight, bias], { numerics }) =>
+    mapRows(x!, (row, out) =>
+      numerics.layerNormalization(row, f32Of(weight!), f32Of(bias!), attrs.epsilon, out),
+    ),
   l2Normalization: ({ attrs }, [x], { numerics }) =>
     mapRows(x!, (row, out) => numerics.l2Normalization(row, attrs.epsilon, out)),
   rotaryEmbedding,
   argMax: (_, [x]) => argMax(x!),
   route: ({ attrs }, [logits, bias], { numerics }) =>
     mapRows(logits!, (row, out) => numerics.route(row, bias && f32Of(bias), attrs, out)),
+  routeByToken,
   quantize,
 };
+
+function onesLike({ length }: Float32Array): Float32Array {
+  return new Float32Array(length).fill(1);
+}
 
 function embedding(
   _: NodeOf<'embedding'>,
@@ -58,9 +72,38 @@ function embedding(
   return out;
 }
 
-/** silu(gate) · up. */
-export function swiglu(gate: Float32Array, up: Float32Array, { silu }: Numerics): Float32Array {
-  return gate.map((x, i) => silu(x) * up[i]!);
+/** silu(gate) · up; gate is at most `limit`, and up within it on both sides. */
+export function swiglu(
+  gate: Float32Array,
+  up: Float32Array,
+  { silu }: Numerics,
+  limit = Infinity,
+): Float32Array {
+  const within = (value: number): number => Math.min(Math.max(value, -limit), limit);
+  return gate.map((x, i) => silu(Math.min(x, limit)) * within(up[i]!));
+}
+
+function routeByToken(
+  { attrs }: NodeOf<'routeByToken'>,
+  [logits, tokens, table]: readonly Value[],
+  { numerics }: Step,
+): Value {
+  const out = f32Value(logits!.shape, new Float32Array(f32Of(logits!).length));
+  for (const [i, token] of i32Of(tokens!).entries()) {
+    const experts = [...f32Of(viewRows(table!, token, 1))];
+    requireExperts(experts, out.shape.at(-1)!, token);
+    const [row, gates] = [logits!, out].map((value) => f32Of(viewRows(value, i, 1)));
+    numerics.gatesOf(row!, experts, attrs, gates!);
+  }
+  return out;
+}
+
+function requireExperts(experts: readonly number[], count: number, token: number): void {
+  const wrong = experts.find((e) => !(Number.isInteger(e) && e >= 0 && e < count));
+  if (wrong === undefined) return;
+  throw new UsageError(`the experts of a token must be from 0 to ${count - 1}, not ${wrong}`, {
+    where: `token ${token} in the table of experts`,
+  });
 }
 
 function map(x: Value, apply: (x: number) => number): Value {
@@ -72,13 +115,14 @@ function map(x: Value, apply: (x: number) => number): Value {
 
 /** `b` has the shape of `a`, or is a row for all of its rows, or a number for each. */
 function map2(a: Value, b: Value, apply: (x: number, y: number) => number): Value {
-  const [other, D] = [f32Of(b), a.shape.at(-1)!];
-  const isRow = b.shape.length < a.shape.length;
-  const isNumber = !isRow && b.shape.at(-1)! < D;
-  const index = (i: number): number => (isRow ? i % D : isNumber ? Math.floor(i / D) : i);
+  const [data, other, D] = [f32Of(a), f32Of(b), a.shape.at(-1)!];
+  const at = ((): ((i: number) => number) => {
+    if (sameShape(a.shape, b.shape)) return (i) => i;
+    return b.shape.length < a.shape.length ? (i) => i % D : (i) => Math.floor(i / D);
+  })();
   return f32Value(
     a.shape,
-    f32Of(a).map((x, i) => apply(x, other[index(i)]!)),
+    data.map((x, i) => apply(x, other[at(i)]!)),
   );
 }
 
@@ -97,7 +141,11 @@ function rotaryEmbedding(
   const [, T, H, K] = x!.shape as [number, number, number, number];
   const starts = i32Of(position!);
   const rows = rowCount(x!) / H;
-  const positions = Array.from({ length: rows }, (_, i) => starts[Math.floor(i / T)]! + (i % T));
+  const { offset = 0 } = attrs;
+  const positions = Array.from(
+    { length: rows },
+    (_, i) => starts[Math.floor(i / T)]! + (i % T) + offset,
+  );
   const { cos, sin } = rotaryTable(attrs.frequencies, attrs.magnitude, positions);
   const pairs = K / 2;
   const [step, distance] = attrs.layout === 'half' ? [1, pairs] : [2, 1];

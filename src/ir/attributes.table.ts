@@ -10,6 +10,8 @@ export type AttributeKind =
   | 'number'
   | 'flag'
   | 'optional flag'
+  | 'optional count'
+  | 'optional number'
   | 'numbers'
   | readonly string[];
 
@@ -30,27 +32,30 @@ export const ATTRIBUTES: { readonly [O in Op]: Attributes<O> } = {
   transpose: {},
   lastToken: {},
   embedding: {},
-  append: {},
+  append: { tokensPerRow: 'optional count' },
   add: {},
   mul: {},
   sigmoid: {},
   softplus: {},
   silu: {},
-  swiglu: {},
+  swiglu: { limit: 'optional number' },
   rmsNormalization: { epsilon: 'number' },
+  layerNormalization: { epsilon: 'number' },
   l2Normalization: { epsilon: 'number' },
   rotaryEmbedding: {
     layout: ['half', 'interleaved'],
     frequencies: 'numbers',
     magnitude: 'number',
+    offset: 'optional number',
   },
   argMax: {},
   quantize: { format: MX_FORMATS, group: 'count', search: 'optional flag' },
   linear: {},
   headLinear: {},
   attention: { scale: 'number', valueWidth: 'count' },
+  topRows: { topK: 'count', tokensPerRow: 'optional count' },
   route: {
-    scoring: ['softmax', 'sigmoid'],
+    scoring: ['softmax', 'sigmoid', 'sqrtSoftplus'],
     topK: 'count',
     groups: 'count',
     topGroups: 'count',
@@ -58,7 +63,16 @@ export const ATTRIBUTES: { readonly [O in Op]: Attributes<O> } = {
     normalize: 'flag',
     scale: 'number',
   },
-  experts: {},
+  experts: { limit: 'optional number' },
+  routeByToken: {
+    scoring: ['softmax', 'sigmoid', 'sqrtSoftplus'],
+    normalize: 'flag',
+    scale: 'number',
+  },
+  hyperConnection: { streams: 'count', iterations: 'count', epsilon: 'number' },
+  mixHeads: {},
+  compress: { tokensPerRow: 'count', overlap: 'flag' },
+  windowAttention: { scale: 'number', tokensPerRow: 'optional count' },
   causalConvolution: {},
   gatedDelta: { scale: 'number', chunk: 'count' },
 };

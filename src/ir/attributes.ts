@@ -5,9 +5,10 @@ import { type Op, type OpAttrs } from './ops.table.ts';
 /** Writes the attributes other than `type` as one line of JSON; empty when there are none. */
 export function attributesToString<O extends Op>(op: O, attrs: OpAttrs[O]): string {
   const names = Object.keys(ATTRIBUTES[op]);
-  if (names.length === 0) return '';
   const values = attrs as Record<string, unknown>;
-  return JSON.stringify(Object.fromEntries(names.map((name) => [name, values[name]])));
+  const given = names.filter((name) => values[name] !== undefined);
+  if (given.length === 0) return '';
+  return JSON.stringify(Object.fromEntries(given.map((name) => [name, values[name]])));
 }
 
 /** What is wrong with `attrs` as attributes of `op`, a phrase each: missing, of a wrong kind, unknown. */
@@ -27,11 +28,11 @@ export function attributeProblems(op: Op, attrs: Readonly<Record<string, unknown
 function isOfKind(value: unknown, kind: AttributeKind): boolean {
   if (typeof kind !== 'string') return kind.includes(value as string);
   if (kind === 'text') return typeof value === 'string';
-  if (kind === 'optional flag' && value === undefined) return true;
+  if (kind.startsWith('optional') && value === undefined) return true;
   if (kind.endsWith('flag')) return typeof value === 'boolean';
-  if (kind === 'number') return Number.isFinite(value);
+  if (kind.endsWith('number')) return Number.isFinite(value);
   if (kind === 'numbers') return Array.isArray(value) && value.every(Number.isFinite);
-  return Number.isSafeInteger(value) && (value as number) >= (kind === 'count' ? 1 : 0);
+  return Number.isSafeInteger(value) && (value as number) >= (kind.endsWith('count') ? 1 : 0);
 }
 
 function requirementOf(kind: AttributeKind): string {
@@ -40,6 +41,8 @@ function requirementOf(kind: AttributeKind): string {
     text: 'a string',
     flag: 'true or false',
     'optional flag': 'true, false or absent',
+    'optional count': 'an integer from 1 or absent',
+    'optional number': 'a finite number or absent',
     number: 'a finite number',
     numbers: 'a list of finite numbers',
     count: 'an integer from 1',

@@ -51,8 +51,10 @@ function headLinear(_: unknown, [x, w]: readonly Value[], { numerics }: Step): V
 }
 
 /** Token t of sequence b sees the rows 0 … position[b] + t of that sequence. */
-function attention({ attrs }: NodeOf<'attention'>, inputs: readonly Value[], step: Step): Value {
-  const [query, keys, values, position] = inputs as [Value, Value, Value, Value];
+function attention(node: NodeOf<'attention'>, inputs: readonly Value[], step: Step): Value {
+  const [query, keys, values, position, chosen] = inputs as [Value, Value, Value, Value, Value?];
+  if (chosen !== undefined) return attendChosen(node, [query, keys, values, chosen], step);
+  const { attrs } = node;
   const [B, T, H, keyWidth] = query.shape as [number, number, number, number];
   const [, capacity, G, width] = values.shape as [number, number, number, number];
   const out = f32Value([B, T, H, attrs.valueWidth], new Float32Array(B * T * H * attrs.valueWidth));
@@ -72,6 +74,38 @@ function attention({ attrs }: NodeOf<'attention'>, inputs: readonly Value[], ste
       scale: attrs.scale,
     };
     attend(query, keys, values, place, step.numerics, f32Of(viewRows(out, row, 1)));
+  }
+  return out;
+}
+
+/** Token t of a sequence sees the rows chosen for it, in that order; a negative row is none. */
+function attendChosen(
+  { attrs: { scale, valueWidth } }: NodeOf<'attention'>,
+  [query, keys, values, chosen]: readonly [Value, Value, Value, Value],
+  { numerics }: Step,
+): Value {
+  const [B, T, H, keyWidth] = query.shape as [number, number, number, number];
+  const [, capacity, G, width] = values.shape as [number, number, number, number];
+  const out = f32Value([B, T, H, valueWidth], new Float32Array(B * T * H * valueWidth));
+  const zeros = { keyOffset: 0, valueOffset: 0 };
+  const strides = { keyWidth, valueWidth, keyStride: keyWidth, valueStride: width };
+  for (let token = 0; token < B * T; token++) {
+    const rows = [...i32Of(viewRows(chosen, token, 1))].filter((row) => row >= 0);
+    const first = Math.floor(token / T) * capacity;
+    for (let g = 0; g < G; g++) {
+      const places = rows.map((row) => (first + row) * G + g);
+      const [key, value] = [gatherRows(keys, places), gatherRows(values, places)];
+      for (let row = token * H + (g * H) / G; row < token * H + ((g + 1) * H) / G; row++) {
+        const place = {
+          ...zeros,
+          ...strides,
+          queryOffset: row * keyWidth,
+          count: rows.length,
+          scale,
+        };
+        attend(query, key, value, place, numerics, f32Of(viewRows(out, row, 1)));
+      }
+    }
   }
   return out;
 }
@@ -96,7 +130,11 @@ function attend(
 }
 
 /** Expert by expert, ascending: each reads its weights once, for the tokens that chose it. */
-function experts(_: unknown, inputs: readonly Value[], { numerics }: Step): Value {
+function experts(
+  { attrs: { limit } }: NodeOf<'experts'>,
+  inputs: readonly Value[],
+  { numerics }: Step,
+): Value {
   const [x, gates, gate, up, down] = inputs as [Value, Value, Value, Value, Value];
   const [E, F, D] = gate.shape as [number, number, number];
   const gateOf = f32Of(gates);
@@ -106,7 +144,7 @@ function experts(_: unknown, inputs: readonly Value[], { numerics }: Step): Valu
     if (tokens.length === 0) continue;
     const rows = gatherRows(x, tokens);
     const weights = [gate, up].map((w) => contract(rows, viewRows(w, e * F, F), numerics));
-    const inner = f32Value([tokens.length, F], swiglu(weights[0]!, weights[1]!, numerics));
+    const inner = f32Value([tokens.length, F], swiglu(weights[0]!, weights[1]!, numerics, limit));
     const y = contract(matchFormat(inner, x, numerics), viewRows(down, e * D, D), numerics);
     for (const [i, t] of tokens.entries()) {
       addScaled(out, t * D, gateOf[t * E + e]!, y.subarray(i * D, (i + 1) * D));

@@ -4,10 +4,11 @@
  * Sums run in ascending order whatever the number of rows, so a prompt in one piece and in chunks
  * gives the same bits. MX operands are decoded first: their rounding to f32 is the only difference.
  */
+import { hyperConnection, mix, pool } from './floatCompression.ts';
 import { gatedDelta } from './gatedDelta.ts';
 import { decodeMx, quantizeMxRow } from './mx.ts';
-import { type AttendRequest, type MxRows, type Numerics } from './numerics.ts';
-import { routeGates } from './route.ts';
+import { type AttendRequest, type IndexRequest, type MxRows, type Numerics } from './numerics.ts';
+import { gatesOf, routeGates } from './route.ts';
 
 export const floatNumerics: Numerics = {
   name: 'float',
@@ -17,12 +18,18 @@ export const floatNumerics: Numerics = {
   attend,
   attendMx,
   rmsNormalization,
+  layerNormalization,
+  indexScores,
   l2Normalization,
   silu: (x) => Math.fround(x * sigmoid(x)),
   sigmoid: (x) => Math.fround(sigmoid(x)),
   softplus: (x) => Math.fround(Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))),
   convolve,
   gatedDelta,
+  pool,
+  hyperConnection,
+  mix,
+  gatesOf,
   route: routeGates,
   quantize: quantizeMxRow,
 };
@@ -91,7 +98,7 @@ function attend(request: AttendRequest<Float32Array>, out: Float32Array): void {
     const key = request.keyOffset + t * request.keyStride;
     weights[t] = request.scale * dot(query, request.queryOffset, keys, key, keyWidth);
   }
-  softmax(weights);
+  softmax(weights, request.sink);
   const sums = new Float64Array(valueWidth);
   for (let t = 0; t < count; t++) {
     const [row, weight] = [request.valueOffset + t * request.valueStride, weights[t]!];
@@ -100,14 +107,15 @@ function attend(request: AttendRequest<Float32Array>, out: Float32Array): void {
   out.set(sums);
 }
 
-function softmax(scores: Float64Array): void {
-  let largest = -Infinity;
+function softmax(scores: Float64Array, sink = -Infinity): void {
+  let largest = sink;
   for (const score of scores) largest = Math.max(largest, score);
   let sum = 0;
   for (let t = 0; t < scores.length; t++) {
     scores[t] = Math.exp(scores[t]! - largest);
     sum += scores[t]!;
   }
+  sum += Math.exp(sink - largest);
   for (let t = 0; t < scores.length; t++) scores[t]! /= sum;
 }
 
@@ -138,6 +146,33 @@ function rmsNormalization(
   for (const value of x) squares += value * value;
   const scale = 1 / Math.sqrt(squares / x.length + epsilon);
   for (let i = 0; i < x.length; i++) out[i] = x[i]! * scale * weight[i]!;
+}
+
+function layerNormalization(
+  x: Float32Array,
+  weight: Float32Array,
+  bias: Float32Array,
+  epsilon: number,
+  out: Float32Array,
+): void {
+  let sum = 0;
+  for (const value of x) sum += value;
+  const mean = sum / x.length;
+  let squares = 0;
+  for (const value of x) squares += (value - mean) ** 2;
+  const scale = 1 / Math.sqrt(squares / x.length + epsilon);
+  for (let i = 0; i < x.length; i++) out[i] = (x[i]! - mean) * scale * weight[i]! + bias[i]!;
+}
+
+function indexScores({ query, weights, keys }: IndexRequest, out: Float32Array): void {
+  const K = query.length / weights.length;
+  for (let s = 0; s < out.length; s++) {
+    let score = 0;
+    for (let h = 0; h < weights.length; h++) {
+      score += weights[h]! * Math.max(0, dot(query, h * K, keys, s * K, K));
+    }
+    out[s] = score;
+  }
 }
 
 function l2Normalization(x: Float32Array, epsilon: number, out: Float32Array): void {

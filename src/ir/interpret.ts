@@ -12,12 +12,15 @@
 import { CapacityError, UsageError } from '../base/index.ts';
 import { ARITHMETIC_RULES } from './arithmetic.ts';
 import { attributesToString } from './attributes.ts';
+import { COMPRESSION_RULES } from './compression.ts';
 import { CONTRACTION_RULES } from './contraction.ts';
 import { type Evaluate, type EvaluationRules, type Step } from './evaluation.ts';
 import { countUses, topologicalOrder, type Graph, type Node } from './graph.ts';
 import { MOVEMENT_RULES } from './movement.ts';
 import { type Numerics } from './numerics.ts';
 import { type Op } from './ops.table.ts';
+import { SELECTION_RULES } from './selection.ts';
+import { STREAM_RULES } from './streams.ts';
 import { RECURRENCE_RULES, requireContinues } from './recurrence.ts';
 import {
   countElements,
@@ -48,6 +51,9 @@ const RULES: EvaluationRules = {
   ...MOVEMENT_RULES,
   ...ARITHMETIC_RULES,
   ...CONTRACTION_RULES,
+  ...SELECTION_RULES,
+  ...COMPRESSION_RULES,
+  ...STREAM_RULES,
   ...RECURRENCE_RULES,
 };
 

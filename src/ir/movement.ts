@@ -35,7 +35,10 @@ export const MOVEMENT_RULES: SomeRules<MovementOp> = {
   concat: (_, parts) => concat(parts),
   transpose: (_, [x]) => transpose(x!),
   lastToken: (_, [x]) => lastToken(x!),
-  append: (_, [state, rows, position]) => append(state!, rows!, position!),
+  append: ({ attrs: { tokensPerRow = 1 } }, [state, rows, position]) =>
+    tokensPerRow === 1
+      ? append(state!, rows!, position!)
+      : appendEntries(state!, rows!, position!, tokensPerRow),
 };
 
 function repeatHeads(x: Value, heads: number): Value {
@@ -97,6 +100,21 @@ function append(state: Value, rows: Value, position: Value): Value {
   const size = G * K;
   for (const [b, start] of i32Of(position).subarray(0, B).entries()) {
     copyElements(rows, b * T * size, state, (b * capacity + start) * size, T * size);
+  }
+  return state;
+}
+
+/** Writes the rows of the tokens that end an entry, each at the place of the entry. */
+function appendEntries(state: Value, rows: Value, position: Value, tokensPerRow: number): Value {
+  const [B, T, G, K] = rows.shape as [number, number, number, number];
+  const capacity = state.shape[1]!;
+  const size = G * K;
+  for (const [b, start] of i32Of(position).subarray(0, B).entries()) {
+    for (let t = 0; t < T; t++) {
+      const entries = (start + t + 1) / tokensPerRow;
+      if (!Number.isInteger(entries)) continue;
+      copyElements(rows, (b * T + t) * size, state, (b * capacity + entries - 1) * size, size);
+    }
   }
   return state;
 }

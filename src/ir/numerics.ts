@@ -7,7 +7,7 @@
  *
  * Rows are dense and contiguous; every function writes `out` and allocates nothing it keeps.
  */
-import { type RouteAttrs } from './ops.table.ts';
+import { type HyperConnectionAttrs, type RouteAttrs } from './ops.table.ts';
 import { type MxFormat } from './types.ts';
 
 /** Rows of MX blocks: decoded elements and one E8M0 scale a block of 32. */
@@ -39,6 +39,18 @@ export interface AttendRequest<V> {
   readonly valueWidth: number;
   readonly count: number;
   readonly scale: number;
+  /** A logit beside those of the rows, which takes its share and adds nothing; none when absent. */
+  readonly sink?: number;
+}
+
+/** The index query of one token against the `out.length` rows of keys that it sees. */
+export interface IndexRequest {
+  /** [heads][K] */
+  readonly query: Float32Array;
+  /** One a head. */
+  readonly weights: Float32Array;
+  /** [rows][K] */
+  readonly keys: Float32Array;
 }
 
 /** One head of one sequence under the gated delta rule: rows of T tokens, dense. */
@@ -54,6 +66,19 @@ export interface DeltaRequest {
   readonly scale: number;
   /** Tokens evaluated together, 1 for the recurrence itself. */
   readonly chunk: number;
+}
+
+/** The rows [values | gates] of the tokens that an entry is pooled from. */
+export interface PoolRequest {
+  /** With overlap two windows, of which the first counts through the first half of the channels. */
+  readonly rows: Float32Array;
+  /** Added to the gates [tokens of a window][channels]. */
+  readonly bias: Float32Array;
+  /** Channels of the entry. */
+  readonly K: number;
+  readonly overlap: boolean;
+  /** Whether no window is before. */
+  readonly first: boolean;
 }
 
 export interface Numerics {
@@ -74,6 +99,15 @@ export interface Numerics {
   attend(request: AttendRequest<Float32Array>, out: Float32Array): void;
   attendMx(request: AttendRequest<MxRows>, out: Float32Array): void;
   rmsNormalization(x: Float32Array, weight: Float32Array, epsilon: number, out: Float32Array): void;
+  layerNormalization(
+    x: Float32Array,
+    weight: Float32Array,
+    bias: Float32Array,
+    epsilon: number,
+    out: Float32Array,
+  ): void;
+  /** out[s] = Σ_h weights[h]·relu(query[h]·keys[s]). */
+  indexScores(request: IndexRequest, out: Float32Array): void;
   /** x · rsqrt(Σx² + ε). */
   l2Normalization(x: Float32Array, epsilon: number, out: Float32Array): void;
   silu(x: number): number;
@@ -83,6 +117,25 @@ export interface Numerics {
   convolve(window: Float32Array, weight: Float32Array, out: Float32Array): void;
   /** Writes the T rows [T][V] of one head. */
   gatedDelta(request: DeltaRequest, out: Float32Array): void;
+  /** An entry of compressed context. */
+  pool(request: PoolRequest, out: Float32Array): void;
+  /** Coefficients of the residual streams of one token, as the op says. */
+  hyperConnection(
+    x: Float32Array,
+    scale: Float32Array,
+    base: Float32Array,
+    attrs: HyperConnectionAttrs,
+    out: Float32Array,
+  ): void;
+  /** out (m,D) = coefficients (m,n) · x (n,D). */
+  mix(coefficients: Float32Array, x: Float32Array, D: number, out: Float32Array): void;
+  /** Gates of one token for the experts given. */
+  gatesOf(
+    logits: Float32Array,
+    experts: readonly number[],
+    attrs: Pick<RouteAttrs, 'scoring' | 'normalize' | 'scale'>,
+    out: Float32Array,
+  ): void;
   /** Gates of one token: zero for experts not chosen. `bias` is added for the choice only. */
   route(
     logits: Float32Array,

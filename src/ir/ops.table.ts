@@ -25,7 +25,7 @@ import {
 
 /** How a router turns logits into gates; semantics in docs/numerics.md and [DeepSeek-V3, eq. 12-16]. */
 export interface RouteAttrs {
-  readonly scoring: 'softmax' | 'sigmoid';
+  readonly scoring: 'softmax' | 'sigmoid' | 'sqrtSoftplus';
   /** Experts kept for each token. */
   readonly topK: number;
   /** Groups the experts are split into, and how many of them stay eligible. 1 and 1: no group limit. */
@@ -37,6 +37,15 @@ export interface RouteAttrs {
   readonly normalize: boolean;
   /** Multiplies every kept gate. */
   readonly scale: number;
+}
+
+/** Coefficients of residual streams [mHC, DeepSeek-V4]. */
+export interface HyperConnectionAttrs {
+  readonly streams: number;
+  /** Of Sinkhorn's iteration. */
+  readonly iterations: number;
+  /** Added to `pre` and to every sum that is divided by. */
+  readonly epsilon: number;
 }
 
 export interface OpAttrs {
@@ -53,15 +62,22 @@ export interface OpAttrs {
   transpose: Record<never, never>;
   lastToken: Record<never, never>;
   embedding: Record<never, never>;
-  append: Record<never, never>;
+  append: {
+    /** A row stands for so many tokens: only those that end one are written; 1 when absent. */
+    readonly tokensPerRow?: number;
+  };
   // elementwise and row-wise
   add: Record<never, never>;
   mul: Record<never, never>;
   sigmoid: Record<never, never>;
   softplus: Record<never, never>;
   silu: Record<never, never>;
-  swiglu: Record<never, never>;
+  swiglu: {
+    /** gate is at most, and up at most and at least minus, so large (DeepSeek-V4). */
+    readonly limit?: number;
+  };
   rmsNormalization: { readonly epsilon: number };
+  layerNormalization: { readonly epsilon: number };
   l2Normalization: { readonly epsilon: number };
   rotaryEmbedding: {
     readonly layout: 'half' | 'interleaved';
@@ -69,6 +85,8 @@ export interface OpAttrs {
     readonly frequencies: readonly number[];
     /** Multiplies cos and sin (YaRN); 1 without scaling. */
     readonly magnitude: number;
+    /** Added to positions; 0 when absent. */
+    readonly offset?: number;
   };
   argMax: Record<never, never>;
   quantize: {
@@ -81,8 +99,32 @@ export interface OpAttrs {
   linear: Record<never, never>;
   headLinear: Record<never, never>;
   attention: { readonly scale: number; readonly valueWidth: number };
+  topRows: {
+    readonly topK: number;
+    /** A row stands for so many tokens, and is visible from the last of them on; 1 when absent. */
+    readonly tokensPerRow?: number;
+  };
   route: RouteAttrs;
-  experts: Record<never, never>;
+  routeByToken: Pick<RouteAttrs, 'scoring' | 'normalize' | 'scale'>;
+  experts: {
+    /** As that of swiglu. */
+    readonly limit?: number;
+  };
+  // residual streams
+  hyperConnection: HyperConnectionAttrs;
+  mixHeads: Record<never, never>;
+  // compressed context
+  compress: {
+    /** Tokens that an entry stands for. */
+    readonly tokensPerRow: number;
+    /** An entry mixes the window before in too, through the first half of the channels. */
+    readonly overlap: boolean;
+  };
+  windowAttention: {
+    readonly scale: number;
+    /** Tokens that an entry stands for, where there are entries. */
+    readonly tokensPerRow?: number;
+  };
   // recurrences
   causalConvolution: Record<never, never>;
   gatedDelta: {
@@ -169,7 +211,13 @@ function inferHeadLinear(inputs: readonly TensorType[]): TensorType {
 }
 
 function inferAttention(inputs: readonly TensorType[], attrs: OpAttrs['attention']): TensorType {
-  const [q, keys, values] = inputs as [TensorType, TensorType, TensorType, TensorType];
+  const [q, keys, values, , chosen] = inputs as [
+    TensorType,
+    TensorType,
+    TensorType,
+    TensorType,
+    TensorType?,
+  ];
   const [heads, groups] = [q.shape[2] as number, keys.shape[2] as number];
   require(q.shape.length === 4 &&
     keys.shape.length === 4, 'q (B,T,H,K) and keys (B,S,G,K)', inputs);
@@ -181,7 +229,33 @@ function inferAttention(inputs: readonly TensorType[], attrs: OpAttrs['attention
   require(heads % groups === 0, 'q with a multiple of the heads of keys', inputs);
   require(lastDim(q) === lastDim(keys), 'q and keys of one K', inputs);
   require(lastDim(values) >= attrs.valueWidth, 'values at least valueWidth wide', inputs);
+  requireChosen(chosen, q, inputs);
   return tensor('f32', [q.shape[0]!, q.shape[1]!, heads, attrs.valueWidth]);
+}
+
+/** Rows chosen for each token of q. */
+function requireChosen(
+  chosen: TensorType | undefined,
+  q: TensorType,
+  inputs: readonly TensorType[],
+): void {
+  if (chosen === undefined) return;
+  const fits =
+    chosen.dtype === 'i32' &&
+    chosen.shape.length === 3 &&
+    sameShape(chosen.shape.slice(0, 2), q.shape.slice(0, 2));
+  require(fits, 'with chosen rows i32 (B,T,k)', inputs);
+}
+
+function inferTopRows(inputs: readonly TensorType[], { topK }: OpAttrs['topRows']): TensorType {
+  const [q, weights, keys] = inputs as [TensorType, TensorType, TensorType, TensorType];
+  requireFloat([q, weights, keys], inputs);
+  require(q.shape.length === 4 &&
+    sameShape(weights.shape, q.shape.slice(0, 3)), 'q (B,T,H,K) and weights (B,T,H)', inputs);
+  require(keys.shape.length === 4 &&
+    keys.shape[2] === 1 &&
+    lastDim(keys) === lastDim(q), 'q and keys (B,S,1,K) of one K', inputs);
+  return tensor('i32', [q.shape[0]!, q.shape[1]!, topK]);
 }
 
 function inferExperts(inputs: readonly TensorType[]): TensorType {
@@ -276,10 +350,16 @@ function inferAppend(inputs: readonly TensorType[]): TensorType {
 }
 
 function inferRms(inputs: readonly TensorType[]): TensorType {
-  const [x, w] = inputs as [TensorType, TensorType];
+  const [x, w = tensor('f32', [lastDim(inputs[0]!)])] = inputs as [TensorType, TensorType?];
   require(w.shape.length === 1 && lastDim(w) === lastDim(x), 'x (…,D) and weight (D)', inputs);
   requireFloat(inputs, inputs);
   return x;
+}
+
+function inferLayerNorm(inputs: readonly TensorType[]): TensorType {
+  const [x, w, bias] = inputs as [TensorType, TensorType, TensorType];
+  require(sameType(w, bias), 'weight and bias of one type', inputs);
+  return inferRms([x, w]);
 }
 
 function inferRotary(inputs: readonly TensorType[], attrs: OpAttrs['rotaryEmbedding']): TensorType {
@@ -311,6 +391,79 @@ function inferRoute(inputs: readonly TensorType[], attrs: RouteAttrs): TensorTyp
     (experts / attrs.groups) *
       attrs.topGroups, `logits with ${attrs.topK} eligible experts`, inputs);
   return inputs[0]!;
+}
+
+function inferRouteByToken(inputs: readonly TensorType[]): TensorType {
+  const [logits, tokens, table] = inputs as [TensorType, TensorType, TensorType];
+  requireFloat([logits, table], inputs);
+  require(tokens.dtype === 'i32' &&
+    sameShape(
+      tokens.shape,
+      logits.shape.slice(0, 2),
+    ), 'logits (B,T,E) and tokens i32 (B,T)', inputs);
+  require(table.shape.length === 2, 'a table (V,k)', inputs);
+  return logits;
+}
+
+function inferHyper(
+  inputs: readonly TensorType[],
+  { streams: n }: HyperConnectionAttrs,
+): TensorType {
+  const [x, scale, base] = inputs as [TensorType, TensorType, TensorType];
+  requireFloat(inputs, inputs);
+  const all = lastDim(x) === n * (n + 2);
+  require(all || lastDim(x) === n, `logits ${n} or ${n * (n + 2)} wide`, inputs);
+  require(sameShape(base.shape, [lastDim(x)]) &&
+    sameShape(scale.shape, [all ? 3 : 1]), 'scale (3), or (1) for one part, and base (M)', inputs);
+  return x;
+}
+
+function inferMix(inputs: readonly TensorType[]): TensorType {
+  const [c, x] = inputs as [TensorType, TensorType];
+  requireFloat(inputs, inputs);
+  require(c.shape.length === 3 &&
+    x.shape.length === 4, 'coefficients (B,T,m·n) and x (B,T,n,D)', inputs);
+  const m = lastDim(c) / (x.shape[2] as number);
+  require(Number.isInteger(m) &&
+    sameShape(
+      c.shape.slice(0, 2),
+      x.shape.slice(0, 2),
+    ), 'coefficients (B,T,m·n) and x (B,T,n,D)', inputs);
+  return tensor('f32', [x.shape[0]!, x.shape[1]!, m, lastDim(x)]);
+}
+
+function inferCompress(
+  inputs: readonly TensorType[],
+  { tokensPerRow, overlap }: OpAttrs['compress'],
+): TensorType {
+  const [state, rows, bias] = inputs as [TensorType, TensorType, TensorType];
+  const [C, parts] = [lastDim(rows), overlap ? 4 : 2];
+  requireFloat([state, rows, bias], inputs);
+  require(rows.shape.length === 3 && C % parts === 0, `rows (B,T,${parts}·K)`, inputs);
+  require(sameShape(bias.shape, [tokensPerRow, C / 2]), `bias (${tokensPerRow},C/2)`, inputs);
+  const kept = tokensPerRow * (overlap ? 2 : 1) - 1;
+  require(sameShape(state.shape, [rows.shape[0]!, kept, C]), `state (B,${kept},C)`, inputs);
+  return tensor('f32', [rows.shape[0]!, rows.shape[1]!, C / parts]);
+}
+
+function inferWindowAttention(inputs: readonly TensorType[]): TensorType {
+  const [state, q, rows, sinks] = inputs as [TensorType, TensorType, TensorType, TensorType];
+  const [entries, chosen] = inputs.slice(5);
+  requireFloat([state, q, rows, sinks, entries ?? q], inputs);
+  const K = lastDim(q);
+  require(q.shape.length === 4 &&
+    sameShape(rows.shape, [
+      q.shape[0]!,
+      q.shape[1]!,
+      1,
+      K,
+    ]), 'q (B,T,H,K) and rows (B,T,1,K)', inputs);
+  require(sameShape(sinks.shape, [q.shape[2]!]), 'sinks (H)', inputs);
+  require(sameShape(state.shape, [q.shape[0]!, state.shape[1]!, 1, K]), 'state (B,W,1,K)', inputs);
+  const fits = entries === undefined || sameShape(entries.shape.slice(2), [1, K]);
+  require(fits, 'entries (B,S,1,K)', inputs);
+  requireChosen(chosen, q, inputs);
+  return q;
 }
 
 function inferQuantize(inputs: readonly TensorType[], attrs: OpAttrs['quantize']): TensorType {
@@ -414,11 +567,21 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
   sigmoid: { summary: '1 / (1 + exp(−x))', arity: [1, 1], infer: unary },
   softplus: { summary: 'ln(1 + exp(x))', arity: [1, 1], infer: unary },
   silu: { summary: 'x · sigmoid(x)', arity: [1, 1], infer: unary },
-  swiglu: { summary: 'silu(gate) · up', arity: [2, 2], infer: binary },
-  rmsNormalization: {
-    summary: 'x · rsqrt(mean(x²)+ε) · w over the last axis',
+  swiglu: {
+    summary: 'silu(gate) · up, both within a limit if there is one',
     arity: [2, 2],
+    infer: binary,
+  },
+  rmsNormalization: {
+    summary: 'x · rsqrt(mean(x²)+ε) · w over the last axis; w may be left out',
+    arity: [1, 2],
     infer: inferRms,
+  },
+  layerNormalization: {
+    summary:
+      '(x − mean(x)) · rsqrt(variance(x)+ε) · w + b over the last axis; inputs x, w (D), b (D)',
+    arity: [3, 3],
+    infer: inferLayerNorm,
   },
   l2Normalization: {
     summary: 'x · rsqrt(Σx²+ε) over the last axis',
@@ -448,9 +611,15 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
   },
   attention: {
     summary:
-      'causal softmax(q·keysᵀ·scale)·values; inputs q, keys, values, position → (B,T,H,valueWidth)',
-    arity: [4, 4],
+      'causal softmax(q·keysᵀ·scale)·values; inputs q, keys, values, position, optional chosen rows i32 (B,T,k), −1 for none → (B,T,H,valueWidth)',
+    arity: [4, 5],
     infer: inferAttention,
+  },
+  topRows: {
+    summary:
+      'the topK visible rows with the largest Σ_h weights_h·relu(q_h·key), of equals the first, ascending, −1 where there are fewer; inputs q (B,T,H,K), weights (B,T,H), keys (B,S,1,K), position → i32 (B,T,topK)',
+    arity: [4, 4],
+    infer: inferTopRows,
   },
   route: {
     summary:
@@ -477,5 +646,36 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
     arity: [7, 7],
     stateOperand: 0,
     infer: inferDelta,
+  },
+  routeByToken: {
+    summary:
+      'as route, but the experts are those of a table (V,k) by token; inputs logits (B,T,E), tokens, table → gates (B,T,E)',
+    arity: [3, 3],
+    infer: inferRouteByToken,
+  },
+  hyperConnection: {
+    summary:
+      'coefficients of n residual streams, pre σ(·)+ε, post 2σ(·) and the transposed Sinkhorn matrix, of logits·scale+base; inputs logits (B,T,n·(n+2)), or n for pre alone, scale (3|1), base',
+    arity: [3, 3],
+    infer: inferHyper,
+  },
+  mixHeads: {
+    summary: 'out_m = Σ_n c[m][n]·x_n for each token; inputs c (B,T,m·n), x (B,T,n,D) → (B,T,m,D)',
+    arity: [2, 2],
+    infer: inferMix,
+  },
+  compress: {
+    summary:
+      'where a token ends a window of tokensPerRow, Σ_j softmax_j(gate_j+bias_j)·value_j by channel, with overlap over the window before too; inputs state (B,R,C) of the last rows, rows (B,T,C) of values and gates, bias, position → (B,T,K)',
+    arity: [4, 4],
+    stateOperand: 0,
+    infer: inferCompress,
+  },
+  windowAttention: {
+    summary:
+      'softmax over the last W rows and entries, with a logit of each head that has no value; inputs state (B,W,1,K) of the last rows, q (B,T,H,K), rows (B,T,1,K) that are keys and values, sinks (H), position, optional entries (B,S,1,K), chosen entries (B,T,k) → (B,T,H,K)',
+    arity: [5, 7],
+    stateOperand: 0,
+    infer: inferWindowAttention,
   },
 };

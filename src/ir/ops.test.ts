@@ -48,7 +48,57 @@ function delta(given: Readonly<Record<string, string>>): string[] {
 }
 
 /** One entry an op: forgetting one is a compile error. */
+const recent = 'f32[B,15,1,64]';
+
 const CASES: Rules<Case> = {
+  routeByToken: {
+    attrs: { scoring: 'sqrtSoftplus', normalize: true, scale: 1 },
+    inputs: ['f32[B,T,8]', 'i32[B,T]', 'f32[100,2]'],
+    gives: 'f32[B,T,8]',
+    refuses: [
+      [['f32[B,T,8]', 'f32[B,T]', 'f32[100,2]'], /tokens i32/],
+      [['f32[B,T,8]', 'i32[B,T]', 'f32[100]'], /a table/],
+    ],
+  },
+  hyperConnection: {
+    attrs: { streams: 4, iterations: 20, epsilon: 1e-6 },
+    inputs: ['f32[B,T,24]', 'f32[3]', 'f32[24]'],
+    gives: 'f32[B,T,24]',
+    refuses: [
+      [['f32[B,T,16]', 'f32[3]', 'f32[16]'], /logits 4 or 24 wide/],
+      [['f32[B,T,4]', 'f32[3]', 'f32[4]'], /scale \(3\), or \(1\)/],
+    ],
+  },
+  mixHeads: {
+    attrs: {},
+    inputs: ['f32[B,T,8]', 'f32[B,T,4,64]'],
+    gives: 'f32[B,T,2,64]',
+    refuses: [[['f32[B,T,7]', 'f32[B,T,4,64]'], /coefficients \(B,T,m·n\)/]],
+  },
+  compress: {
+    attrs: { tokensPerRow: 4, overlap: true },
+    inputs: ['f32[B,7,64]', 'f32[B,T,64]', 'f32[4,32]', position],
+    gives: 'f32[B,T,16]',
+    refuses: [
+      [['f32[B,3,64]', 'f32[B,T,64]', 'f32[4,32]', position], /state \(B,7,C\)/],
+      [['f32[B,7,64]', 'f32[B,T,64]', 'f32[4,64]', position], /bias \(4,C\/2\)/],
+      [['f32[B,7,66]', 'f32[B,T,66]', 'f32[4,33]', position], /rows \(B,T,4·K\)/],
+    ],
+  },
+  windowAttention: {
+    attrs: { scale: 1, tokensPerRow: 4 },
+    inputs: [recent, heads, 'f32[B,T,1,64]', 'f32[4]', position, 'f32[B,S,1,64]', 'i32[B,T,8]'],
+    gives: heads,
+    refuses: [
+      [[recent, heads, 'f32[B,T,2,64]', 'f32[4]', position], /rows \(B,T,1,K\)/],
+      [[recent, heads, 'f32[B,T,1,64]', 'f32[3]', position], /sinks \(H\)/],
+      [['f32[B,15,1,32]', heads, 'f32[B,T,1,64]', 'f32[4]', position], /state \(B,W,1,K\)/],
+      [
+        [recent, heads, 'f32[B,T,1,64]', 'f32[4]', position, 'f32[B,S,1,32]'],
+        /entries \(B,S,1,K\)/,
+      ],
+    ],
+  },
   input: {
     attrs: { name: 'tokens', type },
     inputs: [],
@@ -193,6 +243,15 @@ const CASES: Rules<Case> = {
       [['mxint8[B,T,64]', 'f32[64]'], /inputs must be f32/],
     ],
   },
+  layerNormalization: {
+    attrs: { epsilon: 1e-6 },
+    inputs: [heads, 'f32[64]', 'f32[64]'],
+    gives: 'f32[B,T,4,64]',
+    refuses: [
+      [[heads, 'f32[64]', 'f32[4]'], /weight and bias of one type/],
+      [[heads, 'f32[4]', 'f32[4]'], /weight \(D\)/],
+    ],
+  },
   l2Normalization: {
     attrs: { epsilon: 1e-6 },
     inputs: [heads],
@@ -258,6 +317,20 @@ const CASES: Rules<Case> = {
       [[heads, 'f32[B,S,2,64]', 'f32[B,S,2,16]', position], /at least valueWidth wide/],
       [[heads, 'f32[B,S,2,64]', 'f32[B,S,4,64]', position], /values of the same rows/],
       [[heads, 'mxint8[B,S,2,64]', 'mxint8[B,S,2,64]', position], /all f32 or all MX/],
+      [
+        [heads, 'f32[B,S,2,64]', 'f32[B,S,2,48]', position, 'f32[B,T,8]'],
+        /chosen rows i32 \(B,T,k\)/,
+      ],
+    ],
+  },
+  topRows: {
+    attrs: { topK: 16, tokensPerRow: 4 },
+    inputs: [heads, 'f32[B,T,4]', 'f32[B,S,1,64]', position],
+    gives: 'i32[B,T,16]',
+    refuses: [
+      [[heads, 'f32[B,T,3]', 'f32[B,S,1,64]', position], /weights \(B,T,H\)/],
+      [[heads, 'f32[B,T,4]', 'f32[B,S,1,32]', position], /keys \(B,S,1,K\) of one K/],
+      [[heads, 'f32[B,T,4]', 'f32[B,S,2,64]', position], /keys \(B,S,1,K\) of one K/],
     ],
   },
   route: {

@@ -27,7 +27,7 @@ export function requireContinues(positions: Int32Array, lengths: readonly number
 }
 
 /** The state of each sequence of the step, to be changed in place; zeros where one starts. */
-function statesOf(state: Value, position: Value): Float32Array[] {
+export function statesOf(state: Value, position: Value): Float32Array[] {
   const size = state.shape.slice(1).reduce((product, extent) => product * extent, 1);
   return Array.from(i32Of(position), (start, b) => {
     const own = f32Of(state).subarray(b * size, (b + 1) * size);

@@ -21,18 +21,43 @@ export function routeGates(
 ): void {
   const scores = scoreExperts(logits, attrs.scoring);
   const biased = scores.map((score, e) => score + (bias?.[e] ?? 0));
-  const chosen = chooseExperts(biased, attrs);
+  writeGates(scores, chooseExperts(biased, attrs), attrs, out);
+}
+
+/** Writes the gates of one token for the experts given; zero for others. */
+export function gatesOf(
+  logits: Float32Array,
+  experts: readonly number[],
+  attrs: GateAttrs,
+  out: Float32Array,
+): void {
+  writeGates(scoreExperts(logits, attrs.scoring), experts, attrs, out);
+}
+
+type GateAttrs = Pick<RouteAttrs, 'scoring' | 'normalize' | 'scale'>;
+
+function writeGates(
+  scores: readonly number[],
+  chosen: readonly number[],
+  { normalize, scale }: GateAttrs,
+  out: Float32Array,
+): void {
   const sum = chosen.reduce((total, e) => total + scores[e]!, SMALLEST_SUM);
   out.fill(0);
-  for (const e of chosen) out[e] = (attrs.normalize ? scores[e]! / sum : scores[e]!) * attrs.scale;
+  for (const e of chosen) out[e] = (normalize ? scores[e]! / sum : scores[e]!) * scale;
 }
 
 function scoreExperts(logits: Float32Array, scoring: RouteAttrs['scoring']): number[] {
   if (scoring === 'sigmoid') return Array.from(logits, (x) => 1 / (1 + Math.exp(-x)));
+  if (scoring === 'sqrtSoftplus') return Array.from(logits, (x) => Math.sqrt(softplus(x)));
   const largest = Math.max(...logits);
   const powers = Array.from(logits, (x) => Math.exp(x - largest));
   const sum = powers.reduce((total, power) => total + power, 0);
   return powers.map((power) => power / sum);
+}
+
+function softplus(x: number): number {
+  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 }
 
 /** The chosen experts, ascending. */

@@ -29,8 +29,18 @@ const POSITION_OPERAND: { readonly [O in Op]?: number } = {
   append: 2,
   rotaryEmbedding: 1,
   attention: 3,
+  topRows: 3,
   causalConvolution: 3,
   gatedDelta: 6,
+  compress: 3,
+  windowAttention: 4,
+};
+
+/** The inputs that are rows of a sequence, which an `append` gives. */
+const ROWS_OPERANDS: { readonly [O in Op]?: readonly number[] } = {
+  attention: [1, 2],
+  topRows: [2],
+  windowAttention: [5],
 };
 
 /** Throws ShapeError listing every rule the graph breaks and where. */
@@ -166,7 +176,7 @@ function useProblem(
   if (input.op === 'state' && !changes) {
     return `only the node that changes state ${input.attrs.name} may use it`;
   }
-  const attended = user.op === 'attention' && (operand === 1 || operand === 2);
+  const attended = ROWS_OPERANDS[user.op]?.includes(operand) ?? false;
   if (input.op === 'append' && !attended) return 'only keys and values of attention may be states';
   if (attended && input.op !== 'append') {
     return `keys and values must be appended states, not ${input.op}`;

@@ -10,6 +10,7 @@ export * from './checkpoint/config.ts';
 export { type GenerationConfig } from './checkpoint/generation.ts';
 export * from './checkpoint/openCheckpoint.node.ts';
 export * from './checkpoint/skippedParts.ts';
+export { type WeightKind } from './checkpoint/tensorValues.ts';
 export { NO_WEIGHTS, type WeightReader } from './families/builder.ts';
 export { type GraphOptions } from './families/decoder.ts';
 export * from './model.node.ts';

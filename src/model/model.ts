@@ -5,6 +5,8 @@ import { type WeightReader } from './families/builder.ts';
 import { type GraphOptions } from './families/decoder.ts';
 import { buildDeepseekV2 } from './families/deepseekV2.ts';
 import { buildDeepseekV3 } from './families/deepseekV3.ts';
+import { buildDeepseekV32 } from './families/deepseekV32.ts';
+import { buildDeepseekV4 } from './families/deepseekV4.ts';
 import { buildQwen2 } from './families/qwen2.ts';
 import { buildQwen3, buildQwen3Moe } from './families/qwen3.ts';
 import { buildQwen35, buildQwen35Moe, buildQwen3Next } from './families/qwenHybrid.ts';
@@ -20,6 +22,8 @@ const BUILDERS: { readonly [F in Family]: BuildGraph<ConfigOf<F>> } = {
   qwen3_5_moe: buildQwen35Moe,
   deepseek_v3: buildDeepseekV3,
   deepseek_v2: buildDeepseekV2,
+  deepseek_v32: buildDeepseekV32,
+  deepseek_v4: buildDeepseekV4,
 };
 
 /** Builds the graph; weights are read when a step or a program first needs them. */

@@ -119,20 +119,27 @@ export class Sketch {
   }
 
   /** Rows (B,T,G,K) appended to a state of their own: all rows of the sequence. */
-  append(rows: Node): Node {
+  append(rows: Node, tokensPerRow?: number): Node {
     const name = `s${this.#states.size}`;
     const type = tensor('f32', ['B', 'S', ...rows.type.shape.slice(2)]);
     const state = this.node('state', [], { name, type });
-    const appended = this.node('append', [state, rows, this.position], {});
+    const attrs = tokensPerRow === undefined ? {} : { tokensPerRow };
+    const appended = this.node('append', [state, rows, this.position], attrs);
     this.#states.set(name, appended);
     return appended;
   }
 
-  /** An op that changes a state of its own, of fixed extents: inputs are state, `inputs`, position. */
-  change<O extends Op>(op: O, type: TensorType, inputs: readonly Node[], attrs: OpAttrs[O]): Node {
+  /** An op that changes a state of its own, of fixed extents: inputs are state, `inputs`, position, `others`. */
+  change<O extends Op>(
+    op: O,
+    type: TensorType,
+    inputs: readonly Node[],
+    attrs: OpAttrs[O],
+    others: readonly Node[] = [],
+  ): Node {
     const name = `s${this.#states.size}`;
     const state = this.node('state', [], { name, type });
-    const changed = this.node(op, [state, ...inputs, this.position], attrs);
+    const changed = this.node(op, [state, ...inputs, this.position, ...others], attrs);
     this.#states.set(name, changed);
     return changed;
   }

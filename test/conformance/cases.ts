@@ -1,7 +1,9 @@
 /** All conformance cases. */
 import { type Case } from './case.ts';
+import { COMPRESSION } from './compression.ts';
 import { CHOICE, EXPERTS, ROUTE } from './choices.ts';
 import { ATTENTION, LINEAR, STATE } from './contractions.ts';
+import { SELECTION } from './selection.ts';
 import { RECURRENCES } from './recurrences.ts';
 import { ELEMENTWISE, MOVEMENT, ROWS } from './rows.ts';
 
@@ -12,6 +14,8 @@ export const CASES: readonly Case[] = [
   ...ROWS,
   ...STATE,
   ...ATTENTION,
+  ...SELECTION,
+  ...COMPRESSION,
   ...ROUTE,
   ...EXPERTS,
   ...CHOICE,

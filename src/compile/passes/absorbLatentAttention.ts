@@ -89,6 +89,7 @@ function absorbed(parts: LatentParts, keys: Node, node: NodeOf<'attention'>): No
   const queryLatent = makeNode('headLinear', [parts.queryNope, keyWeight], {}, node.label);
   const query = makeNode('concat', [queryLatent, parts.queryRope], {}, node.label);
   const attrs = { scale: node.attrs.scale, valueWidth: lastDim(parts.latent.type) };
-  const latent = makeNode('attention', [query, keys, keys, parts.position], attrs, node.label);
+  const inputs = [query, keys, keys, parts.position, ...node.inputs.slice(4)];
+  const latent = makeNode('attention', inputs, attrs, node.label);
   return makeNode('headLinear', [latent, parts.valueWeight], {}, node.label);
 }

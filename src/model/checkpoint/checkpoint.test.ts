@@ -184,6 +184,21 @@ test('a NaN or an infinity in weights is found, with its tensor and index', () =
   assert.deepEqual(checkpoint.readRows('f32', 4, 1), new Float32Array(2));
 });
 
+test('a table of integers is read where it is asked for, each exact', () => {
+  const read = (values: bigint[]): Float32Array =>
+    checkpointOf([tensor('t', 'I64', [values.length], BigInt64Array.from(values))]).readF32(
+      't',
+      [values.length],
+      'integers',
+    );
+  assert.deepEqual(read([0n, 7n, 2n ** 24n]), Float32Array.of(0, 7, 2 ** 24));
+  assert.throws(() => read([2n ** 24n + 1n]), /weights must be finite, not NaN at index 0/);
+  assert.throws(
+    () => checkpointOf([tensor('t', 'F32', [1], Float32Array.of(1))]).readF32('t', [1], 'integers'),
+    /weights must be stored as I32, I64, not F32/,
+  );
+});
+
 test('integers are listed but not read as weights', () => {
   const checkpoint = checkpointOf([tensor('ids', 'I32', [2], Int32Array.of(1, 2))]);
   assert.equal(checkpoint.info('ids').dtype, 'I32');

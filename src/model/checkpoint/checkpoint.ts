@@ -9,6 +9,8 @@ import { absent, TensorSet } from './formats/format.ts';
 import type { GenerationConfig } from './generation.ts';
 import { quantizationOf } from './quantization.ts';
 import type { StoredTensor } from './safetensors.ts';
+import { integerTable } from './tensorValues.ts';
+import type { WeightKind } from './tensorValues.ts';
 import { placeOf, readRowsF32, requireShape, rowCount } from './weight.ts';
 import type { Weight } from './weight.ts';
 
@@ -35,14 +37,14 @@ export interface Checkpoint {
   /** How the stored tensor `name` is stored. */
   info(name: string): TensorInfo;
   /** Names of the stored tensors that a weight is read from. */
-  storedNames(name: string): string[];
+  storedNames(name: string, kind?: WeightKind): string[];
   /** Throws as readF32 does for an absent tensor, shape or format, but reads no values. */
-  requireWeight(name: string, requiredShape: readonly number[]): void;
+  requireWeight(name: string, requiredShape: readonly number[], kind?: WeightKind): void;
   /**
    * Read a whole weight as f32, dequantised. With `requiredShape`, throws ShapeError unless it has
-   * that shape.
+   * that shape. A table of integers is read as such only where `kind` says so, and each must be exact.
    */
-  readF32(name: string, requiredShape?: readonly number[]): Float32Array;
+  readF32(name: string, requiredShape?: readonly number[], kind?: WeightKind): Float32Array;
   /** Read `count` rows from row `start` of a weight as f32, dequantised; a row is all but the first extent. */
   readRows(name: string, start: number, count: number): Float32Array;
   /** Close the files; no read may follow. */
@@ -110,16 +112,16 @@ class StoredCheckpoint implements Checkpoint {
     return { dtype, shape, sizeBytes };
   }
 
-  storedNames(name: string): string[] {
-    return this.#weight(name).stored.map((tensor) => tensor.name);
+  storedNames(name: string, kind?: WeightKind): string[] {
+    return this.#weight(name, undefined, kind).stored.map((tensor) => tensor.name);
   }
 
-  requireWeight(name: string, requiredShape: readonly number[]): void {
-    this.#weight(name, requiredShape);
+  requireWeight(name: string, requiredShape: readonly number[], kind?: WeightKind): void {
+    this.#weight(name, requiredShape, kind);
   }
 
-  readF32(name: string, requiredShape?: readonly number[]): Float32Array {
-    const weight = this.#weight(name, requiredShape);
+  readF32(name: string, requiredShape?: readonly number[], kind?: WeightKind): Float32Array {
+    const weight = this.#weight(name, requiredShape, kind);
     return readRowsF32(weight, 0, rowCount(weight.shape));
   }
 
@@ -135,12 +137,17 @@ class StoredCheckpoint implements Checkpoint {
     }
   }
 
-  #weight(name: string, requiredShape?: readonly number[]): Weight {
-    const weight = this.#locate(name);
+  #weight(name: string, requiredShape?: readonly number[], kind?: WeightKind): Weight {
+    const weight = kind === 'integers' ? this.#integers(name) : this.#locate(name);
     if (weight === undefined) throw absent(name, this.folder);
     const { source } = weight.stored[0];
     if (requiredShape) requireShape({ name, shape: weight.shape, source }, requiredShape);
     return weight;
+  }
+
+  #integers(name: string): Weight | undefined {
+    const tensor = this.#tensors.get(name);
+    return tensor && integerTable(tensor);
   }
 }
 

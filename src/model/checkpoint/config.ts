@@ -19,6 +19,8 @@ import type { JsonRecord } from '../../base/index.ts';
 import { brokenRelations, unsupportedFeatures } from './decoderFields.ts';
 import { DEEPSEEK_V2_FIELDS } from './deepseekV2Config.ts';
 import { DEEPSEEK_V3_FIELDS } from './deepseekV3Config.ts';
+import { DEEPSEEK_V32_FIELDS } from './deepseekV32Config.ts';
+import { DEEPSEEK_V4_FIELDS } from './deepseekV4Config.ts';
 import { withExpertCount } from './expertFields.ts';
 import { type FamilyFields } from './familyFields.ts';
 import { QWEN2_FIELDS } from './qwen2Config.ts';
@@ -37,6 +39,8 @@ const FAMILIES = {
   qwen3_5_moe: QWEN35_MOE_FIELDS,
   deepseek_v3: DEEPSEEK_V3_FIELDS,
   deepseek_v2: DEEPSEEK_V2_FIELDS,
+  deepseek_v32: DEEPSEEK_V32_FIELDS,
+  deepseek_v4: DEEPSEEK_V4_FIELDS,
 } satisfies Record<string, FamilyFields<unknown>>;
 
 export type Family = keyof typeof FAMILIES;

@@ -20,6 +20,12 @@ test('DeepSeek-V2-Lite has queries without compression, and no groups where null
   assert.deepEqual([config.n_group, config.topk_group], [1, 1]);
 });
 
+test('DeepSeek-V3.2 is refused with index heads that have no channels beside the rotated ones', () => {
+  const { raw } = readCatalogueModel('deepseek-v3.2');
+  assert.equal(parseModelConfig(raw).family, 'deepseek_v32');
+  refuses({ ...raw, index_head_dim: 64 }, FormatError, /qk_rope_head_dim must be below index_head/);
+});
+
 test('DeepSeek-V2 is refused with gates, scores or choices of another kind', () => {
   refuses({ ...V2_LITE, norm_topk_prob: true }, UnsupportedError, /norm_topk_prob must be false/);
   refuses({ ...V2_LITE, scoring_func: 'sigmoid' }, UnsupportedError, /must be "softmax"/);

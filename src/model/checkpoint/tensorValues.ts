@@ -31,9 +31,39 @@ export function isPlain({ dtype }: StoredTensor): boolean {
   return PLAIN.includes(dtype);
 }
 
+/** What the values of a weight are: integers only where a model has a table of them, such as of experts by token. */
+export type WeightKind = 'numbers' | 'integers';
+
+const INTEGER_DECODERS: Partial<Record<string, Decoder>> = {
+  I32: (bytes) => exactIntegers(new Int32Array(bytes.buffer)),
+  I64: (bytes) => exactIntegers(Array.from(new BigInt64Array(bytes.buffer), Number)),
+};
+
+/** Integers as f32; NaN, which is refused, for one too large to be exact. */
+function exactIntegers(integers: ArrayLike<number>): Float32Array {
+  return Float32Array.from(integers, (i) => (Math.fround(i) === i ? i : NaN));
+}
+
 /** A tensor of any shape whose elements are the weights. */
 export function plainWeight(tensor: StoredTensor): Weight {
-  const decode = decoderOf(tensor);
+  return weightBy(decoderOf(tensor), tensor);
+}
+
+/** A tensor whose elements are integers. Throws UnsupportedError when it is stored as something else. */
+export function integerTable(tensor: StoredTensor<string>): Weight {
+  const decode = INTEGER_DECODERS[tensor.dtype];
+  if (decode !== undefined) return weightBy(decode, tensor as StoredTensor);
+  const known = Object.keys(INTEGER_DECODERS).join(', ');
+  throw new UnsupportedError(
+    `a table of integers must be stored as ${known}, not ${tensor.dtype}`,
+    {
+      where: placeOf(tensor),
+      hint: 'use the checkpoint as its makers publish it',
+    },
+  );
+}
+
+function weightBy(decode: Decoder, tensor: StoredTensor): Weight {
   const width = rowWidth(tensor.shape);
   return {
     shape: tensor.shape,

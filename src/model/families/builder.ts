@@ -15,13 +15,14 @@ import {
   type OpAttrs,
   type WeightSource,
 } from '../../ir/index.ts';
+import { type WeightKind } from '../checkpoint/tensorValues.ts';
 
 /** Where weights come from: f32 values by name, whose stored shape must be the one given. */
 export interface WeightReader {
   has(name: string): boolean;
   /** Throws unless there is such a weight, stored in this shape and readable; reads no values. */
-  requireWeight(name: string, shape: readonly number[]): void;
-  readF32(name: string, shape: readonly number[]): Float32Array;
+  requireWeight(name: string, shape: readonly number[], kind?: WeightKind): void;
+  readF32(name: string, shape: readonly number[], kind?: WeightKind): Float32Array;
 }
 
 /** For a graph of a configuration alone: every read throws UsageError. */
@@ -58,6 +59,8 @@ export interface Derivation {
 const ROOTS = ['model.', 'model.language_model.', 'language_model.model.', ''] as const;
 
 export interface BuilderOptions {
+  /** Prefix of the names of all weights but the head's; found among the usual ones when absent. */
+  readonly root?: string;
   /** Normalisation weights are stored around 0: w stands for 1 + w. */
   readonly zeroCentred?: boolean;
 }
@@ -72,9 +75,10 @@ export class GraphBuilder {
   readonly #states = new Map<string, Node>();
   readonly #scopes: string[] = [];
 
-  constructor(reader: WeightReader, { zeroCentred = false }: BuilderOptions = {}) {
+  constructor(reader: WeightReader, { root, zeroCentred = false }: BuilderOptions = {}) {
     this.#reader = reader;
-    this.#root = ROOTS.find((root) => reader.has(`${root}embed_tokens.weight`)) ?? ROOTS[0];
+    const found = ROOTS.find((prefix) => reader.has(`${prefix}embed_tokens.weight`));
+    this.#root = root ?? found ?? ROOTS[0];
     this.#zeroCentred = zeroCentred;
     this.tokens = this.node('input', [], { name: 'tokens', type: tensor('i32', ['B', 'T']) });
     this.position = this.node('input', [], { name: 'position', type: tensor('i32', ['B']) });
@@ -117,6 +121,13 @@ export class GraphBuilder {
     this.#reader.requireWeight(full, stored);
     const load = (): Float32Array => derive(this.#reader.readF32(full, stored));
     return this.#declare(`${full}[${part}]`, shape, `${name}[${part}]`, load);
+  }
+
+  /** A table of integers, kept as exact f32. */
+  integers(name: string, shape: readonly number[]): Node {
+    const full = this.#nameOf(name);
+    this.#reader.requireWeight(full, shape, 'integers');
+    return this.#declare(full, shape, name, () => this.#reader.readF32(full, shape, 'integers'));
   }
 
   /** The head's weight, which is no part of `model.` in the checkpoint. */
@@ -169,20 +180,28 @@ export class GraphBuilder {
     return this.node('rmsNormalization', [x, this.#normWeight(name, x)], { epsilon }, name);
   }
 
-  /** Appends rows (B,T,G,K) to the state `name`; gives all rows of the sequence. */
-  append(name: string, rows: Node): Node {
+  layerNormalization(x: Node, name: string, epsilon: number): Node {
+    const [weight, bias] = ['weight', 'bias'].map((part) =>
+      this.weight(`${name}.${part}`, [lastDim(x.type)]),
+    ) as [Node, Node];
+    return this.node('layerNormalization', [x, weight, bias], { epsilon }, name);
+  }
+
+  /**
+   * Appends rows (B,T,G,K) to the state `name`; gives all rows of the sequence. With `tokensPerRow` a
+   * row stands for so many tokens, and only those of tokens that end one are kept.
+   */
+  append(name: string, rows: Node, tokensPerRow?: number): Node {
     const type = tensor('f32', ['B', 'S', ...rows.type.shape.slice(2)]);
     const state = this.node('state', [], { name, type });
-    const appended = this.node('append', [state, rows, this.position], {});
+    const attrs = tokensPerRow === undefined ? {} : { tokensPerRow };
+    const appended = this.node('append', [state, rows, this.position], attrs);
     this.#states.set(name, appended);
     return appended;
   }
 
-  /**
-   * An op that changes a state of fixed extents, called `name`: its inputs are the state (B, …extents),
-   * `inputs` and the position. Gives the value of the op.
-   */
-  change<O extends Op>(
+  /** An op that changes the state `name` (B,…extents), its first input; gives its result. */
+  stateful<O extends Op>(
     op: O,
     name: string,
     extents: readonly number[],
@@ -190,9 +209,9 @@ export class GraphBuilder {
     attrs: OpAttrs[O],
   ): Node {
     const state = this.node('state', [], { name, type: tensor('f32', ['B', ...extents]) });
-    const changed = this.node(op, [state, ...inputs, this.position], attrs);
-    this.#states.set(name, changed);
-    return changed;
+    const result = this.node(op, [state, ...inputs], attrs);
+    this.#states.set(name, result);
+    return result;
   }
 
   /** The graph with these outputs. */

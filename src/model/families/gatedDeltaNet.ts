@@ -63,7 +63,13 @@ export function gatedDeltaNet(
     b.node('sigmoid', [rate], {}),
   ];
   const attrs = { scale: K ** -0.5, chunk: deltaRule === 'chunked' ? CHUNK_TOKENS : 1 };
-  const read = b.change('gatedDelta', `layers.${layer}.memory`, [H, K, V], inputs, attrs);
+  const read = b.stateful(
+    'gatedDelta',
+    `layers.${layer}.memory`,
+    [H, K, V],
+    [...inputs, b.position],
+    attrs,
+  );
   const normal = b.node('rmsNormalization', [read, b.weight('norm.weight', [V])], {
     epsilon: config.rms_norm_eps,
   });
@@ -75,7 +81,13 @@ function convolution(b: GraphBuilder, x: Node, layer: number, config: DeltaConfi
   const [C, W] = [x.type.shape.at(-1) as number, config.linear_conv_kernel_dim];
   const derive = (taps: Float32Array): Float32Array => taps;
   const weight = b.derivedWeight('conv1d.weight', 'taps', [C, W], { stored: [C, 1, W], derive });
-  return b.change('causalConvolution', `layers.${layer}.convolution`, [W - 1, C], [x, weight], {});
+  return b.stateful(
+    'causalConvolution',
+    `layers.${layer}.convolution`,
+    [W - 1, C],
+    [x, weight, b.position],
+    {},
+  );
 }
 
 /** −e^A·softplus(x + bias): below zero, for each head. */

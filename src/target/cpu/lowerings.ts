@@ -40,6 +40,7 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   silu: activation,
   swiglu,
   rmsNormalization,
+  layerNormalization: refuse,
   l2Normalization,
   rotaryEmbedding,
   argMax,
@@ -51,11 +52,21 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   linear,
   headLinear,
   attention,
+  topRows: refuse,
   route,
   experts,
   causalConvolution,
   gatedDelta,
+  routeByToken: refuse,
+  hyperConnection: refuse,
+  mixHeads: refuse,
+  compress: refuse,
+  windowAttention: refuse,
 };
+
+function refuse(_: StepList, { op, label }: { readonly op: Op; readonly label: string }): never {
+  throw new UnsupportedError(`the cpu has no kernel for ${op}`, { where: label });
+}
 
 /** Adds the steps of `node`, whose inputs lie at `inputs`; gives the place of its value. */
 export function lowerNode(list: StepList, node: Node, inputs: readonly Place[]): Place {

@@ -58,13 +58,30 @@ const sameRows: Check = ({ inputs: [a, b] }) => {
   );
 };
 
-const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
+const attended: Check = (node, chip) =>
+  node.inputs.length === 5
+    ? no('attention to chosen rows has no lowering')
+    : wholeScales(node, chip);
+
+/** No attribute or operand beyond those that the instruction has. */
+const plain = (attribute: string, what: string, others: Check = yes): Check => {
+  return (node, chip) =>
+    (node.attrs as Readonly<Record<string, unknown>>)[attribute] === undefined
+      ? others(node, chip)
+      : no(`${what} has no lowering`);
+};
+
+const weighted: Check = ({ inputs }) =>
+  inputs.length === 2 ? YES : no('a normalisation without a weight has no lowering');
 
 const routed: Check = (node) => {
   if (node.inputs[0]!.op !== 'linear') return no('router logits must come from a linear');
-  const { groupByBest = false } = node.attrs as RouteAttrs;
+  const { groupByBest = false, scoring } = node.attrs as RouteAttrs;
+  if (scoring === 'sqrtSoftplus') return no('experts are scored by softmax or sigmoid');
   return groupByBest ? no('groups of experts are scored by their best two, not by the best') : YES;
 };
+
+const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
 
 const CHECKS: Rules<Check> = {
   input: yes,
@@ -79,25 +96,32 @@ const CHECKS: Rules<Check> = {
   transpose: foldedOnly,
   lastToken: yes,
   embedding: yes,
-  append: yes,
+  append: plain('tokensPerRow', 'an entry for several tokens'),
   add: sameRows,
   mul: sameRows,
   sigmoid: noInstruction,
   softplus: noInstruction,
   silu: yes,
-  swiglu: yes,
-  rmsNormalization: yes,
+  swiglu: plain('limit', 'a limit of gates'),
+  rmsNormalization: weighted,
+  layerNormalization: noInstruction,
   l2Normalization: noInstruction,
-  rotaryEmbedding: yes,
+  rotaryEmbedding: plain('offset', 'rotation from an offset'),
   argMax: fromLinear,
   quantize: wholeBlocks,
   linear: mergedRows,
   headLinear: wholeBlocks,
-  attention: wholeScales,
+  attention: attended,
+  topRows: noInstruction,
   route: routed,
-  experts: wholeBlocks,
+  experts: plain('limit', 'a limit of gates', wholeBlocks),
   causalConvolution: noInstruction,
   gatedDelta: () => no('there is no instruction that updates a recurrent state'),
+  routeByToken: noInstruction,
+  hyperConnection: noInstruction,
+  mixHeads: noInstruction,
+  compress: noInstruction,
+  windowAttention: () => no('attention to a window and entries has no lowering'),
 };
 
 export function supportsNode(node: Node, chip: Chip): Support {

@@ -37,13 +37,20 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
       rmsRow(rowOf(x), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
       canonicalizeRow(out);
     },
+    layerNormalization: () => refuseOp(chip, 'layerNormalization'),
+    indexScores: () => refuseOp(chip, 'topRows'),
     silu,
     l2Normalization: () => refuseOp(chip, 'l2Normalization'),
     sigmoid: () => refuseOp(chip, 'sigmoid'),
     softplus: () => refuseOp(chip, 'softplus'),
     convolve: () => refuseOp(chip, 'causalConvolution'),
     gatedDelta: () => refuseOp(chip, 'gatedDelta'),
+    pool: () => refuseOp(chip, 'compress'),
+    hyperConnection: () => refuseOp(chip, 'hyperConnection'),
+    mix: () => refuseOp(chip, 'mixHeads'),
+    gatesOf: () => refuseOp(chip, 'routeByToken'),
     route: (logits, bias, attrs, out) => {
+      if (attrs.scoring === 'sqrtSoftplus') refuseOp(chip, 'route');
       routeRow(rowOf(logits), bias && rowOf(bias), logits.length, attrs, lanes, rowOf(out));
       canonicalizeRow(out);
     },

@@ -34,6 +34,8 @@ class Quantizer {
   private readonly graph: Graph;
   /** Width of the values in each state's rows, by name; states used as keys only are absent. */
   private readonly valueWidths = new Map<string, number>();
+  /** States that are read by ops that are no work of the matrix unit: they stay as they are. */
+  private readonly indexed = new Set<string>();
   private readonly routers = new Set<string>();
 
   constructor(chip: Chip, graph: Graph) {
@@ -43,6 +45,9 @@ class Quantizer {
     for (const node of topologicalOrder(graph)) {
       if (node.op === 'attention')
         this.valueWidths.set(stateName(node.inputs[2]!), node.attrs.valueWidth);
+      if (node.op === 'topRows') this.indexed.add(stateName(node.inputs[2]!));
+      if (node.op === 'windowAttention')
+        for (const rows of node.inputs.slice(5, 6)) this.indexed.add(stateName(rows));
       if (node.op === 'route') this.routers.add(weightName(node.inputs[0]!));
     }
   }
@@ -84,14 +89,15 @@ class Quantizer {
     return this.remake(node, [this.quantize(x, MX_BLOCK), gates, ...packed]);
   }
 
-  /** Rows only: a state that a step replaces is no operand of the matrix unit. */
+  /** Rows of attention only: a state that a step replaces is no operand of the matrix unit. */
   private state(node: NodeOf<'state'>): Node | undefined {
-    if (isReplaced(node.type)) return undefined;
+    if (isReplaced(node.type) || this.indexed.has(node.attrs.name)) return undefined;
     const type = tensor(this.activation, node.type.shape);
     return makeNode('state', [], { ...node.attrs, type }, node.label);
   }
 
-  private append(node: NodeOf<'append'>): Node {
+  private append(node: NodeOf<'append'>): Node | undefined {
+    if (this.indexed.has(stateName(node))) return undefined;
     const [state, rows, position] = node.inputs as [Node, Node, Node];
     const valueWidth = this.valueWidths.get(stateName(node));
     return this.remake(node, [state, this.quantizeRows(rows, valueWidth), position]);

@@ -1,0 +1,56 @@
+/**
+ * Manifold-constrained hyper-connections: n residual streams X (B,T,n,D) in place of one [1, section 2.2].
+ *
+ * A layer reads u = Σ_i pre_i·X_i and its result y is spread again, X'_k = post_k·y + Σ_j comb[j][k]·X_j.
+ * The coefficients of a token are a linear of all its streams, normalised together without a weight;
+ * Sinkhorn's iteration brings the rows and columns of comb towards sums of 1 [2].
+ *
+ * [1] DeepSeek-V4, https://arxiv.org/abs/2606.19348
+ * [2] https://github.com/deepseek-ai/TileKernels, tile_kernels/torch/mhc.py
+ */
+import { lastDim, type Node } from '../../ir/index.ts';
+import { type DeepseekV4Config } from '../checkpoint/deepseekV4Config.ts';
+import { type GraphBuilder } from './builder.ts';
+
+/** X after the layer `build`, with the weights `name`_fn, `name`_base and `name`_scale. */
+export function hyperConnected(
+  b: GraphBuilder,
+  X: Node,
+  name: string,
+  config: DeepseekV4Config,
+  build: (u: Node) => Node,
+): Node {
+  const n = config.hc_mult;
+  const all = coefficients(b, X, name, n * (n + 2), config);
+  const part = (start: number, size: number): Node => b.node('slice', [all], { start, size });
+  const y = b.node('splitHeads', [build(collapse(b, part(0, n), X))], { heads: 1 });
+  const spread = b.node('mixHeads', [part(n, n), y], {});
+  const mixed = b.node('mixHeads', [part(2 * n, n * n), X], {});
+  return b.node('add', [spread, mixed], {});
+}
+
+/** The streams in one (B,T,D), for the head. */
+export function collapseStreams(b: GraphBuilder, X: Node, config: DeepseekV4Config): Node {
+  return collapse(b, coefficients(b, X, 'hc_head', config.hc_mult, config), X);
+}
+
+function collapse(b: GraphBuilder, pre: Node, X: Node): Node {
+  return b.node('mergeHeads', [b.node('mixHeads', [pre, X], {})], {});
+}
+
+function coefficients(
+  b: GraphBuilder,
+  X: Node,
+  name: string,
+  width: number,
+  config: DeepseekV4Config,
+): Node {
+  const { hc_mult: streams, hc_sinkhorn_iters: iterations, hc_eps: epsilon } = config;
+  const flat = b.node('mergeHeads', [X], {});
+  const normal = b.node('rmsNormalization', [flat], { epsilon: config.rms_norm_eps });
+  const fn = b.weight(`${name}_fn`, [width, lastDim(flat.type)]);
+  const scale = b.weight(`${name}_scale`, [width === streams ? 1 : 3]);
+  const base = b.weight(`${name}_base`, [width]);
+  const logits = b.node('linear', [normal, fn], {}, name);
+  return b.node('hyperConnection', [logits, scale, base], { streams, iterations, epsilon }, name);
+}

@@ -1,0 +1,129 @@
+/** Compressed context and residual streams: a window with entries, their compressor, hyper-connections. */
+import { lastDim, tensor, type Node } from '../../src/ir/index.ts';
+import { uniform, VOCABULARY, type Case, type Feeding, type Sketch } from './case.ts';
+
+/** A state that is replaced goes on or starts again: past the window of 16, and for two sequences. */
+const FEEDINGS: readonly Feeding[] = [
+  [
+    { tokens: 41, positions: [0] },
+    { tokens: 1, positions: [41] },
+    { tokens: 6, positions: [42] },
+  ],
+  [
+    { tokens: 19, positions: [0, 0] },
+    { tokens: 3, positions: [19, 0] },
+    { tokens: 1, positions: [22, 3] },
+  ],
+];
+
+/** Pooled entries of K channels for 4 tokens each. */
+function pooled(s: Sketch, x: Node, K: number, overlap: boolean): Node {
+  const width = overlap ? 2 * K : K;
+  const rows = s.node('concat', [s.linear(x, width), s.linear(x, width)], {});
+  const type = tensor('f32', ['B', overlap ? 7 : 3, 2 * width]);
+  const inputs = [rows, s.weight([4, width], uniform(1))];
+  return s.change('compress', type, inputs, { tokensPerRow: 4, overlap });
+}
+
+/** The entries of a sequence, as a layer reads them. */
+function entries(s: Sketch, x: Node, K: number): Node {
+  return s.append(s.split(pooled(s, x, K, true), 1), 4);
+}
+
+function chosen(s: Sketch, x: Node, topK: number): Node {
+  const inputs = [s.heads(x, 3, 16), s.linear(x, 3), entries(s, x, 16), s.position];
+  return s.node('topRows', inputs, { topK, tokensPerRow: 4 });
+}
+
+/** Attention of 3 heads of 32 to a window of 16 and the entries. */
+function windowed(s: Sketch, x: Node, read: readonly Node[]): Node {
+  const inputs = [s.heads(x, 3, 32), s.split(s.linear(x, 32), 1), s.weight([3], uniform(2))];
+  const attrs = { scale: 0.2, ...(read.length > 0 && { tokensPerRow: 4 }) };
+  const type = tensor('f32', ['B', 16, 1, 32]);
+  return s.logits(s.merge(s.change('windowAttention', type, inputs, attrs, read)));
+}
+
+const WINDOWS: readonly (readonly [string, (s: Sketch, x: Node) => readonly Node[]])[] = [
+  ['the window alone', () => []],
+  ['the window and all entries', (s, x) => [entries(s, x, 32)]],
+  ['the window and entries chosen', (s, x) => [entries(s, x, 32), chosen(s, x, 3)]],
+];
+
+function hyper(s: Sketch, x: Node, width: number): Node {
+  const parts = [s.weight([width === 4 ? 1 : 3], uniform(1)), s.weight([width], uniform(1))];
+  const attrs = { streams: 4, iterations: 20, epsilon: 1e-6 };
+  return s.node('hyperConnection', [s.linear(x, width), ...parts], attrs);
+}
+
+export const COMPRESSION: readonly Case[] = [
+  ...WINDOWS.map(([name, read]): Case => ({
+    op: 'windowAttention',
+    name,
+    build: (s) => {
+      const x = s.norm(s.rows(64));
+      return windowed(s, x, read(s, x));
+    },
+    feedings: FEEDINGS,
+  })),
+  ...[true, false].map((overlap): Case => ({
+    op: 'compress',
+    name: overlap ? 'two windows in an entry' : 'a window in an entry',
+    build: (s) => s.logits(s.node('add', [s.rows(32), pooled(s, s.rows(64), 32, overlap)], {})),
+    feedings: FEEDINGS,
+  })),
+  { op: 'hyperConnection', name: 'all', build: (s) => s.logits(hyper(s, s.rows(64), 24)) },
+  { op: 'hyperConnection', name: 'pre alone', build: (s) => s.logits(hyper(s, s.rows(64), 4)) },
+  {
+    op: 'mixHeads',
+    name: 'four heads to two',
+    build: (s) => {
+      const x = s.rows(64);
+      return s.logits(s.merge(s.node('mixHeads', [s.linear(x, 8), s.heads(x, 4, 32)], {})));
+    },
+  },
+  {
+    op: 'routeByToken',
+    name: 'two experts a token',
+    build: (s) => {
+      const table = s.weight([VOCABULARY, 2], (i) => (i * 5 + Math.floor(i / 2)) % 32);
+      const attrs = { scoring: 'sqrtSoftplus', normalize: true, scale: 1.5 } as const;
+      const logits = s.linear(s.norm(s.rows(64)), 32);
+      return s.logits(s.node('routeByToken', [logits, s.tokens, table], attrs));
+    },
+  },
+  {
+    op: 'route',
+    name: 'the best of all by the root of softplus',
+    build: (s) => {
+      const inputs = [s.linear(s.norm(s.rows(64)), 32), s.weight([32], uniform(0.5))];
+      const attrs = { groups: 1, topGroups: 1, topK: 3, normalize: true, scale: 2.5 };
+      return s.logits(s.node('route', inputs, { scoring: 'sqrtSoftplus', ...attrs }));
+    },
+  },
+  {
+    op: 'swiglu',
+    name: 'within a limit',
+    build: (s) => {
+      const x = s.rows(64);
+      return s.logits(s.node('swiglu', [s.linear(x, 96), s.linear(x, 96)], { limit: 0.5 }));
+    },
+  },
+  {
+    op: 'rmsNormalization',
+    name: 'without a weight',
+    build: (s) => {
+      const x = s.linear(s.rows(64), 96);
+      return s.logits(s.node('rmsNormalization', [x], { epsilon: 1e-6 }));
+    },
+  },
+  {
+    op: 'rotaryEmbedding',
+    name: 'three tokens before the own position',
+    build: (s) => {
+      const x = s.heads(s.rows(64), 2, 32);
+      const frequencies = Array.from({ length: lastDim(x.type) / 2 }, (_, i) => 0.5 ** i);
+      const attrs = { layout: 'interleaved', frequencies, magnitude: 1, offset: -3 } as const;
+      return s.logits(s.merge(s.node('rotaryEmbedding', [x, s.position], attrs)));
+    },
+  },
+];

@@ -1,0 +1,48 @@
+/** What chips and the cpu say of published DeepSeek models, from their configuration alone. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { UnsupportedError } from '../src/base/index.ts';
+import { loadChip } from '../src/chip/index.ts';
+import { lowerGraph, requireSupport, type Target } from '../src/compile/index.ts';
+import { buildGraph, NO_WEIGHTS, readCatalogueModel } from '../src/model/index.ts';
+import { cpuTarget } from '../src/target/cpu/index.ts';
+import { jadeTarget } from '../src/target/jade/index.ts';
+
+const TARGETS: Readonly<Record<string, Target>> = {
+  cpu: cpuTarget(),
+  jade: jadeTarget(loadChip('jade-server'), { contextTokens: 128 }),
+};
+
+/** The ops that a target lacks for a model, each once; empty when it has all. */
+function lacks(target: Target, model: string): string[] {
+  const graph = buildGraph(readCatalogueModel(model).model, NO_WEIGHTS, { logits: 'last' });
+  try {
+    requireSupport(lowerGraph(graph, target), target);
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof UnsupportedError, `${String(error)}`);
+    const [, list] = /it lacks (.*)/.exec(error.message)!;
+    return list!.split('; ').map((reason) => /^\w+/.exec(reason)![0]);
+  }
+}
+
+const V32 = ['concat', 'layerNormalization', 'slice', 'topRows', 'attention'];
+const V4 = ['windowAttention', 'hyperConnection', 'mixHeads', 'compress', 'topRows', 'route'];
+
+for (const [name, target] of Object.entries(TARGETS)) {
+  test(`${name} runs every operator of DeepSeek-V2-Lite, V3 and R1`, () => {
+    for (const model of ['deepseek-v2-lite', 'deepseek-v3', 'deepseek-r1']) {
+      assert.deepEqual(lacks(target, model), [], model);
+    }
+  });
+
+  test(`${name} names the operators of DeepSeek-V3.2 and V4 that it lacks`, () => {
+    const ofV32 = lacks(target, 'deepseek-v3.2');
+    const own = name === 'cpu' ? ['layerNormalization', 'topRows', 'attention'] : V32;
+    assert.deepEqual(ofV32.toSorted(), own.toSorted());
+    const ofV4 = new Set(lacks(target, 'deepseek-v4-flash'));
+    for (const op of [...V4, 'routeByToken', 'swiglu', 'experts', 'append']) {
+      assert.ok(ofV4.has(op), op);
+    }
+  });
+}
