@@ -195,7 +195,7 @@ test('a table of integers is read where it is asked for, each exact', () => {
   assert.throws(() => read([2n ** 24n + 1n]), /weights must be finite, not NaN at index 0/);
   assert.throws(
     () => checkpointOf([tensor('t', 'F32', [1], Float32Array.of(1))]).readF32('t', [1], 'integers'),
-    /weights must be stored as I32, I64, not F32/,
+    /a table of integers must be stored as I32, I64, not F32/,
   );
 });
 

@@ -111,6 +111,20 @@ test('sequences of a batch with unequal lengths do not touch each other', () => 
   assert.deepEqual(logits.subarray(0, 40), logitsAfter([155]));
 });
 
+test('a snapshot of window and compressors comes back exactly', () => {
+  const interpreter = new Interpreter(floatNumerics);
+  const feed = (tokens: Int32Array, position: number): Float32Array => {
+    const fed = { tokens, positions: Int32Array.of(position) };
+    const results = interpreter.run(GRAPH, { B: 1, T: tokens.length, S: 512 }, fed);
+    return Float32Array.from(f32Of(results.get('logits')!));
+  };
+  feed(PROMPT.subarray(0, 126), 0);
+  const snapshot = interpreter.snapshot();
+  feed(PROMPT.toReversed().subarray(0, 9), 126); // a guess that ends entries of both kinds
+  interpreter.restore(snapshot);
+  assert.deepEqual(feed(PROMPT.subarray(126, 140), 126), logitsAfter([140]));
+});
+
 test('the state of a layer is its window, what its compressors pool and the entries they made', () => {
   const types = [...GRAPH.states].map(
     ([name, { inputs }]) => `${name} ${typeToString(inputs[0]!.type)}`,
