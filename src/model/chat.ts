@@ -21,7 +21,7 @@ import type { ReplyParser } from './chat/reply.ts';
 
 /** Templates that write arguments as JSON or one by one, instead of as the text they come as. */
 const TAKES_VALUES = /arguments'?\]?\s*\|\s*(?:tojson|items)|arguments'?\]?\.items\(/;
-const TAKES_NULL = /content'?\]?\s+is\s+(?:not\s+)?none/;
+const TAKES_NULL = /(?<!_)content'?\]?\s+is\s+(?:not\s+)?none/;
 
 const WITHOUT_CHAT = 'write the prompt as the model expects it and run without --chat';
 
@@ -40,14 +40,14 @@ export class ChatTemplate implements Chat {
     this.#where = where;
   }
 
-  /** What a message is to the template: some take arguments as values, and most know no content of null. */
+  /**
+   * What a message is to the template: some take arguments as values, and most know no content of null;
+   * those that do tell by it that an assistant only calls.
+   */
   #asTaken(message: ChatMessage): JsonRecord {
-    const taken = TAKES_NULL.test(this.#source)
-      ? message
-      : { ...message, content: message.content ?? '' };
-    return taken.tool_calls && TAKES_VALUES.test(this.#source)
-      ? withArgumentValues(taken)
-      : { ...taken };
+    const onlyCalls = message.tool_calls !== undefined && TAKES_NULL.test(this.#source);
+    const taken = { ...message, content: message.content || (onlyCalls ? null : '') };
+    return taken.tool_calls && TAKES_VALUES.test(this.#source) ? withArgumentValues(taken) : taken;
   }
 
   startReply(prompt: string, tools: readonly Tool[] = []): ReplyParser {
