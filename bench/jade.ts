@@ -48,12 +48,18 @@ export class JadeBench {
     return this.target.maxTokens(this.graph);
   }
 
-  /** One step of `tokens` at `position`; seconds are those of the simulator alone. */
-  step(tokens: Int32Array, position: number): Timed {
-    const dims = this.target.bucket({ B: 1, T: tokens.length, S: position + tokens.length });
+  /** The program of a step of so many tokens at `position`. */
+  program(tokens: number, position: number): JadeProgram {
+    const dims = this.target.bucket({ B: 1, T: tokens, S: position + tokens });
     const key = `${dims.T} ${dims.S}`;
     const program = this.programs.get(key) ?? compileLowered(this.graph, this.target, dims);
     this.programs.set(key, program);
+    return program;
+  }
+
+  /** One step of `tokens` at `position`; seconds are those of the simulator alone. */
+  step(tokens: Int32Array, position: number): Timed {
+    const program = this.program(tokens.length, position);
     const start = performance.now();
     this.device.run(program, { tokens, positions: Int32Array.of(position) });
     const seconds = (performance.now() - start) / 1000;
