@@ -34,7 +34,7 @@ export const balanced: ExpertRows = (expert, { rows, experts, topK }) => {
 /** A program on its clock, with the rows of each instruction; made once, run as often as one likes. */
 export interface TileProgram {
   readonly timing: Timing;
-  /** Cut where the expert changes; none when no group comes again. */
+  /** Cut where an expert begins; none when no group comes again. */
   readonly groups: readonly Group[];
   readonly kinds: Int32Array;
 }
@@ -59,10 +59,21 @@ export function tileProgram(
   return { timing, kinds, groups: groups.some(({ repeats }) => repeats) ? groups : [] };
 }
 
-/** Where the count of rows that instructions read changes, with the first of them. */
+/**
+ * The first instruction of each expert: the instructions of several stand between each other, in an
+ * order that soon repeats from expert to expert.
+ */
 function startsOf(instructions: readonly Instruction[]): number[] {
-  const counts = instructions.map(countAddress);
-  return [...counts.keys().filter((index) => index === 0 || counts[index] !== counts[index - 1])];
+  const starts = [0];
+  let known = new Set<number>();
+  instructions.forEach((instruction, index) => {
+    if (instruction.op === 'dispatch') known = new Set();
+    const count = countAddress(instruction);
+    if (count === undefined || known.has(count)) return;
+    known.add(count);
+    if (index > 0) starts.push(index);
+  });
+  return starts;
 }
 
 export function runTileEvents({ timing, groups, kinds }: TileProgram): TileTimes {
