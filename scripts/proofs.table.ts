@@ -26,7 +26,6 @@ export const PLAIN = 'BF16, F16, F32';
 export const GGUF = 'GGUF';
 
 const FAMILIES = 'test/families.test.ts';
-const FORMATS = 'src/model/checkpoint/formats/formats.test.ts';
 
 export const MODEL_PROOFS: readonly ModelProof[] = [
   {
@@ -75,45 +74,16 @@ export const MODEL_PROOFS: readonly ModelProof[] = [
     file: 'test/gguf.test.ts',
     title: "${name} in ${type}, latent ${latent}: greedy generation gives PyTorch's tokens",
   },
+  {
+    formats: ['fp8', 'awq', 'gptq', 'compressed-tensors', 'modelopt', 'quark', 'ascend'],
+    targets: ['reference', 'cpu', 'jade'],
+    file: 'test/stored.test.ts',
+    title:
+      '${name} in ${writer.name}: the weights of the definition, and with them the logits on each target',
+  },
 ];
 
 export const VALUES_PROOFS: readonly ValuesProof[] = [
-  {
-    formats: ['fp8'],
-    file: FORMATS,
-    title: 'fp8 with e8m0 scales: every code times every power that leaves it finite',
-  },
-  {
-    formats: ['awq'],
-    file: FORMATS,
-    title: 'awq: each nibble of a word is the channel that its packing puts there',
-  },
-  {
-    formats: ['gptq'],
-    file: FORMATS,
-    title: 'gptq: words hold the codes of successive elements, the first in the lowest bits',
-  },
-  {
-    formats: ['compressed-tensors'],
-    file: 'src/model/checkpoint/formats/golden.test.ts',
-    title: "${name}: the values are those of the format's own code",
-  },
-  {
-    formats: ['ascend'],
-    file: FORMATS,
-    title: 'int8: every code, with the scale of its channel',
-  },
-  {
-    formats: ['modelopt'],
-    file: FORMATS,
-    title: 'nvfp4: every byte times every scale, and the number of the matrix',
-  },
-  {
-    formats: ['quark'],
-    file: FORMATS,
-    title:
-      'mxfp4: every byte times every power that leaves it finite, the even element in the low nibble',
-  },
   {
     formats: [GGUF],
     file: 'src/model/checkpoint/gguf/blocks.test.ts',
