@@ -14,7 +14,7 @@ import type { StoredTensor } from '../safetensors.ts';
 import { placeOf, readRowBytes, rowCount } from '../weight.ts';
 import { moduleOf } from './format.ts';
 import type { WeightFormat } from './format.ts';
-import { blockScales, matrixShape, scaledRows } from './scaledRows.ts';
+import { blockScales, matrixShape, scaledRows, unpackInt8 } from './scaledRows.ts';
 
 const KINDS: readonly unknown[] = ['W8A8', 'W8A8_DYNAMIC', 'W8A16'];
 
@@ -33,9 +33,8 @@ export const ASCEND: WeightFormat = {
     const weight = scaledRows({
       codes,
       shape,
-      unpack: (row, out) => out.set(new Int8Array(row.buffer, row.byteOffset, row.length)),
+      unpack: unpackInt8,
       scales: blockScales(scale, shape, [1, shape[1]]),
-      groups: 1,
       columns: shape[1],
     });
     if (offset === undefined) return weight;

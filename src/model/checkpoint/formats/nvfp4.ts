@@ -13,7 +13,7 @@ import type { StoredTensor } from '../safetensors.ts';
 import type { Weight } from '../weight.ts';
 import { moduleOf, requireDtype } from './format.ts';
 import type { WeightFormat } from './format.ts';
-import { e4m3Rows } from './fp8.ts';
+import { e4m3Weight } from './fp8.ts';
 import { unpackE2M1 } from './mxfp4.ts';
 import { blockScales, matrixShape, requireOne, scaledRows } from './scaledRows.ts';
 
@@ -37,8 +37,7 @@ export const MODELOPT: WeightFormat = {
     }
     if (codes?.dtype !== 'F8_E4M3') return undefined;
     const scale = requireOne(tensors.require(`${moduleOf(name)}.weight_scale`));
-    const shape = matrixShape(codes);
-    return e4m3Rows(codes, shape, (block) => blockScales(scale, shape, block));
+    return e4m3Weight(codes, scale, matrixShape(codes));
   },
 
   note: () => ACTIVATIONS,
@@ -60,7 +59,6 @@ export function nvfp4Weight(
     shape,
     unpack: unpackE2M1,
     scales: blockScales(scale, shape, [1, COLUMNS]),
-    groups: Math.ceil(shape[1] / COLUMNS),
     columns: COLUMNS,
     factor: factor && requireOne(factor),
     divisor: divisor && requireOne(divisor),
