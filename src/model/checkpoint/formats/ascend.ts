@@ -12,7 +12,7 @@ import { problem, UnsupportedError } from '../../../base/index.ts';
 import { decoderOf } from '../tensorValues.ts';
 import type { StoredTensor } from '../safetensors.ts';
 import { placeOf, readRowBytes, rowCount } from '../weight.ts';
-import { moduleOf } from './format.ts';
+import { activationsNote, moduleOf } from './format.ts';
 import type { WeightFormat } from './format.ts';
 import { blockScales, matrixShape, scaledRows, unpackInt8 } from './scaledRows.ts';
 
@@ -45,10 +45,7 @@ export const ASCEND: WeightFormat = {
     return { ...weight, stored: [...weight.stored, offset], decodeRows };
   },
 
-  note: ({ model_quant_type: kind }) =>
-    kind === 'W8A16'
-      ? undefined
-      : 'made for int8 activations, which are not simulated: they are f32 where other arithmetic is not asked for',
+  note: ({ model_quant_type: kind }) => (kind === 'W8A16' ? undefined : activationsNote('int8')),
 };
 
 function requireZero(offset: StoredTensor): void {

@@ -19,7 +19,7 @@ import type { StoredTensor } from '../safetensors.ts';
 import { elementCount } from '../safetensors.ts';
 import { placeOf, readRowBytes, requireShape } from '../weight.ts';
 import type { Weight } from '../weight.ts';
-import { moduleOf, requireDtype } from './format.ts';
+import { activationsNote, moduleOf, requireDtype } from './format.ts';
 import type { TensorSet, WeightFormat } from './format.ts';
 import { e4m3Weight } from './fp8.ts';
 import { mxfp4Weight } from './mxfp4.ts';
@@ -69,9 +69,7 @@ export const COMPRESSED_TENSORS: WeightFormat = {
 
   note(config) {
     const quantised = groupsOf(config).some((group) => isRecord(group['input_activations']));
-    return quantised
-      ? 'made for quantised activations, which are not simulated: they are f32 where other arithmetic is not asked for'
-      : undefined;
+    return quantised ? activationsNote('quantised') : undefined;
   },
 };
 

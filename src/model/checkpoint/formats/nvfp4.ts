@@ -11,7 +11,7 @@
 import { problem } from '../../../base/index.ts';
 import type { StoredTensor } from '../safetensors.ts';
 import type { Weight } from '../weight.ts';
-import { moduleOf, requireDtype } from './format.ts';
+import { activationsNote, moduleOf, requireDtype } from './format.ts';
 import type { WeightFormat } from './format.ts';
 import { e4m3Weight } from './fp8.ts';
 import { unpackE2M1 } from './mxfp4.ts';
@@ -40,11 +40,8 @@ export const MODELOPT: WeightFormat = {
     return e4m3Weight(codes, scale, matrixShape(codes));
   },
 
-  note: () => ACTIVATIONS,
+  note: () => activationsNote('quantised'),
 };
-
-const ACTIVATIONS =
-  'made for quantised activations, which are not simulated: they are f32 where other arithmetic is not asked for';
 
 /** The matrix of these bytes, scales and one number. Throws ShapeError when they do not belong together. */
 export function nvfp4Weight(
