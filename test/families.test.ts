@@ -211,7 +211,9 @@ function testSteps(name: string, graph: Model['graph'], golden: Golden): void {
       }
     });
   }
+}
 
+function testCpu(name: string, { graph }: Model, golden: Golden): void {
   const refusal = REFUSALS[name]?.cpu;
   if (refusal !== undefined) {
     test(`${name} on cpu: refused, with the reason`, () => refused(cpuTarget(), graph, refusal));
@@ -261,5 +263,6 @@ function testJade(name: string, { graph }: Model, { promptTokens }: Golden): voi
 for (const name of fs.readdirSync(FOLDER)) {
   const [model, golden] = [loadModel(path.join(FOLDER, name)), readGolden(name)];
   testReference(name, model, golden);
+  testCpu(name, model, golden);
   testJade(name, model, golden);
 }

@@ -187,6 +187,21 @@ test('inspect knows catalogue models from their configuration alone', () => {
   assert.ok(out.operators.some(({ op }: { op: string }) => op === 'experts'));
 });
 
+test('inspect says what is counted', () => {
+  const counted = (model: string): string => json('inspect', model).parameters.counted;
+  const text = 'the text model, without heads that predict further tokens';
+  const active = 'active are those that one token uses';
+  assert.equal(counted('qwen3-8b'), `${text}; all are active`);
+  assert.equal(counted('qwen3-30b-a3b'), `${text}; ${active}, with the whole table of embeddings`);
+  assert.equal(
+    counted('deepseek-v4-flash'),
+    `${text}; ${active}, without the whole table of embeddings`,
+  );
+  const { stdout } = celadon('inspect', 'deepseek-v4-flash');
+  assert.match(stdout, /^parameters +284 G, 13\.3 G active\ncounted +the text model, without/m);
+  assert.match(stdout, /^state +.* a sequence \(recurrent states and sums of compressors in f32/m);
+});
+
 test('inspect of a checkpoint accounts for every stored tensor', () => {
   const out = json('inspect', 'deepseek-v3-tiny');
   assert.deepEqual(out.skippedTensors, []);

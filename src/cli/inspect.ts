@@ -106,6 +106,7 @@ function reportOf(
     stateBytesPerToken: state.perToken,
     stateBytesPerSequence: state.perSequence,
     stateFormat: 'bf16',
+    stateCounted: STATE_COUNTED,
     operators: operatorTable(graph),
     stored: checkpoint === undefined ? null : storedFormats(checkpoint),
     skippedTensors: skipped,
@@ -124,7 +125,17 @@ function publishedCount(graph: Graph, family: ModelConfig['family']) {
     active: withEmbeddings ? active + embeddings : active,
     embeddings,
     withEmbeddings,
+    counted: `${COUNTED}; ${total === active + embeddings ? 'all are active' : whatIsActive(withEmbeddings)}`,
   };
+}
+
+const COUNTED = 'the text model, without heads that predict further tokens';
+
+const STATE_COUNTED = 'recurrent states and sums of compressors in f32, the rest in bf16';
+
+function whatIsActive(withEmbeddings: boolean): string {
+  const table = withEmbeddings ? 'with' : 'without';
+  return `active are those that one token uses, ${table} the whole table of embeddings`;
 }
 
 /** Tensors and bytes of each stored format. */
@@ -152,11 +163,8 @@ function skippedTensors(
 
 function print(report: Report, output: Output): void {
   const { parameters, stateBytesPerToken, stateBytesPerSequence, operators } = report;
-  const counted = parameters.withEmbeddings ? '' : ' (without the table of embeddings)';
   const active =
-    parameters.active === parameters.total
-      ? ''
-      : `, ${formatCount(parameters.active)} active${counted}`;
+    parameters.active === parameters.total ? '' : `, ${formatCount(parameters.active)} active`;
   output.line(output.mark('bold', report.model));
   const facts = [
     ['architecture', report.architecture],
@@ -164,9 +172,10 @@ function print(report: Report, output: Output): void {
     ['context', `${report.contextTokens} tokens`],
     ['vocabulary', `${report.vocabulary} tokens`],
     ['parameters', `${formatCount(parameters.total)}${active}`],
+    ['counted', parameters.counted],
     [
       'state',
-      `${formatBytes(stateBytesPerToken)} a token (bf16), ${formatBytes(stateBytesPerSequence)} a sequence`,
+      `${formatBytes(stateBytesPerToken)} a token (bf16), ${formatBytes(stateBytesPerSequence)} a sequence${stateBytesPerSequence === 0 ? '' : ` (${STATE_COUNTED})`}`,
     ],
     ...(report.stored ?? []).map(({ format, tensors, bytes }) => [
       `stored ${format}`,

@@ -67,14 +67,19 @@ export const SUBJECTS: readonly Subject[] = [
 
 /** Why `target` does not run the case, or undefined when it must. */
 export function refusalOf(given: Case, target: Target): string | undefined {
+  return whyRefused(graphOf(given), target);
+}
+
+/** Why `target` does not run the graph, all reasons at once, or undefined when it must. */
+export function whyRefused(graph: Graph, target: Target): string | undefined {
   try {
-    const graph = lowerGraph(graphOf(given), target);
-    const reasons = topologicalOrder(graph).flatMap((node) => {
+    const lowered = lowerGraph(graph, target);
+    const reasons = topologicalOrder(lowered).flatMap((node) => {
       const support = target.supports(node);
       return support.ok ? [] : [`${node.op}: ${support.reason}`];
     });
     if (reasons.length > 0) return [...new Set(reasons)].join('; ');
-    compileLowered(graph, target, target.bucket({ B: 1, T: 1, S: 1 }));
+    compileLowered(lowered, target, target.bucket({ B: 1, T: 1, S: 1 }));
     return undefined;
   } catch (error) {
     if (error instanceof UnsupportedError) return error.message;

@@ -1,4 +1,4 @@
-/** What the configurations of both families share: fields, bounds, and what must not be asked for. */
+/** What the configurations of all families share: fields, bounds, and what must not be asked for. */
 import { integer, number, problem } from '../../base/index.ts';
 import type { JsonRecord } from '../../base/index.ts';
 import { flag, MAX_VOCABULARY, optionalTokenId, tokenIds } from './fields.ts';

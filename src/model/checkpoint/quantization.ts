@@ -11,8 +11,6 @@ const UNNAMED = 'fp8';
 
 /** How a checkpoint's weights are found in its tensors. */
 export interface Quantization {
-  /** Of `quant_method`; absent when config.json names none. */
-  readonly method?: string;
   /** What the makers of the checkpoint compute otherwise than f32 does. */
   readonly note?: string;
   /** The weight `name`, or undefined if there is none. Throws for what is stored wrongly or unreadably. */
@@ -38,7 +36,6 @@ export function quantizationOf(
   const format = FORMATS.get(method ?? UNNAMED)!;
   const note = format.note?.(settings);
   return {
-    ...(method !== undefined && { method }),
     ...(note !== undefined && { note }),
     locate: (name) => locate(name, tensors, format, settings),
   };

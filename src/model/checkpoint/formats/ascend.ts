@@ -12,9 +12,9 @@ import { problem, UnsupportedError } from '../../../base/index.ts';
 import { decoderOf } from '../tensorValues.ts';
 import type { StoredTensor } from '../safetensors.ts';
 import { placeOf, readRowBytes, rowCount } from '../weight.ts';
-import { moduleOf } from './format.ts';
+import { activationsNote, moduleOf } from './format.ts';
 import type { WeightFormat } from './format.ts';
-import { blockScales, matrixShape, scaledRows } from './scaledRows.ts';
+import { blockScales, matrixShape, scaledRows, unpackInt8 } from './scaledRows.ts';
 
 const KINDS: readonly unknown[] = ['W8A8', 'W8A8_DYNAMIC', 'W8A16'];
 
@@ -33,9 +33,8 @@ export const ASCEND: WeightFormat = {
     const weight = scaledRows({
       codes,
       shape,
-      unpack: (row, out) => out.set(new Int8Array(row.buffer, row.byteOffset, row.length)),
+      unpack: unpackInt8,
       scales: blockScales(scale, shape, [1, shape[1]]),
-      groups: 1,
       columns: shape[1],
     });
     if (offset === undefined) return weight;
@@ -46,10 +45,7 @@ export const ASCEND: WeightFormat = {
     return { ...weight, stored: [...weight.stored, offset], decodeRows };
   },
 
-  note: ({ model_quant_type: kind }) =>
-    kind === 'W8A16'
-      ? undefined
-      : 'made for int8 activations, which are not simulated: they are f32 where other arithmetic is not asked for',
+  note: ({ model_quant_type: kind }) => (kind === 'W8A16' ? undefined : activationsNote('int8')),
 };
 
 function requireZero(offset: StoredTensor): void {

@@ -19,12 +19,12 @@ import type { StoredTensor } from '../safetensors.ts';
 import { elementCount } from '../safetensors.ts';
 import { placeOf, readRowBytes, requireShape } from '../weight.ts';
 import type { Weight } from '../weight.ts';
-import { moduleOf, requireDtype } from './format.ts';
+import { activationsNote, moduleOf, requireDtype } from './format.ts';
 import type { TensorSet, WeightFormat } from './format.ts';
-import { unpackE4M3 } from './fp8.ts';
+import { e4m3Weight } from './fp8.ts';
 import { mxfp4Weight } from './mxfp4.ts';
 import { nvfp4Weight } from './nvfp4.ts';
-import { blockOfScales, blockScales, matrixShape, scaledRows } from './scaledRows.ts';
+import { blockOfScales, blockScales, matrixShape, scaledRows, unpackInt8 } from './scaledRows.ts';
 import type { BlockShape, RowValues } from './scaledRows.ts';
 
 const FORMATS: readonly unknown[] = [
@@ -69,9 +69,7 @@ export const COMPRESSED_TENSORS: WeightFormat = {
 
   note(config) {
     const quantised = groupsOf(config).some((group) => isRecord(group['input_activations']));
-    return quantised
-      ? 'made for quantised activations, which are not simulated: they are f32 where other arithmetic is not asked for'
-      : undefined;
+    return quantised ? activationsNote('quantised') : undefined;
   },
 };
 
@@ -93,10 +91,10 @@ function integerWeight(module: string, codes: StoredTensor, tensors: TensorSet):
   return scaledRows({
     codes,
     shape,
-    unpack: (row, out) => out.set(new Int8Array(row.buffer, row.byteOffset, row.length)),
+    unpack: unpackInt8,
     scales: blockScales(scale, shape, block),
     zeros: zeros && blockScales(zeros, shape, block),
-    ...columnsOf(shape, block),
+    columns: block[1],
   });
 }
 
@@ -107,15 +105,12 @@ function floatWeight(
   tensors: TensorSet,
   config: JsonRecord,
 ): Weight {
-  const shape = matrixShape(codes);
   const scale = tensors.require(`${module}.weight_scale`);
   const named = groupsOf(config).flatMap(({ weights }) => {
     const block = isRecord(weights) ? weights['block_structure'] : undefined;
     return isBlockShape(block) ? [block] : [];
   });
-  const block = named[0] ?? blockOfScales(scale, shape);
-  const scales = blockScales(scale, shape, block);
-  return scaledRows({ codes, shape, unpack: unpackE4M3, scales, ...columnsOf(shape, block) });
+  return e4m3Weight(codes, scale, named[0] ?? blockOfScales(scale, matrixShape(codes)));
 }
 
 function packedIntegers(
@@ -136,12 +131,12 @@ function packedIntegers(
     scales: blockScales(scale, shape, block),
     zeros: zeros && packedZeros(zeros, shape, block, bits),
     columnGroups,
-    ...columnsOf(shape, block),
+    columns: block[1],
   });
 }
 
 /** Integers of 4 or 8 bits, the first in the lowest bits of the row, offset by half their range. */
-export function unpackIntegers(row: Uint8Array, bits: Bits, out: Float32Array): void {
+function unpackIntegers(row: Uint8Array, bits: Bits, out: Float32Array): void {
   const offset = bits === 4 ? 8 : 128;
   for (let i = 0; i < out.length; i++) {
     const code = bits === 8 ? row[i]! : (row[i >> 1]! >> (4 * (i & 1))) & 15;
@@ -196,13 +191,6 @@ function bitsOf(packed: StoredTensor, [out, width]: Extents): Bits {
   }
   requireShape(packed, [out, Math.ceil(width / 8)]);
   return 4;
-}
-
-function columnsOf(
-  [, width]: Extents,
-  [, columns]: BlockShape,
-): { readonly columns: number; readonly groups: number } {
-  return { columns, groups: Math.ceil(width / columns) };
 }
 
 function groupsOf({ config_groups: groups }: JsonRecord): JsonRecord[] {

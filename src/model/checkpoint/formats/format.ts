@@ -60,3 +60,8 @@ export function requireDtype(tensor: StoredTensor, ...dtypes: readonly TensorDTy
 export function moduleOf(name: string): string {
   return name.replace(/\.weight$/, '');
 }
+
+/** The note of formats whose makers compute with activations in fewer bits than f32. */
+export function activationsNote(kind: string): string {
+  return `made for ${kind} activations, which are not simulated: they are f32 where other arithmetic is not asked for`;
+}

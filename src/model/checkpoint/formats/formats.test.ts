@@ -1,6 +1,7 @@
 /** Every byte that a format can hold, against its definition written in another way. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { e2m1, e4m3 } from '../../../../test/stored/definitions.ts';
 import { FormatError, memorySource, UnsupportedError } from '../../../base/index.ts';
 import type { JsonRecord } from '../../../base/index.ts';
 import { createCheckpoint } from '../checkpoint.ts';
@@ -31,18 +32,6 @@ function checkpointOf(
     generation: parseGeneration({}, {}, 'generation_config.json'),
     tensors: readSafetensorsHeader(memorySource('w.safetensors', bytes)),
   });
-}
-
-/** e4m3 by its definition: (−1)^s · 2^(e−7) · 1.m, and 2^−6 · 0.m where e is 0. */
-function e4m3(code: number): number {
-  const [sign, e, m] = [code >> 7, (code >> 3) & 15, code & 7];
-  const magnitude = e === 0 ? 2 ** -6 * (m / 8) : 2 ** (e - 7) * (1 + m / 8);
-  return (sign === 1 ? -1 : 1) * magnitude;
-}
-
-/** e2m1, spelled out. */
-function e2m1(code: number): number {
-  return ([0, 0.5, 1, 1.5, 2, 3, 4, 6][code & 7] as number) * (code & 8 ? -1 : 1);
 }
 
 const isNaNCode = (code: number): boolean => (code & 0x7f) === 0x7f;

@@ -19,7 +19,7 @@ import { moduleOf } from './format.ts';
 import type { TensorSet, WeightFormat } from './format.ts';
 import { mxfp4Weight } from './mxfp4.ts';
 import { blockScales, matrixShape, scaledRows } from './scaledRows.ts';
-import type { BlockShape, RowValues } from './scaledRows.ts';
+import type { BlockShape } from './scaledRows.ts';
 
 const DEFAULT_BLOCK: BlockShape = [128, 128];
 const BLOCKS: readonly BlockShape[] = [DEFAULT_BLOCK, [32, 32]];
@@ -36,10 +36,11 @@ export const FP8: WeightFormat = {
   locate(name, tensors, { weight_block_size: block }) {
     const codes = tensors.find(name);
     if (codes === undefined) return undefined;
-    const given = BLOCKS.find((known) => isBlock(block, known)) ?? DEFAULT_BLOCK;
     if (codes.dtype === 'F8_E4M3') {
       const shape = matrixShape(codes);
-      return fp8Weight(codes, shape, scaleOf(name, tensors), given);
+      const scale = scaleOf(name, tensors);
+      const given = BLOCKS.find((known) => isBlock(block, known)) ?? DEFAULT_BLOCK;
+      return e4m3Weight(codes, scale, isScaledByRow(scale, shape) ? ROW_BLOCK : given);
     }
     const scale = tensors.find(`${moduleOf(name)}.scale`);
     const packed = codes.dtype === 'I8' || codes.dtype === 'U8';
@@ -47,32 +48,15 @@ export const FP8: WeightFormat = {
   },
 };
 
-/** The e4m3 matrix with scales for blocks, or E8M0 scales for 32 elements of a row each. */
-function fp8Weight(
-  codes: StoredTensor,
-  shape: readonly [number, number],
-  scale: StoredTensor,
-  block: BlockShape,
-): Weight {
-  const byRow = scale.dtype === 'F8_E8M0' && hasBlocks(scale, shape, ROW_BLOCK);
-  return e4m3Rows(codes, byRow ? ROW_BLOCK : block, (blockShape) =>
-    blockScales(scale, shape, blockShape),
-  );
-}
-
-/** An e4m3 matrix with scales for blocks of this shape. */
-export function e4m3Rows(
-  codes: StoredTensor,
-  block: BlockShape,
-  scalesOf: (block: BlockShape) => RowValues,
-): Weight {
+/** The e4m3 matrix with a scale for each block. Throws ShapeError when they do not belong together. */
+export function e4m3Weight(codes: StoredTensor, scale: StoredTensor, block: BlockShape): Weight {
   const shape = matrixShape(codes);
-  const [columns, groups] = [block[1], Math.ceil(shape[1] / block[1])];
-  return scaledRows({ codes, shape, unpack: unpackE4M3, scales: scalesOf(block), groups, columns });
+  const scales = blockScales(scale, shape, block);
+  return scaledRows({ codes, shape, unpack: unpackE4M3, scales, columns: block[1] });
 }
 
 /** The value of each byte. */
-export function unpackE4M3(row: Uint8Array, out: Float32Array): void {
+function unpackE4M3(row: Uint8Array, out: Float32Array): void {
   for (let i = 0; i < out.length; i++) out[i] = F8E4M3_VALUES[row[i]!]!;
 }
 
@@ -81,12 +65,13 @@ function scaleOf(name: string, tensors: TensorSet): StoredTensor {
   return scale ?? tensors.require(`${name}_scale_inv`);
 }
 
-function hasBlocks(
-  { shape }: StoredTensor,
+/** Whether there are E8M0 scales for 32 elements of a row each. */
+function isScaledByRow(
+  { dtype, shape }: StoredTensor,
   [out, width]: readonly [number, number],
-  [rows, columns]: BlockShape,
 ): boolean {
-  return shape[0] === Math.ceil(out / rows) && shape[1] === Math.ceil(width / columns);
+  const [, columns] = ROW_BLOCK;
+  return dtype === 'F8_E8M0' && shape[0] === out && shape[1] === Math.ceil(width / columns);
 }
 
 function isBlock(value: JsonRecord[string], block: BlockShape): boolean {

@@ -29,7 +29,6 @@ export function mxfp4Weight(codes: StoredTensor, scale: StoredTensor): Weight {
     shape,
     unpack: unpackE2M1,
     scales: blockScales(scale, shape, [1, COLUMNS], decode),
-    groups: Math.ceil(shape[1] / COLUMNS),
     columns: COLUMNS,
   });
 }

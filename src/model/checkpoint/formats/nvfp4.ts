@@ -11,9 +11,9 @@
 import { problem } from '../../../base/index.ts';
 import type { StoredTensor } from '../safetensors.ts';
 import type { Weight } from '../weight.ts';
-import { moduleOf, requireDtype } from './format.ts';
+import { activationsNote, moduleOf, requireDtype } from './format.ts';
 import type { WeightFormat } from './format.ts';
-import { e4m3Rows } from './fp8.ts';
+import { e4m3Weight } from './fp8.ts';
 import { unpackE2M1 } from './mxfp4.ts';
 import { blockScales, matrixShape, requireOne, scaledRows } from './scaledRows.ts';
 
@@ -37,15 +37,11 @@ export const MODELOPT: WeightFormat = {
     }
     if (codes?.dtype !== 'F8_E4M3') return undefined;
     const scale = requireOne(tensors.require(`${moduleOf(name)}.weight_scale`));
-    const shape = matrixShape(codes);
-    return e4m3Rows(codes, shape, (block) => blockScales(scale, shape, block));
+    return e4m3Weight(codes, scale, matrixShape(codes));
   },
 
-  note: () => ACTIVATIONS,
+  note: () => activationsNote('quantised'),
 };
-
-const ACTIVATIONS =
-  'made for quantised activations, which are not simulated: they are f32 where other arithmetic is not asked for';
 
 /** The matrix of these bytes, scales and one number. Throws ShapeError when they do not belong together. */
 export function nvfp4Weight(
@@ -60,7 +56,6 @@ export function nvfp4Weight(
     shape,
     unpack: unpackE2M1,
     scales: blockScales(scale, shape, [1, COLUMNS]),
-    groups: Math.ceil(shape[1] / COLUMNS),
     columns: COLUMNS,
     factor: factor && requireOne(factor),
     divisor: divisor && requireOne(divisor),

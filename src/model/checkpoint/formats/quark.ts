@@ -1,6 +1,6 @@
 /** MXFP4 as AMD Quark writes it: `weight` and `weight_scale`, both U8 (mxfp4.ts). */
 import { isRecord, problem } from '../../../base/index.ts';
-import { moduleOf } from './format.ts';
+import { activationsNote, moduleOf } from './format.ts';
 import type { WeightFormat } from './format.ts';
 import { mxfp4Weight } from './mxfp4.ts';
 
@@ -24,6 +24,5 @@ export const QUARK: WeightFormat = {
     return mxfp4Weight(codes, tensors.require(`${moduleOf(name)}.weight_scale`));
   },
 
-  note: () =>
-    'made for quantised activations, which are not simulated: they are f32 where other arithmetic is not asked for',
+  note: () => activationsNote('quantised'),
 };

@@ -27,15 +27,19 @@ export interface ScaledRows {
   /** The bytes of a row to the numbers that its codes stand for. */
   readonly unpack: (row: Uint8Array, out: Float32Array) => void;
   readonly scales: RowValues;
-  /** Scales of a row. */
-  readonly groups: number;
   readonly zeros?: RowValues | undefined;
-  /** Group of each column; without it, groups are of `columns` columns in order. */
-  readonly columnGroups?: StoredTensor | undefined;
+  /** Columns that share a scale; a row has as many groups as hold all of them. */
   readonly columns: number;
+  /** Group of each column; without it, groups are in order. */
+  readonly columnGroups?: StoredTensor | undefined;
   /** One number, by which all values are multiplied, or divided. */
   readonly factor?: StoredTensor | undefined;
   readonly divisor?: StoredTensor | undefined;
+}
+
+/** The value of each byte as an int8. */
+export function unpackInt8(row: Uint8Array, out: Float32Array): void {
+  out.set(new Int8Array(row.buffer, row.byteOffset, row.length));
 }
 
 /** The weight that is stored so. */
@@ -52,8 +56,9 @@ export function scaledRows(rows: ScaledRows): Weight {
 }
 
 function decodeRows(rows: ScaledRows, start: number, count: number, out: Float32Array): void {
-  const { codes, shape, unpack, groups } = rows;
+  const { codes, shape, unpack, columns } = rows;
   const width = shape[1];
+  const groups = Math.ceil(width / columns);
   const bytes = readRowBytes(codes, start, count);
   const rowBytes = bytes.length / Math.max(count, 1);
   const scales = rows.scales.read(start, count);
@@ -67,7 +72,7 @@ function decodeRows(rows: ScaledRows, start: number, count: number, out: Float32
       scales: scales.subarray(row * groups, (row + 1) * groups),
       zeros: zeros?.subarray(row * groups, (row + 1) * groups),
     };
-    if (order === undefined) scaleInOrder(values, own, rows.columns, factor);
+    if (order === undefined) scaleInOrder(values, own, columns, factor);
     else scaleByIndex(values, own, order, factor);
     if (divisor !== 1) for (let i = 0; i < width; i++) values[i] = values[i]! / divisor;
   }

@@ -7,6 +7,8 @@ import { memorySource } from '../../../base/index.ts';
 import { readRowsF32, rowCount } from '../weight.ts';
 import { ggufWeight } from './ggufWeight.ts';
 import { readGgufHeader } from './header.ts';
+import { restoreHybridWeight } from './hybridWeights.ts';
+import { ModelMetadata } from './metadata.ts';
 import { openGguf } from './openGguf.node.ts';
 
 const FILE = path.join(import.meta.dirname, '../../../../test/formats/qwen35moe.gguf');
@@ -68,4 +70,30 @@ test('metadata gives the fields of the delta rule', () => {
   const found = fields.map((field) => checkpoint.config[field]);
   assert.deepEqual(found, [2, 6, 4, 5, 4, 2, 0.25, 8, 3, 8]);
   assert.deepEqual(checkpoint.config['architectures'], ['Qwen3_5MoeForCausalLM']);
+});
+
+test('a file that kept the order of value heads has everything else undone', () => {
+  const metadata = (kept: Record<string, boolean>): ModelMetadata =>
+    new ModelMetadata(
+      new Map<string, string | number | boolean>([
+        ['general.architecture', 'qwen35'],
+        ['qwen35.ssm.group_count', 2],
+        ['qwen35.ssm.time_step_rank', 4],
+        ['qwen35.ssm.state_size', 1],
+        ['qwen35.ssm.inner_size', 4],
+        ...Object.entries(kept),
+      ]),
+      'model.gguf',
+    );
+  const stored = Float32Array.of(-1, -2, -3, -4);
+  const bytes = new Uint8Array(stored.buffer);
+  const source = memorySource('w', bytes);
+  const [name, dtype, shape] = ['blk.0.ssm_a', 'F32', [4]] as const;
+  const weight = ggufWeight({ name, source, dtype, shape, offset: 0, sizeBytes: bytes.length });
+  const read = (m: ModelMetadata): number[] => {
+    const restored = restoreHybridWeight('model.layers.0.linear_attn.A_log', weight, m);
+    return [...readRowsF32(restored, 0, 4)].map((a) => Math.round(Math.exp(a)));
+  };
+  assert.deepEqual(read(metadata({})), [1, 3, 2, 4]);
+  assert.deepEqual(read(metadata({ 'qwen35.ssm.v_head_reordered': false })), [1, 2, 3, 4]);
 });

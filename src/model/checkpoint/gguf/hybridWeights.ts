@@ -19,6 +19,8 @@ interface DeltaHeads {
   readonly valueHeads: number;
   readonly keyWidth: number;
   readonly valueWidth: number;
+  /** Whether the file has value heads in another order. */
+  readonly tiled: boolean;
 }
 
 type MapIndex = (index: number) => number;
@@ -62,18 +64,20 @@ function restoreDeltaWeight(module: string, weight: Weight, heads: DeltaHeads): 
   }
 }
 
-/** Undefined where metadata lacks them, or a file says that it kept the order. */
+/** Undefined where metadata lacks them. A file may say that it kept the order of value heads. */
 function headsOf(m: ModelMetadata): DeltaHeads | undefined {
   const keyHeads = m.number('ssm.group_count');
   const valueHeads = m.number('ssm.time_step_rank');
   const [keyWidth, inner] = [m.number('ssm.state_size'), m.number('ssm.inner_size')];
-  if (m.get('ssm.v_head_reordered') === false) return undefined;
+  const tiled = m.get('ssm.v_head_reordered') !== false;
   if (!keyHeads || !valueHeads || !keyWidth || !inner) return undefined;
-  return { keyHeads, valueHeads, keyWidth, valueWidth: inner / valueHeads };
+  return { keyHeads, valueHeads, keyWidth, valueWidth: inner / valueHeads, tiled };
 }
 
 /** Where the file has index i of heads of `width` that start at `start`; what is before stays. */
-function tiledFrom(start: number, width: number, { keyHeads, valueHeads }: DeltaHeads): MapIndex {
+function tiledFrom(start: number, width: number, heads: DeltaHeads): MapIndex {
+  const { keyHeads, valueHeads, tiled } = heads;
+  if (!tiled) return (index) => index;
   const perKey = valueHeads / keyHeads;
   return (index) => {
     if (index < start) return index;
