@@ -18,7 +18,16 @@ import { loadModel } from '../src/model/index.ts';
 import { cpuTarget } from '../src/target/cpu/index.ts';
 import { referenceTarget } from '../src/target/reference/index.ts';
 
-const MODELS = ['qwen3-tied', 'qwen3-next', 'qwen3.5', 'qwen3.5-moe', 'deepseek-v3-yarn'];
+const MODELS = [
+  'qwen3-tied',
+  'qwen3-next',
+  'qwen3.5',
+  'qwen3.5-moe',
+  'deepseek-v3-yarn',
+  'deepseek-v3.2-sparse',
+  'deepseek-v4-compressed',
+  'deepseek-v4-heavy-first',
+];
 const TARGETS: readonly (() => Target)[] = [referenceTarget, cpuTarget];
 
 const PROMPT = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5];

@@ -5,7 +5,7 @@ import { Random } from '../../../base/index.ts';
 import { floatNumerics, rotaryTable, type RouteAttrs } from '../../../ir/index.ts';
 import { createMemory } from '../../../wasm/index.ts';
 import { emitKernels, instantiateKernels } from './kernelModule.ts';
-import { KERNELS } from './kernels.table.ts';
+import { KERNELS, SCORINGS } from './kernels.table.ts';
 
 const random = new Random(1);
 
@@ -202,7 +202,9 @@ test('elementwise kernels work on sizes that are no whole vectors', () => {
       a.map((x) => x * sigmoid(x)),
       3e-7,
     );
-    bench.run('swiglu', { gate: place.a, up: place.b, out: out.address, size }, [out]);
+    bench.run('swiglu', { gate: place.a, up: place.b, out: out.address, size, limit: Infinity }, [
+      out,
+    ]);
     assertClose(
       bench.floats(out),
       a.map((x, i) => x * sigmoid(x) * b[i]!),
@@ -443,7 +445,7 @@ function runRoute(
       rows,
       E,
       ...sizes,
-      softmax: Number(scoring === 'softmax'),
+      scoring: SCORINGS[scoring],
       normalize: Number(normalize),
       groupByBest: Number(groupByBest),
     },
@@ -527,6 +529,7 @@ test('experts runs the chosen experts of each token, and reads no others', () =>
       E,
       F,
       D,
+      limit: Infinity,
     },
     [out, chosen, gathered, inner, upper],
   );
@@ -542,7 +545,7 @@ test('elementwise and row-wise kernels give the numbers of the judge at odd size
     const out = bench.room(rows * D);
     const b = bench.put(name === 'addRow' ? row : numbers);
     const [a, size] = [bench.put(x), rows * D];
-    const sizes = { rows, D, size, epsilon: 0.1 };
+    const sizes = { rows, D, size, divisor: 1, epsilon: 0.1 };
     bench.run(name, { x: a, a, b, out: out.address, ...sizes } as never, [out]);
     return bench.floats(out);
   };
