@@ -34,9 +34,9 @@ export function attention(
   const valueStride = lastDim(value.type);
   const widths = { B, T, H, G, capacity: 'capacity', keyWidth, valueStride, valueWidth } as const;
   const out = allocateFor(list, node);
-  const common = { q, keys, values, scores, scoreStride, out, ...widths, scale };
+  const common = { scores, scoreStride, out, ...widths, scale };
   if (topK === undefined) {
-    list.add('attention', node.label, { ...common, positions });
+    list.add('attention', node.label, { q, keys, values, positions, ...common });
     return out;
   }
   const chosenKeys = list.allocate(`${node.label} chosen keys`, topK * G * keyWidth);
@@ -44,7 +44,8 @@ export function attention(
     key === value
       ? chosenKeys
       : list.allocate(`${node.label} chosen values`, topK * G * valueStride);
-  list.add('attentionToRows', node.label, { ...common, chosen, chosenKeys, chosenValues, topK });
+  const gathered = { chosen, chosenKeys, chosenValues, topK };
+  list.add('attentionToRows', node.label, { q, keys, values, ...gathered, ...common });
   return out;
 }
 
