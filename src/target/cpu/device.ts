@@ -111,7 +111,11 @@ export class CpuDevice implements Device {
     this.#memory.integers(feeds.positions, positions.length).set(positions);
     const all = positionsOf(positions, dims);
     for (const feed of feeds.rotary) {
-      const { cos, sin } = rotaryTable(feed.frequencies, feed.magnitude, all);
+      const { cos, sin } = rotaryTable(
+        feed.frequencies,
+        feed.magnitude,
+        all.map((position) => position + feed.offset),
+      );
       write(feed.cos, cos);
       write(feed.sin, sin);
     }

@@ -134,10 +134,12 @@ export class DeviceMemory {
     }
   }
 
-  #loadWeights({ graph }: CpuProgram, { weights, weightsEnd }: LoadedModel): void {
+  #loadWeights({ graph, expertTables }: CpuProgram, { weights, weightsEnd }: LoadedModel): void {
     this.#touchedBytes = Math.max(this.#touchedBytes, weightsEnd);
     for (const [name, address] of weights) {
       const values = graph.weights.get(name)!.load();
+      const experts = expertTables.get(name);
+      if (experts !== undefined) requireExperts(name, values, experts);
       new Float32Array(this.memory.buffer, address, values.length).set(values);
     }
   }
@@ -157,6 +159,15 @@ export class DeviceMemory {
       }
     }
   }
+}
+
+/** A kernel writes to the places that a table of experts names, so they must be of experts. */
+function requireExperts(name: string, values: Float32Array, count: number): void {
+  const wrong = values.find((e) => !(Number.isInteger(e) && e >= 0 && e < count));
+  if (wrong === undefined) return;
+  throw new UsageError(`the experts of a token must be from 0 to ${count - 1}, not ${wrong}`, {
+    where: name,
+  });
 }
 
 /** The value of an argument for a kernel. */

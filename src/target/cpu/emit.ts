@@ -4,6 +4,7 @@ import { type BufferPlan, type Program } from '../../compile/index.ts';
 import {
   countElements,
   isReplaced,
+  lastDim,
   resolveShape,
   topologicalOrder,
   type Dims,
@@ -97,6 +98,8 @@ export class CpuProgram implements Program {
   /** Weights by name, in the order of their first use. */
   readonly weights: ReadonlySet<string>;
   readonly states: ReadonlyMap<string, StateSize>;
+  /** Weights that name the experts of each token, and how many experts there are. */
+  readonly expertTables: ReadonlyMap<string, number>;
   /** Token ids are below this. */
   readonly vocabularySize: number;
   readonly #plan: ReadonlyMap<ArenaBuffer, number>;
@@ -105,12 +108,20 @@ export class CpuProgram implements Program {
   constructor(graph: Graph, content: Content, plan: ReadonlyMap<ArenaBuffer, number>) {
     const nodes = topologicalOrder(graph);
     const states = nodes.filter((node): node is NodeOf<'state'> => node.op === 'state');
-    const tables = nodes.filter(({ op }) => op === 'embedding').map(({ inputs }) => inputs[1]!);
+    const routes = nodes.filter(({ op }) => op === 'routeByToken');
+    const embeddings = nodes.filter(({ op }) => op === 'embedding');
+    const tables = [
+      ...embeddings.map(({ inputs }) => inputs[1]!),
+      ...routes.map(({ inputs }) => inputs[2]!),
+    ];
     this.graph = graph;
     this.content = content;
     this.#plan = plan;
     this.weights = new Set(nodes.flatMap(({ op, attrs }) => (op === 'weight' ? [attrs.name] : [])));
     this.states = new Map(states.map(({ attrs: { name, type } }) => [name, stateSize(type)]));
+    this.expertTables = new Map(
+      routes.map(({ inputs, type }) => [(inputs[2] as NodeOf<'weight'>).attrs.name, lastDim(type)]),
+    );
     this.vocabularySize = Math.min(...tables.map(({ type }) => type.shape[0] as number));
   }
 

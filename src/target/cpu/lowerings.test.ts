@@ -174,6 +174,20 @@ test('quantised values are refused with the reason', () => {
   });
 });
 
+test('a table with an expert that is none is refused when it is loaded', () => {
+  const target = cpuTarget();
+  const sketch = new Sketch();
+  const attrs = { scoring: 'sigmoid', normalize: true, scale: 1 } as const;
+  const inputs = [sketch.rows(6), tokens, sketch.weight(VOCABULARY, 2)]; // numbers from −1 to 1
+  const graph = sketch.graph(makeNode('routeByToken', inputs, attrs));
+  const program = compileLowered(graph, target, { B: 1, T: 1, S: 64 });
+  const fed = { tokens: Int32Array.of(1), positions: Int32Array.of(0) };
+  assert.throws(
+    () => target.open().run(program, fed),
+    /^UsageError: the experts of a token must be from 0 to 5, not -?0\.\d+$/,
+  );
+});
+
 test('an output that is a weight is refused', () => {
   const sketch = new Sketch();
   const graph = sketch.graph(sketch.weight(3, 4));

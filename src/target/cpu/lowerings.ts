@@ -9,16 +9,18 @@ import {
   type Op,
   type TensorType,
 } from '../../ir/index.ts';
-import { ELEMENT_BYTES, VECTOR_ELEMENTS } from './kernels/vectors.ts';
-import { type Named, type StepList, type Unplaced } from './steps.ts';
-
-/** Where the value of a node lies, dense and row-major. */
-export type Place = Named | Unplaced;
-
-type Inputs = readonly [Place, Place, Place, Place, Place, Place, Place];
-
-/** Adds the steps of a node and gives the place of its value. */
-type Lower<O extends Op> = (list: StepList, node: NodeOf<O>, inputs: Inputs) => Place;
+import {
+  append,
+  attention,
+  causalConvolution,
+  compress,
+  gatedDelta,
+  topRows,
+  windowAttention,
+} from './contextLowerings.ts';
+import { allocateFor, shift, type Inputs, type Lower, type Place } from './lowering.ts';
+import { experts, hyperConnection, mixHeads, route, routeByToken } from './mixtureLowerings.ts';
+import { type StepList } from './steps.ts';
 
 const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   input: (list, { attrs }) => (attrs.name === 'tokens' ? list.tokens : list.positions),
@@ -40,7 +42,7 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   silu: activation,
   swiglu,
   rmsNormalization,
-  layerNormalization: refuse,
+  layerNormalization,
   l2Normalization,
   rotaryEmbedding,
   argMax,
@@ -52,40 +54,21 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   linear,
   headLinear,
   attention,
-  topRows: refuse,
+  topRows,
   route,
   experts,
   causalConvolution,
   gatedDelta,
-  routeByToken: refuse,
-  hyperConnection: refuse,
-  mixHeads: refuse,
-  compress: refuse,
-  windowAttention: refuse,
+  routeByToken,
+  hyperConnection,
+  mixHeads,
+  compress,
+  windowAttention,
 };
-
-function refuse(_: StepList, { op, label }: { readonly op: Op; readonly label: string }): never {
-  throw new UnsupportedError(`the cpu has no kernel for ${op}`, { where: label });
-}
 
 /** Adds the steps of `node`, whose inputs lie at `inputs`; gives the place of its value. */
 export function lowerNode(list: StepList, node: Node, inputs: readonly Place[]): Place {
   return (LOWERINGS[node.op] as Lower<Op>)(list, node as never, inputs as unknown as Inputs);
-}
-
-/** A buffer for the value of `node`. */
-function allocateFor(list: StepList, { op, label, type }: Node): Unplaced {
-  return list.allocate(label === '' ? op : `${label} ${op}`, list.sizeOf(type));
-}
-
-/** The part of a value that starts some elements in. */
-function shift<P extends Place>(place: P, elements: number): P {
-  return { ...place, offsetBytes: place.offsetBytes + elements * ELEMENT_BYTES };
-}
-
-/** Rounded up to whole vectors. */
-function roundUp(elements: number): number {
-  return Math.ceil(elements / VECTOR_ELEMENTS) * VECTOR_ELEMENTS;
 }
 
 function repeatHeads(list: StepList, node: NodeOf<'repeatHeads'>, [x]: Inputs): Place {
@@ -147,14 +130,6 @@ function embedding(list: StepList, node: NodeOf<'embedding'>, [tokens, table]: I
   return out;
 }
 
-/** Writes into the state; the value is the state itself. */
-function append(list: StepList, node: NodeOf<'append'>, [state, x, positions]: Inputs): Place {
-  const { B, T } = list.dims;
-  const size = list.sizeOf(node.inputs[1]!.type) / (B * T);
-  list.add('append', node.label, { x, positions, state, B, T, capacity: 'capacity', size });
-  return state;
-}
-
 function elementwise(list: StepList, node: NodeOf<'add' | 'mul'>, [a, b]: Inputs): Place {
   const out = allocateFor(list, node as Node);
   const [first, second] = node.inputs.map(({ type }) => type) as [TensorType, TensorType];
@@ -180,21 +155,38 @@ function activation(
 
 function swiglu(list: StepList, node: NodeOf<'swiglu'>, [gate, up]: Inputs): Place {
   const out = allocateFor(list, node);
-  list.add('swiglu', node.label, { gate, up, out, size: list.sizeOf(node.type) });
+  const { limit = Infinity } = node.attrs;
+  list.add('swiglu', node.label, { gate, up, out, size: list.sizeOf(node.type), limit });
   return out;
 }
 
 function rmsNormalization(list: StepList, node: NodeOf<'rmsNormalization'>, [x, w]: Inputs): Place {
   const out = allocateFor(list, node);
   const [rows, D] = [list.rowsOf(node.type), lastDim(node.type)];
-  list.add('rmsNormalization', node.label, { x, w, out, rows, D, epsilon: node.attrs.epsilon });
+  const { epsilon } = node.attrs;
+  const sizes = { rows, D, epsilon };
+  if (node.inputs.length > 1) list.add('rmsNormalization', node.label, { x, w, out, ...sizes });
+  else list.add('l2Normalization', node.label, { x, out, ...sizes, divisor: D });
+  return out;
+}
+
+function layerNormalization(
+  list: StepList,
+  node: NodeOf<'layerNormalization'>,
+  [x, w, bias]: Inputs,
+): Place {
+  const out = allocateFor(list, node);
+  const sizes = { rows: list.rowsOf(node.type), D: lastDim(node.type) };
+  const { epsilon } = node.attrs;
+  list.add('layerNormalization', node.label, { x, w, bias, out, ...sizes, epsilon });
   return out;
 }
 
 function l2Normalization(list: StepList, node: NodeOf<'l2Normalization'>, [x]: Inputs): Place {
   const out = allocateFor(list, node);
   const [rows, D] = [list.rowsOf(node.type), lastDim(node.type)];
-  list.add('l2Normalization', node.label, { x, out, rows, D, epsilon: node.attrs.epsilon });
+  const { epsilon } = node.attrs;
+  list.add('l2Normalization', node.label, { x, out, rows, D, divisor: 1, epsilon });
   return out;
 }
 
@@ -231,101 +223,5 @@ function headLinear(list: StepList, node: NodeOf<'headLinear'>, [x, w]: Inputs):
   const [B, T, H, N] = list.shapeOf(node.type) as [number, number, number, number];
   const strides = { xStride: given * K, xHeadStride: given === 1 ? 0 : K };
   list.add('headLinear', node.label, { x, w, out, ...strides, rows: B * T, H, N, K });
-  return out;
-}
-
-function attention(
-  list: StepList,
-  node: NodeOf<'attention'>,
-  [q, keys, values, positions]: Inputs,
-): Place {
-  const { scale, valueWidth } = node.attrs;
-  const [query, key, value] = node.inputs as [Node, Node, Node, Node];
-  const [B, T, H, keyWidth] = list.shapeOf(query.type) as [number, number, number, number];
-  const G = list.shapeOf(key.type)[2]!;
-  const scoreStride = roundUp(list.dims.S);
-  const scores = list.allocate(`${node.label} scores`, (H / G) * scoreStride);
-  const out = allocateFor(list, node);
-  list.add('attention', node.label, {
-    q,
-    keys,
-    values,
-    positions,
-    scores,
-    scoreStride,
-    out,
-    B,
-    T,
-    H,
-    G,
-    capacity: 'capacity',
-    keyWidth,
-    valueStride: lastDim(value.type),
-    valueWidth,
-    scale,
-  });
-  return out;
-}
-
-function route(list: StepList, node: NodeOf<'route'>, [logits, bias]: Inputs): Place {
-  const { topK, groups, topGroups, groupByBest, scoring, normalize, scale } = node.attrs;
-  const [rows, E] = [list.rowsOf(node.type), lastDim(node.type)];
-  const scratch = list.allocate(`${node.label} scratch`, 3 * roundUp(E) + groups);
-  const out = allocateFor(list, node);
-  list.add('route', node.label, {
-    logits,
-    bias: bias ?? 0,
-    scratch,
-    out,
-    rows,
-    E,
-    topK,
-    groups,
-    topGroups,
-    groupByBest: Number(groupByBest ?? false),
-    scale,
-    softmax: Number(scoring === 'softmax'),
-    normalize: Number(normalize),
-  });
-  return out;
-}
-
-function experts(
-  list: StepList,
-  node: NodeOf<'experts'>,
-  [x, gates, gate, up, down]: Inputs,
-): Place {
-  const rows = list.rowsOf(node.type);
-  const [E, F, D] = list.shapeOf(node.inputs[2]!.type) as [number, number, number];
-  const scratch = (name: string, width: number): Unplaced =>
-    list.allocate(`${node.label} ${name}`, rows * width);
-  const [inner, upper] = [scratch('inner', F), scratch('upper', F)];
-  const [chosen, gathered] = [scratch('chosen', 1), scratch('gathered', D)];
-  const out = allocateFor(list, node);
-  const buffers = { chosen, gathered, inner, upper, out };
-  list.add('experts', node.label, { x, gates, gate, up, down, ...buffers, rows, E, F, D });
-  return out;
-}
-
-function causalConvolution(
-  list: StepList,
-  node: NodeOf<'causalConvolution'>,
-  [state, x, w, positions]: Inputs,
-): Place {
-  const [B, T, C] = list.shapeOf(node.type) as [number, number, number];
-  const W = lastDim(node.inputs[2]!.type);
-  const rows = list.allocate(`${node.label} rows`, (W - 1 + T) * C);
-  const out = allocateFor(list, node);
-  list.add('causalConvolution', node.label, { state, x, w, positions, rows, out, B, T, C, W });
-  return out;
-}
-
-function gatedDelta(list: StepList, node: NodeOf<'gatedDelta'>, inputs: Inputs): Place {
-  const [state, q, k, v, decay, beta, positions] = inputs;
-  const out = allocateFor(list, node);
-  const [B, T, H, V] = list.shapeOf(node.type) as [number, number, number, number];
-  const [G, K] = node.inputs[1]!.type.shape.slice(2) as [number, number];
-  const sizes = { B, T, G, H, K, V, scale: node.attrs.scale };
-  list.add('gatedDelta', node.label, { state, q, k, v, decay, beta, positions, out, ...sizes });
   return out;
 }

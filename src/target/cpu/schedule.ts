@@ -3,7 +3,8 @@ import { UnsupportedError } from '../../base/index.ts';
 import { type PlannedBuffer, type Region, type Schedule } from '../../compile/index.ts';
 import { topologicalOrder, type Dims, type Graph, type Node } from '../../ir/index.ts';
 import { MEMORY_LIMIT_BYTES } from './kernels/kernelModule.ts';
-import { lowerNode, type Place } from './lowerings.ts';
+import { type Place } from './lowering.ts';
+import { lowerNode } from './lowerings.ts';
 import { StepList, type Feeds, type Step, type Unplaced } from './steps.ts';
 
 /** Steps on buffers that have no address yet. */

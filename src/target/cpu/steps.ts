@@ -53,6 +53,8 @@ export interface Step<Arena> {
 export interface RotaryFeed<Arena> {
   readonly frequencies: readonly number[];
   readonly magnitude: number;
+  /** Added to positions. */
+  readonly offset: number;
   readonly cos: Arena;
   readonly sin: Arena;
 }
@@ -110,13 +112,13 @@ export class StepList {
 
   /** The tables of an angle for each token of the step, shared by all who rotate alike. */
   rotaryTables(attrs: OpAttrs['rotaryEmbedding']): RotaryFeed<Unplaced> {
-    const { frequencies, magnitude } = attrs;
-    const key = JSON.stringify([frequencies, magnitude]);
+    const { frequencies, magnitude, offset = 0 } = attrs;
+    const key = JSON.stringify([frequencies, magnitude, offset]);
     const known = this.#rotary.get(key);
     if (known !== undefined) return known;
     const size = this.dims.B * this.dims.T * frequencies.length;
     const [cos, sin] = [this.allocate('cosines', size, 0), this.allocate('sines', size, 0)];
-    const feed = { frequencies, magnitude, cos, sin };
+    const feed = { frequencies, magnitude, offset, cos, sin };
     this.#rotary.set(key, feed);
     return feed;
   }

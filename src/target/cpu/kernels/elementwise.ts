@@ -28,9 +28,16 @@ export function addElementwise(
     mapVectors(f, [x], out, size, () => pushSilu(f, sigmoid)),
   );
   const spec = { params: KERNELS.swiglu, exported: true };
-  const swiglu = module.addFunction('swiglu', spec, (f, { gate, up, out, size }) =>
-    mapVectors(f, [up, gate], out, size, () => pushSilu(f, sigmoid).emit('f32x4.mul')),
-  );
+  const swiglu = module.addFunction('swiglu', spec, (f, { gate, up, out, size, limit }) => {
+    const [highest, lowest] = [f.local('v128', 'highest'), f.local('v128', 'lowest')];
+    const x = f.local('v128', 'gate vector');
+    f.get(limit).emit('f32x4.splat').tee(highest).emit('f32x4.neg').set(lowest);
+    mapVectors(f, [up, gate], out, size, () => {
+      f.get(highest).emit('f32x4.min').set(x);
+      f.get(highest).emit('f32x4.min').get(lowest).emit('f32x4.max').get(x);
+      pushSilu(f, sigmoid).emit('f32x4.mul');
+    });
+  });
   return { swiglu };
 }
 

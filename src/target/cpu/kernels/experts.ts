@@ -82,7 +82,7 @@ function runExpert(site: Site): void {
   callLinear(site, gathered, gate, inner, F, D);
   callLinear(site, gathered, up, upper, F, D);
   f.get(inner).get(upper).get(inner);
-  pushProduct(f, count, F).emit('call', uses.swiglu);
+  pushProduct(f, count, F).get(site.limit).emit('call', uses.swiglu);
   callLinear(site, inner, down, gathered, D, F);
 }
 

@@ -8,12 +8,15 @@ import {
   type WasmModule,
 } from '../../../wasm/index.ts';
 import { addAttention } from './attention.ts';
+import { addAttentionParts } from './attendRows.ts';
+import { addCompression } from './compression.ts';
 import { addElementwise } from './elementwise.ts';
 import { addExperts } from './experts.ts';
 import { addExponential, addSigmoid, addSoftmax, addSoftplus } from './exponential.ts';
+import { addRouteByToken, addScaleRow, addScoreExperts } from './gates.ts';
 import { type KernelName } from './kernels.table.ts';
 import { addHeadLinear, addLinear } from './linear.ts';
-import { addMovement } from './movement.ts';
+import { addGatherRows, addMovement } from './movement.ts';
 import { addRecurrences } from './recurrence.ts';
 import { addRoute } from './route.ts';
 import {
@@ -21,9 +24,12 @@ import {
   addBroadcasts,
   addIndexOfLargest,
   addL2Normalization,
+  addLayerNormalization,
   addRmsNormalization,
   addRotaryEmbedding,
 } from './rows.ts';
+import { addSelection } from './selection.ts';
+import { addStreams } from './streams.ts';
 
 /** The kernels by name; arguments in the order of the table. */
 export type KernelExports = { readonly [K in KernelName]: (...args: readonly number[]) => void };
@@ -45,16 +51,25 @@ export function emitKernels(): Uint8Array<ArrayBuffer> {
   const linear = addLinear(module);
   const { swiglu } = addElementwise(module, { sigmoid, softplus });
   addHeadLinear(module, linear);
-  addAttention(module, { linear, softmax });
+  const { attendRows, weightedSum } = addAttentionParts(module, { linear, softmax });
+  const gatherRows = addGatherRows(module);
+  addAttention(module, { attendRows, gatherRows });
+  addSelection(module, linear);
   addMovement(module);
   addRmsNormalization(module);
   addL2Normalization(module);
+  addLayerNormalization(module);
   addBroadcasts(module);
   addRotaryEmbedding(module);
   addArgMax(module, indexOfLargest);
-  addRoute(module, { sigmoid, softmax, indexOfLargest });
+  const scoreExperts = addScoreExperts(module, { sigmoid, softplus, softmax });
+  const scaleRow = addScaleRow(module);
+  addRoute(module, { scoreExperts, scaleRow, indexOfLargest });
+  addRouteByToken(module, { scoreExperts, scaleRow });
   addExperts(module, { linear, swiglu });
   addRecurrences(module, exp);
+  addCompression(module, { exp, attendRows, gatherRows });
+  addStreams(module, { sigmoid, softmax, weightedSum });
   return module.encode();
 }
 

@@ -60,6 +60,54 @@ export const KERNELS = {
     valueWidth: 'i32',
     scale: 'f32',
   },
+  /**
+   * As attention, but token t sees the rows chosen [B][T][topK] for it, i32; a negative one is none.
+   * `chosenKeys` and `chosenValues` have room for topK rows of all G heads; both are one buffer where
+   * the values are the keys.
+   */
+  attentionToRows: {
+    q: 'i32',
+    keys: 'i32',
+    values: 'i32',
+    chosen: 'i32',
+    chosenKeys: 'i32',
+    chosenValues: 'i32',
+    scores: 'i32',
+    scoreStride: 'i32',
+    out: 'i32',
+    B: 'i32',
+    T: 'i32',
+    H: 'i32',
+    G: 'i32',
+    capacity: 'i32',
+    keyWidth: 'i32',
+    valueStride: 'i32',
+    valueWidth: 'i32',
+    topK: 'i32',
+    scale: 'f32',
+  },
+  /**
+   * out [B][T][topK], i32: the visible rows with the largest Σ_h weights_h·relu(q_h·key), ascending, of
+   * equals the first, −1 where there are fewer; q [B][T][H][K], weights [B][T][H], keys
+   * [B][capacity][K]. A row is visible from the last of its `tokensPerRow` tokens on. `block` has room
+   * for H rows of INDEX_BLOCK scores, `scores` for one a visible row, up to a multiple of INDEX_BLOCK.
+   */
+  topRows: {
+    q: 'i32',
+    weights: 'i32',
+    keys: 'i32',
+    positions: 'i32',
+    block: 'i32',
+    scores: 'i32',
+    out: 'i32',
+    B: 'i32',
+    T: 'i32',
+    H: 'i32',
+    K: 'i32',
+    capacity: 'i32',
+    topK: 'i32',
+    tokensPerRow: 'i32',
+  },
   /** Writes rows [B][T][size] into state [B][capacity][size] from the position of each sequence on. */
   append: {
     x: 'i32',
@@ -69,6 +117,17 @@ export const KERNELS = {
     T: 'i32',
     capacity: 'i32',
     size: 'i32',
+  },
+  /** As append, but only rows of tokens that end `tokensPerRow` of them, each at the place of its entry. */
+  appendEntries: {
+    x: 'i32',
+    positions: 'i32',
+    state: 'i32',
+    B: 'i32',
+    T: 'i32',
+    capacity: 'i32',
+    size: 'i32',
+    tokensPerRow: 'i32',
   },
   /** Copies `rows` rows of `size` elements. */
   copyRows: { x: 'i32', xStride: 'i32', out: 'i32', outStride: 'i32', rows: 'i32', size: 'i32' },
@@ -90,12 +149,29 @@ export const KERNELS = {
   softplus: { x: 'i32', out: 'i32', size: 'i32' },
   /** x · sigmoid(x). */
   silu: { x: 'i32', out: 'i32', size: 'i32' },
-  /** silu(gate) · up; out may be gate or up. */
-  swiglu: { gate: 'i32', up: 'i32', out: 'i32', size: 'i32' },
+  /** silu(min(gate, limit)) · up within ±limit, which may be infinite; out may be gate or up. */
+  swiglu: { gate: 'i32', up: 'i32', out: 'i32', size: 'i32', limit: 'f32' },
   /** x · rsqrt(mean(x²) + ε) · w for each row of D. */
   rmsNormalization: { x: 'i32', w: 'i32', out: 'i32', rows: 'i32', D: 'i32', epsilon: 'f32' },
-  /** x · rsqrt(Σx² + ε) for each row of D. */
-  l2Normalization: { x: 'i32', out: 'i32', rows: 'i32', D: 'i32', epsilon: 'f32' },
+  /** (x − mean(x)) · rsqrt(variance(x) + ε) · w + bias for each row of D. */
+  layerNormalization: {
+    x: 'i32',
+    w: 'i32',
+    bias: 'i32',
+    out: 'i32',
+    rows: 'i32',
+    D: 'i32',
+    epsilon: 'f32',
+  },
+  /** x · rsqrt(Σx² / divisor + ε) for each row of D: 1 for the length, D for the mean square. */
+  l2Normalization: {
+    x: 'i32',
+    out: 'i32',
+    rows: 'i32',
+    D: 'i32',
+    divisor: 'i32',
+    epsilon: 'f32',
+  },
   /**
    * Rotates channels (i·step, i·step + distance) for i < pairs of x [rows][H][2·pairs] by the angle
    * in cos and sin [rows][pairs].
@@ -114,8 +190,8 @@ export const KERNELS = {
   /** Index of the largest of each row, the first of equals; a NaN is smaller than everything. */
   argMax: { x: 'i32', out: 'i32', rows: 'i32', size: 'i32' },
   /**
-   * Gates [rows][E] from logits, as `route` in docs/numerics.md. Flags are 0 or 1; bias 0 means none.
-   * `scratch` has room for three rows of E, each rounded up to a multiple of 4, and the groups.
+   * Gates [rows][E] from logits, as `route` in docs/numerics.md. Flags are 0 or 1; bias 0 means none;
+   * `scoring` is one of SCORINGS. `scratch` has room for three rows of E, each rounded up to a multiple of 4, and the groups.
    */
   route: {
     logits: 'i32',
@@ -128,13 +204,27 @@ export const KERNELS = {
     groups: 'i32',
     topGroups: 'i32',
     groupByBest: 'i32',
-    softmax: 'i32',
+    scoring: 'i32',
+    normalize: 'i32',
+    scale: 'f32',
+  },
+  /** As route, for the experts in the row of `table` [V][topK], f32, of each token. */
+  routeByToken: {
+    logits: 'i32',
+    tokens: 'i32',
+    table: 'i32',
+    scratch: 'i32',
+    out: 'i32',
+    rows: 'i32',
+    E: 'i32',
+    topK: 'i32',
+    scoring: 'i32',
     normalize: 'i32',
     scale: 'f32',
   },
   /**
    * out[m] = Σ_e gates[m][e] · down_e(silu(gate_e x) · up_e x) over gates that are not zero, in
-   * ascending e. Scratch: chosen [rows], gathered [rows][D], inner and upper [rows][F].
+   * ascending e; `limit` as that of swiglu. Scratch: chosen [rows], gathered [rows][D], inner and upper [rows][F].
    */
   experts: {
     x: 'i32',
@@ -151,6 +241,7 @@ export const KERNELS = {
     E: 'i32',
     F: 'i32',
     D: 'i32',
+    limit: 'f32',
   },
   /**
    * Each channel of x [B][T][C] with its own taps w [C][W]; state [B][W-1][C] holds the rows before x,
@@ -189,7 +280,79 @@ export const KERNELS = {
     V: 'i32',
     scale: 'f32',
   },
+  /**
+   * Pools windows of `tokensPerRow` rows [values | gates] of C, as `compress` in the op table; out
+   * [B][T][K], zeros where no window ends. state [B][kept][C] holds the rows before x, kept =
+   * tokensPerRow·(overlap + 1) − 1, and then the last ones of both; `rows` has room for kept + T.
+   */
+  compress: {
+    state: 'i32',
+    x: 'i32',
+    bias: 'i32',
+    positions: 'i32',
+    rows: 'i32',
+    out: 'i32',
+    B: 'i32',
+    T: 'i32',
+    C: 'i32',
+    K: 'i32',
+    tokensPerRow: 'i32',
+    overlap: 'i32',
+  },
+  /**
+   * q [B][T][H][K] against the last W rows [B][T][K], which are keys and values, and entries
+   * [B][capacity][K]: those complete, or of those the ones chosen [B][T][topK]; 0 means no entries, no
+   * choice. state [B][W][K] as in compress. `rows` has room for W + T, `seen` for as many as a
+   * token sees, `scores` for H rows of `scoreStride`, which is above that count.
+   */
+  windowAttention: {
+    state: 'i32',
+    q: 'i32',
+    x: 'i32',
+    sinks: 'i32',
+    positions: 'i32',
+    entries: 'i32',
+    chosen: 'i32',
+    rows: 'i32',
+    seen: 'i32',
+    scores: 'i32',
+    scoreStride: 'i32',
+    out: 'i32',
+    B: 'i32',
+    T: 'i32',
+    H: 'i32',
+    K: 'i32',
+    W: 'i32',
+    capacity: 'i32',
+    topK: 'i32',
+    tokensPerRow: 'i32',
+    scale: 'f32',
+  },
+  /**
+   * Coefficients of n residual streams, [rows][M] as in the op table; scale [3] or [1], base [M], M is n
+   * or n·(n + 2). `matrix` has room for n rows of n, each rounded up to a multiple of 4.
+   */
+  hyperConnection: {
+    logits: 'i32',
+    factors: 'i32',
+    base: 'i32',
+    matrix: 'i32',
+    out: 'i32',
+    rows: 'i32',
+    n: 'i32',
+    M: 'i32',
+    iterations: 'i32',
+    epsilon: 'f32',
+  },
+  /** out [rows][m][D] = c [rows][m][n] · x [rows][n][D]. */
+  mixHeads: { c: 'i32', x: 'i32', out: 'i32', rows: 'i32', m: 'i32', n: 'i32', D: 'i32' },
 } as const satisfies Record<string, Record<string, ValueType>>;
+
+/** How logits become scores of experts. */
+export const SCORINGS = { sigmoid: 0, softmax: 1, sqrtSoftplus: 2 } as const;
+
+/** Rows of keys that an indexer scores at a time. */
+export const INDEX_BLOCK = 64;
 
 /** A kernel of the table. */
 export type KernelName = keyof typeof KERNELS;

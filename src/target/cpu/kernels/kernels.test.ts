@@ -1,86 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import wabt from 'wabt';
-import { Random } from '../../../base/index.ts';
 import { floatNumerics, rotaryTable, type RouteAttrs } from '../../../ir/index.ts';
-import { createMemory } from '../../../wasm/index.ts';
-import { emitKernels, instantiateKernels } from './kernelModule.ts';
-import { KERNELS } from './kernels.table.ts';
-
-const random = new Random(1);
-
-function normal(count: number): Float32Array {
-  const uniform = (): number => random.float() * 2 - 1;
-  return Float32Array.from({ length: count }, () => uniform() + uniform() + uniform());
-}
-
-/** Where a kernel may write: `count` elements. */
-interface Region {
-  readonly address: number;
-  readonly count: number;
-}
-
-const PAGES = 16;
-const GUARD = 0x7fc0dead; // a NaN, so that what is read out of bounds shows in sums
-
-/** A memory on which kernels run, and which sees where they write. */
-class Workbench {
-  readonly #memory = createMemory({ initial: PAGES });
-  readonly #kernels = instantiateKernels(this.#memory);
-  #end = 64;
-
-  constructor() {
-    new Int32Array(this.#memory.buffer).fill(GUARD);
-  }
-
-  put(values: Float32Array | Int32Array): number {
-    const { address } = this.room(values.length);
-    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    new Uint8Array(this.#memory.buffer, address, bytes.length).set(bytes);
-    return address;
-  }
-
-  room(count: number): Region {
-    const region = { address: this.#end, count };
-    this.#end += Math.ceil((count * 4) / 64) * 64;
-    return region;
-  }
-
-  /** Runs a kernel; all but the regions, up to the next multiple of 64 bytes, must stay as it is. */
-  run<K extends keyof typeof KERNELS>(
-    name: K,
-    args: { readonly [P in keyof (typeof KERNELS)[K]]: number },
-    regions: readonly Region[],
-  ): void {
-    const before = new Int32Array(this.#memory.buffer).slice();
-    const all = args as Record<string, number>;
-    this.#kernels[name](...Object.keys(KERNELS[name]).map((param) => all[param]!));
-    const after = new Int32Array(this.#memory.buffer).slice();
-    for (const { address, count } of regions) {
-      const [start, end] = [address / 4, Math.ceil((address + count * 4) / 64) * 16];
-      after.set(before.subarray(start, end), start);
-    }
-    assert.ok(Buffer.from(after.buffer).equals(Buffer.from(before.buffer)), `${name} strays`);
-  }
-
-  floats({ address, count }: Region): Float32Array {
-    return new Float32Array(this.#memory.buffer, address, count).slice();
-  }
-
-  integers({ address, count }: Region): Int32Array {
-    return new Int32Array(this.#memory.buffer, address, count).slice();
-  }
-}
-
-/** Each number within `tolerance` of the largest, or of 1 if that is larger. */
-function assertClose(found: Float32Array, required: ArrayLike<number>, tolerance: number): void {
-  assert.equal(found.length, required.length);
-  const largest = Math.max(1, ...Array.from(required, Math.abs));
-  for (const [i, value] of found.entries()) {
-    const error = Math.abs(value - required[i]!) / largest;
-    assert.ok(error <= tolerance, `element ${i} must be ${required[i]}, not ${value}`);
-  }
-}
+import { emitKernels } from './kernelModule.ts';
+import { KERNELS, SCORINGS } from './kernels.table.ts';
+import { assertClose, GUARD, normal, Workbench } from '../../../../test/workbench.ts';
 
 /** x (M,K) times w (N,K), dense, by the judge. */
 function product(x: Float32Array, w: Float32Array, M: number, N: number, K: number): Float32Array {
@@ -202,7 +126,9 @@ test('elementwise kernels work on sizes that are no whole vectors', () => {
       a.map((x) => x * sigmoid(x)),
       3e-7,
     );
-    bench.run('swiglu', { gate: place.a, up: place.b, out: out.address, size }, [out]);
+    bench.run('swiglu', { gate: place.a, up: place.b, out: out.address, size, limit: Infinity }, [
+      out,
+    ]);
     assertClose(
       bench.floats(out),
       a.map((x, i) => x * sigmoid(x) * b[i]!),
@@ -443,7 +369,7 @@ function runRoute(
       rows,
       E,
       ...sizes,
-      softmax: Number(scoring === 'softmax'),
+      scoring: SCORINGS[scoring],
       normalize: Number(normalize),
       groupByBest: Number(groupByBest),
     },
@@ -463,7 +389,7 @@ function checkRoute(E: number, attrs: RouteAttrs, logits: Float32Array, bias?: F
 }
 
 test('route chooses groups and experts, and gives gates, as the judge does', () => {
-  for (const scoring of ['softmax', 'sigmoid'] as const) {
+  for (const scoring of ['softmax', 'sigmoid', 'sqrtSoftplus'] as const) {
     for (const normalize of [false, true]) {
       const rules = { scoring, normalize, scale: 2.5 };
       const plain = { ...rules, topK: 3, groups: 1, topGroups: 1 };
@@ -527,6 +453,7 @@ test('experts runs the chosen experts of each token, and reads no others', () =>
       E,
       F,
       D,
+      limit: Infinity,
     },
     [out, chosen, gathered, inner, upper],
   );
@@ -542,7 +469,7 @@ test('elementwise and row-wise kernels give the numbers of the judge at odd size
     const out = bench.room(rows * D);
     const b = bench.put(name === 'addRow' ? row : numbers);
     const [a, size] = [bench.put(x), rows * D];
-    const sizes = { rows, D, size, epsilon: 0.1 };
+    const sizes = { rows, D, size, divisor: 1, epsilon: 0.1 };
     bench.run(name, { x: a, a, b, out: out.address, ...sizes } as never, [out]);
     return bench.floats(out);
   };

@@ -1,12 +1,18 @@
 /** Kernels that move data and compute nothing. */
-import { type FunctionBuilder, type Local, type ModuleBuilder } from '../../../wasm/index.ts';
+import {
+  type FunctionBuilder,
+  type FunctionRef,
+  type Local,
+  type ModuleBuilder,
+} from '../../../wasm/index.ts';
 import { KERNELS } from './kernels.table.ts';
 import { ELEMENT_BYTES, pushProduct, pushRow, scaleToBytes } from './vectors.ts';
 
-/** Adds `copyRows`, `append`, `embedding` and `transpose`. */
+/** Adds `copyRows`, `append`, `appendEntries`, `embedding` and `transpose`. */
 export function addMovement(module: ModuleBuilder): void {
   addCopyRows(module);
   addAppend(module);
+  addAppendEntries(module);
   addEmbedding(module);
   addTranspose(module);
 }
@@ -36,6 +42,59 @@ function addAppend(module: ModuleBuilder): void {
       f.get(state).emit('i32.add').get(x).get(newBytes).emit('memory.copy');
       f.advance(x, newBytes);
     });
+  });
+}
+
+function addAppendEntries(module: ModuleBuilder): void {
+  const spec = { params: KERNELS.appendEntries, exported: true };
+  module.addFunction('appendEntries', spec, (f, p) => {
+    const { x, positions, state, B, T, capacity, size, tokensPerRow } = p;
+    const [b, t, end] = [f.local('i32', 'b'), f.local('i32', 't'), f.local('i32', 'end')];
+    scaleToBytes(f, size);
+    f.forLoop(b, 0, B, 1, () => {
+      pushPosition(f, positions, b).set(end);
+      f.forLoop(t, 0, T, 1, () => {
+        f.advance(end, 1);
+        f.get(end).get(tokensPerRow).emit('i32.rem_u').emit('i32.eqz');
+        f.if(() => {
+          f.get(state).get(end).get(tokensPerRow).emit('i32.div_u').i32(1).emit('i32.sub');
+          f.get(size).emit('i32.mul').emit('i32.add').get(x).get(size).emit('memory.copy');
+        });
+        f.advance(x, size);
+      });
+      pushRow(f, state, capacity, size).set(state);
+    });
+  });
+}
+
+const GATHER_PARAMS = {
+  chosen: 'i32',
+  topK: 'i32',
+  limit: 'i32',
+  source: 'i32',
+  size: 'i32',
+  target: 'i32',
+} as const;
+
+/**
+ * Adds gatherRows(chosen, topK, limit, source, size, target) → i32: copies the rows of `size` elements
+ * whose indices i32 [topK] are from 0 to below `limit`, and gives how many those are.
+ */
+export function addGatherRows(module: ModuleBuilder): FunctionRef {
+  const spec = { params: GATHER_PARAMS, results: ['i32'] } as const;
+  return module.addFunction('gatherRows', spec, (f, p) => {
+    const { chosen, topK, limit, source, size, target } = p;
+    const [i, row, count] = [f.local('i32', 'i'), f.local('i32', 'row'), f.local('i32', 'count')];
+    scaleToBytes(f, size);
+    f.forLoop(i, 0, topK, 1, () => {
+      pushRow(f, chosen, i, ELEMENT_BYTES).emit('i32.load').tee(row).get(limit).emit('i32.lt_u');
+      f.if(() => {
+        f.get(target);
+        pushRow(f, source, row, size).get(size).emit('memory.copy');
+        f.advance(target, size).advance(count, 1);
+      });
+    });
+    f.get(count);
   });
 }
 

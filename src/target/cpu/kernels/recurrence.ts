@@ -19,7 +19,7 @@ export function addRecurrences(module: ModuleBuilder, exp: FunctionRef): void {
 }
 
 /** Sets the state of sequence b, `sizeBytes` from `state` on, to zeros where the sequence starts. */
-function clearAtStart(
+export function clearAtStart(
   f: FunctionBuilder,
   positions: Local,
   b: Local,

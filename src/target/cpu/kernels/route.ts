@@ -4,7 +4,7 @@
  *
  * Scratch of a token, rows of E rounded up to whole vectors:
  *
- *   scores    sigmoid or softmax of the logits
+ *   scores    of the logits, as scoring says
  *   choice    scores + bias
  *   eligible  choice in the groups kept, −infinity elsewhere and where already chosen
  *   groups    the sum of the two best of choice of each group, or the best
@@ -15,16 +15,14 @@ import {
   type Local,
   type ModuleBuilder,
 } from '../../../wasm/index.ts';
+import { SMALLEST_SUM } from './gates.ts';
 import { KERNELS } from './kernels.table.ts';
 import { ELEMENT_BYTES, forRow, pushProduct, pushRow, pushSum, VECTOR_BYTES } from './vectors.ts';
 
-/** Added to the sum that gates are divided by, so that it is never zero. */
-const SMALLEST_SUM = 1e-20;
-
 /** Functions that routing calls. */
 export interface RouteUses {
-  readonly sigmoid: FunctionRef;
-  readonly softmax: FunctionRef;
+  readonly scoreExperts: FunctionRef;
+  readonly scaleRow: FunctionRef;
   readonly indexOfLargest: FunctionRef;
 }
 
@@ -59,7 +57,7 @@ export function addRoute(module: ModuleBuilder, uses: RouteUses): void {
     pushProduct(f, p.E, ELEMENT_BYTES).set(site.rowBytes);
     layOutScratch(site);
     f.forLoop(row, 0, p.rows, 1, () => {
-      scoreExperts(site);
+      f.get(p.logits).get(site.scores).get(p.E).get(p.scoring).emit('call', uses.scoreExperts);
       addBias(site);
       scoreGroups(site);
       keepGroups(site);
@@ -81,19 +79,6 @@ function layOutScratch({ f, rowBytes, scores, choice, eligible, groupScores }: S
   pushSum(f, scores, row).set(choice);
   pushSum(f, choice, row).set(eligible);
   pushSum(f, eligible, row).set(groupScores);
-}
-
-function scoreExperts({ f, uses, logits, scores, rowBytes, E, softmax }: Site): void {
-  f.get(scores).get(logits).get(rowBytes).emit('memory.copy');
-  f.get(softmax).if(
-    () => f.get(scores).get(E).emit('f32.const', 1).emit('call', uses.softmax),
-    () => {
-      forRow(f, rowBytes, (offset, { load, store }) => {
-        load(pushSum(f, scores, offset).get(scores).get(offset).emit('i32.add'));
-        store(f.emit('call', uses.sigmoid));
-      });
-    },
-  );
 }
 
 function addBias({ f, scores, bias, choice, rowBytes }: Site): void {
@@ -158,17 +143,12 @@ function chooseExperts({ f, uses, scores, eligible, out, E, topK, rowBytes }: Si
 }
 
 /** Divides by the sum, if asked to, and multiplies by `scale`. */
-function scaleGates({ f, out, rowBytes, normalize, scale }: Site): void {
+function scaleGates({ f, uses, out, E, rowBytes, normalize, scale }: Site): void {
   const [offset, sum] = [f.local('i32'), f.local('f32')];
-  f.emit('f32.const', 0).set(sum);
+  f.emit('f32.const', SMALLEST_SUM).set(sum);
   f.forLoop(offset, 0, rowBytes, ELEMENT_BYTES, () => {
     pushSum(f, out, offset).emit('f32.load').get(sum).emit('f32.add').set(sum);
   });
-  f.get(sum).emit('f32.const', SMALLEST_SUM).emit('f32.add').emit('f32.const', 1);
-  f.get(normalize).emit('select').set(sum);
-  f.forLoop(offset, 0, rowBytes, ELEMENT_BYTES, () => {
-    pushSum(f, out, offset);
-    pushSum(f, out, offset).emit('f32.load').get(sum).emit('f32.div');
-    f.get(scale).emit('f32.mul').emit('f32.store');
-  });
+  f.get(out).get(E).get(sum).emit('f32.const', 1).get(normalize).emit('select');
+  f.get(scale).emit('call', uses.scaleRow);
 }

@@ -42,14 +42,13 @@ export function addRmsNormalization(module: ModuleBuilder): void {
 /** Adds `l2Normalization`. */
 export function addL2Normalization(module: ModuleBuilder): void {
   const spec = { params: KERNELS.l2Normalization, exported: true };
-  module.addFunction('l2Normalization', spec, (f, { x, out, rows, D, epsilon }) => {
-    const [row, one] = [f.local('i32', 'row'), f.local('i32', 'one')];
+  module.addFunction('l2Normalization', spec, (f, { x, out, rows, D, divisor, epsilon }) => {
+    const row = f.local('i32', 'row');
     const [squares, scale] = [f.local('v128', 'squares'), f.local('v128', 'scale')];
     scaleToBytes(f, D);
-    f.i32(1).set(one);
     f.forLoop(row, 0, rows, 1, () => {
       sumSquares(f, x, D, squares, scale);
-      pushInverseRoot(f, squares, one, epsilon, scale).set(scale);
+      pushInverseRoot(f, squares, divisor, epsilon, scale).set(scale);
       forRow(f, D, (offset, { load, store }) => {
         pushSum(f, out, offset);
         load(pushSum(f, x, offset))
@@ -58,6 +57,44 @@ export function addL2Normalization(module: ModuleBuilder): void {
         store(f);
       });
       f.advance(x, D).advance(out, D);
+    });
+  });
+}
+
+/** Adds `layerNormalization`. */
+export function addLayerNormalization(module: ModuleBuilder): void {
+  const spec = { params: KERNELS.layerNormalization, exported: true };
+  module.addFunction('layerNormalization', spec, (f, { x, w, bias, out, rows, D, epsilon }) => {
+    const [row, rowBytes] = [f.local('i32', 'row'), f.local('i32', 'rowBytes')];
+    const [sums, scale] = [f.local('v128', 'sums'), f.local('v128', 'scale')];
+    const mean = f.local('v128', 'mean');
+    pushProduct(f, D, ELEMENT_BYTES).set(rowBytes);
+    f.forLoop(row, 0, rows, 1, () => {
+      pushSplat(f, 0).set(sums);
+      forRow(f, rowBytes, (offset, { load }) => {
+        load(pushSum(f.get(sums), x, offset))
+          .emit('f32x4.add')
+          .set(sums);
+      });
+      reduceLanes(f.get(sums), 'f32x4.add', scale);
+      f.get(D).emit('f32.convert_i32_u').emit('f32x4.splat').emit('f32x4.div').set(mean);
+      forRow(f, rowBytes, (offset, { load, store }) => {
+        load(pushSum(pushSum(f, out, offset), x, offset))
+          .get(mean)
+          .emit('f32x4.sub');
+        store(f);
+      });
+      sumSquares(f, out, rowBytes, sums, scale);
+      pushInverseRoot(f, sums, D, epsilon, scale).set(scale);
+      forRow(f, rowBytes, (offset, { load, store }) => {
+        load(pushSum(pushSum(f, out, offset), out, offset))
+          .get(scale)
+          .emit('f32x4.mul');
+        load(pushSum(f, w, offset)).emit('f32x4.mul');
+        load(pushSum(f, bias, offset)).emit('f32x4.add');
+        store(f);
+      });
+      f.advance(x, rowBytes).advance(out, rowBytes);
     });
   });
 }

@@ -63,6 +63,18 @@ export function pushProduct(
   return f;
 }
 
+/** Moves a pointer on by the product of counts of elements. */
+export function advanceElements(
+  f: FunctionBuilder,
+  pointer: Local,
+  ...counts: readonly Local[]
+): void {
+  f.get(pointer);
+  pushProduct(f, ELEMENT_BYTES, ...counts)
+    .emit('i32.add')
+    .set(pointer);
+}
+
 /**
  * Runs `body` at the byte offset of each vector of a row of `sizeBytes`, then of each element that
  * is left over.

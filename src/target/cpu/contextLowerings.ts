@@ -1,0 +1,128 @@
+/** How ops become steps that read and change what a sequence keeps: attention, recurrences, appending. */
+import { lastDim, type Node, type NodeOf } from '../../ir/index.ts';
+import { INDEX_BLOCK } from './kernels/kernels.table.ts';
+import { allocateFor, roundUp, type Inputs, type Place } from './lowering.ts';
+import { type StepList } from './steps.ts';
+
+/** Writes into the state; the value is the state itself. */
+export function append(
+  list: StepList,
+  node: NodeOf<'append'>,
+  [state, x, positions]: Inputs,
+): Place {
+  const { B, T } = list.dims;
+  const size = list.sizeOf(node.inputs[1]!.type) / (B * T);
+  const { tokensPerRow = 1 } = node.attrs;
+  const args = { x, positions, state, B, T, capacity: 'capacity', size } as const;
+  if (tokensPerRow === 1) list.add('append', node.label, args);
+  else list.add('appendEntries', node.label, { ...args, tokensPerRow });
+  return state;
+}
+
+export function attention(
+  list: StepList,
+  node: NodeOf<'attention'>,
+  [q, keys, values, positions, chosen]: Inputs,
+): Place {
+  const { scale, valueWidth } = node.attrs;
+  const [query, key, value] = node.inputs as [Node, Node, Node, Node];
+  const [B, T, H, keyWidth] = list.shapeOf(query.type) as [number, number, number, number];
+  const G = list.shapeOf(key.type)[2]!;
+  const topK = node.inputs[4] === undefined ? undefined : lastDim(node.inputs[4].type);
+  const scoreStride = roundUp(topK ?? list.dims.S);
+  const scores = list.allocate(`${node.label} scores`, (H / G) * scoreStride);
+  const valueStride = lastDim(value.type);
+  const widths = { B, T, H, G, capacity: 'capacity', keyWidth, valueStride, valueWidth } as const;
+  const out = allocateFor(list, node);
+  const common = { scores, scoreStride, out, ...widths, scale };
+  if (topK === undefined) {
+    list.add('attention', node.label, { q, keys, values, positions, ...common });
+    return out;
+  }
+  const chosenKeys = list.allocate(`${node.label} chosen keys`, topK * G * keyWidth);
+  const chosenValues =
+    key === value
+      ? chosenKeys
+      : list.allocate(`${node.label} chosen values`, topK * G * valueStride);
+  const gathered = { chosen, chosenKeys, chosenValues, topK };
+  list.add('attentionToRows', node.label, { q, keys, values, ...gathered, ...common });
+  return out;
+}
+
+export function topRows(
+  list: StepList,
+  node: NodeOf<'topRows'>,
+  [q, weights, keys, positions]: Inputs,
+): Place {
+  const { topK, tokensPerRow = 1 } = node.attrs;
+  const [B, T, H, K] = list.shapeOf(node.inputs[0]!.type) as [number, number, number, number];
+  const blocks = Math.ceil(list.dims.S / tokensPerRow / INDEX_BLOCK);
+  const block = list.allocate(`${node.label} block`, H * INDEX_BLOCK);
+  const scores = list.allocate(`${node.label} scores`, blocks * INDEX_BLOCK);
+  const out = allocateFor(list, node);
+  const places = { q, weights, keys, positions, block, scores, out };
+  const sizes = { B, T, H, K, capacity: 'capacity', topK, tokensPerRow } as const;
+  list.add('topRows', node.label, { ...places, ...sizes });
+  return out;
+}
+
+export function compress(
+  list: StepList,
+  node: NodeOf<'compress'>,
+  [state, x, bias, positions]: Inputs,
+): Place {
+  const { tokensPerRow, overlap } = node.attrs;
+  const [B, T, K] = list.shapeOf(node.type) as [number, number, number];
+  const [, kept, C] = list.shapeOf(node.inputs[0]!.type) as [number, number, number];
+  const rows = list.allocate(`${node.label} rows`, (kept + T) * C);
+  const out = allocateFor(list, node);
+  const sizes = { B, T, C, K, tokensPerRow, overlap: Number(overlap) };
+  list.add('compress', node.label, { state, x, bias, positions, rows, out, ...sizes });
+  return out;
+}
+
+export function windowAttention(
+  list: StepList,
+  node: NodeOf<'windowAttention'>,
+  [state, q, x, sinks, positions, entries, chosen]: Inputs,
+): Place {
+  const { scale, tokensPerRow = 1 } = node.attrs;
+  const [B, T, H, K] = list.shapeOf(node.type) as [number, number, number, number];
+  const W = list.shapeOf(node.inputs[0]!.type)[1]!;
+  const topK = node.inputs[6] === undefined ? 0 : lastDim(node.inputs[6].type);
+  const complete = entries === undefined ? 0 : Math.floor(list.dims.S / tokensPerRow);
+  const most = W + (topK === 0 ? complete : topK);
+  const scoreStride = roundUp(most + 1); // the sink too
+  const rows = list.allocate(`${node.label} rows`, (W + T) * K);
+  const seen = list.allocate(`${node.label} seen`, most * K);
+  const scores = list.allocate(`${node.label} scores`, H * scoreStride);
+  const out = allocateFor(list, node);
+  const places = { state, q, x, sinks, positions, rows, seen, scores, out };
+  const read = { entries: entries ?? 0, chosen: chosen ?? 0, topK, tokensPerRow };
+  const sizes = { scoreStride, B, T, H, K, W, capacity: 'capacity', scale } as const;
+  list.add('windowAttention', node.label, { ...places, ...read, ...sizes });
+  return out;
+}
+
+export function causalConvolution(
+  list: StepList,
+  node: NodeOf<'causalConvolution'>,
+  [state, x, w, positions]: Inputs,
+): Place {
+  const [B, T, C] = list.shapeOf(node.type) as [number, number, number];
+  const W = lastDim(node.inputs[2]!.type);
+  const rows = list.allocate(`${node.label} rows`, (W - 1 + T) * C);
+  const out = allocateFor(list, node);
+  list.add('causalConvolution', node.label, { state, x, w, positions, rows, out, B, T, C, W });
+  return out;
+}
+
+export function gatedDelta(list: StepList, node: NodeOf<'gatedDelta'>, inputs: Inputs): Place {
+  const [state, q, k, v, decay, beta, positions] = inputs;
+  const out = allocateFor(list, node);
+  const [B, T, H, V] = list.shapeOf(node.type) as [number, number, number, number];
+  const [G, K] = node.inputs[1]!.type.shape.slice(2) as [number, number];
+  const sizes = { B, T, G, H, K, V, scale: node.attrs.scale };
+  list.add('gatedDelta', node.label, { state, q, k, v, decay, beta, positions, out, ...sizes });
+  return out;
+}

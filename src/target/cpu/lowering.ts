@@ -1,0 +1,27 @@
+/** What the rules of all ops share: where values lie, and buffers for them. */
+import { type Node, type NodeOf, type Op } from '../../ir/index.ts';
+import { ELEMENT_BYTES, VECTOR_ELEMENTS } from './kernels/vectors.ts';
+import { type Named, type StepList, type Unplaced } from './steps.ts';
+
+/** Where the value of a node lies, dense and row-major. */
+export type Place = Named | Unplaced;
+
+export type Inputs = readonly [Place, Place, Place, Place, Place, Place, Place];
+
+/** Adds the steps of a node and gives the place of its value. */
+export type Lower<O extends Op> = (list: StepList, node: NodeOf<O>, inputs: Inputs) => Place;
+
+/** A buffer for the value of `node`. */
+export function allocateFor(list: StepList, { op, label, type }: Node): Unplaced {
+  return list.allocate(label === '' ? op : `${label} ${op}`, list.sizeOf(type));
+}
+
+/** The part of a value that starts some elements in. */
+export function shift<P extends Place>(place: P, elements: number): P {
+  return { ...place, offsetBytes: place.offsetBytes + elements * ELEMENT_BYTES };
+}
+
+/** Rounded up to whole vectors. */
+export function roundUp(elements: number): number {
+  return Math.ceil(elements / VECTOR_ELEMENTS) * VECTOR_ELEMENTS;
+}
