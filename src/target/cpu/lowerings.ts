@@ -62,6 +62,11 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   mixHeads: refuse,
   compress: refuse,
   windowAttention: refuse,
+  blockMeans: refuse,
+  blockRows: refuse,
+  signedRoot: refuse,
+  dot: refuse,
+  ngramRows: refuse,
 };
 
 function refuse(_: StepList, { op, label }: { readonly op: Op; readonly label: string }): never {

@@ -10,6 +10,11 @@ const NO_KERNEL: ReadonlySet<Op> = new Set<Op>([
   'mixHeads',
   'compress',
   'windowAttention',
+  'blockMeans',
+  'blockRows',
+  'signedRoot',
+  'dot',
+  'ngramRows',
 ]);
 
 /** Variants of ops that have a kernel, without one of their own. */
@@ -18,6 +23,11 @@ function variantOf({ op, inputs, attrs }: Node): string | undefined {
   if (op === 'gatedDelta' && attrs.chunk > 1) return 'the delta rule in chunks';
   if (op === 'rmsNormalization' && inputs.length === 1) return 'rmsNormalization without a weight';
   if (op === 'rotaryEmbedding' && attrs.offset !== undefined) return 'rotation from an offset';
+  if (op === 'rotaryEmbedding' && inputs.length === 1) return 'rotation of rows of a state';
+  if (op === 'embedding' && inputs[0]!.type.shape.length > 2)
+    return 'several rows of a table a token';
+  if (op === 'causalConvolution' && attrs.dilation !== undefined)
+    return 'a convolution of tokens apart';
   if (op === 'append' && attrs.tokensPerRow !== undefined)
     return 'append of an entry for several tokens';
   if ((op === 'swiglu' || op === 'experts') && attrs.limit !== undefined)
