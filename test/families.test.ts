@@ -54,6 +54,10 @@ const REFUSALS: Readonly<Record<string, { readonly cpu?: RegExp; readonly jade?:
   'qwen3.5': NO_RECURRENCE,
   'qwen3.5-moe': NO_RECURRENCE,
   'qwen3.5-pictures': NO_RECURRENCE,
+  'qwen3.8-flash-next': {
+    cpu: /ngramRows \(layers\.1\.ple\.ple_embedding\): the cpu has no kernel for ngramRows;.* blockMeans \(layers\.3\.self_attn\.indexer\): the cpu has no kernel for blockMeans/,
+    jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,16\]/,
+  },
 };
 
 interface Golden {

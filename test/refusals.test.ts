@@ -1,4 +1,4 @@
-/** What chips and the cpu say of published DeepSeek models, from their configuration alone. */
+/** What chips and the cpu say of published models, from their configuration alone. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UnsupportedError } from '../src/base/index.ts';
@@ -27,6 +27,7 @@ function lacks(target: Target, model: string): string[] {
 }
 
 const V32 = ['concat', 'layerNormalization', 'slice', 'topRows', 'attention'];
+const FLASH_NEXT = ['ngramRows', 'blockMeans', 'blockRows', 'topRows', 'dot', 'signedRoot'];
 const V4 = ['windowAttention', 'hyperConnection', 'mixHeads', 'compress', 'topRows', 'route'];
 
 for (const [name, target] of Object.entries(TARGETS)) {
@@ -36,10 +37,14 @@ for (const [name, target] of Object.entries(TARGETS)) {
     }
   });
 
-  test(`${name} names the operators of DeepSeek-V3.2 and V4 that it lacks`, () => {
+  test(`${name} names the operators of DeepSeek-V3.2, V4 and Flash-Next that it lacks`, () => {
     const ofV32 = lacks(target, 'deepseek-v3.2');
     const own = name === 'cpu' ? ['layerNormalization', 'topRows', 'attention'] : V32;
     assert.deepEqual(ofV32.toSorted(), own.toSorted());
+    const ofFlashNext = new Set(lacks(target, 'qwen3.8-flash-next'));
+    for (const op of [...FLASH_NEXT, 'mixHeads', 'causalConvolution', 'rotaryEmbedding']) {
+      assert.ok(ofFlashNext.has(op), op);
+    }
     const ofV4 = new Set(lacks(target, 'deepseek-v4-flash'));
     for (const op of [...V4, 'routeByToken', 'swiglu', 'experts', 'append']) {
       assert.ok(ofV4.has(op), op);
