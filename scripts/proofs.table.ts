@@ -38,7 +38,8 @@ export const MODEL_PROOFS: readonly ModelProof[] = [
     formats: [PLAIN],
     targets: ['cpu'],
     file: FAMILIES,
-    title: '${name} on cpu: the logits of transformers, prompt in chunks and what follows',
+    title:
+      '${name} on cpu: the logits of transformers, and the same bits however the prompt is cut',
   },
   {
     formats: [PLAIN],

@@ -1,4 +1,4 @@
-/** What chips and the cpu say of published DeepSeek models, from their configuration alone. */
+/** What chips and the cpu say of published models, from their configuration alone. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UnsupportedError } from '../src/base/index.ts';
@@ -27,12 +27,20 @@ function lacks(target: Target, model: string): string[] {
 }
 
 const V32 = ['concat', 'layerNormalization', 'slice', 'topRows', 'attention'];
+const FLASH_NEXT = ['ngramRows', 'blockMeans', 'blockRows', 'topRows', 'dot', 'signedRoot'];
 const V4 = ['windowAttention', 'hyperConnection', 'mixHeads', 'compress', 'topRows', 'route'];
 
 for (const [name, target] of Object.entries(TARGETS)) {
   test(`${name} runs every operator of DeepSeek-V2-Lite, V3 and R1`, () => {
     for (const model of ['deepseek-v2-lite', 'deepseek-v3', 'deepseek-r1']) {
       assert.deepEqual(lacks(target, model), [], model);
+    }
+  });
+
+  test(`${name} names the operators of Flash-Next that it lacks`, () => {
+    const ofFlashNext = new Set(lacks(target, 'qwen3.8-flash-next'));
+    for (const op of [...FLASH_NEXT, 'causalConvolution', 'rotaryEmbedding']) {
+      assert.ok(ofFlashNext.has(op), op);
     }
   });
 }

@@ -57,6 +57,8 @@ def fill(name, tensor, spec):
     if spec['family'] == 'deepseek_v4' and deepseek.fill_v4(name, tensor, spec):
         tensor.copy_(tensor.to(storage_type(spec)))
         return
+    if not tensor.is_floating_point():
+        return  # constants of hashes, which follow from the configuration
     if name.endswith('e_score_correction_bias'):
         tensor.uniform_(*spec['routerBias'])  # stored in f32, as in the published checkpoints
         return
@@ -159,7 +161,7 @@ def measure(spec, model, tokens, logits, routed):
     measured = [ROUTERS[type(r).__name__](r, *io) for r, io in zip(routers(model), routed)]
     found = {'routers': measured}
     assert all(r.get('margin', 1) > MIN_MARGIN and r.get('wrongWithoutBias', 1) > 0 for r in measured), found
-    indexers = deepseek.measure_indexers(model, tokens)
+    indexers = deepseek.measure_indexers(model, tokens) + qwen.measure_indexers(model, tokens)
     if indexers:
         found['indexers'] = indexers
         assert all(i['margin'] > MIN_MARGIN for i in indexers), found

@@ -2,6 +2,8 @@
 
 import torch
 import transformers
+from transformers.models.qwen4_exp.configuration_qwen4_exp import Qwen4ExpTextConfig
+from transformers.models.qwen4_exp.modeling_qwen4_exp import Qwen4ExpForCausalLM
 
 VISION = {
     'depth': 1,
@@ -29,8 +31,10 @@ CLASSES = {
     'qwen3_5': (transformers.Qwen3_5TextConfig, transformers.Qwen3_5ForCausalLM),
     'qwen3_5_multimodal': (multimodal_config, transformers.Qwen3_5ForConditionalGeneration),
     'qwen3_5_moe': (transformers.Qwen3_5MoeTextConfig, transformers.Qwen3_5MoeForCausalLM),
+    'qwen4_exp': (Qwen4ExpTextConfig, Qwen4ExpForCausalLM),
 }
-ZERO_CENTRED = {'qwen3_next', 'qwen3_5', 'qwen3_5_multimodal', 'qwen3_5_moe'}
+ZERO_CENTRED = {'qwen3_next', 'qwen3_5', 'qwen3_5_multimodal', 'qwen3_5_moe', 'qwen4_exp'}
+NORMS = ('norm.weight', 'norm_key.weight', 'norm_query.weight', 'norm_conv.weight')
 
 
 def fill(name, tensor, family):
@@ -43,7 +47,9 @@ def fill(name, tensor, family):
         tensor.uniform_(-3, 1)
     elif name.endswith('conv1d.weight'):
         tensor.normal_(0, 0.7)
-    elif family in ZERO_CENTRED and name.endswith('norm.weight') and not name.endswith('linear_attn.norm.weight'):
+    elif name.endswith('ngram_embedding.weight'):
+        tensor.normal_(0, 1)
+    elif family in ZERO_CENTRED and name.endswith(NORMS) and not name.endswith('linear_attn.norm.weight'):
         tensor.uniform_(-0.5, 1.0)
     else:
         return False
@@ -59,4 +65,58 @@ def measure_softmax(router, x, experts):
     return {'choices': len(x), 'margin': gaps.min().item()}
 
 
-ROUTERS = {name: measure_softmax for name in ('Qwen3MoeTopKRouter', 'Qwen3NextTopKRouter', 'Qwen3_5MoeTopKRouter')}
+ROUTERS = {name: measure_softmax for name in ('Qwen3MoeTopKRouter', 'Qwen3NextTopKRouter', 'Qwen3_5MoeTopKRouter', 'Qwen4ExpTextTopKRouter')}
+
+
+def rotate(x, cos, sin):
+    """The first channels of x (…,K), halves together."""
+    rotated, rest = x[..., : cos.shape[-1]], x[..., cos.shape[-1] :]
+    first, second = rotated.chunk(2, -1)
+    return torch.cat([rotated * cos + torch.cat([-second, first], -1) * sin, rest], -1)
+
+
+def measure_blocks(indexer, x, cos, sin):
+    """How narrow the choices of blocks are, and how many tokens would see others under a wrong rule."""
+    heads, ratio, count = indexer.index_n_heads, indexer.compress_ratio, indexer.block_topk
+    qk = indexer.index_qk_proj(x).unflatten(-1, (heads + 1, -1))
+    q = rotate(indexer.q_layernorm(qk[:, :heads]).double(), cos[:, None], sin[:, None])
+    blocks = len(x) // ratio
+    raw = qk[: blocks * ratio, heads].unflatten(0, (blocks, ratio))
+    first = torch.arange(blocks) * ratio
+
+    def best(keys, at, relu=torch.relu):
+        keys = rotate(keys.double(), cos[at], sin[at])
+        scores = relu(torch.einsum('thk,sk->ths', q, keys)).sum(1)
+        seen = [(t, row[: (t + 1) // ratio]) for t, row in enumerate(scores) if (t + 1) // ratio > count]
+        ordered = [row.sort(descending=True).values for _, row in seen]
+        return [sorted(row.topk(count).indices.tolist()) for _, row in seen], min((row[count - 1] - row[count]).item() for row in ordered)
+
+    chosen, margin = best(indexer.k_layernorm(raw.mean(1)), first)
+
+    def wrong(*others, **rule):
+        return sum(one != other for one, other in zip(chosen, best(*others, **rule)[0]))
+
+    return {
+        'choices': len(chosen),
+        'margin': margin,
+        'wrongIfNormalisedFirst': wrong(indexer.k_layernorm(raw).mean(1), first),
+        'wrongIfRotatedAtLast': wrong(indexer.k_layernorm(raw.mean(1)), first + ratio - 1),
+        'wrongWithoutRelu': wrong(indexer.k_layernorm(raw.mean(1)), first, relu=lambda s: s),
+    }
+
+
+def measure_indexers(model, tokens):
+    """Of each indexer of blocks, in the order of layers."""
+    found = []
+
+    def record(indexer, inputs, _mask):
+        x, (cos, sin) = inputs[0][0], inputs[1]
+        found.append(measure_blocks(indexer, x, cos[0].double(), sin[0].double()))
+
+    indexers = [m for m in model.modules() if type(m).__name__ == 'Qwen4ExpTextQSAIndexer']
+    hooks = [indexer.register_forward_hook(record) for indexer in indexers]
+    with torch.no_grad():
+        model(torch.tensor([tokens]), use_cache=False)
+    for hook in hooks:
+        hook.remove()
+    return found

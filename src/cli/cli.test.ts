@@ -202,6 +202,21 @@ test('inspect says what is counted', () => {
   assert.match(stdout, /^state +.* a sequence \(recurrent states and sums of compressors in f32/m);
 });
 
+test('inspect counts a table of n-grams apart, and the state of Flash-Next', () => {
+  const out = json('inspect', 'qwen3.8-flash-next');
+  const { total, active, ngrams } = out.parameters;
+  assert.deepEqual(
+    [total, ngrams, active].map((count: number) => Math.round(count / 1e8) / 10),
+    [176.9, 51.2, 6.7],
+  );
+  assert.equal(out.stateBytesPerToken, 27_648);
+  assert.equal(out.stateBytesPerSequence, 115_458_048 + 184_320 + 8);
+  assert.match(
+    celadon('inspect', 'qwen3.8-flash-next').stdout,
+    /^parameters .*\(126 G and 51\.2 G of n-grams\), 6\.67 G active\ncounted .*, without the whole table/m,
+  );
+});
+
 test('inspect of a checkpoint accounts for every stored tensor', () => {
   const out = json('inspect', 'deepseek-v3-tiny');
   assert.deepEqual(out.skippedTensors, []);

@@ -116,14 +116,18 @@ function reportOf(
   };
 }
 
-/** Counted as the makers of the family publish it: those of Qwen count the table of embeddings as active. */
+/**
+ * Counted as the makers of the family publish it: those of Qwen count the table of embeddings as active,
+ * where there is no table of n-grams.
+ */
 function publishedCount(graph: Graph, family: ModelConfig['family']) {
-  const { total, active, embeddings } = countParameters(graph);
-  const withEmbeddings = family.startsWith('qwen') || embeddings === 0;
+  const { total, active, embeddings, ngrams } = countParameters(graph);
+  const withEmbeddings = (family.startsWith('qwen') && ngrams === 0) || embeddings === 0;
   return {
     total,
     active: withEmbeddings ? active + embeddings : active,
     embeddings,
+    ngrams,
     withEmbeddings,
     counted: `${COUNTED}; ${total === active + embeddings ? 'all are active' : whatIsActive(withEmbeddings)}`,
   };
@@ -165,13 +169,18 @@ function print(report: Report, output: Output): void {
   const { parameters, stateBytesPerToken, stateBytesPerSequence, operators } = report;
   const active =
     parameters.active === parameters.total ? '' : `, ${formatCount(parameters.active)} active`;
+  const ofNgrams = parameters.ngrams;
+  const apart =
+    ofNgrams === 0
+      ? ''
+      : ` (${formatCount(parameters.total - ofNgrams)} and ${formatCount(ofNgrams)} of n-grams)`;
   output.line(output.mark('bold', report.model));
   const facts = [
     ['architecture', report.architecture],
     ['layers', `${report.layers}`],
     ['context', `${report.contextTokens} tokens`],
     ['vocabulary', `${report.vocabulary} tokens`],
-    ['parameters', `${formatCount(parameters.total)}${active}`],
+    ['parameters', `${formatCount(parameters.total)}${apart}${active}`],
     ['counted', parameters.counted],
     [
       'state',

@@ -23,9 +23,10 @@ function unitOf(published: number): number {
 test('total and active parameters agree with the digits that are published', () => {
   for (const name of catalogueModelNames()) {
     const { model, totalParameters, activeParameters } = readCatalogueModel(name);
-    const { total, active, embeddings } = countParameters(catalogueGraph(name));
-    // The makers of Qwen count the table of embeddings as active, those of DeepSeek do not.
-    const counted = model.family.startsWith('qwen') ? active + embeddings : active;
+    const { total, active, embeddings, ngrams } = countParameters(catalogueGraph(name));
+    // The makers of Qwen count the table of embeddings as active, those of DeepSeek do not; with a
+    // table of n-grams no table is.
+    const counted = model.family.startsWith('qwen') && ngrams === 0 ? active + embeddings : active;
     assert.ok(Math.abs(total - totalParameters!) < unitOf(totalParameters!), `${name}: ${total}`);
     const difference = Math.abs(counted - activeParameters!);
     assert.ok(difference < unitOf(activeParameters!), `${name}: ${counted} active`);
@@ -59,12 +60,25 @@ function compressorBytes({
 
 test('tied weights count once, and of experts only the chosen and of the table a row are active', () => {
   const qwen = countParameters(catalogueGraph('qwen3-0.6b'));
-  assert.deepEqual(qwen, { total: 596_049_920, active: 596_049_920, embeddings: 0 });
+  assert.deepEqual(qwen, { total: 596_049_920, active: 596_049_920, embeddings: 0, ngrams: 0 });
   const deepseek = countParameters(catalogueGraph('deepseek-v3'));
   const experts = 58 * 3 * 7168 * 2048; // of one expert in each of the 58 routed layers
   const table = (129_280 - 1) * 7168;
   assert.equal(deepseek.embeddings, table);
   assert.equal(deepseek.total - deepseek.active, experts * (256 - 8) + table);
+});
+
+test('of a table of n-grams the rows of one token are active, and it is counted apart', () => {
+  const { total, active, embeddings, ngrams } = countParameters(
+    catalogueGraph('qwen3.8-flash-next'),
+  );
+  const { raw } = readCatalogueModel('qwen3.8-flash-next');
+  const computed = raw['_computed'] as Record<string, number>;
+  assert.equal(embeddings, (248_320 - 1) * 2560);
+  assert.ok(Math.abs(ngrams / computed['ngram_embedding_params']! - 1) < 1e-5, `${ngrams}`);
+  assert.ok(Math.abs((total - ngrams) / computed['main_params_from_shapes']! - 1) < 1e-4);
+  const required = computed['active_params_from_shapes_excluding_input_embedding']!;
+  assert.ok(Math.abs(active / required - 1) < 1e-3, `${active}`);
 });
 
 test('state per token is that of bf16 keys and values, or of the latent', () => {

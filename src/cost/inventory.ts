@@ -6,6 +6,7 @@ import {
   topologicalOrder,
   type Graph,
   type Node,
+  type NodeOf,
   type Op,
 } from '../ir/index.ts';
 import { expertChoice, weightBehind, workOf } from './operations.ts';
@@ -14,8 +15,10 @@ export interface ParameterCount {
   readonly total: number;
   /** Used for one token: of routed experts the chosen share, of a table by token a row, of everything else all. */
   readonly active: number;
-  /** The rows of tables of embeddings that are not active; some makers count them as if they were. */
+  /** The rows of the table of embeddings that are not active; some makers count them as if they were. */
   readonly embeddings: number;
+  /** The rows of tables of n-grams, which are rarely counted with the rest; they are in the total. */
+  readonly ngrams: number;
 }
 
 export interface StateSize {
@@ -41,16 +44,43 @@ export interface OperatorRow {
 export function countParameters(graph: Graph): ParameterCount {
   const rows = operatorTable(graph);
   const table = rows.find(({ op }) => op === 'embedding');
+  const ngrams = ngramTables(graph);
+  const ofNgrams = ngrams.reduce((sum, node) => sum + countElements(shapeOfTable(node)), 0);
+  const activeNgrams = ngrams.reduce((sum, node) => sum + rowsOfToken(node) * widthOf(node), 0);
   return {
     total: rows.reduce((sum, { parameters }) => sum + parameters, 0),
     active: rows.reduce((sum, { activeParameters }) => sum + activeParameters, 0),
-    embeddings: table === undefined ? 0 : table.parameters - table.activeParameters,
+    embeddings:
+      table === undefined
+        ? 0
+        : table.parameters - ofNgrams - (table.activeParameters - activeNgrams),
+    ngrams: ofNgrams,
   };
+}
+
+function ngramTables(graph: Graph): NodeOf<'embedding'>[] {
+  return topologicalOrder(graph).filter(
+    (node): node is NodeOf<'embedding'> =>
+      node.op === 'embedding' && node.inputs[0]!.op === 'ngramRows',
+  );
+}
+
+function shapeOfTable({ inputs }: NodeOf<'embedding'>): readonly number[] {
+  return inputs[1]!.type.shape as readonly number[];
+}
+
+/** Rows of a table of embeddings that a token reads. */
+function rowsOfToken({ inputs }: NodeOf<'embedding'>): number {
+  return (inputs[0]!.type.shape[2] as number | undefined) ?? 1;
+}
+
+function widthOf(node: NodeOf<'embedding'>): number {
+  return shapeOfTable(node)[1]!;
 }
 
 /** Bytes of an element of the states that are kept in f32 whatever the rest is in, and the ops that keep them. */
 const RECURRENT_BYTES = 4;
-const RECURRENT: ReadonlySet<Op> = new Set<Op>(['gatedDelta', 'compress']);
+const RECURRENT: ReadonlySet<Op> = new Set<Op>(['gatedDelta', 'compress', 'ngramRows']);
 
 /** Size of the state, with `bytesPerElement` for each of its elements (bf16 by default). */
 export function stateBytes(graph: Graph, bytesPerElement = 2): StateSize {
@@ -109,7 +139,8 @@ function rowOf(node: Node, parameters: number, uses: ReadonlyMap<Node, number>):
 function activeShare(node: Node, uses: ReadonlyMap<Node, number>): number {
   if (node.op === 'embedding' || node.op === 'routeByToken') {
     const table = node.inputs[node.op === 'embedding' ? 1 : 2]!;
-    return uses.get(table) === 1 ? 1 / (table.type.shape[0] as number) : 1; // tied: the head uses all
+    const rows = node.op === 'embedding' ? rowsOfToken(node) : 1;
+    return uses.get(table) === 1 ? rows / (table.type.shape[0] as number) : 1; // tied: the head uses all
   }
   if (node.op !== 'experts') return 1;
   const { topK, experts } = expertChoice(node);

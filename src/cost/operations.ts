@@ -58,12 +58,16 @@ const RULES: Rules<WorkRule> = {
   layerNormalization: readsWeights,
   l2Normalization: none,
   rotaryEmbedding: none,
+  signedRoot: none,
+  dot: (node, dims) => ({ ...NOTHING, macs: elements(node.inputs[0]!.type.shape, dims) }),
   argMax: none,
   quantize: none,
   linear: contraction,
   headLinear: contraction,
   attention: (node, dims) => attentionWork(node as NodeOf<'attention'>, dims),
   topRows: (node, dims) => indexWork(node as NodeOf<'topRows'>, dims),
+  blockMeans: (node, dims) => ({ ...NOTHING, stateElements: elements(node.type.shape, dims) }),
+  blockRows: none,
   route: readsWeights,
   experts: (node, dims) => expertsWork(node as NodeOf<'experts'>, dims),
   causalConvolution: (node, dims) => ({
@@ -72,6 +76,10 @@ const RULES: Rules<WorkRule> = {
     stateElements: 2 * elements(node.inputs[0]!.type.shape, dims),
   }),
   gatedDelta: deltaWork,
+  ngramRows: (node, dims) => ({
+    ...NOTHING,
+    stateElements: 2 * elements(node.inputs[0]!.type.shape, dims),
+  }),
   routeByToken: readsWeights,
   hyperConnection: readsWeights,
   mixHeads: (node, dims) => ({
@@ -141,13 +149,14 @@ function visibleRowsOf({ B, T, S }: Dims, most = Infinity): number {
 
 /** q·k over the key width and the sum over heads, for each visible row. */
 function indexWork(node: NodeOf<'topRows'>, dims: Dims): Work {
-  const [query, , keys] = node.inputs as [Node, Node, Node];
+  const [query, keys] = [node.inputs[0]!, node.inputs.at(-2)!];
   const [heads, keyWidth] = query.type.shape.slice(2) as [number, number];
   const rows = visibleRowsOf(dims) / (node.attrs.tokensPerRow ?? 1);
+  const ofState = keys.op === 'append'; // others are computed from a state in every step
   return {
-    macs: rows * heads * (keyWidth + 1),
+    macs: rows * heads * (keyWidth + (node.inputs.length === 4 ? 1 : 0)),
     weightElements: 0,
-    stateElements: elements(keys.type.shape, dims) / (node.attrs.tokensPerRow ?? 1),
+    stateElements: ofState ? elements(keys.type.shape, dims) / (node.attrs.tokensPerRow ?? 1) : 0,
   };
 }
 

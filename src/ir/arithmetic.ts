@@ -19,6 +19,8 @@ type ArithmeticOp =
   | 'layerNormalization'
   | 'l2Normalization'
   | 'rotaryEmbedding'
+  | 'signedRoot'
+  | 'dot'
   | 'argMax'
   | 'route'
   | 'routeByToken'
@@ -44,6 +46,12 @@ export const ARITHMETIC_RULES: SomeRules<ArithmeticOp> = {
   l2Normalization: ({ attrs }, [x], { numerics }) =>
     mapRows(x!, (row, out) => numerics.l2Normalization(row, attrs.epsilon, out)),
   rotaryEmbedding,
+  signedRoot: ({ attrs: { smallest } }, [x]) =>
+    map(
+      x!,
+      (value) => Math.sign(value) * Math.fround(Math.sqrt(Math.max(Math.abs(value), smallest))),
+    ),
+  dot,
   argMax: (_, [x]) => argMax(x!),
   route: ({ attrs }, [logits, bias], { numerics }) =>
     mapRows(logits!, (row, out) => numerics.route(row, bias && f32Of(bias), attrs, out)),
@@ -64,12 +72,16 @@ function embedding(
   const ids = i32Of(tokens!);
   const out = f32Value([...tokens!.shape, D], new Float32Array(ids.length * D));
   for (const [i, token] of ids.entries()) {
-    if (token < 0 || token >= V) {
-      throw new UsageError(`token must be an id from 0 to ${V - 1}, not ${token}`);
-    }
+    requireToken(token, V);
     numerics.embed(f32Of(viewRows(table!, token, 1)), f32Of(viewRows(out, i, 1)));
   }
   return out;
+}
+
+/** Throws UsageError unless a table of V rows has one for the token. */
+export function requireToken(token: number, V: number): void {
+  if (token >= 0 && token < V) return;
+  throw new UsageError(`token must be an id from 0 to ${V - 1}, not ${token}`);
 }
 
 /** silu(gate) · up; gate is at most `limit`, and up within it on both sides. */
@@ -138,8 +150,8 @@ function rotaryEmbedding(
   { attrs }: NodeOf<'rotaryEmbedding'>,
   [x, position]: readonly Value[],
 ): Value {
-  const [, T, H, K] = x!.shape as [number, number, number, number];
-  const starts = i32Of(position!);
+  const [B, T, H, K] = x!.shape as [number, number, number, number];
+  const starts = position ? i32Of(position) : new Int32Array(B);
   const rows = rowCount(x!) / H;
   const { offset = 0 } = attrs;
   const positions = Array.from(
@@ -161,6 +173,16 @@ function rotaryEmbedding(
     }
   }
   return f32Value(x!.shape, out);
+}
+
+function dot(_: unknown, [a, b]: readonly Value[], { numerics }: Step): Value {
+  const K = a!.shape.at(-1)!;
+  const out = new Float32Array(rowCount(a!));
+  for (let row = 0; row < out.length; row++) {
+    const [x, y] = [a!, b!].map((value) => f32Of(viewRows(value, row, 1)));
+    numerics.linear(x!, y!, 1, 1, K, out.subarray(row, row + 1));
+  }
+  return f32Value([...a!.shape.slice(0, -1), 1], out);
 }
 
 /** The first of the largest; a NaN is smaller than everything. */

@@ -22,6 +22,8 @@ export interface WeightSource {
   readonly shape: readonly number[];
   /** Reads and dequantises the weight; may be called more than once. */
   load(): Float32Array;
+  /** Reads `count` rows (all but the first extent) from row `start` on, where that is possible without the others. */
+  readonly loadRows?: (start: number, count: number) => Float32Array;
 }
 
 export interface Graph {

@@ -4,7 +4,8 @@
  *
  * A constant (a weight, or what is made of weights alone, such as a quantised one) is computed when a
  * step first needs it and then kept, as long as those kept take no more than a limit: a model beyond it
- * is read again in every step, in the memory of its largest constant. Values of a step are freed after
+ * is read again in every step, in the memory of its largest constant; of a table of embeddings beyond it
+ * only the rows that the step needs are read. Values of a step are freed after
  * their last use. State stays between steps, belongs to no one graph, and grows when a step asks for
  * more. A state of rows can be taken up at any row; one that steps replace only where the last step left
  * it.
@@ -15,6 +16,7 @@ import { attributesToString } from './attributes.ts';
 import { COMPRESSION_RULES } from './compression.ts';
 import { CONTRACTION_RULES } from './contraction.ts';
 import { type Evaluate, type EvaluationRules, type Step } from './evaluation.ts';
+import { gatherTable, type RowSource } from './gather.ts';
 import { countUses, topologicalOrder, type Graph, type Node } from './graph.ts';
 import { MOVEMENT_RULES } from './movement.ts';
 import { type Numerics } from './numerics.ts';
@@ -105,7 +107,11 @@ export class Interpreter {
     const uses = new Map(prepared.uses);
     const valueOf = (node: Node): Value => values.get(node) ?? this.#constant(node, prepared, step);
     for (const node of prepared.order) {
-      values.set(node, evaluate(node, node.inputs.map(valueOf), step));
+      const table = this.#tableInFile(node, prepared, graph);
+      const inputs = table
+        ? gatherTable(valueOf(node.inputs[0]!), table)
+        : node.inputs.map(valueOf);
+      values.set(node, evaluate(node, inputs, step));
       for (const input of node.inputs) release(input, uses, values);
     }
     for (const [b, start] of fed.positions.entries()) this.#lengths[b] = start + dims.T;
@@ -173,8 +179,21 @@ export class Interpreter {
     return value;
   }
 
+  /** The table of an embedding, if it cannot be kept but can be read by row. */
+  #tableInFile(node: Node, { constants }: Prepared, graph: Graph): RowSource | undefined {
+    if (node.op !== 'embedding') return undefined;
+    const weight = node.inputs[1]!;
+    const source = weight.op === 'weight' ? graph.weights.get(weight.attrs.name)! : undefined;
+    const { shape = [], loadRows } = source ?? {};
+    const fits = ELEMENT_BYTES * countElements(shape) <= this.#leftBytes;
+    if (loadRows === undefined || fits || this.#constants.has(constants.get(weight)!)) {
+      return undefined;
+    }
+    return { shape, loadRows };
+  }
+
   #keep(key: string, value: Value): void {
-    const sizeBytes = ELEMENT_BYTES * value.shape.reduce((product, extent) => product * extent, 1);
+    const sizeBytes = ELEMENT_BYTES * countElements(value.shape);
     if (sizeBytes > this.#leftBytes) return;
     this.#leftBytes -= sizeBytes;
     this.#constants.set(key, value);

@@ -48,6 +48,16 @@ export interface HyperConnectionAttrs {
   readonly epsilon: number;
 }
 
+/** Hashes of the last tokens: rows of a table of n-grams [Qwen3.8-Flash-Next]. */
+export interface NgramAttrs {
+  /** One for each token of the longest n-gram, the newest first; 64 bits each as two words, the high one first. */
+  readonly multipliers: readonly number[];
+  /** Rows of each part of the table: as many parts for the 2-grams as for the 3-grams and so on, in this order. */
+  readonly moduli: readonly number[];
+  /** Ends a text: nothing before it is seen, and it stands for what is not there. */
+  readonly padding: number;
+}
+
 export interface OpAttrs {
   // sources
   input: { readonly name: 'tokens' | 'position'; readonly type: TensorType };
@@ -88,6 +98,11 @@ export interface OpAttrs {
     /** Added to positions; 0 when absent. */
     readonly offset?: number;
   };
+  signedRoot: {
+    /** The least that the root is taken of. */
+    readonly smallest: number;
+  };
+  dot: Record<never, never>;
   argMax: Record<never, never>;
   quantize: {
     readonly format: MxFormat;
@@ -125,8 +140,14 @@ export interface OpAttrs {
     /** Tokens that an entry stands for, where there are entries. */
     readonly tokensPerRow?: number;
   };
+  blockMeans: { readonly tokensPerRow: number };
+  blockRows: { readonly tokensPerRow: number };
   // recurrences
-  causalConvolution: Record<never, never>;
+  causalConvolution: {
+    /** Tokens from one tap to the next; 1 when absent. */
+    readonly dilation?: number;
+  };
+  ngramRows: NgramAttrs;
   gatedDelta: {
     /** Multiplies queries. */
     readonly scale: number;
@@ -248,7 +269,8 @@ function requireChosen(
 }
 
 function inferTopRows(inputs: readonly TensorType[], { topK }: OpAttrs['topRows']): TensorType {
-  const [q, weights, keys] = inputs as [TensorType, TensorType, TensorType, TensorType];
+  const [q, keys] = [inputs[0]!, inputs.at(-2)!];
+  const weights = inputs.length === 4 ? inputs[1]! : tensor('f32', q.shape.slice(0, 3));
   requireFloat([q, weights, keys], inputs);
   require(q.shape.length === 4 &&
     sameShape(weights.shape, q.shape.slice(0, 3)), 'q (B,T,H,K) and weights (B,T,H)', inputs);
@@ -363,7 +385,7 @@ function inferLayerNorm(inputs: readonly TensorType[]): TensorType {
 }
 
 function inferRotary(inputs: readonly TensorType[], attrs: OpAttrs['rotaryEmbedding']): TensorType {
-  const [x] = inputs as [TensorType, TensorType];
+  const [x] = inputs as [TensorType, TensorType?];
   require(x.shape.length === 4, 'x (B,T,H,K) and position', inputs);
   require(lastDim(x) ===
     2 *
@@ -480,7 +502,45 @@ function inferArgMax(inputs: readonly TensorType[]): TensorType {
   return tensor('i32', inputs[0]!.shape.slice(0, -1));
 }
 
-function inferConvolution(inputs: readonly TensorType[]): TensorType {
+function inferBlockMeans(inputs: readonly TensorType[]): TensorType {
+  const [rows] = inputs as [TensorType];
+  requireFloat(inputs, inputs);
+  require(rows.shape.length === 4 && rows.shape[1] === 'S', 'rows (B,S,G,K)', inputs);
+  return rows;
+}
+
+function inferBlockRows(
+  inputs: readonly TensorType[],
+  { tokensPerRow: n }: OpAttrs['blockRows'],
+): TensorType {
+  const [blocks] = inputs as [TensorType, TensorType];
+  const fits = blocks.dtype === 'i32' && blocks.shape.length === 3;
+  require(fits, 'blocks i32 (B,T,k) and position', inputs);
+  return tensor('i32', withLast(blocks.shape, lastDim(blocks) * n + n - 1));
+}
+
+function inferNgramRows(
+  inputs: readonly TensorType[],
+  { multipliers, moduli }: NgramAttrs,
+): TensorType {
+  const [state, tokens] = inputs as [TensorType, TensorType, TensorType];
+  const past = multipliers.length / 2 - 1;
+  require(past > 0 && moduli.length % past === 0, `of ${past} sizes with as many parts`, inputs);
+  require(tokens.dtype === 'i32' && tokens.shape.length === 2, 'tokens i32 (B,T)', inputs);
+  requireFloat([state], inputs);
+  require(sameShape(state.shape, [tokens.shape[0]!, past]), `state (B,${past})`, inputs);
+  return tensor('i32', [...tokens.shape, moduli.length]);
+}
+
+/** Of one type, to one number a row. */
+function inferDot(inputs: readonly TensorType[]): TensorType {
+  return tensor('f32', withLast(binary(inputs).shape, 1));
+}
+
+function inferConvolution(
+  inputs: readonly TensorType[],
+  { dilation = 1 }: OpAttrs['causalConvolution'],
+): TensorType {
   const [state, x, w] = inputs as [TensorType, TensorType, TensorType];
   const [B, T] = x.shape;
   const C = lastDim(x);
@@ -489,7 +549,9 @@ function inferConvolution(inputs: readonly TensorType[]): TensorType {
     w.shape.length === 2 &&
     w.shape[0] === C &&
     lastDim(w) > 1, 'x (B,T,C) and weight (C,W), W from 2', inputs);
-  require(sameShape(state.shape, [B!, lastDim(w) - 1, C]), 'state (B,W-1,C)', inputs);
+  const past = (lastDim(w) - 1) * dilation;
+  const required = dilation === 1 ? 'state (B,W-1,C)' : `state (B,(W-1)·${dilation},C)`;
+  require(sameShape(state.shape, [B!, past, C]), required, inputs);
   return tensor('f32', [B!, T!, C]);
 }
 
@@ -544,7 +606,7 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
     infer: inferLastToken,
   },
   embedding: {
-    summary: 'rows of a table (V,D) by token → (B,T,D)',
+    summary: 'rows of a table (V,D) by token, or by several indices a token → (B,T,…,D)',
     arity: [2, 2],
     infer: inferEmbedding,
   },
@@ -589,10 +651,17 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
     infer: unary,
   },
   rotaryEmbedding: {
-    summary: 'rotates channel pairs of (B,T,H,K) by position · frequency; inputs x, position',
-    arity: [2, 2],
+    summary:
+      'rotates channel pairs of (B,T,H,K) by position · frequency; inputs x, position; without position row i stands at i',
+    arity: [1, 2],
     infer: inferRotary,
   },
+  signedRoot: {
+    summary: 'sign(x) · √max(|x|, smallest), 0 of 0',
+    arity: [1, 1],
+    infer: unary,
+  },
+  dot: { summary: 'Σ a · b over the last axis → (…,1)', arity: [2, 2], infer: inferDot },
   argMax: {
     summary: 'index of the largest element of the last axis, the first of equals → i32',
     arity: [1, 1],
@@ -617,8 +686,8 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
   },
   topRows: {
     summary:
-      'the topK visible rows with the largest Σ_h weights_h·relu(q_h·key), of equals the first, ascending, −1 where there are fewer; inputs q (B,T,H,K), weights (B,T,H), keys (B,S,1,K), position → i32 (B,T,topK)',
-    arity: [4, 4],
+      'the topK visible rows with the largest Σ_h weights_h·relu(q_h·key), of equals the first, ascending, −1 where there are fewer; inputs q (B,T,H,K), weights (B,T,H), keys (B,S,1,K), position → i32 (B,T,topK); weights may be left out',
+    arity: [3, 4],
     infer: inferTopRows,
   },
   route: {
@@ -635,7 +704,7 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
   },
   causalConvolution: {
     summary:
-      'Σ_j weight[c][j] · x[t−W+1+j][c]: each channel with its own past; inputs state (B,W−1,C) of the last x, x (B,T,C), weight (C,W), position → (B,T,C)',
+      'Σ_j weight[c][j] · x[t−(W−1−j)·dilation][c]: each channel with its own past; inputs state (B,(W−1)·dilation,C) of the last x, x (B,T,C), weight (C,W), position → (B,T,C)',
     arity: [4, 4],
     stateOperand: 0,
     infer: inferConvolution,
@@ -677,5 +746,24 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
     arity: [5, 7],
     stateOperand: 0,
     infer: inferWindowAttention,
+  },
+  blockMeans: {
+    summary:
+      'row i → the mean of the rows i·n … i·n+n−1 of a state (B,S,G,K), n = tokensPerRow; rows whose tokens are not all there yet mean nothing',
+    arity: [1, 1],
+    infer: inferBlockMeans,
+  },
+  blockRows: {
+    summary:
+      'the rows of the blocks chosen (B,T,k) and those after the last complete block that a token sees, ascending, then −1; inputs blocks, −1 for none, position → i32 (B,T,k·n+n−1), n = tokensPerRow',
+    arity: [2, 2],
+    infer: inferBlockRows,
+  },
+  ngramRows: {
+    summary:
+      'for each size of n-gram and part of the table, (⊕_j token[t−j]·multiplier[j]) mod the rows of the part, behind those of the parts before, in 64 bits; inputs state (B,n−1) of the last tokens, tokens, position → i32 (B,T,parts)',
+    arity: [3, 3],
+    stateOperand: 0,
+    infer: inferNgramRows,
   },
 };

@@ -372,6 +372,45 @@ const CASES: Rules<Case> = {
       [['f32[B,0,8]', 'f32[B,T,8]', 'f32[8,1]', position], /W from 2/],
     ],
   },
+  signedRoot: {
+    attrs: { smallest: 1e-6 },
+    inputs: ['f32[B,T,4,1]'],
+    gives: 'f32[B,T,4,1]',
+    refuses: [[['i32[8]'], /inputs must be f32/]],
+  },
+  dot: {
+    attrs: {},
+    inputs: [heads, heads],
+    gives: 'f32[B,T,4,1]',
+    refuses: [
+      [[heads, 'f32[64]'], /of one type/],
+      [['i32[B,T,4]', 'i32[B,T,4]'], /inputs must be f32/],
+    ],
+  },
+  blockMeans: {
+    attrs: { tokensPerRow: 4 },
+    inputs: ['f32[B,S,1,64]'],
+    gives: 'f32[B,S,1,64]',
+    refuses: [
+      [['f32[B,T,1,64]'], /rows \(B,S,G,K\)/],
+      [['mxint8[B,S,1,64]'], /inputs must be f32/],
+    ],
+  },
+  blockRows: {
+    attrs: { tokensPerRow: 4 },
+    inputs: ['i32[B,T,8]', position],
+    gives: 'i32[B,T,35]',
+    refuses: [[['f32[B,T,8]', position], /blocks i32 \(B,T,k\)/]],
+  },
+  ngramRows: {
+    attrs: { multipliers: [0, 3, 1, 5, 7, 9], moduli: [11, 13, 17, 19], padding: 0 },
+    inputs: ['f32[B,2]', 'i32[B,T]', position],
+    gives: 'i32[B,T,4]',
+    refuses: [
+      [['f32[B,3]', 'i32[B,T]', position], /state \(B,2\)/],
+      [['f32[B,2]', 'f32[B,T]', position], /tokens i32 \(B,T\)/],
+    ],
+  },
   gatedDelta: {
     attrs: { scale: 1, chunk: 1 },
     inputs: delta({}),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { floatNumerics } from './float.ts';
-import { makeNode, type Graph } from './graph.ts';
+import { makeNode, type Graph, type Node } from './graph.ts';
 import { Interpreter } from './interpret.ts';
 import { tensor } from './types.ts';
 import { f32Of } from './value.ts';
@@ -37,10 +37,15 @@ function convolution(): Graph {
   };
 }
 
-function step(interpreter: Interpreter, tokens: number[], positions: number[]): number[] {
+function step(
+  interpreter: Interpreter,
+  tokens: number[],
+  positions: number[],
+  graph = GRAPH,
+): number[] {
   const dims = { B: positions.length, T: tokens.length / positions.length, S: 16 };
   const fed = { tokens: Int32Array.from(tokens), positions: Int32Array.from(positions) };
-  return [...f32Of(interpreter.run(GRAPH, dims, fed).get('y')!)];
+  return [...f32Of(interpreter.run(graph, dims, fed).get('y')!)];
 }
 
 test('each channel is convolved with its own past, which starts at zeros', () => {
@@ -55,6 +60,23 @@ test('a sequence that starts again at 0 forgets, and the other goes on, also whe
   step(interpreter, [1, 2, 5, 6], [0, 0]);
   assert.deepEqual(step(interpreter, [3, 7], [0, 2]), [12, 30, 5 + 12 + 28, 70]);
   assert.deepEqual(step(interpreter, [0, 0, 1], [1, 3, 0]), [6, 0, 6 + 14, 0, 4, 10]);
+});
+
+test('taps may be tokens apart, in one step and in several', () => {
+  const [past, taps] = [
+    makeNode('state', [], { name: 'past', type: tensor('f32', ['B', 4, 2]) }),
+    GRAPH.outputs.get('y')!.inputs[2]!,
+  ];
+  const [, x, , position] = GRAPH.outputs.get('y')!.inputs as [Node, Node, Node, Node];
+  const y = makeNode('causalConvolution', [past, x, taps, position], { dilation: 2 });
+  const graph = { ...GRAPH, outputs: new Map([['y', y]]), states: new Map([['past', y]]) };
+  verify(graph);
+  const channel = (interpreter: Interpreter, tokens: number[], at: number): number[] =>
+    step(interpreter, tokens, [at], graph).filter((_, i) => i % 2 === 0);
+  const whole = [4, 8, 2 + 12, 4 + 16, 1 + 6 + 20]; // 1, 2, 3, 4, 5 by taps 1, 2, 4, two apart
+  assert.deepEqual(channel(new Interpreter(floatNumerics), [1, 2, 3, 4, 5], 0), whole);
+  const cut = new Interpreter(floatNumerics);
+  assert.deepEqual([...channel(cut, [1, 2], 0), ...channel(cut, [3, 4, 5], 2)], whole);
 });
 
 test('a recurrent state cannot go back or be skipped over', () => {

@@ -5,11 +5,16 @@
 import { UsageError } from '../base/index.ts';
 import { type SomeRules, type Step } from './evaluation.ts';
 import { type NodeOf } from './graph.ts';
-import { f32Of, f32Value, i32Of, type Value } from './value.ts';
+import { ngramHashes } from './ngram.ts';
+import { f32Of, f32Value, i32Of, i32Value, type Value } from './value.ts';
 
-type RecurrenceOp = 'causalConvolution' | 'gatedDelta';
+type RecurrenceOp = 'causalConvolution' | 'gatedDelta' | 'ngramRows';
 
-export const RECURRENCE_RULES: SomeRules<RecurrenceOp> = { causalConvolution, gatedDelta };
+export const RECURRENCE_RULES: SomeRules<RecurrenceOp> = {
+  causalConvolution,
+  gatedDelta,
+  ngramRows,
+};
 
 /**
  * A state that steps replace holds what came of all tokens so far: a step goes on from there, or starts
@@ -35,24 +40,49 @@ export function statesOf(state: Value, position: Value): Float32Array[] {
   });
 }
 
-/** The inputs of a sequence behind its last W − 1 ones; a window of W rows moves along them. */
-function causalConvolution(_: unknown, inputs: readonly Value[], { numerics }: Step): Value {
+/** The inputs of a sequence behind its last ones; a window of W rows, so many apart, moves along them. */
+function causalConvolution(
+  { attrs: { dilation = 1 } }: NodeOf<'causalConvolution'>,
+  inputs: readonly Value[],
+  { numerics }: Step,
+): Value {
   const [state, x, weight, position] = inputs as [Value, Value, Value, Value];
   const [B, T, C] = x.shape as [number, number, number];
   const W = weight.shape[1]!;
   const out = new Float32Array(B * T * C);
+  const window = new Float32Array(W * C);
   for (const [b, past] of statesOf(state, position).entries()) {
-    const rows = new Float32Array((W - 1 + T) * C);
+    const rows = new Float32Array(((W - 1) * dilation + T) * C);
     rows.set(past);
     rows.set(f32Of(x).subarray(b * T * C, (b + 1) * T * C), past.length);
     for (let t = 0; t < T; t++) {
       const at = (b * T + t) * C;
-      const window = rows.subarray(t * C, (t + W) * C);
+      const taps = Array.from({ length: W }, (__, j) => (t + j * dilation) * C);
+      for (const [j, from] of taps.entries()) window.set(rows.subarray(from, from + C), j * C);
       numerics.convolve(window, f32Of(weight), out.subarray(at, at + C));
     }
     past.set(rows.subarray(T * C));
   }
   return f32Value([B, T, C], out);
+}
+
+/** The state holds the last tokens, the newest last; how many of them there are follows from the position. */
+function ngramRows({ attrs }: NodeOf<'ngramRows'>, inputs: readonly Value[]): Value {
+  const [state, tokens, position] = inputs as [Value, Value, Value];
+  const [B, T] = tokens.shape as [number, number];
+  const [past, parts] = [state.shape[1]!, attrs.moduli.length];
+  const out = new Int32Array(B * T * parts);
+  for (const [b, kept] of statesOf(state, position).entries()) {
+    const known = Math.min(i32Of(position)[b]!, past);
+    const fed = i32Of(tokens).subarray(b * T, (b + 1) * T);
+    const history = [...kept.subarray(past - known), ...fed];
+    for (let t = 0; t < T; t++) {
+      out.set(ngramHashes(history.slice(0, known + t + 1), attrs), (b * T + t) * parts);
+    }
+    const last = history.slice(-past);
+    kept.set(last, past - last.length);
+  }
+  return i32Value([B, T, parts], out);
 }
 
 function gatedDelta(

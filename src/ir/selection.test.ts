@@ -4,7 +4,7 @@ import { floatNumerics } from './float.ts';
 import { makeNode, type NodeOf } from './graph.ts';
 import { SELECTION_RULES } from './selection.ts';
 import { tensor } from './types.ts';
-import { f32Value, i32Of, i32Value } from './value.ts';
+import { f32Of, f32Value, i32Of, i32Value } from './value.ts';
 
 /** The rows chosen for T tokens from `position` on, by one head of width 1 with query and weight 1. */
 function chosen(keys: number[], T: number, position: number, topK: number, tokensPerRow = 1) {
@@ -66,4 +66,47 @@ test('the score is the sum of weighted products of heads, each from zero up', ()
   };
   floatNumerics.indexScores(request, out);
   assert.deepEqual([...out], [2 * 5 - 3 * 1, 2 * 4]);
+});
+
+const POSITION = makeNode('input', [], { name: 'position', type: tensor('i32', ['B']) });
+
+test('without weights every head counts once', () => {
+  const types = [['B', 'T', 2, 1] as const, ['B', 'S', 1, 1] as const];
+  const [q, k] = types.map((shape) =>
+    makeNode('weight', [], { name: 'x', type: tensor('f32', shape) }),
+  );
+  const node = makeNode('topRows', [q!, k!, POSITION], { topK: 1 }) as NodeOf<'topRows'>;
+  const values = [
+    f32Value([1, 1, 2, 1], Float32Array.of(3, -1)),
+    f32Value([1, 3, 1, 1], Float32Array.of(1, -4, 1.2)),
+    i32Value([1], Int32Array.of(2)),
+  ];
+  const found = SELECTION_RULES.topRows(node, values, { numerics: floatNumerics } as never);
+  assert.deepEqual([...i32Of(found)], [1]); // scores 3, 4, 3.6
+});
+
+test('a block is the mean of its rows, of each sequence by itself', () => {
+  const rows = makeNode('weight', [], { name: 'k', type: tensor('f32', ['B', 'S', 1, 2]) });
+  const node = makeNode('blockMeans', [rows], { tokensPerRow: 2 }) as NodeOf<'blockMeans'>;
+  const data = Float32Array.from({ length: 20 }, (_, i) => i * i);
+  const step = { numerics: floatNumerics } as never;
+  const means = f32Of(SELECTION_RULES.blockMeans(node, [f32Value([2, 5, 1, 2], data)], step));
+  assert.deepEqual([...means.subarray(0, 4)], [2, 5, 26, 37]);
+  assert.deepEqual([...means.subarray(10, 14)], [122, 145, 226, 257]);
+});
+
+test('the rows of chosen blocks come first, then those that no block holds yet, then none', () => {
+  const type = tensor('i32', ['B', 'T', 2]);
+  const blocks = makeNode('input', [], { name: 'tokens', type });
+  const node = makeNode('blockRows', [blocks, POSITION], {
+    tokensPerRow: 3,
+  }) as NodeOf<'blockRows'>;
+  const values = [
+    i32Value([3, 1, 2], Int32Array.of(-1, -1, 0, -1, 0, 2)),
+    i32Value([3], Int32Array.of(1, 3, 8)),
+  ];
+  const rows = [...i32Of(SELECTION_RULES.blockRows(node, values, {} as never))];
+  assert.deepEqual(rows.slice(0, 8), [0, 1, -1, -1, -1, -1, -1, -1]);
+  assert.deepEqual(rows.slice(8, 16), [0, 1, 2, 3, -1, -1, -1, -1]);
+  assert.deepEqual(rows.slice(16), [0, 1, 2, 6, 7, 8, -1, -1]);
 });

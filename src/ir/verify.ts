@@ -24,22 +24,25 @@ const MAX_PROBLEMS = 20;
 
 const INPUT_TYPES = { tokens: tensor('i32', ['B', 'T']), position: tensor('i32', ['B']) };
 
-/** The input that is the position of each sequence, for the ops that have one. */
+/** The input that is the position of each sequence, for the ops that have one; below 0 from the end. */
 const POSITION_OPERAND: { readonly [O in Op]?: number } = {
   append: 2,
   rotaryEmbedding: 1,
   attention: 3,
-  topRows: 3,
+  topRows: -1,
+  blockRows: 1,
+  ngramRows: 2,
   causalConvolution: 3,
   gatedDelta: 6,
   compress: 3,
   windowAttention: 4,
 };
 
-/** The inputs that are rows of a sequence, which an `append` gives. */
+/** The inputs that are rows of a sequence, which an `append` gives; below 0 from the end. */
 const ROWS_OPERANDS: { readonly [O in Op]?: readonly number[] } = {
   attention: [1, 2],
-  topRows: [2],
+  topRows: [-2],
+  blockMeans: [0],
   windowAttention: [5],
 };
 
@@ -122,7 +125,8 @@ function positionProblems(node: Node): string[] {
   const operand = POSITION_OPERAND[node.op];
   if (operand === undefined) return [];
   const problems: string[] = [];
-  const position = node.inputs[operand]!;
+  const position = node.inputs.at(operand);
+  if (position === undefined) return []; // rotation of rows that stand where they are
   const given = position.op === 'input' ? position.attrs.name : position.op;
   if (given !== 'position') problems.push(`input ${operand} must be position, not ${given}`);
   const rows = node.inputs[stateOperandOf(node) === 0 ? 1 : 0];
@@ -176,9 +180,10 @@ function useProblem(
   if (input.op === 'state' && !changes) {
     return `only the node that changes state ${input.attrs.name} may use it`;
   }
-  const attended = ROWS_OPERANDS[user.op]?.includes(operand) ?? false;
+  const operands = ROWS_OPERANDS[user.op] ?? [];
+  const attended = operands.some((i) => i === operand || i + user.inputs.length === operand);
   if (input.op === 'append' && !attended) return 'only keys and values of attention may be states';
-  if (attended && input.op !== 'append') {
+  if (attended && input.op !== 'append' && user.op !== 'topRows') {
     return `keys and values must be appended states, not ${input.op}`;
   }
   return undefined;

@@ -9,6 +9,7 @@ import { buildDeepseekV32 } from './families/deepseekV32.ts';
 import { buildDeepseekV4 } from './families/deepseekV4.ts';
 import { buildQwen2 } from './families/qwen2.ts';
 import { buildQwen3, buildQwen3Moe } from './families/qwen3.ts';
+import { buildQwen4Exp } from './families/qwen4Exp.ts';
 import { buildQwen35, buildQwen35Moe, buildQwen3Next } from './families/qwenHybrid.ts';
 
 type BuildGraph<C> = (config: C, weights: WeightReader, options: GraphOptions) => Graph;
@@ -20,6 +21,7 @@ const BUILDERS: { readonly [F in Family]: BuildGraph<ConfigOf<F>> } = {
   qwen3_next: buildQwen3Next,
   qwen3_5: buildQwen35,
   qwen3_5_moe: buildQwen35Moe,
+  qwen4_exp: buildQwen4Exp,
   deepseek_v3: buildDeepseekV3,
   deepseek_v2: buildDeepseekV2,
   deepseek_v32: buildDeepseekV32,

@@ -1,5 +1,6 @@
 /** All conformance cases. */
 import { type Case } from './case.ts';
+import { BLOCKS } from './blocks.ts';
 import { COMPRESSION } from './compression.ts';
 import { CHOICE, EXPERTS, ROUTE } from './choices.ts';
 import { ATTENTION, LINEAR, STATE } from './contractions.ts';
@@ -16,6 +17,7 @@ export const CASES: readonly Case[] = [
   ...ATTENTION,
   ...SELECTION,
   ...COMPRESSION,
+  ...BLOCKS,
   ...ROUTE,
   ...EXPERTS,
   ...CHOICE,

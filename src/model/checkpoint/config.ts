@@ -26,6 +26,7 @@ import { type FamilyFields } from './familyFields.ts';
 import { QWEN2_FIELDS } from './qwen2Config.ts';
 import { QWEN3_FIELDS } from './qwen3Config.ts';
 import { QWEN3_MOE_FIELDS } from './qwen3MoeConfig.ts';
+import { QWEN4_EXP_FIELDS } from './qwen4ExpConfig.ts';
 import { QWEN35_FIELDS, QWEN35_MOE_FIELDS, QWEN3_NEXT_FIELDS } from './qwenHybridConfig.ts';
 import { withRopeFields } from './rope.ts';
 
@@ -37,6 +38,7 @@ const FAMILIES = {
   qwen3_next: QWEN3_NEXT_FIELDS,
   qwen3_5: QWEN35_FIELDS,
   qwen3_5_moe: QWEN35_MOE_FIELDS,
+  qwen4_exp: QWEN4_EXP_FIELDS,
   deepseek_v3: DEEPSEEK_V3_FIELDS,
   deepseek_v2: DEEPSEEK_V2_FIELDS,
   deepseek_v32: DEEPSEEK_V32_FIELDS,
@@ -73,11 +75,12 @@ function familyOf({ architectures, model_type: type }: JsonRecord, where: string
   const architecture: unknown = Array.isArray(architectures) ? architectures[0] : architectures;
   const unnamed = architecture === undefined || architecture === null;
   const families = Object.keys(FAMILIES) as Family[];
-  const found = families.find((family) =>
-    unnamed
-      ? type === family || type === `${family}_text`
-      : FAMILIES[family].architectures.some((known) => known === architecture),
-  );
+  const found = families.find((family) => {
+    const { architectures: named, otherTypes = [] }: FamilyFields<unknown> = FAMILIES[family];
+    const types = unnamed ? [family, ...otherTypes] : otherTypes;
+    const byType = types.some((known) => type === known || type === `${known}_text`);
+    return byType || named.some((known) => known === architecture);
+  });
   if (found !== undefined) return found;
   throw unknownArchitecture(architecture ?? type, where);
 }

@@ -17,7 +17,7 @@ import { flag } from './fields.ts';
 
 const { intermediate_size, ...COMMON_FIELDS } = DECODER_FIELDS;
 
-const HYBRID_FIELDS = {
+export const HYBRID_FIELDS = {
   ...COMMON_FIELDS,
   head_dim: integer(2, 1e4),
   /** The part of each head that is rotated: its first channels. */
@@ -38,7 +38,7 @@ const HYBRID_FIELDS = {
     .nullish(),
 };
 
-const MOE_FIELDS = {
+export const MOE_FIELDS = {
   ...EXPERT_FIELDS,
   shared_expert_intermediate_size: integer(1, 1e7),
   norm_topk_prob: flag.default(true),
@@ -47,7 +47,7 @@ const MOE_FIELDS = {
 type HybridFields = z.output<z.ZodObject<typeof HYBRID_FIELDS>>;
 
 /** What every schema checks beyond its fields, and the fields with which layers are built. */
-function complete<T extends HybridFields>(schema: z.ZodType<T>) {
+export function complete<T extends HybridFields>(schema: z.ZodType<T>) {
   return schema
     .refine(
       ({ layer_types: types, num_hidden_layers }) => !types || types.length === num_hidden_layers,
@@ -88,10 +88,14 @@ export type Qwen3NextConfig = z.output<typeof NEXT>;
 export type Qwen35Config = z.output<typeof DENSE>;
 export type Qwen35MoeConfig = z.output<typeof MOE>;
 
-const FIXED_FIELDS: readonly FixedField[] = [
+export const HYBRID_FIXED_FIELDS: readonly FixedField[] = [
   fixed('attn_output_gate', true),
   fixed('mamba_ssm_dtype', 'float32'),
   fixed('mtp_use_dedicated_embeddings', false),
+];
+
+const FIXED_FIELDS: readonly FixedField[] = [
+  ...HYBRID_FIXED_FIELDS,
   {
     field: 'output_gate_type',
     requirement: '"swish"',
@@ -100,13 +104,13 @@ const FIXED_FIELDS: readonly FixedField[] = [
 ];
 
 /** Of Qwen3.5 with experts: every layer has them. */
-const NO_DENSE_LAYERS: FixedField = {
+export const NO_DENSE_LAYERS: FixedField = {
   field: 'mlp_only_layers',
   requirement: '[]',
   holds: (layers) => !Array.isArray(layers) || layers.length === 0,
 };
 
-const RELATIONS: readonly Relation[] = [
+export const HYBRID_RELATIONS: readonly Relation[] = [
   GROUPED_QUERIES,
   {
     fields: ['linear_num_value_heads', 'linear_num_key_heads'],
@@ -119,19 +123,19 @@ export const QWEN3_NEXT_FIELDS: FamilyFields<Qwen3NextConfig> = {
   architectures: ['Qwen3NextForCausalLM'],
   schema: NEXT,
   fixedFields: FIXED_FIELDS,
-  relations: [...RELATIONS, ENOUGH_EXPERTS],
+  relations: [...HYBRID_RELATIONS, ENOUGH_EXPERTS],
 };
 
 export const QWEN35_FIELDS: FamilyFields<Qwen35Config> = {
   architectures: ['Qwen3_5ForCausalLM', 'Qwen3_5ForConditionalGeneration'],
   schema: DENSE,
   fixedFields: FIXED_FIELDS,
-  relations: RELATIONS,
+  relations: HYBRID_RELATIONS,
 };
 
 export const QWEN35_MOE_FIELDS: FamilyFields<Qwen35MoeConfig> = {
   architectures: ['Qwen3_5MoeForCausalLM', 'Qwen3_5MoeForConditionalGeneration'],
   schema: MOE,
   fixedFields: [...FIXED_FIELDS, NO_DENSE_LAYERS],
-  relations: [...RELATIONS, ENOUGH_EXPERTS],
+  relations: [...HYBRID_RELATIONS, ENOUGH_EXPERTS],
 };

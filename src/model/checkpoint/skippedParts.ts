@@ -9,6 +9,7 @@ export interface SkippedPart {
 
 const TOWER = 'the tower that sees pictures';
 const DRAFTS = 'heads that predict further tokens';
+const CONSTANTS = 'constants of hashes, which follow from the configuration';
 
 /**
  * What the tensors of these names are for, if it is known: of a model with `layers` layers, those after
@@ -16,7 +17,7 @@ const DRAFTS = 'heads that predict further tokens';
  */
 export function skippedParts(names: readonly string[], layers: number): SkippedPart[] {
   const parts = Map.groupBy(names, (name) => partOf(name, layers));
-  return [TOWER, DRAFTS].flatMap((part) => {
+  return [TOWER, DRAFTS, CONSTANTS].flatMap((part) => {
     const tensors = parts.get(part)?.length ?? 0;
     return tensors > 0 ? [{ part, tensors }] : [];
   });
@@ -25,6 +26,7 @@ export function skippedParts(names: readonly string[], layers: number): SkippedP
 function partOf(name: string, layers: number): string | undefined {
   if (/^(?:model\.)?visual\./.test(name)) return TOWER;
   if (name.startsWith('mtp.')) return DRAFTS;
+  if (/\.ple_embedding\.(?:layer_multipliers|ngram_heads_\w+)$/.test(name)) return CONSTANTS;
   const layer = /^model\.layers\.(\d+)\./.exec(name)?.[1];
   return layer !== undefined && Number(layer) >= layers ? DRAFTS : undefined;
 }

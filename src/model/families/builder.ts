@@ -23,6 +23,8 @@ export interface WeightReader {
   /** Throws unless there is such a weight, stored in this shape and readable; reads no values. */
   requireWeight(name: string, shape: readonly number[], kind?: WeightKind): void;
   readF32(name: string, shape: readonly number[], kind?: WeightKind): Float32Array;
+  /** Reads `count` rows from row `start`, where weights can be read by row. */
+  readRows?(name: string, start: number, count: number): Float32Array;
 }
 
 /** For a graph of a configuration alone: every read throws UsageError. */
@@ -151,6 +153,35 @@ export class GraphBuilder {
     return this.#declare(nameAt('*'), [count, ...shape], `${list}.${name}`, load);
   }
 
+  /**
+   * A table (V,D) by rows: `name.weight`, or `parts` pieces `name.shard_i.weight` of as many rows, the
+   * last with what is left. Rows can be read one by one.
+   */
+  table(name: string, parts: number, shape: readonly [number, number]): Node {
+    if (this.has(`${name}.weight`)) return this.weight(`${name}.weight`, shape);
+    const prefix = this.#nameOf(name);
+    const [V, D] = shape;
+    const pieceRows = Math.ceil(V / parts);
+    const nameAt = (i: number | '*'): string => `${prefix}.shard_${i}.weight`;
+    const shapes = Array.from({ length: Math.ceil(V / pieceRows) }, (_, i) => [
+      Math.min(pieceRows, V - i * pieceRows),
+      D,
+    ]);
+    for (const [i, piece] of shapes.entries()) this.#reader.requireWeight(nameAt(i), piece);
+    const load = (): Float32Array => {
+      const all = new Float32Array(V * D);
+      for (const [i, piece] of shapes.entries()) {
+        all.set(this.#reader.readF32(nameAt(i), piece), i * pieceRows * D);
+      }
+      return all;
+    };
+    const placeOf = (row: number): [string, number] => [
+      nameAt(Math.floor(row / pieceRows)),
+      row % pieceRows,
+    ];
+    return this.#declare(nameAt('*'), shape, name, load, placeOf);
+  }
+
   /** Some rows of a weight (rows, columns), called `name[part]`, in the shape given. */
   weightRows(name: string, part: string, range: RowRange, shape: readonly number[]): Node {
     const columns = shape.at(-1)!;
@@ -227,19 +258,46 @@ export class GraphBuilder {
     return this.derivedWeight(`${name}.weight`, '1+w', shape, { derive });
   }
 
+  #rowReader(placeOf: (row: number) => [string, number]): WeightSource['loadRows'] {
+    const reader = this.#reader;
+    if (reader.readRows === undefined) return undefined;
+    return (start, count) =>
+      readRowByRow(count, (i) => {
+        const [name, row] = placeOf(start + i);
+        return reader.readRows!(name, row, 1);
+      });
+  }
+
   #nameOf(name: string): string {
     return this.#root + [...this.#scopes, name].join('.');
   }
 
   #declareWhole(name: string, shape: readonly number[], label: string): Node {
     this.#reader.requireWeight(name, shape);
-    return this.#declare(name, shape, label, () => this.#reader.readF32(name, shape));
+    const load = (): Float32Array => this.#reader.readF32(name, shape);
+    return this.#declare(name, shape, label, load, (row) => [name, row]);
   }
 
-  #declare(name: string, shape: readonly number[], label: string, load: () => Float32Array): Node {
-    this.#weights.set(name, { name, shape, load });
+  /** `placeOf` says in which stored weight a row is, and where. */
+  #declare(
+    name: string,
+    shape: readonly number[],
+    label: string,
+    load: () => Float32Array,
+    placeOf?: (row: number) => [string, number],
+  ): Node {
+    const byRow = placeOf && this.#rowReader(placeOf);
+    this.#weights.set(name, { name, shape, load, ...(byRow && { loadRows: byRow }) });
     return this.node('weight', [], { name, type: tensor('f32', shape) }, label);
   }
+}
+
+function readRowByRow(count: number, read: (row: number) => Float32Array): Float32Array {
+  const rows = Array.from({ length: count }, (_, i) => read(i));
+  const width = rows[0]?.length ?? 0;
+  const all = new Float32Array(count * width);
+  for (const [i, row] of rows.entries()) all.set(row, i * width);
+  return all;
 }
 
 function takeRows(data: Float32Array, range: RowRange, columns: number): Float32Array {

@@ -21,6 +21,8 @@ export interface DeltaConfig {
   readonly linear_key_head_dim: number;
   readonly linear_value_head_dim: number;
   readonly linear_conv_kernel_dim: number;
+  /** What the gates of the result go through; silu when absent. */
+  readonly output_gate_type?: 'silu' | 'sigmoid';
 }
 
 /** What is projected from the normalised rows. */
@@ -73,7 +75,11 @@ export function gatedDeltaNet(
   const normal = b.node('rmsNormalization', [read, b.weight('norm.weight', [V])], {
     epsilon: config.rms_norm_eps,
   });
-  const gated = b.node('swiglu', [b.node('splitHeads', [gate], { heads: H }), normal], {});
+  const gates = b.node('splitHeads', [gate], { heads: H });
+  const gated =
+    config.output_gate_type === 'sigmoid'
+      ? b.node('mul', [normal, b.node('sigmoid', [gates], {})], {})
+      : b.node('swiglu', [gates, normal], {});
   return b.linear(b.node('mergeHeads', [gated], {}), 'out_proj', config.hidden_size);
 }
 

@@ -22,7 +22,7 @@ import { gatedDeltaNet, type DeltaProjections } from './gatedDeltaNet.ts';
 import { attend } from './groupedQuery.ts';
 
 /** What the mixers of all these families read. */
-type HybridConfig = Omit<Qwen35Config, 'intermediate_size'>;
+export type HybridConfig = Omit<Qwen35Config, 'intermediate_size'>;
 
 /** In what the families differ. */
 interface HybridParts {
@@ -91,8 +91,17 @@ function buildHybrid(
   );
 }
 
-/** Grouped-query attention whose result is multiplied by gates; the rows of q_proj hold, head by head, query and gate. */
-function gatedAttention(b: GraphBuilder, x: Node, layer: number, config: HybridConfig): Node {
+/**
+ * Grouped-query attention, to the rows `chosen` if there is a choice, whose result is multiplied by gates;
+ * the rows of q_proj hold, head by head, query and gate.
+ */
+export function gatedAttention(
+  b: GraphBuilder,
+  x: Node,
+  layer: number,
+  config: HybridConfig,
+  chosen?: Node,
+): Node {
   const { num_attention_heads: H, num_key_value_heads: G, head_dim: K } = config;
   const { hidden_size: D, rms_norm_eps } = config;
   const part = (name: string, start: number): Node => {
@@ -103,7 +112,7 @@ function gatedAttention(b: GraphBuilder, x: Node, layer: number, config: HybridC
   const query = b.rmsNormalization(heads(part('query', 0), H), 'q_norm', rms_norm_eps);
   const key = b.rmsNormalization(heads(b.linear(x, 'k_proj', G * K), G), 'k_norm', rms_norm_eps);
   const value = heads(b.linear(x, 'v_proj', G * K), G);
-  const seen = attend(b, { query, key, value }, layer, config, config.rotatedChannels);
+  const seen = attend(b, { query, key, value }, layer, config, config.rotatedChannels, chosen);
   const gate = b.node('sigmoid', [part('gate', K)], {});
   const gated = b.node('mul', [b.node('mergeHeads', [seen], {}), gate], {});
   return b.linear(gated, 'o_proj', D);
@@ -136,7 +145,11 @@ function fusedProjections(b: GraphBuilder, x: Node, config: HybridConfig): Delta
 }
 
 /** Qwen3.5 stores them in four matrices. */
-function separateProjections(b: GraphBuilder, x: Node, config: HybridConfig): DeltaProjections {
+export function separateProjections(
+  b: GraphBuilder,
+  x: Node,
+  config: HybridConfig,
+): DeltaProjections {
   const { linear_num_value_heads: H, linear_value_head_dim: V } = config;
   const keys = config.linear_num_key_heads * config.linear_key_head_dim;
   return {
@@ -153,7 +166,7 @@ interface MixtureConfig extends ExpertsConfig {
 }
 
 /** Routed experts beside one for every token, which has a gate of its own. */
-function mixtureOfExperts(b: GraphBuilder, x: Node, config: MixtureConfig): Node {
+export function mixtureOfExperts(b: GraphBuilder, x: Node, config: MixtureConfig): Node {
   const { shared_expert_intermediate_size: width, hidden_size: D } = config;
   return b.within('mlp', () => {
     const routed = routedExperts(b, x, config);

@@ -64,7 +64,16 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   mixHeads,
   compress,
   windowAttention,
+  blockMeans: refuse,
+  blockRows: refuse,
+  signedRoot: refuse,
+  dot: refuse,
+  ngramRows: refuse,
 };
+
+function refuse(_: StepList, { op, label }: { readonly op: Op; readonly label: string }): never {
+  throw new UnsupportedError(`the cpu has no kernel for ${op}`, { where: label });
+}
 
 /** Adds the steps of `node`, whose inputs lie at `inputs`; gives the place of its value. */
 export function lowerNode(list: StepList, node: Node, inputs: readonly Place[]): Place {

@@ -81,6 +81,12 @@ const routed: Check = (node) => {
   return groupByBest ? no('groups of experts are scored by their best two, not by the best') : YES;
 };
 
+const positioned: Check = ({ inputs }) =>
+  inputs.length === 2 ? YES : no('rotation of rows of a state has no lowering');
+
+const rowOfToken: Check = ({ inputs: [tokens] }) =>
+  tokens!.type.shape.length === 2 ? YES : no('several rows of a table a token have no lowering');
+
 const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
 
 const CHECKS: Rules<Check> = {
@@ -95,7 +101,7 @@ const CHECKS: Rules<Check> = {
     node.type.dtype === 'f32' ? no('only quantised parts are joined, in place') : YES,
   transpose: foldedOnly,
   lastToken: yes,
-  embedding: yes,
+  embedding: rowOfToken,
   append: plain('tokensPerRow', 'an entry for several tokens'),
   add: sameRows,
   mul: sameRows,
@@ -106,7 +112,7 @@ const CHECKS: Rules<Check> = {
   rmsNormalization: weighted,
   layerNormalization: noInstruction,
   l2Normalization: noInstruction,
-  rotaryEmbedding: plain('offset', 'rotation from an offset'),
+  rotaryEmbedding: plain('offset', 'rotation from an offset', positioned),
   argMax: fromLinear,
   quantize: wholeBlocks,
   linear: mergedRows,
@@ -122,6 +128,11 @@ const CHECKS: Rules<Check> = {
   mixHeads: noInstruction,
   compress: noInstruction,
   windowAttention: () => no('attention to a window and entries has no lowering'),
+  blockMeans: noInstruction,
+  blockRows: noInstruction,
+  signedRoot: noInstruction,
+  dot: noInstruction,
+  ngramRows: () => no('there is no integer arithmetic in 64 bits'),
 };
 
 export function supportsNode(node: Node, chip: Chip): Support {

@@ -45,7 +45,8 @@ class Quantizer {
     for (const node of topologicalOrder(graph)) {
       if (node.op === 'attention')
         this.valueWidths.set(stateName(node.inputs[2]!), node.attrs.valueWidth);
-      if (node.op === 'topRows') this.indexed.add(stateName(node.inputs[2]!));
+      if (node.op === 'topRows') this.indexed.add(stateName(node.inputs.at(-2)!));
+      if (node.op === 'blockMeans') this.indexed.add(stateName(node.inputs[0]!));
       if (node.op === 'windowAttention')
         for (const rows of node.inputs.slice(5, 6)) this.indexed.add(stateName(rows));
       if (node.op === 'route') this.routers.add(weightName(node.inputs[0]!));
