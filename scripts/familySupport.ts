@@ -56,7 +56,7 @@ class Notes {
 
   refer(text: string): string {
     const known = this.#texts.indexOf(text);
-    return `${this.#mark}${(known < 0 ? this.#texts.push(text) : known + 1).toString()}`;
+    return `${this.#mark}${known < 0 ? this.#texts.push(text) : known + 1}`;
   }
 
   lines(): string[] {
@@ -110,7 +110,7 @@ const INTRODUCTION: readonly string[] = [
   '`in part` means that it refuses some of them. `jade` is a yes when all three chips run all of them. Weights become f32 in one place whatever they are stored as, so:',
   '',
   '- T alone: that test runs whole models of the family from that format on that target (of the chips, on jade-edge at least); quantised ones give the bits of the same model with the',
-  '  decoded values stored as F32;',
+  '  decoded values stored as F32, in one layout of the format (of compressed-tensors packed 4-bit integers, of modelopt NVFP4); formats.md has the tests of the others;',
   '- T + T, `by parts`: the first test proves the values of the format, the second that the target runs the family from BF16, F16 or F32; no test does both at once;',
   '- `operators alone`: no test runs a whole model of the family on that target; its operators are tested as below.',
   '',
