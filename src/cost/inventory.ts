@@ -12,7 +12,7 @@ import { expertChoice, weightBehind, workOf } from './operations.ts';
 
 export interface ParameterCount {
   readonly total: number;
-  /** Used for one token: of routed experts the chosen share, of a table by token a row, of everything else all. */
+  /** Used for one token: of routed experts the chosen share, of a table by token or n-gram its rows, of everything else all. */
   readonly active: number;
   /** The rows of tables of embeddings that are not active; some makers count them as if they were. */
   readonly embeddings: number;
@@ -109,7 +109,9 @@ function rowOf(node: Node, parameters: number, uses: ReadonlyMap<Node, number>):
 function activeShare(node: Node, uses: ReadonlyMap<Node, number>): number {
   if (node.op === 'embedding' || node.op === 'routeByToken') {
     const table = node.inputs[node.op === 'embedding' ? 1 : 2]!;
-    return uses.get(table) === 1 ? 1 / (table.type.shape[0] as number) : 1; // tied: the head uses all
+    if (uses.get(table) !== 1) return 1; // tied: the head uses all
+    const rowsPerToken = node.op === 'embedding' ? (node.inputs[0]!.type.shape[2] ?? 1) : 1;
+    return (rowsPerToken as number) / (table.type.shape[0] as number);
   }
   if (node.op !== 'experts') return 1;
   const { topK, experts } = expertChoice(node);

@@ -64,6 +64,10 @@ const RULES: Rules<WorkRule> = {
   headLinear: contraction,
   attention: (node, dims) => attentionWork(node as NodeOf<'attention'>, dims),
   topRows: (node, dims) => indexWork(node as NodeOf<'topRows'>, dims),
+  topBlocks: (node, dims) => indexWork(node as NodeOf<'topBlocks'>, dims),
+  nGramRows: none,
+  nGramGate: readsWeights,
+  fakeQuantize: none,
   route: readsWeights,
   experts: (node, dims) => expertsWork(node as NodeOf<'experts'>, dims),
   causalConvolution: (node, dims) => ({
@@ -140,7 +144,7 @@ function visibleRowsOf({ B, T, S }: Dims, most = Infinity): number {
 }
 
 /** q·k over the key width and the sum over heads, for each visible row. */
-function indexWork(node: NodeOf<'topRows'>, dims: Dims): Work {
+function indexWork(node: NodeOf<'topRows' | 'topBlocks'>, dims: Dims): Work {
   const [query, , keys] = node.inputs as [Node, Node, Node];
   const [heads, keyWidth] = query.type.shape.slice(2) as [number, number];
   const rows = visibleRowsOf(dims) / (node.attrs.tokensPerRow ?? 1);

@@ -17,6 +17,7 @@ import { CONTRACTION_RULES } from './contraction.ts';
 import { type Evaluate, type EvaluationRules, type Step } from './evaluation.ts';
 import { countUses, topologicalOrder, type Graph, type Node } from './graph.ts';
 import { MOVEMENT_RULES } from './movement.ts';
+import { N_GRAM_RULES } from './nGram.ts';
 import { type Numerics } from './numerics.ts';
 import { type Op } from './ops.table.ts';
 import { SELECTION_RULES } from './selection.ts';
@@ -54,6 +55,7 @@ const RULES: EvaluationRules = {
   ...SELECTION_RULES,
   ...COMPRESSION_RULES,
   ...STREAM_RULES,
+  ...N_GRAM_RULES,
   ...RECURRENCE_RULES,
 };
 

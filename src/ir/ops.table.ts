@@ -48,6 +48,15 @@ export interface HyperConnectionAttrs {
   readonly epsilon: number;
 }
 
+/** Values rounded to a narrow format and back, as caches of quantisation-aware models hold them. */
+export interface FakeQuantizeAttrs {
+  readonly format: 'e4m3' | 'e2m1';
+  /** Elements that share a scale. */
+  readonly group: number;
+  /** The smallest power of two, or the nearest e4m3, that brings the largest of a group into the format. */
+  readonly scale: 'powerOfTwo' | 'e4m3';
+}
+
 export interface OpAttrs {
   // sources
   input: { readonly name: 'tokens' | 'position'; readonly type: TensorType };
@@ -95,6 +104,7 @@ export interface OpAttrs {
     /** Of the two candidate exponents keep the one with the smaller squared error; for weights. */
     readonly search?: boolean;
   };
+  fakeQuantize: FakeQuantizeAttrs;
   // contractions
   linear: Record<never, never>;
   headLinear: Record<never, never>;
@@ -103,7 +113,25 @@ export interface OpAttrs {
     readonly topK: number;
     /** A row stands for so many tokens, and is visible from the last of them on; 1 when absent. */
     readonly tokensPerRow?: number;
+    /** Rows of a block, where only those of chosen blocks are eligible. */
+    readonly blockRows?: number;
   };
+  topBlocks: {
+    readonly topK: number;
+    /** Rows of a block. */
+    readonly blockRows: number;
+    /** As that of topRows. */
+    readonly tokensPerRow?: number;
+  };
+  nGramRows: {
+    /** One a token of the longest n-gram, the newest first; odd integers below 2^53. */
+    readonly multipliers: readonly number[];
+    /** Rows of the part of the table that a head of an n-gram length has; heads together, short n-grams first. */
+    readonly moduli: readonly number[];
+    /** The token that stands for those before the first. */
+    readonly padding: number;
+  };
+  nGramGate: { readonly epsilon: number };
   route: RouteAttrs;
   routeByToken: Pick<RouteAttrs, 'scoring' | 'normalize' | 'scale'>;
   experts: {
@@ -247,7 +275,21 @@ function requireChosen(
   require(fits, 'with chosen rows i32 (B,T,k)', inputs);
 }
 
-function inferTopRows(inputs: readonly TensorType[], { topK }: OpAttrs['topRows']): TensorType {
+function inferTopRows(
+  inputs: readonly TensorType[],
+  { topK, blockRows }: OpAttrs['topRows'],
+): TensorType {
+  const [q, , , , blocks] = inputs as [TensorType, TensorType, TensorType, TensorType, TensorType?];
+  requireChosen(blocks, q, inputs);
+  require((blocks === undefined) ===
+    (blockRows === undefined), 'with blocks if they have blockRows', inputs);
+  return inferTopBlocks(inputs, { topK });
+}
+
+function inferTopBlocks(
+  inputs: readonly TensorType[],
+  { topK }: Pick<OpAttrs['topBlocks'], 'topK'>,
+): TensorType {
   const [q, weights, keys] = inputs as [TensorType, TensorType, TensorType, TensorType];
   requireFloat([q, weights, keys], inputs);
   require(q.shape.length === 4 &&
@@ -436,11 +478,12 @@ function inferCompress(
   inputs: readonly TensorType[],
   { tokensPerRow, overlap }: OpAttrs['compress'],
 ): TensorType {
-  const [state, rows, bias] = inputs as [TensorType, TensorType, TensorType];
+  const [state, rows, , bias] = inputs as [TensorType, TensorType, TensorType, TensorType?];
   const [C, parts] = [lastDim(rows), overlap ? 4 : 2];
-  requireFloat([state, rows, bias], inputs);
+  requireFloat([state, rows, bias ?? rows], inputs);
   require(rows.shape.length === 3 && C % parts === 0, `rows (B,T,${parts}·K)`, inputs);
-  require(sameShape(bias.shape, [tokensPerRow, C / 2]), `bias (${tokensPerRow},C/2)`, inputs);
+  const fits = bias === undefined || sameShape(bias.shape, [tokensPerRow, C / 2]);
+  require(fits, `bias (${tokensPerRow},C/2)`, inputs);
   const kept = tokensPerRow * (overlap ? 2 : 1) - 1;
   require(sameShape(state.shape, [rows.shape[0]!, kept, C]), `state (B,${kept},C)`, inputs);
   return tensor('f32', [rows.shape[0]!, rows.shape[1]!, C / parts]);
@@ -464,6 +507,38 @@ function inferWindowAttention(inputs: readonly TensorType[]): TensorType {
   require(fits, 'entries (B,S,1,K)', inputs);
   requireChosen(chosen, q, inputs);
   return q;
+}
+
+function inferFakeQuantize(
+  inputs: readonly TensorType[],
+  { group }: FakeQuantizeAttrs,
+): TensorType {
+  const [x] = inputs as [TensorType];
+  require(lastDim(x) % group === 0, `rows of whole groups of ${group}`, inputs);
+  return unary(inputs);
+}
+
+function inferNGramRows(
+  inputs: readonly TensorType[],
+  { multipliers, moduli }: OpAttrs['nGramRows'],
+): TensorType {
+  const [state, tokens, classes] = inputs as [TensorType, TensorType, TensorType];
+  const lengths = multipliers.length - 1;
+  requireFloat([state, classes], inputs);
+  require(lengths > 0 && moduli.length % lengths === 0, 'given moduli for each length', inputs);
+  require(tokens.dtype === 'i32' &&
+    tokens.shape.length === 2 &&
+    classes.shape.length === 1, 'tokens i32 (B,T) and classes (V)', inputs);
+  require(sameShape(state.shape, [tokens.shape[0]!, lengths]), `state (B,${lengths})`, inputs);
+  return tensor('i32', [...tokens.shape, moduli.length]);
+}
+
+function inferNGramGate(inputs: readonly TensorType[]): TensorType {
+  const [x, keys, ...weights] = inputs as [TensorType, TensorType, TensorType, TensorType];
+  requireFloat(inputs, inputs);
+  require(x.shape.length === 4 && sameType(x, keys), 'x and keys (B,T,n,D)', inputs);
+  require(weights.every((w) => sameShape(w.shape, x.shape.slice(2))), 'weights (n,D)', inputs);
+  return tensor('f32', x.shape.slice(0, 3));
 }
 
 function inferQuantize(inputs: readonly TensorType[], attrs: OpAttrs['quantize']): TensorType {
@@ -603,6 +678,11 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
     arity: [1, 1],
     infer: inferQuantize,
   },
+  fakeQuantize: {
+    summary: 'x rounded to a format of few bits, `group` elements with one scale, as f32',
+    arity: [1, 1],
+    infer: inferFakeQuantize,
+  },
   linear: { summary: 'x (…,K) · weight (N,K)ᵀ → (…,N)', arity: [2, 2], infer: inferLinear },
   headLinear: {
     summary: 'a linear for each head: x (B,T,H|1,K), weight (H,N,K) → (B,T,H,N)',
@@ -617,9 +697,15 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
   },
   topRows: {
     summary:
-      'the topK visible rows with the largest Σ_h weights_h·relu(q_h·key), of equals the first, ascending, −1 where there are fewer; inputs q (B,T,H,K), weights (B,T,H), keys (B,S,1,K), position → i32 (B,T,topK)',
-    arity: [4, 4],
+      'the topK visible rows with the largest Σ_h weights_h·relu(q_h·key), of equals the first, ascending, −1 where there are fewer; inputs q (B,T,H,K), weights (B,T,H), keys (B,S,1,K), position, optional blocks i32 (B,T,n) that the rows are of → i32 (B,T,topK)',
+    arity: [4, 5],
     infer: inferTopRows,
+  },
+  topBlocks: {
+    summary:
+      'the topK blocks of rows with the largest best row as in topRows, that of the newest visible row before all others, ascending, −1 where there are fewer; inputs q (B,T,H,K), weights (B,T,H), keys (B,S,1,K), position → i32 (B,T,topK)',
+    arity: [4, 4],
+    infer: inferTopBlocks,
   },
   route: {
     summary:
@@ -666,10 +752,23 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
   },
   compress: {
     summary:
-      'where a token ends a window of tokensPerRow, Σ_j softmax_j(gate_j+bias_j)·value_j by channel, with overlap over the window before too; inputs state (B,R,C) of the last rows, rows (B,T,C) of values and gates, bias, position → (B,T,K)',
-    arity: [4, 4],
+      'where a token ends a window of tokensPerRow, Σ_j softmax_j(gate_j+bias_j)·value_j by channel, with overlap over the window before too; inputs state (B,R,C) of the last rows, rows (B,T,C) of values and gates, position, optional bias → (B,T,K)',
+    arity: [3, 4],
     stateOperand: 0,
     infer: inferCompress,
+  },
+  nGramRows: {
+    summary:
+      'rows of a table by the 2-, 3-, …-grams that end at each token: the tokens of one, mapped to classes and times their multipliers, are joined by exclusive or; the rest modulo each modulus, behind the parts before; inputs state (B,N−1) of the last classes, tokens, classes (V), position → i32 (B,T,parts)',
+    arity: [4, 4],
+    stateOperand: 0,
+    infer: inferNGramRows,
+  },
+  nGramGate: {
+    summary:
+      'how well streams and keys agree, σ(±√|d|) of d = Σ x̂·k̂·w·v/√D, both normalised without weights; inputs x, keys (B,T,n,D), w, v (n,D) → (B,T,n)',
+    arity: [4, 4],
+    infer: inferNGramGate,
   },
   windowAttention: {
     summary:

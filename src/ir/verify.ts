@@ -32,7 +32,9 @@ const POSITION_OPERAND: { readonly [O in Op]?: number } = {
   topRows: 3,
   causalConvolution: 3,
   gatedDelta: 6,
-  compress: 3,
+  compress: 2,
+  topBlocks: 3,
+  nGramRows: 3,
   windowAttention: 4,
 };
 
@@ -40,6 +42,7 @@ const POSITION_OPERAND: { readonly [O in Op]?: number } = {
 const ROWS_OPERANDS: { readonly [O in Op]?: readonly number[] } = {
   attention: [1, 2],
   topRows: [2],
+  topBlocks: [2],
   windowAttention: [5],
 };
 

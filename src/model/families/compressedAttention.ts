@@ -125,7 +125,7 @@ function compressed(
   const width = overlap ? 2 * K : K;
   const rows = b.node('concat', [b.linear(x, 'wkv', width), b.linear(x, 'wgate', width)], {});
   const kept = ratio * (overlap ? 2 : 1) - 1;
-  const inputs = [rows, b.weight('ape', [ratio, width]), b.position];
+  const inputs = [rows, b.position, b.weight('ape', [ratio, width])];
   const attrs = { tokensPerRow: ratio, overlap };
   const pooled = b.stateful('compress', `${name}.recent`, [kept, 2 * width], inputs, attrs);
   const normal = split(b, b.rmsNormalization(pooled, 'norm', config.rms_norm_eps), 1);

@@ -5,6 +5,10 @@ import { isMx, type Node, type Op } from '../../ir/index.ts';
 const NO_KERNEL: ReadonlySet<Op> = new Set<Op>([
   'layerNormalization',
   'topRows',
+  'topBlocks',
+  'nGramRows',
+  'nGramGate',
+  'fakeQuantize',
   'routeByToken',
   'hyperConnection',
   'mixHeads',
