@@ -117,12 +117,13 @@ function reportOf(
 
 /** Counted as the makers of the family publish it: those of Qwen count the table of embeddings as active. */
 function publishedCount(graph: Graph, family: ModelConfig['family']) {
-  const { total, active, embeddings } = countParameters(graph);
+  const { total, active, embeddings, nGramTables } = countParameters(graph);
   const withEmbeddings = family.startsWith('qwen') || embeddings === 0;
   return {
     total,
     active: withEmbeddings ? active + embeddings : active,
     embeddings,
+    nGramTables,
     withEmbeddings,
   };
 }
@@ -157,13 +158,17 @@ function print(report: Report, output: Output): void {
     parameters.active === parameters.total
       ? ''
       : `, ${formatCount(parameters.active)} active${counted}`;
+  const apart =
+    parameters.nGramTables === 0
+      ? ''
+      : ` (${formatCount(parameters.total - parameters.nGramTables)} without tables by n-gram)`;
   output.line(output.mark('bold', report.model));
   const facts = [
     ['architecture', report.architecture],
     ['layers', `${report.layers}`],
     ['context', `${report.contextTokens} tokens`],
     ['vocabulary', `${report.vocabulary} tokens`],
-    ['parameters', `${formatCount(parameters.total)}${active}`],
+    ['parameters', `${formatCount(parameters.total)}${apart}${active}`],
     [
       'state',
       `${formatBytes(stateBytesPerToken)} a token (bf16), ${formatBytes(stateBytesPerSequence)} a sequence`,

@@ -23,7 +23,8 @@ function unitOf(published: number): number {
 test('total and active parameters agree with the digits that are published', () => {
   for (const name of catalogueModelNames()) {
     const { model, totalParameters, activeParameters } = readCatalogueModel(name);
-    const { total, active, embeddings } = countParameters(catalogueGraph(name));
+    const { active, embeddings, ...count } = countParameters(catalogueGraph(name));
+    const total = count.total - count.nGramTables;
     // The makers of Qwen count the table of embeddings as active, those of DeepSeek do not.
     const counted = model.family.startsWith('qwen') ? active + embeddings : active;
     assert.ok(Math.abs(total - totalParameters!) < unitOf(totalParameters!), `${name}: ${total}`);
@@ -45,12 +46,26 @@ test('the state of a Qwen model is the one that the catalogue computes from the 
 
 test('tied weights count once, and of experts only the chosen and of the table a row are active', () => {
   const qwen = countParameters(catalogueGraph('qwen3-0.6b'));
-  assert.deepEqual(qwen, { total: 596_049_920, active: 596_049_920, embeddings: 0 });
+  assert.deepEqual(qwen, {
+    total: 596_049_920,
+    active: 596_049_920,
+    embeddings: 0,
+    nGramTables: 0,
+  });
   const deepseek = countParameters(catalogueGraph('deepseek-v3'));
   const experts = 58 * 3 * 7168 * 2048; // of one expert in each of the 58 routed layers
   const table = (129_280 - 1) * 7168;
   assert.equal(deepseek.embeddings, table);
   assert.equal(deepseek.total - deepseek.active, experts * (256 - 8) + table);
+});
+
+test('tables by n-gram count apart, and of them only the rows of a token are active', () => {
+  const { total, active, nGramTables } = countParameters(catalogueGraph('deepseek-v4.1-flash'));
+  assert.equal(nGramTables, (384_006_168 + 384_016_682) * 256);
+  assert.equal(total - nGramTables, 551_880_819_824);
+  const experts = 40 * 3 * 5120 * 2304; // of one expert in each layer
+  const rows = nGramTables - 2 * 24 * 256 + (129_280 - 1) * 5120;
+  assert.equal(total - active, experts * (384 - 6) + rows);
 });
 
 test('state per token is that of bf16 keys and values, or of the latent', () => {
@@ -67,6 +82,12 @@ test('state per token is that of bf16 keys and values, or of the latent', () => 
   const sparse = 7 * 4 * (512 + 128) * 4;
   const heavy = 127 * 2 * 512 * 4;
   assert.equal(flash!.perSequence, 43 * 128 * 512 * 2 + 21 * sparse + 20 * heavy);
+  const compressors = 3 * 2 * 512 * 4; // one token each
+  const nGrams = 2 * 3 * 2; // three tokens each
+  assert.deepEqual(stateBytes(catalogueGraph('deepseek-v4.1-flash')), {
+    perToken: 3_200,
+    perSequence: 40 * 128 * 512 * 2 + compressors + nGrams,
+  });
   assert.deepEqual(stateBytes(catalogueGraph('qwen3-8b'), 1), { perToken: 73_728, perSequence: 0 });
 });
 

@@ -2,6 +2,7 @@
 import {
   countElements,
   countUses,
+  lastDim,
   OPS,
   topologicalOrder,
   type Graph,
@@ -16,6 +17,8 @@ export interface ParameterCount {
   readonly active: number;
   /** The rows of tables of embeddings that are not active; some makers count them as if they were. */
   readonly embeddings: number;
+  /** Tables by n-gram, which are part of the total; makers publish numbers without them. */
+  readonly nGramTables: number;
 }
 
 export interface StateSize {
@@ -41,10 +44,30 @@ export interface OperatorRow {
 export function countParameters(graph: Graph): ParameterCount {
   const rows = operatorTable(graph);
   const table = rows.find(({ op }) => op === 'embedding');
+  const nGrams = countNGramTables(graph);
   return {
     total: rows.reduce((sum, { parameters }) => sum + parameters, 0),
     active: rows.reduce((sum, { activeParameters }) => sum + activeParameters, 0),
-    embeddings: table === undefined ? 0 : table.parameters - table.activeParameters,
+    embeddings:
+      table === undefined
+        ? 0
+        : table.parameters - table.activeParameters - (nGrams.total - nGrams.active),
+    nGramTables: nGrams.total,
+  };
+}
+
+/** Parameters of the tables that are read by n-gram, and those of them that a token uses. */
+function countNGramTables(graph: Graph): { readonly total: number; readonly active: number } {
+  const tables = topologicalOrder(graph).filter(
+    ({ op, inputs }) => op === 'embedding' && inputs[0]!.op === 'nGramRows',
+  );
+  const sizes = tables.map(({ inputs: [rows, table] }) => {
+    const [all, width] = table!.type.shape as [number, number];
+    return { total: all * width, active: lastDim(rows!.type) * width };
+  });
+  return {
+    total: sizes.reduce((sum, { total }) => sum + total, 0),
+    active: sizes.reduce((sum, { active }) => sum + active, 0),
   };
 }
 
@@ -84,6 +107,7 @@ export function operatorTable(graph: Graph): OperatorRow[] {
 /** Parameters of the node's weights that no earlier node has; adds their names to `counted`. */
 function takeParameters(node: Node, counted: Set<string>): number {
   if (weightBehind(node) !== undefined) return 0; // only another layout or format of a weight
+  if (node.op === 'nGramRows') return 0; // follows from the tokenizer
   const weights = node.inputs.flatMap((input) => weightBehind(input) ?? []);
   const added = weights.filter(({ attrs }) => !counted.has(attrs.name));
   for (const { attrs } of added) counted.add(attrs.name);
