@@ -32,7 +32,7 @@ export const MODEL_PROOFS: readonly ModelProof[] = [
     formats: [PLAIN],
     targets: ['reference'],
     file: FAMILIES,
-    title: '${name}: the reference gives the logits of transformers at every position',
+    title: '${name}: the reference gives the logits of ${judgeOf(name)} at every position',
   },
   {
     formats: [PLAIN],

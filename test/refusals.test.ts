@@ -28,6 +28,7 @@ function lacks(target: Target, model: string): string[] {
 
 const V32 = ['concat', 'layerNormalization', 'slice', 'topRows', 'attention'];
 const FLASH_NEXT = ['ngramRows', 'blockMeans', 'blockRows', 'topRows', 'dot', 'signedRoot'];
+const V41 = ['fakeQuantize', 'classedNGramRows', 'nGramGate', 'topBlocks', 'topRows', 'compress'];
 const V4 = ['windowAttention', 'hyperConnection', 'mixHeads', 'compress', 'topRows', 'route'];
 
 for (const [name, target] of Object.entries(TARGETS)) {
@@ -42,6 +43,11 @@ for (const [name, target] of Object.entries(TARGETS)) {
     for (const op of [...FLASH_NEXT, 'causalConvolution', 'rotaryEmbedding']) {
       assert.ok(ofFlashNext.has(op), op);
     }
+  });
+
+  test(`${name} names the operators of DeepSeek-V4.1 that it lacks`, () => {
+    const ofV41 = new Set(lacks(target, 'deepseek-v4.1-flash'));
+    for (const op of V41) assert.ok(ofV41.has(op), op);
   });
 }
 

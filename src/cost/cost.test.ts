@@ -3,7 +3,13 @@ import { test } from 'node:test';
 import { UnsupportedError } from '../base/index.ts';
 import { loadAccelerators, loadChip } from '../chip/index.ts';
 import { topologicalOrder, type Graph, type NodeOf } from '../ir/index.ts';
-import { buildGraph, catalogueModelNames, NO_WEIGHTS, readCatalogueModel } from '../model/index.ts';
+import {
+  buildGraph,
+  catalogueModelNames,
+  NO_WEIGHTS,
+  readCatalogueModel,
+  type ModelConfig,
+} from '../model/index.ts';
 import { countParameters, operatorTable, stateBytes } from './inventory.ts';
 import { machineOfAccelerator, machineOfChip, type Machine } from './machine.ts';
 import { workOf } from './operations.ts';
@@ -23,7 +29,9 @@ function unitOf(published: number): number {
 test('total and active parameters agree with the digits that are published', () => {
   for (const name of catalogueModelNames()) {
     const { model, totalParameters, activeParameters } = readCatalogueModel(name);
-    const { total, active, embeddings, ngrams } = countParameters(catalogueGraph(name));
+    const { active, embeddings, ngrams, ...count } = countParameters(catalogueGraph(name));
+    // The makers of DeepSeek-V4.1 publish what it has beside its tables by n-gram.
+    const total = model.family === 'deepseek_v41' ? count.total - ngrams : count.total;
     // The makers of Qwen count the table of embeddings as active, those of DeepSeek do not; with a
     // table of n-grams no table is.
     const counted = model.family.startsWith('qwen') && ngrams === 0 ? active + embeddings : active;
@@ -35,19 +43,24 @@ test('total and active parameters agree with the digits that are published', () 
 
 test('the state of every model is the one that the catalogue computes from the shapes', () => {
   for (const name of catalogueModelNames()) {
-    const { raw } = readCatalogueModel(name);
+    const { raw, model } = readCatalogueModel(name);
     const computed = raw['_computed'] as Record<string, number>;
     const { perToken, perSequence } = stateBytes(catalogueGraph(name));
     const indexKeys = (computed['indexer_key_bytes_per_token_fp8'] ?? 0) * INDEX_KEY_BF16;
     assert.equal(perToken, computed['kv_cache_bytes_per_token_bf16']! + indexKeys, name);
     const recurrent = computed['recurrent_state_bytes_per_sequence_fp32_state_bf16_conv'] ?? 0;
-    const windows = computed['sliding_window_bytes_per_sequence_bf16'] ?? 0;
-    assert.equal(perSequence, recurrent + windows + compressorBytes(computed), name);
+    const windowsFp8 = computed['sliding_window_bytes_per_sequence_fp8'] ?? 0;
+    const windows = computed['sliding_window_bytes_per_sequence_bf16'] ?? windowsFp8 * WINDOW_BF16;
+    const rest = compressorBytes(computed) + sharedBytes(model);
+    assert.equal(perSequence, recurrent + windows + rest, name);
   }
 });
 
 /** An index key of 128 channels in bf16, where the catalogue has it in fp8 with an f32 scale. */
 const INDEX_KEY_BF16 = (2 * 128) / (128 + 4);
+
+/** A row of a window in bf16, where the catalogue has it in fp8 with a scale of one byte for 32 channels. */
+const WINDOW_BF16 = (2 * 32) / (32 + 1);
 
 /** What the compressors of DeepSeek-V4 have yet to pool: values and gates of tokens, in f32. */
 function compressorBytes({
@@ -56,6 +69,14 @@ function compressorBytes({
 }: Record<string, number>): number {
   const ofSparse = 7 * 2 * 2 * (512 + 128); // of 7 tokens, for two entries each, and for the index too
   return 4 * (sparse * ofSparse + heavy * 127 * 2 * 512);
+}
+
+/** The same of DeepSeek-V4.1, in which few layers pool, and the tokens behind which n-grams end, in f32. */
+function sharedBytes({ family, config }: ModelConfig): number {
+  if (family !== 'deepseek_v41') return 0;
+  const pooled = config.kv_source_layer_ids.map((layer) => config.compress_ratios[layer]! - 1);
+  const tokens = config.engram_layer_ids.length * (config.engram_max_ngram_size - 1);
+  return 4 * (pooled.reduce((sum, kept) => sum + kept * 2 * config.head_dim, 0) + tokens);
 }
 
 test('tied weights count once, and of experts only the chosen and of the table a row are active', () => {
@@ -81,6 +102,15 @@ test('of a table of n-grams the rows of one token are active, and it is counted 
   assert.ok(Math.abs(active / required - 1) < 1e-3, `${active}`);
 });
 
+test('tables by n-gram count apart, and of them only the rows of a token are active', () => {
+  const { total, active, ngrams } = countParameters(catalogueGraph('deepseek-v4.1-flash'));
+  assert.equal(ngrams, (384_006_168 + 384_016_682) * 256);
+  assert.equal(total - ngrams, 551_880_819_824);
+  const experts = 40 * 3 * 5120 * 2304; // of one expert in each layer
+  const rows = ngrams - 2 * 24 * 256 + (129_280 - 1) * 5120;
+  assert.equal(total - active, experts * (384 - 6) + rows);
+});
+
 test('state per token is that of bf16 keys and values, or of the latent', () => {
   const perToken = (name: string) => stateBytes(catalogueGraph(name)).perToken;
   assert.equal(perToken('qwen3-0.6b'), 28 * 2 * 8 * 128 * 2);
@@ -95,6 +125,12 @@ test('state per token is that of bf16 keys and values, or of the latent', () => 
   const sparse = 7 * 4 * (512 + 128) * 4;
   const heavy = 127 * 2 * 512 * 4;
   assert.equal(flash!.perSequence, 43 * 128 * 512 * 2 + 21 * sparse + 20 * heavy);
+  const compressors = 3 * 2 * 512 * 4; // one token each
+  const nGrams = 2 * 3 * 4; // three tokens each
+  assert.deepEqual(stateBytes(catalogueGraph('deepseek-v4.1-flash')), {
+    perToken: 3_200,
+    perSequence: 40 * 128 * 512 * 2 + compressors + nGrams,
+  });
   assert.deepEqual(stateBytes(catalogueGraph('qwen3-8b'), 1), { perToken: 73_728, perSequence: 0 });
 });
 

@@ -13,11 +13,11 @@ import { expertChoice, weightBehind, workOf } from './operations.ts';
 
 export interface ParameterCount {
   readonly total: number;
-  /** Used for one token: of routed experts the chosen share, of a table by token a row, of everything else all. */
+  /** Used for one token: of routed experts the chosen share, of a table by token or n-gram its rows, of everything else all. */
   readonly active: number;
   /** The rows of the table of embeddings that are not active; some makers count them as if they were. */
   readonly embeddings: number;
-  /** The rows of tables of n-grams, which are rarely counted with the rest; they are in the total. */
+  /** Of these the rows of tables by n-gram, which some makers leave out. */
   readonly ngrams: number;
 }
 
@@ -58,10 +58,13 @@ export function countParameters(graph: Graph): ParameterCount {
   };
 }
 
+/** The ops that say which rows of a table by n-gram a token reads. */
+const NGRAM_ROWS: ReadonlySet<Op> = new Set<Op>(['ngramRows', 'classedNGramRows']);
+
 function ngramTables(graph: Graph): NodeOf<'embedding'>[] {
   return topologicalOrder(graph).filter(
     (node): node is NodeOf<'embedding'> =>
-      node.op === 'embedding' && node.inputs[0]!.op === 'ngramRows',
+      node.op === 'embedding' && NGRAM_ROWS.has(node.inputs[0]!.op),
   );
 }
 
@@ -80,7 +83,12 @@ function widthOf(node: NodeOf<'embedding'>): number {
 
 /** Bytes of an element of the states that are kept in f32 whatever the rest is in, and the ops that keep them. */
 const RECURRENT_BYTES = 4;
-const RECURRENT: ReadonlySet<Op> = new Set<Op>(['gatedDelta', 'compress', 'ngramRows']);
+const RECURRENT: ReadonlySet<Op> = new Set<Op>([
+  'gatedDelta',
+  'compress',
+  'ngramRows',
+  'classedNGramRows',
+]);
 
 /** Size of the state, with `bytesPerElement` for each of its elements (bf16 by default). */
 export function stateBytes(graph: Graph, bytesPerElement = 2): StateSize {
@@ -114,6 +122,7 @@ export function operatorTable(graph: Graph): OperatorRow[] {
 /** Parameters of the node's weights that no earlier node has; adds their names to `counted`. */
 function takeParameters(node: Node, counted: Set<string>): number {
   if (weightBehind(node) !== undefined) return 0; // only another layout or format of a weight
+  if (node.op === 'classedNGramRows') return 0; // follows from the tokenizer
   const weights = node.inputs.flatMap((input) => weightBehind(input) ?? []);
   const added = weights.filter(({ attrs }) => !counted.has(attrs.name));
   for (const { attrs } of added) counted.add(attrs.name);

@@ -7,6 +7,7 @@
 import {
   countElements,
   lastDim,
+  partsOfTopRows,
   resolveShape,
   type Dims,
   type Node,
@@ -66,8 +67,12 @@ const RULES: Rules<WorkRule> = {
   headLinear: contraction,
   attention: (node, dims) => attentionWork(node as NodeOf<'attention'>, dims),
   topRows: (node, dims) => indexWork(node as NodeOf<'topRows'>, dims),
+  topBlocks: (node, dims) => indexWork(node as NodeOf<'topBlocks'>, dims),
   blockMeans: (node, dims) => ({ ...NOTHING, stateElements: elements(node.type.shape, dims) }),
   blockRows: none,
+  classedNGramRows: none,
+  nGramGate: readsWeights,
+  fakeQuantize: none,
   route: readsWeights,
   experts: (node, dims) => expertsWork(node as NodeOf<'experts'>, dims),
   causalConvolution: (node, dims) => ({
@@ -148,13 +153,13 @@ function visibleRowsOf({ B, T, S }: Dims, most = Infinity): number {
 }
 
 /** q·k over the key width and the sum over heads, for each visible row. */
-function indexWork(node: NodeOf<'topRows'>, dims: Dims): Work {
-  const [query, keys] = [node.inputs[0]!, node.inputs.at(-2)!];
+function indexWork(node: NodeOf<'topRows' | 'topBlocks'>, dims: Dims): Work {
+  const { q: query, weights, keys } = partsOfTopRows(node.inputs);
   const [heads, keyWidth] = query.type.shape.slice(2) as [number, number];
   const rows = visibleRowsOf(dims) / (node.attrs.tokensPerRow ?? 1);
   const ofState = keys.op === 'append'; // others are computed from a state in every step
   return {
-    macs: rows * heads * (keyWidth + (node.inputs.length === 4 ? 1 : 0)),
+    macs: rows * heads * (keyWidth + (weights === undefined ? 0 : 1)),
     weightElements: 0,
     stateElements: ofState ? elements(keys.type.shape, dims) / (node.attrs.tokensPerRow ?? 1) : 0,
   };

@@ -1,6 +1,7 @@
 /** Interpreter rules of the elementwise and row-wise ops; f32, each operation rounded. */
 import { UsageError } from '../base/index.ts';
 import { type SomeRules, type Step } from './evaluation.ts';
+import { fakeQuantize } from './fakeQuantize.ts';
 import { type NodeOf } from './graph.ts';
 import { allocateMx, type Numerics } from './numerics.ts';
 import { rotaryTable } from './rotary.ts';
@@ -24,7 +25,8 @@ type ArithmeticOp =
   | 'argMax'
   | 'route'
   | 'routeByToken'
-  | 'quantize';
+  | 'quantize'
+  | 'fakeQuantize';
 
 export const ARITHMETIC_RULES: SomeRules<ArithmeticOp> = {
   embedding,
@@ -56,6 +58,7 @@ export const ARITHMETIC_RULES: SomeRules<ArithmeticOp> = {
   route: ({ attrs }, [logits, bias], { numerics }) =>
     mapRows(logits!, (row, out) => numerics.route(row, bias && f32Of(bias), attrs, out)),
   routeByToken,
+  fakeQuantize: ({ attrs }, [x]) => mapRows(x!, (row, out) => fakeQuantize(row, attrs, out)),
   quantize,
 };
 

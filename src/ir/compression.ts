@@ -33,9 +33,10 @@ function compress(
   inputs: readonly Value[],
   { numerics }: Step,
 ): Value {
-  const [state, rows, bias, position] = inputs as [Value, Value, Value, Value];
+  const [state, rows, position, given] = inputs as [Value, Value, Value, Value?];
   const [B, T, C] = rows.shape as [number, number, number];
   const K = C / (overlap ? 4 : 2);
+  const bias = given ? f32Of(given) : new Float32Array((tokensPerRow * C) / 2);
   const spanned = state.shape[1]! + 1;
   const out = new Float32Array(B * T * K);
   for (const [b, past] of statesOf(state, position).entries()) {
@@ -44,7 +45,7 @@ function compress(
       const end = i32Of(position)[b]! + t + 1;
       if (end % tokensPerRow !== 0) continue;
       const window = all.subarray(t * C, (t + spanned) * C);
-      const request = { rows: window, bias: f32Of(bias), K, overlap, first: end === tokensPerRow };
+      const request = { rows: window, bias, K, overlap, first: end === tokensPerRow };
       numerics.pool(request, out.subarray((b * T + t) * K, (b * T + t + 1) * K));
     }
   }

@@ -4,6 +4,7 @@
  * Sums run in ascending order whatever the number of rows, so a prompt in one piece and in chunks
  * gives the same bits. MX operands are decoded first: their rounding to f32 is the only difference.
  */
+import { nGramGate } from './floatNGram.ts';
 import { hyperConnection, mix, pool } from './floatCompression.ts';
 import { gatedDelta } from './gatedDelta.ts';
 import { decodeMx, quantizeMxRow } from './mx.ts';
@@ -29,6 +30,7 @@ export const floatNumerics: Numerics = {
   pool,
   hyperConnection,
   mix,
+  nGramGate,
   gatesOf,
   route: routeGates,
   quantize: quantizeMxRow,

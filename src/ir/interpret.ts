@@ -13,6 +13,7 @@
 import { CapacityError, UsageError } from '../base/index.ts';
 import { ARITHMETIC_RULES } from './arithmetic.ts';
 import { attributesToString } from './attributes.ts';
+import { CLASSED_N_GRAM_RULES } from './classedNGrams.ts';
 import { COMPRESSION_RULES } from './compression.ts';
 import { CONTRACTION_RULES } from './contraction.ts';
 import { type Evaluate, type EvaluationRules, type Step } from './evaluation.ts';
@@ -56,6 +57,7 @@ const RULES: EvaluationRules = {
   ...SELECTION_RULES,
   ...COMPRESSION_RULES,
   ...STREAM_RULES,
+  ...CLASSED_N_GRAM_RULES,
   ...RECURRENCE_RULES,
 };
 

@@ -81,6 +81,14 @@ export interface PoolRequest {
   readonly first: boolean;
 }
 
+/** A stream and a key with their weights [D] each. */
+export interface NGramGateRequest {
+  readonly x: Float32Array;
+  readonly key: Float32Array;
+  readonly weights: readonly [Float32Array, Float32Array];
+  readonly epsilon: number;
+}
+
 export interface Numerics {
   readonly name: string;
   /** out = a row of a table of embeddings, rounded to the format in which tables are kept. */
@@ -129,6 +137,8 @@ export interface Numerics {
   ): void;
   /** out (m,D) = coefficients (m,n) · x (n,D). */
   mix(coefficients: Float32Array, x: Float32Array, D: number, out: Float32Array): void;
+  /** How well a stream and a key agree, as the op nGramGate says. */
+  nGramGate(request: NGramGateRequest): number;
   /** Gates of one token for the experts given. */
   gatesOf(
     logits: Float32Array,

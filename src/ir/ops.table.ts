@@ -58,6 +58,15 @@ export interface NgramAttrs {
   readonly padding: number;
 }
 
+/** Values rounded to a narrow format and back, as caches of quantisation-aware models hold them. */
+export interface FakeQuantizeAttrs {
+  readonly format: 'e4m3' | 'e2m1';
+  /** Elements that share a scale. */
+  readonly group: number;
+  /** The smallest power of two, or the nearest e4m3, that brings the largest of a group into the format. */
+  readonly scale: 'powerOfTwo' | 'e4m3';
+}
+
 export interface OpAttrs {
   // sources
   input: { readonly name: 'tokens' | 'position'; readonly type: TensorType };
@@ -110,6 +119,7 @@ export interface OpAttrs {
     /** Of the two candidate exponents keep the one with the smaller squared error; for weights. */
     readonly search?: boolean;
   };
+  fakeQuantize: FakeQuantizeAttrs;
   // contractions
   linear: Record<never, never>;
   headLinear: Record<never, never>;
@@ -118,7 +128,25 @@ export interface OpAttrs {
     readonly topK: number;
     /** A row stands for so many tokens, and is visible from the last of them on; 1 when absent. */
     readonly tokensPerRow?: number;
+    /** Rows of a block, where only those of chosen blocks are eligible. */
+    readonly blockRows?: number;
   };
+  topBlocks: {
+    readonly topK: number;
+    /** Rows of a block. */
+    readonly blockRows: number;
+    /** As that of topRows. */
+    readonly tokensPerRow?: number;
+  };
+  classedNGramRows: {
+    /** One a token of the longest n-gram, the newest first; odd integers below 2^53. */
+    readonly multipliers: readonly number[];
+    /** Rows of the part of the table that a head of an n-gram length has; heads together, short n-grams first. */
+    readonly moduli: readonly number[];
+    /** The token that stands for those before the first. */
+    readonly padding: number;
+  };
+  nGramGate: { readonly epsilon: number };
   route: RouteAttrs;
   routeByToken: Pick<RouteAttrs, 'scoring' | 'normalize' | 'scale'>;
   experts: {
@@ -268,9 +296,41 @@ function requireChosen(
   require(fits, 'with chosen rows i32 (B,T,k)', inputs);
 }
 
-function inferTopRows(inputs: readonly TensorType[], { topK }: OpAttrs['topRows']): TensorType {
-  const [q, keys] = [inputs[0]!, inputs.at(-2)!];
-  const weights = inputs.length === 4 ? inputs[1]! : tensor('f32', q.shape.slice(0, 3));
+/** Inputs of topRows or topBlocks by name: with three there are no weights, with five there are blocks. */
+export function partsOfTopRows<Input>(inputs: readonly Input[]): {
+  readonly q: Input;
+  readonly weights: Input | undefined;
+  readonly keys: Input;
+  readonly position: Input;
+  readonly blocks: Input | undefined;
+} {
+  const [q, ...rest] = inputs as [Input, ...Input[]];
+  const weights = rest.length > 2 ? rest.shift() : undefined;
+  const [keys, position, blocks] = rest as [Input, Input, Input?];
+  return { q, weights, keys, position, blocks };
+}
+
+function inferTopRows(
+  inputs: readonly TensorType[],
+  { topK, blockRows }: OpAttrs['topRows'],
+): TensorType {
+  const { q, weights = tensor('f32', q.shape.slice(0, 3)), keys, blocks } = partsOfTopRows(inputs);
+  requireChosen(blocks, q, inputs);
+  require((blocks === undefined) ===
+    (blockRows === undefined), 'with blocks if they have blockRows', inputs);
+  return chosenType([q, weights, keys], topK, inputs);
+}
+
+function inferTopBlocks(inputs: readonly TensorType[], { topK }: OpAttrs['topBlocks']): TensorType {
+  return chosenType(inputs.slice(0, 3) as [TensorType, TensorType, TensorType], topK, inputs);
+}
+
+/** The type of `topK` places for each token, of an indexer with these queries, weights and keys. */
+function chosenType(
+  [q, weights, keys]: readonly [TensorType, TensorType, TensorType],
+  topK: number,
+  inputs: readonly TensorType[],
+): TensorType {
   requireFloat([q, weights, keys], inputs);
   require(q.shape.length === 4 &&
     sameShape(weights.shape, q.shape.slice(0, 3)), 'q (B,T,H,K) and weights (B,T,H)', inputs);
@@ -458,11 +518,12 @@ function inferCompress(
   inputs: readonly TensorType[],
   { tokensPerRow, overlap }: OpAttrs['compress'],
 ): TensorType {
-  const [state, rows, bias] = inputs as [TensorType, TensorType, TensorType];
+  const [state, rows, , bias] = inputs as [TensorType, TensorType, TensorType, TensorType?];
   const [C, parts] = [lastDim(rows), overlap ? 4 : 2];
-  requireFloat([state, rows, bias], inputs);
+  requireFloat([state, rows, bias ?? rows], inputs);
   require(rows.shape.length === 3 && C % parts === 0, `rows (B,T,${parts}·K)`, inputs);
-  require(sameShape(bias.shape, [tokensPerRow, C / 2]), `bias (${tokensPerRow},C/2)`, inputs);
+  const fits = bias === undefined || sameShape(bias.shape, [tokensPerRow, C / 2]);
+  require(fits, `bias (${tokensPerRow},C/2)`, inputs);
   const kept = tokensPerRow * (overlap ? 2 : 1) - 1;
   require(sameShape(state.shape, [rows.shape[0]!, kept, C]), `state (B,${kept},C)`, inputs);
   return tensor('f32', [rows.shape[0]!, rows.shape[1]!, C / parts]);
@@ -486,6 +547,38 @@ function inferWindowAttention(inputs: readonly TensorType[]): TensorType {
   require(fits, 'entries (B,S,1,K)', inputs);
   requireChosen(chosen, q, inputs);
   return q;
+}
+
+function inferFakeQuantize(
+  inputs: readonly TensorType[],
+  { group }: FakeQuantizeAttrs,
+): TensorType {
+  const [x] = inputs as [TensorType];
+  require(lastDim(x) % group === 0, `rows of whole groups of ${group}`, inputs);
+  return unary(inputs);
+}
+
+function inferClassedNGramRows(
+  inputs: readonly TensorType[],
+  { multipliers, moduli }: OpAttrs['classedNGramRows'],
+): TensorType {
+  const [state, tokens, classes] = inputs as [TensorType, TensorType, TensorType];
+  const lengths = multipliers.length - 1;
+  requireFloat([state, classes], inputs);
+  require(lengths > 0 && moduli.length % lengths === 0, 'given moduli for each length', inputs);
+  require(tokens.dtype === 'i32' &&
+    tokens.shape.length === 2 &&
+    classes.shape.length === 1, 'tokens i32 (B,T) and classes (V)', inputs);
+  require(sameShape(state.shape, [tokens.shape[0]!, lengths]), `state (B,${lengths})`, inputs);
+  return tensor('i32', [...tokens.shape, moduli.length]);
+}
+
+function inferNGramGate(inputs: readonly TensorType[]): TensorType {
+  const [x, keys, ...weights] = inputs as [TensorType, TensorType, TensorType, TensorType];
+  requireFloat(inputs, inputs);
+  require(x.shape.length === 4 && sameType(x, keys), 'x and keys (B,T,n,D)', inputs);
+  require(weights.every((w) => sameShape(w.shape, x.shape.slice(2))), 'weights (n,D)', inputs);
+  return tensor('f32', x.shape.slice(0, 3));
 }
 
 function inferQuantize(inputs: readonly TensorType[], attrs: OpAttrs['quantize']): TensorType {
@@ -672,6 +765,11 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
     arity: [1, 1],
     infer: inferQuantize,
   },
+  fakeQuantize: {
+    summary: 'x rounded to a format of few bits, `group` elements with one scale, as f32',
+    arity: [1, 1],
+    infer: inferFakeQuantize,
+  },
   linear: { summary: 'x (…,K) · weight (N,K)ᵀ → (…,N)', arity: [2, 2], infer: inferLinear },
   headLinear: {
     summary: 'a linear for each head: x (B,T,H|1,K), weight (H,N,K) → (B,T,H,N)',
@@ -686,9 +784,15 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
   },
   topRows: {
     summary:
-      'the topK visible rows with the largest Σ_h weights_h·relu(q_h·key), of equals the first, ascending, −1 where there are fewer; inputs q (B,T,H,K), weights (B,T,H), keys (B,S,1,K), position → i32 (B,T,topK); weights may be left out',
-    arity: [3, 4],
+      'the topK visible rows with the largest Σ_h weights_h·relu(q_h·key), of equals the first, ascending, −1 where there are fewer; inputs q (B,T,H,K), weights (B,T,H), keys (B,S,1,K), position, optional blocks i32 (B,T,n) that the rows are of → i32 (B,T,topK); without blocks weights may be left out',
+    arity: [3, 5],
     infer: inferTopRows,
+  },
+  topBlocks: {
+    summary:
+      'the topK blocks of rows with the largest best row as in topRows, that of the newest visible row before all others, ascending, −1 where there are fewer; inputs q (B,T,H,K), weights (B,T,H), keys (B,S,1,K), position → i32 (B,T,topK)',
+    arity: [4, 4],
+    infer: inferTopBlocks,
   },
   route: {
     summary:
@@ -735,10 +839,23 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
   },
   compress: {
     summary:
-      'where a token ends a window of tokensPerRow, Σ_j softmax_j(gate_j+bias_j)·value_j by channel, with overlap over the window before too; inputs state (B,R,C) of the last rows, rows (B,T,C) of values and gates, bias, position → (B,T,K)',
-    arity: [4, 4],
+      'where a token ends a window of tokensPerRow, Σ_j softmax_j(gate_j+bias_j)·value_j by channel, with overlap over the window before too; inputs state (B,R,C) of the last rows, rows (B,T,C) of values and gates, position, optional bias → (B,T,K)',
+    arity: [3, 4],
     stateOperand: 0,
     infer: inferCompress,
+  },
+  classedNGramRows: {
+    summary:
+      'rows of a table by the 2-, 3-, …-grams that end at each token: the tokens of one, mapped to classes and times their multipliers, are joined by exclusive or; the rest modulo each modulus, behind the parts before; inputs state (B,N−1) of the last classes, tokens, classes (V), position → i32 (B,T,parts)',
+    arity: [4, 4],
+    stateOperand: 0,
+    infer: inferClassedNGramRows,
+  },
+  nGramGate: {
+    summary:
+      'how well streams and keys agree, σ(±√|d|) of d = Σ x̂·k̂·w·v/√D, both normalised without weights; inputs x, keys (B,T,n,D), w, v (n,D) → (B,T,n)',
+    arity: [4, 4],
+    infer: inferNGramGate,
   },
   windowAttention: {
     summary:

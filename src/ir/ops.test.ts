@@ -77,12 +77,12 @@ const CASES: Rules<Case> = {
   },
   compress: {
     attrs: { tokensPerRow: 4, overlap: true },
-    inputs: ['f32[B,7,64]', 'f32[B,T,64]', 'f32[4,32]', position],
+    inputs: ['f32[B,7,64]', 'f32[B,T,64]', position, 'f32[4,32]'],
     gives: 'f32[B,T,16]',
     refuses: [
-      [['f32[B,3,64]', 'f32[B,T,64]', 'f32[4,32]', position], /state \(B,7,C\)/],
-      [['f32[B,7,64]', 'f32[B,T,64]', 'f32[4,64]', position], /bias \(4,C\/2\)/],
-      [['f32[B,7,66]', 'f32[B,T,66]', 'f32[4,33]', position], /rows \(B,T,4·K\)/],
+      [['f32[B,3,64]', 'f32[B,T,64]', position], /state \(B,7,C\)/],
+      [['f32[B,7,64]', 'f32[B,T,64]', position, 'f32[4,64]'], /bias \(4,C\/2\)/],
+      [['f32[B,7,66]', 'f32[B,T,66]', position, 'f32[4,33]'], /rows \(B,T,4·K\)/],
     ],
   },
   windowAttention: {
@@ -331,7 +331,38 @@ const CASES: Rules<Case> = {
       [[heads, 'f32[B,T,3]', 'f32[B,S,1,64]', position], /weights \(B,T,H\)/],
       [[heads, 'f32[B,T,4]', 'f32[B,S,1,32]', position], /keys \(B,S,1,K\) of one K/],
       [[heads, 'f32[B,T,4]', 'f32[B,S,2,64]', position], /keys \(B,S,1,K\) of one K/],
+      [[heads, 'f32[B,T,4]', 'f32[B,S,1,64]', position, 'i32[B,T,8]'], /blocks if they have/],
     ],
+  },
+  topBlocks: {
+    attrs: { topK: 8, blockRows: 4, tokensPerRow: 2 },
+    inputs: [heads, 'f32[B,T,4]', 'f32[B,S,1,64]', position],
+    gives: 'i32[B,T,8]',
+    refuses: [[[heads, 'f32[B,T,3]', 'f32[B,S,1,64]', position], /weights \(B,T,H\)/]],
+  },
+  classedNGramRows: {
+    attrs: { multipliers: [3, 5, 7], moduli: [11, 13, 17, 19], padding: 0 },
+    inputs: ['f32[B,2]', 'i32[B,T]', 'f32[100]', position],
+    gives: 'i32[B,T,4]',
+    refuses: [
+      [['f32[B,3]', 'i32[B,T]', 'f32[100]', position], /state \(B,2\)/],
+      [['f32[B,2]', 'f32[B,T]', 'f32[100]', position], /tokens i32/],
+    ],
+  },
+  nGramGate: {
+    attrs: { epsilon: 1e-20 },
+    inputs: [heads, heads, 'f32[4,64]', 'f32[4,64]'],
+    gives: 'f32[B,T,4]',
+    refuses: [
+      [[heads, 'f32[B,T,4,32]', 'f32[4,64]', 'f32[4,64]'], /x and keys/],
+      [[heads, heads, 'f32[4,64]', 'f32[64]'], /weights \(n,D\)/],
+    ],
+  },
+  fakeQuantize: {
+    attrs: { format: 'e2m1', group: 16, scale: 'e4m3' },
+    inputs: [heads],
+    gives: heads,
+    refuses: [[['f32[B,T,24]'], /whole groups of 16/]],
   },
   route: {
     attrs: route,

@@ -24,27 +24,41 @@ const MAX_PROBLEMS = 20;
 
 const INPUT_TYPES = { tokens: tensor('i32', ['B', 'T']), position: tensor('i32', ['B']) };
 
-/** The input that is the position of each sequence, for the ops that have one; below 0 from the end. */
+/** The input that is the position of each sequence, for the ops that have one; that of topRows follows its keys. */
 const POSITION_OPERAND: { readonly [O in Op]?: number } = {
   append: 2,
   rotaryEmbedding: 1,
   attention: 3,
-  topRows: -1,
   blockRows: 1,
   ngramRows: 2,
   causalConvolution: 3,
   gatedDelta: 6,
-  compress: 3,
+  compress: 2,
+  topBlocks: 3,
+  classedNGramRows: 3,
   windowAttention: 4,
 };
 
-/** The inputs that are rows of a sequence, which an `append` gives; below 0 from the end. */
+/** The inputs that are rows of a sequence, which an `append` gives. */
 const ROWS_OPERANDS: { readonly [O in Op]?: readonly number[] } = {
   attention: [1, 2],
-  topRows: [-2],
+  topBlocks: [2],
   blockMeans: [0],
   windowAttention: [5],
 };
+
+/** The keys of topRows, behind queries and weights, which may be left out where there are no blocks. */
+function keysOfTopRows({ inputs }: Node): number {
+  return inputs.length === 3 ? 1 : 2;
+}
+
+function positionOperandOf(node: Node): number | undefined {
+  return node.op === 'topRows' ? keysOfTopRows(node) + 1 : POSITION_OPERAND[node.op];
+}
+
+function rowsOperandsOf(node: Node): readonly number[] {
+  return node.op === 'topRows' ? [keysOfTopRows(node)] : (ROWS_OPERANDS[node.op] ?? []);
+}
 
 /** Throws ShapeError listing every rule the graph breaks and where. */
 export function verify(graph: Graph): void {
@@ -122,10 +136,10 @@ function weightProblems(name: string, type: TensorType, graph: Graph): string[] 
 }
 
 function positionProblems(node: Node): string[] {
-  const operand = POSITION_OPERAND[node.op];
+  const operand = positionOperandOf(node);
   if (operand === undefined) return [];
   const problems: string[] = [];
-  const position = node.inputs.at(operand);
+  const position = node.inputs[operand];
   if (position === undefined) return []; // rotation of rows that stand where they are
   const given = position.op === 'input' ? position.attrs.name : position.op;
   if (given !== 'position') problems.push(`input ${operand} must be position, not ${given}`);
@@ -180,8 +194,7 @@ function useProblem(
   if (input.op === 'state' && !changes) {
     return `only the node that changes state ${input.attrs.name} may use it`;
   }
-  const operands = ROWS_OPERANDS[user.op] ?? [];
-  const attended = operands.some((i) => i === operand || i + user.inputs.length === operand);
+  const attended = rowsOperandsOf(user).includes(operand);
   if (input.op === 'append' && !attended) return 'only keys and values of attention may be states';
   if (attended && input.op !== 'append' && user.op !== 'topRows') {
     return `keys and values must be appended states, not ${input.op}`;

@@ -9,6 +9,7 @@ import { type Checkpoint } from './checkpoint/checkpoint.ts';
 import { openGguf } from './checkpoint/gguf/openGguf.node.ts';
 import { chatConfigOfGguf, tokenizerOfGguf } from './checkpoint/gguf/vocabulary.ts';
 import { openCheckpoint } from './checkpoint/openCheckpoint.node.ts';
+import { type WeightReader } from './families/builder.ts';
 import { type GraphOptions } from './families/decoder.ts';
 import { buildGraph } from './model.ts';
 import { Tokenizer } from './tokenizer.ts';
@@ -53,17 +54,26 @@ export function loadModel(location: string): Model {
   const config = parseModelConfig(checkpoint.config, opened.configFile);
   let tokenizer: Tokenizer | undefined;
   let chat: Chat | undefined;
+  const reader: WeightReader = {
+    has: (name) => checkpoint.has(name),
+    requireWeight: (...weight) => checkpoint.requireWeight(...weight),
+    readF32: (...weight) => checkpoint.readF32(...weight),
+    readRows: (...rows) => checkpoint.readRows(...rows),
+    get tokenizer() {
+      return (tokenizer ??= opened.openTokenizer());
+    },
+  };
   return {
     name: path.basename(path.resolve(location), GGUF),
     config,
     checkpoint,
     get tokenizer() {
-      return (tokenizer ??= opened.openTokenizer());
+      return reader.tokenizer!;
     },
     get chat() {
       return (chat ??= opened.openChat());
     },
-    graph: (options) => buildGraph(config, checkpoint, options),
+    graph: (options) => buildGraph(config, reader, options),
   };
 }
 

@@ -6,6 +6,7 @@ import { type GraphOptions } from './families/decoder.ts';
 import { buildDeepseekV2 } from './families/deepseekV2.ts';
 import { buildDeepseekV3 } from './families/deepseekV3.ts';
 import { buildDeepseekV32 } from './families/deepseekV32.ts';
+import { buildDeepseekV41 } from './families/deepseekV41.ts';
 import { buildDeepseekV4 } from './families/deepseekV4.ts';
 import { buildQwen2 } from './families/qwen2.ts';
 import { buildQwen3, buildQwen3Moe } from './families/qwen3.ts';
@@ -26,6 +27,7 @@ const BUILDERS: { readonly [F in Family]: BuildGraph<ConfigOf<F>> } = {
   deepseek_v2: buildDeepseekV2,
   deepseek_v32: buildDeepseekV32,
   deepseek_v4: buildDeepseekV4,
+  deepseek_v41: buildDeepseekV41,
 };
 
 /** Builds the graph; weights are read when a step or a program first needs them. */

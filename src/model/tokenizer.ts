@@ -49,6 +49,11 @@ export class Tokenizer {
     return this.#table.entries.length;
   }
 
+  /** How the vocabulary spells a token: in the byte alphabet, or the text of an added token. */
+  entry(id: number): string | undefined {
+    return this.#table.entries[id];
+  }
+
   /** Encode text. Added tokens in it are recognised; nothing is put before or after; a surrogate alone counts as U+FFFD. */
   encode(text: string): number[] {
     return this.#encoder.encode(text.toWellFormed(), { add_special_tokens: false }).ids;

@@ -4,6 +4,7 @@ import { BLOCKS } from './blocks.ts';
 import { COMPRESSION } from './compression.ts';
 import { CHOICE, EXPERTS, ROUTE } from './choices.ts';
 import { ATTENTION, LINEAR, STATE } from './contractions.ts';
+import { N_GRAM } from './nGram.ts';
 import { SELECTION } from './selection.ts';
 import { RECURRENCES } from './recurrences.ts';
 import { ELEMENTWISE, MOVEMENT, ROWS } from './rows.ts';
@@ -22,4 +23,5 @@ export const CASES: readonly Case[] = [
   ...EXPERTS,
   ...CHOICE,
   ...RECURRENCES,
+  ...N_GRAM,
 ];

@@ -21,8 +21,8 @@ function pooled(s: Sketch, x: Node, K: number, overlap: boolean): Node {
   const width = overlap ? 2 * K : K;
   const rows = s.node('concat', [s.linear(x, width), s.linear(x, width)], {});
   const type = tensor('f32', ['B', overlap ? 7 : 3, 2 * width]);
-  const inputs = [rows, s.weight([4, width], uniform(1))];
-  return s.change('compress', type, inputs, { tokensPerRow: 4, overlap });
+  const bias = s.weight([4, width], uniform(1));
+  return s.change('compress', type, [rows], { tokensPerRow: 4, overlap }, [bias]);
 }
 
 /** The entries of a sequence, as a layer reads them. */

@@ -40,4 +40,15 @@ export const SELECTION: readonly Case[] = [
       return attentionTo(s, x, chosenRows(s, x, 5, topK));
     },
   })),
+  ...[1, 4, 100].map((topK): Case => ({
+    op: 'topBlocks',
+    name: `${topK} blocks of 3 rows, of which 5 are chosen`,
+    build: (s) => {
+      const x = s.norm(s.rows(64));
+      const inputs = [s.heads(x, 3, 32), s.linear(x, 3), s.append(s.heads(x, 1, 32)), s.position];
+      const blocks = s.node('topBlocks', inputs, { topK, blockRows: 3 });
+      const chosen = s.node('topRows', [...inputs, blocks], { topK: 5, blockRows: 3 });
+      return attentionTo(s, x, chosen);
+    },
+  })),
 ];

@@ -58,6 +58,7 @@ export function rewriteModel(
   checkpoint.close();
   write(target, { ...checkpoint.config, quantization_config: writer.settings }, files);
   write(twin, checkpoint.config, decoded);
+  for (const written of [target, twin]) copyTokenizer(folder, written);
   return { matrices };
 }
 
@@ -107,6 +108,12 @@ function asStored({ name, dtype, shape, source, offset, sizeBytes }: StoredTenso
 
 function plain({ name, shape }: StoredTensor, values: Float32Array): TensorBytes {
   return { name, dtype: 'F32', shape, bytes: new Uint8Array(values.buffer) };
+}
+
+/** Tables by n-gram follow from the tokenizer, so models that have them come with one. */
+function copyTokenizer(from: string, to: string): void {
+  const file = path.join(from, 'tokenizer.json');
+  if (fs.existsSync(file)) fs.copyFileSync(file, path.join(to, 'tokenizer.json'));
 }
 
 function write(folder: string, config: object, tensors: readonly TensorBytes[]): void {

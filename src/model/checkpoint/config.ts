@@ -20,6 +20,7 @@ import { brokenRelations, unsupportedFeatures } from './decoderFields.ts';
 import { DEEPSEEK_V2_FIELDS } from './deepseekV2Config.ts';
 import { DEEPSEEK_V3_FIELDS } from './deepseekV3Config.ts';
 import { DEEPSEEK_V32_FIELDS } from './deepseekV32Config.ts';
+import { DEEPSEEK_V41_FIELDS } from './deepseekV41Config.ts';
 import { DEEPSEEK_V4_FIELDS } from './deepseekV4Config.ts';
 import { withExpertCount } from './expertFields.ts';
 import { type FamilyFields } from './familyFields.ts';
@@ -43,6 +44,7 @@ const FAMILIES = {
   deepseek_v2: DEEPSEEK_V2_FIELDS,
   deepseek_v32: DEEPSEEK_V32_FIELDS,
   deepseek_v4: DEEPSEEK_V4_FIELDS,
+  deepseek_v41: DEEPSEEK_V41_FIELDS,
 } satisfies Record<string, FamilyFields<unknown>>;
 
 export type Family = keyof typeof FAMILIES;

@@ -13,7 +13,8 @@ const CONSTANTS = 'constants of hashes, which follow from the configuration';
 
 /**
  * What the tensors of these names are for, if it is known: of a model with `layers` layers, those after
- * the last are heads of multi-token prediction (DeepSeek); Qwen calls such heads `mtp`.
+ * the last are heads of multi-token prediction (DeepSeek); Qwen and DeepSeek-V4 call such heads `mtp`; V4.1
+ * calls the tower `vision`, and has an `aligner` and marks of pictures, `image_…`, beside it.
  */
 export function skippedParts(names: readonly string[], layers: number): SkippedPart[] {
   const parts = Map.groupBy(names, (name) => partOf(name, layers));
@@ -24,7 +25,7 @@ export function skippedParts(names: readonly string[], layers: number): SkippedP
 }
 
 function partOf(name: string, layers: number): string | undefined {
-  if (/^(?:model\.)?visual\./.test(name)) return TOWER;
+  if (/^(?:(?:model\.)?visual|vision|aligner)\.|^image_/.test(name)) return TOWER;
   if (name.startsWith('mtp.')) return DRAFTS;
   if (/\.ple_embedding\.(?:layer_multipliers|ngram_heads_\w+)$/.test(name)) return CONSTANTS;
   const layer = /^model\.layers\.(\d+)\./.exec(name)?.[1];

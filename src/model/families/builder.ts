@@ -16,6 +16,7 @@ import {
   type WeightSource,
 } from '../../ir/index.ts';
 import { type WeightKind } from '../checkpoint/tensorValues.ts';
+import { type Tokenizer } from '../tokenizer.ts';
 
 /** Where weights come from: f32 values by name, whose stored shape must be the one given. */
 export interface WeightReader {
@@ -25,6 +26,8 @@ export interface WeightReader {
   readF32(name: string, shape: readonly number[], kind?: WeightKind): Float32Array;
   /** Reads `count` rows from row `start`, where weights can be read by row. */
   readRows?(name: string, start: number, count: number): Float32Array;
+  /** The tokenizer of the model, where it has one; read when first asked for. */
+  readonly tokenizer?: Tokenizer;
 }
 
 /** For a graph of a configuration alone: every read throws UsageError. */
@@ -130,6 +133,15 @@ export class GraphBuilder {
     const full = this.#nameOf(name);
     this.#reader.requireWeight(full, shape, 'integers');
     return this.#declare(full, shape, name, () => this.#reader.readF32(full, shape, 'integers'));
+  }
+
+  /** Numbers (V) that follow from the tokenizer, called `tokenizer[part]`, made when they are first used. */
+  tokenTable(
+    part: string,
+    V: number,
+    derive: (tokenizer: Tokenizer | undefined) => Float32Array,
+  ): Node {
+    return this.#declare(`tokenizer[${part}]`, [V], part, () => derive(this.#reader.tokenizer));
   }
 
   /** The head's weight, which is no part of `model.` in the checkpoint. */

@@ -27,7 +27,7 @@ export function compressedAttention(
 ): Node {
   const { num_attention_heads: H, head_dim: K, rms_norm_eps: epsilon } = config;
   const ratio = config.compress_ratios[layer]!;
-  const frequencies = frequenciesOf(ratio, config);
+  const frequencies = frequenciesOf(ratio > 0, config);
   const rotated = (rows: Node): Node => rotateLast(b, rows, frequencies);
   const source = b.rmsNormalization(b.linear(x, 'wq_a', config.q_lora_rank), 'q_norm', epsilon);
   const heads = split(b, b.linear(source, 'wq_b', H * K), H);
@@ -41,31 +41,37 @@ export function compressedAttention(
     [query, rows, b.weight('attn_sink', [H]), b.position, ...entries],
     { scale: K ** -0.5, ...(ratio > 0 && { tokensPerRow: ratio }) },
   );
-  return groupedOutput(
-    b,
-    rotateLast(
-      b,
-      o,
-      frequencies.map((f) => -f),
-    ),
-    config,
-  );
+  return groupedOutput(b, o, frequencies, config);
 }
+
+/** The fields of a configuration that the parts of V4.1 too read. */
+export type SharedKeyConfig = Pick<
+  DeepseekV4Config,
+  | 'qk_rope_head_dim'
+  | 'rope_theta'
+  | 'compress_rope_theta'
+  | 'rope_scaling'
+  | 'o_groups'
+  | 'o_lora_rank'
+  | 'num_attention_heads'
+  | 'head_dim'
+  | 'hidden_size'
+>;
 
 /** Radians per position of each pair; V4 leaves out the magnitude of YaRN. */
-function frequenciesOf(ratio: CompressRatio, config: DeepseekV4Config): readonly number[] {
+export function frequenciesOf(compresses: boolean, config: SharedKeyConfig): readonly number[] {
   const { qk_rope_head_dim: dims, rope_theta, compress_rope_theta, rope_scaling } = config;
-  return ratio === 0
-    ? rotaryConstants(dims, rope_theta, null).frequencies
-    : rotaryConstants(dims, compress_rope_theta, rope_scaling).frequencies;
+  return compresses
+    ? rotaryConstants(dims, compress_rope_theta, rope_scaling).frequencies
+    : rotaryConstants(dims, rope_theta, null).frequencies;
 }
 
-function split(b: GraphBuilder, x: Node, heads: number): Node {
+export function split(b: GraphBuilder, x: Node, heads: number): Node {
   return b.node('splitHeads', [x], { heads });
 }
 
 /** Rotates the last channels of each head of x (B,T,H,K), from `offset` tokens before or after each. */
-function rotateLast(
+export function rotateLast(
   b: GraphBuilder,
   x: Node,
   frequencies: readonly number[],
@@ -102,7 +108,7 @@ function entriesOf(
     const query = split(b, b.linear(source, 'wq_b', H * I), H);
     const keys = b.within('compressor', () => compressed(b, x, `${name}.index`, I, ratio, config));
     const inputs = [
-      rotateLast(b, query, frequenciesOf(ratio, config)),
+      rotateLast(b, query, frequenciesOf(ratio > 0, config)),
       b.linear(x, 'weights_proj', H),
       keys,
       b.position,
@@ -125,18 +131,24 @@ function compressed(
   const width = overlap ? 2 * K : K;
   const rows = b.node('concat', [b.linear(x, 'wkv', width), b.linear(x, 'wgate', width)], {});
   const kept = ratio * (overlap ? 2 : 1) - 1;
-  const inputs = [rows, b.weight('ape', [ratio, width]), b.position];
+  const inputs = [rows, b.position, b.weight('ape', [ratio, width])];
   const attrs = { tokensPerRow: ratio, overlap };
   const pooled = b.stateful('compress', `${name}.recent`, [kept, 2 * width], inputs, attrs);
   const normal = split(b, b.rmsNormalization(pooled, 'norm', config.rms_norm_eps), 1);
-  const turned = rotateLast(b, normal, frequenciesOf(ratio, config), 1 - ratio);
+  const turned = rotateLast(b, normal, frequenciesOf(ratio > 0, config), 1 - ratio);
   return b.append(name, turned, ratio);
 }
 
-/** Groups of heads to o_lora_rank each, then all of them to (B,T,D). */
-function groupedOutput(b: GraphBuilder, o: Node, config: DeepseekV4Config): Node {
+/** Heads (B,T,H,K) turned back by their position; groups of them to o_lora_rank each, then all to (B,T,D). */
+export function groupedOutput(
+  b: GraphBuilder,
+  o: Node,
+  frequencies: readonly number[],
+  config: SharedKeyConfig,
+): Node {
+  const back = frequencies.map((f) => -f);
   const { o_groups: G, o_lora_rank: rank, num_attention_heads: H, head_dim: K } = config;
-  const groups = split(b, b.node('mergeHeads', [o], {}), G);
+  const groups = split(b, b.node('mergeHeads', [rotateLast(b, o, back)], {}), G);
   const range = { parts: 1, partRows: G * rank, start: 0, count: G * rank };
   const weight = b.weightRows('wo_a.weight', 'groups', range, [G, rank, (H * K) / G]);
   const low = b.node('mergeHeads', [b.node('headLinear', [groups, weight], {})], {});

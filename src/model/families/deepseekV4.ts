@@ -50,11 +50,26 @@ function layer(b: GraphBuilder, X: Node, i: number, config: DeepseekV4Config): N
   });
 }
 
-function mixtureOfExperts(
+/** The fields of a configuration that experts read. */
+export type ClampedExpertsConfig = Pick<
+  DeepseekV4Config,
+  | 'n_routed_experts'
+  | 'n_shared_experts'
+  | 'num_experts_per_tok'
+  | 'moe_intermediate_size'
+  | 'hidden_size'
+  | 'vocab_size'
+  | 'swiglu_limit'
+  | 'norm_topk_prob'
+  | 'routed_scaling_factor'
+>;
+
+/** The experts of the module, for x (B,T,D); chosen by token, or by score and bias. */
+export function mixtureOfExperts(
   b: GraphBuilder,
   x: Node,
   byToken: boolean,
-  config: DeepseekV4Config,
+  config: ClampedExpertsConfig,
 ): Node {
   const { n_routed_experts: E, moe_intermediate_size: F, hidden_size: D } = config;
   const limit = config.swiglu_limit;
@@ -72,7 +87,7 @@ function mixtureOfExperts(
 }
 
 /** Gates (B,T,E) of the experts of a layer. */
-function gatesOf(b: GraphBuilder, x: Node, byToken: boolean, config: DeepseekV4Config): Node {
+function gatesOf(b: GraphBuilder, x: Node, byToken: boolean, config: ClampedExpertsConfig): Node {
   const { n_routed_experts: E, num_experts_per_tok: topK, vocab_size: V } = config;
   const logits = b.project(x, b.weight('weight', [E, config.hidden_size]));
   const attrs = {

@@ -259,11 +259,16 @@ test('the state of each layer is what its attention needs', () => {
 
 /**
  * What the count of the shapes of DeepSeek-V4 leaves out and we have: the tables of experts by token and
- * the base and scale of the streams' head; and has for all layers: the bias of routers. That of
- * Flash-Next leaves out the table of n-grams, 16 primes of rows of 160, and has a last norm.
+ * the base and scale of the streams' head; and has for all layers: the bias of routers. Of V4.1 it leaves
+ * out the tables by n-gram, and the classes of tokens, which follow from the tokenizer. That of Flash-Next
+ * leaves out the table of n-grams, 16 primes of rows of 160, and has a last norm.
  */
 function uncounted({ family, config }: ModelConfig): number {
   if (family === 'qwen4_exp') return 320_001_536 * 160 - config.hidden_size;
+  if (family === 'deepseek_v41') {
+    const rows = config.engram_num_embeddings.reduce((sum, count) => sum + count, 0);
+    return rows * config.engram_head_dim + config.vocab_size;
+  }
   if (family !== 'deepseek_v4') return 0;
   const { num_hash_layers: layers, vocab_size, num_experts_per_tok, hc_mult } = config;
   return layers * (vocab_size * num_experts_per_tok - config.n_routed_experts) + hc_mult + 1;

@@ -9,32 +9,67 @@
  * [2] https://github.com/deepseek-ai/TileKernels, tile_kernels/torch/mhc.py
  */
 import { lastDim, type Node } from '../../ir/index.ts';
-import { type DeepseekV4Config } from '../checkpoint/deepseekV4Config.ts';
 import { type GraphBuilder } from './builder.ts';
+
+/** The fields of a configuration that these parts read. */
+export interface StreamsConfig {
+  readonly hc_mult: number;
+  readonly hc_sinkhorn_iters: number;
+  readonly hc_eps: number;
+  readonly rms_norm_eps: number;
+}
+
+/** Coefficients of a layer: of what it reads (B,T,n), where its result goes (B,T,n), what remains (B,T,n·n). */
+export interface StreamCoefficients {
+  readonly pre: Node;
+  readonly post: Node;
+  readonly comb: Node;
+}
 
 /** X after the layer `build`, with the weights `name`_fn, `name`_base and `name`_scale. */
 export function hyperConnected(
   b: GraphBuilder,
   X: Node,
   name: string,
-  config: DeepseekV4Config,
+  config: StreamsConfig,
   build: (u: Node) => Node,
 ): Node {
+  const parts = streamCoefficients(b, X, name, config);
+  return spread(b, X, build(collapse(b, parts.pre, X)), parts);
+}
+
+/** The coefficients of the weights `name`_fn, `name`_base and `name`_scale for the streams X. */
+export function streamCoefficients(
+  b: GraphBuilder,
+  X: Node,
+  name: string,
+  config: StreamsConfig,
+): StreamCoefficients {
   const n = config.hc_mult;
   const all = coefficients(b, X, name, n * (n + 2), config);
   const part = (start: number, size: number): Node => b.node('slice', [all], { start, size });
-  const y = b.node('splitHeads', [build(collapse(b, part(0, n), X))], { heads: 1 });
-  const spread = b.node('mixHeads', [part(n, n), y], {});
-  const mixed = b.node('mixHeads', [part(2 * n, n * n), X], {});
-  return b.node('add', [spread, mixed], {});
+  return { pre: part(0, n), post: part(n, n), comb: part(2 * n, n * n) };
+}
+
+/** The streams after a layer that gave y (B,T,D). */
+export function spread(
+  b: GraphBuilder,
+  X: Node,
+  y: Node,
+  { post, comb }: StreamCoefficients,
+): Node {
+  const added = b.node('mixHeads', [post, b.node('splitHeads', [y], { heads: 1 })], {});
+  const mixed = b.node('mixHeads', [comb, X], {});
+  return b.node('add', [added, mixed], {});
 }
 
 /** The streams in one (B,T,D), for the head. */
-export function collapseStreams(b: GraphBuilder, X: Node, config: DeepseekV4Config): Node {
+export function collapseStreams(b: GraphBuilder, X: Node, config: StreamsConfig): Node {
   return collapse(b, coefficients(b, X, 'hc_head', config.hc_mult, config), X);
 }
 
-function collapse(b: GraphBuilder, pre: Node, X: Node): Node {
+/** Σ_i pre_i·X_i (B,T,D). */
+export function collapse(b: GraphBuilder, pre: Node, X: Node): Node {
   return b.node('mergeHeads', [b.node('mixHeads', [pre, X], {})], {});
 }
 
@@ -43,7 +78,7 @@ function coefficients(
   X: Node,
   name: string,
   width: number,
-  config: DeepseekV4Config,
+  config: StreamsConfig,
 ): Node {
   const { hc_mult: streams, hc_sinkhorn_iters: iterations, hc_eps: epsilon } = config;
   const flat = b.node('mergeHeads', [X], {});

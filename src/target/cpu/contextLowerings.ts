@@ -69,7 +69,7 @@ export function topRows(
 export function compress(
   list: StepList,
   node: NodeOf<'compress'>,
-  [state, x, bias, positions]: Inputs,
+  [state, x, positions, bias]: Inputs,
 ): Place {
   const { tokensPerRow, overlap } = node.attrs;
   const [B, T, K] = list.shapeOf(node.type) as [number, number, number];

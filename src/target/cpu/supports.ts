@@ -8,6 +8,10 @@ const NO_KERNEL: ReadonlySet<Op> = new Set<Op>([
   'signedRoot',
   'dot',
   'ngramRows',
+  'topBlocks',
+  'classedNGramRows',
+  'nGramGate',
+  'fakeQuantize',
 ]);
 
 /** Variants of ops that have a kernel, without one of their own. */
@@ -19,6 +23,8 @@ function variantOf({ op, inputs, attrs }: Node): string | undefined {
   if (op === 'causalConvolution' && attrs.dilation !== undefined)
     return 'a convolution of tokens apart';
   if (op === 'topRows' && inputs.length === 3) return 'topRows without weights';
+  if (op === 'topRows' && inputs.length === 5) return 'topRows within blocks';
+  if (op === 'compress' && inputs.length === 3) return 'compress without a bias';
   return undefined;
 }
 

@@ -48,6 +48,7 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
     pool: () => refuseOp(chip, 'compress'),
     hyperConnection: () => refuseOp(chip, 'hyperConnection'),
     mix: () => refuseOp(chip, 'mixHeads'),
+    nGramGate: () => refuseOp(chip, 'nGramGate'),
     gatesOf: () => refuseOp(chip, 'routeByToken'),
     route: (logits, bias, attrs, out) => {
       if (attrs.scoring === 'sqrtSoftplus') refuseOp(chip, 'route');

@@ -13,6 +13,7 @@ import {
   isReplaced,
   lastDim,
   makeNode,
+  partsOfTopRows,
   rewrite,
   tensor,
   topologicalOrder,
@@ -45,7 +46,8 @@ class Quantizer {
     for (const node of topologicalOrder(graph)) {
       if (node.op === 'attention')
         this.valueWidths.set(stateName(node.inputs[2]!), node.attrs.valueWidth);
-      if (node.op === 'topRows') this.indexed.add(stateName(node.inputs.at(-2)!));
+      if (node.op === 'topRows' || node.op === 'topBlocks')
+        this.indexed.add(stateName(partsOfTopRows(node.inputs).keys));
       if (node.op === 'blockMeans') this.indexed.add(stateName(node.inputs[0]!));
       if (node.op === 'windowAttention')
         for (const rows of node.inputs.slice(5, 6)) this.indexed.add(stateName(rows));
