@@ -2,6 +2,7 @@
 import { UsageError } from '../base/index.ts';
 import { type SomeRules, type Step } from './evaluation.ts';
 import { type NodeOf } from './graph.ts';
+import { hashedRows } from './ngram.ts';
 import { type OpAttrs } from './ops.table.ts';
 import { statesOf } from './recurrence.ts';
 import { f32Of, f32Value, i32Of, i32Value, viewRows, type Value } from './value.ts';
@@ -43,15 +44,7 @@ function rowsOfNGrams(
   { multipliers, moduli }: OpAttrs['classedNGramRows'],
 ): number[] {
   const products = newestFirst.map((id, i) => BigInt(id) * BigInt(multipliers[i]!));
-  const heads = moduli.length / (multipliers.length - 1);
-  let hash = products[0]!;
-  let start = 0;
-  return moduli.map((modulus, i) => {
-    if (i % heads === 0) hash ^= products[i / heads + 1]!;
-    const row = start + Number(hash % BigInt(modulus));
-    start += modulus;
-    return row;
-  });
+  return hashedRows(products, moduli);
 }
 
 function nGramGate(

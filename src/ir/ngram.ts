@@ -19,15 +19,19 @@ export function ngramHashes(
   const products = lastTokens(history, longest, padding).map((token, j) =>
     BigInt.asIntN(64, BigInt(token) * multiplierAt(multipliers, j)),
   );
-  const parts = moduli.length / (longest - 1);
+  return hashedRows(products, moduli);
+}
+
+/** The row in each part, of tokens times their multipliers, the newest first: as many parts for each size. */
+export function hashedRows(products: readonly bigint[], moduli: readonly number[]): number[] {
+  const parts = moduli.length / (products.length - 1);
   let [hash, first] = [products[0]!, 0];
-  const rows: number[] = [];
-  for (const [part, modulus] of moduli.entries()) {
+  return moduli.map((modulus, part) => {
     if (part % parts === 0) hash ^= products[part / parts + 1]!;
-    rows.push(first + remainder(hash, modulus));
+    const row = first + remainder(hash, modulus);
     first += modulus;
-  }
-  return rows;
+    return row;
+  });
 }
 
 /** The newest `count` tokens, the newest first; none of before the last that ended a text. */

@@ -1,4 +1,4 @@
-/** What the configurations of DeepSeek-V2, V3 and V3.2 share: latent attention and routed experts. */
+/** What the configurations of DeepSeek's families share: latent attention and routed experts of V2, V3 and V3.2, relations of V4 and V4.1. */
 import { integer, number } from '../../base/index.ts';
 import { DECODER_FIELDS, fixed } from './decoderFields.ts';
 import type { FixedField, Relation } from './decoderFields.ts';
@@ -77,4 +77,26 @@ export const PAIRS_IN_GROUPS: Relation = {
   requirement:
     'n_routed_experts must be a multiple of n_group with 2 or more in each group, whose score is that of its best 2',
   holds: (c) => c.n_routed_experts % c.n_group === 0 && c.n_routed_experts / c.n_group >= 2,
+};
+
+/** V4 turns the last channels of a head alone. */
+export const PARTIAL_ROTATION: Relation = {
+  fields: ['qk_rope_head_dim', 'head_dim', 'index_head_dim'],
+  requirement: 'qk_rope_head_dim must be even, and below head_dim and index_head_dim',
+  holds: (c) =>
+    c.qk_rope_head_dim % 2 === 0 && c.qk_rope_head_dim < Math.min(c.head_dim, c.index_head_dim),
+};
+
+/** V4 projects the heads to the output group by group. */
+export const OUTPUT_GROUPS: Relation = {
+  fields: ['num_attention_heads', 'o_groups'],
+  requirement: 'num_attention_heads must be a multiple of o_groups',
+  holds: (c) => c.num_attention_heads % c.o_groups === 0,
+};
+
+/** Of a router without groups. */
+export const ENOUGH_ROUTED_EXPERTS: Relation = {
+  fields: ['num_experts_per_tok', 'n_routed_experts'],
+  requirement: 'num_experts_per_tok must be at most n_routed_experts',
+  holds: (c) => c.num_experts_per_tok <= c.n_routed_experts,
 };

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { integer, number } from '../../base/index.ts';
 import { DECODER_FIELDS, fixed } from './decoderFields.ts';
 import type { FixedField, Relation } from './decoderFields.ts';
+import { ENOUGH_ROUTED_EXPERTS, OUTPUT_GROUPS, PARTIAL_ROTATION } from './deepseekFields.ts';
 import type { FamilyFields } from './familyFields.ts';
 import { flag } from './fields.ts';
 
@@ -136,27 +137,14 @@ const FIXED_FIELDS: readonly FixedField[] = [
 ];
 
 const RELATIONS: readonly Relation[] = [
-  {
-    fields: ['qk_rope_head_dim', 'head_dim', 'index_head_dim'],
-    requirement: 'qk_rope_head_dim must be even, and below head_dim and index_head_dim',
-    holds: (c) =>
-      c.qk_rope_head_dim % 2 === 0 && c.qk_rope_head_dim < Math.min(c.head_dim, c.index_head_dim),
-  },
+  PARTIAL_ROTATION,
   {
     fields: ['head_dim', 'index_head_dim'],
     requirement: `head_dim and index_head_dim must be multiples of ${CACHE_GROUP}, which share a scale`,
     holds: (c) => c.head_dim % CACHE_GROUP === 0 && c.index_head_dim % CACHE_GROUP === 0,
   },
-  {
-    fields: ['num_attention_heads', 'o_groups'],
-    requirement: 'num_attention_heads must be a multiple of o_groups',
-    holds: (c) => c.num_attention_heads % c.o_groups === 0,
-  },
-  {
-    fields: ['num_experts_per_tok', 'n_routed_experts'],
-    requirement: 'num_experts_per_tok must be at most n_routed_experts',
-    holds: (c) => c.num_experts_per_tok <= c.n_routed_experts,
-  },
+  OUTPUT_GROUPS,
+  ENOUGH_ROUTED_EXPERTS,
 ];
 
 export const DEEPSEEK_V41_FIELDS: FamilyFields<DeepseekV41Config> = {

@@ -14,7 +14,7 @@ import { type DeepseekV4Config } from '../checkpoint/deepseekV4Config.ts';
 import { GraphBuilder, type WeightReader } from './builder.ts';
 import { compressedAttention } from './compressedAttention.ts';
 import { type GraphOptions } from './decoder.ts';
-import { collapseStreams, hyperConnected } from './hyperConnections.ts';
+import { collapseStreams, embeddedStreams, hyperConnected } from './hyperConnections.ts';
 
 /** Weights of the published checkpoints have no prefix. */
 const ROOT = '';
@@ -25,10 +25,8 @@ export function buildDeepseekV4(
   { logits: rows }: GraphOptions,
 ): Graph {
   const b = new GraphBuilder(weights, { root: ROOT });
-  const { vocab_size: V, hidden_size: D, rms_norm_eps: epsilon } = config;
-  const embedded = b.node('embedding', [b.tokens, b.weight('embed.weight', [V, D])], {}, 'embed');
-  const one = b.node('splitHeads', [embedded], { heads: 1 });
-  let X = b.node('repeatHeads', [one], { heads: config.hc_mult });
+  const { vocab_size: V, rms_norm_eps: epsilon } = config;
+  let X = embeddedStreams(b, config);
   for (let i = 0; i < config.num_hidden_layers; i++) X = layer(b, X, i, config);
   if (rows === 'last') X = b.node('lastToken', [X], {});
   const x = b.rmsNormalization(collapseStreams(b, X, config), 'norm', epsilon);

@@ -13,7 +13,7 @@ import { GraphBuilder, type WeightReader } from './builder.ts';
 import { type GraphOptions } from './decoder.ts';
 import { mixtureOfExperts } from './deepseekV4.ts';
 import { engram } from './engram.ts';
-import { collapse, spread, streamCoefficients } from './hyperConnections.ts';
+import { collapse, embeddedStreams, spread, streamCoefficients } from './hyperConnections.ts';
 import { sharedAttention, type Published } from './sharedAttention.ts';
 
 /** Weights of the published checkpoint have no prefix. */
@@ -35,9 +35,7 @@ export function buildDeepseekV41(
 ): Graph {
   const b = new GraphBuilder(weights, { root: ROOT });
   const { vocab_size: V, hidden_size: D, rms_norm_eps: epsilon } = config;
-  const embedded = b.node('embedding', [b.tokens, b.weight('embed.weight', [V, D])], {}, 'embed');
-  const one = b.node('splitHeads', [embedded], { heads: 1 });
-  const X = b.node('repeatHeads', [one], { heads: config.hc_mult });
+  const X = embeddedStreams(b, config);
   let streams: Streams = { X, published: {} };
   for (let i = 0; i < config.num_hidden_layers; i++) streams = layer(b, streams, i, config);
   const last = read(b, streams, D);

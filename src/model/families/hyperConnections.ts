@@ -26,6 +26,21 @@ export interface StreamCoefficients {
   readonly comb: Node;
 }
 
+/** X before the first layer: each stream is the embedding of the token. */
+export function embeddedStreams(
+  b: GraphBuilder,
+  config: {
+    readonly vocab_size: number;
+    readonly hidden_size: number;
+    readonly hc_mult: number;
+  },
+): Node {
+  const table = b.weight('embed.weight', [config.vocab_size, config.hidden_size]);
+  const embedded = b.node('embedding', [b.tokens, table], {}, 'embed');
+  const one = b.node('splitHeads', [embedded], { heads: 1 });
+  return b.node('repeatHeads', [one], { heads: config.hc_mult });
+}
+
 /** X after the layer `build`, with the weights `name`_fn, `name`_base and `name`_scale. */
 export function hyperConnected(
   b: GraphBuilder,

@@ -18,6 +18,7 @@ import { balanced, rowsOf } from '../levels/tileEvents.ts';
 import { accesses, overlap, type ByteRange } from '../sim/access.ts';
 import { Ports } from '../sim/ports.ts';
 import { portsHeld } from '../sim/portUse.ts';
+import { LOAD_COMMAND_CYCLES } from '../sim/transferTiming.ts';
 import { Units } from '../sim/units.ts';
 import { dependenciesOf } from './dependencies.ts';
 import type { LabelledInstruction } from './program.ts';
@@ -28,8 +29,6 @@ const STORE = QUEUES.indexOf('store');
 const DEPENDENT = QUEUES.length;
 /** Of those that can start in the same cycle: what others wait for first. */
 const PRECEDENCE = [DEPENDENT, ...QUEUES.keys()];
-/** Cycles from the start of a load to the command that the memory gets. */
-const COMMAND_CYCLES = 8;
 const NEVER = Number.POSITIVE_INFINITY;
 
 export function orderInstructions(
@@ -133,7 +132,7 @@ class Starts {
 
   /** When a load must start for its bytes to follow those before without a gap. */
   private channelWants(): number {
-    return this.channelFree - this.chip.memory.latencyCycles - COMMAND_CYCLES;
+    return this.channelFree - this.chip.memory.latencyCycles - LOAD_COMMAND_CYCLES;
   }
 
   /** A gather waits for all loads before it: none may slip in once its list is on its way. */

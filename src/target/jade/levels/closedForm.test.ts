@@ -4,11 +4,10 @@ import { loadChip } from '../../../chip/index.ts';
 import { lowerGraph } from '../../../compile/index.ts';
 import { buildGraph, NO_WEIGHTS, readCatalogueModel } from '../../../model/index.ts';
 import { vectorCycles } from '../sim/vectorTiming.ts';
-import { rowsOfPiece } from '../schedule/attention.ts';
 import { regionsOf } from '../schedule/regions.ts';
 import { jadeTarget } from '../target.ts';
 import { ClosedForm, gemmCycles } from './closedForm.ts';
-import { KernelCost, pieceRows } from './kernelCosts.ts';
+import { KernelCost } from './kernelCosts.ts';
 import { kernelShapes } from './kernelShapes.ts';
 import { Machine } from './machine.ts';
 import { vectorStep } from './vectorSteps.ts';
@@ -56,15 +55,13 @@ test('the kernels of a model become shapes, from its configuration alone', () =>
   assert.ok(new ClosedForm(shapes).cycles(server) > transfers);
 });
 
-test('regions and pieces of state are those of the schedule', () => {
+test('regions are those of the schedule', () => {
   for (const name of ['jade-nano', 'jade-edge', 'jade-server']) {
     const chip = loadChip(name);
     const machine = new Machine(chip);
     const [stream, context] = regionsOf(chip);
     assert.equal(machine.streamBytes, stream!.sizeBytes);
     assert.equal(machine.contextBytes, context!.sizeBytes);
-    for (const rowBytes of [33, 132, 528, 16_896])
-      assert.equal(pieceRows(machine, rowBytes), rowsOfPiece(chip, rowBytes));
   }
 });
 

@@ -4,6 +4,7 @@
  */
 import { MX_BLOCK } from '../../../ir/index.ts';
 import { tileOf } from '../layout.ts';
+import { rowsOfPiece } from '../schedule/attention.ts';
 import { chunkOf } from '../schedule/linear.ts';
 import { COUNT_CYCLES } from '../sim/matrixTiming.ts';
 import { ADDRESS_CYCLES, EMPTY_LOAD_CYCLES } from '../sim/transferTiming.ts';
@@ -91,7 +92,7 @@ export class KernelCost {
   private attention(machine: Machine, shape: AttentionShape): void {
     const { tokens, context, keyWidth, valueWidth, rowBytes, shared } = shape;
     const { pipelineCycles } = machine.chip.matrix;
-    const piece = Math.min(context, pieceRows(machine, rowBytes));
+    const piece = Math.min(context, rowsOfPiece(machine.chip, rowBytes));
     const isWhole = piece === context;
     const size = Math.min(blockOf(machine, shape), isWhole ? MX_BLOCK : tokens);
     const reach = Math.ceil((context - (tokens - size) / 2) / MX_BLOCK) * MX_BLOCK;
@@ -192,15 +193,6 @@ function blockOf({ chip }: Machine, shape: AttentionShape): number {
   const heads = shape.heads / shape.groups;
   const scores = Math.floor(sizeBytes / banks / (heads * shape.context * 4));
   return Math.min(shape.tokens, scores, Math.floor(sizeBytes / (heads * shape.valueWidth * 4)));
-}
-
-/** A piece of state is at most this share of the scratchpad. */
-const PIECES = 16;
-
-/** As the schedule has it: rows of state in one piece. */
-export function pieceRows({ chip }: Machine, rowBytes: number): number {
-  const fit = Math.floor(chip.scratchpad.sizeBytes / PIECES / rowBytes / MX_BLOCK) * MX_BLOCK;
-  return Math.max(fit, MX_BLOCK);
 }
 
 /**

@@ -1,13 +1,11 @@
 /** A chip as the closed form asks it: cycles of one transfer, product or vector operation. */
 import { type Chip } from '../../../chip/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
+import { LEAST_PARTS } from '../schedule/regions.ts';
 import { MatmulPhases, packedBlocks } from '../sim/matrixTiming.ts';
 import { rowBeats } from '../sim/transferTiming.ts';
 import { formCycles, vectorUnit, type VectorUnit } from '../vector/cycles.ts';
 import { type VectorStep } from './vectorSteps.ts';
-
-/** Parts the scratchpad is shared out in, at least. */
-const LEAST_PARTS = 8;
 
 export class Machine {
   readonly chip: Chip;

@@ -23,7 +23,7 @@ import { memoriesOf } from '../sim/banks.ts';
 import { type RegionName } from './tiles.ts';
 
 /** Parts the scratchpad is shared out in: its banks, or halves of them when there are as few as four. */
-const LEAST_PARTS = 8;
+export const LEAST_PARTS = 8;
 
 /** Regions of values: how they are filled, and the share of the scratchpad they have at least. */
 const VALUES = [

@@ -12,6 +12,8 @@ import { type Costs, type Course, type UnitTiming } from './unitTiming.ts';
 export const ADDRESS_CYCLES = 7;
 /** From the generator taking a transfer to its first command; for a gather, through the list. */
 const COMMAND_CYCLES = 1;
+/** From the start of a load to its first command, when the generator is free. */
+export const LOAD_COMMAND_CYCLES = ADDRESS_CYCLES + COMMAND_CYCLES;
 const GATHER_COMMAND_CYCLES = 8;
 /** From the generator taking a transfer of nothing to its end. */
 export const EMPTY_LOAD_CYCLES = 3;
