@@ -28,6 +28,9 @@ const FOLDER = path.join(import.meta.dirname, 'golden');
 /** Largest difference from transformers in a row of logits, relative to the row's largest. */
 const TOLERANCE = 1e-4;
 
+/** What every case goes on for after its prompt. */
+const DECODE_TOKENS = 16;
+
 /** What Jade lacks for layers of the gated delta rule. */
 const NO_RECURRENCE = {
   jade: /causalConvolution \(layers\.0\.linear_attn(?: and \d more)?\): the vector unit has no instruction for causalConvolution;.* gatedDelta \(layers\.0\.linear_attn(?: and \d more)?\): there is no instruction that updates a recurrent state/,
@@ -72,8 +75,8 @@ function judgeOf(name: string): string {
 
 interface Golden {
   readonly promptTokens: readonly number[];
-  /** What transformers was fed after the prompt, one by one. */
-  readonly decodeTokens?: readonly number[];
+  /** What the judge was fed after the prompt, one by one. */
+  readonly decodeTokens: readonly number[];
   /** The experts of each token, ascending, in each routed layer. */
   readonly experts: readonly (readonly (readonly number[])[])[];
   /** Of the last token of the prompt, of length 1. */
@@ -86,7 +89,7 @@ function readGolden(name: string): Golden {
   const folder = path.join(FOLDER, name);
   const golden = JSON.parse(fs.readFileSync(path.join(folder, 'golden.json'), 'utf8')) as Golden;
   const bytes = new Uint8Array(fs.readFileSync(path.join(folder, 'logits.npy')));
-  const count = golden.promptTokens.length + (golden.decodeTokens?.length ?? 0);
+  const count = golden.promptTokens.length + golden.decodeTokens.length;
   return { ...golden, logits: rowsOf(decodeNpy(bytes, name).data, count) };
 }
 
@@ -111,7 +114,7 @@ function referenceLogits(graph: Graph, { promptTokens }: Golden): Float32Array[]
 function steppedLogits(
   target: Target,
   graph: Graph,
-  { promptTokens, decodeTokens = [] }: Golden,
+  { promptTokens, decodeTokens }: Golden,
   size: number,
 ): Float32Array[] {
   const session = new Session(target, graph);
@@ -155,7 +158,7 @@ function testReference(name: string, { graph }: Model, golden: Golden): void {
 
   if (golden.embedding !== undefined) testEmbedding(name, graph, golden, golden.embedding);
 
-  if (golden.decodeTokens !== undefined) testSteps(name, graph, golden);
+  testSteps(name, graph, golden);
 
   if (golden.experts.length === 0) return;
 
@@ -212,7 +215,7 @@ function testSteps(name: string, graph: Model['graph'], golden: Golden): void {
     const steps = (size: number): Float32Array[] =>
       steppedLogits(referenceTarget(), graph({ logits: 'all' }), golden, size);
     const whole = steps(golden.promptTokens.length);
-    assert.equal(whole.length, golden.logits.length);
+    assert.equal(whole.length, golden.promptTokens.length + DECODE_TOKENS);
     requireGolden(golden, whole);
     for (const size of [32, 7, 1]) assert.deepEqual(steps(size), whole, `in chunks of ${size}`);
   });
