@@ -77,7 +77,8 @@ export function compress(
   const rows = list.allocate(`${node.label} rows`, (kept + T) * C);
   const out = allocateFor(list, node);
   const sizes = { B, T, C, K, tokensPerRow, overlap: Number(overlap) };
-  list.add('compress', node.label, { state, x, bias, positions, rows, out, ...sizes });
+  const places = { state, x, bias: bias ?? 0, positions, rows, out };
+  list.add('compress', node.label, { ...places, ...sizes });
   return out;
 }
 
@@ -111,12 +112,15 @@ export function causalConvolution(
 ): Place {
   const [B, T, C] = list.shapeOf(node.type) as [number, number, number];
   const W = lastDim(node.inputs[2]!.type);
-  const rows = list.allocate(`${node.label} rows`, (W - 1 + T) * C);
+  const { dilation = 1 } = node.attrs;
+  const rows = list.allocate(`${node.label} rows`, ((W - 1) * dilation + T) * C);
   const out = allocateFor(list, node);
-  list.add('causalConvolution', node.label, { state, x, w, positions, rows, out, B, T, C, W });
+  const sizes = { B, T, C, W, dilation };
+  list.add('causalConvolution', node.label, { state, x, w, positions, rows, out, ...sizes });
   return out;
 }
 
+/** Token by token; in exact arithmetic, chunks are the same. */
 export function gatedDelta(list: StepList, node: NodeOf<'gatedDelta'>, inputs: Inputs): Place {
   const [state, q, k, v, decay, beta, positions] = inputs;
   const out = allocateFor(list, node);

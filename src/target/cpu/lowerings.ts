@@ -18,6 +18,7 @@ import {
   topRows,
   windowAttention,
 } from './contextLowerings.ts';
+import { dot, fakeQuantize, nGramGate, signedRoot } from './agreementLowerings.ts';
 import { allocateFor, shift, type Inputs, type Lower, type Place } from './lowering.ts';
 import { experts, hyperConnection, mixHeads, route, routeByToken } from './mixtureLowerings.ts';
 import { type StepList } from './steps.ts';
@@ -57,8 +58,8 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   topRows,
   topBlocks: refuse,
   classedNGramRows: refuse,
-  nGramGate: refuse,
-  fakeQuantize: refuse,
+  nGramGate,
+  fakeQuantize,
   route,
   experts,
   causalConvolution,
@@ -70,8 +71,8 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   windowAttention,
   blockMeans: refuse,
   blockRows: refuse,
-  signedRoot: refuse,
-  dot: refuse,
+  signedRoot,
+  dot,
   ngramRows: refuse,
 };
 

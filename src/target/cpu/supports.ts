@@ -5,26 +5,16 @@ import { isMx, type Node, type Op } from '../../ir/index.ts';
 const NO_KERNEL: ReadonlySet<Op> = new Set<Op>([
   'blockMeans',
   'blockRows',
-  'signedRoot',
-  'dot',
   'ngramRows',
   'topBlocks',
   'classedNGramRows',
-  'nGramGate',
-  'fakeQuantize',
 ]);
 
 /** Variants of ops that have a kernel, without one of their own. */
-function variantOf({ op, inputs, attrs }: Node): string | undefined {
-  if (op === 'gatedDelta' && attrs.chunk > 1) return 'the delta rule in chunks';
+function variantOf({ op, inputs }: Node): string | undefined {
   if (op === 'rotaryEmbedding' && inputs.length === 1) return 'rotation of rows of a state';
-  if (op === 'embedding' && inputs[0]!.type.shape.length > 2)
-    return 'several rows of a table a token';
-  if (op === 'causalConvolution' && attrs.dilation !== undefined)
-    return 'a convolution of tokens apart';
   if (op === 'topRows' && inputs.length === 3) return 'topRows without weights';
   if (op === 'topRows' && inputs.length === 5) return 'topRows within blocks';
-  if (op === 'compress' && inputs.length === 3) return 'compress without a bias';
   return undefined;
 }
 

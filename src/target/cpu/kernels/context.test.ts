@@ -181,16 +181,21 @@ function withPast(held: Float32Array, x: Float32Array, position: number): Float3
 }
 
 test('compress pools the windows that end, from zeros where a sequence starts', () => {
-  for (const overlap of [false, true]) {
+  for (const [overlap, biased] of [
+    [false, true],
+    [true, true],
+    [true, false],
+  ] as const) {
     const [T, K, tokensPerRow] = [7, 5, 3];
     const C = K * (overlap ? 4 : 2);
     const kept = tokensPerRow * (overlap ? 2 : 1) - 1;
     for (const position of [0, 2, 6]) {
-      const [x, bias, held] = [normal(T * C), normal((tokensPerRow * C) / 2), normal(kept * C)];
+      const [x, held] = [normal(T * C), normal(kept * C)];
+      const bias = normal((tokensPerRow * C) / 2).map((value) => (biased ? value : 0));
       const bench = new Workbench();
       const state = { address: bench.put(held), count: held.length };
       const [rows, out] = [bench.room((kept + T) * C), bench.room(T * K)];
-      const places = { state: state.address, x: bench.put(x), bias: bench.put(bias) };
+      const places = { state: state.address, x: bench.put(x), bias: biased ? bench.put(bias) : 0 };
       const positions = bench.put(Int32Array.of(position));
       const scratch = { positions, rows: rows.address, out: out.address };
       const sizes = { B: 1, T, C, K, tokensPerRow, overlap: Number(overlap) };

@@ -14,9 +14,11 @@ import { addElementwise } from './elementwise.ts';
 import { addExperts } from './experts.ts';
 import { addExponential, addSigmoid, addSoftmax, addSoftplus } from './exponential.ts';
 import { addRouteByToken, addScaleRow, addScoreExperts } from './gates.ts';
+import { addFakeQuantize } from './fakeQuantize.ts';
 import { type KernelName } from './kernels.table.ts';
 import { addHeadLinear, addLinear } from './linear.ts';
 import { addGatherRows, addMovement } from './movement.ts';
+import { addProducts } from './products.ts';
 import { addRecurrences } from './recurrence.ts';
 import { addRoute } from './route.ts';
 import {
@@ -58,6 +60,8 @@ export function emitKernels(): Uint8Array<ArrayBuffer> {
   addMovement(module);
   addRmsNormalization(module);
   addL2Normalization(module);
+  addProducts(module, sigmoid);
+  addFakeQuantize(module);
   addLayerNormalization(module);
   addBroadcasts(module);
   addRotaryEmbedding(module);

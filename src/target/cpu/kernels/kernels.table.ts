@@ -149,10 +149,46 @@ export const KERNELS = {
   softplus: { x: 'i32', out: 'i32', size: 'i32' },
   /** x · sigmoid(x). */
   silu: { x: 'i32', out: 'i32', size: 'i32' },
+  /** sign(x) · √max(|x|, smallest), 0 of 0. */
+  signedRoot: { x: 'i32', out: 'i32', size: 'i32', smallest: 'f32' },
   /** silu(min(gate, limit)) · up within ±limit, which may be infinite; out may be gate or up. */
   swiglu: { gate: 'i32', up: 'i32', out: 'i32', size: 'i32', limit: 'f32' },
   /** x · rsqrt(mean(x²) + ε) · w for each row of D. */
   rmsNormalization: { x: 'i32', w: 'i32', out: 'i32', rows: 'i32', D: 'i32', epsilon: 'f32' },
+  /** Σ a · b for each row of D. */
+  dot: { a: 'i32', b: 'i32', out: 'i32', rows: 'i32', D: 'i32' },
+  /**
+   * σ(±√max(|d|, smallest)) of d = Σ x·k·w·v / √D, x and k [rows][n][D] of unit mean square, w and v
+   * [n][D]; out [rows][n].
+   */
+  nGramGate: {
+    x: 'i32',
+    keys: 'i32',
+    w: 'i32',
+    v: 'i32',
+    out: 'i32',
+    rows: 'i32',
+    n: 'i32',
+    D: 'i32',
+    epsilon: 'f32',
+    smallest: 'f32',
+  },
+  /**
+   * x rounded to a format of few bits for each group of `size`, as fakeQuantize in the interpreter: the
+   * largest value of the format, its smallest normal one, and from 1 to the next (`step`). `least` is
+   * what the largest magnitude of a group is at least; a scale is a power of two or (1) one of e4m3.
+   */
+  fakeQuantize: {
+    x: 'i32',
+    out: 'i32',
+    groups: 'i32',
+    size: 'i32',
+    largest: 'f32',
+    normal: 'f32',
+    step: 'f32',
+    least: 'f32',
+    roundedScale: 'i32',
+  },
   /** (x − mean(x)) · rsqrt(variance(x) + ε) · w + bias for each row of D. */
   layerNormalization: {
     x: 'i32',
@@ -244,8 +280,9 @@ export const KERNELS = {
     limit: 'f32',
   },
   /**
-   * Each channel of x [B][T][C] with its own taps w [C][W]; state [B][W-1][C] holds the rows before x,
-   * and then the last ones of both. `rows` has room for W-1+T rows of C.
+   * Each channel of x [B][T][C] with its own taps w [C][W], `dilation` rows apart; state [B][kept][C],
+   * kept = (W-1)·dilation, holds the rows before x, and then the last ones of both. `rows` has room for
+   * kept + T rows of C.
    */
   causalConvolution: {
     state: 'i32',
@@ -258,6 +295,7 @@ export const KERNELS = {
     T: 'i32',
     C: 'i32',
     W: 'i32',
+    dilation: 'i32',
   },
   /**
    * The gated delta rule: state [B][H][K][V], q and k [B][T][G][K], v and out [B][T][H][V], decay (a
@@ -284,6 +322,7 @@ export const KERNELS = {
    * Pools windows of `tokensPerRow` rows [values | gates] of C, as `compress` in the op table; out
    * [B][T][K], zeros where no window ends. state [B][kept][C] holds the rows before x, kept =
    * tokensPerRow·(overlap + 1) − 1, and then the last ones of both; `rows` has room for kept + T.
+   * bias 0 means none.
    */
   compress: {
     state: 'i32',
@@ -350,6 +389,12 @@ export const KERNELS = {
 
 /** How logits become scores of experts. */
 export const SCORINGS = { sigmoid: 0, softmax: 1, sqrtSoftplus: 2 } as const;
+
+/** The smallest normal number of a format of few bits, and from 1 to the next. */
+export const FEW_BITS = {
+  e4m3: { normal: 2 ** -6, step: 2 ** -3 },
+  e2m1: { normal: 1, step: 2 ** -1 },
+} as const;
 
 /** Rows of keys that an indexer scores at a time. */
 export const INDEX_BLOCK = 64;
