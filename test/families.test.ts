@@ -46,7 +46,7 @@ const REFUSALS: Readonly<Record<string, { readonly cpu?: RegExp; readonly jade?:
     jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,24\]/,
   },
   'deepseek-v4.1-wide': {
-    cpu: /topBlocks \(layers\.2\.attn\.indexer\): the cpu has no kernel for topBlocks/,
+    cpu: /classedNGramRows \(layers\.1 and 1 more\): the cpu has no kernel for classedNGramRows/,
     jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,16\]/,
   },
   'deepseek-v3.2-sparse': {

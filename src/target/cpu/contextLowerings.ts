@@ -1,6 +1,5 @@
 /** How ops become steps that read and change what a sequence keeps: attention, recurrences, appending. */
 import { lastDim, type Node, type NodeOf } from '../../ir/index.ts';
-import { INDEX_BLOCK } from './kernels/kernels.table.ts';
 import { allocateFor, roundUp, type Inputs, type Place } from './lowering.ts';
 import { type StepList } from './steps.ts';
 
@@ -46,23 +45,6 @@ export function attention(
       : list.allocate(`${node.label} chosen values`, topK * G * valueStride);
   const gathered = { chosen, chosenKeys, chosenValues, topK };
   list.add('attentionToRows', node.label, { q, keys, values, ...gathered, ...common });
-  return out;
-}
-
-export function topRows(
-  list: StepList,
-  node: NodeOf<'topRows'>,
-  [q, weights, keys, positions]: Inputs,
-): Place {
-  const { topK, tokensPerRow = 1 } = node.attrs;
-  const [B, T, H, K] = list.shapeOf(node.inputs[0]!.type) as [number, number, number, number];
-  const blocks = Math.ceil(list.dims.S / tokensPerRow / INDEX_BLOCK);
-  const block = list.allocate(`${node.label} block`, H * INDEX_BLOCK);
-  const scores = list.allocate(`${node.label} scores`, blocks * INDEX_BLOCK);
-  const out = allocateFor(list, node);
-  const places = { q, weights, keys, positions, block, scores, out };
-  const sizes = { B, T, H, K, capacity: 'capacity', topK, tokensPerRow } as const;
-  list.add('topRows', node.label, { ...places, ...sizes });
   return out;
 }
 

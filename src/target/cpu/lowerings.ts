@@ -15,12 +15,12 @@ import {
   causalConvolution,
   compress,
   gatedDelta,
-  topRows,
   windowAttention,
 } from './contextLowerings.ts';
 import { dot, fakeQuantize, nGramGate, signedRoot } from './agreementLowerings.ts';
 import { allocateFor, shift, type Inputs, type Lower, type Place } from './lowering.ts';
 import { experts, hyperConnection, mixHeads, route, routeByToken } from './mixtureLowerings.ts';
+import { topBlocks, topRows } from './selectionLowerings.ts';
 import { type StepList } from './steps.ts';
 
 const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
@@ -56,7 +56,7 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   headLinear,
   attention,
   topRows,
-  topBlocks: refuse,
+  topBlocks,
   classedNGramRows: refuse,
   nGramGate,
   fakeQuantize,

@@ -6,15 +6,12 @@ const NO_KERNEL: ReadonlySet<Op> = new Set<Op>([
   'blockMeans',
   'blockRows',
   'ngramRows',
-  'topBlocks',
   'classedNGramRows',
 ]);
 
 /** Variants of ops that have a kernel, without one of their own. */
 function variantOf({ op, inputs }: Node): string | undefined {
   if (op === 'rotaryEmbedding' && inputs.length === 1) return 'rotation of rows of a state';
-  if (op === 'topRows' && inputs.length === 3) return 'topRows without weights';
-  if (op === 'topRows' && inputs.length === 5) return 'topRows within blocks';
   return undefined;
 }
 

@@ -89,10 +89,32 @@ export const KERNELS = {
   /**
    * out [B][T][topK], i32: the visible rows with the largest Σ_h weights_h·relu(q_h·key), ascending, of
    * equals the first, −1 where there are fewer; q [B][T][H][K], weights [B][T][H], keys
-   * [B][capacity][K]. A row is visible from the last of its `tokensPerRow` tokens on. `block` has room
-   * for H rows of INDEX_BLOCK scores, `scores` for one a visible row, up to a multiple of INDEX_BLOCK.
+   * [B][capacity][K]. A row is visible from the last of its `tokensPerRow` tokens on; where `blocks`
+   * [B][T][blockCount], ascending, then −1, are not 0, only in those of `blockRows` rows. Weights 0 are
+   * all 1. `block` has room for H rows of INDEX_BLOCK scores, `scores` for one a visible row and
+   * INDEX_BLOCK more.
    */
   topRows: {
+    q: 'i32',
+    weights: 'i32',
+    keys: 'i32',
+    positions: 'i32',
+    blocks: 'i32',
+    block: 'i32',
+    scores: 'i32',
+    out: 'i32',
+    B: 'i32',
+    T: 'i32',
+    H: 'i32',
+    K: 'i32',
+    capacity: 'i32',
+    topK: 'i32',
+    tokensPerRow: 'i32',
+    blockCount: 'i32',
+    blockRows: 'i32',
+  },
+  /** As topRows, but blocks of `blockRows` by their best row, the last before all others. */
+  topBlocks: {
     q: 'i32',
     weights: 'i32',
     keys: 'i32',
@@ -107,6 +129,7 @@ export const KERNELS = {
     capacity: 'i32',
     topK: 'i32',
     tokensPerRow: 'i32',
+    blockRows: 'i32',
   },
   /** Writes rows [B][T][size] into state [B][capacity][size] from the position of each sequence on. */
   append: {

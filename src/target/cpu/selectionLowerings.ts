@@ -1,0 +1,44 @@
+/** How ops become steps that choose which rows of its sequence a token attends to. */
+import { lastDim, partsOfTopRows, type NodeOf } from '../../ir/index.ts';
+import { INDEX_BLOCK } from './kernels/kernels.table.ts';
+import { allocateFor, type Inputs, type Place } from './lowering.ts';
+import { type StepList } from './steps.ts';
+
+export function topRows(list: StepList, node: NodeOf<'topRows'>, inputs: Inputs): Place {
+  const { topK, tokensPerRow = 1, blockRows = 1 } = node.attrs;
+  const { q, weights = 0, keys, position, blocks = 0 } = partsOfTopRows(inputsOf(node, inputs));
+  const chosen = partsOfTopRows(node.inputs).blocks;
+  const { scratch, sizes } = indexerOf(list, node, keys);
+  const out = allocateFor(list, node);
+  const places = { q, weights, keys, positions: position, blocks, ...scratch, out };
+  const blockCount = chosen === undefined ? 0 : lastDim(chosen.type);
+  const rules = { topK, tokensPerRow, blockCount, blockRows };
+  list.add('topRows', node.label, { ...places, ...sizes, ...rules });
+  return out;
+}
+
+export function topBlocks(list: StepList, node: NodeOf<'topBlocks'>, inputs: Inputs): Place {
+  const { topK, tokensPerRow = 1, blockRows } = node.attrs;
+  const [q, weights, keys, positions] = inputs;
+  const { scratch, sizes } = indexerOf(list, node, keys);
+  const out = allocateFor(list, node);
+  const places = { q, weights, keys, positions, ...scratch, out };
+  list.add('topBlocks', node.label, { ...places, ...sizes, topK, tokensPerRow, blockRows });
+  return out;
+}
+
+/** The places of the inputs that the node has. */
+function inputsOf({ inputs }: NodeOf<'topRows'>, places: Inputs): readonly Place[] {
+  return places.slice(0, inputs.length);
+}
+
+/** Room and sizes that both need; keys that a step computes have room for no more than its context. */
+function indexerOf(list: StepList, node: NodeOf<'topRows' | 'topBlocks'>, keys: Place) {
+  const { tokensPerRow = 1 } = node.attrs;
+  const [B, T, H, K] = list.shapeOf(node.inputs[0]!.type) as [number, number, number, number];
+  const rows = Math.ceil(list.dims.S / tokensPerRow);
+  const block = list.allocate(`${node.label} block`, H * INDEX_BLOCK);
+  const scores = list.allocate(`${node.label} scores`, rows + INDEX_BLOCK);
+  const capacity = keys.space === 'state' ? 'capacity' : list.dims.S;
+  return { scratch: { block, scores }, sizes: { B, T, H, K, capacity } } as const;
+}
