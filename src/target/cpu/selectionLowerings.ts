@@ -1,5 +1,5 @@
 /** How ops become steps that choose which rows of its sequence a token attends to. */
-import { lastDim, partsOfTopRows, type NodeOf } from '../../ir/index.ts';
+import { countElements, lastDim, partsOfTopRows, type NodeOf } from '../../ir/index.ts';
 import { INDEX_BLOCK } from './kernels/kernels.table.ts';
 import { allocateFor, type Inputs, type Place } from './lowering.ts';
 import { type StepList } from './steps.ts';
@@ -32,13 +32,46 @@ function inputsOf({ inputs }: NodeOf<'topRows'>, places: Inputs): readonly Place
   return places.slice(0, inputs.length);
 }
 
-/** Room and sizes that both need; keys that a step computes have room for no more than its context. */
+/** Room and sizes that both need. */
 function indexerOf(list: StepList, node: NodeOf<'topRows' | 'topBlocks'>, keys: Place) {
   const { tokensPerRow = 1 } = node.attrs;
   const [B, T, H, K] = list.shapeOf(node.inputs[0]!.type) as [number, number, number, number];
   const rows = Math.ceil(list.dims.S / tokensPerRow);
   const block = list.allocate(`${node.label} block`, H * INDEX_BLOCK);
   const scores = list.allocate(`${node.label} scores`, rows + INDEX_BLOCK);
-  const capacity = keys.space === 'state' ? 'capacity' : list.dims.S;
+  const capacity = capacityOf(list, keys);
   return { scratch: { block, scores }, sizes: { B, T, H, K, capacity } } as const;
+}
+
+export function blockMeans(list: StepList, node: NodeOf<'blockMeans'>, [state]: Inputs): Place {
+  const out = allocateFor(list, node);
+  const { B, T } = list.dims;
+  const [, S, ...row] = list.shapeOf(node.type) as [number, number, ...number[]];
+  const { tokensPerRow } = node.attrs;
+  const sizes = { B, T, S, capacity: capacityOf(list, state), size: countElements(row) };
+  list.add('blockMeans', node.label, {
+    state,
+    positions: list.positions,
+    out,
+    ...sizes,
+    tokensPerRow,
+  });
+  return out;
+}
+
+export function blockRows(
+  list: StepList,
+  node: NodeOf<'blockRows'>,
+  [blocks, positions]: Inputs,
+): Place {
+  const out = allocateFor(list, node);
+  const [B, T, k] = list.shapeOf(node.inputs[0]!.type) as [number, number, number];
+  const { tokensPerRow } = node.attrs;
+  list.add('blockRows', node.label, { blocks, positions, out, B, T, k, tokensPerRow });
+  return out;
+}
+
+/** Rows of a sequence that there is room for: a state may grow, what a step computes may not. */
+function capacityOf(list: StepList, { space }: Place): 'capacity' | number {
+  return space === 'state' ? 'capacity' : list.dims.S;
 }

@@ -2,24 +2,12 @@
 import { type Support } from '../../compile/index.ts';
 import { isMx, type Node, type Op } from '../../ir/index.ts';
 
-const NO_KERNEL: ReadonlySet<Op> = new Set<Op>([
-  'blockMeans',
-  'blockRows',
-  'ngramRows',
-  'classedNGramRows',
-]);
-
-/** Variants of ops that have a kernel, without one of their own. */
-function variantOf({ op, inputs }: Node): string | undefined {
-  if (op === 'rotaryEmbedding' && inputs.length === 1) return 'rotation of rows of a state';
-  return undefined;
-}
+const NO_KERNEL: ReadonlySet<Op> = new Set<Op>(['ngramRows', 'classedNGramRows']);
 
 /** Whether there is a kernel, and the node and its inputs are in f32 (or i32, for indices). */
 export function supportsNode(node: Node): Support {
   const { op, inputs, type } = node;
-  const missing = NO_KERNEL.has(op) ? op : variantOf(node);
-  if (missing !== undefined) return { ok: false, reason: `the cpu has no kernel for ${missing}` };
+  if (NO_KERNEL.has(op)) return { ok: false, reason: `the cpu has no kernel for ${op}` };
   if (op === 'routeByToken' && inputs[2]!.op !== 'weight') {
     return { ok: false, reason: 'the experts of each token must be a weight, which is checked' };
   }

@@ -9,6 +9,7 @@ import {
 } from '../../../wasm/index.ts';
 import { addAttention } from './attention.ts';
 import { addAttentionParts } from './attendRows.ts';
+import { addBlocks } from './blocks.ts';
 import { addCompression } from './compression.ts';
 import { addElementwise } from './elementwise.ts';
 import { addExperts } from './experts.ts';
@@ -73,6 +74,7 @@ export function emitKernels(): Uint8Array<ArrayBuffer> {
   addExperts(module, { linear, swiglu });
   addRecurrences(module, exp);
   addCompression(module, { exp, attendRows, gatherRows });
+  addBlocks(module);
   addStreams(module, { sigmoid, softmax, weightedSum });
   return module.encode();
 }
