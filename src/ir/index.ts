@@ -4,6 +4,7 @@ export * from './float.ts';
 export * from './graph.ts';
 export * from './interpret.ts';
 export * from './mx.ts';
+export { ngramRowsOf, startOfNgrams, wordsOf } from './ngram.ts';
 export * from './numerics.ts';
 export * from './ops.table.ts';
 export * from './parse.ts';

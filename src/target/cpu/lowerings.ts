@@ -56,7 +56,6 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   attention,
   topRows,
   topBlocks: refuse,
-  classedNGramRows: refuse,
   nGramGate: refuse,
   fakeQuantize: refuse,
   route,

@@ -9,7 +9,6 @@ const NO_KERNEL: ReadonlySet<Op> = new Set<Op>([
   'dot',
   'ngramRows',
   'topBlocks',
-  'classedNGramRows',
   'nGramGate',
   'fakeQuantize',
 ]);
