@@ -6,6 +6,7 @@ export { LEAST_AGREEMENT } from './floatNGram.ts';
 export * from './graph.ts';
 export * from './interpret.ts';
 export * from './mx.ts';
+export { ngramRowsOf, startOfNgrams, wordsOf } from './ngram.ts';
 export * from './numerics.ts';
 export * from './ops.table.ts';
 export * from './parse.ts';

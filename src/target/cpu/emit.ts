@@ -115,6 +115,7 @@ export class CpuProgram implements Program {
     const tables = [
       ...embeddings.map(({ inputs }) => inputs[1]!),
       ...routes.map(({ inputs }) => inputs[2]!),
+      ...nodes.flatMap(({ op, inputs }) => (op === 'ngramRows' ? inputs.slice(3) : [])),
     ];
     this.graph = graph;
     this.content = content;

@@ -17,7 +17,7 @@ import {
   gatedDelta,
   windowAttention,
 } from './contextLowerings.ts';
-import { dot, fakeQuantize, nGramGate, signedRoot } from './agreementLowerings.ts';
+import { dot, fakeQuantize, nGramGate, ngramRows, signedRoot } from './ngramLowerings.ts';
 import { allocateFor, shift, type Inputs, type Lower, type Place } from './lowering.ts';
 import { experts, hyperConnection, mixHeads, route, routeByToken } from './mixtureLowerings.ts';
 import { blockMeans, blockRows, topBlocks, topRows } from './selectionLowerings.ts';
@@ -57,7 +57,6 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   attention,
   topRows,
   topBlocks,
-  classedNGramRows: refuse,
   nGramGate,
   fakeQuantize,
   route,
@@ -73,12 +72,8 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   blockRows,
   signedRoot,
   dot,
-  ngramRows: refuse,
+  ngramRows,
 };
-
-function refuse(_: StepList, { op, label }: { readonly op: Op; readonly label: string }): never {
-  throw new UnsupportedError(`the cpu has no kernel for ${op}`, { where: label });
-}
 
 /** Adds the steps of `node`, whose inputs lie at `inputs`; gives the place of its value. */
 export function lowerNode(list: StepList, node: Node, inputs: readonly Place[]): Place {

@@ -19,6 +19,7 @@ import { addFakeQuantize } from './fakeQuantize.ts';
 import { type KernelName } from './kernels.table.ts';
 import { addHeadLinear, addLinear } from './linear.ts';
 import { addGatherRows, addMovement } from './movement.ts';
+import { addNgrams } from './ngrams.ts';
 import { addProducts } from './products.ts';
 import { addRecurrences } from './recurrence.ts';
 import { addRoute } from './route.ts';
@@ -61,6 +62,7 @@ export function emitKernels(): Uint8Array<ArrayBuffer> {
   addMovement(module);
   addRmsNormalization(module);
   addL2Normalization(module);
+  addNgrams(module);
   addProducts(module, sigmoid);
   addFakeQuantize(module);
   addLayerNormalization(module);

@@ -240,6 +240,48 @@ export const KERNELS = {
     least: 'f32',
     roundedScale: 'i32',
   },
+  /**
+   * ids i32 [B][past+T]: those that a state f32 [B][past] holds, of the padding at the start, and those
+   * of the tokens [B][T] behind them, which are the `classes` f32 of the tokens unless that is 0. The
+   * state then holds the last ones.
+   */
+  ngramIds: {
+    state: 'i32',
+    tokens: 'i32',
+    classes: 'i32',
+    positions: 'i32',
+    ids: 'i32',
+    B: 'i32',
+    T: 'i32',
+    past: 'i32',
+    padding: 'i32',
+  },
+  /**
+   * hashes i64 [B][T] ⊕= id[t−back] · multiplier, of two words, or = that for `back` 0. Where `endsText`
+   * is 1, an id counts as that of the padding if a newer one but the newest is.
+   */
+  ngramHashes: {
+    ids: 'i32',
+    classes: 'i32',
+    hashes: 'i32',
+    B: 'i32',
+    T: 'i32',
+    past: 'i32',
+    back: 'i32',
+    high: 'i32',
+    low: 'i32',
+    padding: 'i32',
+    endsText: 'i32',
+  },
+  /** out[i · outStride] = first + hashes i64 [rows] mod modulus, which is never negative. */
+  ngramRows: {
+    hashes: 'i32',
+    out: 'i32',
+    outStride: 'i32',
+    rows: 'i32',
+    modulus: 'i32',
+    first: 'i32',
+  },
   /** (x − mean(x)) · rsqrt(variance(x) + ε) · w + bias for each row of D. */
   layerNormalization: {
     x: 'i32',

@@ -1,7 +1,7 @@
-/** How ops become steps that compare rows, as gates of tables by n-gram, and round values to few bits. */
+/** How ops become steps of tables by n-gram: rows by hash, gates by how well rows agree; and values of few bits. */
 import { FAKE_FORMATS, lastDim, LEAST_AGREEMENT, type NodeOf } from '../../ir/index.ts';
 import { FEW_BITS } from './kernels/kernels.table.ts';
-import { allocateFor, type Inputs, type Place } from './lowering.ts';
+import { allocateFor, shift, type Inputs, type Place } from './lowering.ts';
 import { type StepList } from './steps.ts';
 
 export function signedRoot(list: StepList, node: NodeOf<'signedRoot'>, [x]: Inputs): Place {
@@ -15,6 +15,37 @@ export function dot(list: StepList, node: NodeOf<'dot'>, [a, b]: Inputs): Place 
   const out = allocateFor(list, node);
   const sizes = { rows: list.rowsOf(node.type), D: lastDim(node.inputs[0]!.type) };
   list.add('dot', node.label, { a, b, out, ...sizes });
+  return out;
+}
+
+/** Ids, then a hash for each token that takes one more id in at a time, and rows of it for each part. */
+export function ngramRows(
+  list: StepList,
+  node: NodeOf<'ngramRows'>,
+  [state, tokens, positions, given]: Inputs,
+): Place {
+  const { multipliers, moduli, padding, endsText = false } = node.attrs;
+  const [B, T, parts] = list.shapeOf(node.type) as [number, number, number];
+  const past = lastDim(node.inputs[0]!.type);
+  const classes = given ?? 0;
+  const ids = list.allocate(`${node.label} ids`, B * (past + T));
+  const hashes = list.allocate(`${node.label} hashes`, 2 * B * T); // of 64 bits
+  const out = allocateFor(list, node);
+  const sizes = { B, T, past, padding };
+  list.add('ngramIds', node.label, { state, tokens, classes, positions, ids, ...sizes });
+  const add = (back: number): void => {
+    const [high, low] = multipliers.slice(2 * back) as [number, number];
+    const rules = { back, high, low, endsText: Number(endsText) };
+    list.add('ngramHashes', node.label, { ids, classes, hashes, ...sizes, ...rules });
+  };
+  add(0);
+  let first = 0;
+  for (const [part, modulus] of moduli.entries()) {
+    if (part % (parts / past) === 0) add(1 + part / (parts / past));
+    const to = { out: shift(out, part), outStride: parts, rows: B * T };
+    list.add('ngramRows', node.label, { hashes, ...to, modulus, first });
+    first += modulus;
+  }
   return out;
 }
 
