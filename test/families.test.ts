@@ -34,7 +34,7 @@ const DECODE_TOKENS = 16;
 /**
  * The same for the cpu where its sums in f32 put a value on the other side of a rounding boundary: one of
  * the 8th token of this model is 0.0527340, and 0.0527344 is halfway between two values of e4m3. What
- * follows differs by up to 1.6e-2; without rounding it is held to TOLERANCE (docs/decisions/0009).
+ * follows differs by up to 1.6e-2; without rounding it is held to TOLERANCE (docs/decisions/0010).
  */
 const ROUNDED_THE_OTHER_WAY: Readonly<Record<string, number>> = { 'deepseek-v4.1-shared': 3e-2 };
 
