@@ -14,10 +14,11 @@ import {
 } from '../../../ir/index.ts';
 import { type Dot, type DotRows } from './dot.ts';
 import { fastDot } from './fastDot.ts';
-import { silu } from './functions.ts';
+import { sigmoid, signedRoot, silu, softplus } from './functions.ts';
 import { ELEMENTS, quantizeGroup, UNIT_EXPONENTS } from './mx.ts';
-import { routeRow } from './route.ts';
+import { routeGiven, routeRow } from './route.ts';
 import { canonicalize, rmsRow, scaleByBytes, softmaxRow, type Row } from './rows.ts';
+import { agreement, dotRow, mixStreams, streamCoefficients } from './streams.ts';
 
 /**
  * The numerics of `chip`: lanes and activation format are the chip's. `dot` computes the products.
@@ -41,17 +42,27 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
     indexScores: () => refuseOp(chip, 'topRows'),
     silu,
     l2Normalization: () => refuseOp(chip, 'l2Normalization'),
-    sigmoid: () => refuseOp(chip, 'sigmoid'),
-    softplus: () => refuseOp(chip, 'softplus'),
+    sigmoid,
+    softplus,
+    signedRoot: (x, smallest) => signedRoot(x, Math.fround(smallest)),
+    dot: (a, b) => dotRow(a, b, lanes),
     convolve: () => refuseOp(chip, 'causalConvolution'),
     gatedDelta: () => refuseOp(chip, 'gatedDelta'),
     pool: () => refuseOp(chip, 'compress'),
-    hyperConnection: () => refuseOp(chip, 'hyperConnection'),
-    mix: () => refuseOp(chip, 'mixHeads'),
-    nGramGate: () => refuseOp(chip, 'nGramGate'),
-    gatesOf: () => refuseOp(chip, 'routeByToken'),
+    hyperConnection: (x, scale, base, attrs, out) => {
+      streamCoefficients(x, scale, base, attrs, lanes, out);
+      canonicalizeRow(out);
+    },
+    mix: (coefficients, x, D, out) => {
+      mixStreams(coefficients, x, D, out);
+      canonicalizeRow(out);
+    },
+    nGramGate: (request) => agreement(request, lanes),
+    gatesOf: (logits, experts, attrs, out) => {
+      routeGiven(rowOf(logits), experts, logits.length, attrs, lanes, rowOf(out));
+      canonicalizeRow(out);
+    },
     route: (logits, bias, attrs, out) => {
-      if (attrs.scoring === 'sqrtSoftplus') refuseOp(chip, 'route');
       routeRow(rowOf(logits), bias && rowOf(bias), logits.length, attrs, lanes, rowOf(out));
       canonicalizeRow(out);
     },
