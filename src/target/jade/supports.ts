@@ -85,8 +85,11 @@ const routed: Check = (node) => {
 const positioned: Check = ({ inputs }) =>
   inputs.length === 2 ? YES : no('rotation of rows of a state has no lowering');
 
-const rowOfToken: Check = ({ inputs: [tokens] }) =>
-  tokens!.type.shape.length === 2 ? YES : no('several rows of a table a token have no lowering');
+/** Indices of rows come from the host. */
+const rowsByHost: Check = ({ inputs: [indices] }) =>
+  indices!.op === 'input' || indices!.op === 'ngramRows'
+    ? YES
+    : no('rows of a table must be those of tokens or n-grams');
 
 const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
 
@@ -101,7 +104,7 @@ const CHECKS: Rules<Check> = {
   concat: computed,
   transpose: foldedOnly,
   lastToken: yes,
-  embedding: rowOfToken,
+  embedding: rowsByHost,
   append: plain('tokensPerRow', 'an entry for several tokens'),
   add: sameRows,
   mul: sameRows,
@@ -128,14 +131,14 @@ const CHECKS: Rules<Check> = {
   gatedDelta: () => no('there is no instruction that updates a recurrent state'),
   routeByToken: noInstruction,
   hyperConnection: noInstruction,
-  mixHeads: noInstruction,
+  mixHeads: yes,
   compress: noInstruction,
   windowAttention: () => no('attention to a window and entries has no lowering'),
   blockMeans: noInstruction,
   blockRows: noInstruction,
   signedRoot: noInstruction,
   dot: noInstruction,
-  ngramRows: () => no('there is no integer arithmetic in 64 bits'),
+  ngramRows: yes,
 };
 
 export function supportsNode(node: Node, chip: Chip): Support {

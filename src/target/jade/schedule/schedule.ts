@@ -21,6 +21,7 @@ import { lowerExperts, lowerRoute } from './experts.ts';
 import { lowerHeadLinear, lowerLinear } from './linear.ts';
 import { destinationOf, floatOf, headsOf, headStrideOf } from './placement.ts';
 import { regionsOf } from './regions.ts';
+import { lowerMixHeads } from './streams.ts';
 import { TileProgram, type TileInstruction } from './tiles.ts';
 
 export interface JadeSchedule extends Schedule {
@@ -37,6 +38,8 @@ export const LOWERINGS: Partial<Record<Op, Lowering>> = {
   headLinear: lowerHeadLinear,
   attention: lowerAttention,
   route: lowerRoute,
+  mixHeads: lowerMixHeads,
+  ngramRows: () => {}, // the host's work
   experts: lowerExperts,
   rmsNormalization: lowerRows,
   add: lowerRows,
