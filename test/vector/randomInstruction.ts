@@ -74,7 +74,10 @@ function fillMemory(random: Random, { localF32, localU32, positions }: ChipState
 }
 
 /** Opcodes whose results are words, whatever the chip. */
-const ALWAYS_F32: ReadonlySet<Opcode> = new Set(['argmax', 'zero', 'scaleAdd', 'topk']);
+const ALWAYS_F32: ReadonlySet<Opcode> = new Set(['argmax', 'zero', 'scaleAdd', 'topk', 'sum']);
+
+/** Of these, those whose results are not like rows of a. */
+const FLAT: ReadonlySet<Opcode> = new Set(['argmax', 'zero', 'sum']);
 
 class CaseMaker {
   readonly random: Random;
@@ -151,16 +154,18 @@ class CaseMaker {
         scale: Math.fround(random.float()),
         ...this.visible(),
       },
+      swiglu: { limit: this.pick(0, 0.5, 2) },
+      signedRoot: { smallest: this.pick(2 ** -126, 2 ** -3) },
+      sum: { scale: Math.fround(random.float() - 0.5) },
       topk: { topK: 1 + random.int(Math.min(5, columns)), ...this.visible() },
     };
-    const isFlat = op === 'argmax' || op === 'zero';
-    return { ...tables[op], ...(isFlat ? this.words(op, columns) : {}) };
+    return { ...tables[op], ...(FLAT.has(op) ? this.words(op, columns) : {}) };
   }
 
   /** Destinations that are always f32: pairs of words, or rows. */
   private words(op: Opcode, columns: number): Record<string, number> {
     for (let i = 0; i < 200; i++) this.state.localU32[D / 4 + 2 * i + 1] = this.random.int(1 << 20);
-    return { d: D, dStride: op === 'zero' ? 4 * columns + 4 : 64 };
+    return { d: D, dStride: op === 'zero' ? 4 * columns + 4 : 64, dInner: 8 };
   }
 
   /** A source of bf16 must not lie where the f32 destination goes. */
@@ -222,7 +227,9 @@ class CaseMaker {
       topK,
       groups,
       topGroups,
-      scoring: random.int(2),
+      scoring: random.int(3),
+      bStride: this.pick(0, 4 * columns),
+      groupByBest: random.int(2),
       normalize: random.int(2),
       scale: Math.fround(2.5),
     };
