@@ -8,7 +8,7 @@ import {
   typeToString,
   type Node,
   type Op,
-  type RouteAttrs,
+  type OpAttrs,
   type Rules,
 } from '../../ir/index.ts';
 
@@ -18,6 +18,10 @@ type Check = (node: Node, chip: Chip) => Support;
 
 function no(reason: string): Support {
   return { ok: false, reason };
+}
+
+function both(one: Support, other: Support): Support {
+  return one.ok ? other : one;
 }
 
 const yes: Check = () => YES;
@@ -76,10 +80,11 @@ const computed: Check = ({ op, inputs }) =>
   inputs.some((input) => input.op === 'weight') ? no(`${op} of weights has no lowering`) : YES;
 
 const routed: Check = (node) => {
-  if (node.inputs[0]!.op !== 'linear') return no('router logits must come from a linear');
-  const { groupByBest = false, scoring } = node.attrs as RouteAttrs;
-  if (scoring === 'sqrtSoftplus') return no('experts are scored by softmax or sigmoid');
-  return groupByBest ? no('groups of experts are scored by their best two, not by the best') : YES;
+  const [logits, , table] = node.inputs;
+  if (logits!.op !== 'linear') return no('router logits must come from a linear');
+  if (table !== undefined && table.op !== 'weight')
+    return no('a table of experts must be a weight');
+  return YES;
 };
 
 const positioned: Check = ({ inputs }) =>
@@ -90,6 +95,25 @@ const rowsByHost: Check = ({ inputs: [indices] }) =>
   indices!.op === 'input' || indices!.op === 'ngramRows'
     ? YES
     : no('rows of a table must be those of tokens or n-grams');
+
+const SMALLEST_NORMAL = 2 ** -126;
+
+const normalRoot: Check = ({ attrs }) =>
+  Math.fround((attrs as OpAttrs['signedRoot']).smallest) >= SMALLEST_NORMAL
+    ? YES
+    : no('the smallest magnitude must be a normal number');
+
+/** Limits are above 0, where there are any: 0 means none. */
+const limited: Check = ({ attrs }) =>
+  Math.fround((attrs as OpAttrs['experts']).limit ?? 1) > 0
+    ? YES
+    : no('a limit of gates must be above 0');
+
+/** Coefficients of streams are computed with constants. */
+const ofWeights: Check = ({ op, inputs }) =>
+  inputs.slice(op === 'nGramGate' ? 2 : 1).every((input) => input.op === 'weight')
+    ? YES
+    : no(`the constants of ${op} must be weights`);
 
 const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
 
@@ -108,10 +132,10 @@ const CHECKS: Rules<Check> = {
   append: plain('tokensPerRow', 'an entry for several tokens'),
   add: sameRows,
   mul: sameRows,
-  sigmoid: noInstruction,
-  softplus: noInstruction,
+  sigmoid: yes,
+  softplus: yes,
   silu: yes,
-  swiglu: plain('limit', 'a limit of gates'),
+  swiglu: limited,
   rmsNormalization: yes,
   layerNormalization: noInstruction,
   l2Normalization: noInstruction,
@@ -123,21 +147,21 @@ const CHECKS: Rules<Check> = {
   attention: attended,
   topRows: noInstruction,
   topBlocks: noInstruction,
-  nGramGate: noInstruction,
+  nGramGate: ofWeights,
   fakeQuantize: noInstruction,
   route: routed,
-  experts: plain('limit', 'a limit of gates', wholeBlocks),
+  experts: (node, chip) => both(limited(node, chip), wholeBlocks(node, chip)),
   causalConvolution: noInstruction,
   gatedDelta: () => no('there is no instruction that updates a recurrent state'),
-  routeByToken: noInstruction,
-  hyperConnection: noInstruction,
+  routeByToken: routed,
+  hyperConnection: ofWeights,
   mixHeads: yes,
   compress: noInstruction,
   windowAttention: () => no('attention to a window and entries has no lowering'),
   blockMeans: noInstruction,
   blockRows: noInstruction,
-  signedRoot: noInstruction,
-  dot: noInstruction,
+  signedRoot: normalRoot,
+  dot: yes,
   ngramRows: yes,
 };
 

@@ -53,6 +53,7 @@ export const EPILOGUE_OPCODES: Partial<Record<Node['op'], Exclude<Opcode, 'matmu
   add: 'add',
   mul: 'mul',
   silu: 'silu',
+  signedRoot: 'signedRoot',
   swiglu: 'swiglu',
   sigmoid: 'sigmoid',
   softplus: 'softplus',
@@ -207,6 +208,8 @@ function operandsOf(
         epsilon: Math.fround(node.attrs.epsilon),
         inverse: Math.fround(1 / piece.columns),
       };
+    case 'signedRoot':
+      return { smallest: Math.fround(node.attrs.smallest) };
     case 'rotaryEmbedding':
       return rotaryOperands(context, node, piece);
     case 'swiglu':
