@@ -36,18 +36,18 @@ const NO_RECURRENCE = {
 /** What a target says of a model that it does not run; every other model it must run, the cpu all. */
 const REFUSALS: Readonly<Record<string, { readonly cpu?: RegExp; readonly jade?: RegExp }>> = {
   'deepseek-v4-compressed': {
-    jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,24\]/,
+    jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
   },
   'deepseek-v4-heavy-first': {
-    jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32/,
+    jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
   },
   'deepseek-v4.1-shared': {
     cpu: /fakeQuantize \(layers\.0\.attn and 12 more\): the cpu has no kernel for fakeQuantize;.* nGramGate \(layers\.1\.engram and 1 more\)/,
-    jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,24\]/,
+    jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
   },
   'deepseek-v4.1-wide': {
     cpu: /topBlocks \(layers\.2\.attn\.indexer\): the cpu has no kernel for topBlocks/,
-    jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,16\]/,
+    jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
   },
   'deepseek-v3.2-sparse': {
     jade: /topRows \(layers\.0\.self_attn\.indexer and 1 more\): the vector unit has no instruction for topRows/,
@@ -61,7 +61,7 @@ const REFUSALS: Readonly<Record<string, { readonly cpu?: RegExp; readonly jade?:
   'qwen3.5-pictures': NO_RECURRENCE,
   'qwen3.8-flash-next': {
     cpu: /ngramRows \(layers\.1\.ple\.ple_embedding\): the cpu has no kernel for ngramRows;.* blockMeans \(layers\.3\.self_attn\.indexer\): the cpu has no kernel for blockMeans/,
-    jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,16\]/,
+    jade: /blockMeans \(layers\.3\.self_attn\.indexer\): the vector unit has no instruction for blockMeans/,
   },
 };
 
