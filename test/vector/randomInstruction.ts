@@ -73,6 +73,9 @@ function fillMemory(random: Random, { localF32, localU32, positions }: ChipState
   for (let i = 0; i < positions.length; i++) positions[i] = random.int(80);
 }
 
+/** Instructions whose results are always f32. */
+const FLAT: readonly Opcode[] = ['argmax', 'zero', 'sum'];
+
 class CaseMaker {
   readonly random: Random;
   readonly lanes: number;
@@ -103,7 +106,7 @@ class CaseMaker {
     const { random, lanes } = this;
     const rows = 1 + random.int(7);
     const inner = this.pick(1, 2, rows);
-    const quantises = op !== 'argmax' && op !== 'zero' && random.int(2) === 0;
+    const quantises = !FLAT.includes(op) && random.int(2) === 0;
     const isWide = op === 'copy' && random.int(3) === 0;
     const group = isWide
       ? this.pick(96, 2 * lanes, 3 * lanes)
@@ -147,15 +150,17 @@ class CaseMaker {
         sequence: random.int(128),
         first: random.int(40),
       },
+      swiglu: { limit: this.pick(0, 0.5, 2) },
+      signedRoot: { smallest: this.pick(2 ** -126, 2 ** -3) },
+      sum: { scale: Math.fround(random.float() - 0.5) },
     };
-    const isFlat = op === 'argmax' || op === 'zero';
-    return { ...tables[op], ...(isFlat ? this.words(op, columns) : {}) };
+    return { ...tables[op], ...(FLAT.includes(op) ? this.words(op, columns) : {}) };
   }
 
   /** Destinations that are always f32: pairs of words, or rows. */
   private words(op: Opcode, columns: number): Record<string, number> {
     for (let i = 0; i < 200; i++) this.state.localU32[D / 4 + 2 * i + 1] = this.random.int(1 << 20);
-    return { d: D, dStride: op === 'zero' ? 4 * columns + 4 : 64 };
+    return { d: D, dStride: op === 'zero' ? 4 * columns + 4 : 64, dInner: 8 };
   }
 
   /** A source of bf16 must not lie where the f32 destination goes. */
@@ -196,7 +201,9 @@ class CaseMaker {
       topK,
       groups,
       topGroups,
-      scoring: random.int(2),
+      scoring: random.int(3),
+      bStride: this.pick(0, 4 * columns),
+      groupByBest: random.int(2),
       normalize: random.int(2),
       scale: Math.fround(2.5),
     };

@@ -14,7 +14,7 @@ import {
 } from '../../../ir/index.ts';
 import { type Dot, type DotRows } from './dot.ts';
 import { fastDot } from './fastDot.ts';
-import { silu } from './functions.ts';
+import { sigmoid, silu, softplus } from './functions.ts';
 import { ELEMENTS, quantizeGroup, UNIT_EXPONENTS } from './mx.ts';
 import { routeRow } from './route.ts';
 import { canonicalize, rmsRow, scaleByBytes, softmaxRow, type Row } from './rows.ts';
@@ -41,8 +41,8 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
     indexScores: () => refuseOp(chip, 'topRows'),
     silu,
     l2Normalization: () => refuseOp(chip, 'l2Normalization'),
-    sigmoid: () => refuseOp(chip, 'sigmoid'),
-    softplus: () => refuseOp(chip, 'softplus'),
+    sigmoid,
+    softplus,
     convolve: () => refuseOp(chip, 'causalConvolution'),
     gatedDelta: () => refuseOp(chip, 'gatedDelta'),
     pool: () => refuseOp(chip, 'compress'),
@@ -51,7 +51,6 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
     nGramGate: () => refuseOp(chip, 'nGramGate'),
     gatesOf: () => refuseOp(chip, 'routeByToken'),
     route: (logits, bias, attrs, out) => {
-      if (attrs.scoring === 'sqrtSoftplus') refuseOp(chip, 'route');
       routeRow(rowOf(logits), bias && rowOf(bias), logits.length, attrs, lanes, rowOf(out));
       canonicalizeRow(out);
     },

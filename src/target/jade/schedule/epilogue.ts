@@ -54,6 +54,8 @@ export const EPILOGUE_OPCODES: Partial<Record<Node['op'], Exclude<Opcode, 'matmu
   mul: 'mul',
   silu: 'silu',
   swiglu: 'swiglu',
+  sigmoid: 'sigmoid',
+  softplus: 'softplus',
 };
 
 /**
@@ -228,8 +230,7 @@ function operandsOf(
     case 'rotaryEmbedding':
       return rotaryOperands(context, node, piece);
     case 'swiglu':
-      if (partner === undefined) return otherOperand(context, node, piece);
-      return { b: partner, bStride: piece.stride, bInner: piece.innerStride };
+      return { ...gated(context, node, piece, partner), limit: Math.fround(node.attrs.limit ?? 0) };
     case 'add':
     case 'mul':
       return node.inputs[1]!.op === 'weight'
@@ -238,6 +239,12 @@ function operandsOf(
     default:
       return {};
   }
+}
+
+/** What the gates multiply: beside them in the piece's product, or placed already. */
+function gated(context: Context, node: Node, piece: Piece, partner: Ref | undefined): Fields {
+  if (partner === undefined) return otherOperand(context, node, piece);
+  return { b: partner, bStride: piece.stride, bInner: piece.innerStride };
 }
 
 /** The operand of add or mul that the chain did not bring: the one that is placed already. */

@@ -25,6 +25,14 @@ const EXECUTE: { readonly [O in Opcode]: Execute<O> } = {
   dispatch: vector.dispatch,
   combine: vector.combine,
   zero: vector.zero,
+  sigmoid: vector.sigmoid,
+  exp: vector.exp,
+  softplus: vector.softplus,
+  max: vector.max,
+  min: vector.min,
+  div: vector.div,
+  sum: vector.sum,
+  signedRoot: vector.signedRoot,
 };
 
 /** Changes the state as `instruction` says; `rows` is its real number of rows. */
