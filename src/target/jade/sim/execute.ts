@@ -33,6 +33,10 @@ const EXECUTE: { readonly [O in Opcode]: Execute<O> } = {
   div: vector.div,
   sum: vector.sum,
   signedRoot: vector.signedRoot,
+  scale: vector.scale,
+  scaleAdd: vector.scaleAdd,
+  topk: vector.topk,
+  mix: vector.mix,
 };
 
 /** Changes the state as `instruction` says; `rows` is its real number of rows. */
