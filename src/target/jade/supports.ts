@@ -2,8 +2,6 @@
 import { type Chip } from '../../chip/index.ts';
 import { type Support } from '../../compile/index.ts';
 import {
-  lastDim,
-  MX_BLOCK,
   sameType,
   typeToString,
   type Node,
@@ -20,37 +18,19 @@ function no(reason: string): Support {
   return { ok: false, reason };
 }
 
-function both(one: Support, other: Support): Support {
-  return one.ok ? other : one;
-}
-
 const yes: Check = () => YES;
-
-const wholeBlocks: Check = (node) => {
-  const width = lastDim(node.inputs[0]!.type);
-  return width % MX_BLOCK === 0
-    ? YES
-    : no(`the contracted width must be a multiple of ${MX_BLOCK}, not ${width}`);
-};
 
 const foldedOnly: Check = (node) =>
   node.inputs[0]!.op === 'weight'
     ? YES
     : no('only weights are transposed, when the program is made');
 
-const wholeScales: Check = (node) => {
-  const values = lastDim(node.inputs[2]!.type);
-  return values % MX_BLOCK === 0
-    ? wholeBlocks(node, undefined as never)
-    : no(`value rows must be blocks of ${MX_BLOCK}`);
-};
-
 const fromLinear: Check = (node) =>
   node.inputs[0]!.op === 'linear' ? YES : no('the result must come from a linear');
 
-const mergedRows: Check = (node, chip) =>
+const mergedRows: Check = (node) =>
   node.inputs[0]!.type.shape.length === 3
-    ? wholeBlocks(node, chip)
+    ? YES
     : no('a linear reads merged rows, not heads; use headLinear');
 
 /** The vector unit adds and multiplies rows of one width: those of two values, or each with one of constants. */
@@ -62,10 +42,8 @@ const sameRows: Check = ({ inputs: [a, b] }) => {
   );
 };
 
-const attended: Check = (node, chip) =>
-  node.inputs.length === 5
-    ? no('attention to chosen rows has no lowering')
-    : wholeScales(node, chip);
+const attended: Check = (node) =>
+  node.inputs.length === 5 ? no('attention to chosen rows has no lowering') : YES;
 
 /** No attribute or operand beyond those that the instruction has. */
 const plain = (attribute: string, what: string, others: Check = yes): Check => {
@@ -141,16 +119,16 @@ const CHECKS: Rules<Check> = {
   l2Normalization: noInstruction,
   rotaryEmbedding: plain('offset', 'rotation from an offset', positioned),
   argMax: fromLinear,
-  quantize: wholeBlocks,
+  quantize: yes,
   linear: mergedRows,
-  headLinear: wholeBlocks,
+  headLinear: yes,
   attention: attended,
   topRows: noInstruction,
   topBlocks: noInstruction,
   nGramGate: ofWeights,
   fakeQuantize: noInstruction,
   route: routed,
-  experts: (node, chip) => both(limited(node, chip), wholeBlocks(node, chip)),
+  experts: limited,
   causalConvolution: noInstruction,
   gatedDelta: () => no('there is no instruction that updates a recurrent state'),
   routeByToken: routed,

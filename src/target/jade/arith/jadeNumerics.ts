@@ -16,8 +16,9 @@ import { type Dot, type DotRows } from './dot.ts';
 import { fastDot } from './fastDot.ts';
 import { sigmoid, signedRoot, silu, softplus } from './functions.ts';
 import { ELEMENTS, quantizeGroup, UNIT_EXPONENTS } from './mx.ts';
+import { convolve, gatedDelta } from './recurrence.ts';
 import { routeGiven, routeRow } from './route.ts';
-import { canonicalize, rmsRow, scaleByBytes, softmaxRow, type Row } from './rows.ts';
+import { canonicalize, centreRow, rmsRow, scaleByBytes, softmaxRow, type Row } from './rows.ts';
 import { agreement, dotRow, mixStreams, streamCoefficients } from './streams.ts';
 
 /**
@@ -38,16 +39,33 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
       rmsRow(rowOf(x), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
       canonicalizeRow(out);
     },
-    layerNormalization: () => refuseOp(chip, 'layerNormalization'),
+    layerNormalization: (x, weight, bias, epsilon, out) => {
+      centreRow(rowOf(x), x.length, lanes, rowOf(out));
+      const inverse = Math.fround(1 / x.length);
+      rmsRow(rowOf(out), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
+      for (let i = 0; i < out.length; i++) out[i] = out[i]! + bias[i]!;
+      canonicalizeRow(out);
+    },
     indexScores: () => refuseOp(chip, 'topRows'),
     silu,
-    l2Normalization: () => refuseOp(chip, 'l2Normalization'),
+    l2Normalization: (x, epsilon, out) => {
+      rmsRow(
+        rowOf(x),
+        rowOf(new Float32Array(x.length).fill(1)),
+        x.length,
+        epsilon,
+        1,
+        lanes,
+        rowOf(out),
+      );
+      canonicalizeRow(out);
+    },
     sigmoid,
     softplus,
     signedRoot: (x, smallest) => signedRoot(x, Math.fround(smallest)),
     dot: (a, b) => dotRow(a, b, lanes),
-    convolve: () => refuseOp(chip, 'causalConvolution'),
-    gatedDelta: () => refuseOp(chip, 'gatedDelta'),
+    convolve,
+    gatedDelta,
     pool: () => refuseOp(chip, 'compress'),
     hyperConnection: (x, scale, base, attrs, out) => {
       streamCoefficients(x, scale, base, attrs, lanes, out);

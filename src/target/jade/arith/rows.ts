@@ -46,11 +46,6 @@ export function swigluRow(gate: Row, up: Row, limit: number, count: number, out:
   mapRows((g, u) => swiglu(g, u, limit), gate, up, count, out);
 }
 
-/** The sum times `scale`. */
-export function sumRow(x: Row, count: number, scale: number, lanes: number): number {
-  return fround(laneSum(x.values, x.offset, count, lanes) * scale);
-}
-
 /** out = factor · a. */
 export function scaleRow(a: Row, factor: number, count: number, out: Row): void {
   for (let i = 0; i < count; i++) out.values[out.offset + i] = factor * a.values[a.offset + i]!;
@@ -63,12 +58,23 @@ export function scaleAddRow(a: Row, factor: number, count: number, out: Row): vo
   }
 }
 
+/** The sum times `scale`. */
+export function sumRow(x: Row, count: number, scale: number, lanes: number): number {
+  return fround(laneSum(x.values, x.offset, count, lanes) * scale);
+}
+
 /** Grows to the longest row asked for. */
 let scratch = new Float32Array(1024);
 
 function scratchOf(count: number): Float32Array {
   if (scratch.length < count) scratch = new Float32Array(2 * count);
   return scratch;
+}
+
+/** out = x − mean(x), the mean the sum times fround(−1 / count). */
+export function centreRow(x: Row, count: number, lanes: number, out: Row): void {
+  const negative = sumRow(x, count, fround(-1 / count), lanes);
+  for (let i = 0; i < count; i++) out.values[out.offset + i] = x.values[x.offset + i]! + negative;
 }
 
 /** out = x · rsqrt(mean(x²) + epsilon) · weight, with the mean the sum times `inverse`, fround(1 / count). */
