@@ -46,16 +46,16 @@ const NO_RECURRENCE = {
 /** What Jade says of a model that it does not run; every other model it must run, and the cpu all. */
 const REFUSALS: Readonly<Record<string, { readonly jade?: RegExp }>> = {
   'deepseek-v4-compressed': {
-    jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,24\]/,
+    jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
   },
   'deepseek-v4-heavy-first': {
-    jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32/,
+    jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
   },
   'deepseek-v4.1-shared': {
-    jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,24\]/,
+    jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
   },
   'deepseek-v4.1-wide': {
-    jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,16\]/,
+    jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
   },
   'deepseek-v3.2-sparse': {
     jade: /topRows \(layers\.0\.self_attn\.indexer and 1 more\): the vector unit has no instruction for topRows/,
@@ -68,7 +68,7 @@ const REFUSALS: Readonly<Record<string, { readonly jade?: RegExp }>> = {
   'qwen3.5-moe': NO_RECURRENCE,
   'qwen3.5-pictures': NO_RECURRENCE,
   'qwen3.8-flash-next': {
-    jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,16\]/,
+    jade: /blockMeans \(layers\.3\.self_attn\.indexer\): the vector unit has no instruction for blockMeans/,
   },
 };
 
