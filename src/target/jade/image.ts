@@ -25,7 +25,9 @@ function writeRegion(
   graph: Graph,
 ): void {
   const source = graph.weights.get(region.name.slice(region.name.indexOf(':') + 1));
-  if (region.kind === 'f32') writeFloats(memory, region.address, source!.load());
+  if (region.kind === 'ones')
+    writeFloats(memory, region.address, new Float32Array(region.sizeBytes / 4).fill(1));
+  else if (region.kind === 'f32') writeFloats(memory, region.address, source!.load());
   else if (region.kind === 'bf16') writeHalves(memory, region.address, source!.load());
   else if (region.kind === 'rotary')
     writeRotary(memory, region as RotaryRegion, layout.contextTokens);

@@ -14,6 +14,8 @@
  */
 import { type Chip } from '../../chip/index.ts';
 import {
+  countElements,
+  isReplaced,
   lastDim,
   topologicalOrder,
   MX_BLOCK,
@@ -44,7 +46,7 @@ export interface TiledWeight {
 }
 
 export interface PlainRegion {
-  readonly kind: 'f32' | 'bf16' | 'rotary' | 'state' | 'mailbox';
+  readonly kind: 'f32' | 'bf16' | 'rotary' | 'ones' | 'state' | 'replaced' | 'mailbox';
   readonly name: string;
   readonly address: number;
   readonly sizeBytes: number;
@@ -57,6 +59,12 @@ export interface StateRegion extends PlainRegion {
   readonly parts: number;
   readonly partBytes: number;
   readonly capacity: number;
+}
+
+/** A state that steps replace, in f32: that of a sequence is one piece, zeros when the sequence starts. */
+export interface ReplacedRegion extends PlainRegion {
+  readonly kind: 'replaced';
+  readonly sequenceBytes: number;
 }
 
 export interface RotaryRegion extends PlainRegion {
@@ -77,6 +85,8 @@ const TILE_PASSES = 2;
 /** Largest tile along k: a tile of weights stays within a few dozen kilobytes. */
 const MAX_TILE_COLUMNS = 512;
 const ALIGNMENT_BYTES = 64;
+/** Operators whose operands but the first are kept as they are, in f32, where they are weights. */
+const ROW_CONSTANTS: ReadonlySet<Node['op']> = new Set(['rmsNormalization', 'add', 'mul', 'route']);
 /** Tokens, next tokens and logits of the largest step. */
 export const MAX_STEP_ROWS = 256;
 
@@ -116,6 +126,9 @@ export function scalesKey({ attrs }: NodeOf<'state'>): string {
   return `scales:${attrs.name}`;
 }
 
+/** Region of f32 ones, a row as long as any norm without weights needs. */
+export const ONES = 'ones';
+
 export function planLayout(
   graph: Graph,
   chip: Chip,
@@ -149,6 +162,7 @@ class Layout {
       a.label < b.label ? -1 : Number(a.label > b.label),
     );
     const values = new Set(nodes.filter(({ op }) => op === 'attention').map(valuesOf));
+    this.ones(nodes);
     nodes.forEach((node) => this.place(node, values));
     const { weights, regions, contextTokens, cursor } = this;
     return { weights, regions, contextTokens, sizeBytes: cursor };
@@ -158,10 +172,8 @@ class Layout {
     if (node.op === 'quantize' && node.inputs[0]!.op === 'weight')
       this.tiles(node, node.inputs[0]!);
     else if (node.op === 'embedding') this.constant(node.inputs[1]!, 'bf16', 2);
-    else if (node.op === 'rmsNormalization' || node.op === 'add' || node.op === 'mul')
-      this.constant(node.inputs[1]!, 'f32', 4);
-    else if (node.op === 'route' && node.inputs[1] !== undefined)
-      this.constant(node.inputs[1], 'f32', 4);
+    else if (ROW_CONSTANTS.has(node.op))
+      node.inputs.slice(1).forEach((weight) => this.constant(weight, 'f32', 4));
     else if (node.op === 'rotaryEmbedding') this.rotary(node);
     else if (node.op === 'state') this.state(node, values.has(node));
     else if (node.op === 'attention') this.valueScales(valuesOf(node));
@@ -181,12 +193,15 @@ class Layout {
     this.regions.set(region.name, { ...region, address: this.take(sizeBytes), sizeBytes });
   }
 
+  private ones(nodes: readonly Node[]): void {
+    const widths = nodes.map((node) => (usesOnes(node) ? lastDim(node.type) : 0));
+    const most = Math.max(0, ...widths);
+    if (most > 0) this.region({ kind: 'ones', name: ONES }, most * 4);
+  }
+
   private constant(weight: Node, kind: 'f32' | 'bf16', bytes: number): void {
     if (weight.op !== 'weight') return;
-    const elements = weight.type.shape.reduce<number>(
-      (product, dim) => product * (dim as number),
-      1,
-    );
+    const elements = countElements(weight.type.shape as number[]);
     this.region({ kind, name: `${kind}:${weight.attrs.name}` }, elements * bytes);
   }
 
@@ -200,10 +215,21 @@ class Layout {
   }
 
   private state(node: NodeOf<'state'>, isValues: boolean): void {
+    if (isReplaced(node.type)) return this.replaced(node);
     const format = node.type.dtype as MxFormat;
     const width = lastDim(node.type);
     if (isValues) this.stateRows(node.attrs.name, node, 1, mxRowBytes(width, format));
     else this.stateRows(node.attrs.name, node, width / MX_BLOCK, blockBytes(format));
+  }
+
+  private replaced({ type, attrs }: NodeOf<'state'>): void {
+    const sequenceBytes = countElements(type.shape.slice(1) as number[]) * 4;
+    const region: Omit<ReplacedRegion, 'address' | 'sizeBytes'> = {
+      kind: 'replaced',
+      name: attrs.name,
+      sequenceBytes,
+    };
+    this.region(region, this.batch * sequenceBytes);
   }
 
   private valueScales(state: NodeOf<'state'>): void {
@@ -257,6 +283,10 @@ class Layout {
       slotBytes,
     });
   }
+}
+
+function usesOnes({ op, inputs }: Node): boolean {
+  return op === 'rmsNormalization' && inputs.length === 1;
 }
 
 /** The state an attention takes its values from. */

@@ -71,8 +71,9 @@ const plain = (attribute: string, what: string, others: Check = yes): Check => {
       : no(`${what} has no lowering`);
 };
 
-const weighted: Check = ({ inputs }) =>
-  inputs.length === 2 ? YES : no('a normalisation without a weight has no lowering');
+/** Parts of weights are cut and joined where a model is read. */
+const computed: Check = ({ op, inputs }) =>
+  inputs.some((input) => input.op === 'weight') ? no(`${op} of weights has no lowering`) : YES;
 
 const routed: Check = (node) => {
   if (node.inputs[0]!.op !== 'linear') return no('router logits must come from a linear');
@@ -95,10 +96,9 @@ const CHECKS: Rules<Check> = {
   state: yes,
   splitHeads: yes,
   mergeHeads: yes,
-  repeatHeads: () => no('keys repeated for each head are not stored; use the absorbed form'),
-  slice: () => no('a slice of a computed value has no lowering'),
-  concat: (node) =>
-    node.type.dtype === 'f32' ? no('only quantised parts are joined, in place') : YES,
+  repeatHeads: yes,
+  slice: computed,
+  concat: computed,
   transpose: foldedOnly,
   lastToken: yes,
   embedding: rowOfToken,
@@ -109,7 +109,7 @@ const CHECKS: Rules<Check> = {
   softplus: noInstruction,
   silu: yes,
   swiglu: plain('limit', 'a limit of gates'),
-  rmsNormalization: weighted,
+  rmsNormalization: yes,
   layerNormalization: noInstruction,
   l2Normalization: noInstruction,
   rotaryEmbedding: plain('offset', 'rotation from an offset', positioned),

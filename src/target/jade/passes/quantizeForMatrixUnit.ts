@@ -127,7 +127,7 @@ class Quantizer {
 
   /** quantize(concat(a, b)) = concat(quantize(a), quantize(b)) when no group straddles the parts. */
   private quantize(x: Node, group: number): Node {
-    if (x.op === 'concat' && group === MX_BLOCK) {
+    if (group === MX_BLOCK && isOfBlocks(x)) {
       return makeNode(
         'concat',
         x.inputs.map((part) => this.quantize(part, group)),
@@ -141,6 +141,12 @@ class Quantizer {
   private remake(node: Node, inputs: readonly Node[]): Node {
     return makeNode(node.op, inputs, node.attrs, node.label);
   }
+}
+
+/** A concat of whole blocks, each written to one place. */
+function isOfBlocks({ op, inputs }: Node): boolean {
+  if (op !== 'concat' || new Set(inputs).size < inputs.length) return false;
+  return inputs.every((part) => lastDim(part.type) % MX_BLOCK === 0);
 }
 
 function quantizeWeight(weight: Node, format: MxFormat): Node {

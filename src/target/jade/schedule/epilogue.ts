@@ -7,9 +7,16 @@
  */
 import { lastDim, type Node, type NodeOf } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE, type Opcode } from '../isa.table.ts';
-import { rotaryKey } from '../layout.ts';
+import { ONES, rotaryKey } from '../layout.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
-import { channelsFrom, destinationOf, findPlace, floatOf, type Placement } from './placement.ts';
+import {
+  channelsFrom,
+  destinationOf,
+  findPlace,
+  floatOf,
+  headStrideOf,
+  type Placement,
+} from './placement.ts';
 import { shift, type Operand, type Ref } from './tiles.ts';
 
 type Fields = Record<string, Operand>;
@@ -164,8 +171,9 @@ function emitVector(
 function targetFields(placed: Placement, piece: Piece, group: number): Fields {
   const { firstToken, firstHead, firstChannel, columns } = piece;
   if (placed.kind === 'f32') {
-    const bytes = firstToken * placed.stride + (firstHead * columns + firstChannel) * 4;
-    const strides = { dStride: placed.stride, dInner: columns * 4 };
+    const dInner = headStrideOf(placed, columns);
+    const bytes = firstToken * placed.stride + firstHead * dInner + firstChannel * 4;
+    const strides = { dStride: placed.stride, dInner };
     return { d: shift(placed.at, bytes), ...strides, dFormat: FORMAT_CODES.f32, group: 0 };
   }
   const rows = firstToken * placed.stride + firstHead * placed.headStride;
@@ -190,7 +198,10 @@ function operandsOf(
       return { aFormat: FORMAT_CODES.f32 };
     case 'rmsNormalization':
       return {
-        b: loadConstant(context, node.inputs[1]!),
+        b:
+          node.inputs[1] === undefined
+            ? loadOnes(context, piece.columns)
+            : loadConstant(context, node.inputs[1]),
         epsilon: Math.fround(node.attrs.epsilon),
         inverse: Math.fround(1 / piece.columns),
       };
@@ -212,10 +223,11 @@ function operandsOf(
 /** The operand of add or mul that the chain did not bring: the one that is placed already. */
 function otherOperand(context: Context, node: Node, piece: Piece): Fields {
   const placed = node.inputs.findLast((input) => findPlace(context, input) !== undefined)!;
-  const { at, stride } = floatOf(context, placed);
-  const channel = piece.firstHead * piece.columns + piece.firstChannel;
-  const b = shift(at, piece.firstToken * stride + channel * 4);
-  return { b, bStride: stride, bInner: piece.columns * 4 };
+  const found = floatOf(context, placed);
+  const { at, stride } = found;
+  const bInner = headStrideOf(found, piece.columns);
+  const bytes = piece.firstToken * stride + piece.firstHead * bInner + piece.firstChannel * 4;
+  return { b: shift(at, bytes), bStride: stride, bInner };
 }
 
 /** A row of constants that every row of the piece meets, such as biases: the same for each token and head. */
@@ -231,6 +243,16 @@ export function loadConstant(context: Context, weight: Node): Ref {
   const local = context.tiles.allocate(weight.attrs.name, 'constants', bytes);
   context.tiles.emit('load', {
     ...contiguous(regionAddress(context, `f32:${weight.attrs.name}`), local, bytes),
+    unless: NONE,
+  });
+  return local;
+}
+
+/** A row of ones, for norms that have no weights of their own. */
+export function loadOnes(context: Context, columns: number): Ref {
+  const local = context.tiles.allocate('ones', 'constants', columns * 4);
+  context.tiles.emit('load', {
+    ...contiguous(regionAddress(context, ONES), local, columns * 4),
     unless: NONE,
   });
   return local;

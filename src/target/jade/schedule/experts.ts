@@ -79,10 +79,11 @@ export function lowerExperts(context: Context, kernel: Kernel): void {
 
 function startLayer(
   context: Context,
-  { gates, counts, lists, sums }: Layer,
+  { gates, counts, lists, sums, weights }: Layer,
   experts: number,
 ): void {
   const { rows } = context;
+  const columns = weights[2].rows;
   context.tiles.emit('dispatch', {
     a: gates.at,
     aStride: gates.stride,
@@ -92,7 +93,7 @@ function startLayer(
     list: lists,
     listStride: rows * 4,
   });
-  context.tiles.emit('zero', { d: sums.at, dStride: sums.stride, rows, columns: sums.stride / 4 });
+  context.tiles.emit('zero', { d: sums.at, dStride: sums.stride, rows, columns });
 }
 
 /** In the control memory: how many rows an expert has, and which. */
