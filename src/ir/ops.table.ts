@@ -331,7 +331,8 @@ function chosenType(
   topK: number,
   inputs: readonly TensorType[],
 ): TensorType {
-  requireFloat([q, weights, keys], inputs);
+  requireFloat([weights], inputs);
+  requireOneKind([q, keys], inputs);
   require(q.shape.length === 4 &&
     sameShape(weights.shape, q.shape.slice(0, 3)), 'q (B,T,H,K) and weights (B,T,H)', inputs);
   require(keys.shape.length === 4 &&

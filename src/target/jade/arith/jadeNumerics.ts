@@ -7,6 +7,7 @@ import { type Chip } from '../../../chip/index.ts';
 import {
   MX_BLOCK,
   type AttendRequest,
+  type IndexRequest,
   type MxFormat,
   type MxRows,
   type Numerics,
@@ -17,7 +18,8 @@ import { fastDot } from './fastDot.ts';
 import { silu } from './functions.ts';
 import { ELEMENTS, quantizeGroup, UNIT_EXPONENTS } from './mx.ts';
 import { routeRow } from './route.ts';
-import { canonicalize, rmsRow, scaleByBytes, softmaxRow, type Row } from './rows.ts';
+import { isLarger } from './reduce.ts';
+import { canonicalize, rmsRow, scaleAddRow, scaleByBytes, softmaxRow, type Row } from './rows.ts';
 
 /**
  * The numerics of `chip`: lanes and activation format are the chip's. `dot` computes the products.
@@ -38,7 +40,8 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
       canonicalizeRow(out);
     },
     layerNormalization: () => refuseOp(chip, 'layerNormalization'),
-    indexScores: () => refuseOp(chip, 'topRows'),
+    indexScores: () => refuse(chip, 'topRows'),
+    indexScoresMx: (request, out) => indexScoresMx(dot, request, out),
     silu,
     l2Normalization: () => refuseOp(chip, 'l2Normalization'),
     sigmoid: () => refuseOp(chip, 'sigmoid'),
@@ -100,6 +103,27 @@ function linearMx(dot: Dot, x: MxRows, w: MxRows, out: Float32Array): void {
     outStride: w.rows,
     accumulate: false,
   });
+}
+
+/** docs/numerics.md, section 4: heads ascending, each product and each sum rounded. */
+function indexScoresMx(
+  dot: Dot,
+  { query, weights, keys }: IndexRequest<MxRows>,
+  out: Float32Array,
+): void {
+  const products = new Float32Array(query.rows * keys.rows);
+  linearMx(dot, query, keys, products);
+  relu(products);
+  out.fill(0);
+  for (const [h, weight] of weights.entries()) {
+    scaleAddRow({ values: products, offset: h * keys.rows }, weight, keys.rows, rowOf(out));
+  }
+  canonicalizeRow(out);
+}
+
+/** The larger of each and +0; of a NaN too. */
+function relu(values: Float32Array): void {
+  for (const [i, value] of values.entries()) if (!isLarger(value, 0)) values[i] = 0;
 }
 
 /** docs/numerics.md, section 4. */
