@@ -46,7 +46,7 @@ export interface TiledWeight {
 }
 
 export interface PlainRegion {
-  readonly kind: 'f32' | 'bf16' | 'rotary' | 'ones' | 'state' | 'replaced' | 'mailbox';
+  readonly kind: 'f32' | 'bf16' | 'rotary' | 'ones' | 'zeros' | 'state' | 'replaced' | 'mailbox';
   readonly name: string;
   readonly address: number;
   readonly sizeBytes: number;
@@ -129,6 +129,9 @@ export function scalesKey({ attrs }: NodeOf<'state'>): string {
 /** Region of f32 ones, a row as long as any norm without weights needs. */
 export const ONES = 'ones';
 
+/** Region of zeros: lists of rows start as these. */
+export const ZEROS = 'zeros';
+
 export function planLayout(
   graph: Graph,
   chip: Chip,
@@ -163,6 +166,7 @@ class Layout {
     );
     const values = new Set(nodes.filter(({ op }) => op === 'attention').map(valuesOf));
     this.ones(nodes);
+    this.zeros(nodes);
     nodes.forEach((node) => this.place(node, values));
     const { weights, regions, contextTokens, cursor } = this;
     return { weights, regions, contextTokens, sizeBytes: cursor };
@@ -197,6 +201,12 @@ class Layout {
     const widths = nodes.map((node) => (usesOnes(node) ? lastDim(node.type) : 0));
     const most = Math.max(0, ...widths);
     if (most > 0) this.region({ kind: 'ones', name: ONES }, most * 4);
+  }
+
+  private zeros(nodes: readonly Node[]): void {
+    const lists = nodes.map((node) => (node.op === 'topRows' ? node.attrs.topK : 0));
+    const most = Math.min(this.contextTokens, Math.max(0, ...lists));
+    if (most > 0) this.region({ kind: 'zeros', name: ZEROS }, Math.ceil(most / MX_BLOCK) * MX_BLOCK * 4);
   }
 
   private constant(weight: Node, kind: 'f32' | 'bf16', bytes: number): void {
@@ -286,6 +296,7 @@ class Layout {
 }
 
 function usesOnes({ op, inputs }: Node): boolean {
+  if (op === 'topRows') return inputs.length === 3;
   return op === 'rmsNormalization' && inputs.length === 1;
 }
 

@@ -58,11 +58,6 @@ const sameRows: Check = ({ inputs: [a, b] }) => {
   );
 };
 
-const attended: Check = (node, chip) =>
-  node.inputs.length === 5
-    ? no('attention to chosen rows has no lowering')
-    : wholeScales(node, chip);
-
 /** No attribute or operand beyond those that the instruction has. */
 const plain = (attribute: string, what: string, others: Check = yes): Check => {
   return (node, chip) =>
@@ -117,8 +112,8 @@ const CHECKS: Rules<Check> = {
   quantize: wholeBlocks,
   linear: mergedRows,
   headLinear: wholeBlocks,
-  attention: attended,
-  topRows: noInstruction,
+  attention: wholeScales,
+  topRows: plain('blockRows', 'a choice within blocks', plain('tokensPerRow', 'a choice of entries')),
   topBlocks: noInstruction,
   classedNGramRows: noInstruction,
   nGramGate: noInstruction,

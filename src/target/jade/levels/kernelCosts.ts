@@ -4,7 +4,7 @@
  */
 import { MX_BLOCK } from '../../../ir/index.ts';
 import { tileOf } from '../layout.ts';
-import { rowsOfPiece } from '../schedule/attention.ts';
+import { rowsOfPiece } from '../schedule/stateRows.ts';
 import { chunkOf } from '../schedule/linear.ts';
 import { COUNT_CYCLES } from '../sim/matrixTiming.ts';
 import { ADDRESS_CYCLES, EMPTY_LOAD_CYCLES } from '../sim/transferTiming.ts';
