@@ -206,7 +206,8 @@ class Layout {
   private zeros(nodes: readonly Node[]): void {
     const lists = nodes.map((node) => (node.op === 'topRows' ? node.attrs.topK : 0));
     const most = Math.min(this.contextTokens, Math.max(0, ...lists));
-    if (most > 0) this.region({ kind: 'zeros', name: ZEROS }, Math.ceil(most / MX_BLOCK) * MX_BLOCK * 4);
+    if (most > 0)
+      this.region({ kind: 'zeros', name: ZEROS }, Math.ceil(most / MX_BLOCK) * MX_BLOCK * 4);
   }
 
   private constant(weight: Node, kind: 'f32' | 'bf16', bytes: number): void {

@@ -113,7 +113,11 @@ const CHECKS: Rules<Check> = {
   linear: mergedRows,
   headLinear: wholeBlocks,
   attention: wholeScales,
-  topRows: plain('blockRows', 'a choice within blocks', plain('tokensPerRow', 'a choice of entries')),
+  topRows: plain(
+    'blockRows',
+    'a choice within blocks',
+    plain('tokensPerRow', 'a choice of entries'),
+  ),
   topBlocks: noInstruction,
   classedNGramRows: noInstruction,
   nGramGate: noInstruction,
