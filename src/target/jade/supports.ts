@@ -119,7 +119,6 @@ const CHECKS: Rules<Check> = {
     plain('tokensPerRow', 'a choice of entries'),
   ),
   topBlocks: noInstruction,
-  classedNGramRows: noInstruction,
   nGramGate: noInstruction,
   fakeQuantize: noInstruction,
   route: routed,
