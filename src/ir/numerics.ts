@@ -41,6 +41,8 @@ export interface AttendRequest<V> {
   readonly scale: number;
   /** A logit beside those of the rows, which takes its share and adds nothing; none when absent. */
   readonly sink?: number;
+  /** Of the rows, how many are the last of a window, and how many that holds: where each has its place. */
+  readonly window?: { readonly count: number; readonly room: number };
 }
 
 /** The index query of one token against the `out.length` rows of keys that it sees. */

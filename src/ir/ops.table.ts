@@ -527,7 +527,8 @@ function inferCompress(
 function inferWindowAttention(inputs: readonly TensorType[]): TensorType {
   const [state, q, rows, sinks] = inputs as [TensorType, TensorType, TensorType, TensorType];
   const [entries, chosen] = inputs.slice(5);
-  requireFloat([state, q, rows, sinks, entries ?? q], inputs);
+  requireFloat([sinks], inputs);
+  requireOneKind([state, q, rows, entries ?? q], inputs);
   const K = lastDim(q);
   require(q.shape.length === 4 &&
     sameShape(rows.shape, [
@@ -541,7 +542,7 @@ function inferWindowAttention(inputs: readonly TensorType[]): TensorType {
   const fits = entries === undefined || sameShape(entries.shape.slice(2), [1, K]);
   require(fits, 'entries (B,S,1,K)', inputs);
   requireChosen(chosen, q, inputs);
-  return q;
+  return tensor('f32', q.shape);
 }
 
 function inferFakeQuantize(
