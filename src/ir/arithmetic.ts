@@ -4,6 +4,7 @@ import { type SomeRules, type Step } from './evaluation.ts';
 import { fakeQuantize } from './fakeQuantize.ts';
 import { type NodeOf } from './graph.ts';
 import { allocateMx, type Numerics } from './numerics.ts';
+import { type OpAttrs } from './ops.table.ts';
 import { rotaryTable } from './rotary.ts';
 import { sameShape } from './types.ts';
 import { f32Of, f32Value, i32Of, i32Value, rowCount, viewRows, type Value } from './value.ts';
@@ -203,10 +204,18 @@ function argMax(x: Value): Value {
 }
 
 function quantize({ attrs }: NodeOf<'quantize'>, [x]: readonly Value[], { numerics }: Step): Value {
-  const [rows, columns] = [rowCount(x!), x!.shape.at(-1)!];
-  const data = allocateMx(attrs.format, rows, columns);
+  return quantized(x!, attrs, numerics);
+}
+
+/** Rows of whole groups, the last filled up with zeros. */
+export function quantized(x: Value, attrs: OpAttrs['quantize'], numerics: Numerics): Value {
+  const { format, group, search = false } = attrs;
+  const rows = rowCount(x);
+  const filled = new Float32Array(Math.ceil(x.shape.at(-1)! / group) * group);
+  const data = allocateMx(format, rows, filled.length);
   for (let row = 0; row < rows; row++) {
-    numerics.quantize(f32Of(viewRows(x!, row, 1)), attrs.group, data, row, attrs.search ?? false);
+    filled.set(f32Of(viewRows(x, row, 1)));
+    numerics.quantize(filled, group, data, row, search);
   }
-  return { dtype: attrs.format, shape: x!.shape, data };
+  return { dtype: format, shape: [...x.shape.slice(0, -1), filled.length], data };
 }

@@ -56,8 +56,8 @@ function writeRotary(memory: Uint8Array, region: RotaryRegion, contextTokens: nu
 }
 
 function writeTiles(memory: Uint8Array, weight: TiledWeight, source: WeightSource): void {
-  const values = source.load();
   const { rows, columns, format } = weight;
+  const values = filled(source, weight);
   for (let plane = 0; plane < weight.planes; plane++) {
     const own = values.subarray(plane * rows * columns, (plane + 1) * rows * columns);
     const packed = quantizeWeights(own, rows, columns, format);
@@ -66,6 +66,19 @@ function writeTiles(memory: Uint8Array, weight: TiledWeight, source: WeightSourc
         writeTile(memory, weight, plane, [n, k], packed);
     }
   }
+}
+
+/** Planes of rows × columns, filled up with zeros where those of the model are fewer. */
+function filled(source: WeightSource, { planes, rows, columns }: TiledWeight): Float32Array {
+  const [values, width] = [source.load(), source.shape.at(-1)!];
+  const height = values.length / width / planes;
+  if (width === columns && height === rows) return values;
+  const out = new Float32Array(planes * rows * columns);
+  for (let row = 0; row < planes * height; row++) {
+    const place = Math.floor(row / height) * rows + (row % height);
+    out.set(values.subarray(row * width, (row + 1) * width), place * columns);
+  }
+  return out;
 }
 
 interface Packed {

@@ -144,6 +144,8 @@ export function planLayout(
 class Layout {
   private readonly weights = new Map<string, TiledWeight>();
   private readonly regions = new Map<string, PlainRegion>();
+  /** Weights whose outputs are quantised while only some rows are known: whole blocks of outputs. */
+  private readonly filled = new Set<Node>();
   private cursor = 0;
   private readonly chip: Chip;
   private readonly contextTokens: number;
@@ -167,6 +169,8 @@ class Layout {
     const values = new Set(nodes.filter(({ op }) => op === 'attention').map(valuesOf));
     this.ones(nodes);
     this.zeros(nodes);
+    for (const { op, inputs } of nodes)
+      if (op === 'experts') inputs.slice(2, 4).forEach((weight) => this.filled.add(weight));
     nodes.forEach((node) => this.place(node, values));
     const { weights, regions, contextTokens, cursor } = this;
     return { weights, regions, contextTokens, sizeBytes: cursor };
@@ -270,11 +274,12 @@ class Layout {
     const key = weightKey(node);
     if (this.weights.has(key)) return;
     const { format } = node.attrs;
-    const [columns, rows, planes = 1] = [...(weight.type.shape as number[])].toReversed() as [
+    const [columns, outputs, planes = 1] = [...(node.type.shape as number[])].toReversed() as [
       number,
       number,
       number?,
     ];
+    const rows = this.filled.has(node) ? Math.ceil(outputs / MX_BLOCK) * MX_BLOCK : outputs;
     const { tileRows, tileColumns } = tileOf(rows, columns, this.chip);
     const bytes = tileRows * mxRowBytes(tileColumns, format);
     const slotBytes = Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;

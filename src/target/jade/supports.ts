@@ -2,8 +2,6 @@
 import { type Chip } from '../../chip/index.ts';
 import { type Support } from '../../compile/index.ts';
 import {
-  lastDim,
-  MX_BLOCK,
   sameType,
   typeToString,
   type Node,
@@ -22,31 +20,17 @@ function no(reason: string): Support {
 
 const yes: Check = () => YES;
 
-const wholeBlocks: Check = (node) => {
-  const width = lastDim(node.inputs[0]!.type);
-  return width % MX_BLOCK === 0
-    ? YES
-    : no(`the contracted width must be a multiple of ${MX_BLOCK}, not ${width}`);
-};
-
 const foldedOnly: Check = (node) =>
   node.inputs[0]!.op === 'weight'
     ? YES
     : no('only weights are transposed, when the program is made');
 
-const wholeScales: Check = (node) => {
-  const values = lastDim(node.inputs[2]!.type);
-  return values % MX_BLOCK === 0
-    ? wholeBlocks(node, undefined as never)
-    : no(`value rows must be blocks of ${MX_BLOCK}`);
-};
-
 const fromLinear: Check = (node) =>
   node.inputs[0]!.op === 'linear' ? YES : no('the result must come from a linear');
 
-const mergedRows: Check = (node, chip) =>
+const mergedRows: Check = (node) =>
   node.inputs[0]!.type.shape.length === 3
-    ? wholeBlocks(node, chip)
+    ? YES
     : no('a linear reads merged rows, not heads; use headLinear');
 
 /** The vector unit adds and multiplies rows of one width: those of two values, or each with one of constants. */
@@ -109,10 +93,10 @@ const CHECKS: Rules<Check> = {
   l2Normalization: noInstruction,
   rotaryEmbedding: plain('offset', 'rotation from an offset', positioned),
   argMax: fromLinear,
-  quantize: wholeBlocks,
+  quantize: yes,
   linear: mergedRows,
-  headLinear: wholeBlocks,
-  attention: wholeScales,
+  headLinear: yes,
+  attention: yes,
   topRows: plain(
     'blockRows',
     'a choice within blocks',
@@ -122,7 +106,7 @@ const CHECKS: Rules<Check> = {
   nGramGate: noInstruction,
   fakeQuantize: noInstruction,
   route: routed,
-  experts: plain('limit', 'a limit of gates', wholeBlocks),
+  experts: plain('limit', 'a limit of gates'),
   causalConvolution: noInstruction,
   gatedDelta: () => no('there is no instruction that updates a recurrent state'),
   routeByToken: noInstruction,

@@ -5,7 +5,7 @@
  * the best one where the graph asks for that, then the best experts inside them. Equal scores: the lower index; a NaN is smaller than everything.
  */
 import { type RouteAttrs } from '../../../ir/index.ts';
-import { reciprocal, sigmoid } from './functions.ts';
+import { reciprocal, rootAtLeast, sigmoid, SMALLEST_NORMAL, softplus } from './functions.ts';
 import { isLarger } from './reduce.ts';
 import { softmaxRow, type Row } from './rows.ts';
 
@@ -43,9 +43,14 @@ function scoresOf(
 ): Float32Array {
   const row = logits.values.subarray(logits.offset, logits.offset + count);
   if (scoring === 'sigmoid') return row.map(sigmoid);
+  if (scoring === 'sqrtSoftplus') return row.map(rootOfSoftplus);
   const scores = new Float32Array(count);
   softmaxRow(logits, count, count, 1, lanes, { values: scores, offset: 0 });
   return scores;
+}
+
+function rootOfSoftplus(x: number): number {
+  return rootAtLeast(softplus(x), SMALLEST_NORMAL);
 }
 
 /** The chosen experts, ascending. */

@@ -13,7 +13,7 @@ import {
   type Node,
   type NodeOf,
 } from '../../../ir/index.ts';
-import { blockBytes, NONE } from '../isa.table.ts';
+import { blockBytes, NONE, SCORINGS } from '../isa.table.ts';
 import { mxRowBytes } from '../layout.ts';
 import { attendsChosen } from '../schedule/attention.ts';
 import { choosesAll } from '../schedule/chosenRows.ts';
@@ -178,10 +178,11 @@ function embeddingShape(node: Node, rows: number, after: readonly number[]): Emb
 }
 
 function routeStep({ type, inputs, attrs }: NodeOf<'route'>): VectorStep {
-  const { scoring, topK, groups, topGroups, normalize } = attrs;
-  const choice = { topK, groups, topGroups, normalize: Number(normalize) };
+  const { scoring, topK, groups, topGroups } = attrs;
+  const flags = { normalize: Number(attrs.normalize), groupByBest: Number(attrs.groupByBest) };
+  const choice = { topK, groups, topGroups, ...flags };
   const b = inputs[1] === undefined ? NONE : 0;
-  const fields = { ...choice, scoring: Number(scoring === 'sigmoid'), b };
+  const fields = { ...choice, scoring: SCORINGS.indexOf(scoring), b };
   return vectorStep('route', lastDim(type), 0, fields);
 }
 

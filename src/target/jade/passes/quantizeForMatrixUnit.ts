@@ -18,6 +18,7 @@ import {
   tensor,
   topologicalOrder,
   typeToString,
+  withLast,
   MX_BLOCK,
   type Graph,
   type MxFormat,
@@ -107,7 +108,8 @@ class Quantizer {
   /** Rows of attention only: a state that a step replaces is no operand of the matrix unit. */
   private state(node: NodeOf<'state'>): Node | undefined {
     if (isReplaced(node.type) || this.indexed.has(node.attrs.name)) return undefined;
-    const type = tensor(this.activation, node.type.shape);
+    const width = wholeBlocks(lastDim(node.type));
+    const type = tensor(this.activation, withLast(node.type.shape, width));
     return makeNode('state', [], { ...node.attrs, type }, node.label);
   }
 
@@ -121,17 +123,17 @@ class Quantizer {
   /** Rows of a state: one scale for the channels used as values, one a block for the rest. */
   private quantizeRows(rows: Node, valueWidth: number | undefined): Node {
     if (valueWidth === undefined || valueWidth === lastDim(rows.type)) {
-      return this.quantize(rows, valueWidth ?? MX_BLOCK);
+      return this.quantize(rows, wholeBlocks(valueWidth ?? MX_BLOCK));
     }
     const [values, ...rest] = rows.op === 'concat' ? rows.inputs : [];
-    if (values === undefined || lastDim(values.type) !== valueWidth) {
+    if (lastDim(values?.type ?? rows.type) !== valueWidth || valueWidth % MX_BLOCK > 0) {
       throw new UnsupportedError(
-        `rows used as keys and values must be concat(values, rest) with ${valueWidth} value channels`,
+        `rows used as keys and values must be concat(values, rest) with ${valueWidth} value channels in whole blocks`,
         { where: rows.label },
       );
     }
     const parts = [
-      this.quantize(values, valueWidth),
+      this.quantize(values!, valueWidth),
       ...rest.map((part) => this.quantize(part, MX_BLOCK)),
     ];
     return makeNode('concat', parts, {}, rows.label);
@@ -165,15 +167,20 @@ function quantizeWeight(weight: Node, format: MxFormat): Node {
   return quantized(weight, { format, group: MX_BLOCK, search: true });
 }
 
-/** Throws UnsupportedError when `x` has no whole groups. */
+/** Throws UnsupportedError for operands that a model brings in a format of its own. */
 function quantized(x: Node, attrs: NodeOf<'quantize'>['attrs']): Node {
-  if (x.type.dtype !== 'f32' || lastDim(x.type) % attrs.group !== 0) {
+  if (x.type.dtype !== 'f32') {
     throw new UnsupportedError(
-      `operands of the matrix unit must be f32 rows of whole blocks of ${attrs.group}, not ${typeToString(x.type)}`,
+      `operands of the matrix unit must be f32 before any pass, not ${typeToString(x.type)}`,
       { where: x.label, hint: 'use --target cpu or --target reference' },
     );
   }
   return makeNode('quantize', [x], attrs, x.label);
+}
+
+/** A width filled up with zeros. */
+function wholeBlocks(width: number): number {
+  return Math.ceil(width / MX_BLOCK) * MX_BLOCK;
 }
 
 function stateName(append: Node): string {

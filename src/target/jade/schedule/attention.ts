@@ -155,7 +155,7 @@ export function blockTokens(
 ): number {
   const { sizeBytes, banks } = accumulator;
   const bank = sizeBytes / banks;
-  const [scores, results] = [heads * columns * 4, heads * attrs.valueWidth * 4];
+  const [scores, results] = [heads * columns * 4, heads * roundUp(attrs.valueWidth) * 4];
   const fit = Math.min(Math.floor(bank / scores), Math.floor(sizeBytes / results));
   if (fit >= 1) return fit;
   throw new CapacityError(
@@ -182,7 +182,8 @@ function lowerValues(
   probabilities: MxPlacement,
 ): void {
   const { inputs, attrs } = kernel.anchors[0] as NodeOf<'attention'>;
-  const width = attrs.valueWidth;
+  const columns = attrs.valueWidth;
+  const width = roundUp(columns);
   const rows = tokens * heads;
   const at = context.tiles.allocate('attended', 'accumulator', rows * width * 4);
   for (const span of source.valueSpans(reach)) {
@@ -198,7 +199,7 @@ function lowerValues(
     });
   }
   const place = { firstToken: sequence * context.dims.T + first, firstHead, firstChannel: 0 };
-  const shape = { tokens, inner: heads, columns: width };
+  const shape = { tokens, inner: heads, columns };
   const piece = { at, stride: heads * width * 4, innerStride: width * 4, ...shape, ...place };
   emitEpilogue(context, kernel.chain, piece, kernel.result);
 }

@@ -54,6 +54,8 @@ export const EPILOGUE_OPCODES: Partial<Record<Node['op'], Exclude<Opcode, 'matmu
   mul: 'mul',
   silu: 'silu',
   swiglu: 'swiglu',
+  sigmoid: 'sigmoid',
+  softplus: 'softplus',
 };
 
 /**
@@ -69,7 +71,6 @@ export function emitEpilogue(
 ): void {
   const steps = stepsOf(chain, context.chip.vector.lanes);
   let current = piece;
-  let mayOverwrite = options.keepSource !== true;
   steps.forEach((step, i) => {
     current = step.views.reduce(applyView, current);
     const last = i === steps.length - 1;
@@ -77,12 +78,23 @@ export function emitEpilogue(
     if (last) {
       emitVector(context, step, operands, current, destinationOf(context, result));
     } else {
-      const next = mayOverwrite ? current : temporary(context, current);
+      const mayOverwrite = i > 0 || options.keepSource !== true;
+      const next = pieceBefore(context, steps[i + 1]!, current, mayOverwrite);
       emitVector(context, step, operands, current, inPlace(next));
       current = next;
-      mayOverwrite = true;
     }
   });
+}
+
+/** Where a step finds its operand: over that of the step before if it may, and between zeros if it must. */
+function pieceBefore(context: Context, step: Step, piece: Piece, mayOverwrite: boolean): Piece {
+  if (!fills(step.quantize)) return mayOverwrite ? piece : temporary(context, piece);
+  const { group } = step.quantize!.attrs;
+  const filled = { ...piece, columns: Math.ceil(piece.columns / group) * group };
+  const next = temporary(context, filled);
+  const [rows, columns] = [piece.tokens * piece.inner, filled.columns];
+  context.tiles.emit('zero', { d: next.at, dStride: columns * 4, rows, columns });
+  return next;
 }
 
 /** The vector instructions of a chain, in order, on a unit of `lanes` lanes. */
@@ -94,7 +106,12 @@ export function stepsOf(chain: readonly Node[], lanes: number): Step[] {
     if (node.op === 'splitHeads' && node.attrs.heads === 1) continue;
     if (node.op === 'splitHeads' || node.op === 'mergeHeads') views.push(node);
     else if (node.op !== 'quantize') steps.push({ views, compute: node, quantize: undefined });
-    else if (
+    else if (fills(node)) {
+      // The rows are written between zeros first.
+      if (previous === undefined || views.length > 0)
+        steps.push({ views, compute: undefined, quantize: undefined });
+      steps.push({ views: [], compute: undefined, quantize: node });
+    } else if (
       previous !== undefined &&
       views.length === 0 &&
       fits(previous, node.attrs.group, lanes)
@@ -114,6 +131,11 @@ function fits({ compute }: Step, group: number, lanes: number): boolean {
   const hasHalves = compute?.op === 'rotaryEmbedding' && compute.attrs.layout !== 'interleaved';
   const isWhole = !hasHalves || (lastDim(compute.type) / 2) % group === 0;
   return isWhole && group <= lanes && Number.isInteger(Math.log2(group));
+}
+
+/** Whether rows are filled up with zeros before they are quantised. */
+function fills(node: NodeOf<'quantize'> | undefined): boolean {
+  return node !== undefined && lastDim(node.type) > lastDim(node.inputs[0]!.type);
 }
 
 function applyView(piece: Piece, view: Node): Piece {
@@ -208,8 +230,7 @@ function operandsOf(
     case 'rotaryEmbedding':
       return rotaryOperands(context, node, piece);
     case 'swiglu':
-      if (partner === undefined) return otherOperand(context, node, piece);
-      return { b: partner, bStride: piece.stride, bInner: piece.innerStride };
+      return { ...gated(context, node, piece, partner), limit: Math.fround(node.attrs.limit ?? 0) };
     case 'add':
     case 'mul':
       return node.inputs[1]!.op === 'weight'
@@ -218,6 +239,12 @@ function operandsOf(
     default:
       return {};
   }
+}
+
+/** What the gates multiply: beside them in the piece's product, or placed already. */
+function gated(context: Context, node: Node, piece: Piece, partner: Ref | undefined): Fields {
+  if (partner === undefined) return otherOperand(context, node, piece);
+  return { b: partner, bStride: piece.stride, bInner: piece.innerStride };
 }
 
 /** The operand of add or mul that the chain did not bring: the one that is placed already. */

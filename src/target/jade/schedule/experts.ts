@@ -5,7 +5,7 @@
  */
 import { type Kernel } from '../../../compile/index.ts';
 import { lastDim, MX_BLOCK, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
-import { FORMAT_CODES, NONE } from '../isa.table.ts';
+import { FORMAT_CODES, NONE, SCORINGS } from '../isa.table.ts';
 import { mxRowBytes, weightKey, type TiledWeight } from '../layout.ts';
 import { type Context } from './context.ts';
 import { loadConstant } from './epilogue.ts';
@@ -25,7 +25,7 @@ export function lowerRoute(context: Context, kernel: Kernel): void {
   const logits = floatOf(context, node.inputs[0]!);
   const bias = node.inputs[1] === undefined ? NONE : loadConstant(context, node.inputs[1]);
   const gates = destinationOf(context, node) as FloatPlacement;
-  const { scoring, topK, groups, topGroups, normalize, scale } = node.attrs;
+  const { scoring, topK, groups, topGroups, normalize, scale, groupByBest } = node.attrs;
   context.tiles.emit('route', {
     a: logits.at,
     aStride: logits.stride,
@@ -37,9 +37,11 @@ export function lowerRoute(context: Context, kernel: Kernel): void {
     topK,
     groups,
     topGroups,
-    scoring: Number(scoring === 'sigmoid'),
+    scoring: SCORINGS.indexOf(scoring),
     normalize: Number(normalize),
     scale: Math.fround(scale),
+    bStride: 0,
+    groupByBest: Number(groupByBest === true),
   });
 }
 
@@ -167,6 +169,7 @@ function gatedProduct(context: Context, layer: Layer, expert: number): MxPlaceme
       dFormat: FORMAT_CODES[x.format],
       group: 32,
       rowCount: count,
+      limit: 0,
     });
   }
   return hidden;

@@ -143,7 +143,7 @@ function lowerRows(context: Context, kernel: Kernel): void {
   const [anchor] = kernel.anchors as [Node];
   const source = floatOf(context, anchor.inputs[0]!);
   const { at, stride, rows } = source;
-  const columns = lastDim(anchor.type);
+  const columns = lastDim(anchor.inputs[0]!.type);
   const innerStride = headStrideOf(source, columns);
   const inner = headsOf(anchor);
   const place = { firstToken: 0, firstHead: 0, firstChannel: 0 };
