@@ -60,15 +60,8 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
     indexScoresMx: (request, out) => indexScoresMx(dot, request, out),
     silu,
     l2Normalization: (x, epsilon, out) => {
-      rmsRow(
-        rowOf(x),
-        rowOf(new Float32Array(x.length).fill(1)),
-        x.length,
-        epsilon,
-        1,
-        lanes,
-        rowOf(out),
-      );
+      const ones = rowOf(new Float32Array(x.length).fill(1));
+      rmsRow(rowOf(x), ones, x.length, epsilon, 1, lanes, rowOf(out));
       canonicalizeRow(out);
     },
     sigmoid,
