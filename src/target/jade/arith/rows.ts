@@ -71,6 +71,12 @@ function scratchOf(count: number): Float32Array {
   return scratch;
 }
 
+/** out = x − mean(x), the mean the sum times fround(−1 / count). */
+export function centreRow(x: Row, count: number, lanes: number, out: Row): void {
+  const negative = sumRow(x, count, fround(-1 / count), lanes);
+  for (let i = 0; i < count; i++) out.values[out.offset + i] = x.values[x.offset + i]! + negative;
+}
+
 /** out = x · rsqrt(mean(x²) + epsilon) · weight, with the mean the sum times `inverse`, fround(1 / count). */
 export function rmsRow(
   x: Row,
