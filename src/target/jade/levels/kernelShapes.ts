@@ -16,6 +16,7 @@ import { blockBytes, NONE, SCORINGS } from '../isa.table.ts';
 import { mxRowBytes } from '../layout.ts';
 import { EPILOGUE_OPCODES, stepsOf } from '../schedule/epilogue.ts';
 import { chunkUnit } from '../schedule/linear.ts';
+import { headsOf } from '../schedule/placement.ts';
 import { joinsQuery } from '../schedule/schedule.ts';
 import { type MicrocodedOpcode } from '../vector/program.ts';
 import { vectorStep, type VectorStep } from './vectorSteps.ts';
@@ -137,6 +138,10 @@ function shapeOf(
       return expertsShape(anchor, rows, after);
     case 'route':
       return { kind: 'rows', rows, steps: [routeStep(anchor)], after };
+    case 'mixHeads':
+      return { kind: 'rows', rows, steps: mixSteps(anchor), after };
+    case 'ngramRows':
+      return { kind: 'rows', rows: 0, steps: [], after }; // the host's work
     default:
       return rowsShape(kernel, rows, after);
   }
@@ -144,7 +149,14 @@ function shapeOf(
 
 function embeddingShape(node: Node, rows: number, after: readonly number[]): EmbeddingShape {
   const width = lastDim(node.type);
-  return { kind: 'embedding', rows, width, copy: vectorStep('copy', width, 0), after };
+  const lookups = rows * headsOf(node);
+  return { kind: 'embedding', rows: lookups, width, copy: vectorStep('copy', width, 0), after };
+}
+
+function mixSteps(node: NodeOf<'mixHeads'>): VectorStep[] {
+  const terms = headsOf(node.inputs[1]!);
+  const step = vectorStep('mix', lastDim(node.type), 0, { terms });
+  return Array.from({ length: headsOf(node) }, () => step);
 }
 
 function routeStep({ type, inputs, attrs }: NodeOf<'route'>): VectorStep {

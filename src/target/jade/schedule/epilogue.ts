@@ -5,9 +5,16 @@
  * Intermediate values stay f32 and are written over the piece itself. The last instruction writes the
  * kernel's destination, quantising on the way when the chain says so.
  */
-import { lastDim, type Node, type NodeOf } from '../../../ir/index.ts';
+import {
+  countElements,
+  lastDim,
+  sameShape,
+  withLast,
+  type Node,
+  type NodeOf,
+} from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE, type Opcode } from '../isa.table.ts';
-import { ONES, rotaryKey } from '../layout.ts';
+import { filledKey, rotaryKey } from '../layout.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
 import {
   channelsFrom,
@@ -53,10 +60,25 @@ export const EPILOGUE_OPCODES: Partial<Record<Node['op'], Exclude<Opcode, 'matmu
   add: 'add',
   mul: 'mul',
   silu: 'silu',
+  signedRoot: 'signedRoot',
   swiglu: 'swiglu',
   sigmoid: 'sigmoid',
   softplus: 'softplus',
+  l2Normalization: 'rms',
 };
+
+/** The instruction of an operator in an epilogue; undefined where it has none. */
+export function opcodeOf(node: Node): Exclude<Opcode, 'matmul'> | undefined {
+  return isScaling(node) ? 'scale' : EPILOGUE_OPCODES[node.op];
+}
+
+/** Whether each row is multiplied by a number of its own. */
+export function isScaling({ op, inputs }: Node): boolean {
+  if (op !== 'mul') return false;
+  const [x, factors] = inputs as [Node, Node];
+  const isNumber = lastDim(factors.type) === 1 && lastDim(x.type) > 1;
+  return isNumber && sameShape(factors.type.shape, withLast(x.type.shape, 1));
+}
 
 /**
  * Emits `chain` on `piece` and leaves the value of `result` in its place. `partner` is the second
@@ -182,7 +204,7 @@ function emitVector(
   const group = step.quantize?.attrs.group ?? 0;
   const target =
     'kind' in destination ? targetFields(destination as Placement, piece, group) : destination;
-  const op = step.compute === undefined ? 'copy' : EPILOGUE_OPCODES[step.compute.op]!;
+  const op = step.compute === undefined ? 'copy' : opcodeOf(step.compute)!;
   const rows = { rows: piece.tokens * piece.inner, inner: piece.inner, columns: piece.columns };
   const source = { a: piece.at, aStride: piece.stride, aInner: piece.innerStride };
   const counted = ['rms', 'rope'].includes(op) ? {} : { rowCount: piece.rowCount ?? NONE };
@@ -222,17 +244,26 @@ function operandsOf(
       return {
         b:
           node.inputs[1] === undefined
-            ? loadOnes(context, piece.columns)
+            ? loadFilled(context, 1, piece.columns)
             : loadConstant(context, node.inputs[1]),
         epsilon: Math.fround(node.attrs.epsilon),
         inverse: Math.fround(1 / piece.columns),
       };
+    case 'l2Normalization':
+      return {
+        b: loadFilled(context, 1, piece.columns),
+        epsilon: Math.fround(node.attrs.epsilon),
+        inverse: 1,
+      };
+    case 'signedRoot':
+      return { smallest: Math.fround(node.attrs.smallest) };
     case 'rotaryEmbedding':
       return rotaryOperands(context, node, piece);
     case 'swiglu':
       return { ...gated(context, node, piece, partner), limit: Math.fround(node.attrs.limit ?? 0) };
     case 'add':
     case 'mul':
+      if (isScaling(node)) return factorOperand(context, node, piece);
       return node.inputs[1]!.op === 'weight'
         ? constantRow(context, node.inputs[1], piece)
         : otherOperand(context, node, piece);
@@ -257,16 +288,24 @@ function otherOperand(context: Context, node: Node, piece: Piece): Fields {
   return { b: shift(at, bytes), bStride: stride, bInner };
 }
 
+/** Numbers that the rows of the piece are multiplied by. */
+function factorOperand(context: Context, node: Node, { firstToken, firstHead }: Piece): Fields {
+  const factors = floatOf(context, node.inputs[1]!);
+  const bInner = headStrideOf(factors, 1);
+  const b = shift(factors.at, firstToken * factors.stride + firstHead * bInner);
+  return { b, bStride: factors.stride, bInner };
+}
+
 /** A row of constants that every row of the piece meets, such as biases: the same for each token and head. */
 function constantRow(context: Context, weight: Node, { firstChannel }: Piece): Fields {
   return { b: shift(loadConstant(context, weight), firstChannel * 4), bStride: 0, bInner: 0 };
 }
 
-/** Loads one f32 row (norm weights, biases) next to its use. */
+/** Loads f32 weights (a row of norms or biases, or several) next to their use. */
 export function loadConstant(context: Context, weight: Node): Ref {
   if (weight.op !== 'weight')
     throw new Error(`a constant operand must be a weight, not ${weight.op}`);
-  const bytes = lastDim(weight.type) * 4;
+  const bytes = countElements(weight.type.shape as number[]) * 4;
   const local = context.tiles.allocate(weight.attrs.name, 'constants', bytes);
   context.tiles.emit('load', {
     ...contiguous(regionAddress(context, `f32:${weight.attrs.name}`), local, bytes),
@@ -275,11 +314,11 @@ export function loadConstant(context: Context, weight: Node): Ref {
   return local;
 }
 
-/** A row of ones, for norms that have no weights of their own. */
-export function loadOnes(context: Context, columns: number): Ref {
-  const local = context.tiles.allocate('ones', 'constants', columns * 4);
+/** A row of one number, such as the ones of norms without weights of their own. */
+export function loadFilled(context: Context, value: number, columns: number): Ref {
+  const local = context.tiles.allocate(`${value}s`, 'constants', columns * 4);
   context.tiles.emit('load', {
-    ...contiguous(regionAddress(context, ONES), local, columns * 4),
+    ...contiguous(regionAddress(context, filledKey(value)), local, columns * 4),
     unless: NONE,
   });
   return local;

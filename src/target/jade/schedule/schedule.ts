@@ -17,10 +17,13 @@ import { Attention, lowerAttention, storeState } from './attention.ts';
 import { type Context } from './context.ts';
 import { lowerEmbedding } from './embedding.ts';
 import { emitEpilogue } from './epilogue.ts';
-import { lowerExperts, lowerRoute } from './experts.ts';
+import { lowerExperts, lowerRoute, lowerRouteByToken } from './experts.ts';
 import { lowerHeadLinear, lowerLinear } from './linear.ts';
 import { destinationOf, floatOf, headsOf, headStrideOf } from './placement.ts';
+import { lowerConvolution, lowerDelta } from './recurrence.ts';
+import { lowerLayerNormalization } from './layerNormalization.ts';
 import { regionsOf } from './regions.ts';
+import { lowerDot, lowerHyperConnection, lowerMixHeads, lowerNGramGate } from './streams.ts';
 import { TileProgram, type TileInstruction } from './tiles.ts';
 
 export interface JadeSchedule extends Schedule {
@@ -37,11 +40,24 @@ export const LOWERINGS: Partial<Record<Op, Lowering>> = {
   headLinear: lowerHeadLinear,
   attention: lowerAttention,
   route: lowerRoute,
+  routeByToken: lowerRouteByToken,
+  hyperConnection: lowerHyperConnection,
+  mixHeads: lowerMixHeads,
+  dot: lowerDot,
+  nGramGate: lowerNGramGate,
+  ngramRows: () => {}, // the host's work
   experts: lowerExperts,
   rmsNormalization: lowerRows,
   add: lowerRows,
   mul: lowerRows,
   silu: lowerRows,
+  sigmoid: lowerRows,
+  softplus: lowerRows,
+  l2Normalization: lowerRows,
+  layerNormalization: lowerLayerNormalization,
+  causalConvolution: lowerConvolution,
+  gatedDelta: lowerDelta,
+  signedRoot: lowerRows,
   swiglu: lowerRows,
   rotaryEmbedding: lowerRows,
   quantize: lowerRows,
