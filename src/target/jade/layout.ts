@@ -211,7 +211,7 @@ class Layout {
       a.label < b.label ? -1 : Number(a.label > b.label),
     );
     const values = new Set(nodes.filter(({ op }) => op === 'attention').map(valuesOf));
-    this.fillRows(nodes);
+    this.constants(nodes);
     for (const { op, inputs } of nodes)
       if (op === 'experts') inputs.slice(2, 4).forEach((weight) => this.filled.add(weight));
     nodes.forEach((node) => this.place(node, values));
@@ -251,7 +251,8 @@ class Layout {
     this.regions.set(region.name, { ...region, address: this.take(sizeBytes), sizeBytes });
   }
 
-  private fillRows(nodes: readonly Node[]): void {
+  /** Rows of one number each. */
+  private constants(nodes: readonly Node[]): void {
     const counts = new Map<number, number>();
     for (const [value, count] of nodes.flatMap(filledBy))
       counts.set(value, Math.max(count, counts.get(value) ?? 0));

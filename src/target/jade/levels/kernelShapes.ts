@@ -78,16 +78,20 @@ export interface AttentionShape extends Shape {
 
 export interface ExpertsShape extends Shape {
   readonly kind: 'experts';
-  readonly rows: number;
   readonly experts: number;
-  readonly perRow: number;
-  /** Experts that have rows; as many as the rows can choose when absent. */
-  readonly chosen?: number;
+  /** The rows of the experts that have any; as many experts as there are choices, with equally many, unless known. */
+  readonly loads: readonly ExpertLoad[];
   readonly inputs: number;
   readonly width: number;
   readonly blockBytes: number;
   readonly swiglu: VectorStep;
   readonly combine: VectorStep;
+}
+
+/** `experts` experts with `rows` rows each. */
+export interface ExpertLoad {
+  readonly experts: number;
+  readonly rows: number;
 }
 
 export type KernelShape = LinearShape | RowsShape | EmbeddingShape | AttentionShape | ExpertsShape;
@@ -240,6 +244,9 @@ function attentionShape(
   };
 }
 
+/** Rows are counted in the control memory. */
+const COUNTED = { rowCount: 0 };
+
 function expertsShape(
   node: NodeOf<'experts'>,
   rows: number,
@@ -247,16 +254,17 @@ function expertsShape(
 ): ExpertsShape {
   const [, gates, gateWeight] = node.inputs as [Node, Node, Node];
   const [experts, width, inputs] = gateWeight.type.shape as [number, number, number];
+  const choices = rows * (gates.op === 'route' ? gates.attrs.topK : experts);
+  const chosen = Math.min(experts, choices);
   return {
     kind: 'experts',
-    rows,
     experts,
-    perRow: gates.op === 'route' ? gates.attrs.topK : experts,
+    loads: [{ experts: chosen, rows: choices / chosen }],
     inputs,
     width,
     blockBytes: blockBytes(gateWeight.type.dtype as MxFormat),
-    swiglu: vectorStep('swiglu', width, 32),
-    combine: vectorStep('combine', width, 0),
+    swiglu: vectorStep('swiglu', width, 32, COUNTED),
+    combine: vectorStep('combine', width, 0, COUNTED),
     after,
   };
 }
