@@ -60,9 +60,6 @@ const REFUSALS: Readonly<Record<string, { readonly jade?: RegExp }>> = {
   'deepseek-v3.2-sparse': {
     jade: /topRows \(layers\.0\.self_attn\.indexer and 1 more\): the vector unit has no instruction for topRows/,
   },
-  'deepseek-v2-groups': {
-    jade: /route \(layers\.1\.mlp\): groups of experts are scored by their best two, not by the best/,
-  },
   'qwen3-next': NO_RECURRENCE,
   'qwen3.5': NO_RECURRENCE,
   'qwen3.5-moe': NO_RECURRENCE,

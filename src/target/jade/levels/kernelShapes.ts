@@ -19,6 +19,7 @@ import { chunkUnit } from '../schedule/linear.ts';
 import { headsOf } from '../schedule/placement.ts';
 import { joinsQuery } from '../schedule/schedule.ts';
 import { type MicrocodedOpcode } from '../vector/program.ts';
+import { streamSteps, type RepeatedStep } from './streamSteps.ts';
 import { vectorStep, type VectorStep } from './vectorSteps.ts';
 
 interface Shape {
@@ -40,6 +41,12 @@ export interface LinearShape extends Shape {
   /** Outputs finished together come in multiples of this. */
   readonly chunkUnit: number;
   readonly steps: readonly VectorStep[];
+}
+
+/** An operator that is several instructions, on rows of several widths. */
+export interface ComposedShape extends Shape {
+  readonly kind: 'composed';
+  readonly steps: readonly RepeatedStep[];
 }
 
 /** Row-wise work on a complete value. */
@@ -94,7 +101,13 @@ export interface ExpertLoad {
   readonly rows: number;
 }
 
-export type KernelShape = LinearShape | RowsShape | EmbeddingShape | AttentionShape | ExpertsShape;
+export type KernelShape =
+  | LinearShape
+  | RowsShape
+  | ComposedShape
+  | EmbeddingShape
+  | AttentionShape
+  | ExpertsShape;
 
 /** The kernels of a lowered graph in the compiler's order. Throws UnsupportedError for an anchor without a form. */
 export function kernelShapes(graph: Graph, dims: Dims): KernelShape[] {
@@ -142,12 +155,8 @@ function shapeOf(
       return expertsShape(anchor, rows, after);
     case 'route':
       return { kind: 'rows', rows, steps: [routeStep(anchor)], after };
-    case 'mixHeads':
-      return { kind: 'rows', rows, steps: mixSteps(anchor), after };
-    case 'ngramRows':
-      return { kind: 'rows', rows: 0, steps: [], after }; // the host's work
     default:
-      return rowsShape(kernel, rows, after);
+      return composedShape(anchor, rows, after) ?? rowsShape(kernel, rows, after);
   }
 }
 
@@ -157,10 +166,13 @@ function embeddingShape(node: Node, rows: number, after: readonly number[]): Emb
   return { kind: 'embedding', rows: lookups, width, copy: vectorStep('copy', width, 0), after };
 }
 
-function mixSteps(node: NodeOf<'mixHeads'>): VectorStep[] {
-  const terms = headsOf(node.inputs[1]!);
-  const step = vectorStep('mix', lastDim(node.type), 0, { terms });
-  return Array.from({ length: headsOf(node) }, () => step);
+function composedShape(
+  node: Node,
+  rows: number,
+  after: readonly number[],
+): ComposedShape | undefined {
+  const steps = streamSteps(node, rows);
+  return steps === undefined ? undefined : { kind: 'composed', steps, after };
 }
 
 function routeStep({ type, inputs, attrs }: NodeOf<'route'>): VectorStep {
