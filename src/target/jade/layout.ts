@@ -48,6 +48,7 @@ export interface TiledWeight {
 export interface PlainRegion {
   readonly kind:
     | 'f32'
+    | 'taps'
     | 'bf16'
     | 'choices'
     | 'rotary'
@@ -114,6 +115,7 @@ const ROW_CONSTANTS: ReadonlySet<Node['op']> = new Set([
   'route',
   'hyperConnection',
   'nGramGate',
+  'layerNormalization',
 ]);
 /** Tokens, next tokens and logits of the largest step. */
 export const MAX_STEP_ROWS = 256;
@@ -162,6 +164,11 @@ export function filledKey(value: number): string {
 /** Region of a table of experts by token. */
 export function choicesKey({ attrs }: NodeOf<'weight'>): string {
   return `choices:${attrs.name}`;
+}
+
+/** Region of the weights (C,W) of a convolution, as W rows of C. */
+export function tapsKey(weight: Node): string {
+  return `taps:${(weight as NodeOf<'weight'>).attrs.name}`;
 }
 
 /** Mailbox of the rows that the host finds by n-gram. */
@@ -219,6 +226,7 @@ class Layout {
     else if (ROW_CONSTANTS.has(node.op))
       node.inputs.slice(1).forEach((weight) => this.constant(weight, 'f32', 4));
     else if (node.op === 'routeByToken') this.choices(node);
+    else if (node.op === 'causalConvolution') this.taps(node.inputs[2]!);
     else if (node.op === 'ngramRows')
       this.region(
         { kind: 'mailbox', name: ngramsKey(node) },
@@ -252,6 +260,11 @@ class Layout {
       const region = { kind: 'filled', name: filledKey(value), value } as FilledRegion;
       this.region(region, count * 4);
     }
+  }
+
+  private taps(weight: Node): void {
+    const sizeBytes = countElements(weight.type.shape as number[]) * 4;
+    this.region({ kind: 'taps', name: tapsKey(weight) }, sizeBytes);
   }
 
   private choices({ type, inputs }: NodeOf<'routeByToken'>): void {
@@ -352,6 +365,14 @@ class Layout {
 /** The numbers that an operator wants rows of, and how many of each. */
 function filledBy(node: Node): (readonly [value: number, count: number])[] {
   if (node.op === 'rmsNormalization' && node.inputs.length === 1) return [[1, lastDim(node.type)]];
+  if (node.op === 'l2Normalization' || node.op === 'layerNormalization')
+    return [[1, lastDim(node.type)]];
+  if (node.op === 'gatedDelta') {
+    return [
+      [-1, 1],
+      [Math.fround(node.attrs.scale), 1],
+    ];
+  }
   if (node.op !== 'hyperConnection') return [];
   const side = node.attrs.streams + 1;
   return [

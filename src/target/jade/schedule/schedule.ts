@@ -20,6 +20,8 @@ import { emitEpilogue } from './epilogue.ts';
 import { lowerExperts, lowerRoute, lowerRouteByToken } from './experts.ts';
 import { lowerHeadLinear, lowerLinear } from './linear.ts';
 import { destinationOf, floatOf, headsOf, headStrideOf } from './placement.ts';
+import { lowerConvolution, lowerDelta } from './recurrence.ts';
+import { lowerLayerNormalization } from './layerNormalization.ts';
 import { regionsOf } from './regions.ts';
 import { lowerDot, lowerHyperConnection, lowerMixHeads, lowerNGramGate } from './streams.ts';
 import { TileProgram, type TileInstruction } from './tiles.ts';
@@ -51,6 +53,10 @@ export const LOWERINGS: Partial<Record<Op, Lowering>> = {
   silu: lowerRows,
   sigmoid: lowerRows,
   softplus: lowerRows,
+  l2Normalization: lowerRows,
+  layerNormalization: lowerLayerNormalization,
+  causalConvolution: lowerConvolution,
+  gatedDelta: lowerDelta,
   signedRoot: lowerRows,
   swiglu: lowerRows,
   rotaryEmbedding: lowerRows,
