@@ -12,7 +12,7 @@ import {
   type Node,
   type NodeOf,
 } from '../../../ir/index.ts';
-import { blockBytes, NONE, SCORINGS } from '../isa.table.ts';
+import { blockBytes, NONE, SCORINGS, type Fields } from '../isa.table.ts';
 import { mxRowBytes } from '../layout.ts';
 import { EPILOGUE_OPCODES, stepsOf } from '../schedule/epilogue.ts';
 import { chunkUnit } from '../schedule/linear.ts';
@@ -216,8 +216,14 @@ function vectorSteps(chain: readonly Node[], width: number): VectorStep[] {
     const node = compute?.op === 'argMax' ? compute.inputs[0]! : (compute ?? quantize);
     const op = compute === undefined ? 'copy' : opcodeOf(compute);
     const columns = node === undefined ? width : lastDim(node.type);
-    return vectorStep(op, columns, quantize?.attrs.group ?? 0);
+    return vectorStep(op, columns, quantize?.attrs.group ?? 0, limitOf(compute));
   });
+}
+
+/** A limit takes slots of its own in swiglu. */
+function limitOf(node: Node | undefined): Fields {
+  const limited = node?.op === 'swiglu' || node?.op === 'experts';
+  return limited ? { limit: node.attrs.limit ?? 0 } : {};
 }
 
 function opcodeOf(node: Node): MicrocodedOpcode {
@@ -275,7 +281,7 @@ function expertsShape(
     inputs,
     width,
     blockBytes: blockBytes(gateWeight.type.dtype as MxFormat),
-    swiglu: vectorStep('swiglu', width, 32, COUNTED),
+    swiglu: vectorStep('swiglu', width, 32, { ...COUNTED, ...limitOf(node) }),
     combine: vectorStep('combine', width, 0, COUNTED),
     after,
   };
