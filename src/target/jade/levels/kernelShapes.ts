@@ -12,10 +12,11 @@ import {
   type Node,
   type NodeOf,
 } from '../../../ir/index.ts';
-import { blockBytes, NONE } from '../isa.table.ts';
+import { blockBytes, NONE, SCORINGS } from '../isa.table.ts';
 import { mxRowBytes } from '../layout.ts';
 import { EPILOGUE_OPCODES, stepsOf } from '../schedule/epilogue.ts';
 import { chunkUnit } from '../schedule/linear.ts';
+import { headsOf } from '../schedule/placement.ts';
 import { joinsQuery } from '../schedule/schedule.ts';
 import { type MicrocodedOpcode } from '../vector/program.ts';
 import { vectorStep, type VectorStep } from './vectorSteps.ts';
@@ -141,6 +142,10 @@ function shapeOf(
       return expertsShape(anchor, rows, after);
     case 'route':
       return { kind: 'rows', rows, steps: [routeStep(anchor)], after };
+    case 'mixHeads':
+      return { kind: 'rows', rows, steps: mixSteps(anchor), after };
+    case 'ngramRows':
+      return { kind: 'rows', rows: 0, steps: [], after }; // the host's work
     default:
       return rowsShape(kernel, rows, after);
   }
@@ -148,14 +153,22 @@ function shapeOf(
 
 function embeddingShape(node: Node, rows: number, after: readonly number[]): EmbeddingShape {
   const width = lastDim(node.type);
-  return { kind: 'embedding', rows, width, copy: vectorStep('copy', width, 0), after };
+  const lookups = rows * headsOf(node);
+  return { kind: 'embedding', rows: lookups, width, copy: vectorStep('copy', width, 0), after };
+}
+
+function mixSteps(node: NodeOf<'mixHeads'>): VectorStep[] {
+  const terms = headsOf(node.inputs[1]!);
+  const step = vectorStep('mix', lastDim(node.type), 0, { terms });
+  return Array.from({ length: headsOf(node) }, () => step);
 }
 
 function routeStep({ type, inputs, attrs }: NodeOf<'route'>): VectorStep {
-  const { scoring, topK, groups, topGroups, normalize } = attrs;
-  const choice = { topK, groups, topGroups, normalize: Number(normalize) };
+  const { scoring, topK, groups, topGroups } = attrs;
+  const flags = { normalize: Number(attrs.normalize), groupByBest: Number(attrs.groupByBest) };
+  const choice = { topK, groups, topGroups, ...flags };
   const b = inputs[1] === undefined ? NONE : 0;
-  const fields = { ...choice, scoring: Number(scoring === 'sigmoid'), b };
+  const fields = { ...choice, scoring: SCORINGS.indexOf(scoring), b };
   return vectorStep('route', lastDim(type), 0, fields);
 }
 

@@ -3,6 +3,7 @@
  * says what it computes, vector/cycles.ts in how many cycles.
  */
 import { defineModule, type ModuleBuilder, type Signal } from '../../../../hdl/index.ts';
+import { FIELD_CONSTANTS } from '../../vector/microOps.ts';
 import { delayed, delayedBundle } from '../delay.ts';
 import { dispatchListsModule } from './dispatchLists.ts';
 import { issueModule } from './issue.ts';
@@ -204,17 +205,15 @@ function compute(
     isMx: keep('isMx', plan.isMx),
     isBf16: keep('isBf16', plan.isBf16),
   });
-  const constants = ['scale', 'epsilon', 'inverse', 'base'] as const;
   const { accumulators } = m.instance('laneArray', lanesModule(widths), {
     ...{ word, running, registers, column },
     form: issue.form,
     lowerLane: issue.lowerLane,
     upperLane: issue.upperLane,
     memory: inputs['readData']!,
-    ...(Object.fromEntries(constants.map((name) => [name, keep(name, inputs[name]!)])) as Record<
-      (typeof constants)[number],
-      Signal
-    >),
+    ...(Object.fromEntries(
+      FIELD_CONSTANTS.map((name) => [name, keep(name, inputs[name]!)]),
+    ) as Record<(typeof FIELD_CONSTANTS)[number], Signal>),
   });
   return {
     readValid: issue.readValid,
