@@ -352,6 +352,11 @@ class Layout {
 /** The numbers that an operator wants rows of, and how many of each. */
 function filledBy(node: Node): (readonly [value: number, count: number])[] {
   if (node.op === 'rmsNormalization' && node.inputs.length === 1) return [[1, lastDim(node.type)]];
+  if (node.op === 'topRows') {
+    // Lists of rows start as zeros; without weights each head counts once.
+    const list = Math.ceil(node.attrs.topK / MX_BLOCK) * MX_BLOCK;
+    return [[0, list], ...(node.inputs.length === 3 ? ([[1, 1]] as const) : [])];
+  }
   if (node.op !== 'hyperConnection') return [];
   const side = node.attrs.streams + 1;
   return [
