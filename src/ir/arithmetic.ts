@@ -49,11 +49,8 @@ export const ARITHMETIC_RULES: SomeRules<ArithmeticOp> = {
   l2Normalization: ({ attrs }, [x], { numerics }) =>
     mapRows(x!, (row, out) => numerics.l2Normalization(row, attrs.epsilon, out)),
   rotaryEmbedding,
-  signedRoot: ({ attrs: { smallest } }, [x]) =>
-    map(
-      x!,
-      (value) => Math.sign(value) * Math.fround(Math.sqrt(Math.max(Math.abs(value), smallest))),
-    ),
+  signedRoot: ({ attrs: { smallest } }, [x], { numerics }) =>
+    map(x!, (value) => numerics.signedRoot(value, smallest)),
   dot,
   argMax: (_, [x]) => argMax(x!),
   route: ({ attrs }, [logits, bias], { numerics }) =>
@@ -95,8 +92,9 @@ export function swiglu(
   { silu }: Numerics,
   limit = Infinity,
 ): Float32Array {
-  const within = (value: number): number => Math.min(Math.max(value, -limit), limit);
-  return gate.map((x, i) => silu(Math.min(x, limit)) * within(up[i]!));
+  const most = Math.fround(limit);
+  const within = (value: number): number => Math.min(Math.max(value, -most), most);
+  return gate.map((x, i) => silu(Math.min(x, most)) * within(up[i]!));
 }
 
 function routeByToken(
@@ -180,12 +178,10 @@ function rotaryEmbedding(
 }
 
 function dot(_: unknown, [a, b]: readonly Value[], { numerics }: Step): Value {
-  const K = a!.shape.at(-1)!;
-  const out = new Float32Array(rowCount(a!));
-  for (let row = 0; row < out.length; row++) {
+  const out = Float32Array.from({ length: rowCount(a!) }, (__, row) => {
     const [x, y] = [a!, b!].map((value) => f32Of(viewRows(value, row, 1)));
-    numerics.linear(x!, y!, 1, 1, K, out.subarray(row, row + 1));
-  }
+    return numerics.dot(x!, y!);
+  });
   return f32Value([...a!.shape.slice(0, -1), 1], out);
 }
 

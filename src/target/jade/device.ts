@@ -13,6 +13,7 @@ import {
 import { lastDim } from '../../ir/index.ts';
 import { type Trace } from '../../trace/index.ts';
 import { type JadeProgram } from './emit/program.ts';
+import { HostRows } from './hostRows.ts';
 import { writeImage } from './image.ts';
 import { QUEUES, type Instruction } from './isa.table.ts';
 import { type PlainRegion, type ReplacedRegion } from './layout.ts';
@@ -50,6 +51,7 @@ class SimulatedJade implements JadeDevice {
   lastRun: RunStats | undefined;
   private readonly chip: Chip;
   private readonly options: JadeDeviceOptions;
+  private readonly hostRows = new HostRows();
   private simulator: Simulator | undefined;
   private layoutBytes = 0;
   private states: readonly (readonly [number, number])[] = [];
@@ -70,6 +72,10 @@ class SimulatedJade implements JadeDevice {
       new Uint8Array(inputs.tokens.buffer, inputs.tokens.byteOffset, B * T * 4),
     );
     this.startSequences(jade, inputs.positions);
+    this.hostRows.write(jade.graph, jade.layout, inputs, {
+      read: (address, bytes) => simulator.memory.subarray(address, address + bytes),
+      write: (address, bytes) => this.writeAt(address, bytes),
+    });
     simulator.positions.set(inputs.positions);
     const { trace, checkHazards, observer } = this.options;
     observer?.positioned(inputs.positions);

@@ -1,10 +1,12 @@
 /** The memory image of a model: weights packed as the layout says, constants, and room for state. */
 import { f32ToBf16 } from '../../base/index.ts';
 import { MX_BLOCK, rotaryTable, type Graph, type WeightSource } from '../../ir/index.ts';
-import { quantizeWeights } from './arith/index.ts';
+import { biasOfGiven, quantizeWeights } from './arith/index.ts';
 import { blockBytes } from './isa.table.ts';
 import {
   tileAddress,
+  type ChoicesRegion,
+  type FilledRegion,
   type MemoryLayout,
   type PlainRegion,
   type RotaryRegion,
@@ -25,8 +27,10 @@ function writeRegion(
   graph: Graph,
 ): void {
   const source = graph.weights.get(region.name.slice(region.name.indexOf(':') + 1));
-  if (region.kind === 'ones')
-    writeFloats(memory, region.address, new Float32Array(region.sizeBytes / 4).fill(1));
+  if (region.kind === 'filled') {
+    const { value } = region as FilledRegion;
+    writeFloats(memory, region.address, new Float32Array(region.sizeBytes / 4).fill(value));
+  } else if (region.kind === 'choices') writeChoices(memory, region as ChoicesRegion, source!);
   else if (region.kind === 'f32') writeFloats(memory, region.address, source!.load());
   else if (region.kind === 'bf16') writeHalves(memory, region.address, source!.load());
   else if (region.kind === 'rotary')
@@ -35,6 +39,18 @@ function writeRegion(
 
 function writeFloats(memory: Uint8Array, address: number, values: Float32Array): void {
   memory.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), address);
+}
+
+function writeChoices(
+  memory: Uint8Array,
+  { address, experts }: ChoicesRegion,
+  table: WeightSource,
+): void {
+  const [given, perToken] = [table.load(), table.shape.at(-1)!];
+  for (let token = 0; token * perToken < given.length; token++) {
+    const own = [...given.subarray(token * perToken, (token + 1) * perToken)];
+    writeHalves(memory, address + token * experts * 2, biasOfGiven(own, experts));
+  }
 }
 
 /** Tables of embeddings: docs/numerics.md, section 4. */

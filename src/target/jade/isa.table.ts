@@ -509,7 +509,7 @@ export const ISA = {
       f('bStride', 'u32', 'bytes from t to t+1'),
       f('bInner', 'u32', 'bytes from j to j+1'),
       f('rows', 'u32', 'rows t of d'),
-      f('terms', 'u32', 'products of a sum, below 32768'),
+      f('terms', 'u32', 'products of a sum: at most the words of the chip'),
       f('columns', 'u32', 'elements of a row'),
       f('d', 'local', 'f32 rows'),
       f('dStride', 'u32', 'bytes from t to t+1'),

@@ -46,7 +46,15 @@ export interface TiledWeight {
 }
 
 export interface PlainRegion {
-  readonly kind: 'f32' | 'bf16' | 'rotary' | 'ones' | 'zeros' | 'state' | 'replaced' | 'mailbox';
+  readonly kind:
+    | 'f32'
+    | 'bf16'
+    | 'choices'
+    | 'rotary'
+    | 'filled'
+    | 'state'
+    | 'replaced'
+    | 'mailbox';
   readonly name: string;
   readonly address: number;
   readonly sizeBytes: number;
@@ -65,6 +73,19 @@ export interface StateRegion extends PlainRegion {
 export interface ReplacedRegion extends PlainRegion {
   readonly kind: 'replaced';
   readonly sequenceBytes: number;
+}
+
+/** One f32, again and again: as many as an operator needs. */
+export interface FilledRegion extends PlainRegion {
+  readonly kind: 'filled';
+  readonly value: number;
+}
+
+/** For each token a row of bf16: 0 for the experts that a table gives it, −Inf for others. */
+export interface ChoicesRegion extends PlainRegion {
+  readonly kind: 'choices';
+  readonly weight: string;
+  readonly experts: number;
 }
 
 export interface RotaryRegion extends PlainRegion {
@@ -86,7 +107,14 @@ const TILE_PASSES = 2;
 const MAX_TILE_COLUMNS = 512;
 const ALIGNMENT_BYTES = 64;
 /** Operators whose operands but the first are kept as they are, in f32, where they are weights. */
-const ROW_CONSTANTS: ReadonlySet<Node['op']> = new Set(['rmsNormalization', 'add', 'mul', 'route']);
+const ROW_CONSTANTS: ReadonlySet<Node['op']> = new Set([
+  'rmsNormalization',
+  'add',
+  'mul',
+  'route',
+  'hyperConnection',
+  'nGramGate',
+]);
 /** Tokens, next tokens and logits of the largest step. */
 export const MAX_STEP_ROWS = 256;
 
@@ -126,11 +154,20 @@ export function scalesKey({ attrs }: NodeOf<'state'>): string {
   return `scales:${attrs.name}`;
 }
 
-/** Region of f32 ones, a row as long as any norm without weights needs. */
-export const ONES = 'ones';
+/** Region of one f32, again and again. */
+export function filledKey(value: number): string {
+  return `filled:${value}`;
+}
 
-/** Region of zeros: lists of rows start as these. */
-export const ZEROS = 'zeros';
+/** Region of a table of experts by token. */
+export function choicesKey({ attrs }: NodeOf<'weight'>): string {
+  return `choices:${attrs.name}`;
+}
+
+/** Mailbox of the rows that the host finds by n-gram. */
+export function ngramsKey({ inputs }: NodeOf<'ngramRows'>): string {
+  return `ngrams:${(inputs[0] as NodeOf<'state'>).attrs.name}`;
+}
 
 export function planLayout(
   graph: Graph,
@@ -167,8 +204,7 @@ class Layout {
       a.label < b.label ? -1 : Number(a.label > b.label),
     );
     const values = new Set(nodes.filter(({ op }) => op === 'attention').map(valuesOf));
-    this.ones(nodes);
-    this.zeros(nodes);
+    this.constants(nodes);
     for (const { op, inputs } of nodes)
       if (op === 'experts') inputs.slice(2, 4).forEach((weight) => this.filled.add(weight));
     nodes.forEach((node) => this.place(node, values));
@@ -182,6 +218,12 @@ class Layout {
     else if (node.op === 'embedding') this.constant(node.inputs[1]!, 'bf16', 2);
     else if (ROW_CONSTANTS.has(node.op))
       node.inputs.slice(1).forEach((weight) => this.constant(weight, 'f32', 4));
+    else if (node.op === 'routeByToken') this.choices(node);
+    else if (node.op === 'ngramRows')
+      this.region(
+        { kind: 'mailbox', name: ngramsKey(node) },
+        MAX_STEP_ROWS * lastDim(node.type) * 4,
+      );
     else if (node.op === 'rotaryEmbedding') this.rotary(node);
     else if (node.op === 'state') this.state(node, values.has(node));
     else if (node.op === 'attention') this.valueScales(valuesOf(node));
@@ -201,17 +243,23 @@ class Layout {
     this.regions.set(region.name, { ...region, address: this.take(sizeBytes), sizeBytes });
   }
 
-  private ones(nodes: readonly Node[]): void {
-    const widths = nodes.map((node) => (usesOnes(node) ? lastDim(node.type) : 0));
-    const most = Math.max(0, ...widths);
-    if (most > 0) this.region({ kind: 'ones', name: ONES }, most * 4);
+  /** Rows of one number each. */
+  private constants(nodes: readonly Node[]): void {
+    const counts = new Map<number, number>();
+    for (const [value, count] of nodes.flatMap(filledBy))
+      counts.set(value, Math.max(count, counts.get(value) ?? 0));
+    for (const [value, count] of counts) {
+      const region = { kind: 'filled', name: filledKey(value), value } as FilledRegion;
+      this.region(region, count * 4);
+    }
   }
 
-  private zeros(nodes: readonly Node[]): void {
-    const lists = nodes.map((node) => (node.op === 'topRows' ? node.attrs.topK : 0));
-    const most = Math.min(this.contextTokens, Math.max(0, ...lists));
-    if (most > 0)
-      this.region({ kind: 'zeros', name: ZEROS }, Math.ceil(most / MX_BLOCK) * MX_BLOCK * 4);
+  private choices({ type, inputs }: NodeOf<'routeByToken'>): void {
+    const table = inputs[2] as NodeOf<'weight'>;
+    const [tokens, experts] = [table.type.shape[0] as number, lastDim(type)];
+    const weight = table.attrs.name;
+    const region = { kind: 'choices', name: choicesKey(table), weight, experts } as ChoicesRegion;
+    this.region(region, tokens * experts * 2);
   }
 
   private constant(weight: Node, kind: 'f32' | 'bf16', bytes: number): void {
@@ -279,7 +327,7 @@ class Layout {
       number,
       number?,
     ];
-    const rows = this.filled.has(node) ? Math.ceil(outputs / MX_BLOCK) * MX_BLOCK : outputs;
+    const rows = this.filled.has(node) ? roundUp(outputs) : outputs;
     const { tileRows, tileColumns } = tileOf(rows, columns, this.chip);
     const bytes = tileRows * mxRowBytes(tileColumns, format);
     const slotBytes = Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
@@ -301,9 +349,22 @@ class Layout {
   }
 }
 
-function usesOnes({ op, inputs }: Node): boolean {
-  if (op === 'topRows') return inputs.length === 3;
-  return op === 'rmsNormalization' && inputs.length === 1;
+function roundUp(count: number): number {
+  return Math.ceil(count / MX_BLOCK) * MX_BLOCK;
+}
+
+/** The numbers that an operator wants rows of, and how many of each. */
+function filledBy(node: Node): (readonly [value: number, count: number])[] {
+  if (node.op === 'rmsNormalization' && node.inputs.length === 1) return [[1, lastDim(node.type)]];
+  // Lists of rows start as zeros.
+  if (node.op === 'topRows')
+    return [[0, roundUp(node.attrs.topK)], ...(node.inputs.length === 3 ? [[1, 1] as const] : [])];
+  if (node.op !== 'hyperConnection') return [];
+  const side = node.attrs.streams + 1;
+  return [
+    [1, side],
+    [Math.fround(node.attrs.epsilon), side ** 2],
+  ];
 }
 
 /** The state an attention takes its values from. */

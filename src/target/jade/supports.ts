@@ -6,7 +6,7 @@ import {
   typeToString,
   type Node,
   type Op,
-  type RouteAttrs,
+  type OpAttrs,
   type Rules,
 } from '../../ir/index.ts';
 
@@ -55,17 +55,40 @@ const computed: Check = ({ op, inputs }) =>
   inputs.some((input) => input.op === 'weight') ? no(`${op} of weights has no lowering`) : YES;
 
 const routed: Check = (node) => {
-  if (node.inputs[0]!.op !== 'linear') return no('router logits must come from a linear');
-  const { groupByBest = false, scoring } = node.attrs as RouteAttrs;
-  if (scoring === 'sqrtSoftplus') return no('experts are scored by softmax or sigmoid');
-  return groupByBest ? no('groups of experts are scored by their best two, not by the best') : YES;
+  const [logits, , table] = node.inputs;
+  if (logits!.op !== 'linear') return no('router logits must come from a linear');
+  if (table !== undefined && table.op !== 'weight')
+    return no('a table of experts must be a weight');
+  return YES;
 };
 
 const positioned: Check = ({ inputs }) =>
   inputs.length === 2 ? YES : no('rotation of rows of a state has no lowering');
 
-const rowOfToken: Check = ({ inputs: [tokens] }) =>
-  tokens!.type.shape.length === 2 ? YES : no('several rows of a table a token have no lowering');
+/** Indices of rows come from the host. */
+const rowsByHost: Check = ({ inputs: [indices] }) =>
+  indices!.op === 'input' || indices!.op === 'ngramRows'
+    ? YES
+    : no('rows of a table must be those of tokens or n-grams');
+
+const SMALLEST_NORMAL = 2 ** -126;
+
+const normalRoot: Check = ({ attrs }) =>
+  Math.fround((attrs as OpAttrs['signedRoot']).smallest) >= SMALLEST_NORMAL
+    ? YES
+    : no('the smallest magnitude must be a normal number');
+
+/** Limits are above 0, where there are any: 0 means none. */
+const limited: Check = ({ attrs }) =>
+  Math.fround((attrs as OpAttrs['experts']).limit ?? 1) > 0
+    ? YES
+    : no('a limit of gates must be above 0');
+
+/** Coefficients of streams are computed with constants. */
+const ofWeights: Check = ({ op, inputs }) =>
+  inputs.slice(op === 'nGramGate' ? 2 : 1).every((input) => input.op === 'weight')
+    ? YES
+    : no(`the constants of ${op} must be weights`);
 
 const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
 
@@ -80,14 +103,14 @@ const CHECKS: Rules<Check> = {
   concat: computed,
   transpose: foldedOnly,
   lastToken: yes,
-  embedding: rowOfToken,
+  embedding: rowsByHost,
   append: plain('tokensPerRow', 'an entry for several tokens'),
   add: sameRows,
   mul: sameRows,
-  sigmoid: noInstruction,
-  softplus: noInstruction,
+  sigmoid: yes,
+  softplus: yes,
   silu: yes,
-  swiglu: plain('limit', 'a limit of gates'),
+  swiglu: limited,
   rmsNormalization: yes,
   layerNormalization: noInstruction,
   l2Normalization: noInstruction,
@@ -103,22 +126,22 @@ const CHECKS: Rules<Check> = {
     plain('tokensPerRow', 'a choice of entries'),
   ),
   topBlocks: noInstruction,
-  nGramGate: noInstruction,
+  nGramGate: ofWeights,
   fakeQuantize: noInstruction,
   route: routed,
-  experts: plain('limit', 'a limit of gates'),
+  experts: limited,
   causalConvolution: noInstruction,
   gatedDelta: () => no('there is no instruction that updates a recurrent state'),
-  routeByToken: noInstruction,
-  hyperConnection: noInstruction,
-  mixHeads: noInstruction,
+  routeByToken: routed,
+  hyperConnection: ofWeights,
+  mixHeads: yes,
   compress: noInstruction,
   windowAttention: () => no('attention to a window and entries has no lowering'),
   blockMeans: noInstruction,
   blockRows: noInstruction,
-  signedRoot: noInstruction,
-  dot: noInstruction,
-  ngramRows: () => no('there is no integer arithmetic in 64 bits'),
+  signedRoot: normalRoot,
+  dot: yes,
+  ngramRows: yes,
 };
 
 export function supportsNode(node: Node, chip: Chip): Support {

@@ -15,11 +15,11 @@ import {
 } from '../../../ir/index.ts';
 import { type Dot, type DotRows } from './dot.ts';
 import { fastDot } from './fastDot.ts';
-import { sigmoid, silu, softplus } from './functions.ts';
+import { sigmoid, signedRoot, silu, softplus } from './functions.ts';
 import { ELEMENTS, quantizeGroup, UNIT_EXPONENTS } from './mx.ts';
 import { convolve, gatedDelta } from './recurrence.ts';
-import { routeRow } from './route.ts';
 import { isLarger } from './reduce.ts';
+import { routeGiven, routeRow } from './route.ts';
 import {
   canonicalize,
   centreRow,
@@ -29,6 +29,7 @@ import {
   softmaxRow,
   type Row,
 } from './rows.ts';
+import { agreement, dotRow, mixStreams, streamCoefficients } from './streams.ts';
 
 /**
  * The numerics of `chip`: lanes and activation format are the chip's. `dot` computes the products.
@@ -72,13 +73,24 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
     },
     sigmoid,
     softplus,
+    signedRoot: (x, smallest) => signedRoot(x, Math.fround(smallest)),
+    dot: (a, b) => dotRow(a, b, lanes),
     convolve,
     gatedDelta,
     pool: () => refuseOp(chip, 'compress'),
-    hyperConnection: () => refuseOp(chip, 'hyperConnection'),
-    mix: () => refuseOp(chip, 'mixHeads'),
-    nGramGate: () => refuseOp(chip, 'nGramGate'),
-    gatesOf: () => refuseOp(chip, 'routeByToken'),
+    hyperConnection: (x, scale, base, attrs, out) => {
+      streamCoefficients(x, scale, base, attrs, lanes, out);
+      canonicalizeRow(out);
+    },
+    mix: (coefficients, x, D, out) => {
+      mixStreams(coefficients, x, D, out);
+      canonicalizeRow(out);
+    },
+    nGramGate: (request) => agreement(request, lanes),
+    gatesOf: (logits, experts, attrs, out) => {
+      routeGiven(rowOf(logits), experts, logits.length, attrs, lanes, rowOf(out));
+      canonicalizeRow(out);
+    },
     route: (logits, bias, attrs, out) => {
       routeRow(rowOf(logits), bias && rowOf(bias), logits.length, attrs, lanes, rowOf(out));
       canonicalizeRow(out);

@@ -35,6 +35,27 @@ export function routeRow(
   }
 }
 
+/** The same for the experts given: a bias of −Inf for all others leaves these. */
+export function routeGiven(
+  logits: Row,
+  experts: readonly number[],
+  count: number,
+  attrs: Pick<RouteAttrs, 'scoring' | 'normalize' | 'scale'>,
+  lanes: number,
+  out: Row,
+): void {
+  const bias = { values: biasOfGiven(experts, count), offset: 0 };
+  const all = { ...attrs, topK: experts.length, groups: 1, topGroups: 1 };
+  routeRow(logits, bias, count, all, lanes, out);
+}
+
+/** 0 for the experts given, −Inf for the others of `count`. */
+export function biasOfGiven(experts: readonly number[], count: number): Float32Array {
+  const bias = new Float32Array(count).fill(-Infinity);
+  for (const e of experts) bias[e] = 0;
+  return bias;
+}
+
 function scoresOf(
   logits: Row,
   count: number,

@@ -2,7 +2,8 @@
  * Quantisation for Jade: every operand of the matrix unit becomes MX blocks, explicitly in the graph.
  *
  * Weights take the chip's weight format, activations and attention state its activation format.
- * Routers keep 8-bit weights, because a wrong expert costs more than the bytes save. Rows used as
+ * Routers and the coefficients of residual streams keep 8-bit weights: a wrong expert, and what all layers
+ * read, cost more than the bytes save. Rows used as
  * attention values share one scale, which the softmax folds into the probabilities
  * (docs/numerics.md, section 4).
  */
@@ -30,6 +31,9 @@ export function quantizeForMatrixUnit(chip: Chip): Pass {
   return { name: 'quantizeForMatrixUnit', run: (graph) => new Quantizer(chip, graph).run() };
 }
 
+/** Operators whose logits come from weights that stay precise. */
+const ROUTED: ReadonlySet<Node['op']> = new Set(['route', 'routeByToken', 'hyperConnection']);
+
 class Quantizer {
   private readonly activation: MxFormat;
   private readonly weight: MxFormat;
@@ -50,7 +54,7 @@ class Quantizer {
       if (node.op === 'blockMeans') this.indexed.add(stateName(node.inputs[0]!));
       if (node.op === 'windowAttention')
         for (const rows of node.inputs.slice(5, 6)) this.indexed.add(stateName(rows));
-      if (node.op === 'route') this.routers.add(weightName(node.inputs[0]!));
+      if (ROUTED.has(node.op)) this.routers.add(weightName(node.inputs[0]!));
     }
   }
 

@@ -8,7 +8,7 @@
  */
 import { type Dims, type Node, type NodeOf } from '../../../ir/index.ts';
 import { blockBytes, NONE } from '../isa.table.ts';
-import { ZEROS } from '../layout.ts';
+import { filledKey } from '../layout.ts';
 import { headBlocks, type Block } from './blocks.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
 import { floatOf } from './placement.ts';
@@ -90,7 +90,7 @@ class ChosenRows {
     const zeros = roundUp(most) * 4;
     const list = tiles.allocate('list', 'control', Math.max(zeros, visible * 4));
     tiles.emit('load', {
-      ...contiguous(regionAddress(context, ZEROS), list, zeros),
+      ...contiguous(regionAddress(context, filledKey(0)), list, zeros),
       unless: NONE,
     });
     tiles.emit('dispatch', {

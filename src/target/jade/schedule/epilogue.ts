@@ -5,9 +5,9 @@
  * Intermediate values stay f32 and are written over the piece itself. The last instruction writes the
  * kernel's destination, quantising on the way when the chain says so.
  */
-import { lastDim, type Node, type NodeOf } from '../../../ir/index.ts';
+import { countElements, lastDim, type Node, type NodeOf } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE, type Opcode } from '../isa.table.ts';
-import { ONES, rotaryKey } from '../layout.ts';
+import { filledKey, rotaryKey } from '../layout.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
 import {
   channelsFrom,
@@ -53,6 +53,7 @@ export const EPILOGUE_OPCODES: Partial<Record<Node['op'], Exclude<Opcode, 'matmu
   add: 'add',
   mul: 'mul',
   silu: 'silu',
+  signedRoot: 'signedRoot',
   swiglu: 'swiglu',
   sigmoid: 'sigmoid',
   softplus: 'softplus',
@@ -222,11 +223,13 @@ function operandsOf(
       return {
         b:
           node.inputs[1] === undefined
-            ? loadOnes(context, piece.columns)
+            ? loadFilled(context, 1, piece.columns)
             : loadConstant(context, node.inputs[1]),
         epsilon: Math.fround(node.attrs.epsilon),
         inverse: Math.fround(1 / piece.columns),
       };
+    case 'signedRoot':
+      return { smallest: Math.fround(node.attrs.smallest) };
     case 'rotaryEmbedding':
       return rotaryOperands(context, node, piece);
     case 'swiglu':
@@ -262,11 +265,11 @@ function constantRow(context: Context, weight: Node, { firstChannel }: Piece): F
   return { b: shift(loadConstant(context, weight), firstChannel * 4), bStride: 0, bInner: 0 };
 }
 
-/** Loads one f32 row (norm weights, biases) next to its use. */
+/** Loads f32 weights (a row of norms or biases, or several) next to their use. */
 export function loadConstant(context: Context, weight: Node): Ref {
   if (weight.op !== 'weight')
     throw new Error(`a constant operand must be a weight, not ${weight.op}`);
-  const bytes = lastDim(weight.type) * 4;
+  const bytes = countElements(weight.type.shape as number[]) * 4;
   const local = context.tiles.allocate(weight.attrs.name, 'constants', bytes);
   context.tiles.emit('load', {
     ...contiguous(regionAddress(context, `f32:${weight.attrs.name}`), local, bytes),
@@ -275,11 +278,11 @@ export function loadConstant(context: Context, weight: Node): Ref {
   return local;
 }
 
-/** A row of ones, for norms that have no weights of their own. */
-export function loadOnes(context: Context, columns: number): Ref {
-  const local = context.tiles.allocate('ones', 'constants', columns * 4);
+/** A row of one number, such as the ones of norms without weights of their own. */
+export function loadFilled(context: Context, value: number, columns: number): Ref {
+  const local = context.tiles.allocate(`${value}s`, 'constants', columns * 4);
   context.tiles.emit('load', {
-    ...contiguous(regionAddress(context, ONES), local, columns * 4),
+    ...contiguous(regionAddress(context, filledKey(value)), local, columns * 4),
     unless: NONE,
   });
   return local;

@@ -15,7 +15,7 @@ import { NONE, FORMAT_CODES } from '../isa.table.ts';
 import { keyFields } from './attention.ts';
 import { choosesAll } from './chosenRows.ts';
 import { type Context } from './context.ts';
-import { loadOnes } from './epilogue.ts';
+import { loadFilled } from './epilogue.ts';
 import { activationFields } from './matmul.ts';
 import { floatOf, mxOf, type FloatPlacement, type MxPlacement } from './placement.ts';
 import { roundUp, spansOf, stateRows, WholeState, type Span } from './stateRows.ts';
@@ -82,7 +82,7 @@ function pieceOf(
 }
 
 function weightsOf(context: Context, weights: Node | undefined): Indexer['weights'] {
-  if (weights === undefined) return { at: loadOnes(context, 1), stride: 0, inner: 0 };
+  if (weights === undefined) return { at: loadFilled(context, 1, 1), stride: 0, inner: 0 };
   const { at, stride } = floatOf(context, weights);
   return { at, stride, inner: 4 };
 }

@@ -17,12 +17,13 @@ import { attendsChosen, Attention, lowerAttention } from './attention.ts';
 import { type Context } from './context.ts';
 import { lowerEmbedding } from './embedding.ts';
 import { emitEpilogue } from './epilogue.ts';
-import { lowerExperts, lowerRoute } from './experts.ts';
+import { lowerExperts, lowerRoute, lowerRouteByToken } from './experts.ts';
 import { lowerTopRows } from './indexer.ts';
 import { lowerHeadLinear, lowerLinear } from './linear.ts';
 import { destinationOf, floatOf, headsOf, headStrideOf } from './placement.ts';
 import { regionsOf } from './regions.ts';
 import { storeState } from './stateRows.ts';
+import { lowerDot, lowerHyperConnection, lowerMixHeads, lowerNGramGate } from './streams.ts';
 import { TileProgram, type TileInstruction } from './tiles.ts';
 
 export interface JadeSchedule extends Schedule {
@@ -40,11 +41,20 @@ export const LOWERINGS: Partial<Record<Op, Lowering>> = {
   attention: lowerAttention,
   topRows: lowerTopRows,
   route: lowerRoute,
+  routeByToken: lowerRouteByToken,
+  hyperConnection: lowerHyperConnection,
+  mixHeads: lowerMixHeads,
+  dot: lowerDot,
+  nGramGate: lowerNGramGate,
+  ngramRows: () => {}, // the host's work
   experts: lowerExperts,
   rmsNormalization: lowerRows,
   add: lowerRows,
   mul: lowerRows,
   silu: lowerRows,
+  sigmoid: lowerRows,
+  softplus: lowerRows,
+  signedRoot: lowerRows,
   swiglu: lowerRows,
   rotaryEmbedding: lowerRows,
   quantize: lowerRows,

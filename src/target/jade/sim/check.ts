@@ -18,7 +18,7 @@ import {
   type Opcode,
 } from '../isa.table.ts';
 import { matmulOperands, operandsOf, type ByteRange } from './access.ts';
-import { memoriesOf, type LocalMemory } from './banks.ts';
+import { localBytesOf, memoriesOf, type LocalMemory } from './banks.ts';
 import { overlaps } from './overlaps.ts';
 import {
   atLeastOne,
@@ -125,9 +125,6 @@ function visible(f: Pick<FieldsOf<'topk'>, 'sequence' | 'always' | 'shift'>): Pr
     ...must('shift', f.shift, f.shift < 32, 'be below 32'),
   ];
 }
-
-/** The steps of a loop are counted in the bits of a column, which the smallest chip has 15 of. */
-const MAX_TERMS = 2 ** 15;
 
 type Destination = FieldsOf<'silu'>;
 
@@ -290,12 +287,14 @@ function topk(f: FieldsOf<'topk'>): Problems {
   ];
 }
 
-function mix(f: FieldsOf<'mix'>): Problems {
+/** Turns of a loop are counted in the bits of a column. */
+function mix(f: FieldsOf<'mix'>, chip: Chip): Problems {
+  const most = localBytesOf(chip) / 4;
   return [
     ...words(f, 'a', 'aStride', 'aInner', 'b', 'bStride', 'bInner', 'd', 'dStride'),
     ...atLeastOne(f, 'terms', 'columns'),
     ...counted(f, 'rows'),
-    ...must('terms', f.terms, f.terms < MAX_TERMS, `be below ${MAX_TERMS}`),
+    ...must('terms', f.terms, f.terms <= most, `be at most the ${most} words of the chip`),
     ...flag(f, 'accumulate'),
   ];
 }

@@ -195,7 +195,7 @@ export class InstructionDraw extends RowDraw {
   private visible(): Pick<FieldsOf<'topk'>, 'sequence' | 'first' | 'always' | 'shift'> {
     const more = this.oneIn(2)
       ? { always: 0, shift: 0 }
-      : { always: this.int(40), shift: this.int(5) };
+      : { always: this.int(2) * this.int(40), shift: this.int(7) };
     return { sequence: this.int(4), first: this.int(8), ...more };
   }
 
