@@ -38,11 +38,6 @@ const DECODE_TOKENS = 16;
  */
 const ROUNDED_THE_OTHER_WAY: Readonly<Record<string, number>> = { 'deepseek-v4.1-shared': 3e-2 };
 
-/** What Jade lacks for layers of the gated delta rule. */
-const NO_RECURRENCE = {
-  jade: /causalConvolution \(layers\.0\.linear_attn(?: and \d more)?\): the vector unit has no instruction for causalConvolution;.* gatedDelta \(layers\.0\.linear_attn(?: and \d more)?\): there is no instruction that updates a recurrent state/,
-};
-
 /** What Jade says of a model that it does not run; every other model it must run, and the cpu all. */
 const REFUSALS: Readonly<Record<string, { readonly jade?: RegExp }>> = {
   'deepseek-v4-compressed': {
@@ -57,16 +52,6 @@ const REFUSALS: Readonly<Record<string, { readonly jade?: RegExp }>> = {
   'deepseek-v4.1-wide': {
     jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
   },
-  'deepseek-v3.2-sparse': {
-    jade: /topRows \(layers\.0\.self_attn\.indexer and 1 more\): the vector unit has no instruction for topRows/,
-  },
-  'deepseek-v2-groups': {
-    jade: /route \(layers\.1\.mlp\): groups of experts are scored by their best two, not by the best/,
-  },
-  'qwen3-next': NO_RECURRENCE,
-  'qwen3.5': NO_RECURRENCE,
-  'qwen3.5-moe': NO_RECURRENCE,
-  'qwen3.5-pictures': NO_RECURRENCE,
   'qwen3.8-flash-next': {
     jade: /blockMeans \(layers\.3\.self_attn\.indexer\): the vector unit has no instruction for blockMeans/,
   },

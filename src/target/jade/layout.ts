@@ -48,6 +48,7 @@ export interface TiledWeight {
 export interface PlainRegion {
   readonly kind:
     | 'f32'
+    | 'taps'
     | 'bf16'
     | 'choices'
     | 'rotary'
@@ -114,6 +115,7 @@ const ROW_CONSTANTS: ReadonlySet<Node['op']> = new Set([
   'route',
   'hyperConnection',
   'nGramGate',
+  'layerNormalization',
 ]);
 /** Tokens, next tokens and logits of the largest step. */
 export const MAX_STEP_ROWS = 256;
@@ -164,6 +166,11 @@ export function choicesKey({ attrs }: NodeOf<'weight'>): string {
   return `choices:${attrs.name}`;
 }
 
+/** Region of the weights (C,W) of a convolution, as W rows of C. */
+export function tapsKey(weight: Node): string {
+  return `taps:${(weight as NodeOf<'weight'>).attrs.name}`;
+}
+
 /** Mailbox of the rows that the host finds by n-gram. */
 export function ngramsKey({ inputs }: NodeOf<'ngramRows'>): string {
   return `ngrams:${(inputs[0] as NodeOf<'state'>).attrs.name}`;
@@ -204,7 +211,7 @@ class Layout {
       a.label < b.label ? -1 : Number(a.label > b.label),
     );
     const values = new Set(nodes.filter(({ op }) => op === 'attention').map(valuesOf));
-    this.constants(nodes);
+    this.fillRows(nodes);
     for (const { op, inputs } of nodes)
       if (op === 'experts') inputs.slice(2, 4).forEach((weight) => this.filled.add(weight));
     nodes.forEach((node) => this.place(node, values));
@@ -219,6 +226,7 @@ class Layout {
     else if (ROW_CONSTANTS.has(node.op))
       node.inputs.slice(1).forEach((weight) => this.constant(weight, 'f32', 4));
     else if (node.op === 'routeByToken') this.choices(node);
+    else if (node.op === 'causalConvolution') this.taps(node.inputs[2]!);
     else if (node.op === 'ngramRows')
       this.region(
         { kind: 'mailbox', name: ngramsKey(node) },
@@ -243,8 +251,7 @@ class Layout {
     this.regions.set(region.name, { ...region, address: this.take(sizeBytes), sizeBytes });
   }
 
-  /** Rows of one number each. */
-  private constants(nodes: readonly Node[]): void {
+  private fillRows(nodes: readonly Node[]): void {
     const counts = new Map<number, number>();
     for (const [value, count] of nodes.flatMap(filledBy))
       counts.set(value, Math.max(count, counts.get(value) ?? 0));
@@ -252,6 +259,11 @@ class Layout {
       const region = { kind: 'filled', name: filledKey(value), value } as FilledRegion;
       this.region(region, count * 4);
     }
+  }
+
+  private taps(weight: Node): void {
+    const sizeBytes = countElements(weight.type.shape as number[]) * 4;
+    this.region({ kind: 'taps', name: tapsKey(weight) }, sizeBytes);
   }
 
   private choices({ type, inputs }: NodeOf<'routeByToken'>): void {
@@ -356,6 +368,14 @@ function roundUp(count: number): number {
 /** The numbers that an operator wants rows of, and how many of each. */
 function filledBy(node: Node): (readonly [value: number, count: number])[] {
   if (node.op === 'rmsNormalization' && node.inputs.length === 1) return [[1, lastDim(node.type)]];
+  if (node.op === 'l2Normalization' || node.op === 'layerNormalization')
+    return [[1, lastDim(node.type)]];
+  if (node.op === 'gatedDelta') {
+    return [
+      [-1, 1],
+      [Math.fround(node.attrs.scale), 1],
+    ];
+  }
   // Lists of rows start as zeros.
   if (node.op === 'topRows')
     return [[0, roundUp(node.attrs.topK)], ...(node.inputs.length === 3 ? [[1, 1] as const] : [])];
