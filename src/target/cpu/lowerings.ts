@@ -22,8 +22,12 @@ import { allocateFor, shift, type Inputs, type Lower, type Place } from './lower
 import { experts, hyperConnection, mixHeads, route, routeByToken } from './mixtureLowerings.ts';
 import { type StepList } from './steps.ts';
 
+/** What the host writes for an input. */
+const INPUT_FEEDS = { tokens: 'tokens', position: 'positions' } as const;
+
 const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
-  input: (list, { attrs }) => (attrs.name === 'tokens' ? list.tokens : list.positions),
+  input: (list, { attrs, type }) =>
+    attrs.name === 'hidden' ? list.hiddenRows(type) : list[INPUT_FEEDS[attrs.name]],
   weight: (_, { attrs }) => ({ space: 'weight', name: attrs.name, offsetBytes: 0 }),
   state: (_, { attrs }) => ({ space: 'state', name: attrs.name, offsetBytes: 0 }),
   splitHeads: (_, __, [x]) => x,

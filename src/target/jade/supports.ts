@@ -8,6 +8,7 @@ import {
   typeToString,
   type Node,
   type Op,
+  type OpAttrs,
   type RouteAttrs,
   type Rules,
 } from '../../ir/index.ts';
@@ -84,13 +85,18 @@ const routed: Check = (node) => {
 const positioned: Check = ({ inputs }) =>
   inputs.length === 2 ? YES : no('rotation of rows of a state has no lowering');
 
+const fedByHost: Check = ({ attrs }) =>
+  (attrs as OpAttrs['input']).name === 'hidden'
+    ? no('the host gives a step tokens and positions, not the hidden rows of another graph')
+    : YES;
+
 const rowOfToken: Check = ({ inputs: [tokens] }) =>
   tokens!.type.shape.length === 2 ? YES : no('several rows of a table a token have no lowering');
 
 const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
 
 const CHECKS: Rules<Check> = {
-  input: yes,
+  input: fedByHost,
   weight: yes,
   state: yes,
   splitHeads: yes,
