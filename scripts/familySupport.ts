@@ -107,12 +107,10 @@ const INTRODUCTION: readonly string[] = [
   '# Families, formats and targets',
   '',
   'Which family runs from which stored format on which target ([formats.md](formats.md) says what each format holds). A target is asked about the graphs of the checkpoints in `test/golden`;',
-  '`in part` means that it refuses some of them. `jade` is a yes when all three chips run all of them. Weights become f32 in one place whatever they are stored as, so:',
+  '`in part` means that it refuses some of them. `jade` is a yes when all three chips run all of them. Weights become f32 in one place whatever they are stored as;',
   '',
-  '- T alone: that test runs whole models of the family from that format on that target (of the chips, on jade-edge at least); quantised ones give the bits of the same model with the',
-  '  decoded values stored as F32, in one layout of the format (of compressed-tensors packed 4-bit integers, of modelopt NVFP4); formats.md has the tests of the others;',
-  '- T + T, `by parts`: the first test proves the values of the format, the second that the target runs the family from BF16, F16 or F32; no test does both at once;',
-  '- `operators alone`: no test runs a whole model of the family on that target; its operators are tested as below.',
+  'the test of a cell runs whole models of the family from that format on that target (of the chips, on jade-edge at least). Quantised ones give the bits of the same model with the',
+  'decoded values stored as F32, in one layout of the format (of compressed-tensors packed 4-bit integers, of modelopt NVFP4, of GGUF BF16 matrices and F32 vectors); formats.md has the tests of the others.',
   '',
 ];
 
@@ -173,7 +171,7 @@ const GGUF_FAMILIES: ReadonlySet<unknown> = new Set(
         ['general.architecture', architecture],
         [`${architecture}.expert_gating_func`, router],
       ]);
-      return fields(new ModelMetadata(metadata, architecture))['model_type'];
+      return fields(new ModelMetadata(metadata, architecture), new Map())['model_type'];
     }),
   ),
 );

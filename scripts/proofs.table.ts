@@ -17,11 +17,6 @@ export interface ModelProof extends Test {
   readonly families?: readonly Family[];
 }
 
-/** Requires what is read in this format to be the values of its definition. */
-export interface ValuesProof extends Test {
-  readonly formats: readonly string[];
-}
-
 export const PLAIN = 'BF16, F16, F32';
 export const GGUF = 'GGUF';
 
@@ -70,10 +65,21 @@ export const MODEL_PROOFS: readonly ModelProof[] = [
   },
   {
     formats: [GGUF],
-    families: ['qwen3', 'deepseek_v3'],
-    targets: ['reference'],
-    file: 'test/gguf.test.ts',
-    title: "${name} in ${type}, latent ${latent}: greedy generation gives PyTorch's tokens",
+    families: [
+      'qwen2',
+      'qwen3',
+      'qwen3_moe',
+      'qwen3_next',
+      'qwen3_5',
+      'qwen3_5_moe',
+      'deepseek_v2',
+      'deepseek_v3',
+      'deepseek_v32',
+      'deepseek_v4',
+    ],
+    targets: ['reference', 'cpu', 'jade'],
+    file: 'test/ggufFamilies.test.ts',
+    title: '${file}.gguf: the weights of ${folder}, and with them its logits on each target',
   },
   {
     formats: ['fp8', 'awq', 'gptq', 'compressed-tensors', 'modelopt', 'quark', 'ascend'],
@@ -81,13 +87,5 @@ export const MODEL_PROOFS: readonly ModelProof[] = [
     file: 'test/stored.test.ts',
     title:
       '${name} in ${writer.name}: the weights of the definition, and with them the logits on each target',
-  },
-];
-
-export const VALUES_PROOFS: readonly ValuesProof[] = [
-  {
-    formats: [GGUF],
-    file: 'src/model/checkpoint/gguf/blocks.test.ts',
-    title: "${type}: random blocks decode to the bits of ggml's own definition",
   },
 ];

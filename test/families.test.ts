@@ -8,11 +8,12 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { decodeNpy, UnsupportedError } from '../src/base/index.ts';
 import { loadChip } from '../src/chip/index.ts';
-import { type Target } from '../src/compile/index.ts';
+import { compileLowered, lowerGraph, type Target } from '../src/compile/index.ts';
 import {
   f32Of,
   floatNumerics,
   Interpreter,
+  rewrite,
   topologicalOrder,
   type Graph,
 } from '../src/ir/index.ts';
@@ -28,13 +29,22 @@ const FOLDER = path.join(import.meta.dirname, 'golden');
 /** Largest difference from transformers in a row of logits, relative to the row's largest. */
 const TOLERANCE = 1e-4;
 
+/** What every case goes on for after its prompt. */
+const DECODE_TOKENS = 16;
+/**
+ * The same for the cpu where its sums in f32 round a value the other way: one of the 8th token of this
+ * model is 0.0527340, next to 0.0527344, halfway between two values of e4m3. All entries are one number in
+ * 16 then (measured: 1.7e-2 of the largest logit); without rounding it is held to TOLERANCE.
+ */
+const ROUNDED_THE_OTHER_WAY: Readonly<Record<string, number>> = { 'deepseek-v4.1-shared': 3e-2 };
+
 /** What Jade lacks for layers of the gated delta rule. */
 const NO_RECURRENCE = {
   jade: /causalConvolution \(layers\.0\.linear_attn(?: and \d more)?\): the vector unit has no instruction for causalConvolution;.* gatedDelta \(layers\.0\.linear_attn(?: and \d more)?\): there is no instruction that updates a recurrent state/,
 };
 
-/** What a target says of a model that it does not run; every other model it must run, the cpu all. */
-const REFUSALS: Readonly<Record<string, { readonly cpu?: RegExp; readonly jade?: RegExp }>> = {
+/** What Jade says of a model that it does not run; every other model it must run, and the cpu all. */
+const REFUSALS: Readonly<Record<string, { readonly jade?: RegExp }>> = {
   'deepseek-v4-compressed': {
     jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,24\]/,
   },
@@ -42,11 +52,9 @@ const REFUSALS: Readonly<Record<string, { readonly cpu?: RegExp; readonly jade?:
     jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32/,
   },
   'deepseek-v4.1-shared': {
-    cpu: /fakeQuantize \(layers\.0\.attn and 12 more\): the cpu has no kernel for fakeQuantize;.* nGramGate \(layers\.1\.engram and 1 more\)/,
     jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,24\]/,
   },
   'deepseek-v4.1-wide': {
-    cpu: /topBlocks \(layers\.2\.attn\.indexer\): the cpu has no kernel for topBlocks/,
     jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,16\]/,
   },
   'deepseek-v3.2-sparse': {
@@ -60,7 +68,6 @@ const REFUSALS: Readonly<Record<string, { readonly cpu?: RegExp; readonly jade?:
   'qwen3.5-moe': NO_RECURRENCE,
   'qwen3.5-pictures': NO_RECURRENCE,
   'qwen3.8-flash-next': {
-    cpu: /ngramRows \(layers\.1\.ple\.ple_embedding\): the cpu has no kernel for ngramRows;.* blockMeans \(layers\.3\.self_attn\.indexer\): the cpu has no kernel for blockMeans/,
     jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,16\]/,
   },
 };
@@ -72,8 +79,8 @@ function judgeOf(name: string): string {
 
 interface Golden {
   readonly promptTokens: readonly number[];
-  /** What transformers was fed after the prompt, one by one. */
-  readonly decodeTokens?: readonly number[];
+  /** What the judge was fed after the prompt, one by one. */
+  readonly decodeTokens: readonly number[];
   /** The experts of each token, ascending, in each routed layer. */
   readonly experts: readonly (readonly (readonly number[])[])[];
   /** Of the last token of the prompt, of length 1. */
@@ -86,7 +93,7 @@ function readGolden(name: string): Golden {
   const folder = path.join(FOLDER, name);
   const golden = JSON.parse(fs.readFileSync(path.join(folder, 'golden.json'), 'utf8')) as Golden;
   const bytes = new Uint8Array(fs.readFileSync(path.join(folder, 'logits.npy')));
-  const count = golden.promptTokens.length + (golden.decodeTokens?.length ?? 0);
+  const count = golden.promptTokens.length + golden.decodeTokens.length;
   return { ...golden, logits: rowsOf(decodeNpy(bytes, name).data, count) };
 }
 
@@ -111,7 +118,7 @@ function referenceLogits(graph: Graph, { promptTokens }: Golden): Float32Array[]
 function steppedLogits(
   target: Target,
   graph: Graph,
-  { promptTokens, decodeTokens = [] }: Golden,
+  { promptTokens, decodeTokens }: Golden,
   size: number,
 ): Float32Array[] {
   const session = new Session(target, graph);
@@ -124,10 +131,14 @@ function steppedLogits(
   return rows;
 }
 
-function requireGolden({ logits }: Golden, rows: readonly Float32Array[]): void {
+function requireGolden(
+  { logits }: Pick<Golden, 'logits'>,
+  rows: readonly Float32Array[],
+  tolerance = TOLERANCE,
+): void {
   for (const [i, row] of rows.entries()) {
     const error = difference(logits[i]!, row);
-    assert.ok(error < TOLERANCE, `position ${i} differs by ${error}`);
+    assert.ok(error < tolerance, `position ${i} differs by ${error}`);
   }
 }
 
@@ -155,7 +166,7 @@ function testReference(name: string, { graph }: Model, golden: Golden): void {
 
   if (golden.embedding !== undefined) testEmbedding(name, graph, golden, golden.embedding);
 
-  if (golden.decodeTokens !== undefined) testSteps(name, graph, golden);
+  testSteps(name, graph, golden);
 
   if (golden.experts.length === 0) return;
 
@@ -212,7 +223,7 @@ function testSteps(name: string, graph: Model['graph'], golden: Golden): void {
     const steps = (size: number): Float32Array[] =>
       steppedLogits(referenceTarget(), graph({ logits: 'all' }), golden, size);
     const whole = steps(golden.promptTokens.length);
-    assert.equal(whole.length, golden.logits.length);
+    assert.equal(whole.length, golden.promptTokens.length + DECODE_TOKENS);
     requireGolden(golden, whole);
     for (const size of [32, 7, 1]) assert.deepEqual(steps(size), whole, `in chunks of ${size}`);
   });
@@ -228,18 +239,49 @@ function testSteps(name: string, graph: Model['graph'], golden: Golden): void {
 }
 
 function testCpu(name: string, { graph }: Model, golden: Golden): void {
-  const refusal = REFUSALS[name]?.cpu;
-  if (refusal !== undefined) {
-    test(`${name} on cpu: refused, with the reason`, () => refused(cpuTarget(), graph, refusal));
-    return;
-  }
   test(`${name} on cpu: the logits of transformers, and the same bits however the prompt is cut`, () => {
     const steps = (size: number): Float32Array[] =>
       steppedLogits(cpuTarget(), graph({ logits: 'all' }), golden, size);
     const whole = steps(golden.promptTokens.length);
-    requireGolden(golden, whole);
+    requireGolden(golden, whole, ROUNDED_THE_OTHER_WAY[name]);
     for (const size of [32, 7, 1]) assert.deepEqual(steps(size), whole, `in chunks of ${size}`);
   });
+
+  test(`${name} on cpu: a sequence gives the same bits beside one that joins later`, () => {
+    const { promptTokens } = golden;
+    const sequences = [promptTokens.slice(0, 18), promptTokens.slice(5, 14)];
+    const lowered = lowerGraph(graph({ logits: 'last' }), cpuTarget());
+    const alone = sequences.map((tokens) => new Session(cpuTarget(), lowered).feed(tokens, 9));
+    assert.deepEqual(joined(lowered, sequences[0]!, sequences[1]!), alone);
+  });
+
+  const rounded = graph({ logits: 'all' });
+  if (!topologicalOrder(rounded).some(({ op }) => op === 'fakeQuantize')) return;
+
+  test(`${name} on cpu: without rounding to few bits, the logits of the reference`, () => {
+    const exact = rewrite(rounded, ({ op, inputs }) =>
+      op === 'fakeQuantize' ? inputs[0] : undefined,
+    );
+    const logits = referenceLogits(exact, golden);
+    requireGolden(
+      { logits },
+      steppedLogits(cpuTarget(), exact, golden, 32).slice(0, logits.length),
+    );
+  });
+}
+
+/** The last logits of two sequences of which the second has half as many tokens and joins in the second step. */
+function joined(lowered: Graph, first: number[], second: number[]): Float32Array[] {
+  const target = cpuTarget();
+  const device = target.open();
+  const T = second.length;
+  const run = (tokens: number[], positions: number[]): Float32Array => {
+    const program = compileLowered(lowered, target, { B: positions.length, T, S: 64 });
+    const fed = { tokens: Int32Array.from(tokens), positions: Int32Array.from(positions) };
+    return device.run(program, fed).logits;
+  };
+  run(first.slice(0, T), [0]);
+  return rowsOf(run([...first.slice(T), ...second], [T, 0]), 2);
 }
 
 /** The target says what it lacks when the program is made. */

@@ -28,7 +28,7 @@ function lacks(target: Target, model: string): string[] {
 
 const V32 = ['concat', 'layerNormalization', 'slice', 'topRows', 'attention'];
 const FLASH_NEXT = ['ngramRows', 'blockMeans', 'blockRows', 'topRows', 'dot', 'signedRoot'];
-const V41 = ['fakeQuantize', 'classedNGramRows', 'nGramGate', 'topBlocks', 'topRows', 'compress'];
+const V41 = ['fakeQuantize', 'ngramRows', 'nGramGate', 'topBlocks', 'topRows', 'compress'];
 const V4 = ['windowAttention', 'hyperConnection', 'mixHeads', 'compress', 'topRows', 'route'];
 
 for (const [name, target] of Object.entries(TARGETS)) {

@@ -30,7 +30,7 @@ CLASSES = {
 }
 SEED = 1
 PROMPT_TOKENS = 97  # leaves a rest in chunks of 32 and of 7
-DECODE_TOKENS = 16  # of the families in deepseek.py and qwen.py
+DECODE_TOKENS = 16
 PLAIN_ROTARY = {'rope_type': 'default', 'rope_theta': 10000.0}
 
 MAX_WEIGHT_BYTES = 300 * 1024  # without a head of multi-token prediction
@@ -61,9 +61,8 @@ def fill(name, tensor, spec):
     if not tensor.is_floating_point():
         return  # constants of hashes, which follow from the configuration
     if name.endswith('e_score_correction_bias'):
-        tensor.uniform_(*spec['routerBias'])  # stored in f32, as in the published checkpoints
-        return
-    if spec['family'] in qwen.CLASSES and qwen.fill(name, tensor, spec['family']):
+        tensor.uniform_(*spec['routerBias'])
+    elif spec['family'] in qwen.CLASSES and qwen.fill(name, tensor, spec['family']):
         pass
     elif name.endswith('k_norm.bias'):
         tensor.normal_(0, 0.5)
@@ -183,7 +182,7 @@ def save(model, spec, folder):
     biases = [(r, r.e_score_correction_bias) for r in routers(model) if hasattr(r, 'e_score_correction_bias')]
     biases = [(router, bias.clone()) for router, bias in biases]
     model.to(storage_type(spec))
-    for router, bias in biases:  # in f32, as they were used
+    for router, bias in biases:  # stored in f32, as in the published checkpoints
         router.e_score_correction_bias = bias
     shards = {'max_shard_size': spec.get('maxShardSize', '1GB')}
     saved = model.model if spec.get('bare') else model
@@ -229,10 +228,9 @@ def make(name):
         'promptTokens': tokens,
         'experts': [experts.tolist() for _, experts in routed],
     }
-    if spec['family'] in {**deepseek.CLASSES, **qwen.CLASSES}:
-        golden['decodeTokens'], rows = decode(model, tokens)
-        require_decode(model, tokens, golden['decodeTokens'], rows)
-        logits = torch.cat([logits, rows])
+    golden['decodeTokens'], rows = decode(model, tokens)
+    require_decode(model, tokens, golden['decodeTokens'], rows)
+    logits = torch.cat([logits, rows])
     if spec.get('bare'):
         with torch.no_grad():
             row = model.model(torch.tensor([tokens]), use_cache=False).last_hidden_state[0, -1]

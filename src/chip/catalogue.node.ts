@@ -3,12 +3,14 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ChipError, UsageError, formatBytes } from '../base/index.ts';
-import { parseAccelerators, type Accelerator } from './accelerator.ts';
+import { parseAccelerator, type Accelerator } from './accelerator.ts';
 import { COMPARE_HINT, parseChip, type Chip } from './chip.ts';
+import { parseExportRules, type ExportRules } from './exportRules.ts';
 import { nearestName } from './nearestName.ts';
 
 const CATALOGUE = fileURLToPath(new URL('../../catalogue/', import.meta.url));
 const CHIPS = path.join(CATALOGUE, 'chips');
+const ACCELERATORS = path.join(CATALOGUE, 'accelerators');
 const SUFFIX = '.json';
 
 /** A description is a few KiB; anything much larger is another file. */
@@ -16,7 +18,11 @@ const MAX_FILE_BYTES = 2 ** 18;
 
 /** Names of the built-in chips, sorted. */
 export function chipNames(): string[] {
-  const files = fs.readdirSync(CHIPS).filter((file) => file.endsWith(SUFFIX));
+  return namesIn(CHIPS);
+}
+
+function namesIn(folder: string): string[] {
+  const files = fs.readdirSync(folder).filter((file) => file.endsWith(SUFFIX));
   return files.map((file) => file.slice(0, -SUFFIX.length)).toSorted();
 }
 
@@ -39,10 +45,38 @@ export function loadChip(nameOrFile: string): Chip {
   );
 }
 
-/** Load the published facts about accelerators of other makers. */
+/** All accelerators of other makers, by id. Throws ChipError when a file does not follow the schema. */
 export function loadAccelerators(): Accelerator[] {
-  const file = path.join(CATALOGUE, 'accelerators.json');
-  return parseAccelerators(readJson(file), file);
+  return namesIn(ACCELERATORS).map(readAccelerator);
+}
+
+/** One of them. Throws UsageError that names the nearest when there is none of that id. */
+export function loadAccelerator(id: string): Accelerator {
+  const names = namesIn(ACCELERATORS);
+  if (names.includes(id)) return readAccelerator(id);
+  const near = nearestName(id, names);
+  throw new UsageError(
+    `the chip must be one of the ${names.length} in the catalogue, not ${JSON.stringify(id)}`,
+    {
+      where: 'celadon chips',
+      hint: near === undefined ? 'celadon chips lists them' : `did you mean ${near}?`,
+    },
+  );
+}
+
+function readAccelerator(id: string): Accelerator {
+  const file = path.join(ACCELERATORS, `${id}${SUFFIX}`);
+  const chip = parseAccelerator(readJson(file), file);
+  if (chip.id === id) return chip;
+  throw new ChipError(`the id must be the name of the file, ${id}, not ${chip.id}`, {
+    where: file,
+  });
+}
+
+/** Export rules of the United States on chips. */
+export function loadExportRules(): ExportRules {
+  const file = path.join(CATALOGUE, 'rules', 'us-export.json');
+  return parseExportRules(readJson(file), file);
 }
 
 function looksLikePath(text: string): boolean {

@@ -2,6 +2,7 @@
 export * from './accelerator.ts';
 export * from './catalogue.node.ts';
 export * from './chip.ts';
+export * from './exportRules.ts';
 export * from './nearestName.ts';
 export * from './silicon.node.ts';
 export * from './silicon.ts';

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { setImmediate as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { CeladonError } from '../base/index.ts';
-import { loadAccelerators, loadChip, type Chip } from '../chip/index.ts';
+import { loadAccelerator, loadChip, type Chip } from '../chip/index.ts';
 import {
   countParameters,
   machineOfAccelerator,
@@ -50,7 +50,8 @@ const ACTS: readonly Act[] = [
 const MAX_NEW_TOKENS = 48;
 const QUALITY_DOCUMENTS = 20;
 
-/** Both accelerators publish a peak in int8, and the chip's weights are as wide. */
+/** One of NVIDIA for China, one of Huawei. Both publish a peak in int8, and the chip's weights are as wide. */
+const COMPARED = ['nvidia-h20', 'huawei-ascend-910c'];
 const COMPARISON_FORMAT = 'int8';
 
 export function addDemo(program: Command): void {
@@ -156,7 +157,7 @@ function validationDocuments(): readonly (readonly number[])[] {
 
 /** The least time for one token after `context` others, on the chip and on published accelerators. */
 function rooflinesOf(graph: Graph, chip: Chip, context: number): RooflineReport[] {
-  const others = loadAccelerators().map((other) => machineOfAccelerator(other, COMPARISON_FORMAT));
+  const others = COMPARED.map((id) => machineOfAccelerator(loadAccelerator(id), COMPARISON_FORMAT));
   return [machineOfChip(chip), ...others].map((machine) => {
     const { tokensPerSecond, limitedBy } = roofline(graph, { B: 1, T: 1, S: context }, machine);
     return { machine, tokensPerSecond, limitedBy };

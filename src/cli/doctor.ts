@@ -1,6 +1,6 @@
 /** celadon doctor: is everything there that Celadon needs, and what to do if not. */
 import type { Command } from 'commander';
-import { chipNames, loadAccelerators, loadChip } from '../chip/index.ts';
+import { chipNames, loadAccelerators, loadChip, loadExportRules } from '../chip/index.ts';
 import {
   checkMemory,
   checkNode,
@@ -60,7 +60,8 @@ function checkInstallation(): Check[] {
   return [
     tryEach('models', builtinModelNames(), (name) => openModel(name).checkpoint.close()),
     tryEach('chips', chipNames(), loadChip),
-    tryEach('accelerators', ['catalogue/accelerators.json'], loadAccelerators),
+    tryEach('accelerators', ['catalogue/accelerators'], loadAccelerators),
+    tryEach('export rules', ['catalogue/rules'], loadExportRules),
   ];
 }
 

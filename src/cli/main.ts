@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addArea } from './area.ts';
+import { addChips } from './chips.ts';
 import { addCompile } from './compile.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
@@ -18,7 +19,8 @@ Examples:
   celadon demo
   celadon run qwen3-tiny --chat -p "以《春夜》为题，写一首五言绝句。"
   celadon run qwen3-tiny -p "<|im_start|>user" --target jade --chip jade-nano --trace trace.json
-  celadon inspect deepseek-v3`;
+  celadon inspect deepseek-v3
+  celadon chips --country CN --sort bandwidth`;
 
 function createProgram(): Command {
   const program = new Command('celadon')
@@ -32,7 +34,7 @@ function createProgram(): Command {
     .exitOverride();
   const commands = [
     ...[addDemo, addRun, addEval, addInspect, addCompile],
-    ...[addRtl, addVerify, addArea, addDoctor],
+    ...[addRtl, addVerify, addArea, addChips, addDoctor],
   ];
   for (const add of commands) add(program);
   return program;

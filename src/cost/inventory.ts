@@ -58,13 +58,10 @@ export function countParameters(graph: Graph): ParameterCount {
   };
 }
 
-/** The ops that say which rows of a table by n-gram a token reads. */
-const NGRAM_ROWS: ReadonlySet<Op> = new Set<Op>(['ngramRows', 'classedNGramRows']);
-
 function ngramTables(graph: Graph): NodeOf<'embedding'>[] {
   return topologicalOrder(graph).filter(
     (node): node is NodeOf<'embedding'> =>
-      node.op === 'embedding' && NGRAM_ROWS.has(node.inputs[0]!.op),
+      node.op === 'embedding' && node.inputs[0]!.op === 'ngramRows',
   );
 }
 
@@ -83,12 +80,7 @@ function widthOf(node: NodeOf<'embedding'>): number {
 
 /** Bytes of an element of the states that are kept in f32 whatever the rest is in, and the ops that keep them. */
 const RECURRENT_BYTES = 4;
-const RECURRENT: ReadonlySet<Op> = new Set<Op>([
-  'gatedDelta',
-  'compress',
-  'ngramRows',
-  'classedNGramRows',
-]);
+const RECURRENT: ReadonlySet<Op> = new Set<Op>(['gatedDelta', 'compress', 'ngramRows']);
 
 /** Size of the state, with `bytesPerElement` for each of its elements (bf16 by default). */
 export function stateBytes(graph: Graph, bytesPerElement = 2): StateSize {
@@ -122,7 +114,7 @@ export function operatorTable(graph: Graph): OperatorRow[] {
 /** Parameters of the node's weights that no earlier node has; adds their names to `counted`. */
 function takeParameters(node: Node, counted: Set<string>): number {
   if (weightBehind(node) !== undefined) return 0; // only another layout or format of a weight
-  if (node.op === 'classedNGramRows') return 0; // follows from the tokenizer
+  if (node.op === 'ngramRows') return 0; // classes follow from the tokenizer
   const weights = node.inputs.flatMap((input) => weightBehind(input) ?? []);
   const added = weights.filter(({ attrs }) => !counted.has(attrs.name));
   for (const { attrs } of added) counted.add(attrs.name);

@@ -52,9 +52,14 @@ export function machineOfChip(chip: Chip): Machine {
   };
 }
 
-/** A published accelerator. Throws UnsupportedError when its peak in `format` is not published. */
-export function machineOfAccelerator(chip: Accelerator, format: AcceleratorFormat): Machine {
+/** Formats in which both rates and bytes of weights are known. */
+export type MachineFormat = AcceleratorFormat & keyof typeof FORMAT_BYTES;
+
+/** A published accelerator. Throws UnsupportedError when its peak in `format` or its bandwidth is not published. */
+export function machineOfAccelerator(chip: Accelerator, format: MachineFormat): Machine {
   const peak = chip.peakOperationsPerSecond[format];
+  const { confidence } = chip;
+  const { bandwidthBytesPerSecond } = chip.memory;
   if (peak === null) {
     const known = Object.entries(chip.peakOperationsPerSecond).filter(([, rate]) => rate !== null);
     throw new UnsupportedError(`a peak in ${format} must be published, but there is none`, {
@@ -62,17 +67,22 @@ export function machineOfAccelerator(chip: Accelerator, format: AcceleratorForma
       hint: `published: ${known.map(([name]) => name).join(', ') || 'none'}`,
     });
   }
-  const { confidence, memory } = chip;
+  if (bandwidthBytesPerSecond === null) {
+    throw new UnsupportedError('a memory bandwidth must be published, but there is none', {
+      where: chip.id,
+      hint: 'celadon chips --sort bandwidth shows those that have one',
+    });
+  }
   return {
     name: chip.name,
     macsPerSecond: peak / 2,
-    bandwidthBytesPerSecond: memory.bandwidthBytesPerSecond,
+    bandwidthBytesPerSecond,
     format,
     bytesPerWeight: FORMAT_BYTES[format],
     bytesPerStateElement: FORMAT_BYTES.bf16, // what serving systems keep unless told otherwise
     provenance: {
       text: `peak ${confidence.peak}, memory ${confidence.memory}`,
-      urls: chip.sources.map(({ url }) => url),
+      urls: chip.sources.flatMap(({ url }) => url ?? []),
     },
   };
 }

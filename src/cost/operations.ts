@@ -70,7 +70,6 @@ const RULES: Rules<WorkRule> = {
   topBlocks: (node, dims) => indexWork(node as NodeOf<'topBlocks'>, dims),
   blockMeans: (node, dims) => ({ ...NOTHING, stateElements: elements(node.type.shape, dims) }),
   blockRows: none,
-  classedNGramRows: none,
   nGramGate: readsWeights,
   fakeQuantize: none,
   route: readsWeights,

@@ -58,7 +58,6 @@ export const ATTRIBUTES: { readonly [O in Op]: Attributes<O> } = {
   attention: { scale: 'number', valueWidth: 'count' },
   topRows: { topK: 'count', tokensPerRow: 'optional count', blockRows: 'optional count' },
   topBlocks: { topK: 'count', blockRows: 'count', tokensPerRow: 'optional count' },
-  classedNGramRows: { multipliers: 'numbers', moduli: 'numbers', padding: 'index' },
   nGramGate: { epsilon: 'number' },
   route: {
     scoring: ['softmax', 'sigmoid', 'sqrtSoftplus'],
@@ -82,6 +81,11 @@ export const ATTRIBUTES: { readonly [O in Op]: Attributes<O> } = {
   blockMeans: { tokensPerRow: 'count' },
   blockRows: { tokensPerRow: 'count' },
   causalConvolution: { dilation: 'optional count' },
-  ngramRows: { multipliers: 'numbers', moduli: 'numbers', padding: 'index' },
+  ngramRows: {
+    multipliers: 'numbers',
+    moduli: 'numbers',
+    padding: 'index',
+    endsText: 'optional flag',
+  },
   gatedDelta: { scale: 'number', chunk: 'count' },
 };

@@ -7,7 +7,8 @@
 import { E2M1_VALUES, encodeE2M1, encodeF8E4M3, F8E4M3_VALUES } from '../base/index.ts';
 import { type FakeQuantizeAttrs } from './ops.table.ts';
 
-interface Format {
+/** A format of few bits. */
+export interface FakeFormat {
   /** The largest value. */
   readonly largest: number;
   /** The least that the largest magnitude of a group counts as, by kind of scale. */
@@ -21,7 +22,8 @@ const round = {
   e2m1: (x: number): number => E2M1_VALUES[encodeE2M1(x)]!,
 };
 
-const FORMATS: Readonly<Record<FakeQuantizeAttrs['format'], Format>> = {
+/** The formats by name. */
+export const FAKE_FORMATS: Readonly<Record<FakeQuantizeAttrs['format'], FakeFormat>> = {
   e4m3: { largest: 448, least: { powerOfTwo: 1e-4, e4m3: 448 * 2 ** -9 }, round: round.e4m3 },
   e2m1: { largest: 6, least: { powerOfTwo: 6 * 2 ** -126, e4m3: 6 * 2 ** -9 }, round: round.e2m1 },
 };
@@ -32,7 +34,7 @@ export function fakeQuantize(
   { format: name, group, scale: kind }: FakeQuantizeAttrs,
   out: Float32Array,
 ): void {
-  const format = FORMATS[name];
+  const format = FAKE_FORMATS[name];
   for (let start = 0; start < row.length; start += group) {
     const values = row.subarray(start, start + group);
     const magnitude = values.reduce((most, x) => Math.max(most, Math.abs(x)), format.least[kind]);

@@ -2,7 +2,7 @@
 import { type NGramGateRequest } from './numerics.ts';
 
 /** The least that |d| counts as before its root is taken, as in training. */
-const LEAST = 1e-6;
+export const LEAST_AGREEMENT = 1e-6;
 
 /** σ(±√|d|), d the normalised product of a stream and a key. */
 export function nGramGate({ x, key, weights: [w, v], epsilon }: NGramGateRequest): number {
@@ -14,6 +14,6 @@ export function nGramGate({ x, key, weights: [w, v], epsilon }: NGramGateRequest
     keySquares += key[i]! ** 2;
   }
   const d = dot / Math.sqrt(squares / D + epsilon) / Math.sqrt(keySquares / D + epsilon) / D ** 0.5;
-  const root = Math.sqrt(Math.max(Math.abs(d), LEAST));
+  const root = Math.sqrt(Math.max(Math.abs(d), LEAST_AGREEMENT));
   return Math.fround(1 / (1 + Math.exp(d < 0 || Object.is(d, -0) ? root : -root)));
 }

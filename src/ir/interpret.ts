@@ -13,7 +13,6 @@
 import { CapacityError, UsageError } from '../base/index.ts';
 import { ARITHMETIC_RULES } from './arithmetic.ts';
 import { attributesToString } from './attributes.ts';
-import { CLASSED_N_GRAM_RULES } from './classedNGrams.ts';
 import { COMPRESSION_RULES } from './compression.ts';
 import { CONTRACTION_RULES } from './contraction.ts';
 import { type Evaluate, type EvaluationRules, type Step } from './evaluation.ts';
@@ -24,6 +23,7 @@ import { type Numerics } from './numerics.ts';
 import { type Op } from './ops.table.ts';
 import { SELECTION_RULES } from './selection.ts';
 import { STREAM_RULES } from './streams.ts';
+import { NGRAM_RULES } from './ngramRules.ts';
 import { RECURRENCE_RULES, requireContinues } from './recurrence.ts';
 import {
   countElements,
@@ -61,7 +61,7 @@ const RULES: EvaluationRules = {
   ...SELECTION_RULES,
   ...COMPRESSION_RULES,
   ...STREAM_RULES,
-  ...CLASSED_N_GRAM_RULES,
+  ...NGRAM_RULES,
   ...RECURRENCE_RULES,
 };
 

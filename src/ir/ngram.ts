@@ -1,29 +1,70 @@
 /**
- * Rows of a table of n-grams by hash of the last tokens, exact in 64 bits [1].
+ * Rows of a table of n-grams by hash of the last tokens, exact in 64 bits [1][2].
  *
- *   hash_n = token[t]·m_0 ⊕ token[t−1]·m_1 ⊕ … ⊕ token[t−n+1]·m_(n−1)     row = hash_n mod rows of the part
+ *   hash_n = id[t]·m_0 ⊕ id[t−1]·m_1 ⊕ … ⊕ id[t−n+1]·m_(n−1)     row = hash_n mod rows of the part
  *
- * Products wrap around as signed numbers do; the remainder is never negative. From a token that ends a
- * text on backwards, every token counts as that one.
+ * An id is the token, or the class of the token where there are classes. Products wrap around as signed
+ * numbers do; the remainder is never negative. The id of the padding stands for what is before the first
+ * token and, where it ends texts, for all that is before it.
  *
  * [1] transformers, models/qwen4_exp/modeling_qwen4_exp.py, Qwen4ExpTextNGramEmbedding
+ * [2] https://github.com/deepseek-ai/Engram
  */
+import { UsageError } from '../base/index.ts';
 import { type NgramAttrs } from './ops.table.ts';
 
-/** The row in each part of the table for the last token of `history`. */
-export function ngramHashes(
-  history: readonly number[],
-  { multipliers, moduli, padding }: NgramAttrs,
-): number[] {
-  const longest = multipliers.length / 2;
-  const products = lastTokens(history, longest, padding).map((token, j) =>
-    BigInt.asIntN(64, BigInt(token) * multiplierAt(multipliers, j)),
-  );
-  return hashedRows(products, moduli);
+/** The last ids of a sequence, the oldest first, all of the padding where one starts. */
+export function startOfNgrams(attrs: NgramAttrs, classes?: Float32Array): Float32Array {
+  const { multipliers, padding } = attrs;
+  return new Float32Array(multipliers.length / 2 - 1).fill(idOf(padding, classes));
 }
 
-/** The row in each part, of tokens times their multipliers, the newest first: as many parts for each size. */
-export function hashedRows(products: readonly bigint[], moduli: readonly number[]): number[] {
+/**
+ * The rows [tokens][parts] for tokens that follow the ids `past`, which then holds the last ids.
+ * Throws UsageError for a token without a class.
+ */
+export function ngramRowsOf(
+  tokens: Int32Array,
+  past: Float32Array,
+  attrs: NgramAttrs,
+  classes?: Float32Array,
+): Int32Array {
+  const parts = attrs.moduli.length;
+  const multipliers = past.length + 1;
+  const padding = idOf(attrs.padding, classes);
+  const ids = [...past, ...Array.from(tokens, (token) => idOf(token, classes))];
+  const out = new Int32Array(tokens.length * parts);
+  for (let t = 0; t < tokens.length; t++) {
+    const newestFirst = ids.slice(t, t + multipliers).toReversed();
+    const seen = attrs.endsText === true ? withinText(newestFirst, padding) : newestFirst;
+    out.set(hashedRows(seen, attrs), t * parts);
+  }
+  past.set(ids.slice(tokens.length));
+  return out;
+}
+
+/** An unsigned number of 64 bits as two words, the high one first. */
+export function wordsOf(value: bigint): [number, number] {
+  return [Number(value >> 32n), Number(value & 0xffffffffn)];
+}
+
+function idOf(token: number, classes: Float32Array | undefined): number {
+  const id = classes === undefined ? token : classes[token];
+  if (id !== undefined) return id;
+  throw new UsageError(`token must be an id from 0 to ${classes!.length - 1}, not ${token}`);
+}
+
+/** A text is over at the padding: older ids count as it. The newest one does not hide what it ends. */
+function withinText(newestFirst: readonly number[], padding: number): number[] {
+  const end = newestFirst.indexOf(padding, 1);
+  return newestFirst.map((id, j) => (end > 0 && j > end ? padding : id));
+}
+
+/** The row in each part: as many parts for each size of n-gram, behind each other. */
+function hashedRows(newestFirst: readonly number[], { multipliers, moduli }: NgramAttrs): number[] {
+  const products = newestFirst.map((id, j) =>
+    BigInt.asIntN(64, BigInt(id) * multiplierAt(multipliers, j)),
+  );
   const parts = moduli.length / (products.length - 1);
   let [hash, first] = [products[0]!, 0];
   return moduli.map((modulus, part) => {
@@ -32,16 +73,6 @@ export function hashedRows(products: readonly bigint[], moduli: readonly number[
     first += modulus;
     return row;
   });
-}
-
-/** The newest `count` tokens, the newest first; none of before the last that ended a text. */
-function lastTokens(history: readonly number[], count: number, padding: number): number[] {
-  const tokens = [history.at(-1)!];
-  for (let j = 1; j < count; j++) {
-    const ended = j > 1 && tokens[j - 1] === padding;
-    tokens.push(ended ? padding : (history.at(-1 - j) ?? padding));
-  }
-  return tokens;
 }
 
 function multiplierAt(words: readonly number[], j: number): bigint {

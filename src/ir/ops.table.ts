@@ -48,14 +48,16 @@ export interface HyperConnectionAttrs {
   readonly epsilon: number;
 }
 
-/** Hashes of the last tokens: rows of a table of n-grams [Qwen3.8-Flash-Next]. */
+/** Hashes of the last tokens: rows of a table of n-grams [Qwen3.8-Flash-Next, DeepSeek-V4.1]. */
 export interface NgramAttrs {
   /** One for each token of the longest n-gram, the newest first; 64 bits each as two words, the high one first. */
   readonly multipliers: readonly number[];
   /** Rows of each part of the table: as many parts for the 2-grams as for the 3-grams and so on, in this order. */
   readonly moduli: readonly number[];
-  /** Ends a text: nothing before it is seen, and it stands for what is not there. */
+  /** The token that stands for what is before the first. */
   readonly padding: number;
+  /** Whether that token ends a text, and stands for all that is before it too. */
+  readonly endsText?: boolean;
 }
 
 /** Values rounded to a narrow format and back, as caches of quantisation-aware models hold them. */
@@ -137,14 +139,6 @@ export interface OpAttrs {
     readonly blockRows: number;
     /** As that of topRows. */
     readonly tokensPerRow?: number;
-  };
-  classedNGramRows: {
-    /** One a token of the longest n-gram, the newest first; odd integers below 2^53. */
-    readonly multipliers: readonly number[];
-    /** Rows of the part of the table that a head of an n-gram length has; heads together, short n-grams first. */
-    readonly moduli: readonly number[];
-    /** The token that stands for those before the first. */
-    readonly padding: number;
   };
   nGramGate: { readonly epsilon: number };
   route: RouteAttrs;
@@ -558,21 +552,6 @@ function inferFakeQuantize(
   return unary(inputs);
 }
 
-function inferClassedNGramRows(
-  inputs: readonly TensorType[],
-  { multipliers, moduli }: OpAttrs['classedNGramRows'],
-): TensorType {
-  const [state, tokens, classes] = inputs as [TensorType, TensorType, TensorType];
-  const lengths = multipliers.length - 1;
-  requireFloat([state, classes], inputs);
-  require(lengths > 0 && moduli.length % lengths === 0, 'given moduli for each length', inputs);
-  require(tokens.dtype === 'i32' &&
-    tokens.shape.length === 2 &&
-    classes.shape.length === 1, 'tokens i32 (B,T) and classes (V)', inputs);
-  require(sameShape(state.shape, [tokens.shape[0]!, lengths]), `state (B,${lengths})`, inputs);
-  return tensor('i32', [...tokens.shape, moduli.length]);
-}
-
 function inferNGramGate(inputs: readonly TensorType[]): TensorType {
   const [x, keys, ...weights] = inputs as [TensorType, TensorType, TensorType, TensorType];
   requireFloat(inputs, inputs);
@@ -616,12 +595,13 @@ function inferNgramRows(
   inputs: readonly TensorType[],
   { multipliers, moduli }: NgramAttrs,
 ): TensorType {
-  const [state, tokens] = inputs as [TensorType, TensorType, TensorType];
+  const [state, tokens, , classes] = inputs as [TensorType, TensorType, TensorType, TensorType?];
   const past = multipliers.length / 2 - 1;
   require(past > 0 && moduli.length % past === 0, `of ${past} sizes with as many parts`, inputs);
   require(tokens.dtype === 'i32' && tokens.shape.length === 2, 'tokens i32 (B,T)', inputs);
-  requireFloat([state], inputs);
+  requireFloat([state, classes ?? state], inputs);
   require(sameShape(state.shape, [tokens.shape[0]!, past]), `state (B,${past})`, inputs);
+  require(classes === undefined || classes.shape.length === 1, 'classes (V)', inputs);
   return tensor('i32', [...tokens.shape, moduli.length]);
 }
 
@@ -844,13 +824,6 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
     stateOperand: 0,
     infer: inferCompress,
   },
-  classedNGramRows: {
-    summary:
-      'rows of a table by the 2-, 3-, …-grams that end at each token: the tokens of one, mapped to classes and times their multipliers, are joined by exclusive or; the rest modulo each modulus, behind the parts before; inputs state (B,N−1) of the last classes, tokens, classes (V), position → i32 (B,T,parts)',
-    arity: [4, 4],
-    stateOperand: 0,
-    infer: inferClassedNGramRows,
-  },
   nGramGate: {
     summary:
       'how well streams and keys agree, σ(±√|d|) of d = Σ x̂·k̂·w·v/√D, both normalised without weights; inputs x, keys (B,T,n,D), w, v (n,D) → (B,T,n)',
@@ -878,8 +851,8 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
   },
   ngramRows: {
     summary:
-      'for each size of n-gram and part of the table, (⊕_j token[t−j]·multiplier[j]) mod the rows of the part, behind those of the parts before, in 64 bits; inputs state (B,n−1) of the last tokens, tokens, position → i32 (B,T,parts)',
-    arity: [3, 3],
+      'for each size of n-gram and part of the table, (⊕_j id[t−j]·multiplier[j]) mod the rows of the part, behind those of the parts before, in 64 bits; inputs state (B,n−1) of the last ids, tokens, position, optional class of each token (V), which is its id then → i32 (B,T,parts)',
+    arity: [3, 4],
     stateOperand: 0,
     infer: inferNgramRows,
   },

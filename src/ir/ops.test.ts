@@ -340,15 +340,6 @@ const CASES: Rules<Case> = {
     gives: 'i32[B,T,8]',
     refuses: [[[heads, 'f32[B,T,3]', 'f32[B,S,1,64]', position], /weights \(B,T,H\)/]],
   },
-  classedNGramRows: {
-    attrs: { multipliers: [3, 5, 7], moduli: [11, 13, 17, 19], padding: 0 },
-    inputs: ['f32[B,2]', 'i32[B,T]', 'f32[100]', position],
-    gives: 'i32[B,T,4]',
-    refuses: [
-      [['f32[B,3]', 'i32[B,T]', 'f32[100]', position], /state \(B,2\)/],
-      [['f32[B,2]', 'f32[B,T]', 'f32[100]', position], /tokens i32/],
-    ],
-  },
   nGramGate: {
     attrs: { epsilon: 1e-20 },
     inputs: [heads, heads, 'f32[4,64]', 'f32[4,64]'],
@@ -440,6 +431,7 @@ const CASES: Rules<Case> = {
     refuses: [
       [['f32[B,3]', 'i32[B,T]', position], /state \(B,2\)/],
       [['f32[B,2]', 'f32[B,T]', position], /tokens i32 \(B,T\)/],
+      [['f32[B,2]', 'i32[B,T]', position, 'f32[9,9]'], /classes \(V\)/],
     ],
   },
   gatedDelta: {

@@ -5,15 +5,13 @@
 import { UsageError } from '../base/index.ts';
 import { type SomeRules, type Step } from './evaluation.ts';
 import { type NodeOf } from './graph.ts';
-import { ngramHashes } from './ngram.ts';
-import { f32Of, f32Value, i32Of, i32Value, type Value } from './value.ts';
+import { f32Of, f32Value, i32Of, type Value } from './value.ts';
 
-type RecurrenceOp = 'causalConvolution' | 'gatedDelta' | 'ngramRows';
+type RecurrenceOp = 'causalConvolution' | 'gatedDelta';
 
 export const RECURRENCE_RULES: SomeRules<RecurrenceOp> = {
   causalConvolution,
   gatedDelta,
-  ngramRows,
 };
 
 /**
@@ -64,25 +62,6 @@ function causalConvolution(
     past.set(rows.subarray(T * C));
   }
   return f32Value([B, T, C], out);
-}
-
-/** The state holds the last tokens, the newest last; how many of them there are follows from the position. */
-function ngramRows({ attrs }: NodeOf<'ngramRows'>, inputs: readonly Value[]): Value {
-  const [state, tokens, position] = inputs as [Value, Value, Value];
-  const [B, T] = tokens.shape as [number, number];
-  const [past, parts] = [state.shape[1]!, attrs.moduli.length];
-  const out = new Int32Array(B * T * parts);
-  for (const [b, kept] of statesOf(state, position).entries()) {
-    const known = Math.min(i32Of(position)[b]!, past);
-    const fed = i32Of(tokens).subarray(b * T, (b + 1) * T);
-    const history = [...kept.subarray(past - known), ...fed];
-    for (let t = 0; t < T; t++) {
-      out.set(ngramHashes(history.slice(0, known + t + 1), attrs), (b * T + t) * parts);
-    }
-    const last = history.slice(-past);
-    kept.set(last, past - last.length);
-  }
-  return i32Value([B, T, parts], out);
 }
 
 function gatedDelta(

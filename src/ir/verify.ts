@@ -35,7 +35,6 @@ const POSITION_OPERAND: { readonly [O in Op]?: number } = {
   gatedDelta: 6,
   compress: 2,
   topBlocks: 3,
-  classedNGramRows: 3,
   windowAttention: 4,
 };
 

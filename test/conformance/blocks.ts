@@ -56,7 +56,12 @@ export const BLOCKS: readonly Case[] = [
     name: '2-grams and 3-grams in two parts each',
     build: (s) => {
       const moduli = [53, 59, 61, 67];
-      const attrs = { multipliers: [7, 77, 3, 12_345, 2 ** 30, 99], moduli, padding: 3 };
+      const attrs = {
+        multipliers: [7, 77, 3, 12_345, 2 ** 30, 99],
+        moduli,
+        padding: 3,
+        endsText: true,
+      };
       const rows = s.change('ngramRows', tensor('f32', ['B', 2]), [s.tokens], attrs);
       const table = s.weight([240, 16], uniform(1.7));
       return s.logits(s.merge(s.node('embedding', [rows, table], {})));

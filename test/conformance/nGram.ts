@@ -1,5 +1,5 @@
 /** Tables by n-gram, and values rounded to few bits. */
-import { tensor, type FakeQuantizeAttrs, type Node } from '../../src/ir/index.ts';
+import { tensor, wordsOf, type FakeQuantizeAttrs, type Node } from '../../src/ir/index.ts';
 import { uniform, VOCABULARY, type Case, type Feeding, type Sketch } from './case.ts';
 
 const FEEDINGS: readonly Feeding[] = [
@@ -16,14 +16,14 @@ const FEEDINGS: readonly Feeding[] = [
 
 const MODULI = [17, 19, 23, 29];
 const ROWS = MODULI.reduce((sum, modulus) => sum + modulus, 0);
-const MULTIPLIERS = [90_071_992_547_409, 13, 70_368_744_177_665];
+const MULTIPLIERS = [90_071_992_547_409n, 13n, 70_368_744_177_665n].flatMap(wordsOf);
 
 /** Rows of 8 of a table by 2- and 3-grams, two parts each. */
 function lookedUp(s: Sketch): Node {
   const classes = s.weight([VOCABULARY], (i) => Math.floor(i / 2));
   const attrs = { multipliers: MULTIPLIERS, moduli: MODULI, padding: 3 };
   const type = tensor('f32', ['B', 2]);
-  const rows = s.change('classedNGramRows', type, [s.tokens, classes], attrs);
+  const rows = s.change('ngramRows', type, [s.tokens], attrs, [classes]);
   return s.merge(s.node('embedding', [rows, s.weight([ROWS, 8], uniform(1))], {}));
 }
 
@@ -35,8 +35,8 @@ const FORMATS: readonly FakeQuantizeAttrs[] = [
 
 export const N_GRAM: readonly Case[] = [
   {
-    op: 'classedNGramRows',
-    name: '2- and 3-grams, two parts each',
+    op: 'ngramRows',
+    name: '2- and 3-grams of classes, two parts each',
     build: (s) => s.logits(lookedUp(s)),
     feedings: FEEDINGS,
   },

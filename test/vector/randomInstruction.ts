@@ -73,6 +73,9 @@ function fillMemory(random: Random, { localF32, localU32, positions }: ChipState
   for (let i = 0; i < positions.length; i++) positions[i] = random.int(80);
 }
 
+/** Opcodes whose results are words, whatever the chip. */
+const ALWAYS_F32: ReadonlySet<Opcode> = new Set(['argmax', 'zero', 'scaleAdd', 'topk']);
+
 class CaseMaker {
   readonly random: Random;
   readonly lanes: number;
@@ -90,6 +93,7 @@ class CaseMaker {
     if (op === 'route') return this.route();
     if (op === 'dispatch') return this.dispatch();
     if (op === 'combine') return this.combine();
+    if (op === 'mix') return this.mix();
     const shape = this.shape(op);
     return { ...shape, ...this.parameters(op, shape['columns']!), ...this.rowCount(op, shape) };
   }
@@ -103,7 +107,8 @@ class CaseMaker {
     const { random, lanes } = this;
     const rows = 1 + random.int(7);
     const inner = this.pick(1, 2, rows);
-    const quantises = op !== 'argmax' && op !== 'zero' && random.int(2) === 0;
+    const isWord = ALWAYS_F32.has(op);
+    const quantises = !isWord && random.int(2) === 0;
     const isWide = op === 'copy' && random.int(3) === 0;
     const group = isWide
       ? this.pick(96, 2 * lanes, 3 * lanes)
@@ -114,7 +119,7 @@ class CaseMaker {
     const gap = (): number => 4 * random.int(3);
     const inRow = columns * 4 + gap();
     const destination = quantises ? (columns / 32) * 33 + random.int(3) : columns * 4 + gap();
-    const isPlaced = quantises || random.int(3) > 0;
+    const isPlaced = quantises || op === 'topk' || random.int(3) > 0;
     return {
       a: A,
       aInner: inRow,
@@ -144,9 +149,9 @@ class CaseMaker {
       softmax: {
         b: this.pick(NONE, B + 4),
         scale: Math.fround(random.float()),
-        sequence: random.int(128),
-        first: random.int(40),
+        ...this.visible(),
       },
+      topk: { topK: 1 + random.int(Math.min(5, columns)), ...this.visible() },
     };
     const isFlat = op === 'argmax' || op === 'zero';
     return { ...tables[op], ...(isFlat ? this.words(op, columns) : {}) };
@@ -177,6 +182,27 @@ class CaseMaker {
     if (op === 'rms' || this.random.int(2) === 0) return { rowCount: NONE };
     this.state.localI32[COUNT / 4] = this.random.int(rows! + 3) - 1;
     return { rowCount: COUNT };
+  }
+
+  /** What rows see: a column a position, or some always and a column for several. */
+  private visible(): Record<string, number> {
+    const { random } = this;
+    const more = { always: random.int(50), shift: random.int(7) };
+    return {
+      ...{ sequence: random.int(128), first: random.int(40) },
+      ...this.pick({ always: 0, shift: 0 }, more),
+    };
+  }
+
+  private mix(): Record<string, number> {
+    const { random } = this;
+    const [rows, terms, columns] = [1 + random.int(6), 1 + random.int(5), 1 + random.int(140)];
+    const aInner = this.pick(0, 4 * columns);
+    return {
+      ...{ a: A, aInner, aStride: this.pick(aInner * terms + 8, 4 * columns) },
+      ...{ b: B, bInner: this.pick(0, 4, 20), bStride: this.pick(0, 4 * terms, 120) },
+      ...{ rows, terms, columns, d: D, dStride: 4 * columns + 4, accumulate: random.int(2) },
+    };
   }
 
   private route(): Record<string, number> {

@@ -64,6 +64,8 @@ export interface CheckpointSource extends Omit<CheckpointParts, 'tensors'> {
   readonly tensors: ReadonlyMap<string, StoredTensor<string>>;
   readonly note?: string;
   readonly locate: (name: string) => Weight | undefined;
+  /** The tensor in which a weight lies as it is, undefined if none; its own name where absent. */
+  readonly storedName?: (name: string) => string | undefined;
 }
 
 /** Make a checkpoint of a configuration and stored tensors. Throws UnsupportedError for an unknown quantisation. */
@@ -87,14 +89,17 @@ class StoredCheckpoint implements Checkpoint {
   readonly note?: string;
   readonly #tensors: ReadonlyMap<string, StoredTensor<string>>;
   readonly #locate: (name: string) => Weight | undefined;
+  readonly #storedName: (name: string) => string | undefined;
 
-  constructor({ folder, config, generation, tensors, note, locate }: CheckpointSource) {
+  constructor(source: CheckpointSource) {
+    const { folder, config, generation, tensors, note, locate } = source;
     this.folder = folder;
     this.config = config;
     this.generation = generation;
     if (note !== undefined) this.note = note;
     this.#tensors = tensors;
     this.#locate = locate;
+    this.#storedName = source.storedName ?? ((name) => name);
   }
 
   tensorNames(): string[] {
@@ -146,7 +151,7 @@ class StoredCheckpoint implements Checkpoint {
   }
 
   #integers(name: string): Weight | undefined {
-    const tensor = this.#tensors.get(name);
+    const tensor = this.#tensors.get(this.#storedName(name) ?? '');
     return tensor && integerTable(tensor);
   }
 }

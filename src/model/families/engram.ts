@@ -8,7 +8,7 @@
  * [1] https://github.com/deepseek-ai/Engram; the constants of DeepSeek-V4.1 are in engramHash.ts
  */
 import { FormatError, UsageError } from '../../base/index.ts';
-import { type Node } from '../../ir/index.ts';
+import { wordsOf, type Node } from '../../ir/index.ts';
 import { type DeepseekV41Config } from '../checkpoint/deepseekV41Config.ts';
 import { tokenClasses } from '../tokenClasses.ts';
 import { type Tokenizer } from '../tokenizer.ts';
@@ -45,15 +45,15 @@ function rowsOf(b: GraphBuilder, layer: number, config: DeepseekV41Config): Node
   const moduli = engramModuli(layers.length, N - 1, heads, config.engram_vocab_size)[index]!;
   requireRows(moduli, config.engram_num_embeddings[index]!);
   const attrs = {
-    multipliers: engramMultipliers(layer, N, config.engram_compressed_vocab_size),
+    multipliers: engramMultipliers(layer, N, config.engram_compressed_vocab_size).flatMap(wordsOf),
     moduli,
     padding: config.engram_pad_token_id ?? config.engram_pad_id ?? PADDING,
   };
   const classes = b.tokenTable('classes', config.vocab_size, (tokenizer) =>
     classesOf(tokenizer, config),
   );
-  const inputs = [b.tokens, classes, b.position];
-  return b.stateful('classedNGramRows', `layers.${layer}.tokens`, [N - 1], inputs, attrs);
+  const inputs = [b.tokens, b.position, classes];
+  return b.stateful('ngramRows', `layers.${layer}.tokens`, [N - 1], inputs, attrs);
 }
 
 function requireRows(moduli: readonly number[], given: number): void {

@@ -23,14 +23,18 @@ test('the generator draws what NumPy 2.4.6 does', () => {
 });
 
 test('the multipliers of the published model are those of NumPy', () => {
-  assert.deepEqual(
-    engramMultipliers(1, 4, 99_092),
-    [76_632_096_046_245, 4_839_876_093_313, 35_959_672_319_349, 73_987_337_458_391],
-  );
-  assert.deepEqual(
-    engramMultipliers(14, 4, 99_092),
-    [67_716_810_739_261, 51_510_806_800_915, 30_921_347_202_721, 82_619_226_485_591],
-  );
+  assert.deepEqual(engramMultipliers(1, 4, 99_092), [
+    76_632_096_046_245n,
+    4_839_876_093_313n,
+    35_959_672_319_349n,
+    73_987_337_458_391n,
+  ]);
+  assert.deepEqual(engramMultipliers(14, 4, 99_092), [
+    67_716_810_739_261n,
+    51_510_806_800_915n,
+    30_921_347_202_721n,
+    82_619_226_485_591n,
+  ]);
 });
 
 test('the parts of the published tables add up to their rows', () => {

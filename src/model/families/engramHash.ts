@@ -39,10 +39,10 @@ function isPrime(n: number): boolean {
 }
 
 /** One odd multiplier a token of the longest n-gram, the newest first. */
-export function engramMultipliers(layer: number, length: number, classes: number): number[] {
+export function engramMultipliers(layer: number, length: number, classes: number): bigint[] {
   const bound = LARGEST_INT64 / BigInt(classes) / 2n;
   const random = new Pcg64(SEED_STEP * layer);
-  return Array.from({ length }, () => Number(random.below(bound) * 2n + 1n));
+  return Array.from({ length }, () => random.below(bound) * 2n + 1n);
 }
 
 const MASK_64 = 2n ** 64n - 1n;

@@ -57,7 +57,12 @@ function ngrams(b: GraphBuilder, layer: number, index: number, config: Qwen4ExpC
     `layers.${layer}.tokens`,
     [config.ngram_size - 1],
     [b.tokens, b.position],
-    { multipliers: multipliersOf(config, index), moduli, padding: config.eos_token_id[0]! },
+    {
+      multipliers: multipliersOf(config, index),
+      moduli,
+      padding: config.eos_token_id[0]!,
+      endsText: true,
+    },
   );
   const width = (config.ple_embed_dim ?? config.hidden_size) / moduli.length;
   const shape = [rowsOfTable(moduli, config), width] as const;

@@ -9,6 +9,8 @@
  * [2] Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014
  */
 
+import { wordsOf } from '../../ir/index.ts';
+
 const MASK = 2n ** 64n - 1n;
 const GAMMA = 0x9e3779b97f4a7c15n;
 /** What the seeds of two tables differ by. */
@@ -31,7 +33,7 @@ export function multipliersOf(config: NgramConfig, index: number): number[] {
   const base = BigInt(config.seed) + SEED_STEP * BigInt(index);
   return Array.from({ length: config.ngram_size }, (_, j) => {
     const multiplier = 2n * (splitMix64(base + GAMMA * BigInt(j + 1)) % bound) + 1n;
-    return [Number(multiplier >> 32n), Number(multiplier & 0xffffffffn)];
+    return wordsOf(multiplier);
   }).flat();
 }
 

@@ -1,6 +1,5 @@
 /** How ops become steps that read and change what a sequence keeps: attention, recurrences, appending. */
 import { lastDim, type Node, type NodeOf } from '../../ir/index.ts';
-import { INDEX_BLOCK } from './kernels/kernels.table.ts';
 import { allocateFor, roundUp, type Inputs, type Place } from './lowering.ts';
 import { type StepList } from './steps.ts';
 
@@ -49,23 +48,6 @@ export function attention(
   return out;
 }
 
-export function topRows(
-  list: StepList,
-  node: NodeOf<'topRows'>,
-  [q, weights, keys, positions]: Inputs,
-): Place {
-  const { topK, tokensPerRow = 1 } = node.attrs;
-  const [B, T, H, K] = list.shapeOf(node.inputs[0]!.type) as [number, number, number, number];
-  const blocks = Math.ceil(list.dims.S / tokensPerRow / INDEX_BLOCK);
-  const block = list.allocate(`${node.label} block`, H * INDEX_BLOCK);
-  const scores = list.allocate(`${node.label} scores`, blocks * INDEX_BLOCK);
-  const out = allocateFor(list, node);
-  const places = { q, weights, keys, positions, block, scores, out };
-  const sizes = { B, T, H, K, capacity: 'capacity', topK, tokensPerRow } as const;
-  list.add('topRows', node.label, { ...places, ...sizes });
-  return out;
-}
-
 export function compress(
   list: StepList,
   node: NodeOf<'compress'>,
@@ -77,7 +59,8 @@ export function compress(
   const rows = list.allocate(`${node.label} rows`, (kept + T) * C);
   const out = allocateFor(list, node);
   const sizes = { B, T, C, K, tokensPerRow, overlap: Number(overlap) };
-  list.add('compress', node.label, { state, x, bias, positions, rows, out, ...sizes });
+  const places = { state, x, bias: bias ?? 0, positions, rows, out };
+  list.add('compress', node.label, { ...places, ...sizes });
   return out;
 }
 
@@ -111,12 +94,15 @@ export function causalConvolution(
 ): Place {
   const [B, T, C] = list.shapeOf(node.type) as [number, number, number];
   const W = lastDim(node.inputs[2]!.type);
-  const rows = list.allocate(`${node.label} rows`, (W - 1 + T) * C);
+  const { dilation = 1 } = node.attrs;
+  const rows = list.allocate(`${node.label} rows`, ((W - 1) * dilation + T) * C);
   const out = allocateFor(list, node);
-  list.add('causalConvolution', node.label, { state, x, w, positions, rows, out, B, T, C, W });
+  const sizes = { B, T, C, W, dilation };
+  list.add('causalConvolution', node.label, { state, x, w, positions, rows, out, ...sizes });
   return out;
 }
 
+/** Token by token; in exact arithmetic, chunks are the same. */
 export function gatedDelta(list: StepList, node: NodeOf<'gatedDelta'>, inputs: Inputs): Place {
   const [state, q, k, v, decay, beta, positions] = inputs;
   const out = allocateFor(list, node);

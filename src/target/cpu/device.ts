@@ -7,13 +7,13 @@ import {
   type StepInputs,
   type StepResult,
 } from '../../compile/index.ts';
-import { requireContinues, rotaryTable, type Dims } from '../../ir/index.ts';
+import { requireContinues, rotaryTable, type Dims, type RotaryTable } from '../../ir/index.ts';
 import { type Trace } from '../../trace/index.ts';
 import { DeviceMemory, resolveArgument, type Layout } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
 import { instantiateKernels, type KernelExports } from './kernels/kernelModule.ts';
 import { KERNELS } from './kernels/kernels.table.ts';
-import { type Placed, type Step } from './steps.ts';
+import { type Placed, type RotaryFeed, type Step } from './steps.ts';
 
 /** A step with all its arguments, in order. */
 interface Call {
@@ -46,6 +46,7 @@ export class CpuDevice implements Device {
   /** Tokens that each sequence has seen. */
   readonly #lengths: number[] = [];
   #bindings = new WeakMap<CpuProgram, Binding>();
+  readonly #tables = new WeakMap<RotaryFeed<Placed>, RotaryTable>();
 
   constructor(options: CpuDeviceOptions) {
     this.#options = options;
@@ -113,14 +114,19 @@ export class CpuDevice implements Device {
     if (feeds.hidden !== undefined) write(feeds.hidden.at, hidden!);
     const all = positionsOf(positions, dims);
     for (const feed of feeds.rotary) {
-      const { cos, sin } = rotaryTable(
-        feed.frequencies,
-        feed.magnitude,
-        all.map((position) => position + feed.offset),
-      );
+      const { cos, sin } = feed.ofState ? this.#tableOfState(feed, dims.S) : tableOf(feed, all);
       write(feed.cos, cos);
       write(feed.sin, sin);
     }
+  }
+
+  /** Rows of a state stand where they do in every step: their table is made once. */
+  #tableOfState(feed: RotaryFeed<Placed>, S: number): RotaryTable {
+    const known = this.#tables.get(feed);
+    if (known !== undefined) return known;
+    const table = tableOf(feed, [...Array(S).keys()]);
+    this.#tables.set(feed, table);
+    return table;
   }
 
   #results({ content: { outputs } }: CpuProgram): StepResult {
@@ -134,6 +140,17 @@ export class CpuDevice implements Device {
       cycles: null,
     };
   }
+}
+
+function tableOf(
+  { frequencies, magnitude, offset }: RotaryFeed<Placed>,
+  positions: readonly number[],
+): RotaryTable {
+  return rotaryTable(
+    frequencies,
+    magnitude,
+    positions.map((position) => position + offset),
+  );
 }
 
 /** The position of each token of the step [B][T]. */

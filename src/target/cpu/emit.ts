@@ -111,10 +111,13 @@ export class CpuProgram implements Program {
     const nodes = topologicalOrder(graph);
     const states = nodes.filter((node): node is NodeOf<'state'> => node.op === 'state');
     const routes = nodes.filter(({ op }) => op === 'routeByToken');
-    const embeddings = nodes.filter(({ op }) => op === 'embedding');
+    const embeddings = nodes.filter(
+      ({ op, inputs }) => op === 'embedding' && inputs[0]!.op === 'input',
+    );
     const tables = [
       ...embeddings.map(({ inputs }) => inputs[1]!),
       ...routes.map(({ inputs }) => inputs[2]!),
+      ...nodes.flatMap(({ op, inputs }) => (op === 'ngramRows' ? inputs.slice(3) : [])),
     ];
     this.graph = graph;
     this.content = content;

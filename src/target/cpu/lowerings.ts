@@ -15,11 +15,12 @@ import {
   causalConvolution,
   compress,
   gatedDelta,
-  topRows,
   windowAttention,
 } from './contextLowerings.ts';
+import { dot, fakeQuantize, nGramGate, ngramRows, signedRoot } from './ngramLowerings.ts';
 import { allocateFor, shift, type Inputs, type Lower, type Place } from './lowering.ts';
 import { experts, hyperConnection, mixHeads, route, routeByToken } from './mixtureLowerings.ts';
+import { blockMeans, blockRows, topBlocks, topRows } from './selectionLowerings.ts';
 import { type StepList } from './steps.ts';
 
 /** What the host writes for an input. */
@@ -59,10 +60,9 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   headLinear,
   attention,
   topRows,
-  topBlocks: refuse,
-  classedNGramRows: refuse,
-  nGramGate: refuse,
-  fakeQuantize: refuse,
+  topBlocks,
+  nGramGate,
+  fakeQuantize,
   route,
   experts,
   causalConvolution,
@@ -72,16 +72,12 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   mixHeads,
   compress,
   windowAttention,
-  blockMeans: refuse,
-  blockRows: refuse,
-  signedRoot: refuse,
-  dot: refuse,
-  ngramRows: refuse,
+  blockMeans,
+  blockRows,
+  signedRoot,
+  dot,
+  ngramRows,
 };
-
-function refuse(_: StepList, { op, label }: { readonly op: Op; readonly label: string }): never {
-  throw new UnsupportedError(`the cpu has no kernel for ${op}`, { where: label });
-}
 
 /** Adds the steps of `node`, whose inputs lie at `inputs`; gives the place of its value. */
 export function lowerNode(list: StepList, node: Node, inputs: readonly Place[]): Place {
@@ -208,14 +204,20 @@ function l2Normalization(list: StepList, node: NodeOf<'l2Normalization'>, [x]: I
 }
 
 function rotaryEmbedding(list: StepList, node: NodeOf<'rotaryEmbedding'>, [x]: Inputs): Place {
-  const { B, T } = list.dims;
-  const { cos, sin } = list.rotaryTables(node.attrs);
+  const { B, T, S } = list.dims;
+  const ofState = node.inputs.length === 1;
+  const { cos, sin } = list.rotaryTables(node.attrs, ofState);
   const out = allocateFor(list, node);
   const pairs = node.attrs.frequencies.length;
   const [step, distance] = node.attrs.layout === 'half' ? [1, pairs] : [2, 1];
-  const H = list.rowsOf(node.type) / (B * T);
-  const sizes = { rows: B * T, H, pairs, step, distance };
-  list.add('rotaryEmbedding', node.label, { x, cos, sin, out, ...sizes });
+  // Rows of a state stand at the same positions in all sequences, which therefore share their angles.
+  const [calls, rows] = ofState ? [B, S] : [1, B * T];
+  const H = list.rowsOf(node.type) / (calls * rows);
+  const sizes = { rows, H, pairs, step, distance };
+  for (let i = 0; i < calls; i++) {
+    const [from, to] = [x, out].map((place) => shift(place, i * rows * H * 2 * pairs));
+    list.add('rotaryEmbedding', node.label, { x: from!, cos, sin, out: to!, ...sizes });
+  }
   return out;
 }
 

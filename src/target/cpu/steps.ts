@@ -49,12 +49,14 @@ export interface Step<Arena> {
   readonly args: Readonly<Record<string, Argument<Arena>>>;
 }
 
-/** Cosines and sines of the step's positions, which the host writes: f32 [rows][frequencies]. */
+/** Cosines and sines, which the host writes: f32 [rows][frequencies]. */
 export interface RotaryFeed<Arena> {
   readonly frequencies: readonly number[];
   readonly magnitude: number;
   /** Added to positions. */
   readonly offset: number;
+  /** Of rows 0, 1, … of a state, the same in every step; else of the step's positions. */
+  readonly ofState: boolean;
   readonly cos: Arena;
   readonly sin: Arena;
 }
@@ -127,15 +129,16 @@ export class StepList {
     return this.#hidden.at;
   }
 
-  /** The tables of an angle for each token of the step, shared by all who rotate alike. */
-  rotaryTables(attrs: OpAttrs['rotaryEmbedding']): RotaryFeed<Unplaced> {
+  /** The tables of an angle for each token of the step or row of a state, shared by all who rotate alike. */
+  rotaryTables(attrs: OpAttrs['rotaryEmbedding'], ofState: boolean): RotaryFeed<Unplaced> {
     const { frequencies, magnitude, offset = 0 } = attrs;
-    const key = JSON.stringify([frequencies, magnitude, offset]);
+    const key = JSON.stringify([frequencies, magnitude, offset, ofState]);
     const known = this.#rotary.get(key);
     if (known !== undefined) return known;
-    const size = this.dims.B * this.dims.T * frequencies.length;
+    const { B, T, S } = this.dims;
+    const size = (ofState ? S : B * T) * frequencies.length;
     const [cos, sin] = [this.allocate('cosines', size, 0), this.allocate('sines', size, 0)];
-    const feed = { frequencies, magnitude, offset, cos, sin };
+    const feed = { frequencies, magnitude, offset, ofState, cos, sin };
     this.#rotary.set(key, feed);
     return feed;
   }

@@ -96,8 +96,8 @@ test('word 0 holds opcode and masks, fields follow in table order, memory takes 
   const words = new Uint32Array(encode(program!).buffer);
   assert.equal(words[0], 0x01 | (0b0100 << 8) | (0b1010 << 12));
   assert.deepEqual([...words.slice(1, 6)], [0x10, 5, 0x20, 64, 1]);
-  assert.equal(words[13], NONE);
-  assert.deepEqual([...words.slice(14, 20)], Array(6).fill(0));
+  assert.equal(words[15], NONE);
+  assert.deepEqual([...words.slice(16, 20)], Array(4).fill(0));
 });
 
 /** [read, write] as encoded. */

@@ -69,8 +69,14 @@ const TRANSFER = [
   f('planes', 'u32', 'planes (third dimension of the stride)'),
   f('memoryPlaneStride', 'u32', 'bytes between planes in memory'),
   f('localPlaneStride', 'u32', 'bytes between planes on the chip'),
-  f('positionStride', 'u32', 'added to `memory` times position[sequence]; 0 for none'),
+  f(
+    'positionStride',
+    'u32',
+    'added to `memory` times (position[sequence] + positionOffset) >> positionShift; 0 for none',
+  ),
   f('sequence', 'u32', 'index of the position register'),
+  f('positionShift', 'u32', 'the logarithm of the positions that share a row'),
+  f('positionOffset', 'u32', 'tokens of this step before those of the transfer'),
 ] as const;
 
 const SOURCE_A = [
@@ -104,6 +110,24 @@ const ROW_COUNT = f(
   'local',
   'i32 in the control memory that gives the number of rows; or NONE',
 );
+
+const VISIBLE = [
+  f('sequence', 'u32', 'index of the position register'),
+  f('first', 'u32', 'token index of row t = 0 within this step'),
+  f('always', 'u32', 'columns that every row sees before those of the positions'),
+  f('shift', 'u32', 'the logarithm of the positions that share a column'),
+] as const;
+/** A number a row. */
+const FACTOR = [
+  f('b', 'local', 'f32 words, one a row'),
+  f('bStride', 'u32', 'bytes from t to t+1'),
+  f('bInner', 'u32', 'bytes from j to j+1'),
+] as const;
+const F32_DESTINATION = [
+  f('d', 'local', 'f32 rows'),
+  f('dStride', 'u32', 'bytes from t to t+1'),
+  f('dInner', 'u32', 'bytes from j to j+1'),
+] as const;
 
 export interface InstructionRule {
   readonly opcode: number;
@@ -264,15 +288,14 @@ export const ISA = {
     opcode: 0x27,
     queue: 'vector',
     summary:
-      'd = softmax(a · scale) over the columns ≤ position[sequence] + first + t, zero beyond; times 2^(b[column] − 127) when b is given',
+      'd = softmax(a · scale) over the first always + ((position[sequence] + first + t + 1) >> shift) columns, zero beyond; times 2^(b[column] − 127) when b is given',
     fields: [
       ...SOURCE_A,
       f('b', 'local', 'E8M0 bytes, one a column; or NONE'),
       ...ROWS,
       ...DESTINATION,
       f('scale', 'f32', 'multiplies the scores'),
-      f('sequence', 'u32', 'index of the position register'),
-      f('first', 'u32', 'token index of row t = 0 within this step'),
+      ...VISIBLE,
     ],
     latency: MICROCODE,
   },
@@ -357,6 +380,55 @@ export const ISA = {
       f('dStride', 'u32', 'bytes between rows'),
       f('rows', 'u32', 'rows'),
       f('columns', 'u32', 'elements of a row'),
+    ],
+    latency: MICROCODE,
+  },
+  scale: {
+    opcode: 0x33,
+    queue: 'vector',
+    summary: 'd = b · a, with b one number a row',
+    fields: [...SOURCE_A, ...FACTOR, ...ROWS, ...DESTINATION, ROW_COUNT],
+    latency: MICROCODE,
+  },
+  scaleAdd: {
+    opcode: 0x34,
+    queue: 'vector',
+    summary: 'd += b · a, with b one number a row: the product rounds, then the sum',
+    fields: [...SOURCE_A, ...FACTOR, ...ROWS, ...F32_DESTINATION],
+    latency: MICROCODE,
+  },
+  topk: {
+    opcode: 0x36,
+    queue: 'vector',
+    summary:
+      'd = 1 where a row of a has its topK largest of the first always + ((position[sequence] + first + t + 1) >> shift) columns, else +0; 1 in all of those when they are fewer',
+    fields: [
+      ...SOURCE_A,
+      ...ROWS,
+      ...F32_DESTINATION,
+      f('topK', 'u32', 'columns chosen: at most all'),
+      ...VISIBLE,
+    ],
+    latency: MICROCODE,
+  },
+  mix: {
+    opcode: 0x38,
+    queue: 'vector',
+    summary:
+      'd[t] (+)= Σ_j b[t][j] · a[t][j] for j < terms, ascending: each product rounds, then the sum',
+    fields: [
+      f('a', 'local', 'f32 rows'),
+      f('aStride', 'u32', 'bytes from t to t+1'),
+      f('aInner', 'u32', 'bytes from j to j+1'),
+      f('b', 'local', 'f32 words'),
+      f('bStride', 'u32', 'bytes from t to t+1'),
+      f('bInner', 'u32', 'bytes from j to j+1'),
+      f('rows', 'u32', 'rows t of d'),
+      f('terms', 'u32', 'products of a sum, below 32768'),
+      f('columns', 'u32', 'elements of a row'),
+      f('d', 'local', 'f32 rows'),
+      f('dStride', 'u32', 'bytes from t to t+1'),
+      f('accumulate', 'u32', '1: add to d; 0: start from +0'),
     ],
     latency: MICROCODE,
   },

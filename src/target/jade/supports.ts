@@ -126,7 +126,6 @@ const CHECKS: Rules<Check> = {
   attention: attended,
   topRows: noInstruction,
   topBlocks: noInstruction,
-  classedNGramRows: noInstruction,
   nGramGate: noInstruction,
   fakeQuantize: noInstruction,
   route: routed,

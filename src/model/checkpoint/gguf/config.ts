@@ -1,12 +1,10 @@
 /** Metadata of a GGUF file as the config.json of Hugging Face, so that families need not know of it. */
 import { UnsupportedError } from '../../../base/index.ts';
 import type { JsonRecord } from '../../../base/index.ts';
-import type { StoredTensor } from '../safetensors.ts';
 import { GGUF_ARCHITECTURES } from './architectures.table.ts';
 import type { GgufArchitecture } from './architectures.table.ts';
 import type { ModelMetadata } from './metadata.ts';
-
-type Tensors = ReadonlyMap<string, StoredTensor<string>>;
+import type { Tensors } from './tensors.ts';
 
 /** Ids of tokens after which a turn or a text ends. */
 const END_KEYS = ['eos_token_id', 'eot_token_id'].map((key) => `tokenizer.ggml.${key}`);
@@ -28,12 +26,10 @@ export function architectureOf({ architecture }: ModelMetadata, where: string): 
 /** Fields of config.json. Throws UnsupportedError for an architecture that is not known. */
 export function configOfGguf(m: ModelMetadata, tensors: Tensors, where: string): JsonRecord {
   const ends = END_KEYS.map((key) => m.all.get(key)).filter((id) => id !== undefined);
-  const layers = m.number('block_count');
-  const drafts = m.number('nextn_predict_layers') ?? 0;
   return {
     hidden_size: m.get('embedding_length'),
     intermediate_size: m.get('feed_forward_length'),
-    num_hidden_layers: layers === undefined ? undefined : layers - drafts,
+    num_hidden_layers: layersOf(m, tensors),
     num_attention_heads: m.get('attention.head_count'),
     num_key_value_heads: m.get('attention.head_count_kv') ?? m.get('attention.head_count'),
     max_position_embeddings: m.get('context_length'),
@@ -44,8 +40,15 @@ export function configOfGguf(m: ModelMetadata, tensors: Tensors, where: string):
     tie_word_embeddings: !tensors.has('output.weight'),
     bos_token_id: m.all.get('tokenizer.ggml.bos_token_id') ?? null,
     eos_token_id: [...new Set(ends)],
-    ...architectureOf(m, where).fields(m),
+    ...architectureOf(m, where).fields(m, tensors),
   };
+}
+
+/** The layers that are no drafts; some converters count drafts in the metadata, but leave them out. */
+function layersOf(m: ModelMetadata, tensors: Tensors): number | undefined {
+  const [blocks, drafts] = [m.number('block_count'), m.number('nextn_predict_layers') ?? 0];
+  if (blocks === undefined) return undefined;
+  return tensors.has(`blk.${blocks - drafts}.nextn.eh_proj.weight`) ? blocks - drafts : blocks;
 }
 
 /**

@@ -1,75 +1,88 @@
-/** A `qwen35moe` file: weights come back as they were before the conversion, which the same file holds. */
+/** Files of hybrid models: weights come back as they were before the conversion, in the folder each was made from. */
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { memorySource } from '../../../base/index.ts';
-import { readRowsF32, rowCount } from '../weight.ts';
+import { parseModelConfig } from '../config.ts';
+import { openCheckpoint } from '../openCheckpoint.node.ts';
+import { readRowsF32 } from '../weight.ts';
 import { ggufWeight } from './ggufWeight.ts';
 import { readGgufHeader } from './header.ts';
-import { restoreHybridWeight } from './hybridWeights.ts';
+import { fusedKeyHeads, restoreHybridWeight } from './hybridWeights.ts';
 import { ModelMetadata } from './metadata.ts';
 import { openGguf } from './openGguf.node.ts';
 
-const FILE = path.join(import.meta.dirname, '../../../../test/formats/qwen35moe.gguf');
-const { tensors } = readGgufHeader(memorySource(FILE, fs.readFileSync(FILE)));
-const { checkpoint } = openGguf(FILE);
+const TEST = path.join(import.meta.dirname, '../../../../test');
 
-/** Tensors as Hugging Face has them, by name. */
-const ORIGINALS = new Map(
-  [...tensors.values()]
-    .filter(({ name }) => name.startsWith('hf.'))
-    .map((tensor) => [tensor.name.slice('hf.'.length), tensor]),
-);
+const CONVERTED = [
+  ['qwen3next.gguf', 'qwen3-next'],
+  ['qwen35.gguf', 'qwen3.5'],
+  ['qwen35moe.gguf', 'qwen3.5-moe'],
+] as const;
 
-/** Sums with 1 and logarithms of exponentials are rounded; everything else is moved only. */
-function errorOf(name: string): number {
-  if (name.endsWith('A_log')) return 1e-6;
-  return name.endsWith('norm.weight') && !name.includes('linear_attn') ? 2 ** -22 : 0;
-}
+for (const [file, folder] of CONVERTED) {
+  const { checkpoint } = openGguf(path.join(TEST, 'formats', file));
+  const original = openCheckpoint(path.join(TEST, 'golden', folder));
+  const names = original
+    .tensorNames()
+    .filter((name) => !/experts\.(gate_up|down)_proj$/.test(name));
 
-test('values and order of every weight are those before the conversion', () => {
-  assert.equal(ORIGINALS.size, 49);
-  for (const [name, tensor] of ORIGINALS) {
-    const expected = readRowsF32(ggufWeight(tensor), 0, rowCount(tensor.shape));
-    const found = checkpoint.readF32(name, tensor.shape);
-    const bound = errorOf(name);
-    for (const [i, value] of found.entries()) {
-      assert.ok(Math.abs(value - expected[i]!) <= bound, `${name} at ${i}: ${value}`);
-    }
-  }
-});
+  test(`${file}: the configuration is that of config.json`, () => {
+    const { config, family } = parseModelConfig(checkpoint.config);
+    const required = parseModelConfig(original.config);
+    assert.equal(family, required.family);
+    const ends = { bos_token_id: null, eos_token_id: [7] };
+    assert.deepEqual({ ...config, ...ends }, { ...required.config, ...ends });
+  });
 
-test('any rows are those of the whole', () => {
-  for (const [name, { shape }] of ORIGINALS) {
-    const whole = checkpoint.readF32(name);
-    const [rows = 1] = shape;
-    const width = whole.length / rows;
-    for (let start = 0; start < rows; start++) {
-      for (const count of [1, Math.min(7, rows - start), rows - start]) {
-        const found = checkpoint.readRows(name, start, count);
-        assert.deepEqual(found, whole.slice(start * width, (start + count) * width), name);
+  test(`${file}: values and order of every weight are those before the conversion`, () => {
+    assert.ok(names.length > 30);
+    for (const name of names) {
+      const { shape } = original.info(name);
+      const [found, expected] = [checkpoint, original].map((from) => from.readF32(name, shape));
+      // The logarithm of an exponential is rounded; sums with 1 are not, because weights are BF16.
+      const bound = name.endsWith('A_log') ? 1e-6 : 0;
+      for (const [i, value] of found!.entries()) {
+        assert.ok(Math.abs(value - expected![i]!) <= bound, `${name} at ${i}: ${value}`);
       }
     }
-  }
-});
+  });
 
-test('metadata gives the fields of the delta rule', () => {
-  const fields = [
-    'linear_num_key_heads',
-    'linear_num_value_heads',
-    'linear_key_head_dim',
-    'linear_value_head_dim',
-    'linear_conv_kernel_dim',
-    'full_attention_interval',
-    'partial_rotary_factor',
-    'head_dim',
-    'num_experts',
-    'shared_expert_intermediate_size',
-  ];
-  const found = fields.map((field) => checkpoint.config[field]);
-  assert.deepEqual(found, [2, 6, 4, 5, 4, 2, 0.25, 8, 3, 8]);
-  assert.deepEqual(checkpoint.config['architectures'], ['Qwen3_5MoeForCausalLM']);
+  test(`${file}: any rows are those of the whole`, () => {
+    for (const name of names.filter((each) => each.includes('.0.'))) {
+      const whole = checkpoint.readF32(name);
+      const [rows = 1] = original.info(name).shape;
+      const width = whole.length / rows;
+      for (let start = 0; start < rows; start++) {
+        for (const count of [1, Math.min(7, rows - start), rows - start]) {
+          const found = checkpoint.readRows(name, start, count);
+          assert.deepEqual(found, whole.slice(start * width, (start + count) * width), name);
+        }
+      }
+    }
+  });
+
+  test(`${file}: every tensor but stacked experts is read for some weight`, () => {
+    const used = new Set(names.flatMap((name) => checkpoint.storedNames(name)));
+    const unused = checkpoint.tensorNames().filter((name) => !used.has(name));
+    assert.deepEqual(
+      unused.filter((name) => !/ffn_(gate|up|down)_exps/.test(name)),
+      [],
+    );
+  });
+}
+
+test('parts of key heads that do not fit the metadata are refused', () => {
+  const file = path.join(TEST, 'formats', 'qwen3next.gguf');
+  const { tensors, metadata } = readGgufHeader(memorySource(file, fs.readFileSync(file)));
+  const name = 'model.layers.0.linear_attn.in_proj_qkvz.weight';
+  const wider = new ModelMetadata(new Map([...metadata, ['qwen3next.ssm.state_size', 17]]), file);
+  assert.throws(
+    () => fusedKeyHeads(name, tensors, wider),
+    /attn_qkv.weight must have shape \[100, 32\]/,
+  );
+  assert.equal(fusedKeyHeads('model.layers.9.mlp.gate.weight', tensors, wider), undefined);
 });
 
 test('a file that kept the order of value heads has everything else undone', () => {

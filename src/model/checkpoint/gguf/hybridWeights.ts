@@ -1,17 +1,24 @@
 /**
- * Weights of `qwen35` and `qwen35moe` as Hugging Face has them, undone from what llama.cpp's converter did [1]:
+ * Weights of `qwen3next`, `qwen35` and `qwen35moe` as Hugging Face has them, undone from what llama.cpp's
+ * converter did [1]:
  *
  *   norms, but the one inside the delta rule     1 + w
  *   linear_attn.A_log                            −exp(A_log)
- *   value heads of the delta rule                tiled: head j of key head k at j · keyHeads + k, not k · r + j
  *   linear_attn.conv1d.weight                    [channels, taps], not [channels, 1, taps]
  *   mlp.shared_expert_gate.weight                perhaps [width], not [1, width]
+ *   value heads of the delta rule, qwen35 only   tiled: head j of key head k at j · keyHeads + k, not k · r + j
+ *   linear_attn.in_proj_qkvz, qwen3next only     in two tensors, each part of all key heads together
  *
- * [1] https://github.com/ggml-org/llama.cpp, conversion/qwen.py, _LinearAttentionVReorderBase
+ * [1] https://github.com/ggml-org/llama.cpp, conversion/qwen.py, Qwen3NextModel and _LinearAttentionVReorderBase
  */
+import { elementCount } from '../safetensors.ts';
+import type { StoredTensor } from '../safetensors.ts';
 import { rowCount, rowWidth } from '../weight.ts';
 import type { Weight } from '../weight.ts';
+import { ggufWeight } from './ggufWeight.ts';
 import type { ModelMetadata } from './metadata.ts';
+import { wrongShape } from './tensors.ts';
+import type { Tensors } from './tensors.ts';
 
 /** The heads of the delta rule. */
 interface DeltaHeads {
@@ -69,7 +76,7 @@ function headsOf(m: ModelMetadata): DeltaHeads | undefined {
   const keyHeads = m.number('ssm.group_count');
   const valueHeads = m.number('ssm.time_step_rank');
   const [keyWidth, inner] = [m.number('ssm.state_size'), m.number('ssm.inner_size')];
-  const tiled = m.get('ssm.v_head_reordered') !== false;
+  const tiled = m.architecture !== 'qwen3next' && m.get('ssm.v_head_reordered') !== false;
   if (!keyHeads || !valueHeads || !keyWidth || !inner) return undefined;
   return { keyHeads, valueHeads, keyWidth, valueWidth: inner / valueHeads, tiled };
 }
@@ -85,6 +92,49 @@ function tiledFrom(start: number, width: number, heads: DeltaHeads): MapIndex {
     const tile = (head % perKey) * keyHeads + Math.floor(head / perKey);
     return start + tile * width + ((index - start) % width);
   };
+}
+
+/**
+ * in_proj_qkvz, head by head query, key, values and gates, from the queries, keys and values of all heads
+ * in one tensor and the gates in another; files made before 2025-12 have it whole.
+ */
+export function fusedKeyHeads(
+  name: string,
+  tensors: Tensors,
+  m: ModelMetadata,
+): Weight | undefined {
+  const layer = /^model\.layers\.(\d+)\.linear_attn\.in_proj_qkvz\.weight$/.exec(name)?.[1];
+  const mixed = tensors.get(`blk.${layer}.attn_qkv.weight`);
+  const gates = tensors.get(`blk.${layer}.attn_gate.weight`);
+  const heads = headsOf(m);
+  if (mixed === undefined || gates === undefined || heads === undefined) return undefined;
+  const { keyHeads, keyWidth: K, valueHeads, valueWidth } = heads;
+  const V = (valueHeads / keyHeads) * valueWidth;
+  const rows = keyHeads * 2 * (K + V);
+  const [mixedRows, gateRows] = [keyHeads * (2 * K + V), keyHeads * V];
+  const width = rowWidth(mixed.shape);
+  requireRows(mixed, mixedRows, width);
+  requireRows(gates, gateRows, width);
+  const [a, b] = [ggufWeight(mixed), ggufWeight(gates)];
+  const both: Weight = {
+    shape: [rows, width],
+    stored: [mixed, gates],
+    rowBytes: Math.max(a.rowBytes, b.rowBytes),
+    decodeRows: (start, out) =>
+      start < mixedRows ? a.decodeRows(start, out) : b.decodeRows(start - mixedRows, out),
+  };
+  return permuteRows(both, (row) => {
+    const [head, at] = [Math.floor(row / (2 * (K + V))), row % (2 * (K + V))];
+    if (at < K) return head * K + at;
+    if (at < 2 * K) return keyHeads * K + head * K + (at - K);
+    if (at < 2 * K + V) return 2 * keyHeads * K + head * V + (at - 2 * K);
+    return mixedRows + head * V + (at - 2 * K - V);
+  });
+}
+
+function requireRows(tensor: StoredTensor<string>, rows: number, width: number): void {
+  if (elementCount(tensor.shape) === rows * width && rowCount(tensor.shape) === rows) return;
+  throw wrongShape(tensor, `shape [${rows}, ${width}]`);
 }
 
 function mapValues(weight: Weight, restore: (value: number) => number): Weight {

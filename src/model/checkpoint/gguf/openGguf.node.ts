@@ -10,7 +10,7 @@ import type { StoredTensor } from '../safetensors.ts';
 import { architectureOf, configOfGguf } from './config.ts';
 import { readGgufHeader } from './header.ts';
 import type { GgufHeader } from './header.ts';
-import { locateGgufWeight } from './locate.ts';
+import { ggufNameOf, locateGgufWeight } from './locate.ts';
 import { ModelMetadata } from './metadata.ts';
 import type { Metadata } from './metadata.ts';
 
@@ -51,7 +51,7 @@ function openParts(file: string, opened: ByteSource[]): GgufModel {
   }
   const m = new ModelMetadata(first.metadata, file);
   const config = configOfGguf(m, tensors, file);
-  const { note: noteOf, restore } = architectureOf(m, file);
+  const { note: noteOf, compose, restore } = architectureOf(m, file);
   const note = noteOf?.(m);
   const checkpoint = locatedCheckpoint({
     folder: file,
@@ -59,8 +59,10 @@ function openParts(file: string, opened: ByteSource[]): GgufModel {
     generation: parseGeneration({}, config, file),
     tensors,
     ...(note !== undefined && { note }),
+    storedName: (name) => ggufNameOf(name, m.architecture),
     locate: (name) => {
-      const weight = locateGgufWeight(name, tensors, m.architecture);
+      const stored = locateGgufWeight(name, tensors, m.architecture);
+      const weight = stored ?? compose?.(name, tensors, m);
       return weight && restore ? restore(name, weight, m) : weight;
     },
   });

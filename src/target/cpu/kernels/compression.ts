@@ -133,6 +133,7 @@ function overTokens(
   const [window, j, skipped] = [f.local('i32'), f.local('i32'), f.local('i32')];
   const [windows, gate, biasRow] = [f.local('i32'), f.local('i32'), f.local('i32')];
   const half = f.local('i32');
+  const biased = f.local('v128');
   f.get(end).get(tokensPerRow).emit('i32.eq').get(overlap).emit('i32.and').set(skipped);
   f.get(overlap).i32(1).emit('i32.add').set(windows);
   f.get(C).i32(1).emit('i32.shr_u').set(half);
@@ -143,8 +144,9 @@ function overTokens(
     pushProduct(f, window, K).emit('i32.add').get(offset).emit('i32.add').set(biasRow);
     f.forLoop(j, 0, tokensPerRow, 1, () => {
       pushSum(f, row, half).set(gate);
-      access.load(f.get(gate));
-      access.load(f.get(biasRow)).emit('f32x4.add');
+      access.load(f.get(gate)).set(biased);
+      f.get(bias).if(() => access.load(f.get(biased).get(biasRow)).emit('f32x4.add').set(biased));
+      f.get(biased);
       body();
       f.advance(row, C).advance(biasRow, half);
     });

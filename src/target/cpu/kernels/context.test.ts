@@ -1,8 +1,8 @@
-/** Kernels of chosen rows, windows, compressors, residual streams and tables of experts, at odd sizes. */
+/** Kernels of attention to chosen rows, windows, compressors, residual streams and tables of experts, at odd sizes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { floatNumerics, type HyperConnectionAttrs } from '../../../ir/index.ts';
-import { INDEX_BLOCK, SCORINGS } from './kernels.table.ts';
+import { SCORINGS } from './kernels.table.ts';
 import { assertClose, normal, Workbench } from '../../../../test/workbench.ts';
 
 test('layerNormalization gives rows of mean 0 and variance 1, then scales and shifts', () => {
@@ -58,69 +58,6 @@ test('appendEntries writes the rows of tokens that end an entry, and no others',
     held.set(x.subarray(from, from + size), (b * capacity + entry) * size);
   }
   assert.deepEqual(bench.floats(state), held);
-});
-
-interface Selection {
-  readonly T: number;
-  readonly H: number;
-  readonly K: number;
-  readonly topK: number;
-  readonly tokensPerRow: number;
-  readonly positions: readonly number[];
-}
-
-const CAPACITY = 150;
-
-/** The chosen rows as the kernel and plain arithmetic have them; keys of visible rows only are read. */
-function checkTopRows(c: Selection, keys: Float32Array): void {
-  const { T, H, K, topK, tokensPerRow } = c;
-  const B = c.positions.length;
-  const [q, weights] = [normal(B * T * H * K), normal(B * T * H)];
-  const required = Array.from({ length: B * T }, (_, token) => {
-    const b = Math.floor(token / T);
-    const count = Math.floor((c.positions[b]! + (token % T) + 1) / tokensPerRow);
-    const scores = new Float32Array(count);
-    const request = {
-      query: q.subarray(token * H * K, (token + 1) * H * K),
-      weights: weights.subarray(token * H, (token + 1) * H),
-      keys: keys.subarray(b * CAPACITY * K, (b * CAPACITY + count) * K),
-    };
-    floatNumerics.indexScores(request, scores);
-    const order = [...scores.keys()].toSorted((i, j) => scores[j]! - scores[i]! || i - j);
-    const chosen = order.slice(0, topK).toSorted((i, j) => i - j);
-    return [...chosen, ...Array.from({ length: topK - chosen.length }, () => -1)];
-  });
-  const bench = new Workbench();
-  const [block, scores] = [bench.room(H * INDEX_BLOCK), bench.room(3 * INDEX_BLOCK)];
-  const out = bench.room(B * T * topK);
-  const places = { q: bench.put(q), weights: bench.put(weights), keys: bench.put(keys) };
-  const scratch = { block: block.address, scores: scores.address, out: out.address };
-  const positions = bench.put(Int32Array.from(c.positions));
-  const sizes = { B, T, H, K, capacity: CAPACITY, topK, tokensPerRow };
-  bench.run('topRows', { ...places, ...scratch, positions, ...sizes }, [block, scores, out]);
-  assert.deepEqual([...bench.integers(out)], required.flat());
-}
-
-test('topRows chooses the rows with the largest scores, of equals the first', () => {
-  const sizes = { T: 3, H: 5, K: 7 };
-  for (const [topK, tokensPerRow, positions] of [
-    [1, 1, [0]],
-    [4, 1, [1, 140]],
-    [64, 1, [61, 127]],
-    [5, 4, [0, 90]],
-    [37, 2, [140]],
-  ] as const) {
-    const c = { ...sizes, topK, tokensPerRow, positions };
-    checkTopRows(c, normal(positions.length * CAPACITY * 7));
-    // Rows alike, and rows of score 0: only the order decides.
-    const few = normal(3 * 7);
-    const alike = Float32Array.from(
-      { length: positions.length * CAPACITY * 7 },
-      (_, i) => few[i % few.length]!,
-    );
-    checkTopRows(c, alike);
-    checkTopRows(c, new Float32Array(positions.length * CAPACITY * 7));
-  }
 });
 
 test('attentionToRows sees the rows chosen for each token, and none that is negative', () => {
@@ -181,16 +118,21 @@ function withPast(held: Float32Array, x: Float32Array, position: number): Float3
 }
 
 test('compress pools the windows that end, from zeros where a sequence starts', () => {
-  for (const overlap of [false, true]) {
+  for (const [overlap, biased] of [
+    [false, true],
+    [true, true],
+    [true, false],
+  ] as const) {
     const [T, K, tokensPerRow] = [7, 5, 3];
     const C = K * (overlap ? 4 : 2);
     const kept = tokensPerRow * (overlap ? 2 : 1) - 1;
     for (const position of [0, 2, 6]) {
-      const [x, bias, held] = [normal(T * C), normal((tokensPerRow * C) / 2), normal(kept * C)];
+      const [x, held] = [normal(T * C), normal(kept * C)];
+      const bias = normal((tokensPerRow * C) / 2).map((value) => (biased ? value : 0));
       const bench = new Workbench();
       const state = { address: bench.put(held), count: held.length };
       const [rows, out] = [bench.room((kept + T) * C), bench.room(T * K)];
-      const places = { state: state.address, x: bench.put(x), bias: bench.put(bias) };
+      const places = { state: state.address, x: bench.put(x), bias: biased ? bench.put(bias) : 0 };
       const positions = bench.put(Int32Array.of(position));
       const scratch = { positions, rows: rows.address, out: out.address };
       const sizes = { B: 1, T, C, K, tokensPerRow, overlap: Number(overlap) };

@@ -6,9 +6,11 @@ import {
   type ModuleBuilder,
 } from '../../../wasm/index.ts';
 import { KERNELS } from './kernels.table.ts';
-import { pushSum, scaleToBytes, VECTOR_BYTES } from './vectors.ts';
+import { pushSplat, pushSum, scaleToBytes, VECTOR_BYTES } from './vectors.ts';
 
-/** Adds `add`, `mul`, `sigmoid`, `softplus`, `silu` and `swiglu`; the experts call the last. */
+const SIGN_BIT = -(2 ** 31);
+
+/** Adds `add`, `mul`, `sigmoid`, `softplus`, `silu`, `signedRoot` and `swiglu`; the experts call the last. */
 export function addElementwise(
   module: ModuleBuilder,
   { sigmoid, softplus }: { readonly sigmoid: FunctionRef; readonly softplus: FunctionRef },
@@ -27,6 +29,7 @@ export function addElementwise(
   module.addFunction('silu', { params: KERNELS.silu, exported: true }, (f, { x, out, size }) =>
     mapVectors(f, [x], out, size, () => pushSilu(f, sigmoid)),
   );
+  addSignedRoot(module);
   const spec = { params: KERNELS.swiglu, exported: true };
   const swiglu = module.addFunction('swiglu', spec, (f, { gate, up, out, size, limit }) => {
     const [highest, lowest] = [f.local('v128', 'highest'), f.local('v128', 'lowest')];
@@ -39,6 +42,23 @@ export function addElementwise(
     });
   });
   return { swiglu };
+}
+
+function addSignedRoot(module: ModuleBuilder): void {
+  const spec = { params: KERNELS.signedRoot, exported: true };
+  module.addFunction('signedRoot', spec, (f, { x, out, size, smallest }) => {
+    const least = f.local('v128', 'least');
+    f.get(smallest).emit('f32x4.splat').set(least);
+    mapVectors(f, [x], out, size, () => pushSignedRoot(f, least));
+  });
+}
+
+/** Pops x and pushes sign(x) · √max(|x|, least), 0 of 0. */
+export function pushSignedRoot(f: FunctionBuilder, least: Local): FunctionBuilder {
+  const x = f.local('v128');
+  f.tee(x).emit('f32x4.abs').get(least).emit('f32x4.max').emit('f32x4.sqrt');
+  f.get(x).i32(SIGN_BIT).emit('i32x4.splat').emit('v128.and').emit('v128.or');
+  return pushSplat(f.get(x), 0).emit('f32x4.ne').emit('v128.and');
 }
 
 /** Pops x and pushes x · sigmoid(x). */

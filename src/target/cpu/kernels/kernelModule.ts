@@ -9,14 +9,18 @@ import {
 } from '../../../wasm/index.ts';
 import { addAttention } from './attention.ts';
 import { addAttentionParts } from './attendRows.ts';
+import { addBlocks } from './blocks.ts';
 import { addCompression } from './compression.ts';
 import { addElementwise } from './elementwise.ts';
 import { addExperts } from './experts.ts';
 import { addExponential, addSigmoid, addSoftmax, addSoftplus } from './exponential.ts';
 import { addRouteByToken, addScaleRow, addScoreExperts } from './gates.ts';
+import { addFakeQuantize } from './fakeQuantize.ts';
 import { type KernelName } from './kernels.table.ts';
 import { addHeadLinear, addLinear } from './linear.ts';
 import { addGatherRows, addMovement } from './movement.ts';
+import { addNgrams } from './ngrams.ts';
+import { addProducts } from './products.ts';
 import { addRecurrences } from './recurrence.ts';
 import { addRoute } from './route.ts';
 import {
@@ -58,6 +62,9 @@ export function emitKernels(): Uint8Array<ArrayBuffer> {
   addMovement(module);
   addRmsNormalization(module);
   addL2Normalization(module);
+  addNgrams(module);
+  addProducts(module, sigmoid);
+  addFakeQuantize(module);
   addLayerNormalization(module);
   addBroadcasts(module);
   addRotaryEmbedding(module);
@@ -69,6 +76,7 @@ export function emitKernels(): Uint8Array<ArrayBuffer> {
   addExperts(module, { linear, swiglu });
   addRecurrences(module, exp);
   addCompression(module, { exp, attendRows, gatherRows });
+  addBlocks(module);
   addStreams(module, { sigmoid, softmax, weightedSum });
   return module.encode();
 }

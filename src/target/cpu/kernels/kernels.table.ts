@@ -89,10 +89,32 @@ export const KERNELS = {
   /**
    * out [B][T][topK], i32: the visible rows with the largest Σ_h weights_h·relu(q_h·key), ascending, of
    * equals the first, −1 where there are fewer; q [B][T][H][K], weights [B][T][H], keys
-   * [B][capacity][K]. A row is visible from the last of its `tokensPerRow` tokens on. `block` has room
-   * for H rows of INDEX_BLOCK scores, `scores` for one a visible row, up to a multiple of INDEX_BLOCK.
+   * [B][capacity][K]. A row is visible from the last of its `tokensPerRow` tokens on; where `blocks`
+   * [B][T][blockCount], ascending, then −1, are not 0, only in those of `blockRows` rows. Weights 0 are
+   * all 1. `block` has room for H rows of INDEX_BLOCK scores, `scores` for one a visible row and
+   * INDEX_BLOCK more.
    */
   topRows: {
+    q: 'i32',
+    weights: 'i32',
+    keys: 'i32',
+    positions: 'i32',
+    blocks: 'i32',
+    block: 'i32',
+    scores: 'i32',
+    out: 'i32',
+    B: 'i32',
+    T: 'i32',
+    H: 'i32',
+    K: 'i32',
+    capacity: 'i32',
+    topK: 'i32',
+    tokensPerRow: 'i32',
+    blockCount: 'i32',
+    blockRows: 'i32',
+  },
+  /** As topRows, but blocks of `blockRows` by their best row, the last before all others. */
+  topBlocks: {
     q: 'i32',
     weights: 'i32',
     keys: 'i32',
@@ -106,6 +128,35 @@ export const KERNELS = {
     K: 'i32',
     capacity: 'i32',
     topK: 'i32',
+    tokensPerRow: 'i32',
+    blockRows: 'i32',
+  },
+  /**
+   * state [B][capacity][size] → out [B][S][size]: row i is the mean of the rows i·n … i·n+n−1, n =
+   * tokensPerRow, for those whose rows are all there after T more tokens; the others are zeros.
+   */
+  blockMeans: {
+    state: 'i32',
+    positions: 'i32',
+    out: 'i32',
+    B: 'i32',
+    T: 'i32',
+    S: 'i32',
+    capacity: 'i32',
+    size: 'i32',
+    tokensPerRow: 'i32',
+  },
+  /**
+   * out [B][T][k·n+n−1], n = tokensPerRow: the rows of the blocks [B][T][k], negative ones are none, and
+   * those after the last complete block that a token sees, then −1.
+   */
+  blockRows: {
+    blocks: 'i32',
+    positions: 'i32',
+    out: 'i32',
+    B: 'i32',
+    T: 'i32',
+    k: 'i32',
     tokensPerRow: 'i32',
   },
   /** Writes rows [B][T][size] into state [B][capacity][size] from the position of each sequence on. */
@@ -149,10 +200,88 @@ export const KERNELS = {
   softplus: { x: 'i32', out: 'i32', size: 'i32' },
   /** x · sigmoid(x). */
   silu: { x: 'i32', out: 'i32', size: 'i32' },
+  /** sign(x) · √max(|x|, smallest), 0 of 0. */
+  signedRoot: { x: 'i32', out: 'i32', size: 'i32', smallest: 'f32' },
   /** silu(min(gate, limit)) · up within ±limit, which may be infinite; out may be gate or up. */
   swiglu: { gate: 'i32', up: 'i32', out: 'i32', size: 'i32', limit: 'f32' },
   /** x · rsqrt(mean(x²) + ε) · w for each row of D. */
   rmsNormalization: { x: 'i32', w: 'i32', out: 'i32', rows: 'i32', D: 'i32', epsilon: 'f32' },
+  /** Σ a · b for each row of D. */
+  dot: { a: 'i32', b: 'i32', out: 'i32', rows: 'i32', D: 'i32' },
+  /**
+   * σ(±√max(|d|, smallest)) of d = Σ x·k·w·v / √D, x and k [rows][n][D] of unit mean square, w and v
+   * [n][D]; out [rows][n].
+   */
+  nGramGate: {
+    x: 'i32',
+    keys: 'i32',
+    w: 'i32',
+    v: 'i32',
+    out: 'i32',
+    rows: 'i32',
+    n: 'i32',
+    D: 'i32',
+    epsilon: 'f32',
+    smallest: 'f32',
+  },
+  /**
+   * x rounded to a format of few bits for each group of `size`, as fakeQuantize in the interpreter: the
+   * largest value of the format, its smallest normal one, and from 1 to the next (`step`). `least` is
+   * what the largest magnitude of a group is at least; a scale is a power of two or (1) one of e4m3.
+   */
+  fakeQuantize: {
+    x: 'i32',
+    out: 'i32',
+    groups: 'i32',
+    size: 'i32',
+    largest: 'f32',
+    normal: 'f32',
+    step: 'f32',
+    least: 'f32',
+    roundedScale: 'i32',
+  },
+  /**
+   * ids i32 [B][past+T]: those that a state f32 [B][past] holds, of the padding at the start, and those
+   * of the tokens [B][T] behind them, which are the `classes` f32 of the tokens unless that is 0. The
+   * state then holds the last ones.
+   */
+  ngramIds: {
+    state: 'i32',
+    tokens: 'i32',
+    classes: 'i32',
+    positions: 'i32',
+    ids: 'i32',
+    B: 'i32',
+    T: 'i32',
+    past: 'i32',
+    padding: 'i32',
+  },
+  /**
+   * hashes i64 [B][T] ⊕= id[t−back] · multiplier, of two words, or = that for `back` 0. Where `endsText`
+   * is 1, an id counts as that of the padding if a newer one but the newest is.
+   */
+  ngramHashes: {
+    ids: 'i32',
+    classes: 'i32',
+    hashes: 'i32',
+    B: 'i32',
+    T: 'i32',
+    past: 'i32',
+    back: 'i32',
+    high: 'i32',
+    low: 'i32',
+    padding: 'i32',
+    endsText: 'i32',
+  },
+  /** out[i · outStride] = first + hashes i64 [rows] mod modulus, which is never negative. */
+  ngramRows: {
+    hashes: 'i32',
+    out: 'i32',
+    outStride: 'i32',
+    rows: 'i32',
+    modulus: 'i32',
+    first: 'i32',
+  },
   /** (x − mean(x)) · rsqrt(variance(x) + ε) · w + bias for each row of D. */
   layerNormalization: {
     x: 'i32',
@@ -244,8 +373,9 @@ export const KERNELS = {
     limit: 'f32',
   },
   /**
-   * Each channel of x [B][T][C] with its own taps w [C][W]; state [B][W-1][C] holds the rows before x,
-   * and then the last ones of both. `rows` has room for W-1+T rows of C.
+   * Each channel of x [B][T][C] with its own taps w [C][W], `dilation` rows apart; state [B][kept][C],
+   * kept = (W-1)·dilation, holds the rows before x, and then the last ones of both. `rows` has room for
+   * kept + T rows of C.
    */
   causalConvolution: {
     state: 'i32',
@@ -258,6 +388,7 @@ export const KERNELS = {
     T: 'i32',
     C: 'i32',
     W: 'i32',
+    dilation: 'i32',
   },
   /**
    * The gated delta rule: state [B][H][K][V], q and k [B][T][G][K], v and out [B][T][H][V], decay (a
@@ -284,6 +415,7 @@ export const KERNELS = {
    * Pools windows of `tokensPerRow` rows [values | gates] of C, as `compress` in the op table; out
    * [B][T][K], zeros where no window ends. state [B][kept][C] holds the rows before x, kept =
    * tokensPerRow·(overlap + 1) − 1, and then the last ones of both; `rows` has room for kept + T.
+   * bias 0 means none.
    */
   compress: {
     state: 'i32',
@@ -350,6 +482,12 @@ export const KERNELS = {
 
 /** How logits become scores of experts. */
 export const SCORINGS = { sigmoid: 0, softmax: 1, sqrtSoftplus: 2 } as const;
+
+/** The smallest normal number of a format of few bits, and from 1 to the next. */
+export const FEW_BITS = {
+  e4m3: { normal: 2 ** -6, step: 2 ** -3 },
+  e2m1: { normal: 1, step: 2 ** -1 },
+} as const;
 
 /** Rows of keys that an indexer scores at a time. */
 export const INDEX_BLOCK = 64;

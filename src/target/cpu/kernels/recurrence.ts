@@ -30,13 +30,16 @@ export function clearAtStart(
   f.if(() => f.get(state).i32(0).get(sizeBytes).emit('memory.fill'));
 }
 
+type ConvolutionParams = { readonly [K in keyof typeof KERNELS.causalConvolution]: Local };
+
 function addConvolution(module: ModuleBuilder): void {
   const spec = { params: KERNELS.causalConvolution, exported: true };
   module.addFunction('causalConvolution', spec, (f, p) => {
-    const { state, x, positions, rows, B, T, C, W } = p;
+    const { state, x, positions, rows, B, T, C, W, dilation } = p;
     const [b, pastBytes, newBytes] = [f.local('i32'), f.local('i32'), f.local('i32')];
     scaleToBytes(f, C);
-    f.get(W).i32(1).emit('i32.sub').get(C).emit('i32.mul').set(pastBytes);
+    f.get(W).i32(1).emit('i32.sub');
+    f.get(dilation).emit('i32.mul').get(C).emit('i32.mul').set(pastBytes);
     pushProduct(f, T, C).set(newBytes);
     f.forLoop(b, 0, B, 1, () => {
       clearAtStart(f, positions, b, state, pastBytes);
@@ -53,11 +56,12 @@ function addConvolution(module: ModuleBuilder): void {
 /** The T tokens of one sequence, whose past and present rows of C bytes lie in `rows`; moves `out` on. */
 function convolveTokens(
   f: FunctionBuilder,
-  { rows, w, out, T, C, W }: Readonly<Record<'rows' | 'w' | 'out' | 'T' | 'C' | 'W', Local>>,
+  { rows, w, out, T, C, W, dilation }: ConvolutionParams,
 ): void {
   const [t, c, j] = [f.local('i32'), f.local('i32'), f.local('i32')];
   const [tap, from, first] = [f.local('i32'), f.local('i32'), f.local('i32')];
-  const sum = f.local('f32');
+  const [sum, tapBytes] = [f.local('f32'), f.local('i32')];
+  pushProduct(f, C, dilation).set(tapBytes);
   f.get(rows).set(first);
   f.forLoop(t, 0, T, 1, () => {
     f.get(w).set(tap);
@@ -67,7 +71,7 @@ function convolveTokens(
       f.forLoop(j, 0, W, 1, () => {
         f.get(sum).get(tap).emit('f32.load').get(from).emit('f32.load');
         f.emit('f32.mul').emit('f32.add').set(sum);
-        f.advance(tap, ELEMENT_BYTES).advance(from, C);
+        f.advance(tap, ELEMENT_BYTES).advance(from, tapBytes);
       });
       pushSum(f, out, c).get(sum).emit('f32.store');
     });

@@ -127,7 +127,7 @@ export function addBroadcasts(module: ModuleBuilder): void {
 }
 
 /** Sets `squares` to the parts of the sum of squares of a row. */
-function sumSquares(
+export function sumSquares(
   f: FunctionBuilder,
   x: Local,
   rowBytes: Local,
@@ -145,7 +145,7 @@ function sumSquares(
 }
 
 /** Pushes 1 / √(sum / D + ε) in all lanes, where `squares` holds the parts of the sum. */
-function pushInverseRoot(
+export function pushInverseRoot(
   f: FunctionBuilder,
   squares: Local,
   D: Local,

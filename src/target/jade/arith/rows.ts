@@ -36,6 +36,18 @@ export function mulRow(a: Row, b: Row, count: number, out: Row): void {
   }
 }
 
+/** out = factor · a. */
+export function scaleRow(a: Row, factor: number, count: number, out: Row): void {
+  for (let i = 0; i < count; i++) out.values[out.offset + i] = factor * a.values[a.offset + i]!;
+}
+
+/** out += factor · a: the product rounds, then the sum. A term of `mix`, too. */
+export function scaleAddRow(a: Row, factor: number, count: number, out: Row): void {
+  for (let i = 0; i < count; i++) {
+    out.values[out.offset + i]! += fround(factor * a.values[a.offset + i]!);
+  }
+}
+
 export function siluRow(a: Row, count: number, out: Row): void {
   for (let i = 0; i < count; i++) out.values[out.offset + i] = silu(a.values[a.offset + i]!);
 }
@@ -133,4 +145,19 @@ export function argmaxRow(x: Row, count: number): number {
     if (isLarger(x.values[x.offset + i]!, x.values[x.offset + best]!)) best = i;
   }
   return best;
+}
+
+/**
+ * 1 in the columns of the `topK` largest of the first `visible`, +0 in the others up to `count`. Of equals
+ * the first is chosen; a NaN is smaller than every number. `out` must not be the row itself.
+ */
+export function topRow(x: Row, visible: number, count: number, topK: number, out: Row): void {
+  const { values, offset } = x;
+  const order = Array.from({ length: visible }, (_, i) => i).toSorted((i, j) => {
+    const [a, b] = [values[offset + i]!, values[offset + j]!];
+    if (isLarger(a, b)) return -1;
+    return isLarger(b, a) ? 1 : i - j;
+  });
+  out.values.fill(0, out.offset, out.offset + count);
+  for (const i of order.slice(0, topK)) out.values[out.offset + i] = 1;
 }

@@ -13,7 +13,7 @@ import { type Kernel } from '../../../compile/index.ts';
 import { lastDim, MX_BLOCK, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
 import { blockBytes, FORMAT_CODES, NONE } from '../isa.table.ts';
 import { mxRowBytes, scalesKey, type StateRegion } from '../layout.ts';
-import { contiguous, type Context } from './context.ts';
+import { contiguous, ONE_A_POSITION, type Context } from './context.ts';
 import { emitEpilogue } from './epilogue.ts';
 import { activationFields } from './matmul.ts';
 import { channelsFrom, mxOf, placeOf, type MxPlacement } from './placement.ts';
@@ -328,6 +328,7 @@ function lowerScores(context: Context, { group, first, tokens, reach }: Block): 
     scale: Math.fround(anchor.attrs.scale),
     sequence: group.sequence,
     first,
+    ...ONE_A_POSITION,
   });
   return probabilities;
 }

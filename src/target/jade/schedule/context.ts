@@ -23,6 +23,9 @@ export interface Context {
   readonly rotary: Map<string, Ref>;
 }
 
+/** Of softmax and topk: a row sees one column a position, up to its own. */
+export const ONE_A_POSITION = { always: 0, shift: 0 } as const;
+
 /** Fields of a transfer of one contiguous piece. */
 export function contiguous(
   memory: number,
@@ -41,6 +44,8 @@ export function contiguous(
     localPlaneStride: 0,
     positionStride: 0,
     sequence: 0,
+    positionShift: 0,
+    positionOffset: 0,
   };
 }
 

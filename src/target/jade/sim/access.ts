@@ -17,6 +17,7 @@ import {
   type Instruction,
   type Opcode,
 } from '../isa.table.ts';
+import { shiftedPosition } from './positions.ts';
 
 /** Bytes from `start` up to but not including `end`; never empty. */
 export interface ByteRange {
@@ -134,10 +135,10 @@ function planesOf(
 }
 
 function memoryPlanes(f: FieldsOf<'store'>, maxPosition: number): ByteRange[] {
-  const shift = f.positionStride * maxPosition;
+  const [first, last] = [0, maxPosition].map((p) => f.positionStride * shiftedPosition(f, p));
   return planesOf(f.memory, f.memoryStride, f.memoryPlaneStride, f).map(({ start, end }) => ({
-    start,
-    end: end + shift,
+    start: start + first!,
+    end: end + last!,
   }));
 }
 
@@ -192,6 +193,36 @@ function route(f: FieldsOf<'route'>): Operands {
   return { data: [...logits, ...bytes(f.b, 4 * f.columns), ...gates], writes: gates };
 }
 
+type FactorFields = Source & Readonly<Record<'b' | 'bStride' | 'bInner', number>>;
+
+/** The numbers of rows, a word each. */
+function factors(f: RowShape & Omit<FactorFields, keyof Source>): ByteRange[] {
+  return tile(f.b, f, f.bStride, f.bInner, 4);
+}
+
+function scale(f: FieldsOf<'scale'>): Operands {
+  const data = [...sourceA(f), ...factors(f)];
+  return { data, control: bytes(f.rowCount, 4), writes: destination(f) };
+}
+
+function scaleAdd(f: FieldsOf<'scaleAdd'>): Operands {
+  const sums = destination({ ...f, dFormat: FORMAT_CODES.f32 });
+  return { data: [...sourceA(f), ...factors(f), ...sums], writes: sums };
+}
+
+function mix(f: FieldsOf<'mix'>): Operands {
+  const terms = { ...f, rows: f.rows * f.terms, inner: f.terms };
+  const sums = rowsOf(f.d, f.rows, f.dStride, 4 * f.columns);
+  const data = [...sourceA(terms), ...factors(terms), ...(f.accumulate === 1 ? sums : [])];
+  return { data, writes: sums };
+}
+
+/** What is chosen so far is kept in the rows of d. */
+function topk(f: FieldsOf<'topk'>): Operands {
+  const chosen = destination({ ...f, dFormat: FORMAT_CODES.f32 });
+  return { data: [...sourceA(f), ...chosen], writes: chosen };
+}
+
 function dispatch(f: FieldsOf<'dispatch'>): Operands {
   const lists = rowsOf(f.list, f.columns, f.listStride, 4 * f.rows);
   return {
@@ -243,4 +274,8 @@ const OPERANDS: { readonly [O in Opcode]: (f: FieldsOf<O>, maxPosition: number) 
   dispatch,
   combine,
   zero: (f) => ({ writes: rowsOf(f.d, f.rows, f.dStride, 4 * f.columns) }),
+  scale,
+  scaleAdd,
+  topk,
+  mix,
 };

@@ -18,10 +18,17 @@ import {
 import { matmulOperands, operandsOf, overlap, type ByteRange } from './access.ts';
 import { banksOf, memoriesOf, type LocalMemory } from './banks.ts';
 import { overlaps } from './overlaps.ts';
-import { SEQUENCES } from './state.ts';
+import {
+  atLeastOne,
+  counted,
+  flag,
+  multiples,
+  must,
+  sequence,
+  words,
+  type Problems,
+} from './rules.ts';
 
-/** Broken rules, each as "k must be a multiple of 32, not 40". */
-type Problems = string[];
 type Check<O extends Opcode> = (f: FieldsOf<O>, chip: Chip) => Problems;
 
 /** The memory beside the chip, and the largest position: what bounds transfers. */
@@ -154,44 +161,26 @@ function within(
   });
 }
 
-function must(name: string, value: number, holds: boolean, rule: string): Problems {
-  return holds ? [] : [`${name} must ${rule}, not ${value}`];
+/** Positions are shifted as words of 32 bits; a position and an offset make no more. */
+function positions(f: FieldsOf<'store'>): Problems {
+  return [
+    ...sequence(f),
+    ...must('positionShift', f.positionShift, f.positionShift < 32, 'be below 32'),
+    ...must('positionOffset', f.positionOffset, f.positionOffset < 2 ** 31, 'be below 2147483648'),
+  ];
 }
 
-/** The named fields, NONE apart, must be multiples of `unit`. */
-function multiples<F extends object>(f: F, unit: number, ...names: (keyof F & string)[]): Problems {
-  return names.flatMap((name) => {
-    const value = f[name] as number;
-    return must(name, value, value === NONE || value % unit === 0, `be a multiple of ${unit}`);
-  });
+/** What a row sees. */
+function visible(f: Pick<FieldsOf<'topk'>, 'sequence' | 'always' | 'shift'>): Problems {
+  return [
+    ...sequence(f),
+    ...counted(f, 'always'),
+    ...must('shift', f.shift, f.shift < 32, 'be below 32'),
+  ];
 }
 
-function words<F extends object>(f: F, ...names: (keyof F & string)[]): Problems {
-  return multiples(f, 4, ...names);
-}
-
-function atLeastOne<F extends object>(f: F, ...names: (keyof F & string)[]): Problems {
-  return names.flatMap((name) => must(name, f[name] as number, f[name] !== 0, 'be at least 1'));
-}
-
-function flag<F extends object>(f: F, ...names: (keyof F & string)[]): Problems {
-  return names.flatMap((name) => {
-    const value = f[name] as number;
-    return must(name, value, value === 0 || value === 1, 'be 0 or 1');
-  });
-}
-
-/** Rows are counted in 20 bits. */
-function counted<F extends object>(f: F, ...names: (keyof F & string)[]): Problems {
-  const holds = (value: number): boolean => value < 2 ** 20;
-  return names.flatMap((name) =>
-    must(name, f[name] as number, holds(f[name] as number), 'be below 1048576'),
-  );
-}
-
-function sequence(f: { readonly sequence: number }): Problems {
-  return must('sequence', f.sequence, f.sequence < SEQUENCES, `be below ${SEQUENCES}`);
-}
+/** The steps of a loop are counted in the bits of a column, which the smallest chip has 15 of. */
+const MAX_TERMS = 2 ** 15;
 
 type Destination = FieldsOf<'silu'>;
 
@@ -287,7 +276,7 @@ function load(f: FieldsOf<'load'>, chip: Chip): Problems {
   const toControl = f.local >= memoriesOf(chip)['control memory'].start;
   return [
     ...words(f, 'unless'),
-    ...sequence(f),
+    ...positions(f),
     ...(toControl ? words(f, 'local', 'rowBytes', 'localStride', 'localPlaneStride') : []),
   ];
 }
@@ -334,6 +323,28 @@ function argmax(f: FieldsOf<'argmax'>): Problems {
   ];
 }
 
+/** Columns are compared as the bits of f32. */
+function topk(f: FieldsOf<'topk'>): Problems {
+  return [
+    ...words(f, 'a', 'aStride', 'aInner', 'd', 'dStride', 'dInner'),
+    ...atLeastOne(f, 'inner', 'columns', 'topK'),
+    ...counted(f, 'rows', 'inner'),
+    ...must('columns', f.columns, f.columns <= 2 ** 24, 'be at most 16777216'),
+    ...must('topK', f.topK, f.topK <= f.columns, `be at most the ${f.columns} columns`),
+    ...visible(f),
+  ];
+}
+
+function mix(f: FieldsOf<'mix'>): Problems {
+  return [
+    ...words(f, 'a', 'aStride', 'aInner', 'b', 'bStride', 'bInner', 'd', 'dStride'),
+    ...atLeastOne(f, 'terms', 'columns'),
+    ...counted(f, 'rows'),
+    ...must('terms', f.terms, f.terms < MAX_TERMS, `be below ${MAX_TERMS}`),
+    ...flag(f, 'accumulate'),
+  ];
+}
+
 function route(f: FieldsOf<'route'>, { vector }: Chip): Problems {
   const eligible = (f.columns / f.groups) * f.topGroups;
   return [
@@ -351,7 +362,7 @@ function route(f: FieldsOf<'route'>, { vector }: Chip): Problems {
 const CHECKS: { readonly [O in Opcode]: Check<O> } = {
   load,
   gather: (f) => [...words(f, 'list'), ...atLeastOne(f, 'limit')],
-  store: sequence,
+  store: positions,
   matmul,
   copy,
   add: binary,
@@ -360,7 +371,7 @@ const CHECKS: { readonly [O in Opcode]: Check<O> } = {
   silu: (f, chip) => [...unary(f, chip), ...words(f, 'rowCount')],
   rms: (f, chip) => [...unary(f, chip), ...words(f, 'b')],
   rope,
-  softmax: (f, chip) => [...unary(f, chip), ...sequence(f)],
+  softmax: (f, chip) => [...unary(f, chip), ...visible(f)],
   argmax,
   route,
   dispatch: (f) => [
@@ -374,4 +385,12 @@ const CHECKS: { readonly [O in Opcode]: Check<O> } = {
     ...counted(f, 'rows'),
   ],
   zero: (f) => [...words(f, 'd', 'dStride'), ...atLeastOne(f, 'columns'), ...counted(f, 'rows')],
+  scale: binary,
+  scaleAdd: (f) => [
+    ...words(f, 'a', 'aStride', 'aInner', 'b', 'bStride', 'bInner', 'd', 'dStride', 'dInner'),
+    ...atLeastOne(f, 'inner', 'columns'),
+    ...counted(f, 'rows', 'inner'),
+  ],
+  topk,
+  mix,
 };

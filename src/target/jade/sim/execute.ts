@@ -25,6 +25,10 @@ const EXECUTE: { readonly [O in Opcode]: Execute<O> } = {
   dispatch: vector.dispatch,
   combine: vector.combine,
   zero: vector.zero,
+  scale: vector.scale,
+  scaleAdd: vector.scaleAdd,
+  topk: vector.topk,
+  mix: vector.mix,
 };
 
 /** Changes the state as `instruction` says; `rows` is its real number of rows. */

@@ -36,6 +36,10 @@ const CHECKS: Partial<Record<Opcode, Check>> = {
   argmax: (f) => apart(rowRanges(f, f['d']!, f['dStride']!, 8, 8), rowsA(f)),
   route: (f) => apart(destinations(f, FORMAT_CODES.f32), [...rowsA(f), ...shared(f['b']!, f)]),
   zero: (f) => apart(destinations(f, FORMAT_CODES.f32), []),
+  scale: (f) => apart(destinations(f, f['dFormat']!), [...rowsA(f), ...factors(f)]),
+  scaleAdd: (f) => apart(destinations(f, FORMAT_CODES.f32), [...rowsA(f), ...factors(f)]),
+  mix,
+  topk: (f) => apart(destinations(f, FORMAT_CODES.f32), ofAllRows(rowsA(f))),
   dispatch,
   combine,
 };
@@ -81,8 +85,28 @@ function bytesAt(start: number, bytes: number): RowRange[] {
 
 /** The angles of rope: a row a token, which its heads read. */
 function table(f: Fields): RowRange[] {
-  const rows = rowRanges(f, f['b']!, f['bStride']!, 0, 4 * f['columns']!);
-  return rows.map((range) => ({ ...range, row: -1 }));
+  return ofAllRows(rowRanges(f, f['b']!, f['bStride']!, 0, 4 * f['columns']!));
+}
+
+/** As if every row read them: nothing may be written there, even by the row itself. */
+function ofAllRows(ranges: readonly RowRange[]): RowRange[] {
+  return ranges.map((range) => ({ ...range, row: -1 }));
+}
+
+/** Numbers, one a row, which all windows of it read. */
+function factors(f: Fields): RowRange[] {
+  return ofAllRows(rowRanges(f, f['b']!, f['bStride']!, f['bInner']!, 4));
+}
+
+/** A row of d may be one of the rows it is the sum of. */
+function mix(f: Fields): string[] {
+  const inner = f['terms']!;
+  const terms = { ...f, rows: f['rows']! * inner, inner };
+  const rows = rowsA(terms).map(({ row, ...range }) => ({
+    ...range,
+    row: Math.floor(row / inner),
+  }));
+  return apart(destinations(f, FORMAT_CODES.f32), [...rows, ...factors(terms)]);
 }
 
 function apart(destination: readonly RowRange[], sources: readonly RowRange[]): string[] {

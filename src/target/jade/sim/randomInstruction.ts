@@ -3,81 +3,34 @@
  * so that operands meet; what is not legal (check.ts) is drawn again. Activations of products lie in
  * the first half of the scratchpad, weights in the second, so no bank has both.
  */
-import { UsageError, type Random } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
+import { UsageError } from '../../../base/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
 import {
   blockBytes,
   FORMAT_CODES,
-  MX_FORMATS,
   NONE,
   type Fields,
   type FieldsOf,
   type Instruction,
   type Opcode,
 } from '../isa.table.ts';
-import { rowBytesOf, type ByteRange } from './access.ts';
-import { memoriesOf } from './banks.ts';
+import { type ByteRange } from './access.ts';
 import { problemsOf } from './check.ts';
+import { RowDraw, TESTED_BYTES, tileOf } from './randomRows.ts';
 
 /** The largest value in a position register: bounds what transfers touch. */
 export const MAX_POSITION = 40;
 
-/** The first bytes of the control memory, which loads test and none writes: a load on its way is not seen. */
-const TESTED_BYTES = 64;
-
 /** Draws that may be illegal before it is the caller who asks for the impossible. */
 const MAX_DRAWS = 1000;
-
-/** Bytes of external memory that random programs use. */
-export function memoryBytesOf({ memory }: Chip): number {
-  return Math.max(8192, 64 * memory.bytesPerCycle);
-}
 
 /** An instruction without semaphores. */
 export function plain(op: Opcode, fields: Fields): Instruction {
   return { op, fields, wait: 0, signal: 0 };
 }
 
-/** Rows (t, j). */
-interface Shape {
-  readonly rows: number;
-  readonly inner: number;
-}
-
-/** Bytes from t to t+1 and from j to j+1, and of all rows together. */
-interface Tile {
-  readonly stride: number;
-  readonly inner: number;
-  readonly bytes: number;
-}
-
 /** Draws instructions for one chip. */
-export class InstructionDraw {
-  private readonly random: Random;
-  private readonly chip: Chip;
-  private readonly memoryBytes: number;
-  /** Places of operands: activations and weights of products have a half each. */
-  private readonly activations: ByteRange;
-  private readonly weights: ByteRange;
-  private readonly scratchpad: ByteRange;
-  private readonly accumulators: ByteRange;
-  private readonly control: ByteRange;
-
-  constructor(random: Random, chip: Chip) {
-    this.random = random;
-    this.chip = chip;
-    this.memoryBytes = memoryBytesOf(chip);
-    const { scratchpad, accumulators, 'control memory': control } = memoriesOf(chip);
-    const { banks, sizeBytes } = chip.scratchpad;
-    const half = (Math.floor(banks / 2) * sizeBytes) / banks;
-    this.activations = { start: 0, end: half };
-    this.weights = { start: half, end: sizeBytes };
-    this.scratchpad = scratchpad;
-    this.accumulators = accumulators;
-    this.control = control;
-  }
-
+export class InstructionDraw extends RowDraw {
   /** The next legal instruction of `op`. */
   instruction(op: Opcode): Instruction {
     const bounds = { memoryBytes: this.memoryBytes, maxPosition: MAX_POSITION };
@@ -106,64 +59,11 @@ export class InstructionDraw {
     dispatch: () => this.dispatch(),
     combine: () => this.combine(),
     zero: () => this.zero(),
+    scale: () => ({ ...this.unary(), ...this.factors(), rowCount: this.count() }),
+    scaleAdd: () => this.scaleAdd(),
+    topk: () => this.topk(),
+    mix: () => this.mix(),
   };
-
-  private int(n: number): number {
-    return this.random.int(n);
-  }
-
-  private oneIn(n: number): boolean {
-    return this.int(n) === 0;
-  }
-
-  /** An address in `range` with `bytes` behind it, where they fit. */
-  private place({ start, end }: ByteRange, bytes: number, unit: number): number {
-    const room = Math.max(0, Math.floor((end - start - bytes) / unit));
-    return start + unit * this.int(room + 1);
-  }
-
-  /** A memory that vector instructions and stores read. */
-  private data(): ByteRange {
-    return this.oneIn(2) ? this.scratchpad : this.accumulators;
-  }
-
-  /** A word of the control memory, or none. */
-  private count(): number {
-    return this.oneIn(2) ? NONE : this.place(this.control, 4, 4);
-  }
-
-  private tested(): number {
-    const { start } = this.control;
-    return this.oneIn(2) ? NONE : this.place({ start, end: start + TESTED_BYTES }, 4, 4);
-  }
-
-  private list(rows: number): number {
-    return this.place(this.control, 4 * rows, 4);
-  }
-
-  private shape(): Shape {
-    return { rows: this.oneIn(8) ? this.int(20) : this.int(6), inner: 1 + this.int(3) };
-  }
-
-  /** Columns of f32 rows: whole blocks, or any. */
-  private columns(): number {
-    const { lanes } = this.chip.vector;
-    if (this.oneIn(3)) return 1 + this.int(2 * lanes);
-    return MX_BLOCK * (1 + this.int((3 * lanes) / MX_BLOCK));
-  }
-
-  /** Rows that are apart, with a little room between them. */
-  private apart(shape: Shape, rowBytes: number, unit: number): Tile {
-    const inner = rowBytes + unit * this.int(3);
-    return tileOf(shape, shape.inner * inner + unit * this.int(3), inner, rowBytes);
-  }
-
-  /** Rows that are apart, the same row again and again, or overlap. */
-  private anyRows(shape: Shape, rowBytes: number, unit: number): Tile {
-    if (this.oneIn(2)) return this.apart(shape, rowBytes, unit);
-    if (this.oneIn(2)) return tileOf(shape, 0, 0, rowBytes);
-    return tileOf(shape, unit * this.int(24), unit * this.int(24), rowBytes);
-  }
 
   private transfer(range: ByteRange, unit = 1): FieldsOf<'store'> {
     const { bytesPerCycle } = this.chip.memory;
@@ -174,13 +74,15 @@ export class InstructionDraw {
     const local = this.anyRows(shape, rowBytes, unit);
     const memory = this.anyRows(shape, rowBytes, 1);
     const positionStride = this.oneIn(2) ? 0 : this.int(24);
-    const reach = memory.bytes + positionStride * MAX_POSITION;
+    const [positionShift, positionOffset] = this.oneIn(2) ? [0, 0] : [this.int(4), this.int(16)];
+    const last = (MAX_POSITION + positionOffset) >> positionShift;
+    const reach = memory.bytes + positionStride * last;
     return {
       memory: this.place({ start: 0, end: this.memoryBytes }, reach, 1),
       local: this.place(range, local.bytes, unit),
       ...{ rowBytes, rows, memoryStride: memory.inner, localStride: local.inner },
       ...{ planes, memoryPlaneStride: memory.stride, localPlaneStride: local.stride },
-      ...{ positionStride, sequence: this.int(4) },
+      ...{ positionStride, sequence: this.int(4), positionShift, positionOffset },
     };
   }
 
@@ -242,42 +144,6 @@ export class InstructionDraw {
     return { w: this.place(this.weights, bytes, 1), wStride, wBlockStride };
   }
 
-  private source(
-    shape: Shape,
-    columns: number,
-    format: number = FORMAT_CODES.f32,
-  ): Pick<FieldsOf<'silu'>, 'a' | 'aStride' | 'aInner'> {
-    const unit = format === FORMAT_CODES.bf16 ? 2 : 4;
-    const { stride, inner, bytes } = this.anyRows(shape, rowBytesOf(columns, format), unit);
-    return { a: this.place(this.data(), bytes, unit), aStride: stride, aInner: inner };
-  }
-
-  /** f32 rows, or with `group` a multiple of 32 that divides the columns, MX rows. */
-  private destination(
-    shape: Shape,
-    columns: number,
-    group: number,
-  ): Pick<FieldsOf<'silu'>, 'd' | 'dStride' | 'dInner' | 'dFormat' | 'group'> {
-    const quantised = columns % MX_BLOCK === 0 && this.oneIn(3);
-    const dFormat = FORMAT_CODES[quantised ? this.chip.matrix.activationFormat : 'f32'];
-    const unit = MX_FORMATS.has(dFormat) ? 1 : 4;
-    const { stride, inner, bytes } = this.apart(shape, rowBytesOf(columns, dFormat), unit);
-    const d = this.place(this.data(), bytes, unit);
-    return { d, dStride: stride, dInner: inner, dFormat, group: quantised ? group : 0 };
-  }
-
-  /** Fields that row-wise instructions share; sometimes the result is over the operand. */
-  private unary(): Omit<FieldsOf<'silu'>, 'rowCount'> {
-    const [shape, columns] = [this.shape(), this.columns()];
-    const group = MX_BLOCK * 2 ** this.int(Math.log2(this.chip.vector.lanes / MX_BLOCK) + 1);
-    const d = this.destination(shape, columns, columns % group === 0 ? group : MX_BLOCK);
-    const inPlace = d.dFormat === FORMAT_CODES.f32 && this.oneIn(4);
-    const a = inPlace
-      ? { a: d.d, aStride: d.dStride, aInner: d.dInner }
-      : this.source(shape, columns);
-    return { ...a, ...shape, columns, ...d };
-  }
-
   private binary(): FieldsOf<'add'> {
     const unary = this.unary();
     const { a: b, aStride: bStride, aInner: bInner } = this.source(unary, unary.columns);
@@ -311,8 +177,40 @@ export class InstructionDraw {
   private softmax(): FieldsOf<'softmax'> {
     const unary = this.unary();
     const b = this.oneIn(2) ? NONE : this.place(this.data(), unary.columns, 1);
-    const position = { sequence: this.int(4), first: this.int(8) };
-    return { ...unary, b, scale: 2 ** -this.int(4), ...position };
+    return { ...unary, b, scale: 2 ** -this.int(4), ...this.visible() };
+  }
+
+  private visible(): Pick<FieldsOf<'topk'>, 'sequence' | 'first' | 'always' | 'shift'> {
+    const more = this.oneIn(2)
+      ? { always: 0, shift: 0 }
+      : { always: this.int(40), shift: this.int(5) };
+    return { sequence: this.int(4), first: this.int(8), ...more };
+  }
+
+  /** A number a row; of words that are near, far, or one for all. */
+  private factors(): Pick<FieldsOf<'scale'>, 'b' | 'bStride' | 'bInner'> {
+    const [bStride, bInner] = [4 * this.int(12), 4 * this.int(4)];
+    return { b: this.place(this.data(), 20 * bStride + 4 * bInner, 4), bStride, bInner };
+  }
+
+  private scaleAdd(): FieldsOf<'scaleAdd'> {
+    return { ...this.f32Rows(), ...this.factors() };
+  }
+
+  private topk(): FieldsOf<'topk'> {
+    const rows = this.f32Rows();
+    const topK = 1 + this.int(Math.min(rows.columns, 6));
+    return { ...rows, topK, ...this.visible() };
+  }
+
+  private mix(): FieldsOf<'mix'> {
+    const [rows, terms, columns] = [this.int(5), 1 + this.int(5), this.columns()];
+    const { a, aStride, aInner } = this.source({ rows: rows * terms, inner: terms }, columns);
+    const d = this.anyRows({ rows, inner: 1 }, 4 * columns, 4);
+    return {
+      ...{ a, aStride, aInner, ...this.factors(), rows, terms, columns },
+      ...{ d: this.place(this.data(), d.bytes, 4), dStride: d.stride, accumulate: this.int(2) },
+    };
   }
 
   private argmax(): FieldsOf<'argmax'> {
@@ -366,15 +264,4 @@ export class InstructionDraw {
     const { stride, bytes } = this.apart({ rows, inner: 1 }, 4 * columns, 4);
     return { d: this.place(this.data(), bytes, 4), dStride: stride, rows, columns };
   }
-}
-
-function tileOf(
-  { rows, inner }: Shape,
-  stride: number,
-  innerStride: number,
-  rowBytes: number,
-): Tile {
-  const [lastT, lastJ] = [Math.floor((rows - 1) / inner), Math.min(inner, rows) - 1];
-  const bytes = rows === 0 ? 0 : lastT * stride + lastJ * innerStride + rowBytes;
-  return { stride, inner: innerStride, bytes };
 }

@@ -16,7 +16,8 @@ import {
 import { type ByteRange } from './access.ts';
 import { memoriesOf } from './banks.ts';
 import { readsSumsInFlight } from './check.ts';
-import { InstructionDraw, MAX_POSITION, memoryBytesOf, plain } from './randomInstruction.ts';
+import { InstructionDraw, MAX_POSITION, plain } from './randomInstruction.ts';
+import { memoryBytesOf } from './randomRows.ts';
 import { SEQUENCES } from './state.ts';
 
 export interface RandomProgramOptions {
@@ -105,11 +106,14 @@ export function prologueOf(chip: Chip, prologue: Prologue): Instruction[] {
   return [...loads, reader, fill(again, chip)];
 }
 
+/** Of a transfer that no position moves. */
+const AT_REST = { positionStride: 0, sequence: 0, positionShift: 0, positionOffset: 0 } as const;
+
 /** Stores a range to the start of the memory. */
 function save({ start, end }: ByteRange): Instruction {
   const bytes = { memory: 0, local: start, rowBytes: end - start, rows: 1, planes: 1 };
   const strides = { memoryStride: 0, localStride: 0, memoryPlaneStride: 0, localPlaneStride: 0 };
-  return plain('store', { ...bytes, ...strides, positionStride: 0, sequence: 0 });
+  return plain('store', { ...bytes, ...strides, ...AT_REST });
 }
 
 /** Loads a whole memory, in rows from overlapping places. */
@@ -122,6 +126,7 @@ function fill({ start, end }: ByteRange, chip: Chip): Instruction {
     local: start,
     ...{ rowBytes, rows, memoryStride, localStride: rowBytes },
     ...{ planes: 1, memoryPlaneStride: 0, localPlaneStride: 0 },
-    ...{ positionStride: 0, sequence: 0, unless: NONE },
+    ...AT_REST,
+    unless: NONE,
   });
 }

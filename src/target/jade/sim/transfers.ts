@@ -1,6 +1,7 @@
 /** Values of LOAD and STORE instructions. */
 import { CapacityError } from '../../../base/index.ts';
 import { type FieldsOf } from '../isa.table.ts';
+import { shiftedPosition } from './positions.ts';
 import { indexAt, type ChipState } from './state.ts';
 
 type Transfer = FieldsOf<'store'>;
@@ -11,7 +12,7 @@ function eachRow(
   state: ChipState,
   move: (memory: number, local: number) => void,
 ): void {
-  const start = f.memory + f.positionStride * state.positions[f.sequence]!;
+  const start = f.memory + f.positionStride * shiftedPosition(f, state.positions[f.sequence]!);
   checkEnd(f, start, state);
   for (let plane = 0; plane < f.planes; plane++) {
     const memory = start + plane * f.memoryPlaneStride;

@@ -14,13 +14,17 @@ import {
   mulRow,
   rmsRow,
   ropeRow,
+  scaleAddRow,
   scaleByBytes,
+  scaleRow,
   siluRow,
   softmaxRow,
   swigluRow,
+  topRow,
   type Row,
 } from '../arith/rows.ts';
 import { blockBytes, FORMAT_CODES, MX_FORMATS, NONE, type FieldsOf } from '../isa.table.ts';
+import { visibleColumns } from './positions.ts';
 import { floatsAt, indexAt, wordAt, type ChipState } from './state.ts';
 
 interface RowFields {
@@ -146,10 +150,57 @@ export function rope(f: FieldsOf<'rope'>, state: ChipState, rows: number): void 
 export function softmax(f: FieldsOf<'softmax'>, state: ChipState, rows: number): void {
   const { lanes } = state.chip.vector;
   eachRow(f, state, rows, (t, j, out) => {
-    const visible = Math.min(f.columns, state.positions[f.sequence]! + f.first + t + 1);
+    const visible = Math.min(f.columns, visibleColumns(f, state, t));
     softmaxRow(aAt(f, state, t, j), visible, f.columns, f.scale, lanes, out);
     if (f.b !== NONE) scaleByBytes(out, visible, state.local, f.b, 1);
   });
+}
+
+export function scale(f: FieldsOf<'scale'>, state: ChipState, rows: number): void {
+  eachRow(f, state, rows, (t, j, out) =>
+    scaleRow(aAt(f, state, t, j), factorAt(f, state, t, j), f.columns, out),
+  );
+}
+
+/** The number of row (t, j). */
+function factorAt(f: B, { localF32 }: ChipState, t: number, j: number): number {
+  return localF32[wordAt(f.b + t * f.bStride + j * f.bInner)]!;
+}
+
+export function scaleAdd(f: FieldsOf<'scaleAdd'>, state: ChipState, rows: number): void {
+  for (let r = 0; r < rows; r++) {
+    const t = Math.floor(r / f.inner);
+    const j = r % f.inner;
+    const out = rowAt(state, f.d + t * f.dStride + j * f.dInner);
+    scaleAddRow(aAt(f, state, t, j), factorAt(f, state, t, j), f.columns, out);
+    canonicalize(state.localU32, out.offset, f.columns);
+  }
+}
+
+/** The sum may stand where a row of a does, so it is made elsewhere. */
+export function mix(f: FieldsOf<'mix'>, state: ChipState): void {
+  if (scratch.length < f.columns) scratch = new Float32Array(f.columns);
+  const sum: Row = { values: scratch, offset: 0 };
+  for (let t = 0; t < f.rows; t++) {
+    const out = floatsAt(state, f.d + t * f.dStride, f.columns);
+    if (f.accumulate === 1) scratch.set(out);
+    else scratch.fill(0, 0, f.columns);
+    for (let j = 0; j < f.terms; j++) {
+      scaleAddRow(aAt(f, state, t, j), factorAt(f, state, t, j), f.columns, sum);
+    }
+    out.set(scratch.subarray(0, f.columns));
+    canonicalize(state.localU32, wordAt(f.d + t * f.dStride), f.columns);
+  }
+}
+
+export function topk(f: FieldsOf<'topk'>, state: ChipState, rows: number): void {
+  for (let r = 0; r < rows; r++) {
+    const t = Math.floor(r / f.inner);
+    const j = r % f.inner;
+    const visible = Math.min(f.columns, visibleColumns(f, state, t));
+    const out = rowAt(state, f.d + t * f.dStride + j * f.dInner);
+    topRow(aAt(f, state, t, j), visible, f.columns, f.topK, out);
+  }
 }
 
 export function argmax(f: FieldsOf<'argmax'>, state: ChipState, rows: number): void {

@@ -46,7 +46,7 @@ export function vectorForm(name: ProgramName, fields: Fields): VectorForm {
 
 /** Reading what is not in the instruction; for groups of experts, dividing their number. */
 function preparation(name: ProgramName, fields: Fields): number {
-  const reads = name === 'softmax' || (fields['rowCount'] ?? NONE) !== NONE;
+  const reads = name === 'softmax' || name === 'topk' || (fields['rowCount'] ?? NONE) !== NONE;
   const divides = name === 'route' && holds('grouped', fields);
   return (reads ? READ : 0) + (divides ? fields['columns']! / fields['groups']! : 0);
 }

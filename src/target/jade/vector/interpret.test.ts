@@ -10,8 +10,10 @@ import {
   canonicalize,
   rmsRow,
   ropeRow,
+  scaleAddRow,
   scaleByBytes,
   softmaxRow,
+  topRow,
   type Row,
 } from '../arith/rows.ts';
 import { FORMAT_CODES, NONE, type Fields } from '../isa.table.ts';
@@ -65,7 +67,7 @@ class Case {
       const format = all['dFormat'] ?? FORMAT_CODES.f32;
       interpretItem(running, all, lanes, this.local, {
         a: A + first * (all['aFormat'] === FORMAT_CODES.bf16 ? 2 : 4),
-        b: B + first * (name === 'ropeInterleaved' ? 2 : 4),
+        b: B + first * bytesOfB(name),
         d: d + (format === FORMAT_CODES.f32 ? first * 4 : (first / 32) * 33),
         gate: GATE,
         columns: Math.min(size, length - first),
@@ -80,6 +82,12 @@ class Case {
     const got = this.words.slice(d / 4, d / 4 + expected.length);
     assert.deepEqual(got, words, what);
   }
+}
+
+/** Bytes of b for a column. */
+function bytesOfB(name: ProgramName): number {
+  if (name === 'scale' || name === 'scaleAdd' || name === 'mix') return 0;
+  return name === 'ropeInterleaved' ? 2 : 4;
 }
 
 const f32 = { dFormat: FORMAT_CODES.f32, group: 0 };
@@ -244,6 +252,68 @@ test('combine adds the gated row', () => {
       a.map((x, i) => d[i]! + fround(gate! * x)),
       what,
     );
+  });
+});
+
+test('scale and scaleAdd have one number a row, and work in place', () => {
+  forCases(anyColumns, (c, random, what) => {
+    const a = c.fill(A, c.columns, 20).values;
+    const [factor] = c.fill(B, 1, 3).values;
+    const d = random.int(2) === 0 ? A : D;
+    const sums = c.fill(D, c.columns, 20).values;
+    c.run('scaleAdd', { bInner: 0 }, d);
+    c.expect(
+      (d === A ? a : sums).map((x, i) => x + fround(factor! * a[i]!)),
+      `scaleAdd, ${what}`,
+      d,
+    );
+    c.floats.set(a, A / 4);
+    c.run('scale', { ...f32, bInner: 0 }, d);
+    c.expect(
+      a.map((x) => factor! * x),
+      `scale, ${what}`,
+      d,
+    );
+  });
+});
+
+test('mix adds its terms in ascending order, from zero or from what is there', () => {
+  forCases(anyColumns, (c, random, what) => {
+    const terms = 1 + random.int(7);
+    const [aInner, bInner] = [4 * (c.columns + random.int(3)), 4 * random.int(4)];
+    const accumulate = random.int(2);
+    const before = c.fill(D, c.columns, 20);
+    const sum = accumulate === 1 ? before : { values: new Float32Array(c.columns), offset: 0 };
+    c.fill(A, terms * c.columns + 3 * terms, 20);
+    c.fill(B, 4 * terms, 3);
+    for (let j = 0; j < terms; j++) {
+      const factor = c.floats[(B + j * bInner) / 4]!;
+      scaleAddRow(c.row(A + j * aInner, c.columns), factor, c.columns, sum);
+    }
+    c.run('mix', { terms, aInner, bInner, accumulate });
+    c.expect(sum.values, what);
+  });
+});
+
+test('topk chooses the first of the largest among the visible, a NaN last', () => {
+  forCases(anyColumns, (c, random, what) => {
+    const special = [2, 40, 1][random.int(3)]!;
+    const x = c.fill(A, c.columns, 2, special);
+    if (special === 1) x.values.fill(NaN);
+    if (random.int(4) === 0)
+      x.values.forEach((_, i) => (x.values[i] = [0, -0, -0, -1][random.int(4)]!));
+    c.floats.set(x.values, A / 4);
+    // A NaN is a NaN, whatever its sign.
+    c.words.forEach((bits, i) => {
+      if (i < c.columns && bits === 0x7fc00000 && random.int(2) === 0) c.words[i] = 0xffc00001;
+    });
+    c.visible = random.int(4) === 0 ? 0 : random.int(c.columns + 1);
+    const topK = 1 + random.int(Math.min(9, c.columns));
+    c.fill(D, c.columns, 20);
+    const expected = { values: new Float32Array(c.columns), offset: 0 };
+    topRow(x, c.visible, c.columns, topK, expected);
+    c.run('topk', { topK });
+    c.expect(expected.values, `${what}, ${topK} of ${c.visible}`);
   });
 });
 

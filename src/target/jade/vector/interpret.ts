@@ -225,6 +225,10 @@ class ItemRun {
         return this.#word(d + 4);
       case 'dStep':
         return this.#word(d + 4 * this.#step);
+      case 'aTerm':
+        return this.#window(a + this.#step * this.#fields['aInner']!);
+      case 'bTerm':
+        return this.#word(b + this.#step * this.#fields['bInner']!);
     }
   }
 

@@ -85,6 +85,8 @@ export const LOADS = {
   dWord0: 'word: the first of d',
   dWord1: 'word: the second of d',
   dStep: 'word of d at the step of the outer loop',
+  aTerm: 'window of a, `aInner` bytes on for each step of the outer loop',
+  bTerm: 'word: of b, `bInner` bytes on for each step',
 } as const;
 export type Load = keyof typeof LOADS;
 
@@ -141,7 +143,7 @@ export interface MicroOp {
 }
 
 /** How often a loop runs. `windows`: of a row, or of a wide group; `fold`: log2 L; else a field. */
-export type LoopKind = 'windows' | 'fold' | 'columns' | 'groups' | 'topGroups' | 'topK';
+export type LoopKind = 'windows' | 'fold' | 'columns' | 'groups' | 'topGroups' | 'topK' | 'terms';
 
 export interface Loop {
   readonly loop: LoopKind;

@@ -261,6 +261,47 @@ function argmax(): Program {
   return { item: 'row', body };
 }
 
+// ---- topk. While it works, d holds what is chosen so far.
+
+function topk(): Program {
+  const [best, index] = [0, 1];
+  const body = [
+    loop('windows', move(num('zero'), { store: 'd' })),
+    loop(
+      'topK',
+      ...wait(1),
+      raw(num('absent'), { save: best }),
+      move(num('infinity'), { save: index }),
+      loop(
+        'windows',
+        op('same', mem('d'), num('zero')),
+        move(mem('a')),
+        op('largerIf', ACC, reg(best), { mask: 'visible', save: best }),
+        op('select', INDEX, reg(index), { save: index }),
+      ),
+      ...bestIndex(best, index),
+      loop(
+        'windows',
+        op('same', INDEX, reg(index)),
+        op('select', num('one'), mem('d'), { store: 'd' }),
+      ),
+    ),
+  ];
+  return { item: 'row', body };
+}
+
+/** Of the lanes' best and their columns, the first column of the largest, in `index` of all lanes. */
+function bestIndex(best: number, index: number): Piece[] {
+  return [
+    raw(reg(best)),
+    fold('larger'),
+    op('same', ACC, reg(best)),
+    op('select', reg(index), num('infinity')),
+    fold('smaller', { save: index }),
+    ...wait(1),
+  ];
+}
+
 // ---- route. While it works, d holds the scores: those chosen with their sign set, −Inf where the
 // group is not. So what has a sign is no candidate.
 
@@ -360,12 +401,7 @@ function chooseExpert(): Piece[] {
       op('largerIf', ACC, reg(best), { mask: 'visible', save: best }),
       op('select', INDEX, reg(index), { save: index }),
     ),
-    raw(reg(best)),
-    fold('larger'),
-    op('same', ACC, reg(best)),
-    op('select', reg(index), num('infinity')),
-    fold('smaller', { save: index }),
-    ...wait(1),
+    ...bestIndex(best, index),
     loop(
       'windows',
       op('same', INDEX, reg(index)),
@@ -406,6 +442,19 @@ function gates(): Piece[] {
       op('select', ACC, num('zero'), { store: 'd' }),
     ),
   ];
+}
+
+// ---- sums of rows times numbers
+
+function mix(): Program {
+  const sum = 0;
+  const body = [
+    move(num('zero'), { save: sum }),
+    when('accumulate', move(mem('d'), { save: sum })),
+    loop('terms', move(mem('bTerm')), mul(ACC, mem('aTerm')), add(ACC, reg(sum), { save: sum })),
+    move(ACC, { store: 'd' }),
+  ];
+  return { item: 'window', body };
 }
 
 // ---- all
@@ -452,6 +501,10 @@ export const MICROCODE = {
     body: [move(mem('gate')), mul(ACC, mem('a')), add(ACC, mem('d'), { store: 'd' })],
   },
   zero: windows(move(num('zero'), { store: 'd' })),
+  scale: windows(move(mem('bTerm')), mul(ACC, mem('a'), { store: 'd' })),
+  scaleAdd: windows(move(mem('bTerm')), mul(ACC, mem('a')), add(ACC, mem('d'), { store: 'd' })),
+  topk: topk(),
+  mix: mix(),
 } as const satisfies Record<string, Program>;
 
 export type ProgramName = keyof typeof MICROCODE;

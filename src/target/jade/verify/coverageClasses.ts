@@ -7,9 +7,11 @@ import {
   MX_FORMATS,
   NONE,
   type Fields,
+  type FieldsOf,
   type Opcode,
 } from '../isa.table.ts';
 import { memoriesOf } from '../sim/banks.ts';
+import { visibleColumns } from '../sim/positions.ts';
 import { type ChipState } from '../sim/state.ts';
 
 /** What is known of an instruction that has run. */
@@ -80,12 +82,14 @@ const COLUMNS: readonly Class[] = [
   ['a last window that is not full', ({ f, chip }) => f['columns']! % chip.vector.lanes !== 0],
 ];
 
+const IN_PLACE = ({ f }: Facts): boolean => f['a'] === f['d'];
+
 const DESTINATION: readonly Class[] = [
   ['f32 result', is('dFormat', FORMAT_CODES.f32)],
   ['quantised result', ({ f }) => MX_FORMATS.has(f['dFormat']!)],
   ['result in the scratchpad', isIn('d', 'scratchpad')],
   ['result in the accumulators', isIn('d', 'accumulators')],
-  ['result in place', ({ f }) => f['a'] === f['d']],
+  ['result in place', IN_PLACE],
 ];
 
 const ROWWISE: readonly Class[] = [...ROWS, ...INNER, ...COLUMNS, ...DESTINATION];
@@ -108,6 +112,8 @@ const TRANSFER: readonly Class[] = [
     ({ f, state }) => f['positionStride']! > 0 && state.positions[f['sequence']!]! > 0,
   ],
   ['not shifted', is('positionStride', 0)],
+  ['positions that share a row', ({ f }) => f['positionStride']! > 0 && f['positionShift']! > 0],
+  ['tokens before those of the transfer', isOver('positionOffset', 0)],
   ['an odd local address', isOdd('local')],
 ];
 
@@ -168,6 +174,27 @@ const ROUTE: readonly Class[] = [
   ...COLUMNS,
 ];
 
+/** Columns that row 0 sees. */
+function seenFirst(f: Fields, state: ChipState): number {
+  return visibleColumns(f as FieldsOf<'topk'>, state, 0);
+}
+
+const VISIBLE: readonly Class[] = [
+  ['all columns seen', ({ f, rows, state }) => rows > 0 && seenFirst(f, state) >= f['columns']!],
+  [
+    'columns beyond the last seen',
+    ({ f, rows, state }) => rows > 0 && seenFirst(f, state) < f['columns']!,
+  ],
+  ['no column seen', ({ f, rows, state }) => rows > 0 && seenFirst(f, state) === 0],
+  ['columns that are always seen', isOver('always', 0)],
+  ['positions that share a column', isOver('shift', 0)],
+];
+
+const FACTORS: readonly Class[] = [
+  ['a number for each row', isOver('bStride', 0)],
+  ['a number for all j', ({ f }) => f['inner']! > 1 && f['bInner'] === 0],
+];
+
 /** Classes of each opcode; an instruction may be in any number of them. */
 export const CLASSES: { readonly [O in Opcode]: readonly Class[] } = {
   load: [
@@ -211,14 +238,7 @@ export const CLASSES: { readonly [O in Opcode]: readonly Class[] } = {
     ...ROWWISE,
     ['with scales', ({ f }) => f['b'] !== NONE],
     ['without scales', is('b', NONE)],
-    [
-      'all columns seen',
-      ({ f, rows, state }) => rows > 0 && lastSeen(f, state) >= f['columns']! - 1,
-    ],
-    [
-      'columns beyond the last seen',
-      ({ f, rows, state }) => rows > 0 && lastSeen(f, state) < f['columns']! - 1,
-    ],
+    ...VISIBLE,
   ],
   argmax: [
     ...ROWS,
@@ -242,12 +262,26 @@ export const CLASSES: { readonly [O in Opcode]: readonly Class[] } = {
     ['one token twice', (facts) => hasTwice(tokens(facts))],
   ],
   zero: [...ROWS.slice(0, 2), ...COLUMNS],
+  scale: [...ROWWISE, ...COUNT, ...FACTORS],
+  scaleAdd: [...ROWS, ...INNER, ...COLUMNS, ['result in place', IN_PLACE], ...FACTORS],
+  topk: [
+    ...ROWS,
+    ...INNER,
+    ...COLUMNS,
+    ...VISIBLE,
+    ['several chosen', isOver('topK', 1)],
+    ['fewer seen than chosen', ({ f, state }) => seenFirst(f, state) < f['topK']!],
+  ],
+  mix: [
+    ...ROWS.slice(0, 2),
+    ...COLUMNS,
+    ['one term', is('terms', 1)],
+    ['several terms', isOver('terms', 1)],
+    ['one number for all terms', is('bInner', 0)],
+    ['accumulates', is('accumulate', 1)],
+    ['starts anew', is('accumulate', 0)],
+  ],
 };
-
-/** The last column that row 0 of a softmax sees. */
-function lastSeen(f: Fields, { positions }: ChipState): number {
-  return positions[f['sequence']!]! + f['first']!;
-}
 
 /** What a dispatch counted. */
 function counts(facts: Facts): number[] {

@@ -11,6 +11,7 @@ import {
   type Instruction,
   type Opcode,
 } from '../isa.table.ts';
+import { shiftedPosition } from '../sim/positions.ts';
 import { indexAt, type ChipState } from '../sim/state.ts';
 
 /** `bytes` from an address on the chip, or in its memory. */
@@ -60,7 +61,7 @@ function load(f: FieldsOf<'load'>, _state: ChipState, rows: number): Written[] {
 }
 
 function store(f: FieldsOf<'store'>, { positions }: ChipState): Written[] {
-  const start = f.memory + f.positionStride * positions[f.sequence]!;
+  const start = f.memory + f.positionStride * shiftedPosition(f, positions[f.sequence]!);
   return Array.from({ length: f.planes * f.rows }, (_, i) => {
     const [plane, row] = [Math.floor(i / f.rows), i % f.rows];
     const address = start + plane * f.memoryPlaneStride + row * f.memoryStride;
@@ -105,4 +106,8 @@ const WRITES: { readonly [O in Opcode]: Writes<O> } = {
   dispatch,
   combine,
   zero: (f) => strided(f.d, f.dStride, 4 * f.columns, f.rows),
+  scale: destination,
+  scaleAdd: (f, state, rows) => destination({ ...f, dFormat: FORMAT_CODES.f32 }, state, rows),
+  topk: (f, state, rows) => destination({ ...f, dFormat: FORMAT_CODES.f32 }, state, rows),
+  mix: (f) => strided(f.d, f.dStride, 4 * f.columns, f.rows),
 };

@@ -15,12 +15,17 @@ import { INDICES_AHEAD } from './commandGenerator.ts';
 /** Cycles from a request to the control memory or the position registers to its data. */
 const CONTROL_CYCLES = 3;
 
+/** Of a shift of a position. */
+export const SHIFT_BITS = 5;
+
 function frontPorts({ localBits, memoryBits }: DmaShape) {
   const inputs = {
     start: 1,
     gather: 1,
     unless: 32,
     positionStride: 32,
+    positionShift: SHIFT_BITS,
+    positionOffset: 32,
     position: 32,
     indexValid: 1,
     indexAddress: localBits,
@@ -69,8 +74,11 @@ export function loadFront(chip: Chip): Module {
         late('testing', tests),
       ];
       const stride = delayed(m, 'stride', p.positionStride, CONTROL_CYCLES);
+      const shift = delayed(m, 'shift', p.positionShift, CONTROL_CYCLES);
+      const added = delayed(m, 'added', p.positionOffset, CONTROL_CYCLES);
+      const row = p.position.add(added).shr(shift).named('row');
       const inside = p.controlData.high(1).not().and(p.controlData.ltU(p.limit)).named('inside');
-      const factor = index.mux(inside.mux(p.controlData, 0), p.position);
+      const factor = index.mux(inside.mux(p.controlData, 0), row);
       const offset = product(m, factor, index.mux(p.memoryStride, stride), memoryBits);
       const skip = delayed(m, 'skip', testing.and(p.controlData.eq(0)), 2);
       const offsets = m.instance('offsets', fifo(loads, memoryBits + 1), {

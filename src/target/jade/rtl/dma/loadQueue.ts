@@ -5,7 +5,7 @@ import { fifo } from '../control/fifo.ts';
 import { pack, unpack } from '../record.ts';
 import { memoryRows, type GeneratorWires } from './commandGenerator.ts';
 import { dmaShape, fit, localRows, portOf, prefixed, type DmaShape } from './dmaShape.ts';
-import { loadFront } from './loadFront.ts';
+import { loadFront, SHIFT_BITS } from './loadFront.ts';
 import { loadReceiver } from './loadReceiver.ts';
 
 type Signals = Readonly<Record<string, Signal>>;
@@ -102,6 +102,8 @@ function frontInstance(
     gather,
     unless: ports['loadUnless']!,
     positionStride: ports['loadPositionStride']!,
+    positionShift: fit(ports['loadPositionShift']!, SHIFT_BITS),
+    positionOffset: ports['loadPositionOffset']!,
     position: ports['loadPosition']!,
     indexValid: wires.indexValid,
     indexAddress: wires.indexAddress,

@@ -4,7 +4,7 @@ import { type ModuleBuilder, type Signal } from '../../../../hdl/index.ts';
 import { delayed } from '../delay.ts';
 import { memoryRows, type GeneratorWires } from './commandGenerator.ts';
 import { dmaShape, fit, localRows, portOf, prefixed, type DmaShape } from './dmaShape.ts';
-import { product } from './loadFront.ts';
+import { product, SHIFT_BITS } from './loadFront.ts';
 import { COUNT_BITS } from './rowWalk.ts';
 import { storeReader } from './storeReader.ts';
 
@@ -40,7 +40,10 @@ export function storeQueue(
     ]),
   );
   const stride = keep('positionStride', ports['storePositionStride']!);
-  const offset = storeOffset(m, ports, start, stride, shape);
+  const shift = keep('positionShift', fit(ports['storePositionShift']!, SHIFT_BITS));
+  const added = keep('positionOffset', ports['storePositionOffset']!);
+  const row = ports['storePosition']!.add(added).shr(shift).named('storeRow');
+  const offset = storeOffset(m, row, start, stride, shape);
   const prepared = m.register('storePrepared', 1, { reset: 0 });
   const known = delayed(m, 'storeStarted', start, PREPARED_CYCLES, { reset: 0 });
   prepared.set(known.or(prepared.and(wires.popStore.not())));
@@ -58,12 +61,12 @@ function field(ports: Signals, name: string, width: number): Signal {
 
 function storeOffset(
   m: ModuleBuilder,
-  ports: Signals,
+  row: Signal,
   start: Signal,
   stride: Signal,
   { memoryBits }: DmaShape,
 ): Signal {
-  const offset = product(m, ports['storePosition']!, stride, memoryBits);
+  const offset = product(m, row, stride, memoryBits);
   const known = delayed(m, 'storeOffsetKnown', start, OFFSET_CYCLES, { reset: 0 });
   return m.delay('storeOffset', offset, { enable: known });
 }

@@ -21,8 +21,8 @@ export const LOAD_FORMS = ['words', 'halves', 'bytes', 'one'] as const;
 
 interface Addressing {
   readonly operand: 'a' | 'b' | 'd';
-  /** Of the first byte from that of the item: the window, half a row, a word, the step of the loop. */
-  readonly offset: 'window' | 'half' | 'none' | 'word' | 'step';
+  /** Of the first byte from that of the item: the window, half a row, a word, the step of the loop, the term of a sum. */
+  readonly offset: 'window' | 'half' | 'none' | 'word' | 'step' | 'aTerm' | 'bTerm';
   readonly form: 'words' | 'pairs' | 'bytes' | 'one';
 }
 
@@ -39,10 +39,12 @@ const LOAD_ADDRESSING: Readonly<Record<Load, Addressing>> = {
   dWord0: { operand: 'd', offset: 'none', form: 'one' },
   dWord1: { operand: 'd', offset: 'word', form: 'one' },
   dStep: { operand: 'd', offset: 'step', form: 'one' },
+  aTerm: { operand: 'a', offset: 'aTerm', form: 'words' },
+  bTerm: { operand: 'b', offset: 'bTerm', form: 'one' },
 };
 
 const OPERANDS = ['a', 'b', 'd'] as const;
-const OFFSETS = ['none', 'window', 'half', 'word', 'step'] as const;
+const OFFSETS = ['none', 'window', 'half', 'word', 'step', 'aTerm', 'bTerm'] as const;
 const FORMS = ['words', 'pairs', 'bytes', 'one'] as const;
 
 export function issueModule(widths: VectorWidths) {
@@ -64,6 +66,8 @@ export function issueModule(widths: VectorWidths) {
       step: columnBits,
       groupStart: columnBits,
       groupEnd: columnBits,
+      aTerm: addressBits,
+      bTerm: addressBits,
       columns: columnBits,
       isMx: 1,
       isBf16: 1,
@@ -104,6 +108,8 @@ type Inputs = Readonly<
     | 'step'
     | 'groupStart'
     | 'groupEnd'
+    | 'aTerm'
+    | 'bTerm'
     | 'columns'
     | 'isMx'
     | 'isBf16',
@@ -172,7 +178,7 @@ function load(
   lanes: Signal,
   active: Signal,
 ) {
-  const { column, step, columns, isBf16 } = inputs;
+  const { column, step, aTerm, bTerm, columns, isBf16 } = inputs;
   const addressing = [LOAD_ADDRESSING.a, ...LOAD_NAMES.map((name) => LOAD_ADDRESSING[name])];
   const code = (codes: readonly number[], bits: number): Signal =>
     word.load.choose(codes.map((value) => word.load.constant(value, bits)));
@@ -194,6 +200,8 @@ function load(
     half: wide(columns).shl(1),
     word: 4,
     step: wide(step).shl(2),
+    aTerm,
+    bTerm,
   };
   const offset = code(
     addressing.map((load) => OFFSETS.indexOf(load.offset)),

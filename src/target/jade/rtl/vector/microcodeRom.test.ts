@@ -68,6 +68,7 @@ test('the words of a program follow each other as its loops and variants say', (
       groups,
       topGroups: 1 + random.int(groups),
       topK: 1 + random.int(5),
+      terms: 1 + random.int(6),
       b: [NONE, 0][random.int(2)]!,
       scoring: random.int(2),
       normalize: random.int(2),

@@ -44,7 +44,7 @@ export const B_SOURCES: readonly Source[] = ['acc', 'register', 'memory', 'const
 export const FORMS = ['plain', 'mantissa', 'rootMantissa', 'scale'] as const;
 export const MASKS = ['none', 'visible', 'group', 'lane'] as const;
 export const INNER_LOOPS = ['none', 'windows', 'fold'] as const;
-export const OUTER_LOOPS = ['none', 'columns', 'groups', 'topGroups', 'topK'] as const;
+export const OUTER_LOOPS = ['none', 'columns', 'groups', 'topGroups', 'topK', 'terms'] as const;
 export const CONDITIONS: readonly Condition[] = [
   'scaled',
   'biased',

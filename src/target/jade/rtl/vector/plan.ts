@@ -9,7 +9,7 @@ import { MICROCODE, type ProgramName } from '../../vector/microcode.table.ts';
 import type { Condition, Item } from '../../vector/microOps.ts';
 import { assembleRom, CONDITIONS, PROGRAM_NAMES, TARGET_BITS } from './microcodeRom.ts';
 import { groupBits } from './quantizer.ts';
-import { ROW_BITS, type VectorWidths } from './shape.ts';
+import { ROW_BITS, SHIFT_BITS, type VectorWidths } from './shape.ts';
 
 const OPCODES = (Object.keys(ISA) as Opcode[]).filter((op) => ISA[op].queue === 'vector');
 
@@ -21,6 +21,7 @@ export const VECTOR_FIELD_NAMES = [
 /** Fields whose names are words of SystemVerilog or C++, which tools do not like as ports. */
 const RENAMED: Readonly<Record<string, string>> = {
   sequence: 'sequenceIndex',
+  always: 'alwaysVisible',
   list: 'listAddress',
 };
 
@@ -77,7 +78,7 @@ export function planOf(opcode: Signal, fields: FieldSignals, widths: VectorWidth
   const itemColumns = size.named('itemSize');
   const address = (name: string): Signal => instruction.raw(name, addressBits);
   const hasCount = instruction.has('rowCount').and(fields['rowCount']!.ne(NONE));
-  const isLimited = instruction.is('softmax');
+  const isLimited = instruction.is('softmax', 'topk');
   const groups = instruction.raw('groups', columnBits);
   const isGrouped = instruction.is('route').and(groups.high(columnBits - 1).reduceOr());
   return {
@@ -91,6 +92,8 @@ export function planOf(opcode: Signal, fields: FieldSignals, widths: VectorWidth
       rowColumns: kind.item('pairs').mux(columns.shr(1), columns),
       itemColumns,
       first: fields['first']!,
+      alwaysVisible: fields[portOfField('always')]!.low(ROW_BITS),
+      shift: fields['shift']!.low(SHIFT_BITS),
       isToken: kind.item('token'),
       isLimited,
     },
@@ -104,6 +107,9 @@ export function planOf(opcode: Signal, fields: FieldSignals, widths: VectorWidth
       groups,
       topGroups: instruction.raw('topGroups', columnBits),
       topK: instruction.raw('topK', columnBits),
+      terms: instruction.raw('terms', columnBits),
+      aInner: address('aInner'),
+      bInner: address('bInner'),
       divides: isGrouped,
     },
     columns,
@@ -169,6 +175,7 @@ function strides(
   const [words, halves] = [columns.shl(2), columns.shl(1)];
   const blocks = columns.add(columns.shr(Math.log2(MX_BLOCK)));
   const isRow = instruction.is('route', 'rms', 'softmax');
+  const isFactor = kind.item('token').or(instruction.is('scale', 'scaleAdd', 'mix'));
   const ofB = (name: string): Signal => {
     return isRow.mux(0, instruction.field(name, addressBits));
   };
@@ -178,7 +185,7 @@ function strides(
     aStep: kind.isBf16.mux(halves, words),
     bStride: ofB('bStride'),
     bInner: ofB('bInner'),
-    bStep: kind.item('token').mux(0, kind.isInterleaved.mux(2 * lanes, words)),
+    bStep: isFactor.mux(0, kind.isInterleaved.mux(2 * lanes, words)),
     dStride: instruction.raw('dStride', addressBits),
     dInner: instruction.is('argmax').mux(8, instruction.raw('dInner', addressBits)),
     dStep: kind.isMx.mux(blocks, words),

@@ -6,7 +6,7 @@
  * given.
  */
 import { defineModule, type ModuleBuilder, type Signal } from '../../../../hdl/index.ts';
-import { ROW_BITS, type VectorWidths } from './shape.ts';
+import { ROW_BITS, SHIFT_BITS, type VectorWidths } from './shape.ts';
 
 const OPERANDS = ['a', 'b', 'd'] as const;
 type OperandName = (typeof OPERANDS)[number];
@@ -28,6 +28,8 @@ export function walkPorts({ addressBits, columnBits }: VectorWidths) {
     rowColumns: columnBits,
     itemColumns: columnBits,
     first: 32,
+    alwaysVisible: ROW_BITS,
+    shift: SHIFT_BITS,
     isToken: 1,
     isLimited: 1,
   };
@@ -106,7 +108,7 @@ function walk(m: ModuleBuilder, inputs: Inputs) {
       return [`item${name.toUpperCase()}`, item];
     }),
   ) as Record<'itemA' | 'itemB' | 'itemD', Signal>;
-  const limit = walkLimit(m, inputs, nextRow.and(nextT));
+  const limit = walkLimit(m, inputs, keep, nextRow.and(nextT));
   const cut = limit.ltU(columns.row.zeroExtend(32)).mux(limit.low(columns.row.width), columns.row);
   return {
     ...items,
@@ -180,12 +182,15 @@ function walkOperand(
   return item;
 }
 
-/** Columns that softmax sees: position + first + t + 1. */
-function walkLimit(m: ModuleBuilder, inputs: Inputs, nextPlane: Signal): Signal {
+/** Columns that are visible: always + ((position + first + t + 1) >> shift). */
+function walkLimit(m: ModuleBuilder, inputs: Inputs, keep: Keep, nextPlane: Signal): Signal {
   const { start, positionValid, position, first } = inputs;
+  const seen = m.register('seen', 32, { comment: 'positions that are visible' });
   const limit = m.register('limit', 32, { comment: 'columns that are visible' });
   const addend = positionValid.mux(position, 1);
-  const next = start.mux(first, limit).add(addend);
-  limit.set(next, start.or(positionValid).or(nextPlane));
+  const next = start.mux(first, seen).add(addend).named('seenNext');
+  const changes = start.or(positionValid).or(nextPlane);
+  seen.set(next, changes);
+  limit.set(next.shr(keep('shift')).add(keep('alwaysVisible').zeroExtend(32)), changes);
   return limit;
 }

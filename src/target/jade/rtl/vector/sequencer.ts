@@ -32,7 +32,7 @@ import type { VectorWidths } from './shape.ts';
 export const READ_CYCLES = 4;
 
 /** What the sequencer needs to know in the cycle of `start`. */
-export function sequencePorts({ columnBits }: VectorWidths) {
+export function sequencePorts({ addressBits, columnBits }: VectorWidths) {
   return {
     entry: TARGET_BITS,
     conditions: CONDITIONS.length,
@@ -44,6 +44,10 @@ export function sequencePorts({ columnBits }: VectorWidths) {
     groups: columnBits,
     topGroups: columnBits,
     topK: columnBits,
+    terms: columnBits,
+    /** Bytes from term to term of a sum. */
+    aInner: addressBits,
+    bInner: addressBits,
     divides: 1,
   };
 }
@@ -51,7 +55,7 @@ export function sequencePorts({ columnBits }: VectorWidths) {
 type SequencePorts = ReturnType<typeof sequencePorts>;
 
 export function sequencerModule(widths: VectorWidths) {
-  const { columnBits, contexts } = widths;
+  const { addressBits, columnBits, contexts } = widths;
   return defineModule({
     name: 'vector_sequencer',
     comment: `The microcode, one word for ${contexts} cycles.`,
@@ -80,6 +84,9 @@ export function sequencerModule(widths: VectorWidths) {
       step: columnBits,
       groupStart: columnBits,
       groupEnd: columnBits,
+      /** Bytes from the first term to that of the step. */
+      aTerm: addressBits,
+      bTerm: addressBits,
     },
     body: (inputs, m) => sequence(m, inputs, widths),
   });
@@ -124,6 +131,8 @@ function sequence(m: ModuleBuilder, inputs: Inputs, widths: VectorWidths) {
     step: loops.step,
     groupStart: loops.groupStart,
     groupEnd: loops.groupStart.add(groups.width),
+    aTerm: loops.aTerm,
+    bTerm: loops.bTerm,
   };
 }
 
@@ -221,6 +230,7 @@ function runLoops(
     groups: keep('groups'),
     topGroups: keep('topGroups'),
     topK: keep('topK'),
+    terms: keep('terms'),
   };
   const nextStep = step.add(1);
   const count = word.outerLoop.choose(OUTER_LOOPS.map((loop) => counts[loop]));
@@ -228,7 +238,12 @@ function runLoops(
   const outerEnd = slotEnd.and(isOuter).and(inner.not());
   step.set(moreSteps.mux(nextStep, 0), outerEnd);
   groupStart.set(moreSteps.mux(groupStart.add(groupWidth), 0), outerEnd);
-  return { inner, outer: moreSteps, column, step, groupStart };
+  const term = (operand: 'a' | 'b'): Signal => {
+    const offset = m.register(`${operand}Term`, inputs[`${operand}Inner`].width, { reset: 0 });
+    offset.set(moreSteps.mux(offset.add(keep(`${operand}Inner`)), 0), outerEnd);
+    return offset;
+  };
+  return { inner, outer: moreSteps, column, step, groupStart, aTerm: term('a'), bTerm: term('b') };
 }
 
 // ---- microcode

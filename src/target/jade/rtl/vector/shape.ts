@@ -23,6 +23,8 @@ export interface VectorWidths {
 
 /** Bits of numbers of rows. */
 export const ROW_BITS = 20;
+/** Of a shift of a word. */
+export const SHIFT_BITS = 5;
 
 export function vectorWidths({ vector, matrix }: VectorChip, addressBits: number): VectorWidths {
   const lanesBits = Math.log2(vector.lanes) + 1;

@@ -193,6 +193,8 @@ function compute(
     m.delay(`${name}Field`, signal, { enable: inputs['start']! });
   const issue = m.instance('issuer', issueModule(widths), {
     ...{ word, running, firstSlot, column, step, groupStart, groupEnd },
+    aTerm: sequencer.aTerm,
+    bTerm: sequencer.bTerm,
     itemA: rows.itemA,
     itemB: rows.itemB,
     itemD: rows.itemD,

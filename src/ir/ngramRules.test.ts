@@ -4,10 +4,11 @@ import { nGramGate } from './floatNGram.ts';
 import { floatNumerics } from './float.ts';
 import { makeNode, type Graph } from './graph.ts';
 import { Interpreter } from './interpret.ts';
+import { wordsOf } from './ngram.ts';
 import { tensor } from './types.ts';
 import { i32Of } from './value.ts';
 
-const MULTIPLIERS = [2 ** 52 + 1, 2 ** 51 + 3, 7];
+const MULTIPLIERS = [2n ** 52n + 1n, 2n ** 51n + 3n, 7n];
 const MODULI = [101, 103, 107, 109];
 
 /** Rows of n-grams of tokens, whose class is the token itself. */
@@ -16,8 +17,8 @@ function rowsGraph(): Graph {
   const position = makeNode('input', [], { name: 'position', type: tensor('i32', ['B']) });
   const classes = makeNode('weight', [], { name: 'c', type: tensor('f32', [1000]) });
   const state = makeNode('state', [], { name: 'recent', type: tensor('f32', ['B', 2]) });
-  const attrs = { multipliers: MULTIPLIERS, moduli: MODULI, padding: 2 };
-  const rows = makeNode('classedNGramRows', [state, tokens, classes, position], attrs);
+  const attrs = { multipliers: MULTIPLIERS.flatMap(wordsOf), moduli: MODULI, padding: 2 };
+  const rows = makeNode('ngramRows', [state, tokens, position, classes], attrs);
   const load = (): Float32Array => Float32Array.from({ length: 1000 }, (_, i) => i);
   const weights = new Map([['c', { name: 'c', shape: [1000], load }]]);
   return {
@@ -30,7 +31,7 @@ function rowsGraph(): Graph {
 
 /** The definition, for the token behind `before`, which a sequence starts with tokens 2. */
 function definition(newestFirst: readonly number[]): number[] {
-  const [a, b, c] = newestFirst.map((id, i) => BigInt(id) * BigInt(MULTIPLIERS[i]!)) as [
+  const [a, b, c] = newestFirst.map((id, i) => BigInt(id) * MULTIPLIERS[i]!) as [
     bigint,
     bigint,
     bigint,
