@@ -56,8 +56,8 @@ function layersTable(): Table {
     title: 'Levels of one machine on whole layers',
     notes: [
       `One layer with an embedding before it and a head of 256 rows behind it, for the last tokens of a context of ${CONTEXT_TOKENS}.`,
-      'L2: the simulator, values included (its first run). L1: tile events, with the rows that each expert had in L2',
-      '(balanced: with the same number for each expert, where random weights and 128 random tokens do not give that); L0 knows how many experts are chosen.',
+      'L2: the simulator, values included (its first run). L1: tile events, with the rows that each expert had in L2, which L0 knows too',
+      '(balanced: with the same number for each expert, where random weights and 128 random tokens do not give that).',
       'L0: closed form. Speeds are for each second of CPU time of one thread; L1 and L0 after warming up, program and shapes made',
       'before; in each run of L1, equal groups of instructions from equal states of the clock are run once.',
       'V4-Flash, from its configuration: hidden 4096, query rank 1024, 64 heads of 512 over one key head of 256 entries (what a',
@@ -113,7 +113,7 @@ function layerRow({ name, compiled, shapes, speeds }: Layer): (string | number)[
   const l1 = runTileEvents(tiles).cycles;
   const l1Seconds = secondsOf(() => runTileEvents(tiles));
   const assumed = runTileEvents(tileProgram(chip, program.instructions)).cycles;
-  const known = new ClosedForm(shapes.map((shape) => withChosen(shape, expertRows)));
+  const known = new ClosedForm(shapes.map((shape) => withRows(shape, expertRows)));
   const l0 = known.cycles(chip);
   return [
     name,
@@ -132,11 +132,16 @@ function layerRow({ name, compiled, shapes, speeds }: Layer): (string | number)[
   ];
 }
 
-/** Experts of which so many are chosen as have rows. */
-function withChosen(shape: KernelShape, rows: (expert: number) => number): KernelShape {
+/** Experts with the rows that they have. */
+function withRows(shape: KernelShape, rowsOf: (expert: number) => number): KernelShape {
   if (shape.kind !== 'experts') return shape;
-  const all = Array.from({ length: shape.experts }, (_, expert) => expert);
-  return { ...shape, chosen: all.filter((expert) => rows(expert) > 0).length };
+  const all = Array.from({ length: shape.experts }, (_, expert) => rowsOf(expert));
+  const alike = Map.groupBy(
+    all.filter((rows) => rows > 0),
+    (rows) => rows,
+  );
+  const loads = [...alike].map(([rows, own]) => ({ experts: own.length, rows }));
+  return { ...shape, loads };
 }
 
 function error(cycles: number, truth: number, digits: number): string {

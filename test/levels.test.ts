@@ -57,6 +57,21 @@ test('the closed form of whole layers is within 5 % of the simulator', () => {
   }
 });
 
+test('the closed form counts what experts without rows cost', () => {
+  const [few, many] = [112, 208].map((experts) => {
+    const compiled = compileLayer(
+      loadChip('jade-server'),
+      v4Layer({ ...SMALL_V4_SHAPE, experts }),
+      1,
+    );
+    const { chip, graph, dims } = compiled;
+    const { cycles } = runLayer(compiled, simulatorOf(compiled));
+    return [cycles, new ClosedForm(kernelShapes(graph, dims)).cycles(chip)];
+  }) as [[number, number], [number, number]];
+  const [real, formula] = [0, 1].map((level) => many[level]! - few[level]!);
+  assert.ok(Math.abs(formula! / real! - 1) <= LAYER_ERROR, `${formula} of ${real} cycles`);
+});
+
 test('the closed form of GEMMs with megabytes of weights is within 5 % of the simulator', () => {
   const shapes = [
     [4096, 1024],

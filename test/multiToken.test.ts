@@ -27,6 +27,7 @@ const FOLDER = path.join(import.meta.dirname, 'golden');
 const MODELS = [
   'deepseek-v3-yarn',
   'deepseek-v3.2-sparse',
+  'deepseek-v4-heavy-first',
   'qwen3-next',
   'qwen3.5-moe',
   'qwen3.5-pictures',
@@ -38,7 +39,7 @@ const TOLERANCE = 1e-4;
 
 const PROMPT = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5];
 const COUNT = 24;
-const CONTEXT = 256;
+const CONTEXT = 320;
 
 function runnerOf(model: string, target: Target, contextTokens = CONTEXT): ModelRunner {
   const graph = loadModel(path.join(FOLDER, model)).graph({ logits: 'all', hidden: true });

@@ -235,7 +235,7 @@ def make(name):
         with torch.no_grad():
             row = model.model(torch.tensor([tokens]), use_cache=False).last_hidden_state[0, -1]
         golden['embedding'] = torch.nn.functional.normalize(row, dim=0).tolist()
-    head = mtp.Head(spec, model, build, fill) if spec.get('mtp') else None
+    head = mtp.head_of(spec, model, build, fill) if spec.get('mtp') else None
     if head is not None:
         drafts, golden['guesses'], golden['measured']['mtp'] = judge(head, tokens + golden.get('decodeTokens', []))
     save(model, spec, OUT / name)

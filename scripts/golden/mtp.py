@@ -4,7 +4,8 @@ The judge is transformers' own decoder layer, last norm and head, as a model of 
 
   eh_proj [enorm(embed(token t+1)) ; hnorm(hidden t)]
 
-written out here from the makers' definition (README.md); `hidden` is what the model's own head reads.
+written out here from the makers' definition (README.md); `hidden` is what the model's own head reads. In DeepSeek-V4 `hidden` is all residual
+streams before they become one, and the layer is fed e_proj enorm(embed(token t+1)) + h_proj hnorm(stream) in each of them.
 """
 
 import tempfile
@@ -21,6 +22,7 @@ TEXT_FAMILY = {'qwen3_5_multimodal': 'qwen3_5'}
 ONE_LAYER = {
     'deepseek_v3': {'first_k_dense_replace': 0},
     'deepseek_v32': {'first_k_dense_replace': 0},
+    'deepseek_v4': {'compress_ratios': [0], 'num_hash_layers': 0},
     'qwen3_next': {'layer_types': ['full_attention'], 'mlp_only_layers': []},
     'qwen3_5': {'layer_types': ['full_attention']},
     'qwen3_5_moe': {'layer_types': ['full_attention']},
@@ -78,7 +80,7 @@ class Head:
         largest = logits.abs().max()
         wrong = {
             'swapped': self.run(hidden[:-1], following, swapped=True),
-            'beforeNorm': self.run(before[:-1], following),
+            'otherRows': self.run(before[:-1], following),
             'notShifted': self.run(hidden[:-1], tokens[:-1]),
         }
         effects = {name: ((other - logits).abs().max() / largest).item() for name, (other, _) in wrong.items()}
@@ -109,6 +111,52 @@ class Head:
             **{f'mtp.layers.0.{name}': t for name, t in block.items()},
             **{f'mtp.{name}': t for name, t in zip(names, own)},
         }
+
+
+class StreamsHead(Head):
+    """That of DeepSeek-V4; the columns of `join` are e_proj and h_proj."""
+
+    def run(self, hidden, tokens, swapped=False):
+        e, h = self.join.chunk(2, -1)
+        if swapped:
+            e, h = h, e
+        captured = []
+        layer = self.block.model.layers[0]
+        with torch.no_grad():
+            embedded = self.normalise(self.embed[tokens], self.norms[0]) @ e.T
+            streams = embedded[:, None] + self.normalise(hidden, self.norms[1]) @ h.T
+            hooks = [
+                layer.register_forward_pre_hook(lambda _module, inputs: (streams[None], *inputs[1:])),
+                layer.register_forward_hook(lambda _module, _inputs, output: captured.append(output[0])),
+            ]
+            result = self.block.model(inputs_embeds=embedded[None], use_cache=False).last_hidden_state[0]
+        for hook in hooks:
+            hook.remove()
+        with torch.no_grad():
+            return self.block.lm_head(result), captured[0]
+
+    def hidden_rows(self, tokens):
+        """The streams after the last layer, and in place of each their mean."""
+        streams = []
+        hook = self.model.model.layers[-1].register_forward_hook(lambda _module, _inputs, output: streams.append(output[0]))
+        with torch.no_grad():
+            self.model.model(torch.tensor([tokens]), use_cache=False)
+        hook.remove()
+        return streams[0], streams[0].mean(1, keepdim=True).expand_as(streams[0])
+
+    def tensors(self, save):
+        with tempfile.TemporaryDirectory() as folder:
+            save(self.block, self.spec, Path(folder) / 'head')
+            stored = safetensors.torch.load_file(Path(folder) / 'head' / 'model.safetensors')
+        dtype = stored['norm.weight'].dtype
+        e, h = self.join.to(dtype).chunk(2, -1)
+        own = {'enorm.weight': self.norms[0].to(dtype), 'hnorm.weight': self.norms[1].to(dtype), 'e_proj.weight': e, 'h_proj.weight': h}
+        block = {name.removeprefix('layers.0.'): t for name, t in stored.items() if name.startswith(('layers.0.', 'norm.', 'hc_head_'))}
+        return {f'mtp.0.{name}': t.clone(memory_format=torch.contiguous_format) for name, t in {**block, **own}.items()}
+
+
+def head_of(spec, model, build, fill):
+    return (StreamsHead if spec['family'] == 'deepseek_v4' else Head)(spec, model, build, fill)
 
 
 def add_tensors(file, tensors):

@@ -7,7 +7,15 @@
  * only rename channels (`VIEWS`) outside of a chain are no kernels: they are resolved where a value is
  * placed.
  */
-import { countUses, topologicalOrder, type Graph, type Node, type Op } from '../ir/index.ts';
+import {
+  countUses,
+  lastDim,
+  MX_BLOCK,
+  topologicalOrder,
+  type Graph,
+  type Node,
+  type Op,
+} from '../ir/index.ts';
 
 export interface Kernel {
   /** Label of the anchor, for listings and traces. */
@@ -127,7 +135,10 @@ class Fusion {
     if (user.op === 'swiglu') return isGatedPair(user) ? user : undefined;
     if (user.op === 'append') return user.inputs[1] === current ? user : undefined;
     // A norm needs the whole row: after a residual it would hold back the streaming of channels.
-    if (user.op === 'rmsNormalization' && current.op === 'add') return undefined;
+    if (user.op === 'rmsNormalization' && ['add', 'mergeHeads'].includes(current.op))
+      return undefined;
+    // Heads may come one by one, and those of no whole blocks share a block with the next one.
+    if (user.op === 'mergeHeads' && lastDim(current.type) % MX_BLOCK > 0) return undefined;
     return user;
   }
 

@@ -4,6 +4,7 @@ import { type SomeRules, type Step } from './evaluation.ts';
 import { fakeQuantize } from './fakeQuantize.ts';
 import { type NodeOf } from './graph.ts';
 import { allocateMx, type Numerics } from './numerics.ts';
+import { type OpAttrs } from './ops.table.ts';
 import { rotaryTable } from './rotary.ts';
 import { sameShape } from './types.ts';
 import { f32Of, f32Value, i32Of, i32Value, rowCount, viewRows, type Value } from './value.ts';
@@ -48,11 +49,8 @@ export const ARITHMETIC_RULES: SomeRules<ArithmeticOp> = {
   l2Normalization: ({ attrs }, [x], { numerics }) =>
     mapRows(x!, (row, out) => numerics.l2Normalization(row, attrs.epsilon, out)),
   rotaryEmbedding,
-  signedRoot: ({ attrs: { smallest } }, [x]) =>
-    map(
-      x!,
-      (value) => Math.sign(value) * Math.fround(Math.sqrt(Math.max(Math.abs(value), smallest))),
-    ),
+  signedRoot: ({ attrs: { smallest } }, [x], { numerics }) =>
+    map(x!, (value) => numerics.signedRoot(value, smallest)),
   dot,
   argMax: (_, [x]) => argMax(x!),
   route: ({ attrs }, [logits, bias], { numerics }) =>
@@ -94,8 +92,9 @@ export function swiglu(
   { silu }: Numerics,
   limit = Infinity,
 ): Float32Array {
-  const within = (value: number): number => Math.min(Math.max(value, -limit), limit);
-  return gate.map((x, i) => silu(Math.min(x, limit)) * within(up[i]!));
+  const most = Math.fround(limit);
+  const within = (value: number): number => Math.min(Math.max(value, -most), most);
+  return gate.map((x, i) => silu(Math.min(x, most)) * within(up[i]!));
 }
 
 function routeByToken(
@@ -179,12 +178,10 @@ function rotaryEmbedding(
 }
 
 function dot(_: unknown, [a, b]: readonly Value[], { numerics }: Step): Value {
-  const K = a!.shape.at(-1)!;
-  const out = new Float32Array(rowCount(a!));
-  for (let row = 0; row < out.length; row++) {
+  const out = Float32Array.from({ length: rowCount(a!) }, (__, row) => {
     const [x, y] = [a!, b!].map((value) => f32Of(viewRows(value, row, 1)));
-    numerics.linear(x!, y!, 1, 1, K, out.subarray(row, row + 1));
-  }
+    return numerics.dot(x!, y!);
+  });
   return f32Value([...a!.shape.slice(0, -1), 1], out);
 }
 
@@ -203,10 +200,18 @@ function argMax(x: Value): Value {
 }
 
 function quantize({ attrs }: NodeOf<'quantize'>, [x]: readonly Value[], { numerics }: Step): Value {
-  const [rows, columns] = [rowCount(x!), x!.shape.at(-1)!];
-  const data = allocateMx(attrs.format, rows, columns);
+  return quantized(x!, attrs, numerics);
+}
+
+/** Rows of whole groups, the last filled up with zeros. */
+export function quantized(x: Value, attrs: OpAttrs['quantize'], numerics: Numerics): Value {
+  const { format, group, search = false } = attrs;
+  const rows = rowCount(x);
+  const filled = new Float32Array(Math.ceil(x.shape.at(-1)! / group) * group);
+  const data = allocateMx(format, rows, filled.length);
   for (let row = 0; row < rows; row++) {
-    numerics.quantize(f32Of(viewRows(x!, row, 1)), attrs.group, data, row, attrs.search ?? false);
+    filled.set(f32Of(viewRows(x, row, 1)));
+    numerics.quantize(filled, group, data, row, search);
   }
-  return { dtype: attrs.format, shape: x!.shape, data };
+  return { dtype: format, shape: [...x.shape.slice(0, -1), filled.length], data };
 }

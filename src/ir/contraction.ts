@@ -2,9 +2,8 @@
 import { type SomeRules, type Step } from './evaluation.ts';
 import { type NodeOf } from './graph.ts';
 import { type AttendRequest, type Numerics } from './numerics.ts';
-import { swiglu } from './arithmetic.ts';
+import { quantized, swiglu } from './arithmetic.ts';
 import {
-  allocateValue,
   f32Of,
   f32Value,
   gatherRows,
@@ -15,7 +14,7 @@ import {
   viewRows,
   type Value,
 } from './value.ts';
-import { MX_BLOCK } from './types.ts';
+import { isMx, MX_BLOCK } from './types.ts';
 
 type ContractionOp = 'linear' | 'headLinear' | 'attention' | 'experts';
 
@@ -136,7 +135,8 @@ function experts(
   { numerics }: Step,
 ): Value {
   const [x, gates, gate, up, down] = inputs as [Value, Value, Value, Value, Value];
-  const [E, F, D] = gate.shape as [number, number, number];
+  const [E, F] = gate.shape as [number, number];
+  const D = down.shape[1]!;
   const gateOf = f32Of(gates);
   const out = new Float32Array(rowCount(x) * D);
   for (let e = 0; e < E; e++) {
@@ -150,7 +150,7 @@ function experts(
       addScaled(out, t * D, gateOf[t * E + e]!, y.subarray(i * D, (i + 1) * D));
     }
   }
-  return f32Value(x.shape, out);
+  return f32Value([...x.shape.slice(0, -1), D], out);
 }
 
 /** Tokens with a gate for expert e. */
@@ -162,12 +162,7 @@ function tokensOf(gates: Float32Array, E: number, e: number): number[] {
 
 /** The inner activation in the format of x: quantised again in single blocks where x is MX. */
 function matchFormat(inner: Value, { dtype }: Value, numerics: Numerics): Value {
-  const out = allocateValue(dtype, inner.shape);
-  if (!isMxValue(out)) return inner;
-  for (let row = 0; row < rowCount(inner); row++) {
-    numerics.quantize(f32Of(viewRows(inner, row, 1)), MX_BLOCK, out.data, row);
-  }
-  return out;
+  return isMx(dtype) ? quantized(inner, { format: dtype, group: MX_BLOCK }, numerics) : inner;
 }
 
 /** out[at + i] += scale · row[i], each operation rounded. */

@@ -23,6 +23,9 @@ export const floatNumerics: Numerics = {
   indexScores,
   l2Normalization,
   silu: (x) => Math.fround(x * sigmoid(x)),
+  signedRoot: (x, smallest) =>
+    Math.sign(x) * Math.fround(Math.sqrt(Math.max(Math.abs(x), smallest))),
+  dot: (a, b) => Math.fround(dot(a, 0, b, 0, a.length)),
   sigmoid: (x) => Math.fround(sigmoid(x)),
   softplus: (x) => Math.fround(Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))),
   convolve,

@@ -119,6 +119,10 @@ export interface Numerics {
   /** x · rsqrt(Σx² + ε). */
   l2Normalization(x: Float32Array, epsilon: number, out: Float32Array): void;
   silu(x: number): number;
+  /** sign(x) · √max(|x|, smallest), 0 of 0. */
+  signedRoot(x: number, smallest: number): number;
+  /** Σ a · b. */
+  dot(a: Float32Array, b: Float32Array): number;
   sigmoid(x: number): number;
   softplus(x: number): number;
   /** out[c] = Σ_j weight[c][j] · window[j][c], j ascending: one token, the last row of its window. */

@@ -334,6 +334,11 @@ function chosenType(
   return tensor('i32', [q.shape[0]!, q.shape[1]!, topK]);
 }
 
+/** Channels of rows that hold `channels`: blocks of MX are filled up with zeros. */
+function widthOf(dtype: TensorType['dtype'], channels: number): number {
+  return isMx(dtype) ? Math.ceil(channels / MX_BLOCK) * MX_BLOCK : channels;
+}
+
 function inferExperts(inputs: readonly TensorType[]): TensorType {
   const [x, gates, gate, up, down] = inputs as [
     TensorType,
@@ -343,6 +348,7 @@ function inferExperts(inputs: readonly TensorType[]): TensorType {
     TensorType,
   ];
   const [experts, width] = [lastDim(gates), lastDim(x)];
+  const filled = (extent: Dim): number => widthOf(x.dtype, extent as number);
   require(sameShape(
     withLast(gates.shape, 0),
     withLast(x.shape, 0),
@@ -354,8 +360,9 @@ function inferExperts(inputs: readonly TensorType[]): TensorType {
     down.shape[0] === experts, 'gate and down with a weight for each of gates', inputs);
   require(lastDim(gate) === width &&
     sameShape(gate.shape, up.shape), 'gate and up (E,F,D)', inputs);
-  require(down.shape[1] === width && lastDim(down) === gate.shape[1], 'down (E,D,F)', inputs);
-  return tensor('f32', x.shape);
+  require(filled(down.shape[1]!) === width &&
+    lastDim(down) === filled(gate.shape[1]!), 'down (E,D,F)', inputs);
+  return tensor('f32', withLast(x.shape, down.shape[1] as number));
 }
 
 function inferConcat(inputs: readonly TensorType[]): TensorType {
@@ -562,10 +569,10 @@ function inferNGramGate(inputs: readonly TensorType[]): TensorType {
 
 function inferQuantize(inputs: readonly TensorType[], attrs: OpAttrs['quantize']): TensorType {
   const [x] = inputs as [TensorType];
-  require(x.dtype === 'f32' &&
-    lastDim(x) % attrs.group === 0, `f32 rows of whole groups of ${attrs.group}`, inputs);
+  requireFloat([x], inputs);
   require(attrs.group % MX_BLOCK === 0, `in groups of ${MX_BLOCK}·n elements`, inputs);
-  return tensor(attrs.format, x.shape);
+  const width = Math.ceil(lastDim(x) / attrs.group) * attrs.group;
+  return tensor(attrs.format, withLast(x.shape, width));
 }
 
 function inferArgMax(inputs: readonly TensorType[]): TensorType {
@@ -741,7 +748,7 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
     infer: inferArgMax,
   },
   quantize: {
-    summary: 'f32 → MX; `group` elements share one scale',
+    summary: 'f32 → MX; `group` elements share one scale, zeros fill the last group',
     arity: [1, 1],
     infer: inferQuantize,
   },

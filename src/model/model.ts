@@ -8,7 +8,7 @@ import { buildDeepseekV2 } from './families/deepseekV2.ts';
 import { buildDeepseekV3, buildDeepseekV3Predictor } from './families/deepseekV3.ts';
 import { buildDeepseekV32, buildDeepseekV32Predictor } from './families/deepseekV32.ts';
 import { buildDeepseekV41 } from './families/deepseekV41.ts';
-import { buildDeepseekV4 } from './families/deepseekV4.ts';
+import { buildDeepseekV4, buildDeepseekV4Predictor } from './families/deepseekV4.ts';
 import { buildQwen2 } from './families/qwen2.ts';
 import { buildQwen3, buildQwen3Moe } from './families/qwen3.ts';
 import { buildQwen4Exp } from './families/qwen4Exp.ts';
@@ -58,7 +58,7 @@ const PREDICTORS: { readonly [F in Family]: Predictor<ConfigOf<F>> } = {
   deepseek_v3: { layers: nextn, build: buildDeepseekV3Predictor },
   deepseek_v2: NO_HEAD,
   deepseek_v32: { layers: nextn, build: buildDeepseekV32Predictor },
-  deepseek_v4: 'its head is not built yet',
+  deepseek_v4: { layers: nextn, build: buildDeepseekV4Predictor },
   deepseek_v41: 'its checkpoints have DSpark layers instead, which guess a block of tokens at once',
 };
 

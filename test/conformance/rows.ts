@@ -281,6 +281,27 @@ export const MOVEMENT: readonly Case[] = [
   },
   {
     op: 'slice',
+    name: 'channels of each head, joined in another order',
+    build: (s) => {
+      const heads = s.norm(s.heads(s.rows(64), 3, 32));
+      const part = (start: number, size: number): Node => s.node('slice', [heads], { start, size });
+      return s.logits(s.merge(s.node('concat', [s.rotary(part(12, 20), 'half'), part(0, 12)], {})));
+    },
+  },
+  {
+    op: 'slice',
+    name: 'halves of a value, as heads and merged',
+    build: (s) => {
+      const x = s.linear(s.rows(64), 192);
+      const half = (start: number): Node => s.node('slice', [x], { start, size: 96 });
+      const heads = s.norm(s.split(half(96), 3));
+      const ends = s.node('slice', [heads], { start: 16, size: 16 });
+      const joined = s.node('concat', [half(0), s.merge(ends), s.merge(heads)], {});
+      return s.logits(s.node('concat', [joined, s.linear(joined, 16)], {}));
+    },
+  },
+  {
+    op: 'slice',
     name: 'columns of a weight',
     build: (s) => {
       const part = s.node('slice', [s.weight([VOCABULARY, 96])], { start: 32, size: 64 });

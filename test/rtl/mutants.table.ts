@@ -76,6 +76,8 @@ const DMA = mutantsOf('dma', [
   ['load_front', 'skip1_next', "1'b0", 'a load that is not skipped'],
   ['load_front', 'fault', "1'b0", 'no fault for an index outside of the table'],
   ['dma', 'generator_store_memory', 'storememory_kept', 'a store that ignores its position'],
+  ['dma', 'store_row', 'add_1', 'a store that goes on a row a position, however many share one'],
+  ['load_front', 'row', 'position >> shift3', 'a load that ignores the tokens before its own'],
 ]);
 
 const MATRIX = mutantsOf('matrix', [
@@ -116,6 +118,14 @@ const MATRIX = mutantsOf('matrix', [
 const VECTOR = mutantsOf('vector', [
   ['vector_rows', 'next_t', 'j == inner_field', 'off by one: inner rows'],
   ['vector_rows', 'limit_next', "$ + 32'h1", 'softmax sees a column too many'],
+  [
+    'vector_rows',
+    'columns_of_positions',
+    'seen_next',
+    'a column a position, however many share one',
+  ],
+  ['vector_sequencer', 'a_term_next', "$ + 14'h4", 'off by one: row of a term'],
+  ['vector_sequencer', 'b_term_next', "14'h0", 'all terms have the first number'],
   ['vector_rows', 'd_item_next', "next_row ? ($ + 18'h4) : $", 'off by one: destination of a row'],
   ['vector_dispatch_lists', 'appends', "gate_arrives4 & (word != 32'h0)", 'a gate of −0 counts'],
   ['vector_tokens', 'entry_next', "$ + 18'h4", 'off by one: entry of the token list'],

@@ -73,8 +73,9 @@ function fillMemory(random: Random, { localF32, localU32, positions }: ChipState
   for (let i = 0; i < positions.length; i++) positions[i] = random.int(80);
 }
 
-/** Opcodes whose results are words, whatever the chip. */
-const ALWAYS_F32: ReadonlySet<Opcode> = new Set(['argmax', 'zero', 'scaleAdd', 'topk']);
+/** Instructions whose results are always f32: a few words a row, or rows. */
+const FLAT: readonly Opcode[] = ['argmax', 'zero', 'sum'];
+const F32_ROWS: readonly Opcode[] = ['scaleAdd', 'topk'];
 
 class CaseMaker {
   readonly random: Random;
@@ -107,8 +108,8 @@ class CaseMaker {
     const { random, lanes } = this;
     const rows = 1 + random.int(7);
     const inner = this.pick(1, 2, rows);
-    const isWord = ALWAYS_F32.has(op);
-    const quantises = !isWord && random.int(2) === 0;
+    const isF32 = FLAT.includes(op) || F32_ROWS.includes(op);
+    const quantises = !isF32 && random.int(2) === 0;
     const isWide = op === 'copy' && random.int(3) === 0;
     const group = isWide
       ? this.pick(96, 2 * lanes, 3 * lanes)
@@ -152,15 +153,17 @@ class CaseMaker {
         ...this.visible(),
       },
       topk: { topK: 1 + random.int(Math.min(5, columns)), ...this.visible() },
+      swiglu: { limit: this.pick(0, 0.5, 2) },
+      signedRoot: { smallest: this.pick(2 ** -126, 2 ** -3) },
+      sum: { scale: Math.fround(random.float() - 0.5) },
     };
-    const isFlat = op === 'argmax' || op === 'zero';
-    return { ...tables[op], ...(isFlat ? this.words(op, columns) : {}) };
+    return { ...tables[op], ...(FLAT.includes(op) ? this.words(op, columns) : {}) };
   }
 
   /** Destinations that are always f32: pairs of words, or rows. */
   private words(op: Opcode, columns: number): Record<string, number> {
     for (let i = 0; i < 200; i++) this.state.localU32[D / 4 + 2 * i + 1] = this.random.int(1 << 20);
-    return { d: D, dStride: op === 'zero' ? 4 * columns + 4 : 64 };
+    return { d: D, dStride: op === 'zero' ? 4 * columns + 4 : 64, dInner: 8 };
   }
 
   /** A source of bf16 must not lie where the f32 destination goes. */
@@ -222,7 +225,9 @@ class CaseMaker {
       topK,
       groups,
       topGroups,
-      scoring: random.int(2),
+      scoring: random.int(3),
+      bStride: this.pick(0, 4 * columns),
+      groupByBest: random.int(2),
       normalize: random.int(2),
       scale: Math.fround(2.5),
     };

@@ -38,6 +38,17 @@ for (const [name, parameters] of Object.entries(PARAMETERS)) {
   });
 }
 
+test('a checkpoint of DeepSeek-V4 with DSpark stages under the names of a head is told apart', () => {
+  const { model } = readCatalogueModel('deepseek-v4-flash');
+  const graph = buildPredictorGraph(model, NO_WEIGHTS, { logits: 'last' });
+  assert.deepEqual([...graph.states.keys()], ['layers.43.window']);
+  const dspark = { ...NO_WEIGHTS, has: (name: string) => name === 'mtp.0.main_proj.weight' };
+  assert.throws(
+    () => buildPredictorGraph(model, dspark, { logits: 'last' }),
+    /MTP heads of deepseek_v4 are skipped: this checkpoint has DSpark stages/,
+  );
+});
+
 test('a family without a head that is known says why', () => {
   const reasons = {
     'qwen3-4b': /MTP heads of qwen3 are skipped: its checkpoints have none/,

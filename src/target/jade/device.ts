@@ -13,8 +13,10 @@ import {
 import { lastDim } from '../../ir/index.ts';
 import { type Trace } from '../../trace/index.ts';
 import { type JadeProgram } from './emit/program.ts';
+import { HostRows } from './hostRows.ts';
 import { writeImage } from './image.ts';
 import { QUEUES, type Instruction } from './isa.table.ts';
+import { type PlainRegion, type ReplacedRegion } from './layout.ts';
 import { createSimulator, type RunOptions, type RunStats, type Simulator } from './sim/index.ts';
 
 export interface JadeDevice extends Device {
@@ -49,6 +51,7 @@ class SimulatedJade implements JadeDevice {
   lastRun: RunStats | undefined;
   private readonly chip: Chip;
   private readonly options: JadeDeviceOptions;
+  private readonly hostRows = new HostRows();
   private simulator: Simulator | undefined;
   private layoutBytes = 0;
   private states: readonly (readonly [number, number])[] = [];
@@ -68,6 +71,11 @@ class SimulatedJade implements JadeDevice {
       'tokens',
       new Uint8Array(inputs.tokens.buffer, inputs.tokens.byteOffset, B * T * 4),
     );
+    this.startSequences(jade, inputs.positions);
+    this.hostRows.write(jade.graph, jade.layout, inputs, {
+      read: (address, bytes) => simulator.memory.subarray(address, address + bytes),
+      write: (address, bytes) => this.writeAt(address, bytes),
+    });
     simulator.positions.set(inputs.positions);
     const { trace, checkHazards, observer } = this.options;
     observer?.positioned(inputs.positions);
@@ -100,7 +108,7 @@ class SimulatedJade implements JadeDevice {
       requireMemory(this.chip, program);
       this.simulator = allocate(this.chip, program);
       writeImage(this.simulator.memory, layout, program.graph);
-      const states = [...layout.regions.values()].filter((region) => region.kind === 'state');
+      const states = [...layout.regions.values()].filter(isState);
       this.states = states.map((region) => [region.address, region.sizeBytes] as const);
       this.layoutBytes = layout.sizeBytes;
       this.options.observer?.loaded(this.simulator.memory);
@@ -111,8 +119,22 @@ class SimulatedJade implements JadeDevice {
     return this.simulator;
   }
 
+  /** What steps replace is zeros where a sequence starts: appended rows are hidden by their positions. */
+  private startSequences({ layout }: JadeProgram, positions: Int32Array): void {
+    for (const region of layout.regions.values()) {
+      if (region.kind !== 'replaced') continue;
+      const { address, sequenceBytes } = region as ReplacedRegion;
+      const zeros = new Uint8Array(sequenceBytes);
+      for (const [sequence, start] of positions.entries())
+        if (start === 0) this.writeAt(address + sequence * sequenceBytes, zeros);
+    }
+  }
+
   private write(program: JadeProgram, mailbox: string, bytes: Uint8Array): void {
-    const { address } = program.layout.regions.get(mailbox)!;
+    this.writeAt(program.layout.regions.get(mailbox)!.address, bytes);
+  }
+
+  private writeAt(address: number, bytes: Uint8Array): void {
     this.simulator!.memory.set(bytes, address);
     this.options.observer?.wrote(address, bytes);
   }
@@ -133,6 +155,10 @@ class SimulatedJade implements JadeDevice {
       cycles: stats.cycles,
     };
   }
+}
+
+function isState({ kind }: PlainRegion): boolean {
+  return kind === 'state' || kind === 'replaced';
 }
 
 function checkInputs({ dims }: JadeProgram, { tokens, positions }: StepInputs): void {

@@ -26,7 +26,7 @@ for (const format of ['mxint8', 'mxfp8', 'mxfp4'] as const) {
       ...{ weights: new Map([['w', tiles]]), regions: new Map() },
       ...{ contextTokens: 32, sizeBytes: memory.length },
     };
-    const weights = new Map([['w', { load: () => values }]]);
+    const weights = new Map([['w', { shape: [PLANES, ROWS, COLUMNS], load: () => values }]]);
     writeImage(memory, layout, { weights } as unknown as Graph);
     const block = blockBytes(format);
     for (let plane = 0; plane < PLANES; plane++) {

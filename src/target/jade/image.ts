@@ -1,10 +1,12 @@
 /** The memory image of a model: weights packed as the layout says, constants, and room for state. */
 import { f32ToBf16 } from '../../base/index.ts';
 import { MX_BLOCK, rotaryTable, type Graph, type WeightSource } from '../../ir/index.ts';
-import { quantizeWeights } from './arith/index.ts';
+import { biasOfGiven, quantizeWeights } from './arith/index.ts';
 import { blockBytes } from './isa.table.ts';
 import {
   tileAddress,
+  type ChoicesRegion,
+  type FilledRegion,
   type MemoryLayout,
   type PlainRegion,
   type RotaryRegion,
@@ -25,7 +27,11 @@ function writeRegion(
   graph: Graph,
 ): void {
   const source = graph.weights.get(region.name.slice(region.name.indexOf(':') + 1));
-  if (region.kind === 'f32') writeFloats(memory, region.address, source!.load());
+  if (region.kind === 'filled') {
+    const { value } = region as FilledRegion;
+    writeFloats(memory, region.address, new Float32Array(region.sizeBytes / 4).fill(value));
+  } else if (region.kind === 'choices') writeChoices(memory, region as ChoicesRegion, source!);
+  else if (region.kind === 'f32') writeFloats(memory, region.address, source!.load());
   else if (region.kind === 'bf16') writeHalves(memory, region.address, source!.load());
   else if (region.kind === 'rotary')
     writeRotary(memory, region as RotaryRegion, layout.contextTokens);
@@ -33,6 +39,18 @@ function writeRegion(
 
 function writeFloats(memory: Uint8Array, address: number, values: Float32Array): void {
   memory.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), address);
+}
+
+function writeChoices(
+  memory: Uint8Array,
+  { address, experts }: ChoicesRegion,
+  table: WeightSource,
+): void {
+  const [given, perToken] = [table.load(), table.shape.at(-1)!];
+  for (let token = 0; token * perToken < given.length; token++) {
+    const own = [...given.subarray(token * perToken, (token + 1) * perToken)];
+    writeHalves(memory, address + token * experts * 2, biasOfGiven(own, experts));
+  }
 }
 
 /** Tables of embeddings: docs/numerics.md, section 4. */
@@ -54,8 +72,8 @@ function writeRotary(memory: Uint8Array, region: RotaryRegion, contextTokens: nu
 }
 
 function writeTiles(memory: Uint8Array, weight: TiledWeight, source: WeightSource): void {
-  const values = source.load();
   const { rows, columns, format } = weight;
+  const values = filled(source, weight);
   for (let plane = 0; plane < weight.planes; plane++) {
     const own = values.subarray(plane * rows * columns, (plane + 1) * rows * columns);
     const packed = quantizeWeights(own, rows, columns, format);
@@ -64,6 +82,19 @@ function writeTiles(memory: Uint8Array, weight: TiledWeight, source: WeightSourc
         writeTile(memory, weight, plane, [n, k], packed);
     }
   }
+}
+
+/** Planes of rows × columns, filled up with zeros where those of the model are fewer. */
+function filled(source: WeightSource, { planes, rows, columns }: TiledWeight): Float32Array {
+  const [values, width] = [source.load(), source.shape.at(-1)!];
+  const height = values.length / width / planes;
+  if (width === columns && height === rows) return values;
+  const out = new Float32Array(planes * rows * columns);
+  for (let row = 0; row < planes * height; row++) {
+    const place = Math.floor(row / height) * rows + (row % height);
+    out.set(values.subarray(row * width, (row + 1) * width), place * columns);
+  }
+  return out;
 }
 
 interface Packed {

@@ -47,6 +47,9 @@ function f<N extends string>(name: N, kind: FieldKind, meaning: string): Field<N
 export const FORMAT_CODES = { f32: 0, bf16: 1, mxint8: 2, mxfp8: 3, mxfp4: 4 } as const;
 export type FormatName = keyof typeof FORMAT_CODES;
 
+/** What the codes of the field `scoring` stand for. */
+export const SCORINGS = ['softmax', 'sigmoid', 'sqrtSoftplus'] as const;
+
 /** The MX format of a `format` field; undefined for f32 and bf16. */
 export const MX_FORMATS: ReadonlyMap<number, MxFormat> = new Map([
   [FORMAT_CODES.mxint8, 'mxint8'],
@@ -244,8 +247,15 @@ export const ISA = {
   swiglu: {
     opcode: 0x23,
     queue: 'vector',
-    summary: 'd = silu(a) · b',
-    fields: [...SOURCE_A, ...SOURCE_B, ...ROWS, ...DESTINATION, ROW_COUNT],
+    summary: 'd = silu(a) · b; with a limit, of a up to it and b within ±limit',
+    fields: [
+      ...SOURCE_A,
+      ...SOURCE_B,
+      ...ROWS,
+      ...DESTINATION,
+      ROW_COUNT,
+      f('limit', 'f32', 'above 0; or 0 for none'),
+    ],
     latency: MICROCODE,
   },
   silu: {
@@ -321,7 +331,7 @@ export const ISA = {
     fields: [
       f('a', 'local', 'f32 logits'),
       f('aStride', 'u32', 'bytes from t to t+1'),
-      f('b', 'local', 'f32 bias, one row; or NONE'),
+      f('b', 'local', 'f32 bias, a row a token; or NONE'),
       f('rows', 'u32', 'tokens'),
       f('columns', 'u32', 'experts'),
       f('d', 'local', 'f32 gates'),
@@ -329,9 +339,15 @@ export const ISA = {
       f('topK', 'u32', 'experts kept'),
       f('groups', 'u32', 'groups of experts'),
       f('topGroups', 'u32', 'groups kept'),
-      f('scoring', 'u32', '0 softmax, 1 sigmoid'),
+      f('scoring', 'u32', '0 softmax, 1 sigmoid, 2 √softplus'),
       f('normalize', 'u32', '1: divide by the sum of the kept'),
       f('scale', 'f32', 'multiplies the gates'),
+      f('bStride', 'u32', 'bytes from the bias of t to that of t+1; 0 for one of all'),
+      f(
+        'groupByBest',
+        'u32',
+        '1: a group counts as its best expert; 0: as the sum of its two best',
+      ),
     ],
     latency: `${MICROCODE}, columns / groups more when there are groups`,
   },
@@ -383,6 +399,48 @@ export const ISA = {
     ],
     latency: MICROCODE,
   },
+  sigmoid: {
+    opcode: 0x2d,
+    queue: 'vector',
+    summary: 'd = sigmoid(a)',
+    fields: [...SOURCE_A, ...ROWS, ...DESTINATION, ROW_COUNT],
+    latency: MICROCODE,
+  },
+  exp: {
+    opcode: 0x2e,
+    queue: 'vector',
+    summary: 'd = e^a',
+    fields: [...SOURCE_A, ...ROWS, ...DESTINATION, ROW_COUNT],
+    latency: MICROCODE,
+  },
+  softplus: {
+    opcode: 0x2f,
+    queue: 'vector',
+    summary: 'd = log(1 + e^a)',
+    fields: [...SOURCE_A, ...ROWS, ...DESTINATION, ROW_COUNT],
+    latency: MICROCODE,
+  },
+  max: {
+    opcode: 0x30,
+    queue: 'vector',
+    summary: 'd = the larger of a and b; b of equals, and of a number and a NaN the number',
+    fields: [...SOURCE_A, ...SOURCE_B, ...ROWS, ...DESTINATION, ROW_COUNT],
+    latency: MICROCODE,
+  },
+  min: {
+    opcode: 0x31,
+    queue: 'vector',
+    summary: 'd = the smaller of a and b; a of equals, and NaN where one is',
+    fields: [...SOURCE_A, ...SOURCE_B, ...ROWS, ...DESTINATION, ROW_COUNT],
+    latency: MICROCODE,
+  },
+  div: {
+    opcode: 0x32,
+    queue: 'vector',
+    summary: 'd = a · (1 / b)',
+    fields: [...SOURCE_A, ...SOURCE_B, ...ROWS, ...DESTINATION, ROW_COUNT],
+    latency: MICROCODE,
+  },
   scale: {
     opcode: 0x33,
     queue: 'vector',
@@ -395,6 +453,20 @@ export const ISA = {
     queue: 'vector',
     summary: 'd += b · a, with b one number a row: the product rounds, then the sum',
     fields: [...SOURCE_A, ...FACTOR, ...ROWS, ...F32_DESTINATION],
+    latency: MICROCODE,
+  },
+  sum: {
+    opcode: 0x35,
+    queue: 'vector',
+    summary: 'd = one f32 a row: the sum of a times `scale`',
+    fields: [
+      ...SOURCE_A,
+      ...ROWS,
+      f('d', 'local', 'f32, one a row'),
+      f('dStride', 'u32', 'bytes from t to t+1'),
+      f('dInner', 'u32', 'bytes from j to j+1'),
+      f('scale', 'f32', 'multiplies the sum'),
+    ],
     latency: MICROCODE,
   },
   topk: {
@@ -411,6 +483,19 @@ export const ISA = {
     ],
     latency: MICROCODE,
   },
+  signedRoot: {
+    opcode: 0x37,
+    queue: 'vector',
+    summary: 'd = sign(a) · √max(|a|, smallest), +0 where a is a zero',
+    fields: [
+      ...SOURCE_A,
+      ...ROWS,
+      ...DESTINATION,
+      ROW_COUNT,
+      f('smallest', 'f32', 'a normal number above 0'),
+    ],
+    latency: MICROCODE,
+  },
   mix: {
     opcode: 0x38,
     queue: 'vector',
@@ -424,7 +509,7 @@ export const ISA = {
       f('bStride', 'u32', 'bytes from t to t+1'),
       f('bInner', 'u32', 'bytes from j to j+1'),
       f('rows', 'u32', 'rows t of d'),
-      f('terms', 'u32', 'products of a sum, below 32768'),
+      f('terms', 'u32', 'products of a sum: at most the words of the chip'),
       f('columns', 'u32', 'elements of a row'),
       f('d', 'local', 'f32 rows'),
       f('dStride', 'u32', 'bytes from t to t+1'),

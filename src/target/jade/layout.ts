@@ -14,6 +14,8 @@
  */
 import { type Chip } from '../../chip/index.ts';
 import {
+  countElements,
+  isReplaced,
   lastDim,
   topologicalOrder,
   MX_BLOCK,
@@ -44,7 +46,15 @@ export interface TiledWeight {
 }
 
 export interface PlainRegion {
-  readonly kind: 'f32' | 'bf16' | 'rotary' | 'state' | 'mailbox';
+  readonly kind:
+    | 'f32'
+    | 'bf16'
+    | 'choices'
+    | 'rotary'
+    | 'filled'
+    | 'state'
+    | 'replaced'
+    | 'mailbox';
   readonly name: string;
   readonly address: number;
   readonly sizeBytes: number;
@@ -57,6 +67,25 @@ export interface StateRegion extends PlainRegion {
   readonly parts: number;
   readonly partBytes: number;
   readonly capacity: number;
+}
+
+/** A state that steps replace, in f32: that of a sequence is one piece, zeros when the sequence starts. */
+export interface ReplacedRegion extends PlainRegion {
+  readonly kind: 'replaced';
+  readonly sequenceBytes: number;
+}
+
+/** One f32, again and again: as many as an operator needs. */
+export interface FilledRegion extends PlainRegion {
+  readonly kind: 'filled';
+  readonly value: number;
+}
+
+/** For each token a row of bf16: 0 for the experts that a table gives it, −Inf for others. */
+export interface ChoicesRegion extends PlainRegion {
+  readonly kind: 'choices';
+  readonly weight: string;
+  readonly experts: number;
 }
 
 export interface RotaryRegion extends PlainRegion {
@@ -77,6 +106,15 @@ const TILE_PASSES = 2;
 /** Largest tile along k: a tile of weights stays within a few dozen kilobytes. */
 const MAX_TILE_COLUMNS = 512;
 const ALIGNMENT_BYTES = 64;
+/** Operators whose operands but the first are kept as they are, in f32, where they are weights. */
+const ROW_CONSTANTS: ReadonlySet<Node['op']> = new Set([
+  'rmsNormalization',
+  'add',
+  'mul',
+  'route',
+  'hyperConnection',
+  'nGramGate',
+]);
 /** Tokens, next tokens and logits of the largest step. */
 export const MAX_STEP_ROWS = 256;
 
@@ -116,6 +154,21 @@ export function scalesKey({ attrs }: NodeOf<'state'>): string {
   return `scales:${attrs.name}`;
 }
 
+/** Region of one f32, again and again. */
+export function filledKey(value: number): string {
+  return `filled:${value}`;
+}
+
+/** Region of a table of experts by token. */
+export function choicesKey({ attrs }: NodeOf<'weight'>): string {
+  return `choices:${attrs.name}`;
+}
+
+/** Mailbox of the rows that the host finds by n-gram. */
+export function ngramsKey({ inputs }: NodeOf<'ngramRows'>): string {
+  return `ngrams:${(inputs[0] as NodeOf<'state'>).attrs.name}`;
+}
+
 export function planLayout(
   graph: Graph,
   chip: Chip,
@@ -128,6 +181,8 @@ export function planLayout(
 class Layout {
   private readonly weights = new Map<string, TiledWeight>();
   private readonly regions = new Map<string, PlainRegion>();
+  /** Weights whose outputs are quantised while only some rows are known: whole blocks of outputs. */
+  private readonly filled = new Set<Node>();
   private cursor = 0;
   private readonly chip: Chip;
   private readonly contextTokens: number;
@@ -149,6 +204,9 @@ class Layout {
       a.label < b.label ? -1 : Number(a.label > b.label),
     );
     const values = new Set(nodes.filter(({ op }) => op === 'attention').map(valuesOf));
+    this.constants(nodes);
+    for (const { op, inputs } of nodes)
+      if (op === 'experts') inputs.slice(2, 4).forEach((weight) => this.filled.add(weight));
     nodes.forEach((node) => this.place(node, values));
     const { weights, regions, contextTokens, cursor } = this;
     return { weights, regions, contextTokens, sizeBytes: cursor };
@@ -158,10 +216,14 @@ class Layout {
     if (node.op === 'quantize' && node.inputs[0]!.op === 'weight')
       this.tiles(node, node.inputs[0]!);
     else if (node.op === 'embedding') this.constant(node.inputs[1]!, 'bf16', 2);
-    else if (node.op === 'rmsNormalization' || node.op === 'add' || node.op === 'mul')
-      this.constant(node.inputs[1]!, 'f32', 4);
-    else if (node.op === 'route' && node.inputs[1] !== undefined)
-      this.constant(node.inputs[1], 'f32', 4);
+    else if (ROW_CONSTANTS.has(node.op))
+      node.inputs.slice(1).forEach((weight) => this.constant(weight, 'f32', 4));
+    else if (node.op === 'routeByToken') this.choices(node);
+    else if (node.op === 'ngramRows')
+      this.region(
+        { kind: 'mailbox', name: ngramsKey(node) },
+        MAX_STEP_ROWS * lastDim(node.type) * 4,
+      );
     else if (node.op === 'rotaryEmbedding') this.rotary(node);
     else if (node.op === 'state') this.state(node, values.has(node));
     else if (node.op === 'attention') this.valueScales(valuesOf(node));
@@ -181,12 +243,28 @@ class Layout {
     this.regions.set(region.name, { ...region, address: this.take(sizeBytes), sizeBytes });
   }
 
+  /** Rows of one number each. */
+  private constants(nodes: readonly Node[]): void {
+    const counts = new Map<number, number>();
+    for (const [value, count] of nodes.flatMap(filledBy))
+      counts.set(value, Math.max(count, counts.get(value) ?? 0));
+    for (const [value, count] of counts) {
+      const region = { kind: 'filled', name: filledKey(value), value } as FilledRegion;
+      this.region(region, count * 4);
+    }
+  }
+
+  private choices({ type, inputs }: NodeOf<'routeByToken'>): void {
+    const table = inputs[2] as NodeOf<'weight'>;
+    const [tokens, experts] = [table.type.shape[0] as number, lastDim(type)];
+    const weight = table.attrs.name;
+    const region = { kind: 'choices', name: choicesKey(table), weight, experts } as ChoicesRegion;
+    this.region(region, tokens * experts * 2);
+  }
+
   private constant(weight: Node, kind: 'f32' | 'bf16', bytes: number): void {
     if (weight.op !== 'weight') return;
-    const elements = weight.type.shape.reduce<number>(
-      (product, dim) => product * (dim as number),
-      1,
-    );
+    const elements = countElements(weight.type.shape as number[]);
     this.region({ kind, name: `${kind}:${weight.attrs.name}` }, elements * bytes);
   }
 
@@ -200,10 +278,21 @@ class Layout {
   }
 
   private state(node: NodeOf<'state'>, isValues: boolean): void {
+    if (isReplaced(node.type)) return this.replaced(node);
     const format = node.type.dtype as MxFormat;
     const width = lastDim(node.type);
     if (isValues) this.stateRows(node.attrs.name, node, 1, mxRowBytes(width, format));
     else this.stateRows(node.attrs.name, node, width / MX_BLOCK, blockBytes(format));
+  }
+
+  private replaced({ type, attrs }: NodeOf<'state'>): void {
+    const sequenceBytes = countElements(type.shape.slice(1) as number[]) * 4;
+    const region: Omit<ReplacedRegion, 'address' | 'sizeBytes'> = {
+      kind: 'replaced',
+      name: attrs.name,
+      sequenceBytes,
+    };
+    this.region(region, this.batch * sequenceBytes);
   }
 
   private valueScales(state: NodeOf<'state'>): void {
@@ -233,11 +322,12 @@ class Layout {
     const key = weightKey(node);
     if (this.weights.has(key)) return;
     const { format } = node.attrs;
-    const [columns, rows, planes = 1] = [...(weight.type.shape as number[])].toReversed() as [
+    const [columns, outputs, planes = 1] = [...(node.type.shape as number[])].toReversed() as [
       number,
       number,
       number?,
     ];
+    const rows = this.filled.has(node) ? Math.ceil(outputs / MX_BLOCK) * MX_BLOCK : outputs;
     const { tileRows, tileColumns } = tileOf(rows, columns, this.chip);
     const bytes = tileRows * mxRowBytes(tileColumns, format);
     const slotBytes = Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
@@ -257,6 +347,17 @@ class Layout {
       slotBytes,
     });
   }
+}
+
+/** The numbers that an operator wants rows of, and how many of each. */
+function filledBy(node: Node): (readonly [value: number, count: number])[] {
+  if (node.op === 'rmsNormalization' && node.inputs.length === 1) return [[1, lastDim(node.type)]];
+  if (node.op !== 'hyperConnection') return [];
+  const side = node.attrs.streams + 1;
+  return [
+    [1, side],
+    [Math.fround(node.attrs.epsilon), side ** 2],
+  ];
 }
 
 /** The state an attention takes its values from. */

@@ -2,14 +2,11 @@
 import { type Chip } from '../../chip/index.ts';
 import { type Support } from '../../compile/index.ts';
 import {
-  lastDim,
-  MX_BLOCK,
   sameType,
   typeToString,
   type Node,
   type Op,
   type OpAttrs,
-  type RouteAttrs,
   type Rules,
 } from '../../ir/index.ts';
 
@@ -23,31 +20,17 @@ function no(reason: string): Support {
 
 const yes: Check = () => YES;
 
-const wholeBlocks: Check = (node) => {
-  const width = lastDim(node.inputs[0]!.type);
-  return width % MX_BLOCK === 0
-    ? YES
-    : no(`the contracted width must be a multiple of ${MX_BLOCK}, not ${width}`);
-};
-
 const foldedOnly: Check = (node) =>
   node.inputs[0]!.op === 'weight'
     ? YES
     : no('only weights are transposed, when the program is made');
 
-const wholeScales: Check = (node) => {
-  const values = lastDim(node.inputs[2]!.type);
-  return values % MX_BLOCK === 0
-    ? wholeBlocks(node, undefined as never)
-    : no(`value rows must be blocks of ${MX_BLOCK}`);
-};
-
 const fromLinear: Check = (node) =>
   node.inputs[0]!.op === 'linear' ? YES : no('the result must come from a linear');
 
-const mergedRows: Check = (node, chip) =>
+const mergedRows: Check = (node) =>
   node.inputs[0]!.type.shape.length === 3
-    ? wholeBlocks(node, chip)
+    ? YES
     : no('a linear reads merged rows, not heads; use headLinear');
 
 /** The vector unit adds and multiplies rows of one width: those of two values, or each with one of constants. */
@@ -59,10 +42,8 @@ const sameRows: Check = ({ inputs: [a, b] }) => {
   );
 };
 
-const attended: Check = (node, chip) =>
-  node.inputs.length === 5
-    ? no('attention to chosen rows has no lowering')
-    : wholeScales(node, chip);
+const attended: Check = (node) =>
+  node.inputs.length === 5 ? no('attention to chosen rows has no lowering') : YES;
 
 /** No attribute or operand beyond those that the instruction has. */
 const plain = (attribute: string, what: string, others: Check = yes): Check => {
@@ -72,14 +53,16 @@ const plain = (attribute: string, what: string, others: Check = yes): Check => {
       : no(`${what} has no lowering`);
 };
 
-const weighted: Check = ({ inputs }) =>
-  inputs.length === 2 ? YES : no('a normalisation without a weight has no lowering');
+/** Parts of weights are cut and joined where a model is read. */
+const computed: Check = ({ op, inputs }) =>
+  inputs.some((input) => input.op === 'weight') ? no(`${op} of weights has no lowering`) : YES;
 
 const routed: Check = (node) => {
-  if (node.inputs[0]!.op !== 'linear') return no('router logits must come from a linear');
-  const { groupByBest = false, scoring } = node.attrs as RouteAttrs;
-  if (scoring === 'sqrtSoftplus') return no('experts are scored by softmax or sigmoid');
-  return groupByBest ? no('groups of experts are scored by their best two, not by the best') : YES;
+  const [logits, , table] = node.inputs;
+  if (logits!.op !== 'linear') return no('router logits must come from a linear');
+  if (table !== undefined && table.op !== 'weight')
+    return no('a table of experts must be a weight');
+  return YES;
 };
 
 const positioned: Check = ({ inputs }) =>
@@ -90,8 +73,30 @@ const fedByHost: Check = ({ attrs }) =>
     ? no('the host gives a step tokens and positions, not the hidden rows of another graph')
     : YES;
 
-const rowOfToken: Check = ({ inputs: [tokens] }) =>
-  tokens!.type.shape.length === 2 ? YES : no('several rows of a table a token have no lowering');
+/** Indices of rows come from the host. */
+const rowsByHost: Check = ({ inputs: [indices] }) =>
+  indices!.op === 'input' || indices!.op === 'ngramRows'
+    ? YES
+    : no('rows of a table must be those of tokens or n-grams');
+
+const SMALLEST_NORMAL = 2 ** -126;
+
+const normalRoot: Check = ({ attrs }) =>
+  Math.fround((attrs as OpAttrs['signedRoot']).smallest) >= SMALLEST_NORMAL
+    ? YES
+    : no('the smallest magnitude must be a normal number');
+
+/** Limits are above 0, where there are any: 0 means none. */
+const limited: Check = ({ attrs }) =>
+  Math.fround((attrs as OpAttrs['experts']).limit ?? 1) > 0
+    ? YES
+    : no('a limit of gates must be above 0');
+
+/** Coefficients of streams are computed with constants. */
+const ofWeights: Check = ({ op, inputs }) =>
+  inputs.slice(op === 'nGramGate' ? 2 : 1).every((input) => input.op === 'weight')
+    ? YES
+    : no(`the constants of ${op} must be weights`);
 
 const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
 
@@ -101,47 +106,46 @@ const CHECKS: Rules<Check> = {
   state: yes,
   splitHeads: yes,
   mergeHeads: yes,
-  repeatHeads: () => no('keys repeated for each head are not stored; use the absorbed form'),
-  slice: () => no('a slice of a computed value has no lowering'),
-  concat: (node) =>
-    node.type.dtype === 'f32' ? no('only quantised parts are joined, in place') : YES,
+  repeatHeads: yes,
+  slice: computed,
+  concat: computed,
   transpose: foldedOnly,
   lastToken: yes,
-  embedding: rowOfToken,
+  embedding: rowsByHost,
   append: plain('tokensPerRow', 'an entry for several tokens'),
   add: sameRows,
   mul: sameRows,
-  sigmoid: noInstruction,
-  softplus: noInstruction,
+  sigmoid: yes,
+  softplus: yes,
   silu: yes,
-  swiglu: plain('limit', 'a limit of gates'),
-  rmsNormalization: weighted,
+  swiglu: limited,
+  rmsNormalization: yes,
   layerNormalization: noInstruction,
   l2Normalization: noInstruction,
   rotaryEmbedding: plain('offset', 'rotation from an offset', positioned),
   argMax: fromLinear,
-  quantize: wholeBlocks,
+  quantize: yes,
   linear: mergedRows,
-  headLinear: wholeBlocks,
+  headLinear: yes,
   attention: attended,
   topRows: noInstruction,
   topBlocks: noInstruction,
-  nGramGate: noInstruction,
+  nGramGate: ofWeights,
   fakeQuantize: noInstruction,
   route: routed,
-  experts: plain('limit', 'a limit of gates', wholeBlocks),
+  experts: limited,
   causalConvolution: noInstruction,
   gatedDelta: () => no('there is no instruction that updates a recurrent state'),
-  routeByToken: noInstruction,
-  hyperConnection: noInstruction,
-  mixHeads: noInstruction,
+  routeByToken: routed,
+  hyperConnection: ofWeights,
+  mixHeads: yes,
   compress: noInstruction,
   windowAttention: () => no('attention to a window and entries has no lowering'),
   blockMeans: noInstruction,
   blockRows: noInstruction,
-  signedRoot: noInstruction,
-  dot: noInstruction,
-  ngramRows: () => no('there is no integer arithmetic in 64 bits'),
+  signedRoot: normalRoot,
+  dot: yes,
+  ngramRows: yes,
 };
 
 export function supportsNode(node: Node, chip: Chip): Support {

@@ -4,11 +4,15 @@ import {
   EXP2_TABLE,
   RECIPROCAL_TABLE,
   RSQRT_TABLE,
+  divide,
+  exp,
   exp2,
   reciprocal,
   rsqrt,
   sigmoid,
+  signedRoot,
   silu,
+  softplus,
   swiglu,
 } from './functions.ts';
 
@@ -125,6 +129,55 @@ test('sigmoid is within 4 ulp from -1 on, and within 5 + 1.2·|x| ulp below', ()
     const unit = Array.from({ length: 2000 }, (_, i) => Math.fround(x - i / 2000));
     assert.ok(worstUlps(sigmoid, trueSigmoid, unit) < 5 - 1.2 * x, `from ${x}`);
   }
+});
+
+const trueSoftplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+
+test('exp is within 2.5 + 1.2·|x| ulp', () => {
+  for (let x = -87; x < 88; x += 1) {
+    const unit = Array.from({ length: 2000 }, (_, i) => Math.fround(x + i / 2000));
+    assert.ok(worstUlps(exp, Math.exp, unit) < 2.5 + 1.2 * (Math.abs(x) + 1), `from ${x}`);
+  }
+});
+
+test('softplus is within 4 ulp from -1 on, and within 4 + 1.2·|x| ulp below', () => {
+  const upper = Array.from({ length: 200_000 }, (_, i) => Math.fround(i / 2000 - 1));
+  assert.ok(worstUlps(softplus, trueSoftplus, upper) < 4);
+  for (let x = -1; x > -87; x -= 1) {
+    const unit = Array.from({ length: 2000 }, (_, i) => Math.fround(x - i / 2000));
+    assert.ok(worstUlps(softplus, trueSoftplus, unit) < 4 - 1.2 * x, `from ${x}`);
+  }
+});
+
+test('softplus, exp and divide at the ends', () => {
+  assert.equal(softplus(Infinity), Infinity);
+  assert.ok(Object.is(softplus(-Infinity), 0));
+  assert.ok(Object.is(softplus(-100), 0));
+  assert.ok(Number.isNaN(softplus(NaN)));
+  assert.equal(softplus(1e30), Math.fround(1e30));
+  assert.equal(exp(0), 1);
+  assert.equal(exp(100), Infinity);
+  assert.equal(divide(6, 2), 3);
+  assert.ok(Number.isNaN(divide(0, 0)));
+});
+
+test('a limit cuts the gate above and the other at both ends, and keeps a NaN', () => {
+  assert.equal(swiglu(50, -9, 7), swiglu(7, -7));
+  assert.equal(swiglu(-2, 9, 7), swiglu(-2, 7));
+  assert.equal(swiglu(3, 2, 7), swiglu(3, 2));
+  assert.ok(Number.isNaN(swiglu(NaN, 1, 7)));
+  assert.ok(Number.isNaN(swiglu(1, NaN, 7)));
+});
+
+test('signedRoot is the root of the size with the sign, less than 3 ulp off', () => {
+  const truth = (x: number): number => Math.sign(x) * Math.sqrt(Math.max(Math.abs(x), 2 ** -20));
+  const f = (x: number): number => signedRoot(x, 2 ** -20);
+  assert.ok(worstUlps(f, (x) => truth(x), floats(0x00800000, 0x7f800000, 65_537)) < 3);
+  for (const x of [1e-9, -1e-9]) assert.equal(f(x), Math.sign(x) * f(2 ** -20));
+  assert.equal(f(-4), -f(4));
+  assert.ok(Object.is(f(-0), 0));
+  assert.ok(Number.isNaN(f(NaN)));
+  assert.ok(Number.isNaN(f(Infinity)));
 });
 
 test('sigmoid, silu and swiglu saturate', () => {

@@ -8,3 +8,4 @@ export * from './powers.ts';
 export * from './reduce.ts';
 export * from './route.ts';
 export * from './rows.ts';
+export * from './streams.ts';

@@ -14,10 +14,12 @@ import {
 } from '../../../ir/index.ts';
 import { type Dot, type DotRows } from './dot.ts';
 import { fastDot } from './fastDot.ts';
-import { silu } from './functions.ts';
+import { sigmoid, signedRoot, silu, softplus } from './functions.ts';
 import { ELEMENTS, quantizeGroup, UNIT_EXPONENTS } from './mx.ts';
-import { routeRow } from './route.ts';
-import { canonicalize, rmsRow, scaleByBytes, softmaxRow, type Row } from './rows.ts';
+import { convolve, gatedDelta } from './recurrence.ts';
+import { routeGiven, routeRow } from './route.ts';
+import { canonicalize, centreRow, rmsRow, scaleByBytes, softmaxRow, type Row } from './rows.ts';
+import { agreement, dotRow, mixStreams, streamCoefficients } from './streams.ts';
 
 /**
  * The numerics of `chip`: lanes and activation format are the chip's. `dot` computes the products.
@@ -37,21 +39,48 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
       rmsRow(rowOf(x), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
       canonicalizeRow(out);
     },
-    layerNormalization: () => refuseOp(chip, 'layerNormalization'),
+    layerNormalization: (x, weight, bias, epsilon, out) => {
+      centreRow(rowOf(x), x.length, lanes, rowOf(out));
+      const inverse = Math.fround(1 / x.length);
+      rmsRow(rowOf(out), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
+      for (let i = 0; i < out.length; i++) out[i] = out[i]! + bias[i]!;
+      canonicalizeRow(out);
+    },
     indexScores: () => refuseOp(chip, 'topRows'),
     silu,
-    l2Normalization: () => refuseOp(chip, 'l2Normalization'),
-    sigmoid: () => refuseOp(chip, 'sigmoid'),
-    softplus: () => refuseOp(chip, 'softplus'),
-    convolve: () => refuseOp(chip, 'causalConvolution'),
-    gatedDelta: () => refuseOp(chip, 'gatedDelta'),
+    l2Normalization: (x, epsilon, out) => {
+      rmsRow(
+        rowOf(x),
+        rowOf(new Float32Array(x.length).fill(1)),
+        x.length,
+        epsilon,
+        1,
+        lanes,
+        rowOf(out),
+      );
+      canonicalizeRow(out);
+    },
+    sigmoid,
+    softplus,
+    signedRoot: (x, smallest) => signedRoot(x, Math.fround(smallest)),
+    dot: (a, b) => dotRow(a, b, lanes),
+    convolve,
+    gatedDelta,
     pool: () => refuseOp(chip, 'compress'),
-    hyperConnection: () => refuseOp(chip, 'hyperConnection'),
-    mix: () => refuseOp(chip, 'mixHeads'),
-    nGramGate: () => refuseOp(chip, 'nGramGate'),
-    gatesOf: () => refuseOp(chip, 'routeByToken'),
+    hyperConnection: (x, scale, base, attrs, out) => {
+      streamCoefficients(x, scale, base, attrs, lanes, out);
+      canonicalizeRow(out);
+    },
+    mix: (coefficients, x, D, out) => {
+      mixStreams(coefficients, x, D, out);
+      canonicalizeRow(out);
+    },
+    nGramGate: (request) => agreement(request, lanes),
+    gatesOf: (logits, experts, attrs, out) => {
+      routeGiven(rowOf(logits), experts, logits.length, attrs, lanes, rowOf(out));
+      canonicalizeRow(out);
+    },
     route: (logits, bias, attrs, out) => {
-      if (attrs.scoring === 'sqrtSoftplus') refuseOp(chip, 'route');
       routeRow(rowOf(logits), bias && rowOf(bias), logits.length, attrs, lanes, rowOf(out));
       canonicalizeRow(out);
     },

@@ -26,6 +26,16 @@ export function isLarger(x: number, y: number): boolean {
   return x > y || (y !== y && x === x);
 }
 
+/** The larger of two, of equals y; a NaN only when both are. */
+export function larger(x: number, y: number): number {
+  return isLarger(x, y) ? x : y;
+}
+
+/** The smaller of two, of equals x; a NaN where one is. */
+export function smaller(x: number, y: number): number {
+  return isLarger(x, y) ? y : x;
+}
+
 /**
  * The largest of `count` numbers from `offset`, NaN where all are; the order of the lanes, as in `laneSum`,
  * decides between +0 and -0: of equals a lane keeps the first, and of two halves the upper one's.

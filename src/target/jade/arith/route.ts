@@ -5,7 +5,7 @@
  * the best one where the graph asks for that, then the best experts inside them. Equal scores: the lower index; a NaN is smaller than everything.
  */
 import { type RouteAttrs } from '../../../ir/index.ts';
-import { reciprocal, sigmoid } from './functions.ts';
+import { reciprocal, rootAtLeast, sigmoid, SMALLEST_NORMAL, softplus } from './functions.ts';
 import { isLarger } from './reduce.ts';
 import { softmaxRow, type Row } from './rows.ts';
 
@@ -35,6 +35,27 @@ export function routeRow(
   }
 }
 
+/** The same for the experts given: a bias of −Inf for all others leaves these. */
+export function routeGiven(
+  logits: Row,
+  experts: readonly number[],
+  count: number,
+  attrs: Pick<RouteAttrs, 'scoring' | 'normalize' | 'scale'>,
+  lanes: number,
+  out: Row,
+): void {
+  const bias = { values: biasOfGiven(experts, count), offset: 0 };
+  const all = { ...attrs, topK: experts.length, groups: 1, topGroups: 1 };
+  routeRow(logits, bias, count, all, lanes, out);
+}
+
+/** 0 for the experts given, −Inf for the others of `count`. */
+export function biasOfGiven(experts: readonly number[], count: number): Float32Array {
+  const bias = new Float32Array(count).fill(-Infinity);
+  for (const e of experts) bias[e] = 0;
+  return bias;
+}
+
 function scoresOf(
   logits: Row,
   count: number,
@@ -43,9 +64,14 @@ function scoresOf(
 ): Float32Array {
   const row = logits.values.subarray(logits.offset, logits.offset + count);
   if (scoring === 'sigmoid') return row.map(sigmoid);
+  if (scoring === 'sqrtSoftplus') return row.map(rootOfSoftplus);
   const scores = new Float32Array(count);
   softmaxRow(logits, count, count, 1, lanes, { values: scores, offset: 0 });
   return scores;
+}
+
+function rootOfSoftplus(x: number): number {
+  return rootAtLeast(softplus(x), SMALLEST_NORMAL);
 }
 
 /** The chosen experts, ascending. */

@@ -2,7 +2,7 @@
  * Row operations of the vector unit: docs/numerics.md, section 3, on f32 arrays with offsets. `out`
  * may be the input itself. A NaN may be any NaN here; `canonicalize` makes it the canonical one.
  */
-import { exp2, LOG2E, reciprocal, rsqrt, silu, swiglu } from './functions.ts';
+import { exp2, LOG2E, reciprocal, rsqrt, swiglu } from './functions.ts';
 import { powerOfTwo } from './powers.ts';
 import { isLarger, laneSum } from './reduce.ts';
 
@@ -24,16 +24,26 @@ export function canonicalize(words: Uint32Array, offset: number, count: number):
   }
 }
 
-export function addRow(a: Row, b: Row, count: number, out: Row): void {
+/** out = f(a), element by element. */
+export function mapRow(f: (a: number) => number, a: Row, count: number, out: Row): void {
+  for (let i = 0; i < count; i++) out.values[out.offset + i] = f(a.values[a.offset + i]!);
+}
+
+/** out = f(a, b), element by element. */
+export function mapRows(
+  f: (a: number, b: number) => number,
+  a: Row,
+  b: Row,
+  count: number,
+  out: Row,
+): void {
   for (let i = 0; i < count; i++) {
-    out.values[out.offset + i] = a.values[a.offset + i]! + b.values[b.offset + i]!;
+    out.values[out.offset + i] = f(a.values[a.offset + i]!, b.values[b.offset + i]!);
   }
 }
 
-export function mulRow(a: Row, b: Row, count: number, out: Row): void {
-  for (let i = 0; i < count; i++) {
-    out.values[out.offset + i] = a.values[a.offset + i]! * b.values[b.offset + i]!;
-  }
+export function swigluRow(gate: Row, up: Row, limit: number, count: number, out: Row): void {
+  mapRows((g, u) => swiglu(g, u, limit), gate, up, count, out);
 }
 
 /** out = factor · a. */
@@ -48,14 +58,9 @@ export function scaleAddRow(a: Row, factor: number, count: number, out: Row): vo
   }
 }
 
-export function siluRow(a: Row, count: number, out: Row): void {
-  for (let i = 0; i < count; i++) out.values[out.offset + i] = silu(a.values[a.offset + i]!);
-}
-
-export function swigluRow(gate: Row, up: Row, count: number, out: Row): void {
-  for (let i = 0; i < count; i++) {
-    out.values[out.offset + i] = swiglu(gate.values[gate.offset + i]!, up.values[up.offset + i]!);
-  }
+/** The sum times `scale`. */
+export function sumRow(x: Row, count: number, scale: number, lanes: number): number {
+  return fround(laneSum(x.values, x.offset, count, lanes) * scale);
 }
 
 /** Grows to the longest row asked for. */
@@ -64,6 +69,12 @@ let scratch = new Float32Array(1024);
 function scratchOf(count: number): Float32Array {
   if (scratch.length < count) scratch = new Float32Array(2 * count);
   return scratch;
+}
+
+/** out = x − mean(x), the mean the sum times fround(−1 / count). */
+export function centreRow(x: Row, count: number, lanes: number, out: Row): void {
+  const negative = sumRow(x, count, fround(-1 / count), lanes);
+  for (let i = 0; i < count; i++) out.values[out.offset + i] = x.values[x.offset + i]! + negative;
 }
 
 /** out = x · rsqrt(mean(x²) + epsilon) · weight, with the mean the sum times `inverse`, fround(1 / count). */

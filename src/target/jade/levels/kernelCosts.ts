@@ -6,7 +6,7 @@ import { MX_BLOCK } from '../../../ir/index.ts';
 import { tileOf } from '../layout.ts';
 import { rowsOfPiece } from '../schedule/attention.ts';
 import { chunkOf } from '../schedule/linear.ts';
-import { COUNT_CYCLES } from '../sim/matrixTiming.ts';
+import { EMPTY_PRODUCT_CYCLES } from '../sim/matrixTiming.ts';
 import { ADDRESS_CYCLES, EMPTY_LOAD_CYCLES } from '../sim/transferTiming.ts';
 import {
   type AttentionShape,
@@ -116,29 +116,56 @@ export class KernelCost {
     this.waits = true;
   }
 
-  /** The chosen experts, each with as many rows; the others cost a few cycles a tile. */
+  /** The experts that have rows; the others cost a few cycles a tile. */
   private experts(machine: Machine, shape: ExpertsShape): void {
-    const { product } = this;
-    const { rows, experts, perRow, inputs, width, blockBytes } = shape;
-    const chosen = shape.chosen ?? Math.min(experts, rows * perRow);
-    const own = (rows * perRow) / chosen;
-    product.set(machine, own, width, inputs, blockBytes);
-    const hidden = product.tileRows;
-    const turn = skippedTileCycles(machine, hidden * (product.tileColumns / MX_BLOCK) * blockBytes);
-    let tiles = 2 * product.tiles;
-    this.memory = 2 * product.memory;
-    this.matrix = 2 * product.matrix;
-    product.set(machine, own, inputs, width, blockBytes);
-    const sums = product.tileRows;
-    tiles += product.tiles;
-    this.memory = chosen * (this.memory + product.memory);
-    this.matrix = chosen * (this.matrix + product.matrix) + (experts - chosen) * tiles * turn;
-    this.lastMatrix = product.lastTile;
-    const swiglu = machine.vector(shape.swiglu, own, hidden);
-    const combine = machine.vector(shape.combine, own, sums);
-    this.vector = chosen * ((width / hidden) * swiglu + (inputs / sums) * combine);
-    this.lastVector = machine.chip.matrix.pipelineCycles + combine;
+    let skipped = shape.experts;
+    this.vector = 0;
+    for (let i = 0; i < shape.loads.length; i++) {
+      const { experts, rows } = shape.loads[i]!;
+      this.expert(machine, shape, rows, experts);
+      skipped -= experts;
+    }
+    if (skipped > 0) this.skippedExperts(machine, shape, skipped);
     this.waits = true;
+  }
+
+  /** Adds so many experts with `rows` rows each. */
+  private expert(machine: Machine, shape: ExpertsShape, rows: number, count: number): void {
+    const { product } = this;
+    const { inputs, width, blockBytes } = shape;
+    product.set(machine, rows, width, inputs, blockBytes);
+    const hidden = product.tileRows;
+    let [memory, matrix] = [2 * product.memory, 2 * product.matrix];
+    product.set(machine, rows, inputs, width, blockBytes);
+    const sums = product.tileRows;
+    memory += product.memory;
+    matrix += product.matrix;
+    this.memory += count * memory;
+    this.matrix += count * matrix;
+    this.lastMatrix = product.lastTile;
+    const swiglu = machine.vector(shape.swiglu, rows, hidden);
+    const combine = machine.vector(shape.combine, rows, sums);
+    this.vector += count * ((width / hidden) * swiglu + (inputs / sums) * combine);
+    this.lastVector = machine.chip.matrix.pipelineCycles + combine;
+  }
+
+  /** Adds so many experts without rows, which nothing else runs beside: the slower unit sets their pace. */
+  private skippedExperts(machine: Machine, shape: ExpertsShape, count: number): void {
+    const { product } = this;
+    const { inputs, width, blockBytes } = shape;
+    product.set(machine, 1, inputs, width, blockBytes);
+    let { tiles } = product;
+    const sums = product.tileRows;
+    product.set(machine, 1, width, inputs, blockBytes);
+    tiles += 2 * product.tiles;
+    const hidden = product.tileRows;
+    const tileBytes = hidden * (product.tileColumns / MX_BLOCK) * blockBytes;
+    const products = tiles * skippedTileCycles(machine, tileBytes);
+    const swiglu = machine.vector(shape.swiglu, 0, hidden);
+    const combine = machine.vector(shape.combine, 0, sums);
+    const vector = (width / hidden) * swiglu + (inputs / sums) * combine;
+    this.vector += count * vector;
+    this.matrix += count * Math.max(products, vector);
   }
 }
 
@@ -196,11 +223,13 @@ function blockOf({ chip }: Machine, shape: AttentionShape): number {
 }
 
 /**
- * A tile that is skipped takes two dispatches, or its turn in the ring: its load waits for the product
- * that used the same bytes, which is empty but reads its count and passes the pipeline.
+ * A tile that is skipped holds the loader of the matrix unit for an empty product, which reads its count,
+ * or takes its turn in the ring: its load waits for the product that used the same bytes to pass the
+ * pipeline.
  */
 function skippedTileCycles({ chip, contextBytes }: Machine, tileBytes: number): number {
   const tiles = Math.max(1, Math.floor(contextBytes / tileBytes));
-  const product = 1 + COUNT_CYCLES + chip.matrix.pipelineCycles;
-  return Math.max(2, (ADDRESS_CYCLES + EMPTY_LOAD_CYCLES + product) / tiles);
+  const product = EMPTY_PRODUCT_CYCLES + chip.matrix.pipelineCycles;
+  const turn = (ADDRESS_CYCLES + EMPTY_LOAD_CYCLES + product) / tiles;
+  return Math.max(EMPTY_PRODUCT_CYCLES + 1, turn);
 }

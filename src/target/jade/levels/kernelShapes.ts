@@ -12,10 +12,11 @@ import {
   type Node,
   type NodeOf,
 } from '../../../ir/index.ts';
-import { blockBytes, NONE } from '../isa.table.ts';
+import { blockBytes, NONE, SCORINGS } from '../isa.table.ts';
 import { mxRowBytes } from '../layout.ts';
 import { EPILOGUE_OPCODES, stepsOf } from '../schedule/epilogue.ts';
 import { chunkUnit } from '../schedule/linear.ts';
+import { headsOf } from '../schedule/placement.ts';
 import { joinsQuery } from '../schedule/schedule.ts';
 import { type MicrocodedOpcode } from '../vector/program.ts';
 import { vectorStep, type VectorStep } from './vectorSteps.ts';
@@ -77,16 +78,20 @@ export interface AttentionShape extends Shape {
 
 export interface ExpertsShape extends Shape {
   readonly kind: 'experts';
-  readonly rows: number;
   readonly experts: number;
-  readonly perRow: number;
-  /** Experts that have rows; as many as the rows can choose when absent. */
-  readonly chosen?: number;
+  /** The rows of the experts that have any; as many experts as there are choices, with equally many, unless known. */
+  readonly loads: readonly ExpertLoad[];
   readonly inputs: number;
   readonly width: number;
   readonly blockBytes: number;
   readonly swiglu: VectorStep;
   readonly combine: VectorStep;
+}
+
+/** `experts` experts with `rows` rows each. */
+export interface ExpertLoad {
+  readonly experts: number;
+  readonly rows: number;
 }
 
 export type KernelShape = LinearShape | RowsShape | EmbeddingShape | AttentionShape | ExpertsShape;
@@ -137,6 +142,10 @@ function shapeOf(
       return expertsShape(anchor, rows, after);
     case 'route':
       return { kind: 'rows', rows, steps: [routeStep(anchor)], after };
+    case 'mixHeads':
+      return { kind: 'rows', rows, steps: mixSteps(anchor), after };
+    case 'ngramRows':
+      return { kind: 'rows', rows: 0, steps: [], after }; // the host's work
     default:
       return rowsShape(kernel, rows, after);
   }
@@ -144,14 +153,22 @@ function shapeOf(
 
 function embeddingShape(node: Node, rows: number, after: readonly number[]): EmbeddingShape {
   const width = lastDim(node.type);
-  return { kind: 'embedding', rows, width, copy: vectorStep('copy', width, 0), after };
+  const lookups = rows * headsOf(node);
+  return { kind: 'embedding', rows: lookups, width, copy: vectorStep('copy', width, 0), after };
+}
+
+function mixSteps(node: NodeOf<'mixHeads'>): VectorStep[] {
+  const terms = headsOf(node.inputs[1]!);
+  const step = vectorStep('mix', lastDim(node.type), 0, { terms });
+  return Array.from({ length: headsOf(node) }, () => step);
 }
 
 function routeStep({ type, inputs, attrs }: NodeOf<'route'>): VectorStep {
-  const { scoring, topK, groups, topGroups, normalize } = attrs;
-  const choice = { topK, groups, topGroups, normalize: Number(normalize) };
+  const { scoring, topK, groups, topGroups } = attrs;
+  const flags = { normalize: Number(attrs.normalize), groupByBest: Number(attrs.groupByBest) };
+  const choice = { topK, groups, topGroups, ...flags };
   const b = inputs[1] === undefined ? NONE : 0;
-  const fields = { ...choice, scoring: Number(scoring === 'sigmoid'), b };
+  const fields = { ...choice, scoring: SCORINGS.indexOf(scoring), b };
   return vectorStep('route', lastDim(type), 0, fields);
 }
 
@@ -227,6 +244,9 @@ function attentionShape(
   };
 }
 
+/** Rows are counted in the control memory. */
+const COUNTED = { rowCount: 0 };
+
 function expertsShape(
   node: NodeOf<'experts'>,
   rows: number,
@@ -234,16 +254,17 @@ function expertsShape(
 ): ExpertsShape {
   const [, gates, gateWeight] = node.inputs as [Node, Node, Node];
   const [experts, width, inputs] = gateWeight.type.shape as [number, number, number];
+  const choices = rows * (gates.op === 'route' ? gates.attrs.topK : experts);
+  const chosen = Math.min(experts, choices);
   return {
     kind: 'experts',
-    rows,
     experts,
-    perRow: gates.op === 'route' ? gates.attrs.topK : experts,
+    loads: [{ experts: chosen, rows: choices / chosen }],
     inputs,
     width,
     blockBytes: blockBytes(gateWeight.type.dtype as MxFormat),
-    swiglu: vectorStep('swiglu', width, 32),
-    combine: vectorStep('combine', width, 0),
+    swiglu: vectorStep('swiglu', width, 32, COUNTED),
+    combine: vectorStep('combine', width, 0, COUNTED),
     after,
   };
 }

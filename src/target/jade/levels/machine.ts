@@ -1,7 +1,7 @@
 /** A chip as the closed form asks it: cycles of one transfer, product or vector operation. */
 import { type Chip } from '../../../chip/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
-import { LEAST_PARTS } from '../schedule/regions.ts';
+import { leastRingBytes } from '../schedule/regions.ts';
 import { MatmulPhases, packedBlocks } from '../sim/matrixTiming.ts';
 import { rowBeats } from '../sim/transferTiming.ts';
 import { formCycles, vectorUnit, type VectorUnit } from '../vector/cycles.ts';
@@ -9,7 +9,7 @@ import { type VectorStep } from './vectorSteps.ts';
 
 export class Machine {
   readonly chip: Chip;
-  /** Bytes of the rings of weights and of context beside the least of values, as regionsOf has them. */
+  /** Bytes of the rings of weights and of context, beside the least of values. */
   readonly streamBytes: number;
   readonly contextBytes: number;
   /** Cycles of the transfers that run ahead: a full ring of weights. */
@@ -28,12 +28,7 @@ export class Machine {
   constructor(chip: Chip) {
     this.chip = chip;
     this.unit = vectorUnit(chip);
-    const { sizeBytes, banks } = chip.scratchpad;
-    const parts = Math.max(banks, LEAST_PARTS);
-    const rings = parts - Math.max(1, parts / 4) - 2;
-    const context = Math.max(1, Math.floor(rings / 2));
-    this.contextBytes = (context * sizeBytes) / parts;
-    this.streamBytes = ((rings - context) * sizeBytes) / parts;
+    [this.streamBytes, this.contextBytes] = leastRingBytes(chip);
     this.ahead = this.streamBytes / chip.memory.bytesPerCycle;
   }
 

@@ -2,7 +2,8 @@
  * Quantisation for Jade: every operand of the matrix unit becomes MX blocks, explicitly in the graph.
  *
  * Weights take the chip's weight format, activations and attention state its activation format.
- * Routers keep 8-bit weights, because a wrong expert costs more than the bytes save. Rows used as
+ * Routers and the coefficients of residual streams keep 8-bit weights: a wrong expert, and what all layers
+ * read, cost more than the bytes save. Rows used as
  * attention values share one scale, which the softmax folds into the probabilities
  * (docs/numerics.md, section 4).
  */
@@ -18,6 +19,7 @@ import {
   tensor,
   topologicalOrder,
   typeToString,
+  withLast,
   MX_BLOCK,
   type Graph,
   type MxFormat,
@@ -28,6 +30,9 @@ import {
 export function quantizeForMatrixUnit(chip: Chip): Pass {
   return { name: 'quantizeForMatrixUnit', run: (graph) => new Quantizer(chip, graph).run() };
 }
+
+/** Operators whose logits come from weights that stay precise. */
+const ROUTED: ReadonlySet<Node['op']> = new Set(['route', 'routeByToken', 'hyperConnection']);
 
 class Quantizer {
   private readonly activation: MxFormat;
@@ -51,7 +56,7 @@ class Quantizer {
       if (node.op === 'blockMeans') this.indexed.add(stateName(node.inputs[0]!));
       if (node.op === 'windowAttention')
         for (const rows of node.inputs.slice(5, 6)) this.indexed.add(stateName(rows));
-      if (node.op === 'route') this.routers.add(weightName(node.inputs[0]!));
+      if (ROUTED.has(node.op)) this.routers.add(weightName(node.inputs[0]!));
     }
   }
 
@@ -95,7 +100,8 @@ class Quantizer {
   /** Rows of attention only: a state that a step replaces is no operand of the matrix unit. */
   private state(node: NodeOf<'state'>): Node | undefined {
     if (isReplaced(node.type) || this.indexed.has(node.attrs.name)) return undefined;
-    const type = tensor(this.activation, node.type.shape);
+    const width = wholeBlocks(lastDim(node.type));
+    const type = tensor(this.activation, withLast(node.type.shape, width));
     return makeNode('state', [], { ...node.attrs, type }, node.label);
   }
 
@@ -109,17 +115,17 @@ class Quantizer {
   /** Rows of a state: one scale for the channels used as values, one a block for the rest. */
   private quantizeRows(rows: Node, valueWidth: number | undefined): Node {
     if (valueWidth === undefined || valueWidth === lastDim(rows.type)) {
-      return this.quantize(rows, valueWidth ?? MX_BLOCK);
+      return this.quantize(rows, wholeBlocks(valueWidth ?? MX_BLOCK));
     }
     const [values, ...rest] = rows.op === 'concat' ? rows.inputs : [];
-    if (values === undefined || lastDim(values.type) !== valueWidth) {
+    if (lastDim(values?.type ?? rows.type) !== valueWidth || valueWidth % MX_BLOCK > 0) {
       throw new UnsupportedError(
-        `rows used as keys and values must be concat(values, rest) with ${valueWidth} value channels`,
+        `rows used as keys and values must be concat(values, rest) with ${valueWidth} value channels in whole blocks`,
         { where: rows.label },
       );
     }
     const parts = [
-      this.quantize(values, valueWidth),
+      this.quantize(values!, valueWidth),
       ...rest.map((part) => this.quantize(part, MX_BLOCK)),
     ];
     return makeNode('concat', parts, {}, rows.label);
@@ -127,7 +133,7 @@ class Quantizer {
 
   /** quantize(concat(a, b)) = concat(quantize(a), quantize(b)) when no group straddles the parts. */
   private quantize(x: Node, group: number): Node {
-    if (x.op === 'concat' && group === MX_BLOCK) {
+    if (group === MX_BLOCK && isOfBlocks(x)) {
       return makeNode(
         'concat',
         x.inputs.map((part) => this.quantize(part, group)),
@@ -143,19 +149,30 @@ class Quantizer {
   }
 }
 
+/** A concat of whole blocks, each written to one place. */
+function isOfBlocks({ op, inputs }: Node): boolean {
+  if (op !== 'concat' || new Set(inputs).size < inputs.length) return false;
+  return inputs.every((part) => lastDim(part.type) % MX_BLOCK === 0);
+}
+
 function quantizeWeight(weight: Node, format: MxFormat): Node {
   return quantized(weight, { format, group: MX_BLOCK, search: true });
 }
 
-/** Throws UnsupportedError when `x` has no whole groups. */
+/** Throws UnsupportedError for operands that a model brings in a format of its own. */
 function quantized(x: Node, attrs: NodeOf<'quantize'>['attrs']): Node {
-  if (x.type.dtype !== 'f32' || lastDim(x.type) % attrs.group !== 0) {
+  if (x.type.dtype !== 'f32') {
     throw new UnsupportedError(
-      `operands of the matrix unit must be f32 rows of whole blocks of ${attrs.group}, not ${typeToString(x.type)}`,
+      `operands of the matrix unit must be f32 before any pass, not ${typeToString(x.type)}`,
       { where: x.label, hint: 'use --target cpu or --target reference' },
     );
   }
   return makeNode('quantize', [x], attrs, x.label);
+}
+
+/** A width filled up with zeros. */
+function wholeBlocks(width: number): number {
+  return Math.ceil(width / MX_BLOCK) * MX_BLOCK;
 }
 
 function stateName(append: Node): string {

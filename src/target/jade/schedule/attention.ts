@@ -123,7 +123,7 @@ function blocksOf(context: Context, group: Group): Block[] {
   const { sizeBytes, banks } = context.chip.accumulator;
   const bank = sizeBytes / banks;
   const { valueWidth } = (group.kernel.anchors[0] as NodeOf<'attention'>).attrs;
-  const [scores, results] = [group.heads * S * 4, group.heads * valueWidth * 4];
+  const [scores, results] = [group.heads * S * 4, group.heads * roundUp(valueWidth) * 4];
   const fit = Math.min(T, Math.floor(bank / scores), Math.floor(sizeBytes / results));
   // Small blocks end where their tokens cannot see; but each loads a state of several pieces again.
   const isWhole = S <= pieceRows(context.chip, group.keys);
@@ -144,8 +144,9 @@ function blocksOf(context: Context, group: Group): Block[] {
   });
 }
 
-function roundUp(positions: number): number {
-  return Math.ceil(positions / MX_BLOCK) * MX_BLOCK;
+/** Positions, or channels of a value, in whole blocks. */
+function roundUp(count: number): number {
+  return Math.ceil(count / MX_BLOCK) * MX_BLOCK;
 }
 
 /** Appends rows to a state, and their scale bytes where they are values. */
@@ -274,7 +275,8 @@ function lowerValues(
   probabilities: MxPlacement,
 ): void {
   const anchor = group.kernel.anchors[0] as NodeOf<'attention'>;
-  const width = anchor.attrs.valueWidth;
+  const columns = anchor.attrs.valueWidth;
+  const width = roundUp(columns);
   const rows = tokens * group.heads;
   const at = context.tiles.allocate('attended', 'accumulator', rows * width * 4);
   for (const span of spansOf(context, group.values, reach)) {
@@ -289,7 +291,7 @@ function lowerValues(
   }
   const firstToken = group.sequence * context.dims.T + first;
   const place = { firstToken, firstHead: group.firstHead, firstChannel: 0 };
-  const shape = { tokens, inner: group.heads, columns: width };
+  const shape = { tokens, inner: group.heads, columns };
   const piece = { at, stride: group.heads * width * 4, innerStride: width * 4, ...shape, ...place };
   emitEpilogue(context, group.kernel.chain, piece, group.kernel.result);
 }

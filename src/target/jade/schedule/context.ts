@@ -2,7 +2,7 @@
 import { type Chip } from '../../../chip/index.ts';
 import { type Dims, type Graph, type Node } from '../../../ir/index.ts';
 import { type MemoryLayout } from '../layout.ts';
-import { type Placement } from './placement.ts';
+import { type FloatPlacement, type Placement } from './placement.ts';
 import { type Ref, type TileProgram } from './tiles.ts';
 
 export interface Context {
@@ -15,6 +15,8 @@ export interface Context {
   readonly tiles: TileProgram;
   /** Where each computed value lies on the chip. */
   readonly values: Map<Node, Placement>;
+  /** Room for each f32 concat, from its first part on. */
+  readonly wholes: Map<Node, FloatPlacement>;
   /** Nodes that read each node, in topological order. */
   readonly users: ReadonlyMap<Node, readonly Node[]>;
   /** Nodes of the kernels lowered so far. */

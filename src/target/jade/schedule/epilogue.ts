@@ -5,11 +5,18 @@
  * Intermediate values stay f32 and are written over the piece itself. The last instruction writes the
  * kernel's destination, quantising on the way when the chain says so.
  */
-import { lastDim, type Node, type NodeOf } from '../../../ir/index.ts';
+import { countElements, lastDim, type Node, type NodeOf } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE, type Opcode } from '../isa.table.ts';
-import { rotaryKey } from '../layout.ts';
+import { filledKey, rotaryKey } from '../layout.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
-import { channelsFrom, destinationOf, findPlace, floatOf, type Placement } from './placement.ts';
+import {
+  channelsFrom,
+  destinationOf,
+  findPlace,
+  floatOf,
+  headStrideOf,
+  type Placement,
+} from './placement.ts';
 import { shift, type Operand, type Ref } from './tiles.ts';
 
 type Fields = Record<string, Operand>;
@@ -46,7 +53,10 @@ export const EPILOGUE_OPCODES: Partial<Record<Node['op'], Exclude<Opcode, 'matmu
   add: 'add',
   mul: 'mul',
   silu: 'silu',
+  signedRoot: 'signedRoot',
   swiglu: 'swiglu',
+  sigmoid: 'sigmoid',
+  softplus: 'softplus',
 };
 
 /**
@@ -62,7 +72,6 @@ export function emitEpilogue(
 ): void {
   const steps = stepsOf(chain, context.chip.vector.lanes);
   let current = piece;
-  let mayOverwrite = options.keepSource !== true;
   steps.forEach((step, i) => {
     current = step.views.reduce(applyView, current);
     const last = i === steps.length - 1;
@@ -70,12 +79,23 @@ export function emitEpilogue(
     if (last) {
       emitVector(context, step, operands, current, destinationOf(context, result));
     } else {
-      const next = mayOverwrite ? current : temporary(context, current);
+      const mayOverwrite = i > 0 || options.keepSource !== true;
+      const next = pieceBefore(context, steps[i + 1]!, current, mayOverwrite);
       emitVector(context, step, operands, current, inPlace(next));
       current = next;
-      mayOverwrite = true;
     }
   });
+}
+
+/** Where a step finds its operand: over that of the step before if it may, and between zeros if it must. */
+function pieceBefore(context: Context, step: Step, piece: Piece, mayOverwrite: boolean): Piece {
+  if (!fills(step.quantize)) return mayOverwrite ? piece : temporary(context, piece);
+  const { group } = step.quantize!.attrs;
+  const filled = { ...piece, columns: Math.ceil(piece.columns / group) * group };
+  const next = temporary(context, filled);
+  const [rows, columns] = [piece.tokens * piece.inner, filled.columns];
+  context.tiles.emit('zero', { d: next.at, dStride: columns * 4, rows, columns });
+  return next;
 }
 
 /** The vector instructions of a chain, in order, on a unit of `lanes` lanes. */
@@ -87,7 +107,12 @@ export function stepsOf(chain: readonly Node[], lanes: number): Step[] {
     if (node.op === 'splitHeads' && node.attrs.heads === 1) continue;
     if (node.op === 'splitHeads' || node.op === 'mergeHeads') views.push(node);
     else if (node.op !== 'quantize') steps.push({ views, compute: node, quantize: undefined });
-    else if (
+    else if (fills(node)) {
+      // The rows are written between zeros first.
+      if (previous === undefined || views.length > 0)
+        steps.push({ views, compute: undefined, quantize: undefined });
+      steps.push({ views: [], compute: undefined, quantize: node });
+    } else if (
       previous !== undefined &&
       views.length === 0 &&
       fits(previous, node.attrs.group, lanes)
@@ -107,6 +132,11 @@ function fits({ compute }: Step, group: number, lanes: number): boolean {
   const hasHalves = compute?.op === 'rotaryEmbedding' && compute.attrs.layout !== 'interleaved';
   const isWhole = !hasHalves || (lastDim(compute.type) / 2) % group === 0;
   return isWhole && group <= lanes && Number.isInteger(Math.log2(group));
+}
+
+/** Whether rows are filled up with zeros before they are quantised. */
+function fills(node: NodeOf<'quantize'> | undefined): boolean {
+  return node !== undefined && lastDim(node.type) > lastDim(node.inputs[0]!.type);
 }
 
 function applyView(piece: Piece, view: Node): Piece {
@@ -164,8 +194,9 @@ function emitVector(
 function targetFields(placed: Placement, piece: Piece, group: number): Fields {
   const { firstToken, firstHead, firstChannel, columns } = piece;
   if (placed.kind === 'f32') {
-    const bytes = firstToken * placed.stride + (firstHead * columns + firstChannel) * 4;
-    const strides = { dStride: placed.stride, dInner: columns * 4 };
+    const dInner = headStrideOf(placed, columns);
+    const bytes = firstToken * placed.stride + firstHead * dInner + firstChannel * 4;
+    const strides = { dStride: placed.stride, dInner };
     return { d: shift(placed.at, bytes), ...strides, dFormat: FORMAT_CODES.f32, group: 0 };
   }
   const rows = firstToken * placed.stride + firstHead * placed.headStride;
@@ -190,15 +221,19 @@ function operandsOf(
       return { aFormat: FORMAT_CODES.f32 };
     case 'rmsNormalization':
       return {
-        b: loadConstant(context, node.inputs[1]!),
+        b:
+          node.inputs[1] === undefined
+            ? loadFilled(context, 1, piece.columns)
+            : loadConstant(context, node.inputs[1]),
         epsilon: Math.fround(node.attrs.epsilon),
         inverse: Math.fround(1 / piece.columns),
       };
+    case 'signedRoot':
+      return { smallest: Math.fround(node.attrs.smallest) };
     case 'rotaryEmbedding':
       return rotaryOperands(context, node, piece);
     case 'swiglu':
-      if (partner === undefined) return otherOperand(context, node, piece);
-      return { b: partner, bStride: piece.stride, bInner: piece.innerStride };
+      return { ...gated(context, node, piece, partner), limit: Math.fround(node.attrs.limit ?? 0) };
     case 'add':
     case 'mul':
       return node.inputs[1]!.op === 'weight'
@@ -209,13 +244,20 @@ function operandsOf(
   }
 }
 
+/** What the gates multiply: beside them in the piece's product, or placed already. */
+function gated(context: Context, node: Node, piece: Piece, partner: Ref | undefined): Fields {
+  if (partner === undefined) return otherOperand(context, node, piece);
+  return { b: partner, bStride: piece.stride, bInner: piece.innerStride };
+}
+
 /** The operand of add or mul that the chain did not bring: the one that is placed already. */
 function otherOperand(context: Context, node: Node, piece: Piece): Fields {
   const placed = node.inputs.findLast((input) => findPlace(context, input) !== undefined)!;
-  const { at, stride } = floatOf(context, placed);
-  const channel = piece.firstHead * piece.columns + piece.firstChannel;
-  const b = shift(at, piece.firstToken * stride + channel * 4);
-  return { b, bStride: stride, bInner: piece.columns * 4 };
+  const found = floatOf(context, placed);
+  const { at, stride } = found;
+  const bInner = headStrideOf(found, piece.columns);
+  const bytes = piece.firstToken * stride + piece.firstHead * bInner + piece.firstChannel * 4;
+  return { b: shift(at, bytes), bStride: stride, bInner };
 }
 
 /** A row of constants that every row of the piece meets, such as biases: the same for each token and head. */
@@ -223,14 +265,24 @@ function constantRow(context: Context, weight: Node, { firstChannel }: Piece): F
   return { b: shift(loadConstant(context, weight), firstChannel * 4), bStride: 0, bInner: 0 };
 }
 
-/** Loads one f32 row (norm weights, biases) next to its use. */
+/** Loads f32 weights (a row of norms or biases, or several) next to their use. */
 export function loadConstant(context: Context, weight: Node): Ref {
   if (weight.op !== 'weight')
     throw new Error(`a constant operand must be a weight, not ${weight.op}`);
-  const bytes = lastDim(weight.type) * 4;
+  const bytes = countElements(weight.type.shape as number[]) * 4;
   const local = context.tiles.allocate(weight.attrs.name, 'constants', bytes);
   context.tiles.emit('load', {
     ...contiguous(regionAddress(context, `f32:${weight.attrs.name}`), local, bytes),
+    unless: NONE,
+  });
+  return local;
+}
+
+/** A row of one number, such as the ones of norms without weights of their own. */
+export function loadFilled(context: Context, value: number, columns: number): Ref {
+  const local = context.tiles.allocate(`${value}s`, 'constants', columns * 4);
+  context.tiles.emit('load', {
+    ...contiguous(regionAddress(context, filledKey(value)), local, columns * 4),
     unless: NONE,
   });
   return local;

@@ -4,10 +4,18 @@
  * are not loaded. The order of experts, and with it of every sum, does not depend on the batch.
  */
 import { type Kernel } from '../../../compile/index.ts';
-import { lastDim, MX_BLOCK, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
-import { FORMAT_CODES, NONE } from '../isa.table.ts';
+import {
+  lastDim,
+  MX_BLOCK,
+  type MxFormat,
+  type Node,
+  type NodeOf,
+  type RouteAttrs,
+} from '../../../ir/index.ts';
+import { FORMAT_CODES, NONE, SCORINGS } from '../isa.table.ts';
 import { mxRowBytes, weightKey, type TiledWeight } from '../layout.ts';
 import { type Context } from './context.ts';
+import { loadChoices } from './embedding.ts';
 import { loadConstant } from './epilogue.ts';
 import { emitProduct, type ActivationRows } from './matmul.ts';
 import {
@@ -18,18 +26,38 @@ import {
   type FloatPlacement,
   type MxPlacement,
 } from './placement.ts';
-import { shift, type Ref } from './tiles.ts';
+import { shift, type Operand, type Ref } from './tiles.ts';
 
 export function lowerRoute(context: Context, kernel: Kernel): void {
   const node = kernel.anchors[0] as NodeOf<'route'>;
-  const logits = floatOf(context, node.inputs[0]!);
   const bias = node.inputs[1] === undefined ? NONE : loadConstant(context, node.inputs[1]);
+  emitRoute(context, node, node.attrs, bias, 0);
+}
+
+/** Of all experts only those of the token have a bias that lets them be chosen. */
+export function lowerRouteByToken(context: Context, kernel: Kernel): void {
+  const node = kernel.anchors[0] as NodeOf<'routeByToken'>;
+  const table = node.inputs[2] as NodeOf<'weight'>;
+  const experts = lastDim(node.type);
+  const bias = loadChoices(context, table, experts);
+  const topK = lastDim(table.type);
+  emitRoute(context, node, { ...node.attrs, topK, groups: 1, topGroups: 1 }, bias, experts * 4);
+}
+
+function emitRoute(
+  context: Context,
+  node: Node,
+  { scoring, topK, groups, topGroups, normalize, scale, groupByBest }: RouteAttrs,
+  b: Operand,
+  bStride: number,
+): void {
+  const logits = floatOf(context, node.inputs[0]!);
   const gates = destinationOf(context, node) as FloatPlacement;
-  const { scoring, topK, groups, topGroups, normalize, scale } = node.attrs;
   context.tiles.emit('route', {
     a: logits.at,
     aStride: logits.stride,
-    b: bias,
+    b,
+    bStride,
     rows: context.rows,
     columns: lastDim(node.type),
     d: gates.at,
@@ -37,8 +65,9 @@ export function lowerRoute(context: Context, kernel: Kernel): void {
     topK,
     groups,
     topGroups,
-    scoring: Number(scoring === 'sigmoid'),
+    scoring: SCORINGS.indexOf(scoring),
     normalize: Number(normalize),
+    groupByBest: Number(groupByBest === true),
     scale: Math.fround(scale),
   });
 }
@@ -51,6 +80,8 @@ interface Layer {
   readonly counts: Ref;
   readonly lists: Ref;
   readonly sums: FloatPlacement;
+  /** Of gate and up; 0 for none. */
+  readonly limit: number;
 }
 
 export function lowerExperts(context: Context, kernel: Kernel): void {
@@ -66,6 +97,7 @@ export function lowerExperts(context: Context, kernel: Kernel): void {
     counts: context.tiles.allocate('counts', 'control', experts * 4),
     lists: context.tiles.allocate('lists', 'control', experts * context.rows * 4),
     sums: destinationOf(context, node) as FloatPlacement,
+    limit: Math.fround(node.attrs.limit ?? 0),
   };
   startLayer(context, layer, experts);
   // One expert ahead: the matrix unit takes the next expert while the vector unit finishes this one.
@@ -79,10 +111,11 @@ export function lowerExperts(context: Context, kernel: Kernel): void {
 
 function startLayer(
   context: Context,
-  { gates, counts, lists, sums }: Layer,
+  { gates, counts, lists, sums, weights }: Layer,
   experts: number,
 ): void {
   const { rows } = context;
+  const columns = weights[2].rows;
   context.tiles.emit('dispatch', {
     a: gates.at,
     aStride: gates.stride,
@@ -92,7 +125,7 @@ function startLayer(
     list: lists,
     listStride: rows * 4,
   });
-  context.tiles.emit('zero', { d: sums.at, dStride: sums.stride, rows, columns: sums.stride / 4 });
+  context.tiles.emit('zero', { d: sums.at, dStride: sums.stride, rows, columns });
 }
 
 /** In the control memory: how many rows an expert has, and which. */
@@ -166,6 +199,7 @@ function gatedProduct(context: Context, layer: Layer, expert: number): MxPlaceme
       dFormat: FORMAT_CODES[x.format],
       group: 32,
       rowCount: count,
+      limit: layer.limit,
     });
   }
   return hidden;

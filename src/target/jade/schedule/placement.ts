@@ -2,11 +2,13 @@
  * Where a value lies on the chip, and how views of it are read.
  *
  * Rows are indexed by t (token of the step, sequences one after another) and, for values with heads,
- * by head j. An f32 value is merged: row t holds all channels. An MX value is merged, or has one MX
- * row a head.
+ * by head j. A computed f32 value is merged: row t holds all channels. An MX value is merged, or has one
+ * MX row a head. Slices, repeated heads and the last tokens of f32 values are read where those lie; parts
+ * of a concat are computed into it, or copied when it is first read.
  */
 import { UnsupportedError } from '../../../base/index.ts';
-import { isMx, lastDim, type MxFormat, type Node } from '../../../ir/index.ts';
+import { isMx, lastDim, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
+import { FORMAT_CODES, NONE } from '../isa.table.ts';
 import { mxRowBytes } from '../layout.ts';
 import type { Context } from './context.ts';
 import { shift, type Ref } from './tiles.ts';
@@ -16,6 +18,8 @@ export interface FloatPlacement {
   readonly at: Ref;
   /** Bytes from row t to t+1. */
   readonly stride: number;
+  /** Bytes from head j to j+1; without it heads lie one behind the other. */
+  readonly headStride?: number;
   readonly rows: number;
 }
 
@@ -46,15 +50,97 @@ export function placeOf(context: Context, node: Node): Placement {
 /** The same, or undefined when the value is not on the chip as a whole. */
 export function findPlace(context: Context, node: Node): Placement | undefined {
   const known = context.values.get(node);
-  if (known !== undefined || !isView(node)) return known;
-  const placed = findPlace(context, node.inputs[0]!);
-  return placed === undefined || node.op !== 'lastToken' ? placed : lastRows(context, placed);
+  if (known !== undefined) return known;
+  if (node.op === 'lastToken') {
+    const placed = findPlace(context, node.inputs[0]!);
+    return placed === undefined ? undefined : lastRows(context, placed);
+  }
+  if (node.type.dtype !== 'f32') return undefined;
+  return node.op === 'concat' ? joined(context, node) : floatView(context, node);
 }
 
-function isView({ op, type }: Node): boolean {
-  return (
-    op === 'lastToken' || (type.dtype === 'f32' && (op === 'splitHeads' || op === 'mergeHeads'))
-  );
+/** A view of an f32 value; undefined where `node` is none, or of a value that is not on the chip. */
+function floatView(context: Context, node: Node): FloatPlacement | undefined {
+  const [source] = node.inputs as [Node];
+  if (!['splitHeads', 'mergeHeads', 'slice', 'repeatHeads'].includes(node.op)) return undefined;
+  const placed = findPlace(context, source) as FloatPlacement | undefined;
+  if (placed === undefined) return undefined;
+  const width = lastDim(source.type) * 4;
+  switch (node.op) {
+    case 'slice':
+      return sliceOf(placed, source, node.attrs.start);
+    case 'repeatHeads':
+      return { ...placed, headStride: 0 };
+    case 'mergeHeads':
+      return source.type.shape[2] === 1 || (placed.headStride ?? width) === width
+        ? placed
+        : copied(context, node, source);
+    default:
+      return placed;
+  }
+}
+
+/** Channels from `start` on: of each head, where a value has heads. */
+function sliceOf(placed: FloatPlacement, { type }: Node, start: number): FloatPlacement {
+  const at = shift(placed.at, start * 4);
+  if (type.shape.length < 4) return { ...placed, at };
+  return { ...placed, at, headStride: placed.headStride ?? lastDim(type) * 4 };
+}
+
+/** A concat with all its parts: those that were not computed into it are copied there. */
+function joined(context: Context, node: NodeOf<'concat'>): FloatPlacement | undefined {
+  const parts = node.inputs.map((part) => findPlace(context, part));
+  if (parts.includes(undefined)) return undefined;
+  const whole = wholeOf(context, node);
+  let channel = 0;
+  for (const part of node.inputs) {
+    const into = sliceOf(whole, node, channel);
+    copyRows(context, part, floatOf(context, part), into);
+    channel += lastDim(part.type);
+  }
+  context.values.set(node, whole);
+  return whole;
+}
+
+/** Room for a concat, whose parts may not all be there yet. */
+function wholeOf(context: Context, node: Node): FloatPlacement {
+  const { wholes } = context;
+  const known = wholes.get(node);
+  if (known !== undefined) return known;
+  const placed = (partOfFloats(context, node) ?? allocate(context, node)) as FloatPlacement;
+  wholes.set(node, placed);
+  return placed;
+}
+
+/** `node` with its heads one behind the other, once a step. */
+function copied(context: Context, node: Node, source: Node): FloatPlacement {
+  const into = allocate(context, node) as FloatPlacement;
+  copyRows(context, source, floatOf(context, source), into);
+  context.values.set(node, into);
+  return into;
+}
+
+/** Copies the rows of a value, unless they lie there. */
+function copyRows(context: Context, node: Node, from: FloatPlacement, to: FloatPlacement): void {
+  if (from.at.buffer === to.at.buffer && from.at.offset === to.at.offset) return;
+  const columns = lastDim(node.type);
+  const inner = headsOf(node);
+  context.tiles.emit('copy', {
+    ...{ a: from.at, aStride: from.stride, aInner: headStrideOf(from, columns) },
+    ...{ aFormat: FORMAT_CODES.f32, rows: from.rows * inner, inner, columns },
+    ...{ d: to.at, dStride: to.stride, dInner: headStrideOf(to, columns) },
+    ...{ dFormat: FORMAT_CODES.f32, group: 0, rowCount: NONE },
+  });
+}
+
+/** Bytes from head to head of rows of `columns` channels a head. */
+export function headStrideOf({ headStride }: FloatPlacement, columns: number): number {
+  return headStride ?? columns * 4;
+}
+
+/** Heads of a value (B,T,H,K); 1 of one that is merged. */
+export function headsOf({ type }: Node): number {
+  return type.shape.length === 4 ? (type.shape[2] as number) : 1;
 }
 
 export function floatOf(context: Context, node: Node): FloatPlacement {
@@ -85,15 +171,15 @@ export function rowsOf(context: Context, node: Node): number {
 export function destinationOf(context: Context, node: Node): Placement {
   const existing = context.values.get(node);
   if (existing !== undefined) return existing;
-  const placed =
-    partOfConcat(context, node) ?? overOperand(context, node) ?? allocate(context, node);
+  const part = isMx(node.type.dtype) ? partOfConcat(context, node) : partOfFloats(context, node);
+  const placed = part ?? overOperand(context, node) ?? allocate(context, node);
   context.values.set(node, placed);
   return placed;
 }
 
 function allocate(context: Context, node: Node): Placement {
   const rows = rowsOf(context, node);
-  const heads = node.type.shape.length === 4 ? (node.type.shape[2] as number) : 1;
+  const heads = headsOf(node);
   const width = lastDim(node.type);
   if (!isMx(node.type.dtype)) {
     const stride = heads * width * 4;
@@ -119,6 +205,7 @@ function overOperand(context: Context, node: Node): FloatPlacement | undefined {
     const { outputs } = context.graph;
     return (
       context.values.has(input) &&
+      input.op !== 'concat' && // its parts may be read again by themselves
       readers.every((reader) => context.done.has(reader)) &&
       ![...outputs.values()].includes(input)
     );
@@ -128,7 +215,6 @@ function overOperand(context: Context, node: Node): FloatPlacement | undefined {
 
 /** A quantised part of a concat is written straight into its place there, and read there by others. */
 function partOfConcat(context: Context, node: Node): MxPlacement | undefined {
-  if (!isMx(node.type.dtype)) return undefined;
   const users = context.users.get(node) ?? [];
   const places = users.flatMap(({ op, inputs }) => (op === 'concat' ? inputs : []));
   if (places.filter((part) => part === node).length > 1) {
@@ -142,6 +228,18 @@ function partOfConcat(context: Context, node: Node): MxPlacement | undefined {
   const before = user.inputs.slice(0, user.inputs.indexOf(node));
   const channel = before.reduce((sum, part) => sum + lastDim(part.type), 0);
   return { ...channelsFrom(whole, channel), width: lastDim(node.type) };
+}
+
+/** The same for f32, where a value that is part of several, or several times, is copied instead. */
+function partOfFloats(context: Context, node: Node): FloatPlacement | undefined {
+  const users = (context.users.get(node) ?? []).filter(({ op }) => op === 'concat');
+  const [user] = users;
+  if (user === undefined || users.length > 1) return undefined;
+  const place = user.inputs.indexOf(node);
+  if (place !== user.inputs.lastIndexOf(node)) return undefined;
+  const before = user.inputs.slice(0, place);
+  const channel = before.reduce((sum, part) => sum + lastDim(part.type), 0);
+  return sliceOf(wholeOf(context, user), user, channel);
 }
 
 /** A placement that starts at `channel`, a multiple of 32, of each row. */

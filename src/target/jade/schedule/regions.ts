@@ -23,7 +23,7 @@ import { memoriesOf } from '../sim/banks.ts';
 import { type RegionName } from './tiles.ts';
 
 /** Parts the scratchpad is shared out in: its banks, or halves of them when there are as few as four. */
-export const LEAST_PARTS = 8;
+const LEAST_PARTS = 8;
 
 /** Regions of values: how they are filled, and the share of the scratchpad they have at least. */
 const VALUES = [
@@ -43,17 +43,40 @@ export function regionsOf(chip: Chip, buffers: readonly PlannedBuffer[] = []): R
   return [...scratchpadRegions(chip, buffers), ...otherRegions(chip)];
 }
 
-function scratchpadRegions(chip: Chip, buffers: readonly PlannedBuffer[]): Region[] {
-  const { sizeBytes, banks } = chip.scratchpad;
+/** Bytes of the rings of weights and of context in a step whose values have no more than their share. */
+export function leastRingBytes(chip: Chip): readonly [streamBytes: number, contextBytes: number] {
+  const { parts, partBytes, bank } = partsOf(chip);
+  const [stream, context] = ringParts(parts - sumOf(leastValueParts(parts)), bank, bank);
+  return [stream * partBytes, context * partBytes];
+}
+
+/** Parts of the scratchpad, bytes of one, and how many a bank has. */
+function partsOf({ scratchpad: { sizeBytes, banks } }: Chip): {
+  readonly parts: number;
+  readonly partBytes: number;
+  readonly bank: number;
+} {
   const parts = Math.max(banks, LEAST_PARTS);
-  const partBytes = sizeBytes / parts;
-  const bank = parts / banks;
+  return { parts, partBytes: sizeBytes / parts, bank: parts / banks };
+}
+
+/** The rings share `parts` about equally, if `stream` and `context` get what they need. */
+function ringParts(
+  parts: number,
+  stream: number,
+  context: number,
+): readonly [stream: number, context: number] {
+  const wanted = Math.max(context, Math.floor(parts / 2));
+  const behind = Math.max(1, Math.min(wanted, parts - stream));
+  return [parts - behind, behind];
+}
+
+function scratchpadRegions(chip: Chip, buffers: readonly PlannedBuffer[]): Region[] {
+  const { parts, partBytes, bank } = partsOf(chip);
   const stream = Math.max(bank, partsForTwo(buffers, 'stream', partBytes));
   const context = Math.max(bank, partsForTwo(buffers, 'context', partBytes));
-  const most = parts - stream - context;
-  const values = valueParts(buffers, parts, most, partBytes);
-  const rings = parts - sumOf(values);
-  const behind = Math.max(1, Math.min(Math.max(context, Math.floor(rings / 2)), rings - stream));
+  const values = valueParts(buffers, parts, parts - stream - context, partBytes);
+  const rings = ringParts(parts - sumOf(values), stream, context);
   let start = 0;
   const place = (name: RegionName, count: number, policy: Region['policy']): Region => {
     const placed = region(name, start, count * partBytes, partBytes, policy);
@@ -61,10 +84,14 @@ function scratchpadRegions(chip: Chip, buffers: readonly PlannedBuffer[]): Regio
     return placed;
   };
   return [
-    place('stream', rings - behind, 'ring'),
-    place('context', behind, 'ring'),
+    place('stream', rings[0], 'ring'),
+    place('context', rings[1], 'ring'),
     ...VALUES.map(({ name, policy }, i) => place(name, values[i]!, policy)),
   ];
+}
+
+function leastValueParts(parts: number): number[] {
+  return VALUES.map(({ share }) => Math.max(1, parts * share));
 }
 
 /** Parts of each region of values, at most `most` in all if their shares allow it. */
@@ -74,7 +101,7 @@ function valueParts(
   most: number,
   partBytes: number,
 ): number[] {
-  const counts = VALUES.map(({ share }) => Math.max(1, parts * share));
+  const counts = leastValueParts(parts);
   VALUES.forEach(({ name, policy }, i) => {
     const own = buffers.filter((buffer) => buffer.region === name);
     const holds = (): boolean =>

@@ -17,10 +17,11 @@ import { Attention, lowerAttention, storeState } from './attention.ts';
 import { type Context } from './context.ts';
 import { lowerEmbedding } from './embedding.ts';
 import { emitEpilogue } from './epilogue.ts';
-import { lowerExperts, lowerRoute } from './experts.ts';
+import { lowerExperts, lowerRoute, lowerRouteByToken } from './experts.ts';
 import { lowerHeadLinear, lowerLinear } from './linear.ts';
-import { destinationOf, floatOf } from './placement.ts';
+import { destinationOf, floatOf, headsOf, headStrideOf } from './placement.ts';
 import { regionsOf } from './regions.ts';
+import { lowerDot, lowerHyperConnection, lowerMixHeads, lowerNGramGate } from './streams.ts';
 import { TileProgram, type TileInstruction } from './tiles.ts';
 
 export interface JadeSchedule extends Schedule {
@@ -37,11 +38,20 @@ export const LOWERINGS: Partial<Record<Op, Lowering>> = {
   headLinear: lowerHeadLinear,
   attention: lowerAttention,
   route: lowerRoute,
+  routeByToken: lowerRouteByToken,
+  hyperConnection: lowerHyperConnection,
+  mixHeads: lowerMixHeads,
+  dot: lowerDot,
+  nGramGate: lowerNGramGate,
+  ngramRows: () => {}, // the host's work
   experts: lowerExperts,
   rmsNormalization: lowerRows,
   add: lowerRows,
   mul: lowerRows,
   silu: lowerRows,
+  sigmoid: lowerRows,
+  softplus: lowerRows,
+  signedRoot: lowerRows,
   swiglu: lowerRows,
   rotaryEmbedding: lowerRows,
   quantize: lowerRows,
@@ -64,6 +74,7 @@ export function scheduleKernels(
     layout,
     tiles,
     values: new Map(),
+    wholes: new Map(),
     users: usersOf(graph),
     done: new Set(),
     rotary: new Map(),
@@ -136,11 +147,13 @@ function withoutAppend(kernel: Kernel): Kernel {
 /** A row-wise operator on a complete value, with what follows it. */
 function lowerRows(context: Context, kernel: Kernel): void {
   const [anchor] = kernel.anchors as [Node];
-  const { at, stride, rows } = floatOf(context, anchor.inputs[0]!);
-  const columns = lastDim(anchor.type);
-  const inner = anchor.type.shape.length === 4 ? (anchor.type.shape[2] as number) : 1;
+  const source = floatOf(context, anchor.inputs[0]!);
+  const { at, stride, rows } = source;
+  const columns = lastDim(anchor.inputs[0]!.type);
+  const innerStride = headStrideOf(source, columns);
+  const inner = headsOf(anchor);
   const place = { firstToken: 0, firstHead: 0, firstChannel: 0 };
-  const piece = { at, stride, innerStride: columns * 4, tokens: rows, inner, columns, ...place };
+  const piece = { at, stride, innerStride, tokens: rows, inner, columns, ...place };
   emitEpilogue(context, [anchor, ...kernel.chain], piece, kernel.result, { keepSource: true });
 }
 

@@ -117,6 +117,13 @@ export function rowBytesOf(columns: number, format: number): number {
   return columns * (format === FORMAT_CODES.bf16 ? 2 : 4);
 }
 
+type UnaryFields = Source & Destination & { readonly rowCount: number };
+
+function unary(f: UnaryFields & { readonly aFormat?: number }): Operands {
+  const data = sourceA(f, f.aFormat);
+  return { data, control: bytes(f.rowCount, 4), writes: destination(f) };
+}
+
 type BinaryFields = Source & SecondSource & Destination & { readonly rowCount: number };
 
 function binary(f: BinaryFields): Operands {
@@ -190,7 +197,8 @@ function argmax(f: FieldsOf<'argmax'>): Operands {
 function route(f: FieldsOf<'route'>): Operands {
   const logits = rowsOf(f.a, f.rows, f.aStride, 4 * f.columns);
   const gates = rowsOf(f.d, f.rows, f.dStride, 4 * f.columns);
-  return { data: [...logits, ...bytes(f.b, 4 * f.columns), ...gates], writes: gates };
+  const bias = rowsOf(f.b, f.rows, f.bStride, 4 * f.columns);
+  return { data: [...logits, ...bias, ...gates], writes: gates };
 }
 
 type FactorFields = Source & Readonly<Record<'b' | 'bStride' | 'bInner', number>>;
@@ -254,15 +262,14 @@ const OPERANDS: { readonly [O in Opcode]: (f: FieldsOf<O>, maxPosition: number) 
   }),
   store: (f, maxPosition) => ({ data: localPlanes(f), memoryWrites: memoryPlanes(f, maxPosition) }),
   matmul,
-  copy: (f) => ({
-    data: sourceA(f, f.aFormat),
-    control: bytes(f.rowCount, 4),
-    writes: destination(f),
-  }),
+  copy: unary,
   add: binary,
   mul: binary,
   swiglu: binary,
-  silu: (f) => ({ data: sourceA(f), control: bytes(f.rowCount, 4), writes: destination(f) }),
+  max: binary,
+  min: binary,
+  div: binary,
+  silu: unary,
   rms: (f) => ({ data: [...sourceA(f), ...bytes(f.b, 4 * f.columns)], writes: destination(f) }),
   rope: (f) => ({
     data: [...sourceA(f), ...tile(f.b, f, f.bStride, 0, 4 * f.columns)],
@@ -273,6 +280,11 @@ const OPERANDS: { readonly [O in Opcode]: (f: FieldsOf<O>, maxPosition: number) 
   route,
   dispatch,
   combine,
+  sigmoid: unary,
+  exp: unary,
+  softplus: unary,
+  signedRoot: unary,
+  sum: (f) => ({ data: sourceA(f), writes: tile(f.d, f, f.dStride, f.dInner, 4) }),
   zero: (f) => ({ writes: rowsOf(f.d, f.rows, f.dStride, 4 * f.columns) }),
   scale,
   scaleAdd,

@@ -107,6 +107,22 @@ const ILLEGAL: readonly (readonly [string, string])[] = [
     'sequence must be below 128, not 128',
   ],
   [
+    'load memory=0 local=0 rowBytes=8 rows=1 planes=1 unless=none positionShift=32 positionOffset=0x80000000',
+    'positionShift must be below 32, not 32; positionOffset must be below 2147483648, not 2147483648',
+  ],
+  [
+    'softmax a=0 b=none d=0x1000 rows=1 inner=1 columns=4 always=0x100000 shift=32',
+    'always must be below 1048576, not 1048576; shift must be below 32, not 32',
+  ],
+  [
+    'topk a=0 d=0x1000 rows=1 inner=1 columns=4 topK=5',
+    'topK must be at most the 4 columns, not 5',
+  ],
+  [
+    'mix a=0 b=0x1002 d=0x2000 rows=1 columns=4 terms=41985',
+    'b must be a multiple of 4, not 4098; terms must be at most the 41984 words of the chip, not 41985',
+  ],
+  [
     'route a=0 b=none rows=1 columns=6 d=0x1000 groups=4 topGroups=1 topK=1',
     'groups must divide the 6 experts, not 4',
   ],
@@ -159,6 +175,10 @@ const OVERLAPPING: readonly (readonly [string, string])[] = [
   [`rope a=0 aStride=32 b=0x100 bStride=32 d=0x100 dStride=32 ${TWO}`, DISTURBING],
   [`softmax a=0 aStride=32 b=0x107 d=0x100 dStride=32 ${TWO}`, DISTURBING],
   [`argmax a=0 aStride=32 d=8 dStride=32 ${TWO}`, DISTURBING],
+  [`scale a=0 aStride=32 b=0x104 d=0x100 dStride=32 ${TWO} rowCount=none`, DISTURBING],
+  [`scaleAdd a=0 aStride=32 b=0x200 d=0x100 ${TWO}`, 'rows of d must not overlap each other'],
+  [`topk a=0x100 aStride=32 d=0x100 dStride=32 topK=1 ${TWO}`, DISTURBING],
+  [`mix a=0 aStride=64 aInner=32 b=0x200 d=96 dStride=32 rows=2 terms=2 columns=8`, DISTURBING],
   [
     'dispatch a=0 rows=2 columns=2 d=0x28000 list=0x28004 listStride=8',
     'counts and lists must not overlap',
@@ -187,6 +207,8 @@ test('a row may be written over the row it is computed from', () => {
     `add a=0 aStride=32 b=0x100 bStride=32 d=0x100 dStride=32 ${TWO} rowCount=none`,
     `rope a=0x100 aStride=64 aInner=32 b=0 d=0x100 dStride=64 dInner=32 rows=4 inner=2 columns=8`,
     `silu a=0x100 aStride=64 d=0x120 dStride=64 ${TWO} rowCount=none`,
+    `scaleAdd a=0x100 aStride=32 b=0x200 d=0x100 dStride=32 ${TWO}`,
+    `mix a=0 aStride=64 aInner=32 b=0x200 d=32 dStride=64 rows=2 terms=2 columns=8`,
   ])
     assert.equal(complaint(text), 'nothing');
 });

@@ -1,22 +1,24 @@
 /**
  * What must hold of an instruction before it can run: whole blocks, aligned words, formats the chip
- * has, operands in the memories they belong to, rows that do not disturb each other; and of a program.
+ * has, operands in the memories they belong to, rows that do not disturb each other.
  * Checked once a program, so that running it need not.
  */
 import { FormatError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
+import { SMALLEST_NORMAL } from '../arith/functions.ts';
 import {
   blockBytes,
   FORMAT_CODES,
   MX_FORMATS,
   NONE,
+  SCORINGS,
   type FieldsOf,
   type Instruction,
   type Opcode,
 } from '../isa.table.ts';
-import { matmulOperands, operandsOf, overlap, type ByteRange } from './access.ts';
-import { banksOf, memoriesOf, type LocalMemory } from './banks.ts';
+import { matmulOperands, operandsOf, type ByteRange } from './access.ts';
+import { localBytesOf, memoriesOf, type LocalMemory } from './banks.ts';
 import { overlaps } from './overlaps.ts';
 import {
   atLeastOne,
@@ -58,61 +60,6 @@ export function problemsOf(instruction: Instruction, chip: Chip, bounds: Bounds)
   if (problems.length === 0) problems.push(...places(instruction, chip, bounds));
   if (problems.length === 0) problems.push(...overlaps(instruction));
   return problems;
-}
-
-/**
- * Throws FormatError when a bank of the scratchpad has activations and weights of one program, or when a
- * matmul may read sums that the one before it is still adding to.
- */
-export function checkProgram(program: readonly Instruction[], chip: Chip): void {
-  checkBanks(program, chip);
-  checkSums(program);
-}
-
-function checkBanks(program: readonly Instruction[], chip: Chip): void {
-  const uses = new Map<number, string>();
-  program.forEach(({ op, fields }, index) => {
-    if (op !== 'matmul') return;
-    const { a, w } = matmulOperands(fields as FieldsOf<'matmul'>);
-    for (const [use, ranges] of [
-      ['activations', a],
-      ['weights', w],
-    ] as const) {
-      for (const bank of banksOf(ranges, chip)) {
-        const other = uses.get(bank) ?? use;
-        uses.set(bank, use);
-        if (other === use) continue;
-        throw new FormatError(
-          `bank ${bank} must serve activations or weights of a program, not both`,
-          { where: `instruction ${index} (matmul)` },
-        );
-      }
-    }
-  });
-}
-
-function checkSums(program: readonly Instruction[]): void {
-  let before: Instruction | undefined;
-  program.forEach((instruction, index) => {
-    if (instruction.op !== 'matmul') return;
-    if (before !== undefined && readsSumsInFlight(instruction, before)) {
-      throw new FormatError(
-        'c must be that of the matmul before, with its cStride, or apart from it, where accumulate is set',
-        { where: `instruction ${index} (matmul)` },
-      );
-    }
-    before = instruction;
-  });
-}
-
-/**
- * Whether a matmul adds to sums of the one before it in other places of its rows. Passes follow one
- * another without a pause, and a sum takes `accumulateCycles` to be seen: in the same place of both it is.
- */
-export function readsSumsInFlight(matmul: Instruction, before: Instruction): boolean {
-  const [f, g] = [matmul, before].map(({ fields }) => fields as FieldsOf<'matmul'>);
-  if (f!.accumulate === 0 || (f!.c === g!.c && f!.cStride === g!.cStride)) return false;
-  return overlap(matmulOperands(f!).c, matmulOperands(g!).c);
 }
 
 /** Where an instruction may write; those that are not named, in the scratchpad or the accumulators. */
@@ -179,9 +126,6 @@ function visible(f: Pick<FieldsOf<'topk'>, 'sequence' | 'always' | 'shift'>): Pr
   ];
 }
 
-/** The steps of a loop are counted in the bits of a column, which the smallest chip has 15 of. */
-const MAX_TERMS = 2 ** 15;
-
 type Destination = FieldsOf<'silu'>;
 
 function destination(
@@ -227,8 +171,16 @@ function narrow(f: { readonly dFormat: number; readonly group: number }, chip: C
   return must('group', f.group, holds, `be a power of two up to the ${lanes} lanes but in copy`);
 }
 
+function counting(f: Destination, chip: Chip): Problems {
+  return [...unary(f, chip), ...words(f, 'rowCount')];
+}
+
 function binary(f: FieldsOf<'add'>, chip: Chip): Problems {
-  return [...unary(f, chip), ...words(f, 'b', 'bStride', 'bInner', 'rowCount')];
+  return [...counting(f, chip), ...words(f, 'b', 'bStride', 'bInner')];
+}
+
+function isNormal(value: number): boolean {
+  return value >= SMALLEST_NORMAL && value < Infinity;
 }
 
 function matmul(f: FieldsOf<'matmul'>, { matrix }: Chip): Problems {
@@ -335,12 +287,14 @@ function topk(f: FieldsOf<'topk'>): Problems {
   ];
 }
 
-function mix(f: FieldsOf<'mix'>): Problems {
+/** Turns of a loop are counted in the bits of a column. */
+function mix(f: FieldsOf<'mix'>, chip: Chip): Problems {
+  const most = localBytesOf(chip) / 4;
   return [
     ...words(f, 'a', 'aStride', 'aInner', 'b', 'bStride', 'bInner', 'd', 'dStride'),
     ...atLeastOne(f, 'terms', 'columns'),
     ...counted(f, 'rows'),
-    ...must('terms', f.terms, f.terms < MAX_TERMS, `be below ${MAX_TERMS}`),
+    ...must('terms', f.terms, f.terms <= most, `be at most the ${most} words of the chip`),
     ...flag(f, 'accumulate'),
   ];
 }
@@ -348,8 +302,9 @@ function mix(f: FieldsOf<'mix'>): Problems {
 function route(f: FieldsOf<'route'>, { vector }: Chip): Problems {
   const eligible = (f.columns / f.groups) * f.topGroups;
   return [
-    ...words(f, 'a', 'aStride', 'b', 'd', 'dStride'),
-    ...flag(f, 'scoring', 'normalize'),
+    ...words(f, 'a', 'aStride', 'b', 'bStride', 'd', 'dStride'),
+    ...flag(f, 'normalize', 'groupByBest'),
+    ...must('scoring', f.scoring, f.scoring < SCORINGS.length, 'be 0, 1 or 2'),
     ...atLeastOne(f, 'columns', 'groups', 'topGroups', 'topK'),
     ...counted(f, 'rows'),
     ...must('groups', f.groups, f.groups <= vector.lanes, `be at most the ${vector.lanes} lanes`),
@@ -367,8 +322,26 @@ const CHECKS: { readonly [O in Opcode]: Check<O> } = {
   copy,
   add: binary,
   mul: binary,
-  swiglu: binary,
-  silu: (f, chip) => [...unary(f, chip), ...words(f, 'rowCount')],
+  swiglu: (f, chip) => [
+    ...binary(f, chip),
+    ...must('limit', f.limit, f.limit >= 0, 'be at least 0'),
+  ],
+  max: binary,
+  min: binary,
+  div: binary,
+  silu: counting,
+  sigmoid: counting,
+  exp: counting,
+  softplus: counting,
+  signedRoot: (f, chip) => [
+    ...counting(f, chip),
+    ...must('smallest', f.smallest, isNormal(f.smallest), 'be a normal number above 0'),
+  ],
+  sum: (f) => [
+    ...words(f, 'a', 'aStride', 'aInner', 'd', 'dStride', 'dInner'),
+    ...atLeastOne(f, 'inner', 'columns'),
+    ...counted(f, 'rows', 'inner'),
+  ],
   rms: (f, chip) => [...unary(f, chip), ...words(f, 'b')],
   rope,
   softmax: (f, chip) => [...unary(f, chip), ...visible(f)],

@@ -14,7 +14,9 @@ import { type Costs, type Course, type UnitTiming } from './unitTiming.ts';
 
 /** Cycles from a start to the first request of weights, and to read a count of rows before that. */
 const LEAD_CYCLES = 1;
-export const COUNT_CYCLES = 4;
+const COUNT_CYCLES = 4;
+/** From the start of a product that finds a count of no rows to its only pass; the loader is free in the cycle after. */
+export const EMPTY_PRODUCT_CYCLES = LEAD_CYCLES + COUNT_CYCLES;
 
 /**
  * The passes of one instruction, in cycles. The first may begin `firstPass` after the start, when the

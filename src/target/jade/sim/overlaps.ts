@@ -29,12 +29,20 @@ const CHECKS: Partial<Record<Opcode, Check>> = {
   mul: rowWise,
   swiglu: rowWise,
   silu: rowWise,
+  sigmoid: rowWise,
+  exp: rowWise,
+  softplus: rowWise,
+  max: rowWise,
+  min: rowWise,
+  div: rowWise,
+  signedRoot: rowWise,
+  sum: (f) => apart(rowRanges(f, f['d']!, f['dStride']!, f['dInner']!, 4), rowsA(f)),
   rms: (f) => apart(destinations(f, f['dFormat']!), [...rowsA(f), ...shared(f['b']!, f)]),
   rope: (f) => apart(destinations(f, f['dFormat']!), [...rowsA(f), ...table(f)]),
   softmax: (f) =>
     apart(destinations(f, f['dFormat']!), [...rowsA(f), ...bytesAt(f['b']!, f['columns']!)]),
   argmax: (f) => apart(rowRanges(f, f['d']!, f['dStride']!, 8, 8), rowsA(f)),
-  route: (f) => apart(destinations(f, FORMAT_CODES.f32), [...rowsA(f), ...shared(f['b']!, f)]),
+  route: (f) => apart(destinations(f, FORMAT_CODES.f32), [...rowsA(f), ...table(f)]),
   zero: (f) => apart(destinations(f, FORMAT_CODES.f32), []),
   scale: (f) => apart(destinations(f, f['dFormat']!), [...rowsA(f), ...factors(f)]),
   scaleAdd: (f) => apart(destinations(f, FORMAT_CODES.f32), [...rowsA(f), ...factors(f)]),
@@ -83,8 +91,9 @@ function bytesAt(start: number, bytes: number): RowRange[] {
   return start === NONE ? [] : [{ row: -1, start, end: start + bytes }];
 }
 
-/** The angles of rope: a row a token, which its heads read. */
+/** Angles of rope, which the heads of a token read; biases of route, read while d is written. Or NONE. */
 function table(f: Fields): RowRange[] {
+  if (f['b'] === NONE) return [];
   return ofAllRows(rowRanges(f, f['b']!, f['bStride']!, 0, 4 * f['columns']!));
 }
 

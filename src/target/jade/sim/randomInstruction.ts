@@ -49,8 +49,16 @@ export class InstructionDraw extends RowDraw {
     copy: () => this.copy(),
     add: () => this.binary(),
     mul: () => this.binary(),
-    swiglu: () => this.binary(),
-    silu: () => ({ ...this.unary(), rowCount: this.count() }),
+    swiglu: () => ({ ...this.binary(), limit: this.oneIn(2) ? 0 : 2 ** (this.int(8) - 2) }),
+    silu: () => this.counting(),
+    sigmoid: () => this.counting(),
+    exp: () => this.counting(),
+    softplus: () => this.counting(),
+    max: () => this.binary(),
+    min: () => this.binary(),
+    div: () => this.binary(),
+    sum: () => this.sum(),
+    signedRoot: () => ({ ...this.counting(), smallest: 2 ** -this.int(120) }),
     rms: () => this.rms(),
     rope: () => this.rope(),
     softmax: () => this.softmax(),
@@ -144,13 +152,17 @@ export class InstructionDraw extends RowDraw {
     return { w: this.place(this.weights, bytes, 1), wStride, wBlockStride };
   }
 
+  private counting(): FieldsOf<'silu'> {
+    return { ...this.unary(), rowCount: this.count() };
+  }
+
   private binary(): FieldsOf<'add'> {
-    const unary = this.unary();
+    const unary = this.counting();
     const { a: b, aStride: bStride, aInner: bInner } = this.source(unary, unary.columns);
     const second = this.oneIn(6)
       ? { b: unary.d, bStride: unary.dStride, bInner: unary.dInner }
       : { b, bStride, bInner };
-    return { ...unary, ...second, rowCount: this.count() };
+    return { ...unary, ...second };
   }
 
   private copy(): FieldsOf<'copy'> {
@@ -183,7 +195,7 @@ export class InstructionDraw extends RowDraw {
   private visible(): Pick<FieldsOf<'topk'>, 'sequence' | 'first' | 'always' | 'shift'> {
     const more = this.oneIn(2)
       ? { always: 0, shift: 0 }
-      : { always: this.int(40), shift: this.int(5) };
+      : { always: this.int(2) * this.int(40), shift: this.int(7) };
     return { sequence: this.int(4), first: this.int(8), ...more };
   }
 
@@ -222,6 +234,13 @@ export class InstructionDraw extends RowDraw {
     return { ...this.source(shape, columns), ...shape, columns, ...d, base, accumulate };
   }
 
+  private sum(): FieldsOf<'sum'> {
+    const [shape, columns] = [this.shape(), this.columns()];
+    const d = this.apart(shape, 4, 4);
+    const at = { d: this.place(this.data(), d.bytes, 4), dStride: d.stride, dInner: d.inner };
+    return { ...this.source(shape, columns), ...shape, columns, ...at, scale: this.int(5) - 2 };
+  }
+
   private route(): FieldsOf<'route'> {
     const shape = { rows: this.int(5), inner: 1 };
     const groups = 2 ** this.int(3);
@@ -229,11 +248,12 @@ export class InstructionDraw extends RowDraw {
     const topGroups = 1 + this.int(groups);
     const { a, aStride } = this.source(shape, columns);
     const d = this.apart(shape, 4 * columns, 4);
+    const { a: b, aStride: bStride } = this.source(shape, columns);
     return {
-      ...{ a, aStride, b: this.oneIn(2) ? NONE : this.place(this.data(), 4 * columns, 4) },
+      ...{ a, aStride, b: this.oneIn(2) ? NONE : b, bStride, groupByBest: this.int(2) },
       ...{ rows: shape.rows, columns, d: this.place(this.data(), d.bytes, 4), dStride: d.stride },
       ...{ topK: 1 + this.int(Math.min(8, (columns / groups) * topGroups)), groups, topGroups },
-      ...{ scoring: this.int(2), normalize: this.int(2), scale: 1 + this.int(3) },
+      ...{ scoring: this.int(3), normalize: this.int(2), scale: 1 + this.int(3) },
     };
   }
 

@@ -15,7 +15,7 @@ import {
 } from '../isa.table.ts';
 import { type ByteRange } from './access.ts';
 import { memoriesOf } from './banks.ts';
-import { readsSumsInFlight } from './check.ts';
+import { readsSumsInFlight } from './checkProgram.ts';
 import { InstructionDraw, MAX_POSITION, plain } from './randomInstruction.ts';
 import { memoryBytesOf } from './randomRows.ts';
 import { SEQUENCES } from './state.ts';

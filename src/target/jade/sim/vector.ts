@@ -5,25 +5,40 @@
 import { bf16ToF32 } from '../../../base/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
 import { quantizeGroup } from '../arith/mx.ts';
-import { isLarger, laneLargest } from '../arith/reduce.ts';
+import { isLarger, laneLargest, larger, smaller } from '../arith/reduce.ts';
+import {
+  divide,
+  exp as expOf,
+  sigmoid as sigmoidOf,
+  signedRoot as signedRootOf,
+  silu as siluOf,
+  softplus as softplusOf,
+} from '../arith/functions.ts';
 import { routeRow } from '../arith/route.ts';
 import {
-  addRow,
   argmaxRow,
   canonicalize,
-  mulRow,
+  mapRow,
+  mapRows,
   rmsRow,
   ropeRow,
   scaleAddRow,
   scaleByBytes,
   scaleRow,
-  siluRow,
   softmaxRow,
+  sumRow,
   swigluRow,
   topRow,
   type Row,
 } from '../arith/rows.ts';
-import { blockBytes, FORMAT_CODES, MX_FORMATS, NONE, type FieldsOf } from '../isa.table.ts';
+import {
+  blockBytes,
+  FORMAT_CODES,
+  MX_FORMATS,
+  NONE,
+  SCORINGS,
+  type FieldsOf,
+} from '../isa.table.ts';
 import { visibleColumns } from './positions.ts';
 import { floatsAt, indexAt, wordAt, type ChipState } from './state.ts';
 
@@ -115,21 +130,48 @@ function halvesAt({ local }: ChipState, address: number, count: number): Float32
   return bf16ToF32(new Uint16Array(local.slice(address, address + count * 2).buffer));
 }
 
-type Binary = (a: Row, b: Row, count: number, out: Row) => void;
+type Run<F> = (f: F, state: ChipState, rows: number) => void;
 
-function binary(compute: Binary): (f: FieldsOf<'add'>, state: ChipState, rows: number) => void {
+function unary(compute: (a: number) => number): Run<FieldsOf<'silu'>> {
+  return (f, state, rows) =>
+    eachRow(f, state, rows, (t, j, out) => mapRow(compute, aAt(f, state, t, j), f.columns, out));
+}
+
+function binary(compute: (a: number, b: number) => number): Run<FieldsOf<'add'>> {
   return (f, state, rows) =>
     eachRow(f, state, rows, (t, j, out) =>
-      compute(aAt(f, state, t, j), bAt(f, state, t, j), f.columns, out),
+      mapRows(compute, aAt(f, state, t, j), bAt(f, state, t, j), f.columns, out),
     );
 }
 
-export const add = binary(addRow);
-export const mul = binary(mulRow);
-export const swiglu = binary(swigluRow);
+export const add = binary((a, b) => a + b);
+export const mul = binary((a, b) => a * b);
+export const max = binary(larger);
+export const min = binary(smaller);
+export const div = binary(divide);
+export const silu = unary(siluOf);
+export const sigmoid = unary(sigmoidOf);
+export const exp = unary(expOf);
+export const softplus = unary(softplusOf);
 
-export function silu(f: FieldsOf<'silu'>, state: ChipState, rows: number): void {
-  eachRow(f, state, rows, (t, j, out) => siluRow(aAt(f, state, t, j), f.columns, out));
+export function signedRoot(f: FieldsOf<'signedRoot'>, state: ChipState, rows: number): void {
+  unary((a) => signedRootOf(a, f.smallest))(f, state, rows);
+}
+
+export function swiglu(f: FieldsOf<'swiglu'>, state: ChipState, rows: number): void {
+  eachRow(f, state, rows, (t, j, out) =>
+    swigluRow(aAt(f, state, t, j), bAt(f, state, t, j), f.limit, f.columns, out),
+  );
+}
+
+export function sum(f: FieldsOf<'sum'>, state: ChipState, rows: number): void {
+  for (let r = 0; r < rows; r++) {
+    const [t, j] = [Math.floor(r / f.inner), r % f.inner];
+    const at = wordAt(f.d + t * f.dStride + j * f.dInner);
+    const { lanes } = state.chip.vector;
+    state.localF32[at] = sumRow(aAt(f, state, t, j), f.columns, f.scale, lanes);
+    canonicalize(state.localU32, at, 1);
+  }
 }
 
 export function rms(f: FieldsOf<'rms'>, state: ChipState, rows: number): void {
@@ -221,14 +263,15 @@ export function argmax(f: FieldsOf<'argmax'>, state: ChipState, rows: number): v
 }
 
 export function route(f: FieldsOf<'route'>, state: ChipState): void {
-  const bias = f.b === NONE ? undefined : rowAt(state, f.b);
   const { topK, groups, topGroups, scale } = f;
-  const attrs = { topK, groups, topGroups, scale, normalize: f.normalize === 1 };
-  const scoring = f.scoring === 1 ? 'sigmoid' : 'softmax';
+  const [normalize, groupByBest] = [f.normalize === 1, f.groupByBest === 1];
+  const scoring = SCORINGS[f.scoring]!;
+  const attrs = { topK, groups, topGroups, scale, normalize, groupByBest, scoring };
   for (let t = 0; t < f.rows; t++) {
     const out = rowAt(state, f.d + t * f.dStride);
     const logits = rowAt(state, f.a + t * f.aStride);
-    routeRow(logits, bias, f.columns, { ...attrs, scoring }, state.chip.vector.lanes, out);
+    const bias = f.b === NONE ? undefined : rowAt(state, f.b + t * f.bStride);
+    routeRow(logits, bias, f.columns, attrs, state.chip.vector.lanes, out);
     canonicalize(state.localU32, out.offset, f.columns);
   }
 }

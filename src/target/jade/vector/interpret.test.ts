@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bf16ToF32, Random } from '../../../base/index.ts';
-import { silu, swiglu } from '../arith/functions.ts';
+import { divide, exp, sigmoid, signedRoot, silu, softplus, swiglu } from '../arith/functions.ts';
 import { quantizeGroup } from '../arith/mx.ts';
-import { isLarger, laneLargest } from '../arith/reduce.ts';
+import { isLarger, laneLargest, larger, smaller } from '../arith/reduce.ts';
 import { routeRow } from '../arith/route.ts';
 import {
   argmaxRow,
@@ -13,10 +13,11 @@ import {
   scaleAddRow,
   scaleByBytes,
   softmaxRow,
+  sumRow,
   topRow,
   type Row,
 } from '../arith/rows.ts';
-import { FORMAT_CODES, NONE, type Fields } from '../isa.table.ts';
+import { FORMAT_CODES, NONE, SCORINGS, type Fields } from '../isa.table.ts';
 import { interpretItem } from './interpret.ts';
 import { MICROCODE, type ProgramName } from './microcode.table.ts';
 import { itemColumns } from './program.ts';
@@ -122,6 +123,12 @@ test('elementwise programs are the functions of numerics.md', () => {
       ['silu', (x) => silu(x)],
       ['swiglu', (x, y) => swiglu(x, y)],
       ['zero', () => 0],
+      ['sigmoid', sigmoid],
+      ['exp', exp],
+      ['softplus', softplus],
+      ['max', larger],
+      ['min', smaller],
+      ['div', divide],
     ];
     for (const [name, f] of compute) {
       c.run(name, f32);
@@ -130,6 +137,36 @@ test('elementwise programs are the functions of numerics.md', () => {
         `${name}: ${what}`,
       );
     }
+  });
+});
+
+test('a limit bounds both sides of swiglu and keeps a NaN; a root is at least that of the smallest', () => {
+  forCases(anyColumns, (c, random, what) => {
+    const range = random.int(2) === 0 ? 3 : 140;
+    const a = c.fill(A, c.columns, range, 10).values;
+    const b = c.fill(B, c.columns, range, 10).values;
+    const limit = 2 ** (random.int(8) - 4);
+    c.run('swiglu', { ...f32, limit });
+    c.expect(
+      a.map((x, i) => swiglu(x, b[i]!, limit)),
+      `limit ${limit}: ${what}`,
+    );
+    const smallest = 2 ** -random.int(127);
+    c.run('signedRoot', { ...f32, smallest });
+    c.expect(
+      a.map((x) => signedRoot(x, smallest)),
+      `smallest ${smallest}: ${what}`,
+    );
+  });
+});
+
+test('sum is one word a row, in the order of the lanes', () => {
+  forCases(anyColumns, (c, random, what) => {
+    const x = c.fill(A, c.columns, random.int(20), 300);
+    const scale = fround(random.float() - 0.5);
+    const expected = Float32Array.of(sumRow(x, c.columns, scale, c.lanes), c.floats[D / 4 + 1]!);
+    c.run('sum', { scale });
+    c.expect(expected, what);
   });
 });
 
@@ -228,16 +265,18 @@ test('route chooses the experts of numerics.md', () => {
       const bias = c.fill(B, columns, 1, [1e6, 30][random.int(2)]!);
       if (random.int(3) === 0) logits.values.fill(0.25, 0, columns / 2);
       c.floats.set(logits.values, A / 4);
-      const [biased, normalize, sigmoid] = [random.int(2), random.int(2), random.int(2)];
+      const [biased, normalize, groupByBest] = [random.int(2), random.int(2), random.int(2)];
+      const code = random.int(3);
       const scale = fround(random.float() * 3);
       const attrs = { topK, groups, topGroups, scale, normalize: normalize === 1 };
-      const scoring = sigmoid === 1 ? 'sigmoid' : 'softmax';
+      const choice = { ...attrs, groupByBest: groupByBest === 1, scoring: SCORINGS[code]! };
       const expected = { values: new Float32Array(columns), offset: 0 };
       const given = biased === 1 ? bias : undefined;
-      routeRow(logits, given, columns, { ...attrs, scoring }, c.lanes, expected);
+      routeRow(logits, given, columns, choice, c.lanes, expected);
       const b = biased === 1 ? B : NONE;
-      c.run('route', { b, topK, groups, topGroups, scale, normalize, scoring: sigmoid });
-      c.expect(expected.values, `${what} of ${columns} in ${groups}: ${JSON.stringify(attrs)}`);
+      const counts = { topK, groups, topGroups };
+      c.run('route', { b, ...counts, scale, normalize, scoring: code, groupByBest });
+      c.expect(expected.values, `${what} of ${columns} in ${groups}: ${JSON.stringify(choice)}`);
     },
   );
 });

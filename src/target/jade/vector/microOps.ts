@@ -10,7 +10,12 @@
  * (indices) are held as the bits of subnormal numbers, on which f32 addition and comparison are those
  * of integers, up to 2^24.
  */
-import { EXP2_COEFFICIENTS, LOG2E } from '../arith/functions.ts';
+import {
+  EXP2_COEFFICIENTS,
+  LOG1P_COEFFICIENTS,
+  LOG2E,
+  SMALLEST_NORMAL,
+} from '../arith/functions.ts';
 
 /** Registers of a lane. */
 export const REGISTERS = 6;
@@ -55,6 +60,15 @@ export const CONSTANTS = {
   exp2C1: EXP2_COEFFICIENTS[0],
   exp2C2: EXP2_COEFFICIENTS[1],
   exp2C3: EXP2_COEFFICIENTS[2],
+  log1pC1: LOG1P_COEFFICIENTS[0],
+  log1pC2: LOG1P_COEFFICIENTS[1],
+  log1pC3: LOG1P_COEFFICIENTS[2],
+  log1pC4: LOG1P_COEFFICIENTS[3],
+  log1pC5: LOG1P_COEFFICIENTS[4],
+  log1pC6: LOG1P_COEFFICIENTS[5],
+  log1pC7: LOG1P_COEFFICIENTS[6],
+  log1pC8: LOG1P_COEFFICIENTS[7],
+  smallestNormal: SMALLEST_NORMAL,
   /** Keeps the divisor of gates from zero. */
   smallestSum: Math.fround(1e-20),
   infinity: Infinity,
@@ -65,7 +79,14 @@ export const CONSTANTS = {
 export const ABSENT_BITS = 0xffffffff;
 
 /** Fields of the instruction that are constants of its program. */
-export const FIELD_CONSTANTS = ['scale', 'epsilon', 'inverse', 'base'] as const;
+export const FIELD_CONSTANTS = [
+  'scale',
+  'epsilon',
+  'inverse',
+  'base',
+  'limit',
+  'smallest',
+] as const;
 export type ConstantName = keyof typeof CONSTANTS | 'absent' | (typeof FIELD_CONSTANTS)[number];
 
 /**
@@ -158,10 +179,20 @@ export interface Variant {
 }
 
 /**
- * `scaled`: b is given in softmax · `biased`: in route · `sigmoid`: scoring · `grouped`: more than one
- * group · `normalize`, `accumulate`: the fields.
+ * `scaled`: b is given in softmax · `biased`: in route · `softmax`, `sigmoid`: scoring ·
+ * `grouped`: more than one group · `limited`: a limit that is not 0 · `normalize`, `accumulate`,
+ * `groupByBest`: the fields.
  */
-export type Condition = 'scaled' | 'biased' | 'sigmoid' | 'grouped' | 'normalize' | 'accumulate';
+export type Condition =
+  | 'scaled'
+  | 'biased'
+  | 'softmax'
+  | 'sigmoid'
+  | 'grouped'
+  | 'limited'
+  | 'normalize'
+  | 'accumulate'
+  | 'groupByBest';
 
 export type Piece = MicroOp | Loop | Variant;
 

@@ -140,6 +140,51 @@ function sigmoid(x: Operand, t: number, s: number, effects: Effects = {}): Micro
   ];
 }
 
+/** e^x. */
+function exp(x: Operand, t: number, s: number, effects: Effects): MicroOp[] {
+  return [mul(x, num('log2e'), { save: t }), ...exp2(t, s, effects)];
+}
+
+const LOG1P = [
+  'log1pC7',
+  'log1pC6',
+  'log1pC5',
+  'log1pC4',
+  'log1pC3',
+  'log1pC2',
+  'log1pC1',
+  'one',
+] as const;
+
+/** log(1 + e^x); works in `x` as well. */
+function softplus(a: Operand, x: number, t: number, s: number, effects: Effects = {}): MicroOp[] {
+  return [
+    move(a, { save: x }),
+    raw(ACC),
+    op('select', minus(ACC), ACC),
+    ...exp(ACC, t, s, { save: t }),
+    mul(ACC, num('log1pC8')),
+    ...LOG1P.flatMap((coefficient) => [add(ACC, num(coefficient)), mul(ACC, reg(t), { save: s })]),
+    op('clip', reg(x), num('zero')),
+    add(ACC, reg(s), effects),
+  ];
+}
+
+/** √max(x, smallest), from −x in the accumulator. */
+function rootAtLeast(
+  smallest: ConstantName,
+  t: number,
+  s: number,
+  effects: Effects = {},
+): MicroOp[] {
+  return [
+    op('smaller', minus(num(smallest)), ACC),
+    move(minus(ACC), { save: t }),
+    ...rsqrt(t, s, {}),
+    mul(ACC, reg(t), effects),
+  ];
+}
+
 // ---- softmax, which route has as well
 
 const SOFTMAX = { largest: 0, factor: 1, sum: 2, t: 3, s: 4 } as const;
@@ -310,12 +355,12 @@ const [CHOSEN_GROUPS, GROUP_SCORES] = [4, 5];
 function route(): Program {
   const body = [
     move(num('minusInfinity')),
-    when('sigmoid', loop('windows', ...sigmoid(mem('a'), SOFTMAX.t, SOFTMAX.s, { store: 'd' }))),
-    unless(
-      'sigmoid',
+    when(
+      'softmax',
       ...softmaxSums(num('log2e'), []),
       loop('windows', ...exponentials(num('log2e')), mul(ACC, reg(SOFTMAX.sum), { store: 'd' })),
     ),
+    unless('softmax', move(num('zero')), ...scores()),
     raw(num('absent'), { save: GROUP_SCORES }),
     when('grouped', ...chooseGroups()),
     loop('topK', ...chooseExpert()),
@@ -324,6 +369,20 @@ function route(): Program {
     ...gates(),
   ];
   return { item: 'row', body };
+}
+
+/** Of each expert by itself: sigmoid, or √softplus. */
+function scores(): Piece[] {
+  const { t, s } = SOFTMAX;
+  const roots = [
+    ...softplus(mem('a'), 0, t, s),
+    move(minus(ACC)),
+    ...rootAtLeast('smallestNormal', t, s, { store: 'd' }),
+  ];
+  return [
+    when('sigmoid', loop('windows', ...sigmoid(mem('a'), t, s, { store: 'd' }))),
+    unless('sigmoid', loop('windows', ...roots)),
+  ];
 }
 
 function chooseGroups(): Piece[] {
@@ -355,7 +414,7 @@ function chooseGroups(): Piece[] {
 }
 
 /**
- * The sum of the two largest of group `step`, into its lane of the scores. Each lane keeps its own two
+ * The largest of group `step`, or the sum of its two largest, into its lane of the scores. Each lane keeps its own two
  * largest; the second of all is the first of all lanes but one that has the largest, and its second.
  */
 function scoreGroup(): Piece[] {
@@ -373,16 +432,19 @@ function scoreGroup(): Piece[] {
       op('larger', ACC, reg(first), { mask: 'group', save: first }),
     ),
     fold('larger', { save: t }),
-    op('same', ACC, reg(first)),
-    op('select', INDEX, num('infinity')),
-    fold('smaller'),
-    op('same', INDEX, ACC),
-    op('take', reg(first), num('zero')),
-    op('select', reg(second), ACC),
-    fold('larger'),
-    op('same', ACC, num('absent')),
-    op('select', num('zero'), ACC),
-    add(ACC, reg(t)),
+    unless(
+      'groupByBest',
+      op('same', ACC, reg(first)),
+      op('select', INDEX, num('infinity')),
+      fold('smaller'),
+      op('same', INDEX, ACC),
+      op('take', reg(first), num('zero')),
+      op('select', reg(second), ACC),
+      fold('larger'),
+      op('same', ACC, num('absent')),
+      op('select', num('zero'), ACC),
+      add(ACC, reg(t)),
+    ),
     op('take', ACC, reg(GROUP_SCORES), { mask: 'lane', save: GROUP_SCORES }),
   ];
 }
@@ -459,15 +521,56 @@ function mix(): Program {
 
 // ---- all
 
-function silu(last: readonly MicroOp[]): Program {
-  const [x, t, s] = [0, 1, 2];
-  return {
-    item: 'window',
-    body: [move(mem('a'), { save: x }), ...sigmoid(ACC, t, s), ...last],
-  };
+const GATE = 0;
+
+/** The gate is in the accumulator, just saved. */
+function silu(effects: Effects = {}): MicroOp[] {
+  return [...sigmoid(ACC, 1, 2), mul(ACC, reg(GATE), effects)];
 }
 
-function windows(...body: readonly MicroOp[]): Program {
+/** Within limits by what keeps a NaN: the smaller, of −b too. */
+function swiglu(): Piece[] {
+  return [
+    move(mem('a'), { save: GATE }),
+    when('limited', op('smaller', ACC, num('limit'), { save: GATE })),
+    ...silu({ save: GATE }),
+    unless('limited', mul(ACC, mem('b'), { store: 'd' })),
+    when(
+      'limited',
+      op('smaller', mem('b'), num('limit')),
+      op('smaller', minus(ACC), num('limit')),
+      mul(minus(ACC), reg(GATE), { store: 'd' }),
+    ),
+  ];
+}
+
+function signedRoot(): MicroOp[] {
+  const [x, t, s, root] = [0, 1, 2, 3];
+  return [
+    move(mem('a'), { save: x }),
+    raw(ACC),
+    op('select', minus(ACC), ACC),
+    ...rootAtLeast('smallest', t, s, { save: root }),
+    raw(minus(reg(x))),
+    op('select', minus(reg(root)), reg(root), { save: root }),
+    op('same', reg(x), num('zero')),
+    op('select', num('zero'), reg(root)),
+    move(ACC, { store: 'd' }),
+  ];
+}
+
+function sum(): Program {
+  const total = 0;
+  const body = [
+    move(num('zero'), { save: total }),
+    loop('windows', move(mem('a'), { mask: 'visible' }), add(ACC, reg(total), { save: total })),
+    fold('add'),
+    mul(ACC, num('scale'), { store: 'word0' }),
+  ];
+  return { item: 'row', body };
+}
+
+function windows(...body: readonly Piece[]): Program {
   return { item: 'window', body };
 }
 
@@ -488,8 +591,8 @@ export const MICROCODE = {
   copyWide: copyWide(),
   add: windows(move(mem('a')), add(ACC, mem('b'), { store: 'd' })),
   mul: windows(move(mem('a')), mul(ACC, mem('b'), { store: 'd' })),
-  swiglu: silu([mul(ACC, reg(0)), mul(ACC, mem('b'), { store: 'd' })]),
-  silu: silu([mul(ACC, reg(0), { store: 'd' })]),
+  swiglu: windows(...swiglu()),
+  silu: windows(move(mem('a'), { save: GATE }), ...silu({ store: 'd' })),
   rms: rms(),
   rope: rope(),
   ropeInterleaved: ropeInterleaved(),
@@ -501,6 +604,18 @@ export const MICROCODE = {
     body: [move(mem('gate')), mul(ACC, mem('a')), add(ACC, mem('d'), { store: 'd' })],
   },
   zero: windows(move(num('zero'), { store: 'd' })),
+  sigmoid: windows(...sigmoid(mem('a'), 0, 1, { store: 'd' })),
+  exp: windows(...exp(mem('a'), 0, 1, { store: 'd' })),
+  softplus: windows(...softplus(mem('a'), 0, 1, 2, { store: 'd' })),
+  max: windows(move(mem('a')), op('larger', ACC, mem('b')), move(ACC, { store: 'd' })),
+  min: windows(move(mem('a')), op('smaller', ACC, mem('b')), move(ACC, { store: 'd' })),
+  div: windows(
+    move(mem('b'), { save: 0 }),
+    ...reciprocal(0, 1),
+    mul(ACC, mem('a'), { store: 'd' }),
+  ),
+  sum: sum(),
+  signedRoot: windows(...signedRoot()),
   scale: windows(move(mem('bTerm')), mul(ACC, mem('a'), { store: 'd' })),
   scaleAdd: windows(move(mem('bTerm')), mul(ACC, mem('a')), add(ACC, mem('d'), { store: 'd' })),
   topk: topk(),

@@ -1,5 +1,5 @@
 /** Which program an instruction runs, and how many slots it takes: the microcode with the fields filled in. */
-import { FORMAT_CODES, NONE, type Fields, type Opcode } from '../isa.table.ts';
+import { FORMAT_CODES, NONE, SCORINGS, type Fields, type Opcode } from '../isa.table.ts';
 import { MICROCODE, type ProgramName } from './microcode.table.ts';
 import type { Condition, LoopKind, MicroOp, Piece, Program } from './microOps.ts';
 
@@ -25,12 +25,16 @@ export function holds(condition: Condition, fields: Fields): boolean {
     case 'scaled':
     case 'biased':
       return fields['b'] !== NONE;
+    case 'softmax':
     case 'sigmoid':
-      return fields['scoring'] === 1;
+      return SCORINGS[fields['scoring']!] === condition;
+    case 'limited':
+      return fields['limit'] !== undefined && fields['limit'] !== 0;
     case 'grouped':
       return fields['groups']! > 1;
     case 'normalize':
     case 'accumulate':
+    case 'groupByBest':
       return fields[condition] === 1;
   }
 }

@@ -69,10 +69,23 @@ function store(f: FieldsOf<'store'>, { positions }: ChipState): Written[] {
   });
 }
 
-function argmax(f: FieldsOf<'argmax'>, _state: ChipState, rows: number): Written[] {
+/** Some bytes a row. */
+function results(
+  f: Pick<FieldsOf<'sum'>, 'd' | 'dStride' | 'dInner' | 'inner'>,
+  bytes: number,
+  rows: number,
+): Written[] {
   return Array.from({ length: rows }, (_, r) =>
-    onChip(f.d + Math.floor(r / f.inner) * f.dStride + (r % f.inner) * 8, 8),
+    onChip(f.d + Math.floor(r / f.inner) * f.dStride + (r % f.inner) * f.dInner, bytes),
   );
+}
+
+function sum(f: FieldsOf<'sum'>, _state: ChipState, rows: number): Written[] {
+  return results(f, 4, rows);
+}
+
+function argmax(f: FieldsOf<'argmax'>, _state: ChipState, rows: number): Written[] {
+  return results({ ...f, dInner: 8 }, 8, rows);
 }
 
 function dispatch(f: FieldsOf<'dispatch'>, { localI32 }: ChipState): Written[] {
@@ -98,6 +111,14 @@ const WRITES: { readonly [O in Opcode]: Writes<O> } = {
   mul: destination,
   swiglu: destination,
   silu: destination,
+  sigmoid: destination,
+  exp: destination,
+  softplus: destination,
+  max: destination,
+  min: destination,
+  div: destination,
+  sum,
+  signedRoot: destination,
   rms: destination,
   rope: destination,
   softmax: destination,

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { Random } from '../../../../base/index.ts';
 import { constant, CycleSimulator, defineModule, type Module } from '../../../../hdl/index.ts';
 import { addF32 } from './float.ts';
-import { delayed, pipelined } from './pipeline.ts';
+import { pipelined } from './pipeline.ts';
+import { delayedBundle } from '../delay.ts';
 import { f32, nearPairs, wordOf } from './vectors.ts';
 
 /** An adder of so many cycles, and a tag beside it. */
@@ -14,7 +15,7 @@ function adder(cycles: number): Module<{ a: 32; b: 32 }, { sum: 32; tag: 32 }> {
     outputs: { sum: 32, tag: 32 },
     body({ a, b }, m) {
       const { sum } = pipelined(m, 'stage', cycles, (cut) => ({ sum: addF32(a, b, cut) }));
-      return { sum, tag: delayed(m, 'tag', a, cycles) };
+      return { sum, tag: delayedBundle(m, 'tag', a, cycles) };
     },
   });
 }
@@ -49,7 +50,7 @@ test('lists and records are registered in their shape, and constants not at all'
     inputs: { a: 4, b: 4 },
     outputs: { c: 4, d: 4, e: 4 },
     body({ a, b }, m) {
-      const { list, known } = delayed(m, 'late', { list: [a, b], known: constant(4, 9) }, 1);
+      const { list, known } = delayedBundle(m, 'late', { list: [a, b], known: constant(4, 9) }, 1);
       return { c: list[0], d: list[1], e: known };
     },
   });

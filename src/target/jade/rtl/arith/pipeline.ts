@@ -5,11 +5,10 @@
  * need. The identity, `uncut`, leaves it combinational; the one that `pipelined` passes registers after
  * some steps, as many as there are cycles. So a unit is written once, and its latency is a number of the chip.
  */
-import { Logic, Signal, type ModuleBuilder } from '../../../../hdl/index.ts';
+import { Signal, type ModuleBuilder } from '../../../../hdl/index.ts';
+import { mapBundle, type Bundle } from '../bundle.ts';
+import { delayedBundle } from '../delay.ts';
 import { balanceStages, delayOf, type Step } from './balance.ts';
-
-/** Values that cross a cut together; the keys name the registers. */
-export type Bundle<T> = T | readonly Bundle<T>[] | { readonly [name: string]: Bundle<T> };
 
 /** Ends a step: takes what later steps need and returns it as they see it. */
 export type Cut<T> = <V extends Bundle<T>>(values: V) => V;
@@ -38,25 +37,10 @@ export function pipelined<V extends Bundle<Signal>>(
   const cut: Cut<Signal> = (values) => {
     step += 1;
     const stage = ends.indexOf(step) + 1;
-    return stage === 0 ? values : delayed(m, `${name}${stage}`, values, 1);
+    return stage === 0 ? values : delayedBundle(m, `${name}${stage}`, values, 1);
   };
   const results = cut(build(cut));
-  return delayed(m, `${name}Late`, results, latency - stages);
-}
-
-/** The same values `cycles` cycles later: what travels beside a pipeline. Constants need no registers. */
-export function delayed<V extends Bundle<Signal>>(
-  m: ModuleBuilder,
-  name: string,
-  values: V,
-  cycles: number,
-): V {
-  return mapBundle(values, name, (path, signal) => {
-    if (signal.source.kind === 'constant') return signal;
-    let late = signal;
-    for (let i = 1; i <= cycles; i++) late = m.delay(cycles === 1 ? path : `${path}D${i}`, late);
-    return late;
-  });
+  return delayedBundle(m, `${name}Late`, results, latency - stages);
 }
 
 /** What each step costs: behind a cut, in place of registers, everything starts from new signals. */
@@ -76,25 +60,4 @@ function measureSteps(build: (cut: Cut<Signal>) => Bundle<Signal>): Step[] {
   };
   cut(build(cut));
   return steps;
-}
-
-/** The same bundle with each signal replaced; `path` is the name of the way to it. */
-function mapBundle<V extends Bundle<Signal>>(
-  values: V,
-  path: string,
-  replace: (path: string, signal: Signal) => Signal,
-): V {
-  const map = (value: Bundle<Signal>, path: string): Bundle<Signal> => {
-    if (value instanceof Logic) return replace(path, value);
-    if (isList(value)) return value.map((part, i) => map(part, `${path}_${i}`));
-    const parts = Object.entries(value).map(([name, part]) => {
-      return [name, map(part, `${path}${name[0].toUpperCase()}${name.slice(1)}`)];
-    });
-    return Object.fromEntries(parts) as Bundle<Signal>;
-  };
-  return map(values, path) as V;
-}
-
-function isList(value: Bundle<Signal>): value is readonly Bundle<Signal>[] {
-  return Array.isArray(value);
 }

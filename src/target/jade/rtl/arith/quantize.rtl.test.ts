@@ -3,7 +3,8 @@ import { runCampaign } from '../../../../../test/rtl/arith/campaign.ts';
 import { missing } from '../../../../../test/rtl/tools.ts';
 import { defineModule, type Signal } from '../../../../hdl/index.ts';
 import type { MxFormat } from '../../../../ir/index.ts';
-import { delayed, pipelined, uncut } from './pipeline.ts';
+import { pipelined, uncut } from './pipeline.ts';
+import { delayedBundle } from '../delay.ts';
 import { encodeElement, largestExponent, scaleByte } from './quantize.ts';
 
 const CYCLES = 2;
@@ -15,7 +16,7 @@ const quantizeUnits = defineModule({
   body({ values, element, scale }, m) {
     const exponent = largestExponent(values.lanes(32), uncut);
     const byte = (format: MxFormat): Signal =>
-      delayed(m, `${format}Scale`, scaleByte(exponent, format), CYCLES);
+      delayedBundle(m, `${format}Scale`, scaleByte(exponent, format), CYCLES);
     const code = (format: MxFormat): Signal =>
       pipelined(m, format, CYCLES, (cut) => encodeElement(element, scale, format, cut));
     return {

@@ -17,7 +17,8 @@ import {
   rsqrtHalf,
   rsqrtSeed,
 } from './functions.ts';
-import { delayed, pipelined } from './pipeline.ts';
+import { pipelined } from './pipeline.ts';
+import { delayedBundle } from '../delay.ts';
 import { encodeElement, largestExponent, scaleByte } from './quantize.ts';
 
 const CYCLES = 3;
@@ -69,11 +70,11 @@ function quantizer(format: 'mxint8' | 'mxfp8'): Module {
         scale: scaleByte(largestExponent(lanes, cut), format),
       }));
       const codes = lanes.map((lane, i) => {
-        const late = delayed(m, `value${i}`, lane, CYCLES);
+        const late = delayedBundle(m, `value${i}`, lane, CYCLES);
         return pipelined(m, `code${i}`, 2, (cut) => encodeElement(late, scale, format, cut));
       });
       const [highest, ...lower] = codes.toReversed() as [Signal, ...Signal[]];
-      return { codes: highest.concat(...lower), scale: delayed(m, 'scaleOut', scale, 2) };
+      return { codes: highest.concat(...lower), scale: delayedBundle(m, 'scaleOut', scale, 2) };
     },
   });
 }

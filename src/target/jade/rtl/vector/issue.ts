@@ -5,7 +5,7 @@
 import { defineModule, type ModuleBuilder, type Signal } from '../../../../hdl/index.ts';
 import { MX_BLOCK } from '../../../../ir/index.ts';
 import type { Load, Store } from '../../vector/microOps.ts';
-import { delayed } from '../arith/pipeline.ts';
+import { delayedBundle } from '../delay.ts';
 import {
   LOAD_NAMES,
   MASKS,
@@ -154,7 +154,7 @@ function contextItem(m: ModuleBuilder, inputs: Inputs, contexts: number): Contex
   const entries = Object.entries(walked).map(([name, signal]) => {
     const round = m.wire(`${name}Round`, signal.width);
     const now = firstSlot.mux(signal, round).named(`${name}Now`);
-    round.set(delayed(m, `${name}Of`, now, contexts));
+    round.set(delayedBundle(m, `${name}Of`, now, contexts));
     return [name, now];
   });
   return Object.fromEntries(entries) as ContextItem;

@@ -33,7 +33,8 @@ import {
   rsqrtHalf,
   rsqrtSeed,
 } from '../arith/functions.ts';
-import { delayed, pipelined } from '../arith/pipeline.ts';
+import { pipelined } from '../arith/pipeline.ts';
+import { delayedBundle } from '../delay.ts';
 import { A_SOURCES, B_SOURCES, FORMS, OPERATION_NAMES, WORD_FIELDS } from './microcodeRom.ts';
 
 /** What all lanes are told in the cycle of the operands; `index` and `negate` differ from lane to lane. */
@@ -133,13 +134,13 @@ function compute(m: ModuleBuilder, operands: Operands, latency: number): Signal 
   const { operation, path, masked, a, b } = operands;
   const flag = m.wire('flagNow', 1, 'of the same context, from the operation before');
   const { simple, nextFlag, isChoice } = chooseResult(operation, a, b, masked, flag);
-  const late = delayed(m, 'late', { flag: nextFlag, simple }, latency);
+  const late = delayedBundle(m, 'late', { flag: nextFlag, simple }, latency);
   flag.set(late.flag);
   const { product } = pipelined(m, 'product', latency, (cut) => ({ product: mulF32(a, b, cut) }));
   const { sum } = pipelined(m, 'sum', latency, (cut) => ({ sum: addF32(a, b, cut) }));
   const { r, power } = pipelined(m, 'split', latency, (cut) => exp2Split(a, cut));
   const results = { simple: late.simple, product, sum, fraction: r, scale: scaleOf(power) };
-  const isNothing = delayed(m, 'isNothing', masked.and(isChoice.not()), latency);
+  const isNothing = delayedBundle(m, 'isNothing', masked.and(isChoice.not()), latency);
   return isNothing.mux(0, path.choose(PATHS.map((name) => results[name]))).named('result');
 }
 

@@ -12,8 +12,7 @@ import { ABSENT_BITS, CONSTANTS, FIELD_CONSTANTS } from '../../vector/microOps.t
 import { constantBits } from '../../vector/laneOperations.ts';
 import { bf16ToF32 } from '../arith/float.ts';
 import { e8m0ToF32 } from '../arith/functions.ts';
-import { delayed } from '../arith/pipeline.ts';
-import { delayed as delayedValid } from '../delay.ts';
+import { delayed, delayedBundle } from '../delay.ts';
 import { LOAD_FORMS } from './issue.ts';
 import { laneModule, pathOf, registerBits } from './lane.ts';
 import {
@@ -82,8 +81,8 @@ function connectLanes(
   const shared = controls(m, inputs, word, contexts);
   const masked = maskedLanes(m, inputs, word, lanes);
   const words = memoryWords(m, inputs, lanes);
-  const negate = delayed(m, 'negate', { all: word.negateAll, even: word.negateEven }, FETCH);
-  const column = delayed(m, 'columnOf', inputs.column, FETCH);
+  const negate = delayedBundle(m, 'negate', { all: word.negateAll, even: word.negateEven }, FETCH);
+  const column = delayedBundle(m, 'columnOf', inputs.column, FETCH);
   const low = Math.log2(lanes);
 
   const lane = laneModule(contexts, columnBits);
@@ -107,7 +106,7 @@ function connectLanes(
 
 /** What all lanes are told. */
 function controls(m: ModuleBuilder, inputs: Inputs, word: Word, contexts: number) {
-  const { operation, a, b, form } = delayed(m, 'control', pick(word), FETCH);
+  const { operation, a, b, form } = delayedBundle(m, 'control', pick(word), FETCH);
   const isRegister = (sources: readonly string[], source: Signal): Signal =>
     source.eq(sources.indexOf('register'));
   const reads = isRegister(A_SOURCES, word.a).or(isRegister(B_SOURCES, word.b));
@@ -120,12 +119,12 @@ function controls(m: ModuleBuilder, inputs: Inputs, word: Word, contexts: number
     a,
     b,
     form,
-    path: delayed(m, 'path', pathOf(operation), contexts),
+    path: delayedBundle(m, 'path', pathOf(operation), contexts),
     constant: constantOf(m, inputs, word),
-    read: delayedValid(m, 'read', inputs.running.and(reads), FETCH - 1, { reset: 0 }),
-    readAddress: delayed(m, 'readAddress', address(word.register), FETCH - 1),
-    write: delayedValid(m, 'save', saves, toResult, { reset: 0 }),
-    writeAddress: delayed(m, 'saveAddress', address(word.save), toResult),
+    read: delayed(m, 'read', inputs.running.and(reads), FETCH - 1, { reset: 0 }),
+    readAddress: delayedBundle(m, 'readAddress', address(word.register), FETCH - 1),
+    write: delayed(m, 'save', saves, toResult, { reset: 0 }),
+    writeAddress: delayedBundle(m, 'saveAddress', address(word.save), toResult),
   };
 }
 
@@ -135,7 +134,7 @@ function pick({ operation, a, b, form }: Word) {
 
 /** The constant of the micro-operation, with the operands. */
 function constantOf(m: ModuleBuilder, inputs: Inputs, word: Word): Signal {
-  const code = delayed(m, 'constantCode', word.constant, FETCH - 1);
+  const code = delayedBundle(m, 'constantCode', word.constant, FETCH - 1);
   const values = CONSTANT_NAMES.map((name) => {
     if (name === 'absent') return inputs.memory.constant(ABSENT_BITS, 32);
     return name in CONSTANTS
@@ -148,8 +147,8 @@ function constantOf(m: ModuleBuilder, inputs: Inputs, word: Word): Signal {
 /** A bit for each lane that does not take part, with the operands. */
 function maskedLanes(m: ModuleBuilder, inputs: Inputs, word: Word, lanes: number): Signal {
   const { lowerLane, upperLane } = inputs;
-  const range = delayed(m, 'range', { lower: lowerLane, upper: upperLane }, FETCH - 2);
-  const masks = delayed(m, 'masks', word.mask.ne(MASKS.indexOf('none')), FETCH - 1);
+  const range = delayedBundle(m, 'range', { lower: lowerLane, upper: upperLane }, FETCH - 2);
+  const masks = delayedBundle(m, 'masks', word.mask.ne(MASKS.indexOf('none')), FETCH - 1);
   const bits = Array.from({ length: lanes }, (_, l) => {
     const isBelow = range.lower.constant(l).ltU(range.lower);
     return masks.and(isBelow.or(range.upper.constant(l).ltU(range.upper).not()));
@@ -160,7 +159,7 @@ function maskedLanes(m: ModuleBuilder, inputs: Inputs, word: Word, lanes: number
 /** The word of each lane, as the load has it. */
 function memoryWords(m: ModuleBuilder, inputs: Inputs, lanes: number): Signal[] {
   const { memory } = inputs;
-  const form = delayed(m, 'formOf', inputs.form, FETCH - 1);
+  const form = delayedBundle(m, 'formOf', inputs.form, FETCH - 1);
   return Array.from({ length: lanes }, (_, l) => {
     const forms = {
       words: memory.slice(32 * l + 31, 32 * l),

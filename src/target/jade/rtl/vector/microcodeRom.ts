@@ -48,10 +48,13 @@ export const OUTER_LOOPS = ['none', 'columns', 'groups', 'topGroups', 'topK', 't
 export const CONDITIONS: readonly Condition[] = [
   'scaled',
   'biased',
+  'softmax',
   'sigmoid',
   'grouped',
+  'limited',
   'normalize',
   'accumulate',
+  'groupByBest',
 ];
 /** Codes of `skip`: never, always, then for each condition: when it fails, when it holds. */
 const [NEVER, ALWAYS] = [0, 1];
@@ -77,7 +80,7 @@ export const WORD_FIELDS = {
   innerTarget: 9,
   outerLoop: 3,
   outerTarget: 9,
-  skip: 4,
+  skip: 5,
   skipTarget: 9,
   last: 1,
 } as const;

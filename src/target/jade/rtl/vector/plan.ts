@@ -4,7 +4,7 @@
  */
 import type { Signal } from '../../../../hdl/index.ts';
 import { MX_BLOCK } from '../../../../ir/index.ts';
-import { FORMAT_CODES, ISA, NONE, type Opcode } from '../../isa.table.ts';
+import { FORMAT_CODES, ISA, NONE, SCORINGS, type Opcode } from '../../isa.table.ts';
 import { MICROCODE, type ProgramName } from '../../vector/microcode.table.ts';
 import type { Condition, Item } from '../../vector/microOps.ts';
 import { assembleRom, CONDITIONS, PROGRAM_NAMES, TARGET_BITS } from './microcodeRom.ts';
@@ -174,7 +174,7 @@ function strides(
   const columns = itemColumns.zeroExtend(addressBits);
   const [words, halves] = [columns.shl(2), columns.shl(1)];
   const blocks = columns.add(columns.shr(Math.log2(MX_BLOCK)));
-  const isRow = instruction.is('route', 'rms', 'softmax');
+  const isRow = instruction.is('rms', 'softmax');
   const isFactor = kind.item('token').or(instruction.is('scale', 'scaleAdd', 'mix'));
   const ofB = (name: string): Signal => {
     return isRow.mux(0, instruction.field(name, addressBits));
@@ -195,10 +195,15 @@ function strides(
 function conditionsOf(instruction: Instruction, isGrouped: Signal): Signal {
   const { fields } = instruction;
   const hasB = fields['b']!.reduceAnd().not();
+  const isScoring = (scoring: (typeof SCORINGS)[number]): Signal =>
+    fields['scoring']!.eq(SCORINGS.indexOf(scoring));
   const bits: Readonly<Record<Condition, Signal>> = {
     scaled: hasB,
     biased: hasB,
-    sigmoid: fields['scoring']!.eq(1),
+    softmax: isScoring('softmax'),
+    sigmoid: isScoring('sigmoid'),
+    limited: fields['limit']!.reduceOr(),
+    groupByBest: fields['groupByBest']!.bit(0),
     grouped: isGrouped,
     normalize: fields['normalize']!.bit(0),
     accumulate: fields['accumulate']!.bit(0),

@@ -13,7 +13,8 @@ import {
   type Signal,
 } from '../../../../hdl/index.ts';
 import { MX_BLOCK, type MxFormat } from '../../../../ir/index.ts';
-import { delayed, uncut } from '../arith/pipeline.ts';
+import { uncut } from '../arith/pipeline.ts';
+import { delayedBundle } from '../delay.ts';
 import { encodeElement, larger, largestExponent, scaleByte } from '../arith/quantize.ts';
 import type { VectorWidths } from './shape.ts';
 
@@ -100,6 +101,6 @@ function groupExponents(blocks: readonly Signal[]): Signal[][] {
 function measure(m: ModuleBuilder, inputs: Inputs, window: Signal, contexts: number): Signal {
   const round = m.wire('measuredNow', 8);
   const sofar = inputs.isFirst.mux(window, larger(round, window));
-  round.set(delayed(m, 'measured', inputs.measures.mux(sofar, round), contexts));
+  round.set(delayedBundle(m, 'measured', inputs.measures.mux(sofar, round), contexts));
   return round;
 }

@@ -191,6 +191,7 @@ function walkLimit(m: ModuleBuilder, inputs: Inputs, keep: Keep, nextPlane: Sign
   const next = start.mux(first, seen).add(addend).named('seenNext');
   const changes = start.or(positionValid).or(nextPlane);
   seen.set(next, changes);
-  limit.set(next.shr(keep('shift')).add(keep('alwaysVisible').zeroExtend(32)), changes);
+  const shared = next.shr(keep('shift')).named('columnsOfPositions');
+  limit.set(shared.add(keep('alwaysVisible').zeroExtend(32)), changes);
   return limit;
 }

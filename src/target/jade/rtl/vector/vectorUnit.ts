@@ -3,8 +3,8 @@
  * says what it computes, vector/cycles.ts in how many cycles.
  */
 import { defineModule, type ModuleBuilder, type Signal } from '../../../../hdl/index.ts';
-import { delayed } from '../arith/pipeline.ts';
-import { delayed as delayedValid } from '../delay.ts';
+import { FIELD_CONSTANTS } from '../../vector/microOps.ts';
+import { delayed, delayedBundle } from '../delay.ts';
 import { dispatchListsModule } from './dispatchLists.ts';
 import { issueModule } from './issue.ts';
 import { FETCH, lanesModule } from './lanes.ts';
@@ -77,8 +77,8 @@ function build(m: ModuleBuilder, inputs: UnitInputs, widths: VectorWidths) {
   const lists = listTokens(m, inputs, plan, start, widths);
 
   const latency = FETCH + widths.contexts + QUANTIZE;
-  const microcodeEnds = delayedValid(m, 'ends', sequencer.finish, latency - 1, { reset: 0 });
-  const listsEnd = delayedValid(m, 'listsEnd', lists.finish, DISPATCH_DRAIN - 1, { reset: 0 });
+  const microcodeEnds = delayed(m, 'ends', sequencer.finish, latency - 1, { reset: 0 });
+  const listsEnd = delayed(m, 'listsEnd', lists.finish, DISPATCH_DRAIN - 1, { reset: 0 });
   const ends = microcodeEnds.or(listsEnd);
   const busy = m.register('busy', 1, { reset: 0 });
   busy.set(start, start.or(ends));
@@ -120,8 +120,8 @@ function readCounts(
     positionIndex: m.delay('positionIndex', inputs[portOfField('sequence')]!.low(POSITION_BITS), {
       enable: start,
     }),
-    countValid: delayedValid(m, 'countArrives', asks, arrives, { reset: 0 }),
-    positionValid: delayedValid(m, 'positionArrives', limited, arrives, { reset: 0 }),
+    countValid: delayed(m, 'countArrives', asks, arrives, { reset: 0 }),
+    positionValid: delayed(m, 'positionArrives', limited, arrives, { reset: 0 }),
   };
 }
 
@@ -205,17 +205,15 @@ function compute(
     isMx: keep('isMx', plan.isMx),
     isBf16: keep('isBf16', plan.isBf16),
   });
-  const constants = ['scale', 'epsilon', 'inverse', 'base'] as const;
   const { accumulators } = m.instance('laneArray', lanesModule(widths), {
     ...{ word, running, registers, column },
     form: issue.form,
     lowerLane: issue.lowerLane,
     upperLane: issue.upperLane,
     memory: inputs['readData']!,
-    ...(Object.fromEntries(constants.map((name) => [name, keep(name, inputs[name]!)])) as Record<
-      (typeof constants)[number],
-      Signal
-    >),
+    ...(Object.fromEntries(
+      FIELD_CONSTANTS.map((name) => [name, keep(name, inputs[name]!)]),
+    ) as Record<(typeof FIELD_CONSTANTS)[number], Signal>),
   });
   return {
     readValid: issue.readValid,
@@ -244,21 +242,21 @@ function storePort(
   widths: VectorWidths,
 ) {
   const toResult = FETCH - 1 + widths.contexts;
-  const valid = delayedValid(m, 'storeArrives', writeValid, toResult, { reset: 0 });
-  const late = delayed(m, 'store', { writesBlocks, isFirst, isWide }, toResult);
+  const valid = delayed(m, 'storeArrives', writeValid, toResult, { reset: 0 });
+  const late = delayedBundle(m, 'store', { writesBlocks, isFirst, isWide }, toResult);
   const { data } = m.instance('quantizer', quantizerModule(widths), {
     values,
     valid,
     isMx: late.writesBlocks,
     group,
-    measures: delayedValid(m, 'measureArrives', measures, toResult, { reset: 0 }),
+    measures: delayed(m, 'measureArrives', measures, toResult, { reset: 0 }),
     isFirst: late.isFirst,
     isWide: late.isWide,
   });
   return {
-    writeValid: delayedValid(m, 'writeArrives', valid, QUANTIZE, { reset: 0 }),
-    writeAddress: delayed(m, 'writeAddress', writeAddress, toResult + QUANTIZE),
-    writeBytes: delayed(m, 'writeBytes', writeBytes, toResult + QUANTIZE),
+    writeValid: delayed(m, 'writeArrives', valid, QUANTIZE, { reset: 0 }),
+    writeAddress: delayedBundle(m, 'writeAddress', writeAddress, toResult + QUANTIZE),
+    writeBytes: delayedBundle(m, 'writeBytes', writeBytes, toResult + QUANTIZE),
     writeData: data,
   };
 }
