@@ -23,6 +23,7 @@ import {
   type MxFormat,
   type Node,
   type NodeOf,
+  type Op,
 } from '../../ir/index.ts';
 import { blockBytes } from './isa.table.ts';
 
@@ -48,6 +49,7 @@ export interface TiledWeight {
 export interface PlainRegion {
   readonly kind:
     | 'f32'
+    | 'taps'
     | 'bf16'
     | 'choices'
     | 'rotary'
@@ -114,6 +116,7 @@ const ROW_CONSTANTS: ReadonlySet<Node['op']> = new Set([
   'route',
   'hyperConnection',
   'nGramGate',
+  'layerNormalization',
 ]);
 /** Tokens, next tokens and logits of the largest step. */
 export const MAX_STEP_ROWS = 256;
@@ -162,6 +165,11 @@ export function filledKey(value: number): string {
 /** Region of a table of experts by token. */
 export function choicesKey({ attrs }: NodeOf<'weight'>): string {
   return `choices:${attrs.name}`;
+}
+
+/** Region of the weights (C,W) of a convolution, as W rows of C. */
+export function tapsKey(weight: Node): string {
+  return `taps:${(weight as NodeOf<'weight'>).attrs.name}`;
 }
 
 /** Mailbox of the rows that the host finds by n-gram. */
@@ -219,6 +227,7 @@ class Layout {
     else if (ROW_CONSTANTS.has(node.op))
       node.inputs.slice(1).forEach((weight) => this.constant(weight, 'f32', 4));
     else if (node.op === 'routeByToken') this.choices(node);
+    else if (node.op === 'causalConvolution') this.taps(node.inputs[2]!);
     else if (node.op === 'ngramRows')
       this.region(
         { kind: 'mailbox', name: ngramsKey(node) },
@@ -252,6 +261,11 @@ class Layout {
       const region = { kind: 'filled', name: filledKey(value), value } as FilledRegion;
       this.region(region, count * 4);
     }
+  }
+
+  private taps(weight: Node): void {
+    const sizeBytes = countElements(weight.type.shape as number[]) * 4;
+    this.region({ kind: 'taps', name: tapsKey(weight) }, sizeBytes);
   }
 
   private choices({ type, inputs }: NodeOf<'routeByToken'>): void {
@@ -349,15 +363,33 @@ class Layout {
   }
 }
 
-/** The numbers that an operator wants rows of, and how many of each. */
-function filledBy(node: Node): (readonly [value: number, count: number])[] {
-  if (node.op === 'rmsNormalization' && node.inputs.length === 1) return [[1, lastDim(node.type)]];
-  if (node.op !== 'hyperConnection') return [];
-  const side = node.attrs.streams + 1;
-  return [
-    [1, side],
-    [Math.fround(node.attrs.epsilon), side ** 2],
-  ];
+type Filled = readonly (readonly [value: number, count: number])[];
+
+const onesOf = (node: Node): Filled => [[1, lastDim(node.type)]];
+
+/** The numbers that operators want rows of, and how many of each. */
+const FILLED: { readonly [O in Op]?: (node: NodeOf<O>) => Filled } = {
+  rmsNormalization: (node) => (node.inputs.length === 1 ? onesOf(node) : []),
+  l2Normalization: onesOf,
+  layerNormalization: onesOf,
+  gatedDelta: ({ attrs }) => [
+    [-1, 1],
+    [Math.fround(attrs.scale), 1],
+  ],
+  /** Lists of rows start as zeros; without weights each head counts once. */
+  topRows: ({ attrs, inputs }) => [
+    [0, Math.ceil(attrs.topK / MX_BLOCK) * MX_BLOCK],
+    ...(inputs.length === 3 ? ([[1, 1]] as const) : []),
+  ],
+  hyperConnection: ({ attrs }) => [
+    [1, attrs.streams + 1],
+    [Math.fround(attrs.epsilon), (attrs.streams + 1) ** 2],
+  ],
+};
+
+function filledBy(node: Node): Filled {
+  const find = FILLED[node.op] as ((node: Node) => Filled) | undefined;
+  return find?.(node) ?? [];
 }
 
 /** The state an attention takes its values from. */

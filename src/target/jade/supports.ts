@@ -9,6 +9,7 @@ import {
   type OpAttrs,
   type Rules,
 } from '../../ir/index.ts';
+import { isScaling } from './schedule/epilogue.ts';
 
 const YES: Support = { ok: true };
 
@@ -33,7 +34,7 @@ const mergedRows: Check = (node) =>
     ? YES
     : no('a linear reads merged rows, not heads; use headLinear');
 
-/** The vector unit adds and multiplies rows of one width: those of two values, or each with one of constants. */
+/** The vector unit adds rows of one width: those of two values, or each with one of constants. */
 const sameRows: Check = ({ inputs: [a, b] }) => {
   if (sameType(a!.type, b!.type)) return YES;
   if (b!.op === 'weight' && b!.type.shape.length === 1) return YES;
@@ -42,8 +43,8 @@ const sameRows: Check = ({ inputs: [a, b] }) => {
   );
 };
 
-const attended: Check = (node) =>
-  node.inputs.length === 5 ? no('attention to chosen rows has no lowering') : YES;
+/** It multiplies those, or each by a number of its own. */
+const multiplied: Check = (node, chip) => (isScaling(node) ? YES : sameRows(node, chip));
 
 /** No attribute or operand beyond those that the instruction has. */
 const plain = (attribute: string, what: string, others: Check = yes): Check => {
@@ -98,6 +99,9 @@ const ofWeights: Check = ({ op, inputs }) =>
     ? YES
     : no(`the constants of ${op} must be weights`);
 
+const convolved: Check = ({ inputs }) =>
+  inputs[2]!.op === 'weight' ? YES : no('the taps of a convolution must be weights');
+
 const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
 
 const CHECKS: Rules<Check> = {
@@ -114,28 +118,32 @@ const CHECKS: Rules<Check> = {
   embedding: rowsByHost,
   append: plain('tokensPerRow', 'an entry for several tokens'),
   add: sameRows,
-  mul: sameRows,
+  mul: multiplied,
   sigmoid: yes,
   softplus: yes,
   silu: yes,
   swiglu: limited,
   rmsNormalization: yes,
-  layerNormalization: noInstruction,
-  l2Normalization: noInstruction,
+  layerNormalization: ofWeights,
+  l2Normalization: yes,
   rotaryEmbedding: plain('offset', 'rotation from an offset', positioned),
   argMax: fromLinear,
   quantize: yes,
   linear: mergedRows,
   headLinear: yes,
-  attention: attended,
-  topRows: noInstruction,
+  attention: yes,
+  topRows: plain(
+    'blockRows',
+    'a choice within blocks',
+    plain('tokensPerRow', 'a choice of entries'),
+  ),
   topBlocks: noInstruction,
   nGramGate: ofWeights,
   fakeQuantize: noInstruction,
   route: routed,
   experts: limited,
-  causalConvolution: noInstruction,
-  gatedDelta: () => no('there is no instruction that updates a recurrent state'),
+  causalConvolution: convolved,
+  gatedDelta: yes,
   routeByToken: routed,
   hyperConnection: ofWeights,
   mixHeads: yes,
