@@ -31,6 +31,7 @@ const TOLERANCE = 1e-4;
 
 /** What every case goes on for after its prompt. */
 const DECODE_TOKENS = 16;
+
 /**
  * The same for the cpu where its sums in f32 put a value on the other side of a rounding boundary: one of
  * the 8th token of this model is 0.0527340, and 0.0527344 is halfway between two values of e4m3. What

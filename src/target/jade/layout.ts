@@ -23,6 +23,7 @@ import {
   type MxFormat,
   type Node,
   type NodeOf,
+  type Op,
 } from '../../ir/index.ts';
 import { blockBytes } from './isa.table.ts';
 
@@ -362,30 +363,37 @@ class Layout {
   }
 }
 
-function roundUp(count: number): number {
-  return Math.ceil(count / MX_BLOCK) * MX_BLOCK;
+type Filled = readonly (readonly [value: number, count: number])[];
+
+const onesOf = (node: Node): Filled => [[1, lastDim(node.type)]];
+
+/** The numbers that operators want rows of, and how many of each. */
+const FILLED: { readonly [O in Op]?: (node: NodeOf<O>) => Filled } = {
+  rmsNormalization: (node) => (node.inputs.length === 1 ? onesOf(node) : []),
+  l2Normalization: onesOf,
+  layerNormalization: onesOf,
+  gatedDelta: ({ attrs }) => [
+    [-1, 1],
+    [Math.fround(attrs.scale), 1],
+  ],
+  /** Lists of rows start as zeros; without weights each head counts once. */
+  topRows: ({ attrs, inputs }) => [
+    [0, roundUp(attrs.topK)],
+    ...(inputs.length === 3 ? ([[1, 1]] as const) : []),
+  ],
+  hyperConnection: ({ attrs }) => [
+    [1, attrs.streams + 1],
+    [Math.fround(attrs.epsilon), (attrs.streams + 1) ** 2],
+  ],
+};
+
+function filledBy(node: Node): Filled {
+  const find = FILLED[node.op] as ((node: Node) => Filled) | undefined;
+  return find?.(node) ?? [];
 }
 
-/** The numbers that an operator wants rows of, and how many of each. */
-function filledBy(node: Node): (readonly [value: number, count: number])[] {
-  if (node.op === 'rmsNormalization' && node.inputs.length === 1) return [[1, lastDim(node.type)]];
-  if (node.op === 'l2Normalization' || node.op === 'layerNormalization')
-    return [[1, lastDim(node.type)]];
-  if (node.op === 'gatedDelta') {
-    return [
-      [-1, 1],
-      [Math.fround(node.attrs.scale), 1],
-    ];
-  }
-  // Lists of rows start as zeros.
-  if (node.op === 'topRows')
-    return [[0, roundUp(node.attrs.topK)], ...(node.inputs.length === 3 ? [[1, 1] as const] : [])];
-  if (node.op !== 'hyperConnection') return [];
-  const side = node.attrs.streams + 1;
-  return [
-    [1, side],
-    [Math.fround(node.attrs.epsilon), side ** 2],
-  ];
+function roundUp(count: number): number {
+  return Math.ceil(count / MX_BLOCK) * MX_BLOCK;
 }
 
 /** The state an attention takes its values from. */

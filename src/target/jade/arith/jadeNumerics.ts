@@ -61,11 +61,24 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
     },
     sigmoid,
     softplus,
-    signedRoot: (x, smallest) => signedRoot(x, Math.fround(smallest)),
-    dot: (a, b) => dotRow(a, b, lanes),
     convolve,
     gatedDelta,
     pool: () => refuseOp(chip, 'compress'),
+    ...streamNumerics(lanes),
+    quantize,
+  };
+}
+
+/** Residual streams, memory by n-gram and routing. */
+function streamNumerics(
+  lanes: number,
+): Pick<
+  Numerics,
+  'signedRoot' | 'dot' | 'hyperConnection' | 'mix' | 'nGramGate' | 'gatesOf' | 'route'
+> {
+  return {
+    signedRoot: (x, smallest) => signedRoot(x, Math.fround(smallest)),
+    dot: (a, b) => dotRow(a, b, lanes),
     hyperConnection: (x, scale, base, attrs, out) => {
       streamCoefficients(x, scale, base, attrs, lanes, out);
       canonicalizeRow(out);
@@ -83,7 +96,6 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
       routeRow(rowOf(logits), bias && rowOf(bias), logits.length, attrs, lanes, rowOf(out));
       canonicalizeRow(out);
     },
-    quantize,
   };
 }
 
