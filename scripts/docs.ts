@@ -126,7 +126,7 @@ function microcodeSection(): string[] {
       return `| ${name} | ${ITEMS[item]} | ${slotFormula(body)} |`;
     }),
     '',
-    'copyWide is copy in groups that are wider than the lanes or no power of two; ropeInterleaved is rope with `interleaved`. `scaled`, `biased`: b is given; `sigmoid`: scoring 1; `grouped`: more than one group.',
+    'copyWide is copy in groups that are wider than the lanes or no power of two; ropeInterleaved is rope with `interleaved`. `scaled`, `biased`: b is given; `softmax`, `sigmoid`: scoring 0, 1; `grouped`: more than one group; `limited`: a limit above 0.',
   ];
 }
 

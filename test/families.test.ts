@@ -31,6 +31,7 @@ const TOLERANCE = 1e-4;
 
 /** What every case goes on for after its prompt. */
 const DECODE_TOKENS = 16;
+
 /**
  * The same for the cpu where its sums in f32 put a value on the other side of a rounding boundary: one of
  * the 8th token of this model is 0.0527340, and 0.0527344 is halfway between two values of e4m3. What
@@ -277,7 +278,7 @@ function refused(target: Target, graph: Model['graph'], reason: RegExp): void {
   );
 }
 
-function testJade(name: string, { graph }: Model, { promptTokens }: Golden): void {
+function testJade(name: string, { graph }: Model, golden: Golden): void {
   const chip = loadChip('jade-edge');
   const refusal = REFUSALS[name]?.jade;
   if (refusal !== undefined) {
@@ -286,23 +287,34 @@ function testJade(name: string, { graph }: Model, { promptTokens }: Golden): voi
     return;
   }
   test(`${name} on jade: chip and interpreter give the same bits, however the prompt is cut`, () => {
+    const tokens = [...golden.promptTokens, ...golden.decodeTokens];
     const judge = new Session(
       referenceTarget(jadeNumerics(chip), jadePasses(chip)),
       graph({ logits: 'all' }),
     );
-    const required = rowsOf(bitsOf(judge.step(promptTokens)), promptTokens.length);
-    const target = jadeTarget(chip, { contextTokens: 128, checkHazards: true });
+    const required = rowsOf(bitsOf(judge.step(tokens)), tokens.length);
+    const target = jadeTarget(chip, { contextTokens: tokens.length, checkHazards: true });
     const onChip = new Session(target, graph({ logits: 'last' }));
     for (const size of [32, 7]) {
       onChip.reset();
-      for (let start = 0; start < promptTokens.length; start += size) {
-        const chunk = promptTokens.slice(start, start + size);
+      const cuts = cutsOf(golden, size);
+      for (const [i, start] of cuts.entries()) {
+        const chunk = tokens.slice(start, cuts[i + 1]);
         const last = start + chunk.length - 1;
         const bits = bitsOf(onChip.step(chunk));
         assert.deepEqual(bits, required[last], `position ${last} in chunks of ${size}`);
       }
     }
   });
+}
+
+/** Where steps start: the prompt in chunks, then what follows one by one. */
+function cutsOf({ promptTokens, decodeTokens }: Golden, size: number): number[] {
+  const chunks = Math.ceil(promptTokens.length / size);
+  return [
+    ...Array.from({ length: chunks }, (_, i) => i * size),
+    ...decodeTokens.map((_, i) => promptTokens.length + i),
+  ];
 }
 
 for (const name of fs.readdirSync(FOLDER)) {

@@ -19,6 +19,8 @@ const SHARD_BYTES = 4e9;
 /** What Node and Celadon take without any model is half of this. */
 const PEAK_BYTES = 256e6;
 
+const GOLDEN = path.join(import.meta.dirname, 'golden');
+
 /** Qwen3-32B with 28 of its 64 layers. */
 const CONFIG = { ...readCatalogueModel('qwen3-32b').raw, num_hidden_layers: 28 };
 
@@ -34,29 +36,61 @@ function stored(): TensorSize[] {
 function writeCheckpoint(): number {
   const tensors = stored();
   const weightMap: Record<string, string> = {};
-  let [shard, total]: [TensorSize[], number] = [[], 0];
-  const close = (): void => {
-    const file = `model-${Object.keys(weightMap).length}.safetensors`;
-    const header = encodeHeader(shard);
-    const dataBytes = shard.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    writeZeros(path.join(FOLDER, file), header.length + dataBytes);
-    const opened = fs.openSync(path.join(FOLDER, file), 'r+');
-    fs.writeSync(opened, header, 0, header.length, 0);
-    fs.closeSync(opened);
-    for (const { name } of shard) weightMap[name] = file;
-    shard = [];
-  };
+  let shard: TensorSize[] = [];
   for (const tensor of tensors) {
     shard.push(tensor);
-    total += tensor.sizeBytes;
-    if (shard.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) > SHARD_BYTES) close();
+    if (tensor !== tensors.at(-1) && bytesOf(shard) <= SHARD_BYTES) continue;
+    const file = `model-${Object.keys(weightMap).length}.safetensors`;
+    writeShard(path.join(FOLDER, file), shard);
+    for (const { name } of shard) weightMap[name] = file;
+    shard = [];
   }
-  close();
-  const index = { weight_map: weightMap };
-  fs.writeFileSync(path.join(FOLDER, 'model.safetensors.index.json'), JSON.stringify(index));
-  fs.writeFileSync(path.join(FOLDER, 'config.json'), JSON.stringify(CONFIG));
-  fs.writeFileSync(path.join(FOLDER, 'tokens.json'), '[1, 2]');
-  return total;
+  writeFolder(FOLDER, CONFIG, weightMap);
+  return bytesOf(tensors);
+}
+
+/** A small model whose checkpoint has 30 GB of a tower for pictures beside the text model. */
+function writeTower(): string {
+  const [folder, golden] = [path.join(FOLDER, 'tower'), path.join(GOLDEN, 'qwen3.5-pictures')];
+  fs.mkdirSync(folder);
+  fs.copyFileSync(path.join(golden, 'model.safetensors'), path.join(folder, 'text.safetensors'));
+  const original = openCheckpoint(golden);
+  const weightMap = Object.fromEntries(
+    original.tensorNames().map((name) => [name, 'text.safetensors']),
+  );
+  for (let i = 0; i < 8; i++) {
+    const [name, file] = [`model.visual.blocks.${i + 1}.attn.qkv.weight`, `tower-${i}.safetensors`];
+    const shape = [SHARD_BYTES / 2e4, 1e4];
+    writeShard(path.join(folder, file), [{ name, dtype: 'BF16', shape, sizeBytes: SHARD_BYTES }]);
+    weightMap[name] = file;
+  }
+  writeFolder(folder, original.config, weightMap);
+  original.close();
+  return folder;
+}
+
+function writeShard(file: string, tensors: readonly TensorSize[]): void {
+  const header = encodeHeader(tensors);
+  writeZeros(file, header.length + bytesOf(tensors));
+  const opened = fs.openSync(file, 'r+');
+  fs.writeSync(opened, header, 0, header.length, 0);
+  fs.closeSync(opened);
+}
+
+function writeFolder(
+  folder: string,
+  config: object,
+  weightMap: Readonly<Record<string, string>>,
+): void {
+  const write = (file: string, value: object): void =>
+    fs.writeFileSync(path.join(folder, file), JSON.stringify(value));
+  write('model.safetensors.index.json', { weight_map: weightMap });
+  write('config.json', config);
+  write('tokens.json', [1, 2, 3, 4]);
+}
+
+function bytesOf(tensors: readonly TensorSize[]): number {
+  return tensors.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
 /** Whether large files of zeros take room here. */
@@ -89,6 +123,27 @@ test('eval that does not fit is refused before a weight is read', { skip }, asyn
   t.diagnostic(`${(peakBytes / 1e6).toFixed(0)} MB`);
   assert.ok(peakBytes < PEAK_BYTES, `${peakBytes} bytes`);
 });
+
+test(
+  'eval takes no memory for the parts of a checkpoint that it leaves out',
+  { skip },
+  async (t) => {
+    const folder = writeTower();
+    const evaluate = async (model: string) => {
+      const args = ['eval', model, '--tokens', path.join(folder, 'tokens.json'), '--json'];
+      const { exitCode, stdout, stderr, peakBytes } = await celadon(args);
+      assert.equal(exitCode, 0, stderr);
+      return { perplexity: (JSON.parse(stdout) as { perplexity: number }).perplexity, peakBytes };
+    };
+    const large = await evaluate(folder);
+    const small = await evaluate(path.join(GOLDEN, 'qwen3.5-pictures'));
+    t.diagnostic(
+      `${(large.peakBytes / 1e6).toFixed(0)} MB, ${(small.peakBytes / 1e6).toFixed(0)} MB without the tower`,
+    );
+    assert.equal(large.perplexity, small.perplexity);
+    assert.ok(large.peakBytes < PEAK_BYTES, `${large.peakBytes} bytes`);
+  },
+);
 
 test('reading a tensor takes memory for its values and a slice', { skip }, () => {
   const checkpoint = openCheckpoint(FOLDER);

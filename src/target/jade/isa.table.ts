@@ -486,7 +486,8 @@ export const ISA = {
   signedRoot: {
     opcode: 0x37,
     queue: 'vector',
-    summary: 'd = sign(a) · √max(|a|, smallest), +0 where a is a zero',
+    summary:
+      'd = the root of the magnitude of a, or of `smallest` if that is larger, with the sign of a; +0 where a is a zero',
     fields: [
       ...SOURCE_A,
       ...ROWS,

@@ -49,35 +49,36 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
       rmsRow(rowOf(x), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
       canonicalizeRow(out);
     },
-    layerNormalization: (x, weight, bias, epsilon, out) => {
-      centreRow(rowOf(x), x.length, lanes, rowOf(out));
-      const inverse = Math.fround(1 / x.length);
-      rmsRow(rowOf(out), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
-      for (let i = 0; i < out.length; i++) out[i] = out[i]! + bias[i]!;
-      canonicalizeRow(out);
-    },
+    layerNormalization: (x, weight, bias, epsilon, out) =>
+      normalizeLayer(x, weight, bias, epsilon, lanes, out),
     indexScores: () => refuse(chip, 'topRows'),
     indexScoresMx: (request, out) => indexScoresMx(dot, request, out),
     silu,
     l2Normalization: (x, epsilon, out) => {
-      rmsRow(
-        rowOf(x),
-        rowOf(new Float32Array(x.length).fill(1)),
-        x.length,
-        epsilon,
-        1,
-        lanes,
-        rowOf(out),
-      );
+      const ones = rowOf(new Float32Array(x.length).fill(1));
+      rmsRow(rowOf(x), ones, x.length, epsilon, 1, lanes, rowOf(out));
       canonicalizeRow(out);
     },
     sigmoid,
     softplus,
-    signedRoot: (x, smallest) => signedRoot(x, Math.fround(smallest)),
-    dot: (a, b) => dotRow(a, b, lanes),
     convolve,
     gatedDelta,
     pool: () => refuseOp(chip, 'compress'),
+    ...streamNumerics(lanes),
+    quantize,
+  };
+}
+
+/** Residual streams, memory by n-gram and routing. */
+function streamNumerics(
+  lanes: number,
+): Pick<
+  Numerics,
+  'signedRoot' | 'dot' | 'hyperConnection' | 'mix' | 'nGramGate' | 'gatesOf' | 'route'
+> {
+  return {
+    signedRoot: (x, smallest) => signedRoot(x, Math.fround(smallest)),
+    dot: (a, b) => dotRow(a, b, lanes),
     hyperConnection: (x, scale, base, attrs, out) => {
       streamCoefficients(x, scale, base, attrs, lanes, out);
       canonicalizeRow(out);
@@ -95,8 +96,22 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
       routeRow(rowOf(logits), bias && rowOf(bias), logits.length, attrs, lanes, rowOf(out));
       canonicalizeRow(out);
     },
-    quantize,
   };
+}
+
+function normalizeLayer(
+  x: Float32Array,
+  weight: Float32Array,
+  bias: Float32Array,
+  epsilon: number,
+  lanes: number,
+  out: Float32Array,
+): void {
+  centreRow(rowOf(x), x.length, lanes, rowOf(out));
+  const inverse = Math.fround(1 / x.length);
+  rmsRow(rowOf(out), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
+  for (let i = 0; i < out.length; i++) out[i] = out[i]! + bias[i]!;
+  canonicalizeRow(out);
 }
 
 function refuse(chip: Chip, what: string): never {

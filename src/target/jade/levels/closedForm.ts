@@ -10,8 +10,8 @@
  *            step's results (experts, state) start a memory latency after them, and others go past them
  *   vector   ends after `vector` cycles, or one chunk after the last product
  *
- * Left out: ports of banks, semaphores, outstanding loads, loads of norms and rotary tables, stores. The
- * first load comes a memory latency after the start.
+ * Left out: ports of banks, semaphores, outstanding loads, loads of norms and rotary tables, stores, lists
+ * of the tokens of experts. The first load comes a memory latency after the start.
  */
 import { type Chip } from '../../../chip/index.ts';
 import { type MxFormat } from '../../../ir/index.ts';

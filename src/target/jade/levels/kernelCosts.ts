@@ -10,6 +10,7 @@ import { EMPTY_PRODUCT_CYCLES } from '../sim/matrixTiming.ts';
 import { ADDRESS_CYCLES, EMPTY_LOAD_CYCLES } from '../sim/transferTiming.ts';
 import {
   type AttentionShape,
+  type ComposedShape,
   type EmbeddingShape,
   type ExpertsShape,
   type IndexerShape,
@@ -31,6 +32,13 @@ export class KernelCost {
   /** Whether its loads wait for results of this step: chosen experts, appended state. */
   waits = false;
   private readonly product = new Product();
+  /** Of an expert: its tiles, the bytes of one, and results finished together, hidden and in the sums. */
+  private expertTiles = 0;
+  private tileBytes = 0;
+  private hidden = 0;
+  private sums = 0;
+  /** Cycles of adding the last of them. */
+  private combine = 0;
 
   set(machine: Machine, shape: KernelShape): void {
     this.memory = 0;
@@ -42,6 +50,8 @@ export class KernelCost {
         return this.linear(machine, shape);
       case 'rows':
         return this.rows(machine, shape);
+      case 'composed':
+        return this.composed(machine, shape);
       case 'embedding':
         return this.embedding(machine, shape);
       case 'attention':
@@ -77,6 +87,15 @@ export class KernelCost {
     this.vector = 0;
     for (let i = 0; i < steps.length; i++)
       this.vector += machine.vector(steps[i]!, rows, steps[i]!.width);
+    this.lastVector = this.vector;
+  }
+
+  private composed(machine: Machine, { steps }: ComposedShape): void {
+    this.vector = 0;
+    for (let i = 0; i < steps.length; i++) {
+      const { step, rows, times } = steps[i]!;
+      this.vector += times * machine.vector(step, rows, step.width);
+    }
     this.lastVector = this.vector;
   }
 
@@ -155,36 +174,33 @@ export class KernelCost {
     const { product } = this;
     const { inputs, width, blockBytes } = shape;
     product.set(machine, rows, width, inputs, blockBytes);
-    const hidden = product.tileRows;
-    let [memory, matrix] = [2 * product.memory, 2 * product.matrix];
+    this.hidden = product.tileRows;
+    this.tileBytes = this.hidden * (product.tileColumns / MX_BLOCK) * blockBytes;
+    const memory = 2 * product.memory;
+    const matrix = 2 * product.matrix;
+    const tiles = 2 * product.tiles;
     product.set(machine, rows, inputs, width, blockBytes);
-    const sums = product.tileRows;
-    memory += product.memory;
-    matrix += product.matrix;
-    this.memory += count * memory;
-    this.matrix += count * matrix;
+    this.sums = product.tileRows;
+    this.expertTiles = tiles + product.tiles;
+    this.memory += count * (memory + product.memory);
+    this.matrix += count * (matrix + product.matrix);
+    this.vector += count * this.expertVector(machine, shape, rows);
     this.lastMatrix = product.lastTile;
+    this.lastVector = machine.chip.matrix.pipelineCycles + this.combine;
+  }
+
+  /** Cycles of the vector unit for an expert. */
+  private expertVector(machine: Machine, shape: ExpertsShape, rows: number): number {
+    const { hidden, sums } = this;
     const swiglu = machine.vector(shape.swiglu, rows, hidden);
-    const combine = machine.vector(shape.combine, rows, sums);
-    this.vector += count * ((width / hidden) * swiglu + (inputs / sums) * combine);
-    this.lastVector = machine.chip.matrix.pipelineCycles + combine;
+    this.combine = machine.vector(shape.combine, rows, sums);
+    return (shape.width / hidden) * swiglu + (shape.inputs / sums) * this.combine;
   }
 
   /** Adds so many experts without rows, which nothing else runs beside: the slower unit sets their pace. */
   private skippedExperts(machine: Machine, shape: ExpertsShape, count: number): void {
-    const { product } = this;
-    const { inputs, width, blockBytes } = shape;
-    product.set(machine, 1, inputs, width, blockBytes);
-    let { tiles } = product;
-    const sums = product.tileRows;
-    product.set(machine, 1, width, inputs, blockBytes);
-    tiles += 2 * product.tiles;
-    const hidden = product.tileRows;
-    const tileBytes = hidden * (product.tileColumns / MX_BLOCK) * blockBytes;
-    const products = tiles * skippedTileCycles(machine, tileBytes);
-    const swiglu = machine.vector(shape.swiglu, 0, hidden);
-    const combine = machine.vector(shape.combine, 0, sums);
-    const vector = (width / hidden) * swiglu + (inputs / sums) * combine;
+    const products = this.expertTiles * skippedTileCycles(machine, this.tileBytes);
+    const vector = this.expertVector(machine, shape, 0);
     this.vector += count * vector;
     this.matrix += count * Math.max(products, vector);
   }

@@ -13,7 +13,7 @@ import {
   type Node,
   type NodeOf,
 } from '../../../ir/index.ts';
-import { blockBytes, NONE, SCORINGS } from '../isa.table.ts';
+import { blockBytes, NONE, SCORINGS, type Fields } from '../isa.table.ts';
 import { mxRowBytes } from '../layout.ts';
 import { attendsChosen } from '../schedule/attention.ts';
 import { choosesAll } from '../schedule/chosenRows.ts';
@@ -23,6 +23,7 @@ import { headsOf } from '../schedule/placement.ts';
 import { joinsQuery } from '../schedule/schedule.ts';
 import { roundUp } from '../schedule/stateRows.ts';
 import { type MicrocodedOpcode } from '../vector/program.ts';
+import { streamSteps, type RepeatedStep } from './streamSteps.ts';
 import { vectorStep, type VectorStep } from './vectorSteps.ts';
 
 interface Shape {
@@ -44,6 +45,12 @@ export interface LinearShape extends Shape {
   /** Outputs finished together come in multiples of this. */
   readonly chunkUnit: number;
   readonly steps: readonly VectorStep[];
+}
+
+/** An operator that is several instructions, on rows of several widths. */
+export interface ComposedShape extends Shape {
+  readonly kind: 'composed';
+  readonly steps: readonly RepeatedStep[];
 }
 
 /** Row-wise work on a complete value. */
@@ -117,6 +124,7 @@ export interface IndexerShape extends Shape {
 export type KernelShape =
   | LinearShape
   | RowsShape
+  | ComposedShape
   | EmbeddingShape
   | AttentionShape
   | IndexerShape
@@ -172,12 +180,8 @@ function shapeOf(
       return expertsShape(anchor, rows, after);
     case 'route':
       return { kind: 'rows', rows, steps: [routeStep(anchor)], after };
-    case 'mixHeads':
-      return { kind: 'rows', rows, steps: mixSteps(anchor), after };
-    case 'ngramRows':
-      return { kind: 'rows', rows: 0, steps: [], after }; // the host's work
     default:
-      return rowsShape(kernel, rows, after);
+      return composedShape(anchor, rows, after) ?? rowsShape(kernel, rows, after);
   }
 }
 
@@ -187,10 +191,13 @@ function embeddingShape(node: Node, rows: number, after: readonly number[]): Emb
   return { kind: 'embedding', rows: lookups, width, copy: vectorStep('copy', width, 0), after };
 }
 
-function mixSteps(node: NodeOf<'mixHeads'>): VectorStep[] {
-  const terms = headsOf(node.inputs[1]!);
-  const step = vectorStep('mix', lastDim(node.type), 0, { terms });
-  return Array.from({ length: headsOf(node) }, () => step);
+function composedShape(
+  node: Node,
+  rows: number,
+  after: readonly number[],
+): ComposedShape | undefined {
+  const steps = streamSteps(node, rows);
+  return steps === undefined ? undefined : { kind: 'composed', steps, after };
 }
 
 function routeStep({ type, inputs, attrs }: NodeOf<'route'>): VectorStep {
@@ -234,8 +241,14 @@ function vectorSteps(chain: readonly Node[], width: number): VectorStep[] {
     const node = compute?.op === 'argMax' ? compute.inputs[0]! : (compute ?? quantize);
     const op = compute === undefined ? 'copy' : opcodeOf(compute);
     const columns = node === undefined ? width : lastDim(node.type);
-    return vectorStep(op, columns, quantize?.attrs.group ?? 0);
+    return vectorStep(op, columns, quantize?.attrs.group ?? 0, limitOf(compute));
   });
+}
+
+/** A limit takes slots of its own in swiglu. */
+function limitOf(node: Node | undefined): Fields {
+  const limited = node?.op === 'swiglu' || node?.op === 'experts';
+  return limited ? { limit: node.attrs.limit ?? 0 } : {};
 }
 
 function opcodeOf(node: Node): MicrocodedOpcode {
@@ -278,6 +291,9 @@ function attentionShape(
   };
 }
 
+/** Rows are counted in the control memory. */
+const COUNTED = { rowCount: 0 };
+
 function rowsChosen({ inputs }: NodeOf<'attention'>, S: number): number {
   return roundUp(Math.min(S, (inputs[4] as NodeOf<'topRows'>).attrs.topK));
 }
@@ -301,9 +317,6 @@ function indexerShape(
   };
 }
 
-/** Rows are counted in the control memory. */
-const COUNTED = { rowCount: 0 };
-
 function expertsShape(
   node: NodeOf<'experts'>,
   rows: number,
@@ -320,7 +333,7 @@ function expertsShape(
     inputs,
     width,
     blockBytes: blockBytes(gateWeight.type.dtype as MxFormat),
-    swiglu: vectorStep('swiglu', width, 32, COUNTED),
+    swiglu: vectorStep('swiglu', width, 32, { ...COUNTED, ...limitOf(node) }),
     combine: vectorStep('combine', width, 0, COUNTED),
     after,
   };

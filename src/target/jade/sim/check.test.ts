@@ -130,6 +130,13 @@ const ILLEGAL: readonly (readonly [string, string])[] = [
     'route a=0 b=none rows=1 columns=8 d=0x1000 groups=4 topGroups=1 topK=3',
     'topK must be at most the 2 eligible experts, not 3',
   ],
+  [
+    'route a=0 b=0x1000 bStride=2 rows=1 columns=8 d=0x2000 groups=1 topGroups=1 topK=1 scoring=3 groupByBest=2',
+    'bStride must be a multiple of 4, not 2; groupByBest must be 0 or 1, not 2; scoring must be 0, 1 or 2, not 3',
+  ],
+  [`swiglu a=0 b=0 d=0x1000 limit=-1 ${ROWS}`, 'limit must be at least 0, not -1'],
+  [`signedRoot a=0 d=0x1000 smallest=0 ${ROWS}`, 'smallest must be a normal number above 0, not 0'],
+  ['sum a=0 d=0x1002 rows=1 inner=1 columns=4', 'd must be a multiple of 4, not 4098'],
 ];
 
 for (const [text, message] of ILLEGAL) {
@@ -175,6 +182,12 @@ const OVERLAPPING: readonly (readonly [string, string])[] = [
   [`rope a=0 aStride=32 b=0x100 bStride=32 d=0x100 dStride=32 ${TWO}`, DISTURBING],
   [`softmax a=0 aStride=32 b=0x107 d=0x100 dStride=32 ${TWO}`, DISTURBING],
   [`argmax a=0 aStride=32 d=8 dStride=32 ${TWO}`, DISTURBING],
+  [`sum a=0 aStride=32 d=0x100 ${TWO}`, 'rows of d must not overlap each other'],
+  [`sum a=0 aStride=32 d=8 dStride=4 ${TWO}`, DISTURBING],
+  [
+    'route a=0 aStride=32 b=0x100 bStride=32 d=0x100 dStride=32 rows=2 columns=8 groups=1 topGroups=1 topK=1',
+    DISTURBING,
+  ],
   [`scale a=0 aStride=32 b=0x104 d=0x100 dStride=32 ${TWO} rowCount=none`, DISTURBING],
   [`scaleAdd a=0 aStride=32 b=0x200 d=0x100 ${TWO}`, 'rows of d must not overlap each other'],
   [`topk a=0x100 aStride=32 d=0x100 dStride=32 topK=1 ${TWO}`, DISTURBING],
