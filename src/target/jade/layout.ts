@@ -15,6 +15,7 @@
 import { type Chip } from '../../chip/index.ts';
 import {
   countElements,
+  isMx,
   isReplaced,
   lastDim,
   topologicalOrder,
@@ -56,6 +57,8 @@ export interface PlainRegion {
     | 'filled'
     | 'state'
     | 'replaced'
+    | 'past'
+    | 'sinks'
     | 'mailbox';
   readonly name: string;
   readonly address: number;
@@ -90,10 +93,26 @@ export interface ChoicesRegion extends PlainRegion {
   readonly experts: number;
 }
 
+/** −Inf for each row of a window that is before the first position, then +0. */
+export interface PastRegion extends PlainRegion {
+  readonly kind: 'past';
+  readonly room: number;
+}
+
+/** For each head the columns behind its window: −Inf but for the logit of the sink, before it is scaled. */
+export interface SinksRegion extends PlainRegion {
+  readonly kind: 'sinks';
+  readonly weight: string;
+  readonly scale: number;
+  readonly room: number;
+}
+
 export interface RotaryRegion extends PlainRegion {
   readonly kind: 'rotary';
   readonly frequencies: readonly number[];
   readonly magnitude: number;
+  /** The position of the first row. */
+  readonly offset: number;
 }
 
 export interface MemoryLayout {
@@ -149,7 +168,20 @@ export function tileAddress(weight: TiledWeight, plane: number, n: number, k: nu
 
 /** Key of a rotary table: the angles it holds. */
 export function rotaryKey(node: NodeOf<'rotaryEmbedding'>): string {
-  return `rotary(${node.attrs.magnitude}; ${node.attrs.frequencies.join(',')})`;
+  const { frequencies, magnitude, offset = 0 } = node.attrs;
+  return `rotary(${magnitude}; ${offset}; ${frequencies.join(',')})`;
+}
+
+export function pastKey(room: number): string {
+  return `past:${room}`;
+}
+
+export function sinksKey({ inputs }: NodeOf<'windowAttention'>): string {
+  return `sinks:${(inputs[3] as NodeOf<'weight'>).attrs.name}`;
+}
+
+function roundUp(count: number): number {
+  return Math.ceil(count / MX_BLOCK) * MX_BLOCK;
 }
 
 /** Region of the scale bytes of a state that has attention values. */
@@ -226,6 +258,7 @@ class Layout {
     else if (node.op === 'embedding') this.constant(node.inputs[1]!, 'bf16', 2);
     else if (ROW_CONSTANTS.has(node.op))
       node.inputs.slice(1).forEach((weight) => this.constant(weight, 'f32', 4));
+    else if (node.op === 'windowAttention') this.window(node);
     else if (node.op === 'routeByToken') this.choices(node);
     else if (node.op === 'causalConvolution') this.taps(node.inputs[2]!);
     else if (node.op === 'ngramRows')
@@ -283,20 +316,42 @@ class Layout {
   }
 
   private rotary(node: NodeOf<'rotaryEmbedding'>): void {
-    const { frequencies, magnitude } = node.attrs;
+    const { frequencies, magnitude, offset = 0 } = node.attrs;
     const sizeBytes = this.contextTokens * frequencies.length * 2 * 4;
     this.region(
-      { kind: 'rotary', name: rotaryKey(node), frequencies, magnitude } as RotaryRegion,
+      { kind: 'rotary', name: rotaryKey(node), frequencies, magnitude, offset } as RotaryRegion,
       sizeBytes,
     );
   }
 
   private state(node: NodeOf<'state'>, isValues: boolean): void {
-    if (isReplaced(node.type)) return this.replaced(node);
+    if (isReplaced(node.type)) return isMx(node.type.dtype) ? undefined : this.replaced(node);
     const format = node.type.dtype as MxFormat;
     const width = lastDim(node.type);
     if (isValues) this.stateRows(node.attrs.name, node, 1, mxRowBytes(width, format));
     else this.stateRows(node.attrs.name, node, width / MX_BLOCK, blockBytes(format));
+  }
+
+  /** The last rows of a window and those of a step behind them, and as many scale bytes. */
+  private window(node: NodeOf<'windowAttention'>): void {
+    const { attrs, type } = node.inputs[0] as NodeOf<'state'>;
+    const room = type.shape[1] as number;
+    const rows = roundUp(room) + MAX_STEP_ROWS;
+    const rowBytes = mxRowBytes(lastDim(type), type.dtype as MxFormat);
+    for (const [name, sequenceBytes] of [
+      [attrs.name, rows * rowBytes],
+      [`scales:${attrs.name}`, rows + MX_BLOCK],
+    ] as const) {
+      const region = { kind: 'replaced', name, sequenceBytes } as ReplacedRegion;
+      this.region(region, this.batch * sequenceBytes);
+    }
+    const past = { kind: 'past', name: pastKey(room), room } as PastRegion;
+    this.region(past, (room + this.contextTokens) * 4);
+    const sinks = node.inputs[3] as NodeOf<'weight'>;
+    const width = roundUp(room) - room + MX_BLOCK;
+    const { scale } = node.attrs;
+    const place = { name: sinksKey(node), weight: sinks.attrs.name, scale, room } as SinksRegion;
+    this.region({ ...place, kind: 'sinks' }, (sinks.type.shape[0] as number) * width * 4);
   }
 
   private replaced({ type, attrs }: NodeOf<'state'>): void {
