@@ -52,9 +52,6 @@ const REFUSALS: Readonly<Record<string, { readonly jade?: RegExp }>> = {
   'deepseek-v4.1-wide': {
     jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
   },
-  'deepseek-v3.2-sparse': {
-    jade: /topRows \(layers\.0\.self_attn\.indexer and 1 more\): the vector unit has no instruction for topRows/,
-  },
   'qwen3.8-flash-next': {
     jade: /blockMeans \(layers\.3\.self_attn\.indexer\): the vector unit has no instruction for blockMeans/,
   },

@@ -2,10 +2,20 @@
  * Interpreter rules of attention with a window and compressed entries, and of the compressor that pools
  * them. Each keeps the last rows of its own in a state that a step replaces.
  */
+import { attend } from './contraction.ts';
 import { type SomeRules, type Step } from './evaluation.ts';
 import { type NodeOf } from './graph.ts';
 import { statesOf } from './recurrence.ts';
-import { f32Of, f32Value, i32Of, viewRows, type Value } from './value.ts';
+import {
+  allocateValue,
+  copyElements,
+  f32Of,
+  f32Value,
+  i32Of,
+  rowCount,
+  viewRows,
+  type Value,
+} from './value.ts';
 
 export const COMPRESSION_RULES: SomeRules<'compress' | 'windowAttention'> = {
   compress,
@@ -21,12 +31,6 @@ function withPast(past: Float32Array, rows: Float32Array): Float32Array {
   return all;
 }
 
-/** Rows of a sequence of the batch: a plane of `x` for each. */
-function planeOf(x: Value, b: number): Float32Array {
-  const size = f32Of(x).length / x.shape[0]!;
-  return f32Of(x).subarray(b * size, (b + 1) * size);
-}
-
 /** A pooled entry where a token ends its window, zeros elsewhere. */
 function compress(
   { attrs: { tokensPerRow, overlap } }: NodeOf<'compress'>,
@@ -40,7 +44,7 @@ function compress(
   const spanned = state.shape[1]! + 1;
   const out = new Float32Array(B * T * K);
   for (const [b, past] of statesOf(state, position).entries()) {
-    const all = withPast(past, planeOf(rows, b));
+    const all = withPast(past, f32Of(viewRows(rows, b * T, T)));
     for (let t = 0; t < T; t++) {
       const end = i32Of(position)[b]! + t + 1;
       if (end % tokensPerRow !== 0) continue;
@@ -61,30 +65,45 @@ function windowAttention(
   const [state, query, rows, sinks, position] = inputs as [Value, Value, Value, Value, Value];
   const [entries, chosen] = inputs.slice(5);
   const [B, T, H, K] = query.shape as [number, number, number, number];
-  const window = state.shape[1]!;
+  const room = state.shape[1]!;
   const out = f32Value([B, T, H, K], new Float32Array(B * T * H * K));
-  for (const [b, past] of statesOf(state, position).entries()) {
-    const all = withPast(past, planeOf(rows, b));
+  for (let b = 0; b < B; b++) {
+    const all = movedOn(state, rows, b);
     for (let t = 0; t < T; t++) {
       const seen = i32Of(position)[b]! + t + 1;
-      const own = all.subarray((window + t + 1 - Math.min(window, seen)) * K, (window + t + 1) * K);
+      const count = Math.min(room, seen);
+      const own = viewRows(all, room + t + 1 - count, count);
       const complete = Math.floor(seen / tokensPerRow);
-      const keys = withEntries(
-        own,
-        entries && planeOf(entries, b),
-        K,
-        rowsOf(chosen, b * T + t, complete),
-      );
+      const read = entries ? rowsOf(chosen, b * T + t, complete) : [];
+      const keys = withEntries(own, entries && planeOf(entries, b), read);
       const place = { keyOffset: 0, valueOffset: 0, keyStride: K, valueStride: K, keyWidth: K };
       for (let h = 0; h < H; h++) {
         const row = (b * T + t) * H + h;
-        const offsets = { ...place, queryOffset: row * K, valueWidth: K, count: keys.length / K };
-        const values = { query: f32Of(query), keys, values: keys, sink: f32Of(sinks)[h]! };
-        numerics.attend({ ...offsets, ...values, scale }, f32Of(viewRows(out, row, 1)));
+        const offsets = { ...place, queryOffset: row * K, valueWidth: K, count: rowCount(keys) };
+        const sink = f32Of(sinks)[h]!;
+        const request = { ...offsets, scale, sink, window: { count, room } };
+        attend(query, keys, keys, request, numerics, f32Of(viewRows(out, row, 1)));
       }
     }
   }
   return out;
+}
+
+/** The rows of sequence `b` that the state holds and those of the step behind them; the state keeps the last. */
+function movedOn(state: Value, rows: Value, b: number): Value {
+  const [room, T, K] = [state.shape[1]!, rows.shape[1]!, rows.shape.at(-1)!];
+  const past = viewRows(state, b * room, room);
+  const all = allocateValue(state.dtype, [room + T, K]);
+  copyElements(past, 0, all, 0, room * K);
+  copyElements(rows, b * T * K, all, room * K, T * K);
+  copyElements(all, T * K, past, 0, room * K);
+  return all;
+}
+
+/** Rows of a sequence of the batch. */
+function planeOf(x: Value, b: number): Value {
+  const rows = rowCount(x) / x.shape[0]!;
+  return viewRows(x, b * rows, rows);
 }
 
 /** The entries a token sees: of those chosen for it, or without a choice of all, the complete ones. */
@@ -93,17 +112,11 @@ function rowsOf(chosen: Value | undefined, token: number, complete: number): num
   return [...i32Of(viewRows(chosen, token, 1))].filter((row) => row >= 0 && row < complete);
 }
 
-function withEntries(
-  own: Float32Array,
-  entries: Float32Array | undefined,
-  K: number,
-  rows: readonly number[],
-): Float32Array {
+function withEntries(own: Value, entries: Value | undefined, rows: readonly number[]): Value {
   if (entries === undefined) return own;
-  const keys = new Float32Array(own.length + rows.length * K);
-  keys.set(own);
-  for (const [i, row] of rows.entries()) {
-    keys.set(entries.subarray(row * K, (row + 1) * K), own.length + i * K);
-  }
+  const [count, K] = own.shape as [number, number];
+  const keys = allocateValue(own.dtype, [count + rows.length, K]);
+  copyElements(own, 0, keys, 0, count * K);
+  for (const [i, row] of rows.entries()) copyElements(entries, row * K, keys, (count + i) * K, K);
   return keys;
 }

@@ -109,9 +109,10 @@ function attendChosen(
   return out;
 }
 
-type Place = Omit<AttendRequest<never>, 'query' | 'keys' | 'values'>;
+export type Place = Omit<AttendRequest<never>, 'query' | 'keys' | 'values'>;
 
-function attend(
+/** One query head, in f32 or MX. */
+export function attend(
   query: Value,
   keys: Value,
   values: Value,

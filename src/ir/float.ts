@@ -21,6 +21,8 @@ export const floatNumerics: Numerics = {
   rmsNormalization,
   layerNormalization,
   indexScores,
+  indexScoresMx: ({ query, weights, keys }, out) =>
+    indexScores({ query: decoded(query), weights, keys: decoded(keys) }, out),
   l2Normalization,
   silu: (x) => Math.fround(x * sigmoid(x)),
   signedRoot: (x, smallest) =>
@@ -169,7 +171,10 @@ function layerNormalization(
   for (let i = 0; i < x.length; i++) out[i] = (x[i]! - mean) * scale * weight[i]! + bias[i]!;
 }
 
-function indexScores({ query, weights, keys }: IndexRequest, out: Float32Array): void {
+function indexScores(
+  { query, weights, keys }: IndexRequest<Float32Array>,
+  out: Float32Array,
+): void {
   const K = query.length / weights.length;
   for (let s = 0; s < out.length; s++) {
     let score = 0;
@@ -178,6 +183,10 @@ function indexScores({ query, weights, keys }: IndexRequest, out: Float32Array):
     }
     out[s] = score;
   }
+}
+
+function decoded(rows: MxRows): Float32Array {
+  return decodeMx(rows, 0, rows.rows * rows.columns);
 }
 
 function l2Normalization(x: Float32Array, epsilon: number, out: Float32Array): void {

@@ -41,16 +41,18 @@ export interface AttendRequest<V> {
   readonly scale: number;
   /** A logit beside those of the rows, which takes its share and adds nothing; none when absent. */
   readonly sink?: number;
+  /** Of the rows, how many are the last of a window, and how many that holds: where each has its place. */
+  readonly window?: { readonly count: number; readonly room: number };
 }
 
 /** The index query of one token against the `out.length` rows of keys that it sees. */
-export interface IndexRequest {
+export interface IndexRequest<V> {
   /** [heads][K] */
-  readonly query: Float32Array;
+  readonly query: V;
   /** One a head. */
   readonly weights: Float32Array;
   /** [rows][K] */
-  readonly keys: Float32Array;
+  readonly keys: V;
 }
 
 /** One head of one sequence under the gated delta rule: rows of T tokens, dense. */
@@ -115,7 +117,8 @@ export interface Numerics {
     out: Float32Array,
   ): void;
   /** out[s] = Σ_h weights[h]·relu(query[h]·keys[s]). */
-  indexScores(request: IndexRequest, out: Float32Array): void;
+  indexScores(request: IndexRequest<Float32Array>, out: Float32Array): void;
+  indexScoresMx(request: IndexRequest<MxRows>, out: Float32Array): void;
   /** x · rsqrt(Σx² + ε). */
   l2Normalization(x: Float32Array, epsilon: number, out: Float32Array): void;
   silu(x: number): number;

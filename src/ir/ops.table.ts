@@ -325,7 +325,8 @@ function chosenType(
   topK: number,
   inputs: readonly TensorType[],
 ): TensorType {
-  requireFloat([q, weights, keys], inputs);
+  requireFloat([weights], inputs);
+  requireOneKind([q, keys], inputs);
   require(q.shape.length === 4 &&
     sameShape(weights.shape, q.shape.slice(0, 3)), 'q (B,T,H,K) and weights (B,T,H)', inputs);
   require(keys.shape.length === 4 &&
@@ -533,7 +534,8 @@ function inferCompress(
 function inferWindowAttention(inputs: readonly TensorType[]): TensorType {
   const [state, q, rows, sinks] = inputs as [TensorType, TensorType, TensorType, TensorType];
   const [entries, chosen] = inputs.slice(5);
-  requireFloat([state, q, rows, sinks, entries ?? q], inputs);
+  requireFloat([sinks], inputs);
+  requireOneKind([state, q, rows, entries ?? q], inputs);
   const K = lastDim(q);
   require(q.shape.length === 4 &&
     sameShape(rows.shape, [
@@ -547,7 +549,7 @@ function inferWindowAttention(inputs: readonly TensorType[]): TensorType {
   const fits = entries === undefined || sameShape(entries.shape.slice(2), [1, K]);
   require(fits, 'entries (B,S,1,K)', inputs);
   requireChosen(chosen, q, inputs);
-  return q;
+  return tensor('f32', q.shape);
 }
 
 function inferFakeQuantize(

@@ -3,7 +3,16 @@ import { type SomeRules, type Step } from './evaluation.ts';
 import { type NodeOf } from './graph.ts';
 import { type Numerics } from './numerics.ts';
 import { partsOfTopRows } from './ops.table.ts';
-import { f32Of, f32Value, i32Of, i32Value, viewRows, type Value } from './value.ts';
+import {
+  f32Of,
+  f32Value,
+  i32Of,
+  i32Value,
+  isMxValue,
+  mxOf,
+  viewRows,
+  type Value,
+} from './value.ts';
 
 export const SELECTION_RULES: SomeRules<'topRows' | 'topBlocks' | 'blockMeans' | 'blockRows'> = {
   topRows,
@@ -69,27 +78,40 @@ function scoresOf(
 ): Float32Array {
   const { q: query, weights, keys, position } = partsOfTopRows(inputs);
   const [, T, H] = query.shape as [number, number, number];
-  const [, capacity, , K] = keys.shape as [number, number, number, number];
+  const [, capacity] = keys.shape as [number, number];
   const b = Math.floor(token / T);
   const count = Math.floor((i32Of(position)[b]! + (token % T) + 1) / tokensPerRow);
   const scores = new Float32Array(count);
-  const request = {
-    query: f32Of(viewRows(query, token * H, H)),
-    weights: weights ? f32Of(viewRows(weights, token, 1)) : new Float32Array(H).fill(1),
-    keys: f32Of(keys).subarray(b * capacity * K, (b * capacity + count) * K),
-  };
-  numerics.indexScores(request, scores);
+  const own = viewRows(query, token * H, H);
+  const seen = viewRows(keys, b * capacity, count);
+  const given = weights ? f32Of(viewRows(weights, token, 1)) : new Float32Array(H).fill(1);
+  if (isMxValue(own)) {
+    const request = { query: own.data, weights: given, keys: mxOf(seen) };
+    numerics.indexScoresMx(request, scores);
+  } else {
+    const request = { query: f32Of(own), weights: given, keys: f32Of(seen) };
+    numerics.indexScores(request, scores);
+  }
   return scores;
 }
 
-/** Those of `indices` with the `count` largest scores, or all, ascending; of equals the first are taken. */
+/**
+ * Those of `indices` with the `count` largest scores, or all, ascending; of equals the first are taken, and a
+ * NaN is smaller than every number.
+ */
 function largest(
   scores: Float32Array,
   count: number,
   indices: readonly number[] = [...scores.keys()],
 ): number[] {
   if (indices.length <= count) return [...indices];
-  const descending = indices.toSorted((a, b) => scores[b]! - scores[a]! || a - b);
+  const isBefore = (a: number, b: number): boolean => {
+    const [x, y] = [scores[a]!, scores[b]!];
+    return x > y || (Number.isNaN(y) && !Number.isNaN(x));
+  };
+  const descending = indices.toSorted((a, b) =>
+    isBefore(a, b) ? -1 : Number(isBefore(b, a)) || a - b,
+  );
   return descending.slice(0, count).toSorted((a, b) => a - b);
 }
 

@@ -58,7 +58,7 @@ export function typeToString(type: TensorType): string {
 /** Whether a state has fixed extents (B, n, …), which a step replaces, rather than rows that it appends to. */
 export function isReplaced({ dtype, shape: [batch, ...others] }: TensorType): boolean {
   const fixed = others.every((dim) => typeof dim === 'number');
-  return dtype === 'f32' && batch === 'B' && others.length > 0 && fixed;
+  return dtype !== 'i32' && batch === 'B' && others.length > 0 && fixed;
 }
 
 /** Replaces the symbols of `shape` by their values. */

@@ -211,7 +211,7 @@ class Layout {
       a.label < b.label ? -1 : Number(a.label > b.label),
     );
     const values = new Set(nodes.filter(({ op }) => op === 'attention').map(valuesOf));
-    this.constants(nodes);
+    this.fillRows(nodes);
     for (const { op, inputs } of nodes)
       if (op === 'experts') inputs.slice(2, 4).forEach((weight) => this.filled.add(weight));
     nodes.forEach((node) => this.place(node, values));
@@ -251,8 +251,7 @@ class Layout {
     this.regions.set(region.name, { ...region, address: this.take(sizeBytes), sizeBytes });
   }
 
-  /** Rows of one number each. */
-  private constants(nodes: readonly Node[]): void {
+  private fillRows(nodes: readonly Node[]): void {
     const counts = new Map<number, number>();
     for (const [value, count] of nodes.flatMap(filledBy))
       counts.set(value, Math.max(count, counts.get(value) ?? 0));
@@ -340,7 +339,7 @@ class Layout {
       number,
       number?,
     ];
-    const rows = this.filled.has(node) ? Math.ceil(outputs / MX_BLOCK) * MX_BLOCK : outputs;
+    const rows = this.filled.has(node) ? roundUp(outputs) : outputs;
     const { tileRows, tileColumns } = tileOf(rows, columns, this.chip);
     const bytes = tileRows * mxRowBytes(tileColumns, format);
     const slotBytes = Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
@@ -362,6 +361,10 @@ class Layout {
   }
 }
 
+function roundUp(count: number): number {
+  return Math.ceil(count / MX_BLOCK) * MX_BLOCK;
+}
+
 /** The numbers that an operator wants rows of, and how many of each. */
 function filledBy(node: Node): (readonly [value: number, count: number])[] {
   if (node.op === 'rmsNormalization' && node.inputs.length === 1) return [[1, lastDim(node.type)]];
@@ -373,6 +376,9 @@ function filledBy(node: Node): (readonly [value: number, count: number])[] {
       [Math.fround(node.attrs.scale), 1],
     ];
   }
+  // Lists of rows start as zeros.
+  if (node.op === 'topRows')
+    return [[0, roundUp(node.attrs.topK)], ...(node.inputs.length === 3 ? [[1, 1] as const] : [])];
   if (node.op !== 'hyperConnection') return [];
   const side = node.attrs.streams + 1;
   return [

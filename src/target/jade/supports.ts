@@ -46,9 +46,6 @@ const sameRows: Check = ({ inputs: [a, b] }) => {
 /** It multiplies those, or each by a number of its own. */
 const multiplied: Check = (node, chip) => (isScaling(node) ? YES : sameRows(node, chip));
 
-const attended: Check = (node) =>
-  node.inputs.length === 5 ? no('attention to chosen rows has no lowering') : YES;
-
 /** No attribute or operand beyond those that the instruction has. */
 const plain = (attribute: string, what: string, others: Check = yes): Check => {
   return (node, chip) =>
@@ -129,11 +126,15 @@ const CHECKS: Rules<Check> = {
   quantize: yes,
   linear: mergedRows,
   headLinear: yes,
-  attention: attended,
-  topRows: noInstruction,
+  attention: yes,
+  topRows: plain(
+    'blockRows',
+    'a choice within blocks',
+    plain('tokensPerRow', 'a choice of entries'),
+  ),
   topBlocks: noInstruction,
   nGramGate: ofWeights,
-  fakeQuantize: noInstruction,
+  fakeQuantize: () => no('only what the matrix unit reads is rounded, by its own blocks'),
   route: routed,
   experts: limited,
   causalConvolution: convolved,

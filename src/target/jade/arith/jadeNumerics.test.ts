@@ -228,3 +228,34 @@ test('rows of a table of embeddings are rounded to bf16, ties to even', () => {
   jadeNumerics(chipWith('mxint8')).embed(row, out);
   assert.deepEqual([...out], [1 + ulp, 1, 1 + 2 * ulp, -1 - ulp, 2 ** -130]);
 });
+
+test('index scores are sums over heads of weights times products above zero', () => {
+  const random = new Random(7);
+  for (const format of ['mxint8', 'mxfp8'] as const) {
+    const [query, keys] = [5, 40].map((rows) =>
+      quantized(numbers(random, rows * WIDTH), rows, format, 32),
+    ) as [MxRows, MxRows];
+    const weights = numbers(random, 5);
+    const scores = new Float32Array(40);
+    jadeNumerics(chipWith(format)).indexScoresMx({ query, weights, keys }, scores);
+    scores.forEach((score, s) => {
+      const terms = [...weights].map((w, h) => fround(w * Math.max(0, dotOf(query, h, keys, s))));
+      assert.equal(
+        score,
+        terms.reduce((sum, term) => fround(sum + term), 0),
+      );
+    });
+  }
+});
+
+test('a key of no numbers scores nothing', () => {
+  const random = new Random(8);
+  const [query, keys] = [3, 2].map((rows) =>
+    quantized(numbers(random, rows * WIDTH), rows, 'mxint8', 32),
+  ) as [MxRows, MxRows];
+  keys.scales.fill(255, 0, 1);
+  const scores = new Float32Array(2);
+  const weights = Float32Array.of(1, 2, 3);
+  jadeNumerics(chipWith('mxint8')).indexScoresMx({ query, weights, keys }, scores);
+  assert.equal(scores[0], 0);
+});

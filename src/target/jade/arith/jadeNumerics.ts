@@ -7,6 +7,7 @@ import { type Chip } from '../../../chip/index.ts';
 import {
   MX_BLOCK,
   type AttendRequest,
+  type IndexRequest,
   type MxFormat,
   type MxRows,
   type Numerics,
@@ -17,8 +18,17 @@ import { fastDot } from './fastDot.ts';
 import { sigmoid, signedRoot, silu, softplus } from './functions.ts';
 import { ELEMENTS, quantizeGroup, UNIT_EXPONENTS } from './mx.ts';
 import { convolve, gatedDelta } from './recurrence.ts';
+import { isLarger } from './reduce.ts';
 import { routeGiven, routeRow } from './route.ts';
-import { canonicalize, centreRow, rmsRow, scaleByBytes, softmaxRow, type Row } from './rows.ts';
+import {
+  canonicalize,
+  centreRow,
+  rmsRow,
+  scaleAddRow,
+  scaleByBytes,
+  softmaxRow,
+  type Row,
+} from './rows.ts';
 import { agreement, dotRow, mixStreams, streamCoefficients } from './streams.ts';
 
 /**
@@ -46,7 +56,8 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
       for (let i = 0; i < out.length; i++) out[i] = out[i]! + bias[i]!;
       canonicalizeRow(out);
     },
-    indexScores: () => refuseOp(chip, 'topRows'),
+    indexScores: () => refuse(chip, 'topRows'),
+    indexScoresMx: (request, out) => indexScoresMx(dot, request, out),
     silu,
     l2Normalization: (x, epsilon, out) => {
       rmsRow(
@@ -143,6 +154,27 @@ function linearMx(dot: Dot, x: MxRows, w: MxRows, out: Float32Array): void {
   });
 }
 
+/** docs/numerics.md, section 4: heads ascending, each product and each sum rounded. */
+function indexScoresMx(
+  dot: Dot,
+  { query, weights, keys }: IndexRequest<MxRows>,
+  out: Float32Array,
+): void {
+  const products = new Float32Array(query.rows * keys.rows);
+  linearMx(dot, query, keys, products);
+  relu(products);
+  out.fill(0);
+  for (const [h, weight] of weights.entries()) {
+    scaleAddRow({ values: products, offset: h * keys.rows }, weight, keys.rows, rowOf(out));
+  }
+  canonicalizeRow(out);
+}
+
+/** The larger of each and +0; of a NaN too. */
+function relu(values: Float32Array): void {
+  for (const [i, value] of values.entries()) if (!isLarger(value, 0)) values[i] = 0;
+}
+
 /** docs/numerics.md, section 4. */
 function attendMx(
   dot: Dot,
@@ -151,17 +183,19 @@ function attendMx(
   request: AttendRequest<MxRows>,
   out: Float32Array,
 ): void {
-  const { values, valueOffset, valueStride, valueWidth, count } = request;
-  const padded = Math.ceil(count / MX_BLOCK) * MX_BLOCK;
-  const row = rowOf(new Float32Array(padded));
-  scoreKeys(dot, request, row.values);
-  softmaxRow(row, count, padded, request.scale, lanes, row);
-  const scaleStride = valueStride / MX_BLOCK;
-  scaleByBytes(row, count, values.scales, valueOffset / MX_BLOCK, scaleStride);
-  const probabilities = quantizeDense(row.values, format);
+  const { values, valueWidth, scale } = request;
+  const columns = columnsOf(request);
+  const { visible, padded, places } = columns;
+  const row = rowOf(new Float32Array(padded).fill(-Infinity, 0, visible));
+  const scores = new Float32Array(places.length);
+  scoreKeys(dot, request, scores);
+  places.forEach((place, i) => (row.values[place] = scores[i]!));
+  if (columns.sink !== undefined) row.values[columns.sink] = request.sink! / Math.fround(scale);
+  softmaxRow(row, visible, padded, scale, lanes, row);
+  const probabilities = quantizeDense(weightedByScales(row.values, request, places), format);
   dot({
     a: denseRows(probabilities),
-    w: transposedValues(request, padded),
+    w: transposedValues(request, padded, places),
     M: 1,
     N: valueWidth,
     K: padded,
@@ -171,6 +205,52 @@ function attendMx(
     outStride: valueWidth,
     accumulate: false,
   });
+}
+
+/** Where the scores of rows are: one behind another, or those of a window, a sink and entries by blocks. */
+interface Columns {
+  readonly places: readonly number[];
+  readonly sink: number | undefined;
+  readonly visible: number;
+  /** Visible ones in whole blocks. */
+  readonly padded: number;
+}
+
+function columnsOf({ count, sink, window }: AttendRequest<MxRows>): Columns {
+  if (sink === undefined || window === undefined) {
+    const places = Array.from({ length: count }, (_, i) => i);
+    return { places, sink: undefined, visible: count, padded: wholeBlocks(count) };
+  }
+  const room = wholeBlocks(window.room);
+  const visible = room + MX_BLOCK + count - window.count;
+  const places = Array.from({ length: count }, (_, i) =>
+    i < window.count ? window.room - window.count + i : room + MX_BLOCK + i - window.count,
+  );
+  return { places, sink: room, visible, padded: wholeBlocks(visible) };
+}
+
+function wholeBlocks(columns: number): number {
+  return Math.ceil(columns / MX_BLOCK) * MX_BLOCK;
+}
+
+/** Probabilities times the scales of their value rows; +0 in columns that have none. */
+function weightedByScales(
+  probabilities: Float32Array,
+  { values, valueOffset, valueStride }: AttendRequest<MxRows>,
+  places: readonly number[],
+): Float32Array {
+  const out = new Float32Array(probabilities.length);
+  for (const [i, place] of places.entries()) {
+    out[place] = probabilities[place]!;
+    scaleByBytes(
+      { values: out, offset: place },
+      1,
+      values.scales,
+      (valueOffset + i * valueStride) / MX_BLOCK,
+      0,
+    );
+  }
+  return out;
 }
 
 /** out[t] = query · key t for the visible t. */
@@ -196,14 +276,18 @@ function rowsFrom({ elements, scales }: MxRows, offset: number, stride: number):
   return { elements, offset, stride, scales, scaleOffset, scaleStride: stride / MX_BLOCK };
 }
 
-/** Row n holds channel n of the visible value rows, then zeros; every scale is 2^0. */
-function transposedValues(request: AttendRequest<MxRows>, padded: number): DotRows {
-  const { values, valueOffset, valueStride, valueWidth, count } = request;
+/** Row n holds channel n of the value rows at their places, zeros elsewhere; every scale is 2^0. */
+function transposedValues(
+  request: AttendRequest<MxRows>,
+  padded: number,
+  places: readonly number[],
+): DotRows {
+  const { values, valueOffset, valueStride, valueWidth } = request;
   const Elements = values.format === 'mxfp8' ? Float32Array : Int8Array;
   const elements = new Elements(valueWidth * padded);
-  for (let t = 0; t < count; t++) {
-    const from = valueOffset + t * valueStride;
-    for (let n = 0; n < valueWidth; n++) elements[n * padded + t] = values.elements[from + n]!;
+  for (const [i, place] of places.entries()) {
+    const from = valueOffset + i * valueStride;
+    for (let n = 0; n < valueWidth; n++) elements[n * padded + place] = values.elements[from + n]!;
   }
   const scales = undefined;
   return { elements, offset: 0, stride: padded, scales, scaleOffset: 0, scaleStride: 0 };

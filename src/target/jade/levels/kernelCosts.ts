@@ -4,7 +4,7 @@
  */
 import { MX_BLOCK } from '../../../ir/index.ts';
 import { tileOf } from '../layout.ts';
-import { rowsOfPiece } from '../schedule/attention.ts';
+import { rowsOfPiece } from '../schedule/stateRows.ts';
 import { chunkOf } from '../schedule/linear.ts';
 import { EMPTY_PRODUCT_CYCLES } from '../sim/matrixTiming.ts';
 import { ADDRESS_CYCLES, EMPTY_LOAD_CYCLES } from '../sim/transferTiming.ts';
@@ -13,6 +13,7 @@ import {
   type ComposedShape,
   type EmbeddingShape,
   type ExpertsShape,
+  type IndexerShape,
   type KernelShape,
   type LinearShape,
   type RowsShape,
@@ -48,6 +49,8 @@ export class KernelCost {
         return this.embedding(machine, shape);
       case 'attention':
         return this.attention(machine, shape);
+      case 'indexer':
+        return this.indexer(machine, shape);
       case 'experts':
         return this.experts(machine, shape);
     }
@@ -125,6 +128,24 @@ export class KernelCost {
     this.vector = exposed * (softmax + finish);
     this.lastMatrix = ends + softmax;
     this.lastVector = finish + pipelineCycles;
+    this.waits = true;
+  }
+
+  /** Heads wait for one another: no product begins before the scores of the tokens before are chosen from. */
+  private indexer(machine: Machine, shape: IndexerShape): void {
+    const { sequences, tokens, context, heads, keyWidth, rowBytes } = shape;
+    const rows = tokens * heads;
+    const blockBytes = (rowBytes / keyWidth) * MX_BLOCK;
+    const scores = machine.scores(rows, context, keyWidth, blockBytes, false);
+    const choice =
+      machine.vector(shape.max, rows, context) +
+      machine.vector(shape.mix, tokens, context) +
+      machine.vector(shape.topk, tokens, context);
+    this.memory = sequences * machine.transfers(1, context * rowBytes);
+    this.matrix = sequences * scores;
+    this.vector = sequences * choice;
+    this.lastMatrix = scores;
+    this.lastVector = machine.chip.matrix.pipelineCycles + choice;
     this.waits = true;
   }
 

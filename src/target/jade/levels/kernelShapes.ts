@@ -6,6 +6,7 @@ import { UnsupportedError } from '../../../base/index.ts';
 import { fuseKernels, isConstant, orderKernels, type Kernel } from '../../../compile/index.ts';
 import {
   lastDim,
+  partsOfTopRows,
   type Dims,
   type Graph,
   type MxFormat,
@@ -14,10 +15,13 @@ import {
 } from '../../../ir/index.ts';
 import { blockBytes, NONE, SCORINGS, type Fields } from '../isa.table.ts';
 import { mxRowBytes } from '../layout.ts';
+import { attendsChosen } from '../schedule/attention.ts';
+import { choosesAll } from '../schedule/chosenRows.ts';
 import { EPILOGUE_OPCODES, stepsOf } from '../schedule/epilogue.ts';
 import { chunkUnit } from '../schedule/linear.ts';
 import { headsOf } from '../schedule/placement.ts';
 import { joinsQuery } from '../schedule/schedule.ts';
+import { roundUp } from '../schedule/stateRows.ts';
 import { type MicrocodedOpcode } from '../vector/program.ts';
 import { streamSteps, type RepeatedStep } from './streamSteps.ts';
 import { vectorStep, type VectorStep } from './vectorSteps.ts';
@@ -101,12 +105,29 @@ export interface ExpertLoad {
   readonly rows: number;
 }
 
+/** Index queries of `tokens` of `sequences` against `context` rows of keys, and the choice among these. */
+export interface IndexerShape extends Shape {
+  readonly kind: 'indexer';
+  readonly sequences: number;
+  readonly tokens: number;
+  readonly context: number;
+  readonly heads: number;
+  readonly keyWidth: number;
+  /** Bytes of a row of state. */
+  readonly rowBytes: number;
+  /** On products, on those of a token, and on its scores. */
+  readonly max: VectorStep;
+  readonly mix: VectorStep;
+  readonly topk: VectorStep;
+}
+
 export type KernelShape =
   | LinearShape
   | RowsShape
   | ComposedShape
   | EmbeddingShape
   | AttentionShape
+  | IndexerShape
   | ExpertsShape;
 
 /** The kernels of a lowered graph in the compiler's order. Throws UnsupportedError for an anchor without a form. */
@@ -151,6 +172,10 @@ function shapeOf(
       return linearShape(kernel, rows, after);
     case 'attention':
       return { ...attentionShape(kernel, anchor, dims, after), joined };
+    case 'topRows':
+      return choosesAll(anchor, dims)
+        ? { kind: 'rows', rows, steps: [], after }
+        : indexerShape(anchor, dims, after);
     case 'experts':
       return expertsShape(anchor, rows, after);
     case 'route':
@@ -241,23 +266,50 @@ function rowsShape(kernel: Kernel, rows: number, after: readonly number[]): Rows
 function attentionShape(
   kernel: Kernel,
   anchor: NodeOf<'attention'>,
-  { B, T, S }: Dims,
+  dims: Dims,
   after: readonly number[],
 ): Omit<AttentionShape, 'joined'> {
+  const { B, T, S } = dims;
   const [query, keys, values] = anchor.inputs as [Node, Node, Node];
+  // A token with rows of its own is a sequence by itself.
+  const own = attendsChosen(anchor, { dims });
+  const context = own ? rowsChosen(anchor, S) : S;
   return {
     kind: 'attention',
-    sequences: B,
-    tokens: T,
-    context: S,
+    sequences: own ? B * T : B,
+    tokens: own ? 1 : T,
+    context,
     heads: query.type.shape[2] as number,
     groups: keys.type.shape[2] as number,
     keyWidth: lastDim(keys.type),
     valueWidth: anchor.attrs.valueWidth,
     shared: keys === values,
     rowBytes: mxRowBytes(lastDim(keys.type), keys.type.dtype as MxFormat),
-    softmax: vectorStep('softmax', S, 32),
+    softmax: vectorStep('softmax', context, 32),
     steps: vectorSteps(kernel.chain, anchor.attrs.valueWidth),
+    after,
+  };
+}
+
+function rowsChosen({ inputs }: NodeOf<'attention'>, S: number): number {
+  return roundUp(Math.min(S, (inputs[4] as NodeOf<'topRows'>).attrs.topK));
+}
+
+function indexerShape(
+  node: NodeOf<'topRows'>,
+  { B, T, S }: Dims,
+  after: readonly number[],
+): IndexerShape {
+  const { q, keys } = partsOfTopRows(node.inputs);
+  const heads = q.type.shape[2] as number;
+  const keyWidth = lastDim(keys.type);
+  return {
+    kind: 'indexer',
+    ...{ sequences: B, tokens: T, context: S, heads, keyWidth },
+    rowBytes: mxRowBytes(keyWidth, keys.type.dtype as MxFormat),
+    max: vectorStep('max', S, 0),
+    mix: vectorStep('mix', S, 0, { terms: heads, accumulate: 0 }),
+    topk: vectorStep('topk', S, 0, { topK: Math.min(node.attrs.topK, S) }),
     after,
   };
 }

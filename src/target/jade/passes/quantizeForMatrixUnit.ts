@@ -51,8 +51,6 @@ class Quantizer {
     for (const node of topologicalOrder(graph)) {
       if (node.op === 'attention')
         this.valueWidths.set(stateName(node.inputs[2]!), node.attrs.valueWidth);
-      if (node.op === 'topRows' || node.op === 'topBlocks')
-        this.indexed.add(stateName(partsOfTopRows(node.inputs).keys));
       if (node.op === 'blockMeans') this.indexed.add(stateName(node.inputs[0]!));
       if (node.op === 'windowAttention')
         for (const rows of node.inputs.slice(5, 6)) this.indexed.add(stateName(rows));
@@ -78,6 +76,9 @@ class Quantizer {
           this.quantize(node.inputs[0]!, MX_BLOCK),
           ...node.inputs.slice(1),
         ]);
+      case 'topRows':
+      case 'topBlocks':
+        return this.indexer(node);
       case 'experts':
         return this.experts(node);
       default:
@@ -95,6 +96,17 @@ class Quantizer {
     const [x, gates, ...weights] = node.inputs as [Node, Node, ...Node[]];
     const packed = weights.map((weight) => quantizeWeight(weight, this.weight));
     return this.remake(node, [this.quantize(x, MX_BLOCK), gates, ...packed]);
+  }
+
+  /** Keys are rows of a state, in blocks already, or made of those. */
+  private indexer(node: NodeOf<'topRows'> | NodeOf<'topBlocks'>): Node {
+    const { q, keys } = partsOfTopRows(node.inputs);
+    const inBlocks = new Map([[q, this.quantize(q, MX_BLOCK)]]);
+    if (keys.op !== 'append') inBlocks.set(keys, this.quantize(keys, MX_BLOCK));
+    return this.remake(
+      node,
+      node.inputs.map((input) => inBlocks.get(input) ?? input),
+    );
   }
 
   /** Rows of attention only: a state that a step replaces is no operand of the matrix unit. */

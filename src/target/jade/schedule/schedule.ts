@@ -13,16 +13,18 @@ import {
   type Op,
 } from '../../../ir/index.ts';
 import { type MemoryLayout } from '../layout.ts';
-import { Attention, lowerAttention, storeState } from './attention.ts';
+import { attendsChosen, Attention, lowerAttention } from './attention.ts';
 import { type Context } from './context.ts';
 import { lowerEmbedding } from './embedding.ts';
 import { emitEpilogue } from './epilogue.ts';
 import { lowerExperts, lowerRoute, lowerRouteByToken } from './experts.ts';
+import { lowerTopRows } from './indexer.ts';
 import { lowerHeadLinear, lowerLinear } from './linear.ts';
 import { destinationOf, floatOf, headsOf, headStrideOf } from './placement.ts';
 import { lowerConvolution, lowerDelta } from './recurrence.ts';
 import { lowerLayerNormalization } from './layerNormalization.ts';
 import { regionsOf } from './regions.ts';
+import { storeState } from './stateRows.ts';
 import { lowerDot, lowerHyperConnection, lowerMixHeads, lowerNGramGate } from './streams.ts';
 import { TileProgram, type TileInstruction } from './tiles.ts';
 
@@ -39,6 +41,7 @@ export const LOWERINGS: Partial<Record<Op, Lowering>> = {
   linear: lowerLinear,
   headLinear: lowerHeadLinear,
   attention: lowerAttention,
+  topRows: lowerTopRows,
   route: lowerRoute,
   routeByToken: lowerRouteByToken,
   hyperConnection: lowerHyperConnection,
@@ -111,11 +114,12 @@ export function scheduleKernels(
 export function joinsQuery(
   { anchors: [attention] }: Kernel,
   before: Kernel | undefined,
-  { T }: Dims,
+  dims: Dims,
 ): boolean {
   return (
-    T === 1 &&
+    dims.T === 1 &&
     attention!.op === 'attention' &&
+    !attendsChosen(attention!, { dims }) &&
     attention!.inputs[0] === before?.result &&
     before!.anchors[0]!.op === 'linear'
   );
