@@ -89,7 +89,6 @@ export interface FilledRegion extends PlainRegion {
 /** For each token a row of bf16: 0 for the experts that a table gives it, −Inf for others. */
 export interface ChoicesRegion extends PlainRegion {
   readonly kind: 'choices';
-  readonly weight: string;
   readonly experts: number;
 }
 
@@ -237,9 +236,9 @@ class Layout {
   build(graph: Graph): MemoryLayout {
     const { type } = graph.outputs.get('logits')!;
     const logitRows = type.shape[1] === 1 ? this.batch : MAX_STEP_ROWS;
-    this.region({ kind: 'mailbox', name: 'tokens' }, MAX_STEP_ROWS * 4);
-    this.region({ kind: 'mailbox', name: 'next' }, MAX_STEP_ROWS * 4);
-    this.region({ kind: 'mailbox', name: 'logits' }, logitRows * lastDim(type) * 4);
+    this.mailbox('tokens', MAX_STEP_ROWS);
+    this.mailbox('next', MAX_STEP_ROWS);
+    this.mailbox('logits', logitRows * lastDim(type));
     const nodes = topologicalOrder(graph).toSorted((a, b) =>
       a.label < b.label ? -1 : Number(a.label > b.label),
     );
@@ -262,13 +261,14 @@ class Layout {
     else if (node.op === 'routeByToken') this.choices(node);
     else if (node.op === 'causalConvolution') this.taps(node.inputs[2]!);
     else if (node.op === 'ngramRows')
-      this.region(
-        { kind: 'mailbox', name: ngramsKey(node) },
-        MAX_STEP_ROWS * lastDim(node.type) * 4,
-      );
+      this.mailbox(ngramsKey(node), MAX_STEP_ROWS * lastDim(node.type));
     else if (node.op === 'rotaryEmbedding') this.rotary(node);
     else if (node.op === 'state') this.state(node, values.has(node));
     else if (node.op === 'attention') this.valueScales(valuesOf(node));
+  }
+
+  private mailbox(name: string, words: number): void {
+    this.region({ kind: 'mailbox', name }, words * 4);
   }
 
   private take(sizeBytes: number): number {
@@ -304,8 +304,7 @@ class Layout {
   private choices({ type, inputs }: NodeOf<'routeByToken'>): void {
     const table = inputs[2] as NodeOf<'weight'>;
     const [tokens, experts] = [table.type.shape[0] as number, lastDim(type)];
-    const weight = table.attrs.name;
-    const region = { kind: 'choices', name: choicesKey(table), weight, experts } as ChoicesRegion;
+    const region = { kind: 'choices', name: choicesKey(table), experts } as ChoicesRegion;
     this.region(region, tokens * experts * 2);
   }
 

@@ -147,7 +147,7 @@ const CHECKS: Rules<Check> = {
   ),
   topBlocks: noInstruction,
   nGramGate: ofWeights,
-  fakeQuantize: noInstruction,
+  fakeQuantize: () => no('only what the matrix unit reads is rounded, by its own blocks'),
   route: routed,
   experts: limited,
   causalConvolution: convolved,
