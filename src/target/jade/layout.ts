@@ -23,8 +23,8 @@ import {
   type MxFormat,
   type Node,
   type NodeOf,
-  type Op,
 } from '../../ir/index.ts';
+import { filledBy } from './filledRows.ts';
 import { blockBytes } from './isa.table.ts';
 
 /** Bytes of an MX row of `width` elements. */
@@ -341,7 +341,7 @@ class Layout {
       number,
       number?,
     ];
-    const rows = this.filled.has(node) ? roundUp(outputs) : outputs;
+    const rows = this.filled.has(node) ? Math.ceil(outputs / MX_BLOCK) * MX_BLOCK : outputs;
     const { tileRows, tileColumns } = tileOf(rows, columns, this.chip);
     const bytes = tileRows * mxRowBytes(tileColumns, format);
     const slotBytes = Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
@@ -361,39 +361,6 @@ class Layout {
       slotBytes,
     });
   }
-}
-
-type Filled = readonly (readonly [value: number, count: number])[];
-
-const onesOf = (node: Node): Filled => [[1, lastDim(node.type)]];
-
-/** The numbers that operators want rows of, and how many of each. */
-const FILLED: { readonly [O in Op]?: (node: NodeOf<O>) => Filled } = {
-  rmsNormalization: (node) => (node.inputs.length === 1 ? onesOf(node) : []),
-  l2Normalization: onesOf,
-  layerNormalization: onesOf,
-  gatedDelta: ({ attrs }) => [
-    [-1, 1],
-    [Math.fround(attrs.scale), 1],
-  ],
-  /** Lists of rows start as zeros; without weights each head counts once. */
-  topRows: ({ attrs, inputs }) => [
-    [0, roundUp(attrs.topK)],
-    ...(inputs.length === 3 ? ([[1, 1]] as const) : []),
-  ],
-  hyperConnection: ({ attrs }) => [
-    [1, attrs.streams + 1],
-    [Math.fround(attrs.epsilon), (attrs.streams + 1) ** 2],
-  ],
-};
-
-function filledBy(node: Node): Filled {
-  const find = FILLED[node.op] as ((node: Node) => Filled) | undefined;
-  return find?.(node) ?? [];
-}
-
-function roundUp(count: number): number {
-  return Math.ceil(count / MX_BLOCK) * MX_BLOCK;
 }
 
 /** The state an attention takes its values from. */

@@ -300,9 +300,6 @@ function attentionShape(
   };
 }
 
-/** Rows are counted in the control memory. */
-const COUNTED = { rowCount: 0 };
-
 function rowsChosen({ inputs }: NodeOf<'attention'>, S: number): number {
   return roundUp(Math.min(S, (inputs[4] as NodeOf<'topRows'>).attrs.topK));
 }
@@ -325,6 +322,9 @@ function indexerShape(
     after,
   };
 }
+
+/** Rows are counted in the control memory. */
+const COUNTED = { rowCount: 0 };
 
 function expertsShape(
   node: NodeOf<'experts'>,
