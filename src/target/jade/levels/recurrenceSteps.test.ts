@@ -56,7 +56,11 @@ function graph(): Graph {
     { epsilon: 1e-6 },
     'layerNormalization',
   );
-  const all = makeNode('concat', [convolved, makeNode('mergeHeads', [normal], {})], {});
+  const all = makeNode(
+    'concat',
+    [makeNode('silu', [convolved], {}), makeNode('mergeHeads', [normal], {})],
+    {},
+  );
   const logits = makeNode('linear', [all, weight(50, 160)], {});
   const outputs = new Map([
     ['logits', logits],
