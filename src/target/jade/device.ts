@@ -16,7 +16,7 @@ import { type JadeProgram } from './emit/program.ts';
 import { HostRows } from './hostRows.ts';
 import { writeImage } from './image.ts';
 import { QUEUES, type Instruction } from './isa.table.ts';
-import { type PlainRegion, type ReplacedRegion } from './layout.ts';
+import { type PlainRegion, type ReplacedRegion } from './memoryRegions.ts';
 import { createSimulator, type RunOptions, type RunStats, type Simulator } from './sim/index.ts';
 
 export interface JadeDevice extends Device {

@@ -11,7 +11,8 @@ import {
   type NodeOf,
 } from '../../ir/index.ts';
 import { type StepInputs } from '../../compile/index.ts';
-import { ngramsKey, type MemoryLayout, type ReplacedRegion } from './layout.ts';
+import { type MemoryLayout } from './layout.ts';
+import { ngramsKey, type ReplacedRegion } from './memoryRegions.ts';
 
 /** The chip's memory as the host sees it. */
 export interface HostMemory {

@@ -3,17 +3,16 @@ import { f32ToBf16 } from '../../base/index.ts';
 import { MX_BLOCK, rotaryTable, type Graph, type WeightSource } from '../../ir/index.ts';
 import { biasOfGiven, quantizeWeights } from './arith/index.ts';
 import { blockBytes } from './isa.table.ts';
+import { tileAddress, type MemoryLayout } from './layout.ts';
 import {
-  tileAddress,
   type ChoicesRegion,
   type FilledRegion,
-  type MemoryLayout,
   type PastRegion,
   type PlainRegion,
   type RotaryRegion,
   type SinksRegion,
   type TiledWeight,
-} from './layout.ts';
+} from './memoryRegions.ts';
 
 /** Fills `memory`, at least `layout.sizeBytes` long, with everything but state and mailboxes. */
 export function writeImage(memory: Uint8Array, layout: MemoryLayout, graph: Graph): void {

@@ -15,7 +15,7 @@ import {
   type NodeOf,
 } from '../../../ir/index.ts';
 import { blockBytes, NONE, SCORINGS, type Fields } from '../isa.table.ts';
-import { mxRowBytes } from '../layout.ts';
+import { mxRowBytes } from '../memoryRegions.ts';
 import { attendsChosen } from '../schedule/attention.ts';
 import { choosesAll } from '../schedule/chosenRows.ts';
 import { opcodeOf as instructionOf, stepsOf } from '../schedule/epilogue.ts';

@@ -11,7 +11,7 @@
 import { type Kernel } from '../../../compile/index.ts';
 import { MX_BLOCK, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE } from '../isa.table.ts';
-import { mxRowBytes } from '../layout.ts';
+import { mxRowBytes } from '../memoryRegions.ts';
 import { blockTokens, type Block } from './blocks.ts';
 import { choosesAll, chosenBlocks } from './chosenRows.ts';
 import { contiguous, ONE_A_POSITION, type Context } from './context.ts';

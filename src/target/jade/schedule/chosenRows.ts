@@ -8,7 +8,7 @@
  */
 import { type Dims, type Node, type NodeOf } from '../../../ir/index.ts';
 import { blockBytes, NONE } from '../isa.table.ts';
-import { filledKey } from '../layout.ts';
+import { filledKey } from '../memoryRegions.ts';
 import { headBlocks, type Block } from './blocks.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
 import { floatOf } from './placement.ts';

@@ -5,7 +5,7 @@
 import { type Kernel } from '../../../compile/index.ts';
 import { lastDim, type Node, type NodeOf } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE } from '../isa.table.ts';
-import { choicesKey, ngramsKey } from '../layout.ts';
+import { choicesKey, ngramsKey } from '../memoryRegions.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
 import { destinationOf, type FloatPlacement } from './placement.ts';
 import { type Ref } from './tiles.ts';

@@ -14,7 +14,7 @@ import {
   type NodeOf,
 } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE, type Opcode } from '../isa.table.ts';
-import { filledKey, rotaryKey } from '../layout.ts';
+import { filledKey, rotaryKey } from '../memoryRegions.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
 import {
   channelsFrom,

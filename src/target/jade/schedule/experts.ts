@@ -13,7 +13,8 @@ import {
   type RouteAttrs,
 } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE, SCORINGS } from '../isa.table.ts';
-import { mxRowBytes, weightKey, type TiledWeight } from '../layout.ts';
+import { weightKey } from '../layout.ts';
+import { mxRowBytes, type TiledWeight } from '../memoryRegions.ts';
 import { type Context } from './context.ts';
 import { loadChoices } from './embedding.ts';
 import { loadConstant } from './epilogue.ts';

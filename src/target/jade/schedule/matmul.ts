@@ -1,6 +1,7 @@
 /** One tile of weights through the matrix unit: the load of the tile and the product that uses it. */
 import { blockBytes, FORMAT_CODES, NONE } from '../isa.table.ts';
-import { mxRowBytes, tileAddress, type TiledWeight } from '../layout.ts';
+import { tileAddress } from '../layout.ts';
+import { mxRowBytes, type TiledWeight } from '../memoryRegions.ts';
 import { contiguous, type Context } from './context.ts';
 import { channelsFrom, type MxPlacement } from './placement.ts';
 import { shift, type Operand, type Ref } from './tiles.ts';

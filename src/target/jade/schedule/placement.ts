@@ -9,7 +9,7 @@
 import { UnsupportedError } from '../../../base/index.ts';
 import { isMx, lastDim, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE } from '../isa.table.ts';
-import { mxRowBytes } from '../layout.ts';
+import { mxRowBytes } from '../memoryRegions.ts';
 import type { Context } from './context.ts';
 import { shift, type Ref } from './tiles.ts';
 

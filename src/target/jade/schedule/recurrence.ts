@@ -6,7 +6,7 @@
 import { type Kernel } from '../../../compile/index.ts';
 import { lastDim, type Node, type NodeOf } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE } from '../isa.table.ts';
-import { tapsKey, type ReplacedRegion } from '../layout.ts';
+import { tapsKey, type ReplacedRegion } from '../memoryRegions.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
 import { loadFilled } from './epilogue.ts';
 import { destinationOf, floatOf, headStrideOf, type FloatPlacement } from './placement.ts';

@@ -6,7 +6,7 @@ import { UnsupportedError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
 import { lastDim, MX_BLOCK, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
 import { blockBytes, NONE } from '../isa.table.ts';
-import { scalesKey, type StateRegion } from '../layout.ts';
+import { scalesKey, type StateRegion } from '../memoryRegions.ts';
 import { contiguous, type Context } from './context.ts';
 import { placeOf, type MxPlacement } from './placement.ts';
 import { shift, type Ref } from './tiles.ts';

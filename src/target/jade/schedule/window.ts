@@ -10,7 +10,7 @@
 import { type Kernel } from '../../../compile/index.ts';
 import { lastDim, MX_BLOCK, type Node, type NodeOf } from '../../../ir/index.ts';
 import { blockBytes, FORMAT_CODES, NONE } from '../isa.table.ts';
-import { pastKey, sinksKey, type ReplacedRegion } from '../layout.ts';
+import { pastKey, sinksKey, type ReplacedRegion } from '../memoryRegions.ts';
 import { Attention } from './attention.ts';
 import { headBlocks, type Block } from './blocks.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
