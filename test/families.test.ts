@@ -42,19 +42,16 @@ const ROUNDED_THE_OTHER_WAY: Readonly<Record<string, number>> = { 'deepseek-v4.1
 /** What Jade says of a model that it does not run; every other model it must run, and the cpu all. */
 const REFUSALS: Readonly<Record<string, { readonly jade?: RegExp }>> = {
   'deepseek-v4-compressed': {
-    jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32\[B,T,24\]/,
+    jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
   },
   'deepseek-v4-heavy-first': {
-    jade: /operands of the matrix unit must be f32 rows of whole blocks of 32, not f32/,
+    jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
   },
   'deepseek-v4.1-shared': {
     jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
   },
   'deepseek-v4.1-wide': {
     jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
-  },
-  'deepseek-v3.2-sparse': {
-    jade: /topRows \(layers\.0\.self_attn\.indexer and 1 more\): the vector unit has no instruction for topRows/,
   },
   'qwen3.8-flash-next': {
     jade: /blockMeans \(layers\.3\.self_attn\.indexer\): the vector unit has no instruction for blockMeans/,

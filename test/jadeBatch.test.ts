@@ -50,3 +50,29 @@ for (const name of ['qwen3-tiny', 'deepseek-v3-tiny']) {
     assert.deepEqual(bitsOf(batch.subarray(width)), bitsOf(alone[1]!));
   });
 }
+
+test('a recurrent model: of two sequences one goes on while the other starts again', () => {
+  const chip = loadChip('jade-edge');
+  const folder = fileURLToPath(new URL('golden/qwen3-next', import.meta.url));
+  const model = loadModel(folder).graph({ logits: 'last' });
+  const [first, second] = [
+    [3, 14, 15, 9, 26, 5],
+    [31, 41, 59],
+  ];
+  const alone = [first, second].map((tokens) => {
+    const session = new Session(jadeTarget(chip, { contextTokens: 32 }), model);
+    return bitsOf(session.feed(tokens, 8));
+  });
+  const target = jadeTarget(chip, { contextTokens: 32, batch: 2, checkHazards: true });
+  const device = target.open({});
+  const run = (tokens: number[], positions: number[]): Float32Array => {
+    const program = compile(model, target, { B: 2, T: tokens.length / 2, S: 32 });
+    const inputs = { tokens: Int32Array.from(tokens), positions: Int32Array.from(positions) };
+    return device.run(program, inputs).logits;
+  };
+  run([...first.slice(0, 3), 7, 7, 7], [0, 0]);
+  const batch = run([...first.slice(3), ...second], [3, 0]);
+  const width = batch.length / 2;
+  assert.deepEqual(bitsOf(batch.subarray(0, width)), alone[0]);
+  assert.deepEqual(bitsOf(batch.subarray(width)), alone[1]);
+});

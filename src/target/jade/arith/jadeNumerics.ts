@@ -45,24 +45,15 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
     attend: () => refuse(chip, 'attention'),
     attendMx: (request, out) => attendMx(dot, lanes, chip.matrix.activationFormat, request, out),
     rmsNormalization: (x, weight, epsilon, out) => {
-      const inverse = Math.fround(1 / x.length);
-      rmsRow(rowOf(x), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
-      canonicalizeRow(out);
+      normalize(x, weight, epsilon, Math.fround(1 / x.length), lanes, out);
     },
-    layerNormalization: (x, weight, bias, epsilon, out) => {
-      centreRow(rowOf(x), x.length, lanes, rowOf(out));
-      const inverse = Math.fround(1 / x.length);
-      rmsRow(rowOf(out), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
-      for (let i = 0; i < out.length; i++) out[i] = out[i]! + bias[i]!;
-      canonicalizeRow(out);
-    },
+    layerNormalization: (x, weight, bias, epsilon, out) =>
+      normalizeLayer(x, weight, bias, epsilon, lanes, out),
     indexScores: () => refuse(chip, 'topRows'),
     indexScoresMx: (request, out) => indexScoresMx(dot, request, out),
     silu,
     l2Normalization: (x, epsilon, out) => {
-      const ones = rowOf(new Float32Array(x.length).fill(1));
-      rmsRow(rowOf(x), ones, x.length, epsilon, 1, lanes, rowOf(out));
-      canonicalizeRow(out);
+      normalize(x, new Float32Array(x.length).fill(1), epsilon, 1, lanes, out);
     },
     sigmoid,
     softplus,
@@ -104,6 +95,21 @@ function streamNumerics(
   };
 }
 
+function normalizeLayer(
+  x: Float32Array,
+  weight: Float32Array,
+  bias: Float32Array,
+  epsilon: number,
+  lanes: number,
+  out: Float32Array,
+): void {
+  centreRow(rowOf(x), x.length, lanes, rowOf(out));
+  const inverse = Math.fround(1 / x.length);
+  rmsRow(rowOf(out), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
+  for (let i = 0; i < out.length; i++) out[i] = out[i]! + bias[i]!;
+  canonicalizeRow(out);
+}
+
 function refuse(chip: Chip, what: string): never {
   throw new UnsupportedError(`${what} on ${chip.name} must have MX operands, not f32`, {
     hint: 'run the quantizeForMatrixUnit pass of the target first',
@@ -125,6 +131,18 @@ function rowOf(values: Float32Array): Row {
 
 function canonicalizeRow(row: Float32Array): void {
   canonicalize(new Uint32Array(row.buffer, row.byteOffset, row.length), 0, row.length);
+}
+
+function normalize(
+  x: Float32Array,
+  weight: Float32Array,
+  epsilon: number,
+  inverse: number,
+  lanes: number,
+  out: Float32Array,
+): void {
+  rmsRow(rowOf(x), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
+  canonicalizeRow(out);
 }
 
 function denseRows({ elements, scales, columns }: MxRows): DotRows {

@@ -90,7 +90,8 @@ export class KernelCost {
     this.lastVector = this.vector;
   }
 
-  private composed(machine: Machine, { steps }: ComposedShape): void {
+  private composed(machine: Machine, { steps, stateBytes }: ComposedShape): void {
+    this.memory = stateBytes > 0 ? machine.transfers(2, stateBytes) : 0;
     this.vector = 0;
     for (let i = 0; i < steps.length; i++) {
       const { step, rows, times } = steps[i]!;

@@ -5,6 +5,7 @@
 import { UnsupportedError } from '../../../base/index.ts';
 import { fuseKernels, isConstant, orderKernels, type Kernel } from '../../../compile/index.ts';
 import {
+  countElements,
   lastDim,
   partsOfTopRows,
   type Dims,
@@ -17,13 +18,14 @@ import { blockBytes, NONE, SCORINGS, type Fields } from '../isa.table.ts';
 import { mxRowBytes } from '../layout.ts';
 import { attendsChosen } from '../schedule/attention.ts';
 import { choosesAll } from '../schedule/chosenRows.ts';
-import { EPILOGUE_OPCODES, stepsOf } from '../schedule/epilogue.ts';
+import { opcodeOf as instructionOf, stepsOf } from '../schedule/epilogue.ts';
 import { chunkUnit } from '../schedule/linear.ts';
 import { headsOf } from '../schedule/placement.ts';
 import { joinsQuery } from '../schedule/schedule.ts';
 import { roundUp } from '../schedule/stateRows.ts';
 import { type MicrocodedOpcode } from '../vector/program.ts';
-import { streamSteps, type RepeatedStep } from './streamSteps.ts';
+import { type RepeatedStep } from './repeatedSteps.ts';
+import { streamSteps } from './streamSteps.ts';
 import { vectorStep, type VectorStep } from './vectorSteps.ts';
 
 interface Shape {
@@ -50,6 +52,8 @@ export interface LinearShape extends Shape {
 /** An operator that is several instructions, on rows of several widths. */
 export interface ComposedShape extends Shape {
   readonly kind: 'composed';
+  /** Of a state that comes and goes back. */
+  readonly stateBytes: number;
   readonly steps: readonly RepeatedStep[];
 }
 
@@ -181,7 +185,7 @@ function shapeOf(
     case 'route':
       return { kind: 'rows', rows, steps: [routeStep(anchor)], after };
     default:
-      return composedShape(anchor, rows, after) ?? rowsShape(kernel, rows, after);
+      return composedShape(anchor, rows, dims, after) ?? rowsShape(kernel, rows, after);
   }
 }
 
@@ -194,10 +198,15 @@ function embeddingShape(node: Node, rows: number, after: readonly number[]): Emb
 function composedShape(
   node: Node,
   rows: number,
+  { B }: Dims,
   after: readonly number[],
 ): ComposedShape | undefined {
   const steps = streamSteps(node, rows);
-  return steps === undefined ? undefined : { kind: 'composed', steps, after };
+  if (steps === undefined) return undefined;
+  const [state] = node.inputs;
+  const isCarried = node.op === 'causalConvolution' || node.op === 'gatedDelta';
+  const extents = isCarried ? (state!.type.shape.slice(1) as number[]) : [0];
+  return { kind: 'composed', steps, stateBytes: B * countElements(extents) * 4, after };
 }
 
 function routeStep({ type, inputs, attrs }: NodeOf<'route'>): VectorStep {
@@ -252,7 +261,7 @@ function limitOf(node: Node | undefined): Fields {
 }
 
 function opcodeOf(node: Node): MicrocodedOpcode {
-  const op = node.op === 'argMax' ? 'argmax' : EPILOGUE_OPCODES[node.op];
+  const op = node.op === 'argMax' ? 'argmax' : instructionOf(node);
   if (op !== undefined) return op as MicrocodedOpcode;
   throw new UnsupportedError(`${node.op} has no closed form`, { where: node.label });
 }
@@ -291,9 +300,6 @@ function attentionShape(
   };
 }
 
-/** Rows are counted in the control memory. */
-const COUNTED = { rowCount: 0 };
-
 function rowsChosen({ inputs }: NodeOf<'attention'>, S: number): number {
   return roundUp(Math.min(S, (inputs[4] as NodeOf<'topRows'>).attrs.topK));
 }
@@ -316,6 +322,9 @@ function indexerShape(
     after,
   };
 }
+
+/** Rows are counted in the control memory. */
+const COUNTED = { rowCount: 0 };
 
 function expertsShape(
   node: NodeOf<'experts'>,

@@ -2,25 +2,8 @@
 import { lastDim, type Node } from '../../../ir/index.ts';
 import { NONE, SCORINGS } from '../isa.table.ts';
 import { headsOf } from '../schedule/placement.ts';
-import { type MicrocodedOpcode } from '../vector/program.ts';
-import { vectorStep, type VectorStep } from './vectorSteps.ts';
-
-/** An instruction on so many rows, again and again. */
-export interface RepeatedStep {
-  readonly step: VectorStep;
-  readonly rows: number;
-  readonly times: number;
-}
-
-function repeated(
-  op: MicrocodedOpcode,
-  columns: number,
-  rows: number,
-  times = 1,
-  more: Readonly<Record<string, number>> = {},
-): RepeatedStep {
-  return { step: vectorStep(op, columns, 0, more), rows, times };
-}
+import { recurrenceSteps } from './recurrenceSteps.ts';
+import { repeated, type RepeatedStep } from './repeatedSteps.ts';
 
 /** The instructions of one operator for `rows` tokens; undefined for one that is not of these. */
 export function streamSteps(node: Node, rows: number): RepeatedStep[] | undefined {
@@ -39,6 +22,10 @@ export function streamSteps(node: Node, rows: number): RepeatedStep[] | undefine
       return coefficientSteps(node.attrs, lastDim(node.type), rows);
     case 'routeByToken':
       return givenSteps(node.attrs.scoring, node.attrs.normalize, node, rows);
+    case 'causalConvolution':
+    case 'gatedDelta':
+    case 'layerNormalization':
+      return recurrenceSteps(node, rows);
     case 'ngramRows': // the host's work
       return [];
     default:
