@@ -1,11 +1,11 @@
-/** Rows of one number each that operators read beside their operands: ones, zeros, factors. */
+/** Rows of one number each, which operators read from the memory as if they were weights. */
 import { lastDim, MX_BLOCK, type Node, type NodeOf, type Op } from '../../ir/index.ts';
 
-/** How many of each number. */
-export type Filled = readonly (readonly [value: number, count: number])[];
+type Filled = readonly (readonly [value: number, count: number])[];
 
 const onesOf = (node: Node): Filled => [[1, lastDim(node.type)]];
 
+/** The numbers that operators want rows of, and how many of each. */
 const FILLED: { readonly [O in Op]?: (node: NodeOf<O>) => Filled } = {
   rmsNormalization: (node) => (node.inputs.length === 1 ? onesOf(node) : []),
   l2Normalization: onesOf,
@@ -25,7 +25,7 @@ const FILLED: { readonly [O in Op]?: (node: NodeOf<O>) => Filled } = {
   ],
 };
 
-/** The numbers that an operator wants rows of. */
+/** The numbers that a node wants rows of. */
 export function filledBy(node: Node): Filled {
   const find = FILLED[node.op] as ((node: Node) => Filled) | undefined;
   return find?.(node) ?? [];

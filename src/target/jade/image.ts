@@ -8,8 +8,10 @@ import {
   type ChoicesRegion,
   type FilledRegion,
   type MemoryLayout,
+  type PastRegion,
   type PlainRegion,
   type RotaryRegion,
+  type SinksRegion,
   type TiledWeight,
 } from './layout.ts';
 
@@ -32,6 +34,10 @@ function writeRegion(
     writeFloats(memory, region.address, new Float32Array(region.sizeBytes / 4).fill(value));
   } else if (region.kind === 'choices') writeChoices(memory, region as ChoicesRegion, source!);
   else if (region.kind === 'taps') writeTaps(memory, region.address, source!);
+  else if (region.kind === 'past')
+    writeFloats(memory, region.address, pastOf(region as PastRegion));
+  else if (region.kind === 'sinks')
+    writeFloats(memory, region.address, sinksOf(region as SinksRegion, source!.load()));
   else if (region.kind === 'f32') writeFloats(memory, region.address, source!.load());
   else if (region.kind === 'bf16') writeHalves(memory, region.address, source!.load());
   else if (region.kind === 'rotary')
@@ -44,6 +50,19 @@ function writeTaps(memory: Uint8Array, address: number, source: WeightSource): v
   const C = values.length / W;
   const rows = Float32Array.from(values, (_, i) => values[(i % C) * W + Math.floor(i / C)]!);
   writeFloats(memory, address, rows);
+}
+
+function pastOf({ room, sizeBytes }: PastRegion): Float32Array {
+  return new Float32Array(sizeBytes / 4).fill(-Infinity, 0, room);
+}
+
+function sinksOf({ scale, sizeBytes }: SinksRegion, logits: Float32Array): Float32Array {
+  const out = new Float32Array(sizeBytes / 4).fill(-Infinity);
+  const width = out.length / logits.length;
+  const behind = width - MX_BLOCK;
+  for (const [head, logit] of logits.entries())
+    out[head * width + behind] = logit / Math.fround(scale);
+  return out;
 }
 
 function writeFloats(memory: Uint8Array, address: number, values: Float32Array): void {
@@ -69,7 +88,7 @@ function writeHalves(memory: Uint8Array, address: number, values: Float32Array):
 }
 
 function writeRotary(memory: Uint8Array, region: RotaryRegion, contextTokens: number): void {
-  const positions = Int32Array.from({ length: contextTokens }, (_, i) => i);
+  const positions = Int32Array.from({ length: contextTokens }, (_, i) => i + region.offset);
   const { cos, sin } = rotaryTable(region.frequencies, region.magnitude, positions);
   const half = region.frequencies.length;
   const rows = new Float32Array(contextTokens * half * 2);

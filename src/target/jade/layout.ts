@@ -15,6 +15,7 @@
 import { type Chip } from '../../chip/index.ts';
 import {
   countElements,
+  isMx,
   isReplaced,
   lastDim,
   topologicalOrder,
@@ -56,6 +57,8 @@ export interface PlainRegion {
     | 'filled'
     | 'state'
     | 'replaced'
+    | 'past'
+    | 'sinks'
     | 'mailbox';
   readonly name: string;
   readonly address: number;
@@ -86,14 +89,29 @@ export interface FilledRegion extends PlainRegion {
 /** For each token a row of bf16: 0 for the experts that a table gives it, −Inf for others. */
 export interface ChoicesRegion extends PlainRegion {
   readonly kind: 'choices';
-  readonly weight: string;
   readonly experts: number;
+}
+
+/** −Inf for each row of a window that is before the first position, then +0. */
+export interface PastRegion extends PlainRegion {
+  readonly kind: 'past';
+  readonly room: number;
+}
+
+/** For each head the columns behind its window: −Inf but for the logit of the sink, before it is scaled. */
+export interface SinksRegion extends PlainRegion {
+  readonly kind: 'sinks';
+  readonly weight: string;
+  readonly scale: number;
+  readonly room: number;
 }
 
 export interface RotaryRegion extends PlainRegion {
   readonly kind: 'rotary';
   readonly frequencies: readonly number[];
   readonly magnitude: number;
+  /** The position of the first row. */
+  readonly offset: number;
 }
 
 export interface MemoryLayout {
@@ -149,7 +167,20 @@ export function tileAddress(weight: TiledWeight, plane: number, n: number, k: nu
 
 /** Key of a rotary table: the angles it holds. */
 export function rotaryKey(node: NodeOf<'rotaryEmbedding'>): string {
-  return `rotary(${node.attrs.magnitude}; ${node.attrs.frequencies.join(',')})`;
+  const { frequencies, magnitude, offset = 0 } = node.attrs;
+  return `rotary(${magnitude}; ${offset}; ${frequencies.join(',')})`;
+}
+
+export function pastKey(room: number): string {
+  return `past:${room}`;
+}
+
+export function sinksKey({ inputs }: NodeOf<'windowAttention'>): string {
+  return `sinks:${(inputs[3] as NodeOf<'weight'>).attrs.name}`;
+}
+
+function roundUp(count: number): number {
+  return Math.ceil(count / MX_BLOCK) * MX_BLOCK;
 }
 
 /** Region of the scale bytes of a state that has attention values. */
@@ -205,9 +236,9 @@ class Layout {
   build(graph: Graph): MemoryLayout {
     const { type } = graph.outputs.get('logits')!;
     const logitRows = type.shape[1] === 1 ? this.batch : MAX_STEP_ROWS;
-    this.region({ kind: 'mailbox', name: 'tokens' }, MAX_STEP_ROWS * 4);
-    this.region({ kind: 'mailbox', name: 'next' }, MAX_STEP_ROWS * 4);
-    this.region({ kind: 'mailbox', name: 'logits' }, logitRows * lastDim(type) * 4);
+    this.mailbox('tokens', MAX_STEP_ROWS);
+    this.mailbox('next', MAX_STEP_ROWS);
+    this.mailbox('logits', logitRows * lastDim(type));
     const nodes = topologicalOrder(graph).toSorted((a, b) =>
       a.label < b.label ? -1 : Number(a.label > b.label),
     );
@@ -226,16 +257,18 @@ class Layout {
     else if (node.op === 'embedding') this.constant(node.inputs[1]!, 'bf16', 2);
     else if (ROW_CONSTANTS.has(node.op))
       node.inputs.slice(1).forEach((weight) => this.constant(weight, 'f32', 4));
+    else if (node.op === 'windowAttention') this.window(node);
     else if (node.op === 'routeByToken') this.choices(node);
     else if (node.op === 'causalConvolution') this.taps(node.inputs[2]!);
     else if (node.op === 'ngramRows')
-      this.region(
-        { kind: 'mailbox', name: ngramsKey(node) },
-        MAX_STEP_ROWS * lastDim(node.type) * 4,
-      );
+      this.mailbox(ngramsKey(node), MAX_STEP_ROWS * lastDim(node.type));
     else if (node.op === 'rotaryEmbedding') this.rotary(node);
     else if (node.op === 'state') this.state(node, values.has(node));
     else if (node.op === 'attention') this.valueScales(valuesOf(node));
+  }
+
+  private mailbox(name: string, words: number): void {
+    this.region({ kind: 'mailbox', name }, words * 4);
   }
 
   private take(sizeBytes: number): number {
@@ -271,8 +304,7 @@ class Layout {
   private choices({ type, inputs }: NodeOf<'routeByToken'>): void {
     const table = inputs[2] as NodeOf<'weight'>;
     const [tokens, experts] = [table.type.shape[0] as number, lastDim(type)];
-    const weight = table.attrs.name;
-    const region = { kind: 'choices', name: choicesKey(table), weight, experts } as ChoicesRegion;
+    const region = { kind: 'choices', name: choicesKey(table), experts } as ChoicesRegion;
     this.region(region, tokens * experts * 2);
   }
 
@@ -283,20 +315,42 @@ class Layout {
   }
 
   private rotary(node: NodeOf<'rotaryEmbedding'>): void {
-    const { frequencies, magnitude } = node.attrs;
+    const { frequencies, magnitude, offset = 0 } = node.attrs;
     const sizeBytes = this.contextTokens * frequencies.length * 2 * 4;
     this.region(
-      { kind: 'rotary', name: rotaryKey(node), frequencies, magnitude } as RotaryRegion,
+      { kind: 'rotary', name: rotaryKey(node), frequencies, magnitude, offset } as RotaryRegion,
       sizeBytes,
     );
   }
 
   private state(node: NodeOf<'state'>, isValues: boolean): void {
-    if (isReplaced(node.type)) return this.replaced(node);
+    if (isReplaced(node.type)) return isMx(node.type.dtype) ? undefined : this.replaced(node);
     const format = node.type.dtype as MxFormat;
     const width = lastDim(node.type);
     if (isValues) this.stateRows(node.attrs.name, node, 1, mxRowBytes(width, format));
     else this.stateRows(node.attrs.name, node, width / MX_BLOCK, blockBytes(format));
+  }
+
+  /** The last rows of a window and those of a step behind them, and as many scale bytes. */
+  private window(node: NodeOf<'windowAttention'>): void {
+    const { attrs, type } = node.inputs[0] as NodeOf<'state'>;
+    const room = type.shape[1] as number;
+    const rows = roundUp(room) + MAX_STEP_ROWS;
+    const rowBytes = mxRowBytes(lastDim(type), type.dtype as MxFormat);
+    for (const [name, sequenceBytes] of [
+      [attrs.name, rows * rowBytes],
+      [`scales:${attrs.name}`, rows + MX_BLOCK],
+    ] as const) {
+      const region = { kind: 'replaced', name, sequenceBytes } as ReplacedRegion;
+      this.region(region, this.batch * sequenceBytes);
+    }
+    const past = { kind: 'past', name: pastKey(room), room } as PastRegion;
+    this.region(past, (room + this.contextTokens) * 4);
+    const sinks = node.inputs[3] as NodeOf<'weight'>;
+    const width = roundUp(room) - room + MX_BLOCK;
+    const { scale } = node.attrs;
+    const place = { name: sinksKey(node), weight: sinks.attrs.name, scale, room } as SinksRegion;
+    this.region({ ...place, kind: 'sinks' }, (sinks.type.shape[0] as number) * width * 4);
   }
 
   private replaced({ type, attrs }: NodeOf<'state'>): void {

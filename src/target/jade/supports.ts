@@ -2,6 +2,8 @@
 import { type Chip } from '../../chip/index.ts';
 import { type Support } from '../../compile/index.ts';
 import {
+  lastDim,
+  MX_BLOCK,
   sameType,
   typeToString,
   type Node,
@@ -45,6 +47,12 @@ const sameRows: Check = ({ inputs: [a, b] }) => {
 
 /** It multiplies those, or each by a number of its own. */
 const multiplied: Check = (node, chip) => (isScaling(node) ? YES : sameRows(node, chip));
+
+/** Its rows are keys and values: one scale for all of a row. */
+const windowed = ({ inputs, type }: Node): Support => {
+  if (inputs[3]!.op !== 'weight') return no('logits of sinks must be weights');
+  return lastDim(type) % MX_BLOCK === 0 ? YES : no(`rows must be whole blocks of ${MX_BLOCK}`);
+};
 
 /** No attribute or operand beyond those that the instruction has. */
 const plain = (attribute: string, what: string, others: Check = yes): Check => {
@@ -126,7 +134,7 @@ const CHECKS: Rules<Check> = {
   rmsNormalization: yes,
   layerNormalization: ofWeights,
   l2Normalization: yes,
-  rotaryEmbedding: plain('offset', 'rotation from an offset', positioned),
+  rotaryEmbedding: positioned,
   argMax: fromLinear,
   quantize: yes,
   linear: mergedRows,
@@ -139,7 +147,7 @@ const CHECKS: Rules<Check> = {
   ),
   topBlocks: noInstruction,
   nGramGate: ofWeights,
-  fakeQuantize: noInstruction,
+  fakeQuantize: () => no('only what the matrix unit reads is rounded, by its own blocks'),
   route: routed,
   experts: limited,
   causalConvolution: convolved,
@@ -148,7 +156,11 @@ const CHECKS: Rules<Check> = {
   hyperConnection: ofWeights,
   mixHeads: yes,
   compress: noInstruction,
-  windowAttention: () => no('attention to a window and entries has no lowering'),
+  windowAttention: (node) =>
+    node.inputs.length > 5
+      ? no('attention to a window and entries has no lowering')
+      : windowed(node),
+  //() => no('attention to a window and entries has no lowering'),
   blockMeans: noInstruction,
   blockRows: noInstruction,
   signedRoot: normalRoot,

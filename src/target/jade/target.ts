@@ -19,6 +19,7 @@ import { makeProgram, type JadeProgram } from './emit/program.ts';
 import { resolveAddresses } from './emit/resolve.ts';
 import { insertSemaphores } from './emit/semaphores.ts';
 import { planLayout, MAX_STEP_ROWS, type MemoryLayout } from './layout.ts';
+import { leaveRounding } from './passes/leaveRounding.ts';
 import { quantizeForMatrixUnit } from './passes/quantizeForMatrixUnit.ts';
 import { regionsOf } from './schedule/regions.ts';
 import { scheduleKernels, type JadeSchedule } from './schedule/schedule.ts';
@@ -37,7 +38,7 @@ const CONTEXT_STEP = 32;
 
 /** Passes that bring a graph into the chip's formats; the interpreter runs them too. */
 export function jadePasses(chip: Chip): readonly Pass[] {
-  return [quantizeForMatrixUnit(chip)];
+  return [leaveRounding, quantizeForMatrixUnit(chip)];
 }
 
 export function jadeTarget(chip: Chip, options: JadeOptions): JadeTarget {

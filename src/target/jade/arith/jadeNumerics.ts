@@ -47,12 +47,8 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
     rmsNormalization: (x, weight, epsilon, out) => {
       normalize(x, weight, epsilon, Math.fround(1 / x.length), lanes, out);
     },
-    layerNormalization: (x, weight, bias, epsilon, out) => {
-      centreRow(rowOf(x), x.length, lanes, rowOf(out));
-      normalize(out, weight, epsilon, Math.fround(1 / x.length), lanes, out);
-      for (let i = 0; i < out.length; i++) out[i] = out[i]! + bias[i]!;
-      canonicalizeRow(out);
-    },
+    layerNormalization: (x, weight, bias, epsilon, out) =>
+      normalizeLayer(x, weight, bias, epsilon, lanes, out),
     indexScores: () => refuse(chip, 'topRows'),
     indexScoresMx: (request, out) => indexScoresMx(dot, request, out),
     silu,
@@ -97,6 +93,21 @@ function streamNumerics(
       canonicalizeRow(out);
     },
   };
+}
+
+function normalizeLayer(
+  x: Float32Array,
+  weight: Float32Array,
+  bias: Float32Array,
+  epsilon: number,
+  lanes: number,
+  out: Float32Array,
+): void {
+  centreRow(rowOf(x), x.length, lanes, rowOf(out));
+  const inverse = Math.fround(1 / x.length);
+  rmsRow(rowOf(out), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
+  for (let i = 0; i < out.length; i++) out[i] = out[i]! + bias[i]!;
+  canonicalizeRow(out);
 }
 
 function refuse(chip: Chip, what: string): never {

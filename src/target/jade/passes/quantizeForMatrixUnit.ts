@@ -43,6 +43,8 @@ class Quantizer {
   /** States that are read by ops that are no work of the matrix unit: they stay as they are. */
   private readonly indexed = new Set<string>();
   private readonly routers = new Set<string>();
+  /** States of the last rows of attention. */
+  private readonly windows = new Set<string>();
 
   constructor(chip: Chip, graph: Graph) {
     this.activation = chip.matrix.activationFormat;
@@ -52,8 +54,11 @@ class Quantizer {
       if (node.op === 'attention')
         this.valueWidths.set(stateName(node.inputs[2]!), node.attrs.valueWidth);
       if (node.op === 'blockMeans') this.indexed.add(stateName(node.inputs[0]!));
-      if (node.op === 'windowAttention')
-        for (const rows of node.inputs.slice(5, 6)) this.indexed.add(stateName(rows));
+      if (node.op === 'windowAttention') {
+        this.windows.add(stateName(node));
+        for (const rows of node.inputs.slice(5, 6))
+          this.valueWidths.set(stateName(rows), lastDim(node.type));
+      }
       if (ROUTED.has(node.op)) this.routers.add(weightName(node.inputs[0]!));
     }
   }
@@ -76,6 +81,8 @@ class Quantizer {
           this.quantize(node.inputs[0]!, MX_BLOCK),
           ...node.inputs.slice(1),
         ]);
+      case 'windowAttention':
+        return this.window(node);
       case 'topRows':
       case 'topBlocks':
         return this.indexer(node);
@@ -98,6 +105,13 @@ class Quantizer {
     return this.remake(node, [this.quantize(x, MX_BLOCK), gates, ...packed]);
   }
 
+  /** Rows are keys and values: their channels share one scale. */
+  private window(node: NodeOf<'windowAttention'>): Node {
+    const [state, query, rows, ...others] = node.inputs as [Node, Node, Node, ...Node[]];
+    const inBlocks = [this.quantize(query, MX_BLOCK), this.quantize(rows, lastDim(rows.type))];
+    return this.remake(node, [state, ...inBlocks, ...others]);
+  }
+
   /** Keys are rows of a state, in blocks already, or made of those. */
   private indexer(node: NodeOf<'topRows'> | NodeOf<'topBlocks'>): Node {
     const { q, keys } = partsOfTopRows(node.inputs);
@@ -111,7 +125,8 @@ class Quantizer {
 
   /** Rows of attention only: a state that a step replaces is no operand of the matrix unit. */
   private state(node: NodeOf<'state'>): Node | undefined {
-    if (isReplaced(node.type) || this.indexed.has(node.attrs.name)) return undefined;
+    if (isReplaced(node.type) && !this.windows.has(node.attrs.name)) return undefined;
+    if (this.indexed.has(node.attrs.name)) return undefined;
     const width = wholeBlocks(lastDim(node.type));
     const type = tensor(this.activation, withLast(node.type.shape, width));
     return makeNode('state', [], { ...node.attrs, type }, node.label);

@@ -97,7 +97,9 @@ function zeroRow(context: Context, columns: number): Ref {
 function lowerBlock(context: Context, indexer: Indexer, first: number, tokens: number): void {
   const { T, S } = context.dims;
   const { node, sequence, chosen } = indexer;
-  const reach = roundUp(S - T + first + tokens);
+  const { topK, tokensPerRow = 1 } = node.attrs;
+  const seen = Math.floor((S - T + first + tokens) / tokensPerRow);
+  const reach = roundUp(Math.max(seen, 1));
   const scores = context.tiles.allocate('scores', 'tensors', tokens * reach * 4);
   const row = sequence * T + first;
   for (const span of piecesOf(indexer, reach)) {
@@ -118,11 +120,11 @@ function lowerBlock(context: Context, indexer: Indexer, first: number, tokens: n
     d: shift(chosen.at, row * chosen.stride),
     dStride: chosen.stride,
     dInner: 0,
-    topK: Math.min(node.attrs.topK, reach),
+    topK: Math.min(topK, reach),
     sequence,
     first,
     always: 0,
-    shift: 0,
+    shift: Math.log2(tokensPerRow),
   });
 }
 

@@ -26,6 +26,7 @@ import { lowerLayerNormalization } from './layerNormalization.ts';
 import { regionsOf } from './regions.ts';
 import { storeState } from './stateRows.ts';
 import { lowerDot, lowerHyperConnection, lowerMixHeads, lowerNGramGate } from './streams.ts';
+import { lowerWindowAttention } from './window.ts';
 import { TileProgram, type TileInstruction } from './tiles.ts';
 
 export interface JadeSchedule extends Schedule {
@@ -42,6 +43,7 @@ export const LOWERINGS: Partial<Record<Op, Lowering>> = {
   headLinear: lowerHeadLinear,
   attention: lowerAttention,
   topRows: lowerTopRows,
+  windowAttention: lowerWindowAttention,
   route: lowerRoute,
   routeByToken: lowerRouteByToken,
   hyperConnection: lowerHyperConnection,

@@ -54,14 +54,23 @@ export function roundUp(rows: number): number {
 /** Appends rows to a state, and their scale bytes where they are values. */
 export function storeState(context: Context, append: Node): void {
   const rows = placeOf(context, append.inputs[1]!) as MxPlacement;
-  storeRows(context, stateRegion(context, append), rows);
+  const tokensPerRow = (append as NodeOf<'append'>).attrs.tokensPerRow ?? 1;
+  storeRows(context, stateRegion(context, append), rows, tokensPerRow);
   const scales = scalesRegion(context, append);
   // The values are the first channels of a row and share one scale: that of the first block.
-  if (scales !== undefined) storeRows(context, scales, rows);
+  if (scales !== undefined) storeRows(context, scales, rows, tokensPerRow);
 }
 
-/** The first bytes of each row to its position: a store for each sequence, a plane for each part. */
-function storeRows(context: Context, region: StateRegion, rows: MxPlacement): void {
+/**
+ * The first bytes of each row to its position: a store for each sequence, a plane for each part. Where tokens
+ * share a row, each writes it, one after another: the last of them stays.
+ */
+function storeRows(
+  context: Context,
+  region: StateRegion,
+  rows: MxPlacement,
+  tokensPerRow: number,
+): void {
   const { T } = context.dims;
   const { groups, parts, partBytes, capacity } = region;
   if (groups > 1 && parts > 1 && rows.headStride !== parts * partBytes) {
@@ -69,11 +78,12 @@ function storeRows(context: Context, region: StateRegion, rows: MxPlacement): vo
       where: region.name,
     });
   }
-  for (let sequence = 0; sequence < context.dims.B; sequence++) {
-    const local = shift(rows.at, sequence * T * rows.stride);
+  const together = tokensPerRow === 1 ? T : 1;
+  for (let row = 0; row < context.dims.B * T; row += together) {
+    const sequence = Math.floor(row / T);
     context.tiles.emit('store', {
-      ...contiguous(rowsAddress(region, sequence, 0), local, partBytes),
-      rows: T,
+      ...contiguous(rowsAddress(region, sequence, 0), shift(rows.at, row * rows.stride), partBytes),
+      rows: together,
       memoryStride: partBytes,
       localStride: rows.stride,
       planes: groups * parts,
@@ -81,6 +91,8 @@ function storeRows(context: Context, region: StateRegion, rows: MxPlacement): vo
       localPlaneStride: parts > 1 ? partBytes : rows.headStride,
       positionStride: partBytes,
       sequence,
+      positionShift: Math.log2(tokensPerRow),
+      positionOffset: row % T,
     });
   }
 }

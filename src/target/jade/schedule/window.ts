@@ -1,0 +1,182 @@
+/**
+ * Attention to a window: the last rows of a sequence, keys and values in one, lie in the memory behind one
+ * another with those of the step behind them, and come to the chip together. A token reads as many rows from
+ * its own place on; then the last rows become those of the next step.
+ *
+ *   columns of scores   the window, filled up to whole blocks | a block for the sink, that has no value
+ *
+ * Rows before the first position are masked by −Inf, which a table has by position.
+ */
+import { type Kernel } from '../../../compile/index.ts';
+import { lastDim, MX_BLOCK, type Node, type NodeOf } from '../../../ir/index.ts';
+import { blockBytes, FORMAT_CODES, NONE } from '../isa.table.ts';
+import { pastKey, sinksKey, type ReplacedRegion } from '../layout.ts';
+import { Attention } from './attention.ts';
+import { headBlocks, type Block } from './blocks.ts';
+import { contiguous, regionAddress, type Context } from './context.ts';
+import { mxOf, type MxPlacement } from './placement.ts';
+import { roundUp, type LocalRows, type Source } from './stateRows.ts';
+import { shift, type Ref } from './tiles.ts';
+
+/** The window of one sequence. */
+interface Window {
+  readonly node: NodeOf<'windowAttention'>;
+  readonly sequence: number;
+  /** Rows it holds. */
+  readonly room: number;
+  readonly rowBytes: number;
+  /** Addresses of its first row, and of the scale byte of that. */
+  readonly memory: number;
+  readonly scales: number;
+  /** The rows on the chip, and the masks of the step's tokens, a row of one token behind the next. */
+  readonly at: Ref;
+  readonly past: Ref;
+  readonly sinks: Ref;
+}
+
+export function lowerWindowAttention(context: Context, kernel: Kernel): void {
+  const node = kernel.anchors[0] as NodeOf<'windowAttention'>;
+  const query = mxOf(context, node.inputs[1]!);
+  const rows = mxOf(context, node.inputs[2]!);
+  const sinks = loadSinks(context, node);
+  const windows = Array.from({ length: context.dims.B }, (_, sequence) =>
+    loadWindow(context, node, rows, { sequence, sinks }),
+  );
+  const blocks = windows.flatMap((window) => blocksOf(context, window));
+  const work = { query, scale: node.attrs.scale, valueWidth: lastDim(node.type), blocks };
+  new Attention(context, kernel, work).finish();
+  for (const window of windows) moveOn(context, window);
+}
+
+function loadSinks(context: Context, node: NodeOf<'windowAttention'>): Ref {
+  const room = node.inputs[0]!.type.shape[1] as number;
+  const bytes = (node.type.shape[2] as number) * widthOfSink(room) * 4;
+  const at = context.tiles.allocate('sinks', 'constants', bytes);
+  const memory = regionAddress(context, sinksKey(node));
+  context.tiles.emit('load', { ...contiguous(memory, at, bytes), unless: NONE });
+  return at;
+}
+
+/** Columns from the end of the window to that of the sink's block. */
+function widthOfSink(room: number): number {
+  return roundUp(room) - room + MX_BLOCK;
+}
+
+/** Stores the rows of the step behind the window, and brings all to the chip. */
+function loadWindow(
+  context: Context,
+  node: NodeOf<'windowAttention'>,
+  rows: MxPlacement,
+  { sequence, sinks }: Pick<Window, 'sequence' | 'sinks'>,
+): Window {
+  const { tiles, layout } = context;
+  const { T } = context.dims;
+  const state = node.inputs[0] as NodeOf<'state'>;
+  const room = state.type.shape[1] as number;
+  const { name } = state.attrs;
+  const [memory, scales] = [name, `scales:${name}`].map((key) => {
+    const { address, sequenceBytes } = layout.regions.get(key) as ReplacedRegion;
+    return address + sequence * sequenceBytes;
+  }) as [number, number];
+  const rowBytes = rows.headStride;
+  const local = shift(rows.at, sequence * T * rows.stride);
+  for (const [start, bytes] of [
+    [memory, rowBytes],
+    [scales, 1],
+  ] as const) {
+    const place = { ...contiguous(start + room * bytes, local, bytes), rows: T };
+    tiles.emit('store', { ...place, memoryStride: bytes, localStride: rows.stride });
+  }
+  const count = roundUp(room) + T;
+  const at = tiles.allocate('window', 'context', count * rowBytes);
+  tiles.emit('load', { ...contiguous(memory, at, count * rowBytes), unless: NONE });
+  const words = (room + T - 1) * 4;
+  const past = tiles.allocate('past', 'constants', words);
+  const from = regionAddress(context, pastKey(room)) + 4;
+  tiles.emit('load', {
+    ...contiguous(from, past, words),
+    positionStride: 4,
+    sequence,
+    unless: NONE,
+  });
+  return { node, sequence, room, rowBytes, memory, scales, at, past, sinks };
+}
+
+/** Each token by itself. */
+function blocksOf(context: Context, window: Window): Block[] {
+  const { node, sequence, room } = window;
+  const reach = roundUp(room) + MX_BLOCK;
+  const heads = node.type.shape[2] as number;
+  return Array.from({ length: context.dims.T }, (_, first) => {
+    const source = sourceOf(context, window, first);
+    return headBlocks(context, node as Node, heads, reach).map(([firstHead, count]): Block => ({
+      ...{ source, sequence, first, tokens: 1, firstHead, heads: count, reach },
+      visible: { always: reach, shift: 0 },
+      adjust: (scores, stride) =>
+        adjust(context, window, { scores, stride, first, firstHead, heads: count }),
+    }));
+  }).flat();
+}
+
+/** What token `first` of the step reads. */
+function sourceOf(context: Context, window: Window, first: number): Source {
+  const { room, rowBytes, at, scales, node } = window;
+  const whole = roundUp(room);
+  const { format } = mxOf(context, node.inputs[2]!);
+  const rows = (): LocalRows => ({
+    at: shift(at, (first + 1) * rowBytes),
+    stride: rowBytes,
+    blockStride: blockBytes(format),
+  });
+  let bytes: Ref | undefined;
+  return {
+    keySpans: () => [{ start: 0, count: room, used: room }],
+    valueSpans: () => [{ start: 0, count: whole, used: whole }],
+    keys: rows,
+    values: rows,
+    scales: () => (bytes ??= loadScales(context, scales + first + 1, whole + MX_BLOCK)),
+  };
+}
+
+function loadScales(context: Context, memory: number, count: number): Ref {
+  const at = context.tiles.allocate('scales', 'constants', count);
+  context.tiles.emit('load', { ...contiguous(memory, at, count), unless: NONE });
+  return at;
+}
+
+/** Puts the sinks behind the scores of a token, and masks rows before the first position. */
+function adjust(
+  context: Context,
+  { room, past, sinks }: Window,
+  of: {
+    readonly scores: Ref;
+    readonly stride: number;
+    readonly first: number;
+    readonly firstHead: number;
+    readonly heads: number;
+  },
+): void {
+  const { scores, stride, first, firstHead, heads } = of;
+  const rows = { rows: heads, inner: heads };
+  const plain = { dFormat: FORMAT_CODES.f32, group: 0, rowCount: NONE };
+  const width = widthOfSink(room);
+  context.tiles.emit('copy', {
+    ...{ a: shift(sinks, firstHead * width * 4), aStride: 0, aInner: width * 4 },
+    ...{ aFormat: FORMAT_CODES.f32, ...rows, columns: width },
+    ...{ d: shift(scores, room * 4), dStride: 0, dInner: stride, ...plain },
+  });
+  context.tiles.emit('add', {
+    ...{ a: scores, aStride: 0, aInner: stride },
+    ...{ b: shift(past, first * 4), bStride: 0, bInner: 0, ...rows, columns: room },
+    ...{ d: scores, dStride: 0, dInner: stride, ...plain },
+  });
+}
+
+/** The last rows become the window of the next step. */
+function moveOn(context: Context, { room, rowBytes, memory, scales, at }: Window): void {
+  const { tiles, dims } = context;
+  const bytes = room * rowBytes;
+  tiles.emit('store', contiguous(memory, shift(at, dims.T * rowBytes), bytes));
+  const last = loadScales(context, scales + dims.T, room);
+  tiles.emit('store', contiguous(scales, last, room));
+}
