@@ -76,3 +76,21 @@ test('a recurrent model: of two sequences one goes on while the other starts aga
   assert.deepEqual(bitsOf(batch.subarray(0, width)), alone[0]);
   assert.deepEqual(bitsOf(batch.subarray(width)), alone[1]);
 });
+
+test('a recurrent model on the chip comes back to a snapshot, and refuses to go back without', () => {
+  const folder = fileURLToPath(new URL('golden/qwen3.5', import.meta.url));
+  const model = loadModel(folder).graph({ logits: 'last' });
+  const target = jadeTarget(loadChip('jade-edge'), { contextTokens: 32 });
+  const device = target.open({});
+  const run = (tokens: number[], position: number): Uint32Array => {
+    const program = compile(model, target, { B: 1, T: tokens.length, S: 32 });
+    const positions = Int32Array.of(position);
+    return bitsOf(device.run(program, { tokens: Int32Array.from(tokens), positions }).logits);
+  };
+  run([3, 14, 15], 0);
+  const mark = device.snapshot!();
+  const required = run([9, 2], 3);
+  assert.throws(() => run([9, 2], 3), /must start at token 0 or 5, not at 3/);
+  device.restore!(mark);
+  assert.deepEqual(run([9, 2], 3), required);
+});

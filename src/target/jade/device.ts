@@ -6,6 +6,7 @@ import { CapacityError, formatBytes, UsageError } from '../../base/index.ts';
 import { type Chip } from '../../chip/index.ts';
 import {
   type Device,
+  type DeviceSnapshot,
   type Program,
   type StepInputs,
   type StepResult,
@@ -13,10 +14,11 @@ import {
 import { lastDim } from '../../ir/index.ts';
 import { type Trace } from '../../trace/index.ts';
 import { type JadeProgram } from './emit/program.ts';
-import { HostRows } from './hostRows.ts';
+import { HostRows, type HostMemory } from './hostRows.ts';
 import { writeImage } from './image.ts';
 import { QUEUES, type Instruction } from './isa.table.ts';
-import { type PlainRegion, type ReplacedRegion } from './memoryRegions.ts';
+import { type PlainRegion } from './memoryRegions.ts';
+import { ReplacedStates } from './replacedStates.ts';
 import { createSimulator, type RunOptions, type RunStats, type Simulator } from './sim/index.ts';
 
 export interface JadeDevice extends Device {
@@ -49,9 +51,17 @@ export function openJadeDevice(chip: Chip, options: JadeDeviceOptions): JadeDevi
 
 class SimulatedJade implements JadeDevice {
   lastRun: RunStats | undefined;
+  /** There with a model that has states to come back to. */
+  snapshot?: () => DeviceSnapshot;
+  restore?: (snapshot: DeviceSnapshot) => void;
   private readonly chip: Chip;
   private readonly options: JadeDeviceOptions;
   private readonly hostRows = new HostRows();
+  private readonly memory: HostMemory = {
+    read: (address, bytes) => this.simulator!.memory.subarray(address, address + bytes),
+    write: (address, bytes) => this.writeAt(address, bytes),
+  };
+  private replaced: ReplacedStates | undefined;
   private simulator: Simulator | undefined;
   private layoutBytes = 0;
   private states: readonly (readonly [number, number])[] = [];
@@ -71,11 +81,8 @@ class SimulatedJade implements JadeDevice {
       'tokens',
       new Uint8Array(inputs.tokens.buffer, inputs.tokens.byteOffset, B * T * 4),
     );
-    this.startSequences(jade, inputs.positions);
-    this.hostRows.write(jade.graph, jade.layout, inputs, {
-      read: (address, bytes) => simulator.memory.subarray(address, address + bytes),
-      write: (address, bytes) => this.writeAt(address, bytes),
-    });
+    this.replaced!.start(inputs);
+    this.hostRows.write(jade.graph, jade.layout, inputs, this.memory);
     simulator.positions.set(inputs.positions);
     const { trace, checkHazards, observer } = this.options;
     observer?.positioned(inputs.positions);
@@ -95,6 +102,7 @@ class SimulatedJade implements JadeDevice {
   reset(): void {
     for (const [address, bytes] of this.states)
       this.simulator?.memory.fill(0, address, address + bytes);
+    this.replaced?.forget();
   }
 
   close(): void {
@@ -111,6 +119,7 @@ class SimulatedJade implements JadeDevice {
       const states = [...layout.regions.values()].filter(isState);
       this.states = states.map((region) => [region.address, region.sizeBytes] as const);
       this.layoutBytes = layout.sizeBytes;
+      this.keep(new ReplacedStates(layout.regions.values(), this.memory));
       this.options.observer?.loaded(this.simulator.memory);
     }
     if (this.layoutBytes !== layout.sizeBytes) {
@@ -119,15 +128,11 @@ class SimulatedJade implements JadeDevice {
     return this.simulator;
   }
 
-  /** What steps replace is zeros where a sequence starts: appended rows are hidden by their positions. */
-  private startSequences({ layout }: JadeProgram, positions: Int32Array): void {
-    for (const region of layout.regions.values()) {
-      if (region.kind !== 'replaced') continue;
-      const { address, sequenceBytes } = region as ReplacedRegion;
-      const zeros = new Uint8Array(sequenceBytes);
-      for (const [sequence, start] of positions.entries())
-        if (start === 0) this.writeAt(address + sequence * sequenceBytes, zeros);
-    }
+  private keep(replaced: ReplacedStates): void {
+    this.replaced = replaced;
+    if (!replaced.exist) return;
+    this.snapshot = () => replaced.snapshot();
+    this.restore = (snapshot) => replaced.restore(snapshot);
   }
 
   private write(program: JadeProgram, mailbox: string, bytes: Uint8Array): void {
