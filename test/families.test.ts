@@ -39,11 +39,6 @@ const DECODE_TOKENS = 16;
  */
 const ROUNDED_THE_OTHER_WAY: Readonly<Record<string, number>> = { 'deepseek-v4.1-shared': 3e-2 };
 
-/** What Jade lacks for layers of the gated delta rule. */
-const NO_RECURRENCE = {
-  jade: /causalConvolution \(layers\.0\.linear_attn(?: and \d more)?\): the vector unit has no instruction for causalConvolution;.* gatedDelta \(layers\.0\.linear_attn(?: and \d more)?\): there is no instruction that updates a recurrent state/,
-};
-
 /** What Jade says of a model that it does not run; every other model it must run, and the cpu all. */
 const REFUSALS: Readonly<Record<string, { readonly jade?: RegExp }>> = {
   'deepseek-v4-compressed': {
@@ -58,13 +53,6 @@ const REFUSALS: Readonly<Record<string, { readonly jade?: RegExp }>> = {
   'deepseek-v4.1-wide': {
     jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
   },
-  'deepseek-v3.2-sparse': {
-    jade: /layerNormalization \(layers\.0\.self_attn\.indexer\.k_norm and 1 more\): the vector unit has no instruction for layerNormalization/,
-  },
-  'qwen3-next': NO_RECURRENCE,
-  'qwen3.5': NO_RECURRENCE,
-  'qwen3.5-moe': NO_RECURRENCE,
-  'qwen3.5-pictures': NO_RECURRENCE,
   'qwen3.8-flash-next': {
     jade: /blockMeans \(layers\.3\.self_attn\.indexer\): the vector unit has no instruction for blockMeans/,
   },
@@ -290,7 +278,7 @@ function refused(target: Target, graph: Model['graph'], reason: RegExp): void {
   );
 }
 
-function testJade(name: string, { graph }: Model, { promptTokens }: Golden): void {
+function testJade(name: string, { graph }: Model, golden: Golden): void {
   const chip = loadChip('jade-edge');
   const refusal = REFUSALS[name]?.jade;
   if (refusal !== undefined) {
@@ -299,23 +287,34 @@ function testJade(name: string, { graph }: Model, { promptTokens }: Golden): voi
     return;
   }
   test(`${name} on jade: chip and interpreter give the same bits, however the prompt is cut`, () => {
+    const tokens = [...golden.promptTokens, ...golden.decodeTokens];
     const judge = new Session(
       referenceTarget(jadeNumerics(chip), jadePasses(chip)),
       graph({ logits: 'all' }),
     );
-    const required = rowsOf(bitsOf(judge.step(promptTokens)), promptTokens.length);
-    const target = jadeTarget(chip, { contextTokens: 128, checkHazards: true });
+    const required = rowsOf(bitsOf(judge.step(tokens)), tokens.length);
+    const target = jadeTarget(chip, { contextTokens: tokens.length, checkHazards: true });
     const onChip = new Session(target, graph({ logits: 'last' }));
     for (const size of [32, 7]) {
       onChip.reset();
-      for (let start = 0; start < promptTokens.length; start += size) {
-        const chunk = promptTokens.slice(start, start + size);
+      const cuts = cutsOf(golden, size);
+      for (const [i, start] of cuts.entries()) {
+        const chunk = tokens.slice(start, cuts[i + 1]);
         const last = start + chunk.length - 1;
         const bits = bitsOf(onChip.step(chunk));
         assert.deepEqual(bits, required[last], `position ${last} in chunks of ${size}`);
       }
     }
   });
+}
+
+/** Where steps start: the prompt in chunks, then what follows one by one. */
+function cutsOf({ promptTokens, decodeTokens }: Golden, size: number): number[] {
+  const chunks = Math.ceil(promptTokens.length / size);
+  return [
+    ...Array.from({ length: chunks }, (_, i) => i * size),
+    ...decodeTokens.map((_, i) => promptTokens.length + i),
+  ];
 }
 
 for (const name of fs.readdirSync(FOLDER)) {

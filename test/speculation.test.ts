@@ -7,12 +7,14 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { compileLowered, lowerGraph, type Device, type Target } from '../src/compile/index.ts';
 import {
+  complete,
   generate,
   lookupDrafter,
   ModelRunner,
   speculate,
   type Drafter,
   type Generation,
+  type Speculation,
 } from '../src/engine/index.ts';
 import { type Graph } from '../src/ir/index.ts';
 import { loadModel } from '../src/model/index.ts';
@@ -41,12 +43,12 @@ function runnerOf(model: string, target: Target, contextTokens = 128): ModelRunn
   return new ModelRunner(graph, target, target.open({}), contextTokens);
 }
 
+function guess(...request: Parameters<typeof speculate>): Speculation {
+  return complete(speculate(...request));
+}
+
 function greedy(runner: ModelRunner, maxNewTokens: number): Generation {
-  const steps = generate(runner, PROMPT, { maxNewTokens });
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-  }
+  return complete(generate(runner, PROMPT, { maxNewTokens }));
 }
 
 /** Guesses the true continuation up to a token that is wrong, now after more, now after fewer. */
@@ -73,7 +75,7 @@ for (const model of MODELS) {
         lookup: lookupDrafter(1, 4),
       };
       for (const [name, draft] of Object.entries(drafters)) {
-        const found = speculate(runnerOf(model, target), PROMPT, { maxNewTokens: COUNT, draft });
+        const found = guess(runnerOf(model, target), PROMPT, { maxNewTokens: COUNT, draft });
         assert.deepEqual(found.tokens, truth, name);
         assert.equal(found.finishReason, 'length');
         if (name === 'right') assert.equal(found.accepted, found.drafted);
@@ -120,20 +122,20 @@ test('end tokens and a full context end speculation as they end generation', () 
   const truth = greedy(runnerOf('qwen3.5', cpuTarget()), COUNT).tokens;
   const draft = mostlyRight(truth);
   const stop = truth[7]!;
-  const found = speculate(runnerOf('qwen3.5', cpuTarget()), PROMPT, {
+  const found = guess(runnerOf('qwen3.5', cpuTarget()), PROMPT, {
     maxNewTokens: COUNT,
     eosTokenIds: [stop],
     draft,
   });
   assert.equal(found.finishReason, 'stop');
   assert.deepEqual(found.tokens, truth.slice(0, truth.indexOf(stop) + 1));
-  const small = speculate(runnerOf('qwen3.5', cpuTarget(), 20), PROMPT, {
+  const small = guess(runnerOf('qwen3.5', cpuTarget(), 20), PROMPT, {
     maxNewTokens: COUNT,
     draft,
   });
   assert.equal(small.finishReason, 'context');
   assert.deepEqual(small.tokens, truth.slice(0, 20 - PROMPT.length + 1));
-  const none = speculate(runnerOf('qwen3.5', cpuTarget()), PROMPT, { maxNewTokens: 0, draft });
+  const none = guess(runnerOf('qwen3.5', cpuTarget()), PROMPT, { maxNewTokens: 0, draft });
   assert.deepEqual([none.tokens, none.finishReason], [[], 'length']);
 });
 
@@ -143,7 +145,7 @@ test('guesses cannot be judged from logits of the last token alone', () => {
   const graph = loadModel(folder).graph({ logits: 'last' });
   const runner = new ModelRunner(graph, target, target.open({}), 64);
   assert.throws(
-    () => speculate(runner, PROMPT, { maxNewTokens: 4, draft: () => [] }),
+    () => guess(runner, PROMPT, { maxNewTokens: 4, draft: () => [] }),
     /the graph must give logits of all tokens, not of the last/,
   );
 });

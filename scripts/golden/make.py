@@ -17,6 +17,7 @@ import torch
 import transformers
 
 import deepseek
+import mtp
 import qwen
 
 OUT = Path(__file__).resolve().parents[2] / 'test' / 'golden'
@@ -32,17 +33,17 @@ PROMPT_TOKENS = 97  # leaves a rest in chunks of 32 and of 7
 DECODE_TOKENS = 16
 PLAIN_ROTARY = {'rope_type': 'default', 'rope_theta': 10000.0}
 
-MAX_WEIGHT_BYTES = 300 * 1024
+MAX_WEIGHT_BYTES = 300 * 1024  # without a head of multi-token prediction
 MIN_MARGIN = 1e-5  # between scores: no sum of float32 in another order may choose other experts
 MIN_EFFECT = 0.01  # of YaRN on some logit, as a part of the largest
 MAX_DECODE_DIFFERENCE = 3e-5  # between tokens fed one by one and all at once (delta rules in chunks), as a part of the largest logit
 
 
-def build(spec, rotary):
+def build(spec, rotary, seed=SEED):
     config_class, model_class = CLASSES[spec['family']]
     fields = {**SPECS['common'], **spec['config'], 'rope_parameters': dict(rotary)}
     config = config_class(**fields, attn_implementation='eager', experts_implementation='eager')
-    torch.manual_seed(SEED)
+    torch.manual_seed(seed)
     model = model_class(config).eval()
     with torch.no_grad():
         for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
@@ -83,18 +84,23 @@ def routers(model):
 
 
 def run(model, tokens):
-    """Logits (T,V), and of each router what went in (T,D) and the experts it chose (T,k), ascending."""
+    """Logits (T,V), and what `recorded` gives."""
+    with torch.no_grad():
+        return recorded(model, lambda: model(torch.tensor([tokens]), use_cache=False).logits[0])
+
+
+def recorded(model, forward):
+    """What `forward` gives, and each time a router runs what goes in (T,D) and the experts it chooses (T,k), ascending."""
     routed = []
 
     def record(_module, inputs, outputs):
         routed.append((inputs[0].flatten(0, -2), outputs[2].sort(-1).values))
 
     hooks = [router.register_forward_hook(record) for router in routers(model)]
-    with torch.no_grad():
-        logits = model(torch.tensor([tokens]), use_cache=False).logits[0]
+    result = forward()
     for hook in hooks:
         hook.remove()
-    return logits, routed
+    return result, routed
 
 
 def choose(router, biased, masked=-torch.inf):
@@ -193,6 +199,14 @@ def save(model, spec, folder):
     assert size < MAX_WEIGHT_BYTES, f'{folder} has {size} bytes of weights'
 
 
+def judge(head, tokens):
+    """What the head computes, whose router must be clear as the model's are."""
+    (drafts, guesses, effects), routed = recorded(head.block, lambda: head.judge(tokens))
+    margins = [ROUTERS[type(r).__name__](r, *io)['margin'] for r in routers(head.block) for io in routed]
+    assert all(margin > MIN_MARGIN for margin in margins), margins
+    return drafts, guesses, {**effects, **({'margin': min(margins)} if margins else {})}
+
+
 def published_fields(spec):
     """The fields as the makers spell them; transformers renames some when it saves."""
     fields = {**SPECS['common'], **spec['config']}
@@ -221,7 +235,13 @@ def make(name):
         with torch.no_grad():
             row = model.model(torch.tensor([tokens]), use_cache=False).last_hidden_state[0, -1]
         golden['embedding'] = torch.nn.functional.normalize(row, dim=0).tolist()
+    head = mtp.head_of(spec, model, build, fill) if spec.get('mtp') else None
+    if head is not None:
+        drafts, golden['guesses'], golden['measured']['mtp'] = judge(head, tokens + golden.get('decodeTokens', []))
     save(model, spec, OUT / name)
+    if head is not None:
+        mtp.add_tensors(OUT / name / 'model.safetensors', head.tensors(save))
+        numpy.save(OUT / name / 'mtp.npy', drafts.numpy())
     (OUT / name / 'golden.json').write_text(json.dumps(golden) + '\n')
     numpy.save(OUT / name / 'logits.npy', logits.numpy())
     print(name, json.dumps(golden['measured']), file=sys.stderr)

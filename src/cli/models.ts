@@ -7,6 +7,7 @@ import { nearestName } from '../chip/index.ts';
 import {
   catalogueModelNames,
   describeSkipped,
+  HEADS,
   isGgufFile,
   loadModel,
   skippedParts,
@@ -46,9 +47,14 @@ export function openModel(name: string, configurations: readonly string[] = []):
   throw noModel(name, configurations);
 }
 
-/** Says what a run leaves out of the checkpoint. */
-export function noteSkipped({ config, checkpoint }: Model, output: Output): void {
-  const parts = skippedParts(checkpoint.tensorNames(), config.config.num_hidden_layers);
+/** Says what a run leaves out of the checkpoint, be it with its heads or without. */
+export function noteSkipped(
+  { config, checkpoint }: Model,
+  output: Output,
+  withHeads = false,
+): void {
+  const all = skippedParts(checkpoint.tensorNames(), config.config.num_hidden_layers);
+  const parts = all.filter(({ part }) => !(withHeads && part === HEADS));
   if (parts.length > 0) output.note(`not used: ${describeSkipped(parts)}`);
 }
 

@@ -2,10 +2,20 @@
 import { setImmediate as pause } from 'node:timers/promises';
 import { type Command } from 'commander';
 import { UsageError } from '../base/index.ts';
-import { generate, ModelRunner, type Generation, type SamplingOptions } from '../engine/index.ts';
+import { ModelRunner, type Generation, type SamplingOptions } from '../engine/index.ts';
 import { messageOf, type ChatMessage, type Model } from '../model/index.ts';
 import { Trace } from '../trace/index.ts';
 import { choice, decimal, wholeNumber } from './arguments.ts';
+import {
+  DRAFT_KINDS,
+  draftsOf,
+  formatDrafts,
+  openHead,
+  requireDrafts,
+  stepsOf,
+  type DraftOptions,
+  type Runners,
+} from './drafts.ts';
 import { noteSkipped, openModel } from './models.ts';
 import { NewFile } from './newFile.ts';
 import { Output, type GlobalOptions } from './output.ts';
@@ -19,7 +29,7 @@ import {
 } from './targets.ts';
 import { writeTrace } from './traceFile.ts';
 
-interface RunOptions extends GlobalOptions {
+interface RunOptions extends GlobalOptions, DraftOptions {
   readonly prompt: string;
   readonly chat?: boolean;
   readonly target: TargetName;
@@ -46,6 +56,8 @@ export function addRun(program: Command): void {
     .option('--temperature <number>', '0 takes the likeliest token', decimal(0, 100), 0)
     .option('--top-k <count>', 'draw from the k likeliest; 0: from all', wholeNumber(), 0)
     .option('--top-p <share>', 'draw from the likeliest with this share together', decimal(0, 1), 1)
+    .addOption(choice('--draft <kind>', 'guess with the MTP head; same tokens', DRAFT_KINDS))
+    .option('--draft-tokens <count>', 'guesses a step (default: 1)', wholeNumber(1))
     .option('--trace <file>', 'write a trace for ui.perfetto.dev (jade)')
     .action((model: string, _: unknown, command: Command) =>
       run(model, command.optsWithGlobals<RunOptions>()),
@@ -55,14 +67,15 @@ export function addRun(program: Command): void {
 async function run(name: string, options: RunOptions): Promise<void> {
   const output = new Output(options);
   const choice = chooseTarget(options);
+  requireDrafts(options, choice.target);
   const traced = openTrace(choice, options);
   const model = openModel(name);
-  noteSkipped(model, output);
+  noteSkipped(model, output, options.draft === 'mtp');
   const prompt = encodePrompt(model, options);
-  const runner = await openRunner(model, choice, prompt.length + options.tokens, traced?.trace);
-  const generation = await stream(runner, model, prompt, options, output);
+  const runners = await openRunners(model, choice, prompt, options, traced?.trace);
+  const generation = await stream(runners, model, prompt, options, output);
   if (traced !== undefined) writeTrace(traced.file, traced.trace, output);
-  report({ model, choice, prompt, generation, output, chat: options.chat ?? false });
+  report({ model, choice, prompt, generation, output, options });
 }
 
 /** The file is opened before the work, so that a place which cannot be written costs no time. */
@@ -86,21 +99,25 @@ function encodePrompt(model: Model, { prompt, chat = false }: RunOptions): numbe
 }
 
 /** The context has room for what is asked for, and never more than the model has. */
-async function openRunner(
+async function openRunners(
   model: Model,
   choice: TargetChoice,
-  tokens: number,
+  prompt: readonly number[],
+  { tokens, draft }: RunOptions,
   trace: Trace | undefined,
-): Promise<ModelRunner> {
-  const contextTokens = Math.min(tokens, model.config.config.max_position_embeddings);
+): Promise<Runners> {
+  const { max_position_embeddings: most } = model.config.config;
+  const contextTokens = Math.min(prompt.length + tokens, most);
   const target = await createTarget(choice, contextTokens);
+  if (draft !== undefined) return openHead(model, target, contextTokens);
   const device = target.open({ ...(trace && { trace }) });
-  return new ModelRunner(model.graph({ logits: 'last' }), target, device, contextTokens);
+  const graph = model.graph({ logits: 'last' });
+  return { runner: new ModelRunner(graph, target, device, contextTokens) };
 }
 
 /** Generates, showing the text as it comes; lets go of the thread after each step. */
 async function stream(
-  runner: ModelRunner,
+  runners: Runners,
   model: Model,
   prompt: readonly number[],
   options: RunOptions,
@@ -110,11 +127,12 @@ async function stream(
   const show = (piece: string): void => {
     if (!output.json && piece !== '') output.write(piece);
   };
-  const steps = generate(runner, prompt, {
+  const request = {
     maxNewTokens: options.tokens,
     eosTokenIds: model.checkpoint.generation.eosTokenIds,
     sampling: samplingOf(options),
-  });
+  };
+  const steps = stepsOf(runners, prompt, request, options);
   for (let next = steps.next(); ; next = steps.next()) {
     if (next.done) {
       show(`${text.end()}\n`);
@@ -140,12 +158,13 @@ function report(done: {
   readonly prompt: readonly number[];
   readonly generation: Generation;
   readonly output: Output;
-  readonly chat: boolean;
+  readonly options: RunOptions;
 }): void {
-  const { model, choice, prompt, generation, output, chat } = done;
+  const { model, choice, prompt, generation, output, options } = done;
+  const { chat = false } = options;
   const { prefill, decode, tokens, finishReason } = generation;
   if (!output.json) {
-    output.note(formatRates(generation, choice.chip));
+    output.note(`${formatRates(generation, choice.chip)}${formatDrafts(generation)}`);
     return;
   }
   const cycles = prefill.cycles === null ? null : prefill.cycles + (decode.cycles ?? 0);
@@ -159,6 +178,7 @@ function report(done: {
     text,
     ...(chat && { message: answerOf(model, prompt, text) }),
     finishReason,
+    drafts: draftsOf(generation, options),
     timings: ratesOf(generation),
     cycles,
     prefillCycles: prefill.cycles,

@@ -11,6 +11,7 @@ import {
   countUses,
   lastDim,
   MX_BLOCK,
+  sameType,
   topologicalOrder,
   type Graph,
   type Node,
@@ -49,6 +50,9 @@ const CHAINABLE: ReadonlySet<Op> = new Set<Op>([
   'rotaryEmbedding',
   'quantize',
   'silu',
+  'sigmoid',
+  'softplus',
+  'l2Normalization',
   'add',
   'mul',
   'swiglu',
@@ -135,8 +139,10 @@ class Fusion {
     if (user.op === 'swiglu') return isGatedPair(user) ? user : undefined;
     if (user.op === 'append') return user.inputs[1] === current ? user : undefined;
     // A norm needs the whole row: after a residual it would hold back the streaming of channels.
-    if (user.op === 'rmsNormalization' && ['add', 'mergeHeads'].includes(current.op))
-      return undefined;
+    const isNorm = user.op === 'rmsNormalization' || user.op === 'l2Normalization';
+    if (isNorm && ['add', 'mergeHeads'].includes(current.op)) return undefined;
+    // What is multiplied by one number a row comes first: the numbers themselves are complete by then.
+    if (user.op === 'mul' && !sameType(user.type, current.type)) return undefined;
     // Heads may come one by one, and those of no whole blocks share a block with the next one.
     if (user.op === 'mergeHeads' && lastDim(current.type) % MX_BLOCK > 0) return undefined;
     return user;

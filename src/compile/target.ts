@@ -47,6 +47,8 @@ export interface StepInputs {
   readonly tokens: Int32Array;
   /** Start position of each sequence [B]: how many tokens its state already holds. */
   readonly positions: Int32Array;
+  /** f32 rows [B][T], for a graph that reads the `hidden` rows of another. */
+  readonly hidden?: Float32Array;
 }
 
 export interface StepResult {
@@ -54,6 +56,8 @@ export interface StepResult {
   readonly logits: Float32Array;
   /** Greedy next token of each row, chosen by the target itself. */
   readonly next: Int32Array;
+  /** f32 rows [B][T], of a graph with an output `hidden`. */
+  readonly hidden?: Float32Array;
   /** Simulated cycles, or null where the target has no cycle model. */
   readonly cycles: number | null;
 }

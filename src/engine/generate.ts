@@ -38,9 +38,7 @@ export function* generate(
   prompt: readonly number[],
   { maxNewTokens, eosTokenIds = [], sampling = GREEDY }: GenerateOptions,
 ): Generator<GenerationEvent, Generation> {
-  requirePrompt(prompt, runner.contextTokens);
-  runner.requireTokens(prompt, 'the prompt');
-  requireCount(maxNewTokens);
+  requireRequest(runner, prompt, maxNewTokens);
   const sampler = new Sampler(sampling);
   const tokens: number[] = [];
   const done = (finishReason: FinishReason): Generation => ({
@@ -72,6 +70,17 @@ export function* generate(
 
 function chooseToken(sampler: Sampler, { logits, next }: Step, vocabularySize: number): number {
   return sampler.next(logits.subarray(-vocabularySize), next.at(-1)!);
+}
+
+/** Throws what `generate` throws before its first step. */
+export function requireRequest(
+  runner: ModelRunner,
+  prompt: readonly number[],
+  maxNewTokens: number,
+): void {
+  requirePrompt(prompt, runner.contextTokens);
+  runner.requireTokens(prompt, 'the prompt');
+  requireCount(maxNewTokens);
 }
 
 function requirePrompt(prompt: readonly number[], contextTokens: number): void {

@@ -4,6 +4,7 @@ export * from './evaluate.ts';
 export * from './generate.ts';
 export * from './modelRunner.ts';
 export type { PhaseTotals } from './phaseTotals.ts';
+export * from './predictorDrafter.ts';
 export * from './programCache.ts';
 export * from './retrieval.ts';
 export * from './sampler.ts';

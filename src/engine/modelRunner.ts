@@ -15,6 +15,8 @@ export interface Step {
   readonly logits: Float32Array;
   /** The largest of each row. */
   readonly next: Int32Array;
+  /** A row for each token, of a graph with an output `hidden`. */
+  readonly hidden?: Float32Array;
   /** Simulated cycles; null where the target has no cycle model. */
   readonly cycles: number | null;
   /** Host time to compile, and to run. */
@@ -59,14 +61,17 @@ export class ModelRunner {
   }
 
   /**
-   * Appends tokens to the sequence, in as few steps as the target allows; yields after each. Throws
-   * UsageError for an id that the model does not have, CapacityError when the context is too short.
+   * Appends tokens to the sequence, in as few steps as the target allows; yields after each. A graph
+   * that reads `hidden` is fed a row for each. Throws UsageError for an id that the model does not have,
+   * CapacityError when the context is too short.
    */
-  *feed(tokens: readonly number[]): Generator<Step, void> {
+  *feed(tokens: readonly number[], hidden?: Float32Array): Generator<Step, void> {
     this.requireTokens(tokens);
     const { maxTokens } = this.#programs;
+    const width = (hidden?.length ?? 0) / tokens.length;
     for (let start = 0; start < tokens.length; start += maxTokens) {
-      yield this.#step(tokens.slice(start, start + maxTokens));
+      const end = start + maxTokens;
+      yield this.#step(tokens.slice(start, end), hidden?.subarray(start * width, end * width));
     }
   }
 
@@ -121,19 +126,21 @@ export class ModelRunner {
     this.#position = 0;
   }
 
-  #step(tokens: readonly number[]): Step {
+  #step(tokens: readonly number[], rows?: Float32Array): Step {
     const position = this.#position;
     const count = tokens.length;
     const start = performance.now();
     const program = this.#programs.program({ B: 1, T: count, S: position + count });
     const compiled = performance.now();
-    const inputs = { tokens: Int32Array.from(tokens), positions: Int32Array.of(position) };
-    const { logits, next, cycles } = this.#device.run(program, inputs);
+    const fed = { tokens: Int32Array.from(tokens), positions: Int32Array.of(position) };
+    const inputs = { ...fed, ...(rows && { hidden: rows }) };
+    const { logits, next, hidden, cycles } = this.#device.run(program, inputs);
     this.#position += count;
     const compileSeconds = (compiled - start) / 1000;
     const runSeconds = (performance.now() - compiled) / 1000;
     requireNumbers(logits, position);
-    return { position, count, logits, next, cycles, compileSeconds, runSeconds };
+    const times = { cycles, compileSeconds, runSeconds };
+    return { position, count, logits, next, ...(hidden && { hidden }), ...times };
   }
 }
 

@@ -21,7 +21,7 @@ type Attributes<O extends Op> = {
 };
 
 export const ATTRIBUTES: { readonly [O in Op]: Attributes<O> } = {
-  input: { name: ['tokens', 'position'] },
+  input: { name: ['tokens', 'position', 'hidden'] },
   weight: { name: 'text' },
   state: { name: 'text' },
   splitHeads: { heads: 'count' },

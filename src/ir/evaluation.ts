@@ -10,6 +10,8 @@ export interface Step {
   readonly numerics: Numerics;
   readonly tokens: Value;
   readonly position: Value;
+  /** Rows (B,T,…) that another graph gave, where this one reads such. */
+  readonly hidden: Value | undefined;
   weight(name: string): Value;
   /** The buffer of a state, with room for at least the sequences and the context of the step. */
   state(name: string, type: TensorType): Value;

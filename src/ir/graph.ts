@@ -28,7 +28,7 @@ export interface WeightSource {
 
 export interface Graph {
   readonly name: string;
-  /** Results by name: `logits` f32 and `next` i32. */
+  /** Results by name: `logits` f32 and `next` i32; where another graph reads on, `hidden` f32 (B,T,…). */
   readonly outputs: ReadonlyMap<string, Node>;
   /** The node that changes each state, by the name of the state. */
   readonly states: ReadonlyMap<string, Node>;

@@ -36,10 +36,14 @@ import {
 } from './types.ts';
 import { allocateValue, copyElements, f32Value, i32Value, type Value } from './value.ts';
 
-/** What a step is fed: token ids [B][T] row-major, and how many tokens each sequence already has [B]. */
+/** What a step is fed. */
 export interface StepValues {
+  /** Token ids [B][T], row-major. */
   readonly tokens: Int32Array;
+  /** How many tokens each sequence already has [B]. */
   readonly positions: Int32Array;
+  /** Rows [B][T] of another graph, where this one reads such. */
+  readonly hidden?: Float32Array;
 }
 
 /** Constants that are kept: all of a model of a billion weights. */
@@ -48,7 +52,7 @@ const KEPT_BYTES = 4 * 2 ** 30;
 const ELEMENT_BYTES = 4;
 
 const RULES: EvaluationRules = {
-  input: ({ attrs }, _, { tokens, position }) => (attrs.name === 'tokens' ? tokens : position),
+  input: ({ attrs }, _, step) => step[attrs.name] ?? failToRead(attrs.name),
   weight: ({ attrs }, _, step) => step.weight(attrs.name),
   state: ({ attrs }, _, step) => step.state(attrs.name, attrs.type),
   ...MOVEMENT_RULES,
@@ -155,13 +159,14 @@ export class Interpreter {
     return prepared;
   }
 
-  #step(graph: Graph, dims: Dims, { tokens, positions }: StepValues): Step {
+  #step(graph: Graph, dims: Dims, { tokens, positions, hidden }: StepValues): Step {
     const { B, T } = dims;
     requireFits(dims, { tokens, positions });
     return {
       numerics: this.#numerics,
       tokens: i32Value([B, T], tokens),
       position: i32Value([B], positions),
+      hidden: hidden && f32Value([B, T, hidden.length / (B * T)], hidden),
       weight: (name) => {
         const source = graph.weights.get(name)!;
         return f32Value(source.shape, source.load());
@@ -212,6 +217,10 @@ export class Interpreter {
     this.#states.set(name, state);
     return state;
   }
+}
+
+function failToRead(name: string): never {
+  throw new UsageError(`a step of this graph must be fed ${name} rows`);
 }
 
 function requireFits({ B, T, S }: Dims, { tokens, positions }: StepValues): void {

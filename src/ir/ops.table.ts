@@ -71,7 +71,7 @@ export interface FakeQuantizeAttrs {
 
 export interface OpAttrs {
   // sources
-  input: { readonly name: 'tokens' | 'position'; readonly type: TensorType };
+  input: { readonly name: 'tokens' | 'position' | 'hidden'; readonly type: TensorType };
   weight: { readonly name: string; readonly type: TensorType };
   state: { readonly name: string; readonly type: TensorType };
   // movement

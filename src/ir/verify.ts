@@ -8,7 +8,7 @@
 import { ShapeError } from '../base/index.ts';
 import { attributeProblems } from './attributes.ts';
 import { makeNode, topologicalOrder, type Graph, type Node } from './graph.ts';
-import { OPS, type Op } from './ops.table.ts';
+import { OPS, type Op, type OpAttrs } from './ops.table.ts';
 import {
   isMx,
   isReplaced,
@@ -109,16 +109,20 @@ function mismatch(what: string, required: TensorType, given: TensorType): string
 }
 
 function sourceProblems(node: Node, graph: Graph): string[] {
-  if (node.op === 'input') {
-    const required = INPUT_TYPES[node.attrs.name];
-    return sameType(node.type, required) ? [] : [mismatch(node.attrs.name, required, node.type)];
-  }
+  if (node.op === 'input') return inputProblems(node.attrs.name, node.type);
   if (node.op === 'state') {
     const fits = isRows(node.type) || isReplaced(node.type);
     const required = 'state must be (B,S,G,K), or (B,…) f32 with numbers for all other extents';
     return fits ? [] : [`${required}, not ${typeToString(node.type)}`];
   }
   return node.op === 'weight' ? weightProblems(node.attrs.name, node.type, graph) : [];
+}
+
+/** `hidden` is a row a token, of any width. */
+function inputProblems(name: OpAttrs['input']['name'], type: TensorType): string[] {
+  const required =
+    name === 'hidden' ? tensor('f32', ['B', 'T', type.shape.at(-1) ?? 1]) : INPUT_TYPES[name];
+  return sameType(type, required) ? [] : [mismatch(name, required, type)];
 }
 
 /** Rows of the tokens so far, to which a step appends. */

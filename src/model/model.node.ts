@@ -11,7 +11,7 @@ import { chatConfigOfGguf, tokenizerOfGguf } from './checkpoint/gguf/vocabulary.
 import { openCheckpoint } from './checkpoint/openCheckpoint.node.ts';
 import { type WeightReader } from './families/builder.ts';
 import { type GraphOptions } from './families/decoder.ts';
-import { buildGraph } from './model.ts';
+import { buildGraph, buildPredictorGraph } from './model.ts';
 import { Tokenizer } from './tokenizer.ts';
 import { openTokenizer } from './tokenizer.node.ts';
 
@@ -26,6 +26,8 @@ export interface Model {
   readonly chat: Chat;
   /** Throws when a weight is absent or has another shape than the configuration says; reads none. */
   graph(options: GraphOptions): Graph;
+  /** The head of multi-token prediction; throws as `graph` does, and UnsupportedError where there is none. */
+  predictor(options: GraphOptions): Graph;
 }
 
 /** What a model's files hold. */
@@ -74,6 +76,7 @@ export function loadModel(location: string): Model {
       return (chat ??= opened.openChat());
     },
     graph: (options) => buildGraph(config, reader, options),
+    predictor: (options) => buildPredictorGraph(config, reader, options),
   };
 }
 

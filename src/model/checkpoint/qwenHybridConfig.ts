@@ -22,6 +22,8 @@ export const HYBRID_FIELDS = {
   head_dim: integer(2, 1e4),
   /** The part of each head that is rotated: its first channels. */
   partial_rotary_factor: number(0.001, 1).default(0.25),
+  /** Layers of the head that predicts a further token; Qwen3-Next has one and does not say so. */
+  mtp_num_hidden_layers: integer(0, 1000).default(1),
   linear_num_key_heads: integer(1, 1e4),
   linear_num_value_heads: integer(1, 1e4),
   linear_key_head_dim: integer(1, 1e4),

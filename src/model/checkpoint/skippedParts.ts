@@ -8,7 +8,8 @@ export interface SkippedPart {
 }
 
 const TOWER = 'the tower that sees pictures';
-const DRAFTS = 'heads that predict further tokens';
+/** The part that drafts need. */
+export const HEADS = 'heads that predict further tokens';
 const CONSTANTS = 'constants of hashes, which follow from the configuration';
 
 /**
@@ -18,7 +19,7 @@ const CONSTANTS = 'constants of hashes, which follow from the configuration';
  */
 export function skippedParts(names: readonly string[], layers: number): SkippedPart[] {
   const parts = Map.groupBy(names, (name) => partOf(name, layers));
-  return [TOWER, DRAFTS, CONSTANTS].flatMap((part) => {
+  return [TOWER, HEADS, CONSTANTS].flatMap((part) => {
     const tensors = parts.get(part)?.length ?? 0;
     return tensors > 0 ? [{ part, tensors }] : [];
   });
@@ -26,10 +27,10 @@ export function skippedParts(names: readonly string[], layers: number): SkippedP
 
 function partOf(name: string, layers: number): string | undefined {
   if (/^(?:(?:model\.)?visual|vision|aligner)\.|^image_/.test(name)) return TOWER;
-  if (name.startsWith('mtp.')) return DRAFTS;
+  if (name.startsWith('mtp.')) return HEADS;
   if (/\.ple_embedding\.(?:layer_multipliers|ngram_heads_\w+)$/.test(name)) return CONSTANTS;
   const layer = /^model\.layers\.(\d+)\./.exec(name)?.[1];
-  return layer !== undefined && Number(layer) >= layers ? DRAFTS : undefined;
+  return layer !== undefined && Number(layer) >= layers ? HEADS : undefined;
 }
 
 /** One line: `21 tensors of the tower that sees pictures; 15 of heads that predict further tokens`. */

@@ -74,7 +74,7 @@ export class GraphBuilder {
   readonly tokens: Node;
   readonly position: Node;
   readonly #reader: WeightReader;
-  readonly #root: string;
+  #root: string;
   readonly #zeroCentred: boolean;
   readonly #weights = new Map<string, WeightSource>();
   readonly #states = new Map<string, Node>();
@@ -97,6 +97,22 @@ export class GraphBuilder {
     } finally {
       this.#scopes.pop();
     }
+  }
+
+  /** Builds inside the module `scope` of the checkpoint, which is no part of `model.`. */
+  outside<T>(scope: string, build: () => T): T {
+    const root = this.#root;
+    this.#root = '';
+    try {
+      return this.within(scope, build);
+    } finally {
+      this.#root = root;
+    }
+  }
+
+  /** Rows (B,T,width) that the graph of the model gave as `hidden`. */
+  hidden(width: number): Node {
+    return this.node('input', [], { name: 'hidden', type: tensor('f32', ['B', 'T', width]) });
   }
 
   /** A node labelled with the module it is in. */

@@ -10,6 +10,8 @@ export interface GraphOptions {
    * `logits` too) its own embedding, of length 1. Default: tokens.
    */
   readonly head?: 'tokens' | 'embedding';
+  /** Also gives, as output `hidden` for all tokens, what a head of multi-token prediction reads. */
+  readonly hidden?: boolean;
   /**
    * Latent attention (DeepSeek) as trained, with keys and values of every head in the state, or with
    * the up-projections absorbed into query and output, and only the latent in the state. Default: naive.
@@ -36,26 +38,53 @@ export function buildDecoder(
   b: GraphBuilder,
   name: string,
   config: DecoderConfig,
-  { logits: rows, head: kind }: GraphOptions,
+  options: GraphOptions,
   layer: (x: Node, index: number) => Node,
 ): Graph {
-  const table = b.weight('embed_tokens.weight', [config.vocab_size, config.hidden_size]);
-  let x = b.node('embedding', [b.tokens, table], {}, 'embed_tokens');
+  const { table, embedded } = embedTokens(b, config);
+  let x = embedded;
   for (let i = 0; i < config.num_hidden_layers; i++) {
     const input = x;
     x = b.within(`layers.${i}`, () => layer(input, i));
   }
-  if (rows === 'last' || kind === 'embedding') x = b.node('lastToken', [x], {});
-  x = b.rmsNormalization(x, 'norm', config.rms_norm_eps);
-  if (kind === 'embedding') {
-    const unit = b.node('l2Normalization', [x], { epsilon: SMALLEST_SQUARE });
-    return b.finish(name, { logits: unit, next: b.node('argMax', [unit], {}) });
+  const normal = (rows: Node): Node => b.rmsNormalization(rows, 'norm', config.rms_norm_eps);
+  const chosen = options.head === 'embedding' ? 'last' : options.logits;
+  if (options.hidden) {
+    const hidden = normal(x);
+    return b.finish(name, { ...tokenHead(b, rowsOf(b, hidden, chosen), table, config), hidden });
   }
+  const last = normal(rowsOf(b, x, chosen));
+  if (options.head !== 'embedding') return b.finish(name, tokenHead(b, last, table, config));
+  const unit = b.node('l2Normalization', [last], { epsilon: SMALLEST_SQUARE });
+  return b.finish(name, { logits: unit, next: b.node('argMax', [unit], {}) });
+}
+
+/** The table of embeddings, and the rows (B,T,D) of the tokens. */
+export function embedTokens(
+  b: GraphBuilder,
+  config: DecoderConfig,
+): { readonly table: Node; readonly embedded: Node } {
+  const table = b.weight('embed_tokens.weight', [config.vocab_size, config.hidden_size]);
+  return { table, embedded: b.node('embedding', [b.tokens, table], {}, 'embed_tokens') };
+}
+
+/** The rows that logits are wanted of. */
+export function rowsOf(b: GraphBuilder, x: Node, rows: GraphOptions['logits']): Node {
+  return rows === 'last' ? b.node('lastToken', [x], {}) : x;
+}
+
+/** Logits of normalised rows, and the largest of each. */
+export function tokenHead(
+  b: GraphBuilder,
+  normal: Node,
+  table: Node,
+  config: DecoderConfig,
+): { readonly logits: Node; readonly next: Node } {
   const head = config.tie_word_embeddings
     ? table
     : b.rootWeight('lm_head.weight', [config.vocab_size, config.hidden_size]);
-  const logits = b.node('linear', [x, head], {}, 'lm_head');
-  return b.finish(name, { logits, next: b.node('argMax', [logits], {}) });
+  const logits = b.node('linear', [normal, head], {}, 'lm_head');
+  return { logits, next: b.node('argMax', [logits], {}) };
 }
 
 /** What a layer is made of: each part maps the normalised x (B,T,D) to what is added to x. */

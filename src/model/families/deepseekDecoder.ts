@@ -2,12 +2,18 @@
  * The decoder of DeepSeek-V2, V3 and V3.2: latent attention, then routed experts beside shared ones;
  * the first layers have a dense feed-forward instead.
  *
- * The layers for multi-token prediction at the end of a checkpoint (num_nextn_predict_layers) are left
- * out: they do not change the tokens.
+ * The layer after the last is a head of multi-token prediction (num_nextn_predict_layers), a graph of its own.
  */
 import { type Graph, type Node } from '../../ir/index.ts';
 import { type GraphBuilder } from './builder.ts';
-import { buildDecoder, gatedMlp, type DecoderConfig, type GraphOptions } from './decoder.ts';
+import {
+  buildDecoder,
+  gatedMlp,
+  residualLayer,
+  type DecoderConfig,
+  type GraphOptions,
+} from './decoder.ts';
+import { buildPredictor } from './multiToken.ts';
 import { latentAttention, querySource, type LatentConfig } from './latentAttention.ts';
 
 /** The fields of a configuration that this decoder reads. */
@@ -32,25 +38,48 @@ export function buildDeepseekDecoder(
   name: string,
   config: DeepseekConfig,
   options: GraphOptions,
-  { gates, chooseRows }: DeepseekParts,
+  parts: DeepseekParts,
 ): Graph {
-  const { hidden_size: D, rms_norm_eps: epsilon } = config;
-  return buildDecoder(b, name, config, options, (x, i) => {
-    const normal = b.rmsNormalization(x, 'input_layernorm', epsilon);
-    const attended = b.within('self_attn', () => {
+  return buildDecoder(b, name, config, options, (x, i) => layer(b, x, i, config, options, parts));
+}
+
+/** The head of the layer after the last, which has routed experts. */
+export function buildDeepseekPredictor(
+  b: GraphBuilder,
+  name: string,
+  config: DeepseekConfig,
+  options: GraphOptions,
+  parts: DeepseekParts,
+): Graph {
+  const at = config.num_hidden_layers;
+  return buildPredictor(b, name, config, options, {
+    inHead: (build) => b.within(`layers.${at}`, build),
+    names: { embedding: 'enorm', hidden: 'hnorm', join: 'eh_proj', result: 'shared_head.norm' },
+    block: (x) => layer(b, x, at, config, options, parts),
+  });
+}
+
+function layer(
+  b: GraphBuilder,
+  x: Node,
+  i: number,
+  config: DeepseekConfig,
+  options: GraphOptions,
+  { gates, chooseRows }: DeepseekParts,
+): Node {
+  const D = config.hidden_size;
+  const mixer = (normal: Node): Node =>
+    b.within('self_attn', () => {
       const source = querySource(b, normal, config);
       const chosen = chooseRows?.(normal, source, i);
       const heads = latentAttention(b, normal, source, i, config, options, chosen);
       return b.linear(heads, 'o_proj', D);
     });
-    x = b.node('add', [x, attended], {});
-    const second = b.rmsNormalization(x, 'post_attention_layernorm', epsilon);
-    const dense = i < config.first_k_dense_replace;
-    const y = dense
-      ? gatedMlp(b, second, 'mlp', config.intermediate_size, D)
-      : b.within('mlp', () => mixtureOfExperts(b, second, gates(second), config));
-    return b.node('add', [x, y], {});
-  });
+  const feedForward = (normal: Node): Node =>
+    i < config.first_k_dense_replace
+      ? gatedMlp(b, normal, 'mlp', config.intermediate_size, D)
+      : b.within('mlp', () => mixtureOfExperts(b, normal, gates(normal), config));
+  return residualLayer(b, x, config, { mixer, feedForward });
 }
 
 function mixtureOfExperts(b: GraphBuilder, x: Node, gates: Node, config: DeepseekConfig): Node {

@@ -18,7 +18,11 @@ import { type Graph, type Node } from '../../ir/index.ts';
 import { type DeepseekV32Config } from '../checkpoint/deepseekV32Config.ts';
 import { GraphBuilder, type WeightReader } from './builder.ts';
 import { type GraphOptions } from './decoder.ts';
-import { buildDeepseekDecoder } from './deepseekDecoder.ts';
+import {
+  buildDeepseekDecoder,
+  buildDeepseekPredictor,
+  type DeepseekParts,
+} from './deepseekDecoder.ts';
 import { sigmoidGates } from './deepseekV3.ts';
 import { rotaryConstants } from './rotary.ts';
 
@@ -31,11 +35,25 @@ export function buildDeepseekV32(
   options: GraphOptions,
 ): Graph {
   const b = new GraphBuilder(weights);
-  return buildDeepseekDecoder(b, 'deepseek_v32', config, options, {
+  return buildDeepseekDecoder(b, 'deepseek_v32', config, options, partsOf(b, config));
+}
+
+/** Its head of multi-token prediction, which has an indexer too. */
+export function buildDeepseekV32Predictor(
+  config: DeepseekV32Config,
+  weights: WeightReader,
+  options: GraphOptions,
+): Graph {
+  const b = new GraphBuilder(weights);
+  return buildDeepseekPredictor(b, 'deepseek_v32 mtp', config, options, partsOf(b, config));
+}
+
+function partsOf(b: GraphBuilder, config: DeepseekV32Config): DeepseekParts {
+  return {
     gates: (x) => sigmoidGates(b, x, config),
     chooseRows: (x, source, layer) =>
       b.within('indexer', () => chooseRows(b, x, source, layer, config)),
-  });
+  };
 }
 
 /** The rows (B,T,index_topk) that each token attends to. */

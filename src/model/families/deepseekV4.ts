@@ -9,12 +9,19 @@
  *
  * [1] DeepSeek-V4, https://arxiv.org/abs/2606.19348
  */
+import { UnsupportedError } from '../../base/index.ts';
 import { type Graph, type Node } from '../../ir/index.ts';
 import { type DeepseekV4Config } from '../checkpoint/deepseekV4Config.ts';
 import { GraphBuilder, type WeightReader } from './builder.ts';
 import { compressedAttention } from './compressedAttention.ts';
-import { type GraphOptions } from './decoder.ts';
-import { collapseStreams, embeddedStreams, hyperConnected } from './hyperConnections.ts';
+import { rowsOf, type GraphOptions } from './decoder.ts';
+import {
+  collapseStreams,
+  embeddedStreams,
+  embedTokens,
+  hyperConnected,
+  repeated,
+} from './hyperConnections.ts';
 
 /** Weights of the published checkpoints have no prefix. */
 const ROOT = '';
@@ -22,29 +29,76 @@ const ROOT = '';
 export function buildDeepseekV4(
   config: DeepseekV4Config,
   weights: WeightReader,
+  { logits: rows, hidden }: GraphOptions,
+): Graph {
+  const b = new GraphBuilder(weights, { root: ROOT });
+  let X = embeddedStreams(b, config);
+  for (let i = 0; i < config.num_hidden_layers; i++) {
+    const input = X;
+    X = b.within(`layers.${i}`, () => layer(b, input, i, config));
+  }
+  const outputs = tokenHead(b, readStreams(b, rowsOf(b, X, rows), config), config);
+  const streams = hidden ? { hidden: b.node('mergeHeads', [X], {}) } : {};
+  return b.finish('deepseek_v4', { ...outputs, ...streams });
+}
+
+/**
+ * The head of multi-token prediction, `mtp.0`: as in multiToken.ts, with all streams of a token as its
+ * hidden row (B,T,n·D), each normalised alone; one layer with a window, and streams read by weights of
+ * its own. Checkpoints with three stages of DSpark under the same names need other steps.
+ */
+export function buildDeepseekV4Predictor(
+  config: DeepseekV4Config,
+  weights: WeightReader,
   { logits: rows }: GraphOptions,
 ): Graph {
   const b = new GraphBuilder(weights, { root: ROOT });
-  const { vocab_size: V, rms_norm_eps: epsilon } = config;
-  let X = embeddedStreams(b, config);
-  for (let i = 0; i < config.num_hidden_layers; i++) X = layer(b, X, i, config);
-  if (rows === 'last') X = b.node('lastToken', [X], {});
-  const x = b.rmsNormalization(collapseStreams(b, X, config), 'norm', epsilon);
-  const logits = b.linear(x, 'head', V);
-  return b.finish('deepseek_v4', { logits, next: b.node('argMax', [logits], {}) });
+  const { hidden_size: D, hc_mult: heads, rms_norm_eps: epsilon, num_hidden_layers: at } = config;
+  const windowOnly = {
+    ...config,
+    compress_ratios: [...config.compress_ratios.slice(0, at), 0 as const],
+  };
+  const embedded = embedTokens(b, config);
+  return b.within('mtp.0', () => {
+    requireNoStages(b);
+    const e = b.linear(b.rmsNormalization(embedded, 'enorm', epsilon), 'e_proj', D);
+    const given = b.node('splitHeads', [b.hidden(heads * D)], { heads });
+    const h = b.linear(b.rmsNormalization(given, 'hnorm', epsilon), 'h_proj', D);
+    const X = layer(b, b.node('add', [repeated(b, e, heads), h], {}), at, windowOnly);
+    const normal = readStreams(b, rowsOf(b, X, rows), config);
+    const hidden = b.node('mergeHeads', [X], {});
+    return b.finish('deepseek_v4 mtp', { ...tokenHead(b, normal, config), hidden });
+  });
+}
+
+function requireNoStages(b: GraphBuilder): void {
+  if (!b.has('main_proj.weight')) return;
+  throw new UnsupportedError(
+    'MTP heads of deepseek_v4 are skipped: this checkpoint has DSpark stages in their place, which guess a block of tokens at once',
+    { where: 'drafts by MTP', hint: 'generate without drafts; the tokens are the same' },
+  );
+}
+
+/** The streams as one row a token, normalised, with the weights of the module. */
+function readStreams(b: GraphBuilder, X: Node, config: DeepseekV4Config): Node {
+  return b.rmsNormalization(collapseStreams(b, X, config), 'norm', config.rms_norm_eps);
+}
+
+/** The head is no part of any module. */
+function tokenHead(b: GraphBuilder, x: Node, { vocab_size: V, hidden_size: D }: DeepseekV4Config) {
+  const logits = b.project(x, b.rootWeight('head.weight', [V, D]));
+  return { logits, next: b.node('argMax', [logits], {}) };
 }
 
 function layer(b: GraphBuilder, X: Node, i: number, config: DeepseekV4Config): Node {
   const normal = (u: Node, name: string): Node => b.rmsNormalization(u, name, config.rms_norm_eps);
-  return b.within(`layers.${i}`, () => {
-    const attended = hyperConnected(b, X, 'hc_attn', config, (u) => {
-      const x = normal(u, 'attn_norm');
-      return b.within('attn', () => compressedAttention(b, x, i, config));
-    });
-    return hyperConnected(b, attended, 'hc_ffn', config, (u) => {
-      const x = normal(u, 'ffn_norm');
-      return b.within('ffn', () => mixtureOfExperts(b, x, i < config.num_hash_layers, config));
-    });
+  const attended = hyperConnected(b, X, 'hc_attn', config, (u) => {
+    const x = normal(u, 'attn_norm');
+    return b.within('attn', () => compressedAttention(b, x, i, config));
+  });
+  return hyperConnected(b, attended, 'hc_ffn', config, (u) => {
+    const x = normal(u, 'ffn_norm');
+    return b.within('ffn', () => mixtureOfExperts(b, x, i < config.num_hash_layers, config));
   });
 }
 

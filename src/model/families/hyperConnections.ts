@@ -26,19 +26,28 @@ export interface StreamCoefficients {
   readonly comb: Node;
 }
 
+interface EmbeddingConfig {
+  readonly vocab_size: number;
+  readonly hidden_size: number;
+}
+
 /** X before the first layer: each stream is the embedding of the token. */
 export function embeddedStreams(
   b: GraphBuilder,
-  config: {
-    readonly vocab_size: number;
-    readonly hidden_size: number;
-    readonly hc_mult: number;
-  },
+  config: EmbeddingConfig & { readonly hc_mult: number },
 ): Node {
+  return repeated(b, embedTokens(b, config), config.hc_mult);
+}
+
+/** The embeddings (B,T,D) of the tokens. */
+export function embedTokens(b: GraphBuilder, config: EmbeddingConfig): Node {
   const table = b.weight('embed.weight', [config.vocab_size, config.hidden_size]);
-  const embedded = b.node('embedding', [b.tokens, table], {}, 'embed');
-  const one = b.node('splitHeads', [embedded], { heads: 1 });
-  return b.node('repeatHeads', [one], { heads: config.hc_mult });
+  return b.node('embedding', [b.tokens, table], {}, 'embed');
+}
+
+/** x (B,T,D) as each of `heads` streams. */
+export function repeated(b: GraphBuilder, x: Node, heads: number): Node {
+  return b.node('repeatHeads', [b.node('splitHeads', [x], { heads: 1 })], { heads });
 }
 
 /** X after the layer `build`, with the weights `name`_fn, `name`_base and `name`_scale. */

@@ -2,11 +2,12 @@
  * Qwen3-Next and Qwen3.5 (also 3.6 and 3.8): of every few layers most are gated delta rules and one is
  * attention with a gated result; feed-forward dense, or routed experts beside a gated shared one.
  *
- * All norms but the one inside the delta rule are stored around 0. Heads (tensors `mtp.*`) that predict
- * further tokens, and the tower that sees pictures (`model.visual.*`), are left out: they do not change
- * the tokens of a text.
+ * All norms but the one inside the delta rule are stored around 0. The head that predicts a further token
+ * (tensors `mtp.*`) is a graph of its own, with a layer of attention [2]; the tower that sees pictures
+ * (`model.visual.*`) is left out.
  *
  * [1] transformers, models/qwen3_next/modeling_qwen3_next.py, models/qwen3_5_moe/modeling_qwen3_5_moe.py
+ * [2] vLLM, vllm/model_executor/models/qwen3_next_mtp.py, qwen3_5_mtp.py
  */
 import { type Graph, type Node } from '../../ir/index.ts';
 import { hasExperts } from '../checkpoint/expertFields.ts';
@@ -20,6 +21,7 @@ import { buildDecoder, gatedMlp, residualLayer, type GraphOptions } from './deco
 import { routedExperts, type ExpertsConfig } from './experts.ts';
 import { gatedDeltaNet, type DeltaProjections } from './gatedDeltaNet.ts';
 import { attend } from './groupedQuery.ts';
+import { buildPredictor } from './multiToken.ts';
 
 /** What the mixers of all these families read. */
 export type HybridConfig = Omit<Qwen35Config, 'intermediate_size'>;
@@ -43,6 +45,25 @@ export function buildQwen3Next(
     feedForward: (b, x, i) =>
       hasExperts(config, i) ? mixtureOfExperts(b, x, config) : gatedMlp(b, x, 'mlp', width, D),
   });
+}
+
+/** The head of Qwen3-Next and of Qwen3.5 with experts. */
+export function buildRoutedPredictor(
+  config: Qwen3NextConfig | Qwen35MoeConfig,
+  weights: WeightReader,
+  options: GraphOptions,
+): Graph {
+  return buildHybridPredictor(config, weights, options, (b, x) => mixtureOfExperts(b, x, config));
+}
+
+/** The head of Qwen3.5 without experts. */
+export function buildDensePredictor(
+  config: Qwen35Config,
+  weights: WeightReader,
+  options: GraphOptions,
+): Graph {
+  const { hidden_size: D, intermediate_size: width } = config;
+  return buildHybridPredictor(config, weights, options, (b, x) => gatedMlp(b, x, 'mlp', width, D));
 }
 
 export function buildQwen35(
@@ -89,6 +110,29 @@ function buildHybrid(
       feedForward: (normal) => feedForward(b, normal, i),
     }),
   );
+}
+
+/** A head whose one layer has attention and this feed-forward. */
+function buildHybridPredictor(
+  config: HybridConfig,
+  weights: WeightReader,
+  options: GraphOptions,
+  feedForward: (b: GraphBuilder, normal: Node) => Node,
+): Graph {
+  const b = new GraphBuilder(weights, { zeroCentred: true });
+  const mixer = (normal: Node): Node =>
+    b.within('self_attn', () => gatedAttention(b, normal, config.num_hidden_layers, config));
+  const parts = { mixer, feedForward: (normal: Node) => feedForward(b, normal) };
+  return buildPredictor(b, 'qwen mtp', config, options, {
+    inHead: (build) => b.outside('mtp', build),
+    names: {
+      embedding: 'pre_fc_norm_embedding',
+      hidden: 'pre_fc_norm_hidden',
+      join: 'fc',
+      result: 'norm',
+    },
+    block: (x) => b.within('layers.0', () => residualLayer(b, x, config, parts)),
+  });
 }
 
 /**

@@ -10,7 +10,7 @@ import {
 import { requireContinues, rotaryTable, type Dims, type RotaryTable } from '../../ir/index.ts';
 import { type Trace } from '../../trace/index.ts';
 import { DeviceMemory, resolveArgument, type Layout } from './deviceMemory.ts';
-import { CpuProgram } from './emit.ts';
+import { CpuProgram, type Output } from './emit.ts';
 import { instantiateKernels, type KernelExports } from './kernels/kernelModule.ts';
 import { KERNELS } from './kernels/kernels.table.ts';
 import { type Placed, type RotaryFeed, type Step } from './steps.ts';
@@ -105,11 +105,13 @@ export class CpuDevice implements Device {
     return binding;
   }
 
-  #feed({ content: { feeds }, dims }: CpuProgram, { tokens, positions }: StepInputs): void {
+  #feed({ content: { feeds }, dims }: CpuProgram, inputs: StepInputs): void {
+    const { tokens, positions, hidden } = inputs;
     const write = (to: Placed, table: Float32Array): void =>
       this.#memory.floats(to, table.length).set(table);
     this.#memory.integers(feeds.tokens, tokens.length).set(tokens);
     this.#memory.integers(feeds.positions, positions.length).set(positions);
+    if (feeds.hidden !== undefined) write(feeds.hidden.at, hidden!);
     const all = positionsOf(positions, dims);
     for (const feed of feeds.rotary) {
       const { cos, sin } = feed.ofState ? this.#tableOfState(feed, dims.S) : tableOf(feed, all);
@@ -128,9 +130,12 @@ export class CpuDevice implements Device {
   }
 
   #results({ content: { outputs } }: CpuProgram): StepResult {
-    const { logits, next } = outputs;
+    const { logits, next, hidden } = outputs;
+    const rows = (output: Output): Float32Array =>
+      this.#memory.floats(output, output.elements).slice();
     return {
-      logits: this.#memory.floats(logits!, logits!.elements).slice(),
+      logits: rows(logits!),
+      ...(hidden && { hidden: rows(hidden) }),
       next: this.#memory.integers(next!, next!.elements).slice(),
       cycles: null,
     };
@@ -153,7 +158,8 @@ function positionsOf(starts: Int32Array, { T }: Dims): number[] {
   return Array.from(starts).flatMap((start) => Array.from({ length: T }, (_, t) => start + t));
 }
 
-function requireInputs(program: CpuProgram, { tokens, positions }: StepInputs): void {
+function requireInputs(program: CpuProgram, inputs: StepInputs): void {
+  const { tokens, positions } = inputs;
   const { dims, vocabularySize } = program;
   const { B, T, S } = dims;
   if (tokens.length !== B * T || positions.length !== B) {
@@ -162,6 +168,7 @@ function requireInputs(program: CpuProgram, { tokens, positions }: StepInputs): 
         `not ${tokens.length} and ${positions.length}`,
     );
   }
+  requireHidden(program, inputs.hidden?.length);
   const wrong = tokens.findIndex((token) => token < 0 || token >= vocabularySize);
   if (wrong >= 0) {
     throw new UsageError(
@@ -176,6 +183,12 @@ function requireInputs(program: CpuProgram, { tokens, positions }: StepInputs): 
     `context must hold positions ${start} to ${start + T - 1}, but has ${S}`,
     { where: `sequence ${beyond}`, hint: 'compile for a longer context' },
   );
+}
+
+function requireHidden({ content }: CpuProgram, length: number | undefined): void {
+  const elements = content.feeds.hidden?.elements;
+  if (elements === undefined || elements === length) return;
+  throw new UsageError(`a step must be fed ${elements} numbers of hidden rows, not ${length ?? 0}`);
 }
 
 function runTraced(calls: readonly Call[], steps: readonly Step<Placed>[], trace: Trace): void {

@@ -71,10 +71,12 @@ function placeStep(step: Step<Unplaced>, place: Place): Step<Placed> {
   return { ...step, args };
 }
 
-function placeFeeds({ tokens, positions, rotary }: Feeds<Unplaced>, place: Place): Feeds<Placed> {
+function placeFeeds(feeds: Feeds<Unplaced>, place: Place): Feeds<Placed> {
+  const { tokens, positions, hidden, rotary } = feeds;
   return {
     tokens: place(tokens),
     positions: place(positions),
+    ...(hidden && { hidden: { ...hidden, at: place(hidden.at) } }),
     rotary: rotary.map((feed) => ({ ...feed, cos: place(feed.cos), sin: place(feed.sin) })),
   };
 }
@@ -157,6 +159,7 @@ export class CpuProgram implements Program {
     return [
       `; cpu B=${B} T=${T} S=${S}, ${steps.length} steps`,
       `; the host writes tokens=${show(feeds.tokens)} positions=${show(feeds.positions)}`,
+      ...(feeds.hidden ? [`; and rows hidden=${show(feeds.hidden.at)}`] : []),
       ...feeds.rotary.map(
         ({ cos, sin }) => `; and rotary tables cos=${show(cos)} sin=${show(sin)}`,
       ),

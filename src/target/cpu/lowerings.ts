@@ -23,8 +23,12 @@ import { experts, hyperConnection, mixHeads, route, routeByToken } from './mixtu
 import { blockMeans, blockRows, topBlocks, topRows } from './selectionLowerings.ts';
 import { type StepList } from './steps.ts';
 
+/** What the host writes for an input. */
+const INPUT_FEEDS = { tokens: 'tokens', position: 'positions' } as const;
+
 const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
-  input: (list, { attrs }) => (attrs.name === 'tokens' ? list.tokens : list.positions),
+  input: (list, { attrs, type }) =>
+    attrs.name === 'hidden' ? list.hiddenRows(type) : list[INPUT_FEEDS[attrs.name]],
   weight: (_, { attrs }) => ({ space: 'weight', name: attrs.name, offsetBytes: 0 }),
   state: (_, { attrs }) => ({ space: 'state', name: attrs.name, offsetBytes: 0 }),
   splitHeads: (_, __, [x]) => x,

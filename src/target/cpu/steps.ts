@@ -61,11 +61,19 @@ export interface RotaryFeed<Arena> {
   readonly sin: Arena;
 }
 
+/** Rows of another graph, which the host writes. */
+export interface HiddenFeed<Arena> {
+  readonly at: Arena;
+  readonly elements: number;
+}
+
 /** What the host writes before the first step. */
 export interface Feeds<Arena> {
   /** i32 [B][T], and i32 [B]. */
   readonly tokens: Arena;
   readonly positions: Arena;
+  /** f32 [B][T] rows of another graph, where this one reads such. */
+  readonly hidden?: HiddenFeed<Arena>;
   readonly rotary: readonly RotaryFeed<Arena>[];
 }
 
@@ -81,6 +89,7 @@ export class StepList {
   readonly buffers: ArenaBuffer[] = [];
   readonly tokens: Unplaced;
   readonly positions: Unplaced;
+  #hidden: HiddenFeed<Unplaced> | undefined;
   readonly #rotary = new Map<string, RotaryFeed<Unplaced>>();
 
   constructor(dims: Dims) {
@@ -91,7 +100,8 @@ export class StepList {
 
   get feeds(): Feeds<Unplaced> {
     const { tokens, positions } = this;
-    return { tokens, positions, rotary: [...this.#rotary.values()] };
+    const hidden = this.#hidden;
+    return { tokens, positions, ...(hidden && { hidden }), rotary: [...this.#rotary.values()] };
   }
 
   /** A buffer of elements, used from the next step on. */
@@ -110,6 +120,13 @@ export class StepList {
   /** Keeps a buffer to the end of the program, for the host to read. */
   keep({ buffer }: Unplaced): void {
     buffer.last = Infinity;
+  }
+
+  /** The rows of another graph, which the host writes. */
+  hiddenRows(type: TensorType): Unplaced {
+    const elements = this.sizeOf(type);
+    this.#hidden ??= { at: this.allocate('hidden', elements, 0), elements };
+    return this.#hidden.at;
   }
 
   /** The tables of an angle for each token of the step or row of a state, shared by all who rotate alike. */

@@ -31,10 +31,19 @@ function writeRegion(
     const { value } = region as FilledRegion;
     writeFloats(memory, region.address, new Float32Array(region.sizeBytes / 4).fill(value));
   } else if (region.kind === 'choices') writeChoices(memory, region as ChoicesRegion, source!);
+  else if (region.kind === 'taps') writeTaps(memory, region.address, source!);
   else if (region.kind === 'f32') writeFloats(memory, region.address, source!.load());
   else if (region.kind === 'bf16') writeHalves(memory, region.address, source!.load());
   else if (region.kind === 'rotary')
     writeRotary(memory, region as RotaryRegion, layout.contextTokens);
+}
+
+/** Weights (C,W) as W rows of C. */
+function writeTaps(memory: Uint8Array, address: number, source: WeightSource): void {
+  const [values, W] = [source.load(), source.shape.at(-1)!];
+  const C = values.length / W;
+  const rows = Float32Array.from(values, (_, i) => values[(i % C) * W + Math.floor(i / C)]!);
+  writeFloats(memory, address, rows);
 }
 
 function writeFloats(memory: Uint8Array, address: number, values: Float32Array): void {

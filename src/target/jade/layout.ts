@@ -24,6 +24,7 @@ import {
   type Node,
   type NodeOf,
 } from '../../ir/index.ts';
+import { filledBy } from './filledRows.ts';
 import { blockBytes } from './isa.table.ts';
 
 /** Bytes of an MX row of `width` elements. */
@@ -48,6 +49,7 @@ export interface TiledWeight {
 export interface PlainRegion {
   readonly kind:
     | 'f32'
+    | 'taps'
     | 'bf16'
     | 'choices'
     | 'rotary'
@@ -114,6 +116,7 @@ const ROW_CONSTANTS: ReadonlySet<Node['op']> = new Set([
   'route',
   'hyperConnection',
   'nGramGate',
+  'layerNormalization',
 ]);
 /** Tokens, next tokens and logits of the largest step. */
 export const MAX_STEP_ROWS = 256;
@@ -162,6 +165,11 @@ export function filledKey(value: number): string {
 /** Region of a table of experts by token. */
 export function choicesKey({ attrs }: NodeOf<'weight'>): string {
   return `choices:${attrs.name}`;
+}
+
+/** Region of the weights (C,W) of a convolution, as W rows of C. */
+export function tapsKey(weight: Node): string {
+  return `taps:${(weight as NodeOf<'weight'>).attrs.name}`;
 }
 
 /** Mailbox of the rows that the host finds by n-gram. */
@@ -219,6 +227,7 @@ class Layout {
     else if (ROW_CONSTANTS.has(node.op))
       node.inputs.slice(1).forEach((weight) => this.constant(weight, 'f32', 4));
     else if (node.op === 'routeByToken') this.choices(node);
+    else if (node.op === 'causalConvolution') this.taps(node.inputs[2]!);
     else if (node.op === 'ngramRows')
       this.region(
         { kind: 'mailbox', name: ngramsKey(node) },
@@ -252,6 +261,11 @@ class Layout {
       const region = { kind: 'filled', name: filledKey(value), value } as FilledRegion;
       this.region(region, count * 4);
     }
+  }
+
+  private taps(weight: Node): void {
+    const sizeBytes = countElements(weight.type.shape as number[]) * 4;
+    this.region({ kind: 'taps', name: tapsKey(weight) }, sizeBytes);
   }
 
   private choices({ type, inputs }: NodeOf<'routeByToken'>): void {
@@ -347,22 +361,6 @@ class Layout {
       slotBytes,
     });
   }
-}
-
-/** The numbers that an operator wants rows of, and how many of each. */
-function filledBy(node: Node): (readonly [value: number, count: number])[] {
-  if (node.op === 'rmsNormalization' && node.inputs.length === 1) return [[1, lastDim(node.type)]];
-  if (node.op === 'topRows') {
-    // Lists of rows start as zeros; without weights each head counts once.
-    const list = Math.ceil(node.attrs.topK / MX_BLOCK) * MX_BLOCK;
-    return [[0, list], ...(node.inputs.length === 3 ? ([[1, 1]] as const) : [])];
-  }
-  if (node.op !== 'hyperConnection') return [];
-  const side = node.attrs.streams + 1;
-  return [
-    [1, side],
-    [Math.fround(node.attrs.epsilon), side ** 2],
-  ];
 }
 
 /** The state an attention takes its values from. */

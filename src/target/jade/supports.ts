@@ -9,6 +9,7 @@ import {
   type OpAttrs,
   type Rules,
 } from '../../ir/index.ts';
+import { isScaling } from './schedule/epilogue.ts';
 
 const YES: Support = { ok: true };
 
@@ -33,7 +34,7 @@ const mergedRows: Check = (node) =>
     ? YES
     : no('a linear reads merged rows, not heads; use headLinear');
 
-/** The vector unit adds and multiplies rows of one width: those of two values, or each with one of constants. */
+/** The vector unit adds rows of one width: those of two values, or each with one of constants. */
 const sameRows: Check = ({ inputs: [a, b] }) => {
   if (sameType(a!.type, b!.type)) return YES;
   if (b!.op === 'weight' && b!.type.shape.length === 1) return YES;
@@ -41,6 +42,9 @@ const sameRows: Check = ({ inputs: [a, b] }) => {
     `a second operand ${typeToString(b!.type)} beside ${typeToString(a!.type)} has no lowering`,
   );
 };
+
+/** It multiplies those, or each by a number of its own. */
+const multiplied: Check = (node, chip) => (isScaling(node) ? YES : sameRows(node, chip));
 
 /** No attribute or operand beyond those that the instruction has. */
 const plain = (attribute: string, what: string, others: Check = yes): Check => {
@@ -64,6 +68,11 @@ const routed: Check = (node) => {
 
 const positioned: Check = ({ inputs }) =>
   inputs.length === 2 ? YES : no('rotation of rows of a state has no lowering');
+
+const fedByHost: Check = ({ attrs }) =>
+  (attrs as OpAttrs['input']).name === 'hidden'
+    ? no('the host gives a step tokens and positions, not the hidden rows of another graph')
+    : YES;
 
 /** Indices of rows come from the host. */
 const rowsByHost: Check = ({ inputs: [indices] }) =>
@@ -90,10 +99,13 @@ const ofWeights: Check = ({ op, inputs }) =>
     ? YES
     : no(`the constants of ${op} must be weights`);
 
+const convolved: Check = ({ inputs }) =>
+  inputs[2]!.op === 'weight' ? YES : no('the taps of a convolution must be weights');
+
 const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
 
 const CHECKS: Rules<Check> = {
-  input: yes,
+  input: fedByHost,
   weight: yes,
   state: yes,
   splitHeads: yes,
@@ -106,14 +118,14 @@ const CHECKS: Rules<Check> = {
   embedding: rowsByHost,
   append: plain('tokensPerRow', 'an entry for several tokens'),
   add: sameRows,
-  mul: sameRows,
+  mul: multiplied,
   sigmoid: yes,
   softplus: yes,
   silu: yes,
   swiglu: limited,
   rmsNormalization: yes,
-  layerNormalization: noInstruction,
-  l2Normalization: noInstruction,
+  layerNormalization: ofWeights,
+  l2Normalization: yes,
   rotaryEmbedding: plain('offset', 'rotation from an offset', positioned),
   argMax: fromLinear,
   quantize: yes,
@@ -130,8 +142,8 @@ const CHECKS: Rules<Check> = {
   fakeQuantize: noInstruction,
   route: routed,
   experts: limited,
-  causalConvolution: noInstruction,
-  gatedDelta: () => no('there is no instruction that updates a recurrent state'),
+  causalConvolution: convolved,
+  gatedDelta: yes,
   routeByToken: routed,
   hyperConnection: ofWeights,
   mixHeads: yes,

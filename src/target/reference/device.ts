@@ -23,9 +23,11 @@ export class ReferenceDevice implements Device {
 
   run({ graph, dims }: Program, inputs: StepInputs): StepResult {
     const results = this.#interpreter.run(graph, dims, inputs);
+    const hidden = results.get('hidden');
     return {
       logits: f32Of(results.get('logits')!),
       next: i32Of(results.get('next')!),
+      ...(hidden && { hidden: f32Of(hidden) }),
       cycles: null,
     };
   }

@@ -45,14 +45,11 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
     attend: () => refuse(chip, 'attention'),
     attendMx: (request, out) => attendMx(dot, lanes, chip.matrix.activationFormat, request, out),
     rmsNormalization: (x, weight, epsilon, out) => {
-      const inverse = Math.fround(1 / x.length);
-      rmsRow(rowOf(x), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
-      canonicalizeRow(out);
+      normalize(x, weight, epsilon, Math.fround(1 / x.length), lanes, out);
     },
     layerNormalization: (x, weight, bias, epsilon, out) => {
       centreRow(rowOf(x), x.length, lanes, rowOf(out));
-      const inverse = Math.fround(1 / x.length);
-      rmsRow(rowOf(out), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
+      normalize(out, weight, epsilon, Math.fround(1 / x.length), lanes, out);
       for (let i = 0; i < out.length; i++) out[i] = out[i]! + bias[i]!;
       canonicalizeRow(out);
     },
@@ -60,17 +57,28 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
     indexScoresMx: (request, out) => indexScoresMx(dot, request, out),
     silu,
     l2Normalization: (x, epsilon, out) => {
-      const ones = rowOf(new Float32Array(x.length).fill(1));
-      rmsRow(rowOf(x), ones, x.length, epsilon, 1, lanes, rowOf(out));
-      canonicalizeRow(out);
+      normalize(x, new Float32Array(x.length).fill(1), epsilon, 1, lanes, out);
     },
     sigmoid,
     softplus,
-    signedRoot: (x, smallest) => signedRoot(x, Math.fround(smallest)),
-    dot: (a, b) => dotRow(a, b, lanes),
     convolve,
     gatedDelta,
     pool: () => refuseOp(chip, 'compress'),
+    ...streamNumerics(lanes),
+    quantize,
+  };
+}
+
+/** Residual streams, memory by n-gram and routing. */
+function streamNumerics(
+  lanes: number,
+): Pick<
+  Numerics,
+  'signedRoot' | 'dot' | 'hyperConnection' | 'mix' | 'nGramGate' | 'gatesOf' | 'route'
+> {
+  return {
+    signedRoot: (x, smallest) => signedRoot(x, Math.fround(smallest)),
+    dot: (a, b) => dotRow(a, b, lanes),
     hyperConnection: (x, scale, base, attrs, out) => {
       streamCoefficients(x, scale, base, attrs, lanes, out);
       canonicalizeRow(out);
@@ -88,7 +96,6 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
       routeRow(rowOf(logits), bias && rowOf(bias), logits.length, attrs, lanes, rowOf(out));
       canonicalizeRow(out);
     },
-    quantize,
   };
 }
 
@@ -113,6 +120,18 @@ function rowOf(values: Float32Array): Row {
 
 function canonicalizeRow(row: Float32Array): void {
   canonicalize(new Uint32Array(row.buffer, row.byteOffset, row.length), 0, row.length);
+}
+
+function normalize(
+  x: Float32Array,
+  weight: Float32Array,
+  epsilon: number,
+  inverse: number,
+  lanes: number,
+  out: Float32Array,
+): void {
+  rmsRow(rowOf(x), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
+  canonicalizeRow(out);
 }
 
 function denseRows({ elements, scales, columns }: MxRows): DotRows {

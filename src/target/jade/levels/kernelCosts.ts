@@ -10,6 +10,7 @@ import { EMPTY_PRODUCT_CYCLES } from '../sim/matrixTiming.ts';
 import { ADDRESS_CYCLES, EMPTY_LOAD_CYCLES } from '../sim/transferTiming.ts';
 import {
   type AttentionShape,
+  type ComposedShape,
   type EmbeddingShape,
   type ExpertsShape,
   type IndexerShape,
@@ -49,6 +50,8 @@ export class KernelCost {
         return this.linear(machine, shape);
       case 'rows':
         return this.rows(machine, shape);
+      case 'composed':
+        return this.composed(machine, shape);
       case 'embedding':
         return this.embedding(machine, shape);
       case 'attention':
@@ -84,6 +87,16 @@ export class KernelCost {
     this.vector = 0;
     for (let i = 0; i < steps.length; i++)
       this.vector += machine.vector(steps[i]!, rows, steps[i]!.width);
+    this.lastVector = this.vector;
+  }
+
+  private composed(machine: Machine, { steps, stateBytes }: ComposedShape): void {
+    this.memory = stateBytes > 0 ? machine.transfers(2, stateBytes) : 0;
+    this.vector = 0;
+    for (let i = 0; i < steps.length; i++) {
+      const { step, rows, times } = steps[i]!;
+      this.vector += times * machine.vector(step, rows, step.width);
+    }
     this.lastVector = this.vector;
   }
 

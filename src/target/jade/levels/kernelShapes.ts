@@ -5,6 +5,7 @@
 import { UnsupportedError } from '../../../base/index.ts';
 import { fuseKernels, isConstant, orderKernels, type Kernel } from '../../../compile/index.ts';
 import {
+  countElements,
   lastDim,
   partsOfTopRows,
   type Dims,
@@ -17,12 +18,14 @@ import { blockBytes, NONE, SCORINGS, type Fields } from '../isa.table.ts';
 import { mxRowBytes } from '../layout.ts';
 import { attendsChosen } from '../schedule/attention.ts';
 import { choosesAll } from '../schedule/chosenRows.ts';
-import { EPILOGUE_OPCODES, stepsOf } from '../schedule/epilogue.ts';
+import { opcodeOf as instructionOf, stepsOf } from '../schedule/epilogue.ts';
 import { chunkUnit } from '../schedule/linear.ts';
 import { headsOf } from '../schedule/placement.ts';
 import { joinsQuery } from '../schedule/schedule.ts';
 import { roundUp } from '../schedule/stateRows.ts';
 import { type MicrocodedOpcode } from '../vector/program.ts';
+import { type RepeatedStep } from './repeatedSteps.ts';
+import { streamSteps } from './streamSteps.ts';
 import { vectorStep, type VectorStep } from './vectorSteps.ts';
 
 interface Shape {
@@ -44,6 +47,14 @@ export interface LinearShape extends Shape {
   /** Outputs finished together come in multiples of this. */
   readonly chunkUnit: number;
   readonly steps: readonly VectorStep[];
+}
+
+/** An operator that is several instructions, on rows of several widths. */
+export interface ComposedShape extends Shape {
+  readonly kind: 'composed';
+  /** Of a state that comes and goes back. */
+  readonly stateBytes: number;
+  readonly steps: readonly RepeatedStep[];
 }
 
 /** Row-wise work on a complete value. */
@@ -117,6 +128,7 @@ export interface IndexerShape extends Shape {
 export type KernelShape =
   | LinearShape
   | RowsShape
+  | ComposedShape
   | EmbeddingShape
   | AttentionShape
   | IndexerShape
@@ -172,12 +184,8 @@ function shapeOf(
       return expertsShape(anchor, rows, after);
     case 'route':
       return { kind: 'rows', rows, steps: [routeStep(anchor)], after };
-    case 'mixHeads':
-      return { kind: 'rows', rows, steps: mixSteps(anchor), after };
-    case 'ngramRows':
-      return { kind: 'rows', rows: 0, steps: [], after }; // the host's work
     default:
-      return rowsShape(kernel, rows, after);
+      return composedShape(anchor, rows, dims, after) ?? rowsShape(kernel, rows, after);
   }
 }
 
@@ -187,10 +195,18 @@ function embeddingShape(node: Node, rows: number, after: readonly number[]): Emb
   return { kind: 'embedding', rows: lookups, width, copy: vectorStep('copy', width, 0), after };
 }
 
-function mixSteps(node: NodeOf<'mixHeads'>): VectorStep[] {
-  const terms = headsOf(node.inputs[1]!);
-  const step = vectorStep('mix', lastDim(node.type), 0, { terms });
-  return Array.from({ length: headsOf(node) }, () => step);
+function composedShape(
+  node: Node,
+  rows: number,
+  { B }: Dims,
+  after: readonly number[],
+): ComposedShape | undefined {
+  const steps = streamSteps(node, rows);
+  if (steps === undefined) return undefined;
+  const [state] = node.inputs;
+  const isCarried = node.op === 'causalConvolution' || node.op === 'gatedDelta';
+  const extents = isCarried ? (state!.type.shape.slice(1) as number[]) : [0];
+  return { kind: 'composed', steps, stateBytes: B * countElements(extents) * 4, after };
 }
 
 function routeStep({ type, inputs, attrs }: NodeOf<'route'>): VectorStep {
@@ -245,7 +261,7 @@ function limitOf(node: Node | undefined): Fields {
 }
 
 function opcodeOf(node: Node): MicrocodedOpcode {
-  const op = node.op === 'argMax' ? 'argmax' : EPILOGUE_OPCODES[node.op];
+  const op = node.op === 'argMax' ? 'argmax' : instructionOf(node);
   if (op !== undefined) return op as MicrocodedOpcode;
   throw new UnsupportedError(`${node.op} has no closed form`, { where: node.label });
 }
@@ -284,9 +300,6 @@ function attentionShape(
   };
 }
 
-/** Rows are counted in the control memory. */
-const COUNTED = { rowCount: 0 };
-
 function rowsChosen({ inputs }: NodeOf<'attention'>, S: number): number {
   return roundUp(Math.min(S, (inputs[4] as NodeOf<'topRows'>).attrs.topK));
 }
@@ -309,6 +322,9 @@ function indexerShape(
     after,
   };
 }
+
+/** Rows are counted in the control memory. */
+const COUNTED = { rowCount: 0 };
 
 function expertsShape(
   node: NodeOf<'experts'>,

@@ -8,11 +8,11 @@
  * Tokens are taken in blocks whose scores fit in the accumulators; a token that has its own rows is one by
  * itself (chosenRows.ts).
  */
-import { CapacityError } from '../../../base/index.ts';
 import { type Kernel } from '../../../compile/index.ts';
 import { MX_BLOCK, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE } from '../isa.table.ts';
 import { mxRowBytes } from '../layout.ts';
+import { blockTokens, type Block } from './blocks.ts';
 import { choosesAll, chosenBlocks } from './chosenRows.ts';
 import { contiguous, ONE_A_POSITION, type Context } from './context.ts';
 import { emitEpilogue } from './epilogue.ts';
@@ -28,21 +28,6 @@ import {
 } from './stateRows.ts';
 import { shift, type Operand, type Ref } from './tiles.ts';
 
-/** Tokens and heads whose scores fit in one accumulator bank, and their results in all. */
-export interface Block {
-  readonly source: Source;
-  readonly sequence: number;
-  readonly first: number;
-  readonly tokens: number;
-  /** Query heads that share the keys. */
-  readonly firstHead: number;
-  readonly heads: number;
-  /** Columns of scores, whole blocks of 32: later ones have no part in it. */
-  readonly reach: number;
-  /** Columns that the softmax may see; all when absent. */
-  readonly most?: number;
-}
-
 /** Whether each token of the step has rows of its own. */
 export function attendsChosen({ inputs }: Node, context: Pick<Context, 'dims'>): boolean {
   return inputs[4] !== undefined && !choosesAll(inputs[4], context.dims);
@@ -52,24 +37,29 @@ export function lowerAttention(context: Context, kernel: Kernel): void {
   new Attention(context, kernel).finish();
 }
 
+/** What an attention is made of. */
+export interface Work {
+  readonly query: MxPlacement;
+  readonly scale: number;
+  readonly valueWidth: number;
+  readonly blocks: readonly Block[];
+}
+
 /** Attention of one kernel, head by head as its query comes. */
 export class Attention {
   private readonly context: Context;
   private readonly kernel: Kernel;
-  private readonly query: MxPlacement;
+  private readonly work: Work;
   /** By key head, so that the first can start when their part of the query is there. */
   private readonly waiting: Block[];
   /** The block that has its probabilities. */
   private current: { readonly block: Block; readonly probabilities: MxPlacement } | undefined;
 
-  constructor(context: Context, kernel: Kernel) {
-    const [attention] = kernel.anchors as [NodeOf<'attention'>];
+  constructor(context: Context, kernel: Kernel, work = workOf(context, kernel)) {
     this.context = context;
     this.kernel = kernel;
-    this.query = mxOf(context, attention.inputs[0]!);
-    this.waiting = attendsChosen(attention, context)
-      ? chosenBlocks(context, attention)
-      : denseBlocks(context, attention);
+    this.work = work;
+    this.waiting = [...work.blocks];
   }
 
   /** Lowers what needs only the first `heads` heads of the query. */
@@ -89,17 +79,26 @@ export class Attention {
 
   /** One block ahead: the matrix unit takes the next scores while the vector unit has the softmax. */
   private next(block: Block): void {
-    const { context, kernel, query } = this;
-    const { scale } = (kernel.anchors[0] as NodeOf<'attention'>).attrs;
-    const probabilities = lowerScores(context, block, query, scale);
+    const { context, work } = this;
+    const probabilities = lowerScores(context, block, work);
     this.lowerCurrent();
     this.current = { block, probabilities };
   }
 
   private lowerCurrent(): void {
-    const { context, current, kernel } = this;
-    if (current !== undefined) lowerValues(context, current.block, kernel, current.probabilities);
+    const { context, current, kernel, work } = this;
+    if (current === undefined) return;
+    lowerValues(context, current.block, [kernel, work], current.probabilities);
   }
+}
+
+function workOf(context: Context, kernel: Kernel): Work {
+  const [attention] = kernel.anchors as [NodeOf<'attention'>];
+  const { scale, valueWidth } = attention.attrs;
+  const blocks = attendsChosen(attention, context)
+    ? chosenBlocks(context, attention)
+    : denseBlocks(context, attention);
+  return { query: mxOf(context, attention.inputs[0]!), scale, valueWidth, blocks };
 }
 
 function denseBlocks(context: Context, attention: NodeOf<'attention'>): Block[] {
@@ -146,24 +145,6 @@ function groupBlocks(
   });
 }
 
-/** Tokens of `heads` heads whose scores of `columns` fit. Throws CapacityError when none do. */
-export function blockTokens(
-  { chip: { accumulator } }: Context,
-  { attrs, label }: NodeOf<'attention'>,
-  heads: number,
-  columns: number,
-): number {
-  const { sizeBytes, banks } = accumulator;
-  const bank = sizeBytes / banks;
-  const [scores, results] = [heads * columns * 4, heads * roundUp(attrs.valueWidth) * 4];
-  const fit = Math.min(Math.floor(bank / scores), Math.floor(sizeBytes / results));
-  if (fit >= 1) return fit;
-  throw new CapacityError(
-    `one token needs ${scores} bytes of an accumulator bank (${bank} bytes) for scores, and ${results} of all (${sizeBytes} bytes) for results`,
-    { where: label, hint: 'use a shorter context or a chip with larger accumulators' },
-  );
-}
-
 /** The scale bytes of the values, loaded once for all blocks of the group. */
 function loadScales(context: Context, loaded: Map<number, Ref>, address: number): Ref {
   const known = loaded.get(address);
@@ -178,11 +159,9 @@ function loadScales(context: Context, loaded: Map<number, Ref>, address: number)
 function lowerValues(
   context: Context,
   { source, sequence, first, tokens, firstHead, heads, reach }: Block,
-  kernel: Kernel,
+  [kernel, { query, valueWidth: columns }]: readonly [Kernel, Work],
   probabilities: MxPlacement,
 ): void {
-  const { inputs, attrs } = kernel.anchors[0] as NodeOf<'attention'>;
-  const columns = attrs.valueWidth;
   const width = roundUp(columns);
   const rows = tokens * heads;
   const at = context.tiles.allocate('attended', 'accumulator', rows * width * 4);
@@ -190,7 +169,7 @@ function lowerValues(
     const from = channelsFrom(probabilities, span.start);
     context.tiles.emit('matmul', {
       ...activationFields({ source: from, tokens: rows, inner: 1 }),
-      ...operandFields(source.values(span), inputs[2]!),
+      ...operandFields(source.values(span), query),
       // Values lie [token][channel]: one stored row is one k. Their scales are in the probabilities.
       ...{ columns: width, transposed: 1, k: span.used },
       c: at,
@@ -205,15 +184,11 @@ function lowerValues(
 }
 
 /** Scores of a block, turned into quantised probabilities [(t, j)][reach]. */
-function lowerScores(
-  context: Context,
-  block: Block,
-  query: MxPlacement,
-  scale: number,
-): MxPlacement {
+function lowerScores(context: Context, block: Block, { query, scale }: Work): MxPlacement {
   const { source, sequence, first, tokens, heads, reach, most = reach } = block;
   const scores = context.tiles.allocate('scores', 'accumulator', tokens * heads * reach * 4);
   emitScores(context, block, query, { at: scores, stride: reach * 4 });
+  block.adjust?.(scores, reach * 4);
   const rows = tokens * heads;
   const probabilities = allocateProbabilities(context, query.format, rows, reach);
   const into = { d: probabilities.at, dStride: heads * probabilities.stride };
@@ -228,7 +203,7 @@ function lowerScores(
     scale: Math.fround(scale),
     sequence,
     first,
-    ...ONE_A_POSITION,
+    ...(block.visible ?? ONE_A_POSITION),
   };
   const target = { ...into, dInner: probabilities.stride, ...quantised };
   if (most === reach) context.tiles.emit('softmax', { ...softmax, ...target, columns: reach });
@@ -282,19 +257,16 @@ function emitScores(
 /** Keys as what a query is multiplied with; they have its format and width. */
 export function keyFields(
   keys: LocalRows,
-  { format, width }: Pick<MxPlacement, 'format' | 'width'>,
+  query: Pick<MxPlacement, 'format' | 'width'>,
 ): Record<string, Operand> {
-  const { at, stride, blockStride } = keys;
-  const place = { w: at, wStride: stride, wBlockStride: blockStride };
-  return { ...place, wFormat: FORMAT_CODES[format], transposed: 0, k: width };
+  return { ...operandFields(keys, query), transposed: 0, k: query.width };
 }
 
 function operandFields(
   { at, stride, blockStride }: LocalRows,
-  { type }: Node,
+  { format }: Pick<MxPlacement, 'format'>,
 ): Record<string, Operand> {
-  const wFormat = FORMAT_CODES[type.dtype as MxFormat];
-  return { w: at, wStride: stride, wBlockStride: blockStride, wFormat };
+  return { w: at, wStride: stride, wBlockStride: blockStride, wFormat: FORMAT_CODES[format] };
 }
 
 function allocateProbabilities(

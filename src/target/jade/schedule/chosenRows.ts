@@ -9,7 +9,7 @@
 import { type Dims, type Node, type NodeOf } from '../../../ir/index.ts';
 import { blockBytes, NONE } from '../isa.table.ts';
 import { filledKey } from '../layout.ts';
-import { blockTokens, type Block } from './attention.ts';
+import { headBlocks, type Block } from './blocks.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
 import { floatOf } from './placement.ts';
 import {
@@ -54,20 +54,6 @@ export function chosenBlocks(context: Context, attention: NodeOf<'attention'>): 
       }));
     }).flat();
   }).flat();
-}
-
-/** First and number of heads that go on together. */
-function headBlocks(
-  context: Context,
-  attention: NodeOf<'attention'>,
-  heads: number,
-  columns: number,
-): [number, number][] {
-  const size = Math.min(heads, blockTokens(context, attention, 1, columns));
-  return Array.from({ length: Math.ceil(heads / size) }, (_, i) => [
-    i * size,
-    Math.min(size, heads - i * size),
-  ]);
 }
 
 /** The list of one token, made when it is first needed. */

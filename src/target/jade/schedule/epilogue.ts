@@ -5,7 +5,14 @@
  * Intermediate values stay f32 and are written over the piece itself. The last instruction writes the
  * kernel's destination, quantising on the way when the chain says so.
  */
-import { countElements, lastDim, type Node, type NodeOf } from '../../../ir/index.ts';
+import {
+  countElements,
+  lastDim,
+  sameShape,
+  withLast,
+  type Node,
+  type NodeOf,
+} from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE, type Opcode } from '../isa.table.ts';
 import { filledKey, rotaryKey } from '../layout.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
@@ -57,7 +64,21 @@ export const EPILOGUE_OPCODES: Partial<Record<Node['op'], Exclude<Opcode, 'matmu
   swiglu: 'swiglu',
   sigmoid: 'sigmoid',
   softplus: 'softplus',
+  l2Normalization: 'rms',
 };
+
+/** The instruction of an operator in an epilogue; undefined where it has none. */
+export function opcodeOf(node: Node): Exclude<Opcode, 'matmul'> | undefined {
+  return isScaling(node) ? 'scale' : EPILOGUE_OPCODES[node.op];
+}
+
+/** Whether each row is multiplied by a number of its own. */
+export function isScaling({ op, inputs }: Node): boolean {
+  if (op !== 'mul') return false;
+  const [x, factors] = inputs as [Node, Node];
+  const isNumber = lastDim(factors.type) === 1 && lastDim(x.type) > 1;
+  return isNumber && sameShape(factors.type.shape, withLast(x.type.shape, 1));
+}
 
 /**
  * Emits `chain` on `piece` and leaves the value of `result` in its place. `partner` is the second
@@ -183,7 +204,7 @@ function emitVector(
   const group = step.quantize?.attrs.group ?? 0;
   const target =
     'kind' in destination ? targetFields(destination as Placement, piece, group) : destination;
-  const op = step.compute === undefined ? 'copy' : EPILOGUE_OPCODES[step.compute.op]!;
+  const op = step.compute === undefined ? 'copy' : opcodeOf(step.compute)!;
   const rows = { rows: piece.tokens * piece.inner, inner: piece.inner, columns: piece.columns };
   const source = { a: piece.at, aStride: piece.stride, aInner: piece.innerStride };
   const counted = ['rms', 'rope'].includes(op) ? {} : { rowCount: piece.rowCount ?? NONE };
@@ -228,6 +249,12 @@ function operandsOf(
         epsilon: Math.fround(node.attrs.epsilon),
         inverse: Math.fround(1 / piece.columns),
       };
+    case 'l2Normalization':
+      return {
+        b: loadFilled(context, 1, piece.columns),
+        epsilon: Math.fround(node.attrs.epsilon),
+        inverse: 1,
+      };
     case 'signedRoot':
       return { smallest: Math.fround(node.attrs.smallest) };
     case 'rotaryEmbedding':
@@ -236,6 +263,7 @@ function operandsOf(
       return { ...gated(context, node, piece, partner), limit: Math.fround(node.attrs.limit ?? 0) };
     case 'add':
     case 'mul':
+      if (isScaling(node)) return factorOperand(context, node, piece);
       return node.inputs[1]!.op === 'weight'
         ? constantRow(context, node.inputs[1], piece)
         : otherOperand(context, node, piece);
@@ -258,6 +286,14 @@ function otherOperand(context: Context, node: Node, piece: Piece): Fields {
   const bInner = headStrideOf(found, piece.columns);
   const bytes = piece.firstToken * stride + piece.firstHead * bInner + piece.firstChannel * 4;
   return { b: shift(at, bytes), bStride: stride, bInner };
+}
+
+/** Numbers that the rows of the piece are multiplied by. */
+function factorOperand(context: Context, node: Node, { firstToken, firstHead }: Piece): Fields {
+  const factors = floatOf(context, node.inputs[1]!);
+  const bInner = headStrideOf(factors, 1);
+  const b = shift(factors.at, firstToken * factors.stride + firstHead * bInner);
+  return { b, bStride: factors.stride, bInner };
 }
 
 /** A row of constants that every row of the piece meets, such as biases: the same for each token and head. */

@@ -56,13 +56,20 @@ function finisherOf(context: Context, kernel: Kernel, tokens: number): Finisher 
     emitEpilogue(context, chain, piece, result, partner ? { partner } : {});
 }
 
+/** Operators that read a row as a whole. */
+const ROW_WISE: ReadonlySet<Node['op']> = new Set([
+  'rmsNormalization',
+  'l2Normalization',
+  'rotaryEmbedding',
+]);
+
 /** Channels finished together come in multiples of this: whole heads, whole rows for a norm over all. */
 export function chunkUnit(kernel: Kernel, outputs: number): number {
   let unit = 1;
   let heads = false;
   for (const node of kernel.chain) {
     if (node.op === 'splitHeads') heads = true;
-    const rowWise = node.op === 'rmsNormalization' || node.op === 'rotaryEmbedding';
+    const rowWise = ROW_WISE.has(node.op);
     const group = node.op === 'quantize' ? node.attrs.group : 32;
     if (node.op === 'splitHeads' || rowWise) unit = leastCommonMultiple(unit, lastDim(node.type));
     if (rowWise && !heads) return outputs;

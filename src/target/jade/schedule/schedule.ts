@@ -21,6 +21,8 @@ import { lowerExperts, lowerRoute, lowerRouteByToken } from './experts.ts';
 import { lowerTopRows } from './indexer.ts';
 import { lowerHeadLinear, lowerLinear } from './linear.ts';
 import { destinationOf, floatOf, headsOf, headStrideOf } from './placement.ts';
+import { lowerConvolution, lowerDelta } from './recurrence.ts';
+import { lowerLayerNormalization } from './layerNormalization.ts';
 import { regionsOf } from './regions.ts';
 import { storeState } from './stateRows.ts';
 import { lowerDot, lowerHyperConnection, lowerMixHeads, lowerNGramGate } from './streams.ts';
@@ -54,6 +56,10 @@ export const LOWERINGS: Partial<Record<Op, Lowering>> = {
   silu: lowerRows,
   sigmoid: lowerRows,
   softplus: lowerRows,
+  l2Normalization: lowerRows,
+  layerNormalization: lowerLayerNormalization,
+  causalConvolution: lowerConvolution,
+  gatedDelta: lowerDelta,
   signedRoot: lowerRows,
   swiglu: lowerRows,
   rotaryEmbedding: lowerRows,

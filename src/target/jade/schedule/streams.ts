@@ -9,28 +9,11 @@ import { FORMAT_CODES, NONE } from '../isa.table.ts';
 import { type Context } from './context.ts';
 import { loadConstant, loadFilled } from './epilogue.ts';
 import { destinationOf, floatOf, headsOf, headStrideOf, type FloatPlacement } from './placement.ts';
-import { shift, type Operand, type Ref } from './tiles.ts';
+import { factor, into, PLAIN, source, type Fields, type Strides } from './rowFields.ts';
+import { shift, type Ref } from './tiles.ts';
 
-type Fields = Record<string, Operand>;
-
-/** Rows (t, j): from token to token, from row to row of one. */
-type Strides = readonly [stride: number, inner: number];
-
-const PLAIN = { dFormat: FORMAT_CODES.f32, group: 0, rowCount: NONE } as const;
 /** Of softmax: so many columns whatever the position. */
 const ALL = { sequence: 0, first: 0, shift: 31 } as const;
-
-function source(a: Ref, [aStride, aInner]: Strides): Fields {
-  return { a, aStride, aInner };
-}
-
-function factor(b: Ref, [bStride, bInner]: Strides): Fields {
-  return { b, bStride, bInner };
-}
-
-function into(d: Ref, [dStride, dInner]: Strides): Fields {
-  return { d, dStride, dInner };
-}
 
 /** One instruction for each head of the result: its rows are those of all tokens. */
 export function lowerMixHeads(context: Context, kernel: Kernel): void {
@@ -47,7 +30,7 @@ export function lowerMixHeads(context: Context, kernel: Kernel): void {
       ...source(x.at, [x.stride, headStrideOf(x, columns)]),
       ...factor(shift(coefficients.at, head * terms * 4), [coefficients.stride, 4]),
       ...{ rows: x.rows, terms, columns, accumulate: 0 },
-      ...{ d: shift(out.at, head * columns * 4), dStride: out.stride },
+      ...{ d: shift(out.at, head * headStrideOf(out, columns)), dStride: out.stride },
     });
   }
 }

@@ -21,11 +21,16 @@ export function runProgram(chip: Chip, one: RandomProgram, observer: HostObserve
   observer.read(0, simulator.memory);
 }
 
+/** How often an opcode is drawn: those of the vector unit are most, and the others wait for them. */
+const SHARES = { load: 3, matrix: 3, vector: 1, store: 3 } as const;
+
 /** The program of a seed. One in four is for one queue only, so that its FIFO fills. */
 export function programOfSeed(chip: Chip, seed: number, length: number): RandomProgram {
   const queue = seed % 4 === 0 ? QUEUES[(seed / 4) % QUEUES.length] : undefined;
   const all = Object.keys(ISA) as Opcode[];
-  const opcodes = all.filter((op) => queue === undefined || queueOf(op) === queue);
+  const opcodes = all
+    .filter((op) => queue === undefined || queueOf(op) === queue)
+    .flatMap((op) => Array<Opcode>(SHARES[queueOf(op)]).fill(op));
   return randomProgram(new Random(seed), chip, { length, opcodes, prologue: 'all memories' });
 }
 

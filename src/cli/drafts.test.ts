@@ -1,0 +1,83 @@
+// --draft on the command line, with a tiny checkpoint of random weights and 64 tokens.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+
+const MAIN = path.join(import.meta.dirname, 'main.ts');
+const GOLDEN = path.join(import.meta.dirname, '../../test/golden');
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'celadon-drafts-'));
+after(() => fs.rmSync(folder, { recursive: true }));
+
+/** Whether a byte stands for itself in the alphabet of GPT-2; the others follow from code 256 on. */
+function isLetter(byte: number): boolean {
+  return (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
+}
+
+/** The checkpoint `name` with a tokenizer whose tokens are bytes. */
+function withTokenizer(name: string): string {
+  const at = path.join(folder, name);
+  fs.cpSync(path.join(GOLDEN, name), at, { recursive: true });
+  const bytes = Array.from({ length: 256 }, (_, i) => (i + 64) % 256); // @, A and so on first
+  const others = bytes.filter((b) => !isLetter(b)).toSorted((a, b) => a - b);
+  const letters = bytes.map((b) => String.fromCodePoint(isLetter(b) ? b : 256 + others.indexOf(b)));
+  const tokenizer = {
+    added_tokens: [],
+    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: true },
+    decoder: { type: 'ByteLevel' },
+    model: {
+      type: 'BPE',
+      vocab: Object.fromEntries(letters.map((c, i) => [c, i])),
+      merges: [],
+    },
+  };
+  fs.writeFileSync(path.join(at, 'tokenizer.json'), JSON.stringify(tokenizer));
+  return at;
+}
+
+function celadon(...args: string[]) {
+  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined };
+  return spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', env, timeout: 120_000 });
+}
+
+test('run --draft mtp writes the same text, and says how many drafts were right', () => {
+  const args = ['run', withTokenizer('qwen3.5-moe'), '-p', 'Celadon', '-n', '30'];
+  const plain = JSON.parse(celadon(...args, '--json').stdout);
+  const drafted = JSON.parse(
+    celadon(...args, '--json', '--draft', 'mtp', '--draft-tokens', '2').stdout,
+  );
+  assert.equal(plain.drafts, null);
+  assert.deepEqual(drafted.tokens, plain.tokens);
+  assert.equal(drafted.text, plain.text);
+  const { kind, draftTokens, drafted: count, accepted, acceptance, steps } = drafted.drafts;
+  assert.deepEqual([kind, draftTokens], ['mtp', 2]);
+  assert.ok(count > steps && count <= 2 * steps);
+  assert.equal(acceptance, accepted / count);
+  assert.equal(steps, 29 - accepted);
+  const { stdout, stderr } = celadon(...args, '--draft', 'mtp');
+  assert.equal(stdout, `${plain.text}\n`);
+  assert.match(stderr, / · \d+ of \d+ drafts right \(\d+%\), 29 tokens in \d+ steps\n$/);
+  assert.doesNotMatch(stderr, /not used/);
+  assert.match(celadon(...args).stderr, /not used: \d+ tensors of heads that predict further/);
+});
+
+const REFUSALS: readonly (readonly [readonly string[], number, RegExp])[] = [
+  [['--draft', 'mtp'], 3, /MTP heads of qwen3 are skipped: its checkpoints have none/],
+  [
+    ['--draft', 'mtp', '--target', 'jade'],
+    3,
+    /hidden rows of every step, which jade does not give/,
+  ],
+  [['--draft', 'mtp', '--temperature', '1'], 2, /temperature must be 0/],
+  [['--draft-tokens', '2'], 2, /needs something that drafts/],
+  [['--draft', 'eagle'], 2, /must be one of mtp/],
+];
+for (const [args, status, message] of REFUSALS) {
+  test(`run ${args.join(' ')} is refused with a reason`, () => {
+    const found = celadon('run', 'qwen3-tiny', '-p', 'x', ...args);
+    assert.equal(found.status, status);
+    assert.match(found.stderr, message);
+  });
+}

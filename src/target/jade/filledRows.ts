@@ -1,0 +1,32 @@
+/** Rows of one number each that operators read beside their operands: ones, zeros, factors. */
+import { lastDim, MX_BLOCK, type Node, type NodeOf, type Op } from '../../ir/index.ts';
+
+/** How many of each number. */
+export type Filled = readonly (readonly [value: number, count: number])[];
+
+const onesOf = (node: Node): Filled => [[1, lastDim(node.type)]];
+
+const FILLED: { readonly [O in Op]?: (node: NodeOf<O>) => Filled } = {
+  rmsNormalization: (node) => (node.inputs.length === 1 ? onesOf(node) : []),
+  l2Normalization: onesOf,
+  layerNormalization: onesOf,
+  gatedDelta: ({ attrs }) => [
+    [-1, 1],
+    [Math.fround(attrs.scale), 1],
+  ],
+  /** Lists of rows start as zeros; without weights each head counts once. */
+  topRows: ({ attrs, inputs }) => [
+    [0, Math.ceil(attrs.topK / MX_BLOCK) * MX_BLOCK],
+    ...(inputs.length === 3 ? ([[1, 1]] as const) : []),
+  ],
+  hyperConnection: ({ attrs }) => [
+    [1, attrs.streams + 1],
+    [Math.fround(attrs.epsilon), (attrs.streams + 1) ** 2],
+  ],
+};
+
+/** The numbers that an operator wants rows of. */
+export function filledBy(node: Node): Filled {
+  const find = FILLED[node.op] as ((node: Node) => Filled) | undefined;
+  return find?.(node) ?? [];
+}
