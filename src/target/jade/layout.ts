@@ -58,6 +58,7 @@ export interface PlainRegion {
     | 'state'
     | 'replaced'
     | 'past'
+    | 'ends'
     | 'sinks'
     | 'mailbox';
   readonly name: string;
@@ -97,6 +98,12 @@ export interface ChoicesRegion extends PlainRegion {
 export interface PastRegion extends PlainRegion {
   readonly kind: 'past';
   readonly room: number;
+}
+
+/** 1 for each position that is the last of so many, +0 for the others. */
+export interface EndsRegion extends PlainRegion {
+  readonly kind: 'ends';
+  readonly tokens: number;
 }
 
 /** For each head the columns behind its window: −Inf but for the logit of the sink, before it is scaled. */
@@ -174,6 +181,10 @@ export function rotaryKey(node: NodeOf<'rotaryEmbedding'>): string {
 
 export function pastKey(room: number): string {
   return `past:${room}`;
+}
+
+export function endsKey(tokens: number): string {
+  return `ends:${tokens}`;
 }
 
 export function sinksKey({ inputs }: NodeOf<'windowAttention'>): string {
@@ -259,6 +270,7 @@ class Layout {
     else if (ROW_CONSTANTS.has(node.op))
       node.inputs.slice(1).forEach((weight) => this.constant(weight, 'f32', 4));
     else if (node.op === 'windowAttention') this.window(node);
+    else if (node.op === 'compress') this.compress(node);
     else if (node.op === 'routeByToken') this.choices(node);
     else if (node.op === 'causalConvolution') this.taps(node.inputs[2]!);
     else if (node.op === 'ngramRows')
@@ -345,13 +357,25 @@ class Layout {
       const region = { kind: 'replaced', name, sequenceBytes } as ReplacedRegion;
       this.region(region, this.batch * sequenceBytes);
     }
-    const past = { kind: 'past', name: pastKey(room), room } as PastRegion;
-    this.region(past, (room + this.contextTokens) * 4);
+    this.past(room);
     const sinks = node.inputs[3] as NodeOf<'weight'>;
     const width = roundUp(room) - room + MX_BLOCK;
     const { scale } = node.attrs;
     const place = { name: sinksKey(node), weight: sinks.attrs.name, scale, room } as SinksRegion;
     this.region({ ...place, kind: 'sinks' }, (sinks.type.shape[0] as number) * width * 4);
+  }
+
+  private past(room: number): void {
+    const past = { kind: 'past', name: pastKey(room), room } as PastRegion;
+    this.region(past, (room + this.contextTokens) * 4);
+  }
+
+  private compress({ attrs, inputs }: NodeOf<'compress'>): void {
+    const { tokensPerRow: tokens, overlap } = attrs;
+    if (inputs[3] !== undefined) this.constant(inputs[3], 'f32', 4);
+    if (overlap) this.past(2 * tokens - 1);
+    const ends = { kind: 'ends', name: endsKey(tokens), tokens } as EndsRegion;
+    this.region(ends, this.contextTokens * 4);
   }
 
   private replaced({ type, attrs }: NodeOf<'state'>): void {

@@ -150,7 +150,7 @@ const CHECKS: Rules<Check> = {
   routeByToken: routed,
   hyperConnection: ofWeights,
   mixHeads: yes,
-  compress: noInstruction,
+  compress: yes,
   windowAttention: (node) =>
     node.inputs.length > 5
       ? no('attention to a window and entries has no lowering')
