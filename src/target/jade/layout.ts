@@ -254,7 +254,7 @@ class Layout {
     const nodes = topologicalOrder(graph).toSorted((a, b) =>
       a.label < b.label ? -1 : Number(a.label > b.label),
     );
-    const values = new Set(nodes.filter(({ op }) => op === 'attention').map(valuesOf));
+    const values = new Set(nodes.flatMap(valuesOf));
     this.constants(nodes);
     for (const { op, inputs } of nodes)
       if (op === 'experts') inputs.slice(2, 4).forEach((weight) => this.filled.add(weight));
@@ -280,7 +280,7 @@ class Layout {
       );
     else if (node.op === 'rotaryEmbedding') this.rotary(node);
     else if (node.op === 'state') this.state(node, values.has(node));
-    else if (node.op === 'attention') this.valueScales(valuesOf(node));
+    else if (node.op === 'attention') valuesOf(node).forEach((state) => this.valueScales(state));
   }
 
   private take(sizeBytes: number): number {
@@ -358,6 +358,7 @@ class Layout {
       this.region(region, this.batch * sequenceBytes);
     }
     this.past(room);
+    valuesOf(node).forEach((entries) => this.valueScales(entries));
     const sinks = node.inputs[3] as NodeOf<'weight'>;
     const width = roundUp(room) - room + MX_BLOCK;
     const { scale } = node.attrs;
@@ -442,9 +443,11 @@ class Layout {
   }
 }
 
-/** The state an attention takes its values from. */
-function valuesOf({ inputs }: Node): NodeOf<'state'> {
-  return inputs[2]!.inputs[0] as NodeOf<'state'>;
+/** The state of rows that an attention takes its values from; none of one that has a window alone. */
+function valuesOf({ op, inputs }: Node): NodeOf<'state'>[] {
+  if (op !== 'attention' && op !== 'windowAttention') return [];
+  const rows = op === 'attention' ? inputs[2] : inputs[5];
+  return rows === undefined ? [] : [rows.inputs[0] as NodeOf<'state'>];
 }
 
 /** Key of a tiled weight: its name and format. */
