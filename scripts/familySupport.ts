@@ -6,6 +6,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { CapacityError } from '../src/base/index.ts';
 import { type Target } from '../src/compile/index.ts';
 import { type Graph } from '../src/ir/index.ts';
 import {
@@ -140,9 +141,19 @@ function familiesOf(examples: readonly Example[]): Map<Family, Example[]> {
 /** The examples that some target of the column refuses, by the reason. */
 type Refusals = ReadonlyMap<string, readonly Example[]>;
 
+/** Why the target does not run the graph; that it does not fit on a chip is a reason too. */
+function whyNot(graph: Graph, target: Target): string | undefined {
+  try {
+    return whyRefused(graph, target);
+  } catch (error) {
+    if (error instanceof CapacityError) return `${target.name}: ${error.message}`;
+    throw error;
+  }
+}
+
 function refusalsOf({ targets }: Column, examples: readonly Example[]): Refusals {
   const refused = examples.flatMap((example) => {
-    const [reason] = targets.flatMap((target) => whyRefused(example.graph, target) ?? []);
+    const [reason] = targets.flatMap((target) => whyNot(example.graph, target) ?? []);
     return reason === undefined ? [] : [{ example, reason }];
   });
   const byReason = Map.groupBy(refused, ({ reason }) => reason);

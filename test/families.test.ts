@@ -41,17 +41,11 @@ const ROUNDED_THE_OTHER_WAY: Readonly<Record<string, number>> = { 'deepseek-v4.1
 
 /** What Jade says of a model that it does not run; every other model it must run, and the cpu all. */
 const REFUSALS: Readonly<Record<string, { readonly jade?: RegExp }>> = {
-  'deepseek-v4-compressed': {
-    jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
-  },
-  'deepseek-v4-heavy-first': {
-    jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
-  },
   'deepseek-v4.1-shared': {
-    jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
+    jade: /fakeQuantize \(layers.*the vector unit has no instruction for fakeQuantize/,
   },
   'deepseek-v4.1-wide': {
-    jade: /windowAttention \(layers.*attention to a window and entries has no lowering/,
+    jade: /fakeQuantize \(layers.*the vector unit has no instruction for fakeQuantize/,
   },
   'qwen3.8-flash-next': {
     jade: /blockMeans \(layers\.3\.self_attn\.indexer\): the vector unit has no instruction for blockMeans/,

@@ -19,6 +19,11 @@ const FILLED: { readonly [O in Op]?: (node: NodeOf<O>) => Filled } = {
     [0, Math.ceil(attrs.topK / MX_BLOCK) * MX_BLOCK],
     ...(inputs.length === 3 ? ([[1, 1]] as const) : []),
   ],
+  compress: ({ type }) => [
+    [0, lastDim(type)],
+    [1, lastDim(type)],
+    [-1, 1],
+  ],
   hyperConnection: ({ attrs }) => [
     [1, attrs.streams + 1],
     [Math.fround(attrs.epsilon), (attrs.streams + 1) ** 2],

@@ -7,6 +7,7 @@ import { tileAddress, type MemoryLayout } from './layout.ts';
 import {
   type ChoicesRegion,
   type FilledRegion,
+  type EndsRegion,
   type PastRegion,
   type PlainRegion,
   type RotaryRegion,
@@ -35,6 +36,8 @@ function writeRegion(
   else if (region.kind === 'taps') writeTaps(memory, region.address, source!);
   else if (region.kind === 'past')
     writeFloats(memory, region.address, pastOf(region as PastRegion));
+  else if (region.kind === 'ends')
+    writeFloats(memory, region.address, endsOf(region as EndsRegion));
   else if (region.kind === 'sinks')
     writeFloats(memory, region.address, sinksOf(region as SinksRegion, source!.load()));
   else if (region.kind === 'f32') writeFloats(memory, region.address, source!.load());
@@ -53,6 +56,10 @@ function writeTaps(memory: Uint8Array, address: number, source: WeightSource): v
 
 function pastOf({ room, sizeBytes }: PastRegion): Float32Array {
   return new Float32Array(sizeBytes / 4).fill(-Infinity, 0, room);
+}
+
+function endsOf({ tokens, sizeBytes }: EndsRegion): Float32Array {
+  return Float32Array.from({ length: sizeBytes / 4 }, (_, i) => Number((i + 1) % tokens === 0));
 }
 
 function sinksOf({ scale, sizeBytes }: SinksRegion, logits: Float32Array): Float32Array {

@@ -29,6 +29,7 @@ import { filledBy } from './filledRows.ts';
 import { blockBytes } from './isa.table.ts';
 import {
   type ChoicesRegion,
+  type EndsRegion,
   type FilledRegion,
   type PastRegion,
   type PlainRegion,
@@ -38,6 +39,7 @@ import {
   type StateRegion,
   type TiledWeight,
   choicesKey,
+  endsKey,
   filledKey,
   mxRowBytes,
   ngramsKey,
@@ -137,7 +139,7 @@ class Layout {
     const nodes = topologicalOrder(graph).toSorted((a, b) =>
       a.label < b.label ? -1 : Number(a.label > b.label),
     );
-    const values = new Set(nodes.filter(({ op }) => op === 'attention').map(valuesOf));
+    const values = new Set(nodes.flatMap(valuesOf));
     this.constants(nodes);
     for (const { op, inputs } of nodes)
       if (op === 'experts') inputs.slice(2, 4).forEach((weight) => this.filled.add(weight));
@@ -153,13 +155,14 @@ class Layout {
     else if (ROW_CONSTANTS.has(node.op))
       node.inputs.slice(1).forEach((weight) => this.constant(weight, 'f32', 4));
     else if (node.op === 'windowAttention') this.window(node);
+    else if (node.op === 'compress') this.compress(node);
     else if (node.op === 'routeByToken') this.choices(node);
     else if (node.op === 'causalConvolution') this.taps(node.inputs[2]!);
     else if (node.op === 'ngramRows')
       this.mailbox(ngramsKey(node), MAX_STEP_ROWS * lastDim(node.type));
     else if (node.op === 'rotaryEmbedding') this.rotary(node);
     else if (node.op === 'state') this.state(node, values.has(node));
-    else if (node.op === 'attention') this.valueScales(valuesOf(node));
+    else if (node.op === 'attention') valuesOf(node).forEach((state) => this.valueScales(state));
   }
 
   private mailbox(name: string, words: number): void {
@@ -239,13 +242,26 @@ class Layout {
       const region = { kind: 'replaced', name, sequenceBytes } as ReplacedRegion;
       this.region(region, this.batch * sequenceBytes);
     }
-    const past = { kind: 'past', name: pastKey(room), room } as PastRegion;
-    this.region(past, (room + this.contextTokens) * 4);
+    this.past(room);
+    valuesOf(node).forEach((entries) => this.valueScales(entries));
     const sinks = node.inputs[3] as NodeOf<'weight'>;
     const width = roundUp(room) - room + MX_BLOCK;
     const { scale } = node.attrs;
     const place = { name: sinksKey(node), weight: sinks.attrs.name, scale, room } as SinksRegion;
     this.region({ ...place, kind: 'sinks' }, (sinks.type.shape[0] as number) * width * 4);
+  }
+
+  private past(room: number): void {
+    const past = { kind: 'past', name: pastKey(room), room } as PastRegion;
+    this.region(past, (room + this.contextTokens) * 4);
+  }
+
+  private compress({ attrs, inputs }: NodeOf<'compress'>): void {
+    const { tokensPerRow: tokens, overlap } = attrs;
+    if (inputs[3] !== undefined) this.constant(inputs[3], 'f32', 4);
+    if (overlap) this.past(2 * tokens - 1);
+    const ends = { kind: 'ends', name: endsKey(tokens), tokens } as EndsRegion;
+    this.region(ends, this.contextTokens * 4);
   }
 
   private replaced({ type, attrs }: NodeOf<'state'>): void {
@@ -312,9 +328,11 @@ class Layout {
   }
 }
 
-/** The state an attention takes its values from. */
-function valuesOf({ inputs }: Node): NodeOf<'state'> {
-  return inputs[2]!.inputs[0] as NodeOf<'state'>;
+/** The state of rows that an attention takes its values from; none of one that has a window alone. */
+function valuesOf({ op, inputs }: Node): NodeOf<'state'>[] {
+  if (op !== 'attention' && op !== 'windowAttention') return [];
+  const rows = op === 'attention' ? inputs[2] : inputs[5];
+  return rows === undefined ? [] : [rows.inputs[0] as NodeOf<'state'>];
 }
 
 /** Key of a tiled weight: its name and format. */

@@ -32,6 +32,7 @@ export interface PlainRegion {
     | 'state'
     | 'replaced'
     | 'past'
+    | 'ends'
     | 'sinks'
     | 'mailbox';
   readonly name: string;
@@ -72,6 +73,12 @@ export interface PastRegion extends PlainRegion {
   readonly room: number;
 }
 
+/** 1 for each position that is the last of so many, +0 for the others. */
+export interface EndsRegion extends PlainRegion {
+  readonly kind: 'ends';
+  readonly tokens: number;
+}
+
 /** For each head the columns behind its window: −Inf but for the logit of the sink, before it is scaled. */
 export interface SinksRegion extends PlainRegion {
   readonly kind: 'sinks';
@@ -96,6 +103,10 @@ export function rotaryKey(node: NodeOf<'rotaryEmbedding'>): string {
 
 export function pastKey(room: number): string {
   return `past:${room}`;
+}
+
+export function endsKey(tokens: number): string {
+  return `ends:${tokens}`;
 }
 
 export function sinksKey({ inputs }: NodeOf<'windowAttention'>): string {

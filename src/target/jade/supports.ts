@@ -48,10 +48,21 @@ const sameRows: Check = ({ inputs: [a, b] }) => {
 /** It multiplies those, or each by a number of its own. */
 const multiplied: Check = (node, chip) => (isScaling(node) ? YES : sameRows(node, chip));
 
+/** Positions are divided by shifts. */
+const byShift: Check = ({ attrs }) => {
+  const { tokensPerRow = 1 } = attrs as { readonly tokensPerRow?: number };
+  return Number.isInteger(Math.log2(tokensPerRow))
+    ? YES
+    : no(`tokens that share a row must be a power of two, not ${tokensPerRow}`);
+};
+
 /** Its rows are keys and values: one scale for all of a row. */
-const windowed = ({ inputs, type }: Node): Support => {
+const windowed: Check = (node, chip) => {
+  const { inputs, type } = node;
   if (inputs[3]!.op !== 'weight') return no('logits of sinks must be weights');
-  return lastDim(type) % MX_BLOCK === 0 ? YES : no(`rows must be whole blocks of ${MX_BLOCK}`);
+  return lastDim(type) % MX_BLOCK === 0
+    ? byShift(node, chip)
+    : no(`rows must be whole blocks of ${MX_BLOCK}`);
 };
 
 /** No attribute or operand beyond those that the instruction has. */
@@ -124,7 +135,7 @@ const CHECKS: Rules<Check> = {
   transpose: foldedOnly,
   lastToken: yes,
   embedding: rowsByHost,
-  append: plain('tokensPerRow', 'an entry for several tokens'),
+  append: byShift,
   add: sameRows,
   mul: multiplied,
   sigmoid: yes,
@@ -140,11 +151,7 @@ const CHECKS: Rules<Check> = {
   linear: mergedRows,
   headLinear: yes,
   attention: yes,
-  topRows: plain(
-    'blockRows',
-    'a choice within blocks',
-    plain('tokensPerRow', 'a choice of entries'),
-  ),
+  topRows: plain('blockRows', 'a choice within blocks', byShift),
   topBlocks: noInstruction,
   nGramGate: ofWeights,
   fakeQuantize: () => no('only what the matrix unit reads is rounded, by its own blocks'),
@@ -155,12 +162,8 @@ const CHECKS: Rules<Check> = {
   routeByToken: routed,
   hyperConnection: ofWeights,
   mixHeads: yes,
-  compress: noInstruction,
-  windowAttention: (node) =>
-    node.inputs.length > 5
-      ? no('attention to a window and entries has no lowering')
-      : windowed(node),
-  //() => no('attention to a window and entries has no lowering'),
+  compress: yes,
+  windowAttention: windowed,
   blockMeans: noInstruction,
   blockRows: noInstruction,
   signedRoot: normalRoot,

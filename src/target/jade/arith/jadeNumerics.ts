@@ -11,12 +11,12 @@ import {
   type MxFormat,
   type MxRows,
   type Numerics,
-  type Op,
 } from '../../../ir/index.ts';
 import { type Dot, type DotRows } from './dot.ts';
 import { fastDot } from './fastDot.ts';
 import { sigmoid, signedRoot, silu, softplus } from './functions.ts';
 import { ELEMENTS, quantizeGroup, UNIT_EXPONENTS } from './mx.ts';
+import { pool } from './pool.ts';
 import { convolve, gatedDelta } from './recurrence.ts';
 import { isLarger } from './reduce.ts';
 import { routeGiven, routeRow } from './route.ts';
@@ -59,7 +59,10 @@ export function jadeNumerics(chip: Chip, dot: Dot = fastDot): Numerics {
     softplus,
     convolve,
     gatedDelta,
-    pool: () => refuseOp(chip, 'compress'),
+    pool: (request, out) => {
+      pool(request, out);
+      canonicalizeRow(out);
+    },
     ...streamNumerics(lanes),
     quantize,
   };
@@ -114,15 +117,6 @@ function refuse(chip: Chip, what: string): never {
   throw new UnsupportedError(`${what} on ${chip.name} must have MX operands, not f32`, {
     hint: 'run the quantizeForMatrixUnit pass of the target first',
   });
-}
-
-function refuseOp(chip: Chip, op: Op): never {
-  throw new UnsupportedError(
-    `${chip.name} has no instruction for ${op}, and so no numbers for it`,
-    {
-      hint: 'interpret with float numerics',
-    },
-  );
 }
 
 function rowOf(values: Float32Array): Row {

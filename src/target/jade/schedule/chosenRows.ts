@@ -57,7 +57,7 @@ export function chosenBlocks(context: Context, attention: NodeOf<'attention'>): 
 }
 
 /** The list of one token, made when it is first needed. */
-class ChosenRows {
+export class ChosenRows {
   /** Rows that are chosen at most. */
   readonly most: number;
   /** Columns that a softmax may see: whole blocks where fewer rows than may be chosen are visible. */
@@ -125,19 +125,23 @@ function gathered(
     valueSpans: (reach) => both.spans(reach),
     keys: (span) => keys.load(span),
     values: (span) => both.load(span),
-    scales: () => (bytes ??= gatherScales(context, rows, scales)),
+    scales: () => {
+      if (bytes !== undefined) return bytes;
+      bytes = context.tiles.allocate('scales', 'constants', roundUp(rows.most));
+      gatherScales(context, rows, scales, bytes);
+      return bytes;
+    },
   };
 }
 
-function gatherScales(context: Context, rows: ChosenRows, memory: number): Ref {
+/** The scale bytes of chosen rows, from those of all in memory. */
+export function gatherScales(context: Context, rows: ChosenRows, memory: number, at: Ref): void {
   const count = roundUp(rows.most);
-  const at = context.tiles.allocate('scales', 'constants', count);
   const place = { memory, local: at, rowBytes: 1, rows: count, memoryStride: 1, localStride: 1 };
   context.tiles.emit('gather', { ...place, list: rows.list, limit: rows.visible });
-  return at;
 }
 
-class GatheredRows {
+export class GatheredRows {
   private readonly context: Context;
   private readonly rows: ChosenRows;
   private readonly state: StateRows;

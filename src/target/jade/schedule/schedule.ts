@@ -14,6 +14,7 @@ import {
 } from '../../../ir/index.ts';
 import { type MemoryLayout } from '../layout.ts';
 import { attendsChosen, Attention, lowerAttention } from './attention.ts';
+import { lowerCompress } from './compress.ts';
 import { type Context } from './context.ts';
 import { lowerEmbedding } from './embedding.ts';
 import { emitEpilogue } from './epilogue.ts';
@@ -43,6 +44,7 @@ export const LOWERINGS: Partial<Record<Op, Lowering>> = {
   headLinear: lowerHeadLinear,
   attention: lowerAttention,
   topRows: lowerTopRows,
+  compress: lowerCompress,
   windowAttention: lowerWindowAttention,
   route: lowerRoute,
   routeByToken: lowerRouteByToken,

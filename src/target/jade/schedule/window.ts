@@ -3,7 +3,7 @@
  * another with those of the step behind them, and come to the chip together. A token reads as many rows from
  * its own place on; then the last rows become those of the next step.
  *
- *   columns of scores   the window, filled up to whole blocks | a block for the sink, that has no value
+ *   columns of scores   the window, filled up to whole blocks | a block for the sink, that has no value | entries
  *
  * Rows before the first position are masked by −Inf, which a table has by position.
  */
@@ -13,9 +13,18 @@ import { blockBytes, FORMAT_CODES, NONE } from '../isa.table.ts';
 import { pastKey, sinksKey, type ReplacedRegion } from '../memoryRegions.ts';
 import { Attention } from './attention.ts';
 import { headBlocks, type Block } from './blocks.ts';
+import { ChosenRows, choosesAll, gatherScales, GatheredRows } from './chosenRows.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
 import { mxOf, type MxPlacement } from './placement.ts';
-import { roundUp, type LocalRows, type Source } from './stateRows.ts';
+import {
+  roundUp,
+  scalesAddress,
+  stateRows,
+  WholeState,
+  type LocalRows,
+  type Source,
+  type Span,
+} from './stateRows.ts';
 import { shift, type Ref } from './tiles.ts';
 
 /** The window of one sequence. */
@@ -105,13 +114,17 @@ function loadWindow(
 /** Each token by itself. */
 function blocksOf(context: Context, window: Window): Block[] {
   const { node, sequence, room } = window;
-  const reach = roundUp(room) + MX_BLOCK;
+  const always = roundUp(room) + MX_BLOCK;
+  const whole = new Map<number, Ref>();
   const heads = node.type.shape[2] as number;
   return Array.from({ length: context.dims.T }, (_, first) => {
-    const source = sourceOf(context, window, first);
+    const entries = entriesOf(context, window, first, whole);
+    const reach = always + (entries?.reach ?? 0);
+    const source = sourceOf(context, window, first, entries);
     return headBlocks(context, node as Node, heads, reach).map(([firstHead, count]): Block => ({
       ...{ source, sequence, first, tokens: 1, firstHead, heads: count, reach },
-      visible: { always: reach, shift: 0 },
+      most: always + (entries?.most ?? 0),
+      visible: { always, shift: Math.log2(node.attrs.tokensPerRow ?? 1) },
       adjust: (scores, stride) =>
         adjust(context, window, { scores, stride, first, firstHead, heads: count }),
     }));
@@ -119,7 +132,12 @@ function blocksOf(context: Context, window: Window): Block[] {
 }
 
 /** What token `first` of the step reads. */
-function sourceOf(context: Context, window: Window, first: number): Source {
+function sourceOf(
+  context: Context,
+  window: Window,
+  first: number,
+  entries: Entries | undefined,
+): Source {
   const { room, rowBytes, at, scales, node } = window;
   const whole = roundUp(room);
   const { format } = mxOf(context, node.inputs[2]!);
@@ -128,20 +146,72 @@ function sourceOf(context: Context, window: Window, first: number): Source {
     stride: rowBytes,
     blockStride: blockBytes(format),
   });
+  const base = whole + MX_BLOCK;
+  const behind = (): Span[] =>
+    (entries?.spans() ?? []).map((span) => ({ ...span, start: span.start + base }));
+  const load = (span: Span): LocalRows =>
+    span.start === 0 ? rows() : entries!.load({ ...span, start: span.start - base });
   let bytes: Ref | undefined;
   return {
-    keySpans: () => [{ start: 0, count: room, used: room }],
-    valueSpans: () => [{ start: 0, count: whole, used: whole }],
-    keys: rows,
-    values: rows,
-    scales: () => (bytes ??= loadScales(context, scales + first + 1, whole + MX_BLOCK)),
+    keySpans: () => [{ start: 0, count: room, used: room }, ...behind()],
+    valueSpans: () => [{ start: 0, count: whole, used: whole }, ...behind()],
+    keys: load,
+    values: load,
+    scales: () => {
+      if (bytes !== undefined) return bytes;
+      bytes = context.tiles.allocate('scales', 'constants', base + (entries?.reach ?? 0));
+      loadScales(context, scales + first + 1, base, bytes);
+      entries?.scales(shift(bytes, base));
+      return bytes;
+    },
   };
 }
 
-function loadScales(context: Context, memory: number, count: number): Ref {
-  const at = context.tiles.allocate('scales', 'constants', count);
+function loadScales(context: Context, memory: number, count: number, at: Ref): void {
   context.tiles.emit('load', { ...contiguous(memory, at, count), unless: NONE });
-  return at;
+}
+
+/** The entries that a token may see: all complete ones, or those chosen for it. */
+interface Entries {
+  /** Columns in whole blocks, and those that a softmax may see. */
+  readonly reach: number;
+  readonly most: number;
+  readonly spans: () => Span[];
+  readonly load: (span: Span) => LocalRows;
+  /** Brings the scale bytes, one a column. */
+  readonly scales: (at: Ref) => void;
+}
+
+/** Undefined where there are none yet; `loaded`: pieces that other tokens have brought. */
+function entriesOf(
+  context: Context,
+  { node, sequence }: Window,
+  first: number,
+  loaded: Map<number, Ref>,
+): Entries | undefined {
+  const [entries, chosen] = node.inputs.slice(5);
+  const { T, S } = context.dims;
+  const { tokensPerRow = 1 } = node.attrs;
+  const seen = Math.floor((S - T + first + 1) / tokensPerRow);
+  if (entries === undefined || seen === 0) return undefined;
+  const state = stateRows(context, entries, sequence, 0);
+  const memory = scalesAddress(context, entries, sequence, 0);
+  if (chosen === undefined || choosesAll(chosen, context.dims)) {
+    const rows = new WholeState(context, state, roundUp(Math.floor(S / tokensPerRow)), loaded);
+    const reach = roundUp(seen);
+    return {
+      ...{ reach, most: reach, spans: () => rows.spans(reach), load: (span) => rows.load(span) },
+      scales: (at) => loadScales(context, memory, reach, at),
+    };
+  }
+  const list = new ChosenRows(context, chosen, sequence * T + first, seen);
+  const rows = new GatheredRows(context, list, state);
+  const reach = roundUp(list.most);
+  return {
+    ...{ reach, most: list.columns, spans: () => rows.spans(reach) },
+    load: (span) => rows.load(span),
+    scales: (at) => gatherScales(context, list, memory, at),
+  };
 }
 
 /** Puts the sinks behind the scores of a token, and masks rows before the first position. */
@@ -177,6 +247,7 @@ function moveOn(context: Context, { room, rowBytes, memory, scales, at }: Window
   const { tiles, dims } = context;
   const bytes = room * rowBytes;
   tiles.emit('store', contiguous(memory, shift(at, dims.T * rowBytes), bytes));
-  const last = loadScales(context, scales + dims.T, room);
+  const last = tiles.allocate('scales', 'constants', room);
+  loadScales(context, scales + dims.T, room, last);
   tiles.emit('store', contiguous(scales, last, room));
 }
