@@ -42,10 +42,10 @@ const ROUNDED_THE_OTHER_WAY: Readonly<Record<string, number>> = { 'deepseek-v4.1
 /** What Jade says of a model that it does not run; every other model it must run, and the cpu all. */
 const REFUSALS: Readonly<Record<string, { readonly jade?: RegExp }>> = {
   'deepseek-v4.1-shared': {
-    jade: /fakeQuantize \(layers.*the vector unit has no instruction for fakeQuantize/,
+    jade: /topBlocks \(layers\.3\.attn\.indexer\): the vector unit has no instruction for topBlocks; topRows \(layers\.4\.attn\.indexer\): a choice within blocks has no lowering/,
   },
   'deepseek-v4.1-wide': {
-    jade: /fakeQuantize \(layers.*the vector unit has no instruction for fakeQuantize/,
+    jade: /windowAttention \(layers\.0\.attn and 1 more\): tokens that share a row must be a power of two, not 3;.* topBlocks/,
   },
   'qwen3.8-flash-next': {
     jade: /blockMeans \(layers\.3\.self_attn\.indexer\): the vector unit has no instruction for blockMeans/,

@@ -24,9 +24,10 @@ const CONVERTED = [
 for (const [file, folder] of CONVERTED) {
   const { checkpoint } = openGguf(path.join(TEST, 'formats', file));
   const original = openCheckpoint(path.join(TEST, 'golden', folder));
+  // The files are without the head that drafts.
   const names = original
     .tensorNames()
-    .filter((name) => !/experts\.(gate_up|down)_proj$/.test(name));
+    .filter((name) => !/experts\.(gate_up|down)_proj$|^mtp\./.test(name));
 
   test(`${file}: the configuration is that of config.json`, () => {
     const { config, family } = parseModelConfig(checkpoint.config);
