@@ -16,6 +16,8 @@ import {
 } from './microcodeRom.ts';
 
 const LANES = 64;
+/** Assembled once. */
+const ROM = assembleRom();
 
 function fieldOf(word: bigint, wanted: WordField): number {
   let at = 0n;
@@ -28,7 +30,7 @@ function fieldOf(word: bigint, wanted: WordField): number {
 
 /** Follows the words as the sequencer does; returns how many there were. */
 function walk(name: (typeof PROGRAM_NAMES)[number], fields: Fields): number {
-  const { words, entries } = assembleRom();
+  const { words, entries } = ROM;
   const counts = new Map<LoopKind, number>();
   const goesOn = (kind: string): boolean => {
     if (kind === 'none') return false;
