@@ -3,7 +3,7 @@
  * `catalogue/accelerators/`. Pure data with sources; what is not published is null and stays null.
  */
 import { z } from 'zod';
-import { ChipError } from '../base/index.ts';
+import { parseFile } from './parseFile.ts';
 
 const positive = z.number().positive().nullable();
 const count = z.int().positive().nullable();
@@ -151,11 +151,6 @@ const schema = fields.superRefine((chip, context) => {
 
 /** Validates a file of catalogue/accelerators. Throws ChipError listing every problem. */
 export function parseAccelerator(value: unknown, where: string): Accelerator {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((i) => `${i.path.join('.') || '(root)'}: ${i.message}`);
-  throw new ChipError(`an accelerator must follow the schema: ${problems.join('; ')}`, {
-    where,
-    hint: 'compare with catalogue/accelerators/nvidia-h20.json',
-  });
+  const hint = 'compare with catalogue/accelerators/nvidia-h20.json';
+  return parseFile(schema, value, { what: 'an accelerator', where, hint });
 }

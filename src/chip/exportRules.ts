@@ -6,8 +6,8 @@
  * says what would settle it.
  */
 import { z } from 'zod';
-import { ChipError } from '../base/index.ts';
 import type { Accelerator, AcceleratorFormat } from './accelerator.ts';
+import { parseFile } from './parseFile.ts';
 
 export const MEASURES = {
   totalProcessingPerformance: { name: 'TPP', unit: '' },
@@ -59,10 +59,7 @@ export type ExportRules = z.infer<typeof rulesSchema>;
 
 /** Validates a file of catalogue/rules. Throws ChipError listing every problem. */
 export function parseExportRules(value: unknown, where: string): ExportRules {
-  const parsed = rulesSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((i) => `${i.path.join('.') || '(root)'}: ${i.message}`);
-  throw new ChipError(`export rules must follow the schema: ${problems.join('; ')}`, { where });
+  return parseFile(rulesSchema, value, { what: 'export rules', where });
 }
 
 /** The rules that apply on a day, as `YYYY-MM-DD`. */

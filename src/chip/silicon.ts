@@ -6,7 +6,7 @@
  * All of it is pre-layout: cells as synthesis chose them, without wires, placement or clock tree.
  */
 import { z } from 'zod';
-import { ChipError } from '../base/index.ts';
+import { parseFile } from './parseFile.ts';
 
 const count = z.number().int().nonnegative();
 const amount = z.number().nonnegative();
@@ -149,11 +149,6 @@ export interface Silicon {
 
 /** Validates a file of the catalogue; `where` names it. Throws ChipError listing every problem. */
 export function parseSilicon<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((i) => `${i.path.join('.') || '(root)'}: ${i.message}`);
-  throw new ChipError(`a file of silicon must follow the schema: ${problems.join('; ')}`, {
-    where,
-    hint: 'npm run area-table writes the files of nodes',
-  });
+  const hint = 'npm run area-table writes the files of nodes';
+  return parseFile(schema, value, { what: 'a file of silicon', where, hint });
 }

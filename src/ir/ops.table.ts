@@ -21,6 +21,7 @@ import {
   type MxFormat,
   type Shape,
   type TensorType,
+  wholeBlocks,
 } from './types.ts';
 
 /** How a router turns logits into gates; semantics in docs/numerics.md and [DeepSeek-V3, eq. 12-16]. */
@@ -337,7 +338,7 @@ function chosenType(
 
 /** Channels of rows that hold `channels`: blocks of MX are filled up with zeros. */
 function widthOf(dtype: TensorType['dtype'], channels: number): number {
-  return isMx(dtype) ? Math.ceil(channels / MX_BLOCK) * MX_BLOCK : channels;
+  return isMx(dtype) ? wholeBlocks(channels) : channels;
 }
 
 function inferExperts(inputs: readonly TensorType[]): TensorType {

@@ -16,6 +16,11 @@ export type DType = 'f32' | 'i32' | MxFormat;
 /** Elements along the last axis that share one scale in every MX format. */
 export const MX_BLOCK = 32;
 
+/** The elements of the whole blocks that hold `elements`. */
+export function wholeBlocks(elements: number): number {
+  return Math.ceil(elements / MX_BLOCK) * MX_BLOCK;
+}
+
 /** B sequences in the batch, T tokens of each in this step, S tokens of context the state holds. */
 export const SYMBOLS = ['B', 'T', 'S'] as const;
 export type DimSymbol = (typeof SYMBOLS)[number];

@@ -1,5 +1,5 @@
 /** Rows of one number each, which operators read from the memory as if they were weights. */
-import { lastDim, MX_BLOCK, type Node, type NodeOf, type Op } from '../../ir/index.ts';
+import { lastDim, type Node, type NodeOf, type Op, wholeBlocks } from '../../ir/index.ts';
 
 type Filled = readonly (readonly [value: number, count: number])[];
 
@@ -16,7 +16,7 @@ const FILLED: { readonly [O in Op]?: (node: NodeOf<O>) => Filled } = {
   ],
   /** Lists of rows start as zeros; without weights each head counts once. */
   topRows: ({ attrs, inputs }) => [
-    [0, Math.ceil(attrs.topK / MX_BLOCK) * MX_BLOCK],
+    [0, wholeBlocks(attrs.topK)],
     ...(inputs.length === 3 ? ([[1, 1]] as const) : []),
   ],
   compress: ({ type }) => [

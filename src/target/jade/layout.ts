@@ -24,6 +24,7 @@ import {
   type MxFormat,
   type Node,
   type NodeOf,
+  wholeBlocks,
 } from '../../ir/index.ts';
 import { filledBy } from './filledRows.ts';
 import { blockBytes } from './isa.table.ts';
@@ -99,10 +100,6 @@ export function tileAddress(weight: TiledWeight, plane: number, n: number, k: nu
   const { down, across } = tilesOf(weight);
   const index = Math.floor(n / weight.tileRows) * across + Math.floor(k / weight.tileColumns);
   return weight.address + (plane * down * across + index) * weight.slotBytes;
-}
-
-function roundUp(count: number): number {
-  return Math.ceil(count / MX_BLOCK) * MX_BLOCK;
 }
 
 export function planLayout(
@@ -233,7 +230,7 @@ class Layout {
   private window(node: NodeOf<'windowAttention'>): void {
     const { attrs, type } = node.inputs[0] as NodeOf<'state'>;
     const room = type.shape[1] as number;
-    const rows = roundUp(room) + MAX_STEP_ROWS;
+    const rows = wholeBlocks(room) + MAX_STEP_ROWS;
     const rowBytes = mxRowBytes(lastDim(type), type.dtype as MxFormat);
     for (const [name, sequenceBytes] of [
       [attrs.name, rows * rowBytes],
@@ -245,7 +242,7 @@ class Layout {
     this.past(room);
     valuesOf(node).forEach((entries) => this.valueScales(entries));
     const sinks = node.inputs[3] as NodeOf<'weight'>;
-    const width = roundUp(room) - room + MX_BLOCK;
+    const width = wholeBlocks(room) - room + MX_BLOCK;
     const { scale } = node.attrs;
     const place = { name: sinksKey(node), weight: sinks.attrs.name, scale, room } as SinksRegion;
     this.region({ ...place, kind: 'sinks' }, (sinks.type.shape[0] as number) * width * 4);
@@ -306,7 +303,7 @@ class Layout {
       number,
       number?,
     ];
-    const rows = this.filled.has(node) ? Math.ceil(outputs / MX_BLOCK) * MX_BLOCK : outputs;
+    const rows = this.filled.has(node) ? wholeBlocks(outputs) : outputs;
     const { tileRows, tileColumns } = tileOf(rows, columns, this.chip);
     const bytes = tileRows * mxRowBytes(tileColumns, format);
     const slotBytes = Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;

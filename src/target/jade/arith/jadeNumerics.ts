@@ -11,6 +11,7 @@ import {
   type MxFormat,
   type MxRows,
   type Numerics,
+  wholeBlocks,
 } from '../../../ir/index.ts';
 import { type Dot, type DotRows } from './dot.ts';
 import { fastDot } from './fastDot.ts';
@@ -107,8 +108,7 @@ function normalizeLayer(
   out: Float32Array,
 ): void {
   centreRow(rowOf(x), x.length, lanes, rowOf(out));
-  const inverse = Math.fround(1 / x.length);
-  rmsRow(rowOf(out), rowOf(weight), x.length, epsilon, inverse, lanes, rowOf(out));
+  normalize(out, weight, epsilon, Math.fround(1 / x.length), lanes, out);
   for (let i = 0; i < out.length; i++) out[i] = out[i]! + bias[i]!;
   canonicalizeRow(out);
 }
@@ -232,10 +232,6 @@ function columnsOf({ count, sink, window }: AttendRequest<MxRows>): Columns {
     i < window.count ? window.room - window.count + i : room + MX_BLOCK + i - window.count,
   );
   return { places, sink: room, visible, padded: wholeBlocks(visible) };
-}
-
-function wholeBlocks(columns: number): number {
-  return Math.ceil(columns / MX_BLOCK) * MX_BLOCK;
 }
 
 /** Probabilities times the scales of their value rows; +0 in columns that have none. */

@@ -13,6 +13,7 @@ import {
   type MxFormat,
   type Node,
   type NodeOf,
+  wholeBlocks,
 } from '../../../ir/index.ts';
 import { blockBytes, NONE, SCORINGS, type Fields } from '../isa.table.ts';
 import { mxRowBytes } from '../memoryRegions.ts';
@@ -22,7 +23,6 @@ import { opcodeOf as instructionOf, stepsOf } from '../schedule/epilogue.ts';
 import { chunkUnit } from '../schedule/linear.ts';
 import { headsOf } from '../schedule/placement.ts';
 import { joinsQuery } from '../schedule/schedule.ts';
-import { roundUp } from '../schedule/stateRows.ts';
 import { type MicrocodedOpcode } from '../vector/program.ts';
 import { type RepeatedStep } from './repeatedSteps.ts';
 import { streamSteps } from './streamSteps.ts';
@@ -301,7 +301,7 @@ function attentionShape(
 }
 
 function rowsChosen({ inputs }: NodeOf<'attention'>, S: number): number {
-  return roundUp(Math.min(S, (inputs[4] as NodeOf<'topRows'>).attrs.topK));
+  return wholeBlocks(Math.min(S, (inputs[4] as NodeOf<'topRows'>).attrs.topK));
 }
 
 function indexerShape(

@@ -25,6 +25,7 @@ import {
   type MxFormat,
   type Node,
   type NodeOf,
+  wholeBlocks,
 } from '../../../ir/index.ts';
 
 export function quantizeForMatrixUnit(chip: Chip): Pass {
@@ -195,11 +196,6 @@ function quantized(x: Node, attrs: NodeOf<'quantize'>['attrs']): Node {
     );
   }
   return makeNode('quantize', [x], attrs, x.label);
-}
-
-/** A width filled up with zeros. */
-function wholeBlocks(width: number): number {
-  return Math.ceil(width / MX_BLOCK) * MX_BLOCK;
 }
 
 function stateName(append: Node): string {

@@ -9,7 +9,7 @@
  * itself (chosenRows.ts).
  */
 import { type Kernel } from '../../../compile/index.ts';
-import { MX_BLOCK, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
+import { MX_BLOCK, type MxFormat, type Node, type NodeOf, wholeBlocks } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE } from '../isa.table.ts';
 import { mxRowBytes } from '../memoryRegions.ts';
 import { blockTokens, type Block } from './blocks.ts';
@@ -18,14 +18,7 @@ import { contiguous, ONE_A_POSITION, type Context } from './context.ts';
 import { emitEpilogue } from './epilogue.ts';
 import { activationFields } from './matmul.ts';
 import { channelsFrom, mxOf, type MxPlacement } from './placement.ts';
-import {
-  roundUp,
-  scalesAddress,
-  stateRows,
-  WholeState,
-  type LocalRows,
-  type Source,
-} from './stateRows.ts';
+import { scalesAddress, stateRows, WholeState, type LocalRows, type Source } from './stateRows.ts';
 import { shift, type Operand, type Ref } from './tiles.ts';
 
 /** Whether each token of the step has rows of its own. */
@@ -140,7 +133,7 @@ function groupBlocks(
   return Array.from({ length: Math.ceil(T / size) }, (_, i) => {
     const first = i * size;
     const tokens = Math.min(size, T - first);
-    const reach = roundUp(S - T + first + tokens);
+    const reach = wholeBlocks(S - T + first + tokens);
     return { source, sequence, first, tokens, firstHead: g * heads, heads, reach };
   });
 }
@@ -162,7 +155,7 @@ function lowerValues(
   [kernel, { query, valueWidth: columns }]: readonly [Kernel, Work],
   probabilities: MxPlacement,
 ): void {
-  const width = roundUp(columns);
+  const width = wholeBlocks(columns);
   const rows = tokens * heads;
   const at = context.tiles.allocate('attended', 'accumulator', rows * width * 4);
   for (const span of source.valueSpans(reach)) {

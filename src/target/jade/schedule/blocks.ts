@@ -3,9 +3,9 @@
  * rows it is a block by itself, and heads go on together as far as they fit.
  */
 import { CapacityError } from '../../../base/index.ts';
-import { lastDim, type Node } from '../../../ir/index.ts';
+import { lastDim, type Node, wholeBlocks } from '../../../ir/index.ts';
 import { type Context } from './context.ts';
-import { roundUp, type Source } from './stateRows.ts';
+import { type Source } from './stateRows.ts';
 import { type Ref } from './tiles.ts';
 
 /** Tokens and heads whose scores fit in one accumulator bank, and their results in all. */
@@ -36,7 +36,7 @@ export function blockTokens(
 ): number {
   const { sizeBytes, banks } = accumulator;
   const bank = sizeBytes / banks;
-  const [scores, results] = [heads * columns * 4, heads * roundUp(lastDim(type)) * 4];
+  const [scores, results] = [heads * columns * 4, heads * wholeBlocks(lastDim(type)) * 4];
   const fit = Math.min(Math.floor(bank / scores), Math.floor(sizeBytes / results));
   if (fit >= 1) return fit;
   throw new CapacityError(

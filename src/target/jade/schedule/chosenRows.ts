@@ -6,14 +6,13 @@
  * Lists are zeros before: where a token sees fewer rows than are gathered, the others are row 0, and its
  * softmax does not see them.
  */
-import { type Dims, type Node, type NodeOf } from '../../../ir/index.ts';
+import { type Dims, type Node, type NodeOf, wholeBlocks } from '../../../ir/index.ts';
 import { blockBytes, NONE } from '../isa.table.ts';
 import { filledKey } from '../memoryRegions.ts';
 import { headBlocks, type Block } from './blocks.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
 import { floatOf } from './placement.ts';
 import {
-  roundUp,
   rowBytesOf,
   scalesAddress,
   spansOf,
@@ -43,7 +42,7 @@ export function chosenBlocks(context: Context, attention: NodeOf<'attention'>): 
   return Array.from({ length: B * T }, (_, row) => {
     const [sequence, first] = [Math.floor(row / T), row % T];
     const rows = new ChosenRows(context, attention.inputs[4]!, row, S - T + first + 1);
-    const token = { sequence, first, tokens: 1, reach: roundUp(rows.most), most: rows.columns };
+    const token = { sequence, first, tokens: 1, reach: wholeBlocks(rows.most), most: rows.columns };
     return Array.from({ length: groups }, (_, g) => {
       const source = gathered(context, attention, rows, [sequence, g]);
       return headBlocks(context, attention, heads, token.reach).map(([head, count]) => ({
@@ -76,7 +75,7 @@ export class ChosenRows {
     this.row = row;
     this.visible = visible;
     this.most = Math.min(topK, visible);
-    this.columns = visible <= topK ? roundUp(visible) : topK;
+    this.columns = visible <= topK ? wholeBlocks(visible) : topK;
   }
 
   get list(): Ref {
@@ -87,7 +86,7 @@ export class ChosenRows {
     const { context, chosen, row, visible, most } = this;
     const { tiles } = context;
     const marks = floatOf(context, chosen);
-    const zeros = roundUp(most) * 4;
+    const zeros = wholeBlocks(most) * 4;
     const list = tiles.allocate('list', 'control', Math.max(zeros, visible * 4));
     tiles.emit('load', {
       ...contiguous(regionAddress(context, filledKey(0)), list, zeros),
@@ -127,7 +126,7 @@ function gathered(
     values: (span) => both.load(span),
     scales: () => {
       if (bytes !== undefined) return bytes;
-      bytes = context.tiles.allocate('scales', 'constants', roundUp(rows.most));
+      bytes = context.tiles.allocate('scales', 'constants', wholeBlocks(rows.most));
       gatherScales(context, rows, scales, bytes);
       return bytes;
     },
@@ -136,7 +135,7 @@ function gathered(
 
 /** The scale bytes of chosen rows, from those of all in memory. */
 export function gatherScales(context: Context, rows: ChosenRows, memory: number, at: Ref): void {
-  const count = roundUp(rows.most);
+  const count = wholeBlocks(rows.most);
   const place = { memory, local: at, rowBytes: 1, rows: count, memoryStride: 1, localStride: 1 };
   context.tiles.emit('gather', { ...place, list: rows.list, limit: rows.visible });
 }
@@ -161,7 +160,7 @@ export class GatheredRows {
 
   load(span: Span): LocalRows {
     const at = this.kept ?? this.gather(span);
-    if (span.count === roundUp(this.rows.most)) this.kept = at;
+    if (span.count === wholeBlocks(this.rows.most)) this.kept = at;
     const blockStride = blockBytes(this.state.format);
     return { at, stride: rowBytesOf(this.state), blockStride };
   }

@@ -10,7 +10,13 @@
  */
 import { CapacityError } from '../../../base/index.ts';
 import { type Kernel } from '../../../compile/index.ts';
-import { MX_BLOCK, partsOfTopRows, type Node, type NodeOf } from '../../../ir/index.ts';
+import {
+  MX_BLOCK,
+  partsOfTopRows,
+  type Node,
+  type NodeOf,
+  wholeBlocks,
+} from '../../../ir/index.ts';
 import { NONE, FORMAT_CODES } from '../isa.table.ts';
 import { keyFields } from './attention.ts';
 import { choosesAll } from './chosenRows.ts';
@@ -18,7 +24,7 @@ import { type Context } from './context.ts';
 import { loadFilled } from './epilogue.ts';
 import { activationFields } from './matmul.ts';
 import { floatOf, mxOf, type FloatPlacement, type MxPlacement } from './placement.ts';
-import { roundUp, spansOf, stateRows, WholeState, type Span } from './stateRows.ts';
+import { spansOf, stateRows, WholeState, type Span } from './stateRows.ts';
 import { shift, type Operand, type Ref } from './tiles.ts';
 
 /** What is the same for all blocks of one sequence. */
@@ -44,7 +50,7 @@ export function lowerTopRows(context: Context, kernel: Kernel): void {
   if (choosesAll(node, context.dims)) return;
   const { q, weights, keys } = partsOfTopRows(node.inputs);
   const query = mxOf(context, q);
-  const stride = roundUp(S) * 4;
+  const stride = wholeBlocks(S) * 4;
   const at = context.tiles.allocate('chosen', 'tensors', B * T * stride);
   const chosen: FloatPlacement = { kind: 'f32', at, stride, rows: B * T };
   context.values.set(node, chosen);
@@ -77,7 +83,7 @@ function pieceOf(
       { where: label, hint: 'use a chip with larger accumulators' },
     );
   }
-  const pieceRows = Math.min(fit, roundUp(dims.S));
+  const pieceRows = Math.min(fit, wholeBlocks(dims.S));
   return { pieceRows, tokens: Math.min(MX_BLOCK, Math.floor(bank / (heads * pieceRows * 4))) };
 }
 
@@ -99,7 +105,7 @@ function lowerBlock(context: Context, indexer: Indexer, first: number, tokens: n
   const { node, sequence, chosen } = indexer;
   const { topK, tokensPerRow = 1 } = node.attrs;
   const seen = Math.floor((S - T + first + tokens) / tokensPerRow);
-  const reach = roundUp(Math.max(seen, 1));
+  const reach = wholeBlocks(Math.max(seen, 1));
   const scores = context.tiles.allocate('scores', 'tensors', tokens * reach * 4);
   const row = sequence * T + first;
   for (const span of piecesOf(indexer, reach)) {

@@ -47,10 +47,6 @@ export interface Source {
   readonly scales: () => Ref;
 }
 
-export function roundUp(rows: number): number {
-  return Math.ceil(rows / MX_BLOCK) * MX_BLOCK;
-}
-
 /** Appends rows to a state, and their scale bytes where they are values. */
 export function storeState(context: Context, append: Node): void {
   const rows = placeOf(context, append.inputs[1]!) as MxPlacement;

@@ -8,7 +8,7 @@
  * Rows before the first position are masked by −Inf, which a table has by position.
  */
 import { type Kernel } from '../../../compile/index.ts';
-import { lastDim, MX_BLOCK, type Node, type NodeOf } from '../../../ir/index.ts';
+import { lastDim, MX_BLOCK, type Node, type NodeOf, wholeBlocks } from '../../../ir/index.ts';
 import { blockBytes, FORMAT_CODES, NONE } from '../isa.table.ts';
 import { pastKey, sinksKey, type ReplacedRegion } from '../memoryRegions.ts';
 import { Attention } from './attention.ts';
@@ -17,7 +17,6 @@ import { ChosenRows, choosesAll, gatherScales, GatheredRows } from './chosenRows
 import { contiguous, regionAddress, type Context } from './context.ts';
 import { mxOf, type MxPlacement } from './placement.ts';
 import {
-  roundUp,
   scalesAddress,
   stateRows,
   WholeState,
@@ -68,7 +67,7 @@ function loadSinks(context: Context, node: NodeOf<'windowAttention'>): Ref {
 
 /** Columns from the end of the window to that of the sink's block. */
 function widthOfSink(room: number): number {
-  return roundUp(room) - room + MX_BLOCK;
+  return wholeBlocks(room) - room + MX_BLOCK;
 }
 
 /** Stores the rows of the step behind the window, and brings all to the chip. */
@@ -96,7 +95,7 @@ function loadWindow(
     const place = { ...contiguous(start + room * bytes, local, bytes), rows: T };
     tiles.emit('store', { ...place, memoryStride: bytes, localStride: rows.stride });
   }
-  const count = roundUp(room) + T;
+  const count = wholeBlocks(room) + T;
   const at = tiles.allocate('window', 'context', count * rowBytes);
   tiles.emit('load', { ...contiguous(memory, at, count * rowBytes), unless: NONE });
   const words = (room + T - 1) * 4;
@@ -114,7 +113,7 @@ function loadWindow(
 /** Each token by itself. */
 function blocksOf(context: Context, window: Window): Block[] {
   const { node, sequence, room } = window;
-  const always = roundUp(room) + MX_BLOCK;
+  const always = wholeBlocks(room) + MX_BLOCK;
   const whole = new Map<number, Ref>();
   const heads = node.type.shape[2] as number;
   return Array.from({ length: context.dims.T }, (_, first) => {
@@ -139,7 +138,7 @@ function sourceOf(
   entries: Entries | undefined,
 ): Source {
   const { room, rowBytes, at, scales, node } = window;
-  const whole = roundUp(room);
+  const whole = wholeBlocks(room);
   const { format } = mxOf(context, node.inputs[2]!);
   const rows = (): LocalRows => ({
     at: shift(at, (first + 1) * rowBytes),
@@ -197,8 +196,8 @@ function entriesOf(
   const state = stateRows(context, entries, sequence, 0);
   const memory = scalesAddress(context, entries, sequence, 0);
   if (chosen === undefined || choosesAll(chosen, context.dims)) {
-    const rows = new WholeState(context, state, roundUp(Math.floor(S / tokensPerRow)), loaded);
-    const reach = roundUp(seen);
+    const rows = new WholeState(context, state, wholeBlocks(Math.floor(S / tokensPerRow)), loaded);
+    const reach = wholeBlocks(seen);
     return {
       ...{ reach, most: reach, spans: () => rows.spans(reach), load: (span) => rows.load(span) },
       scales: (at) => loadScales(context, memory, reach, at),
@@ -206,7 +205,7 @@ function entriesOf(
   }
   const list = new ChosenRows(context, chosen, sequence * T + first, seen);
   const rows = new GatheredRows(context, list, state);
-  const reach = roundUp(list.most);
+  const reach = wholeBlocks(list.most);
   return {
     ...{ reach, most: list.columns, spans: () => rows.spans(reach) },
     load: (span) => rows.load(span),
