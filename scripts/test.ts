@@ -19,6 +19,7 @@ const GROUPS = {
 /** Programs of which a group needs at least one; a test says itself, as it skips, which it lacks. */
 const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   rtl: ['verilator', 'yosys', 'iverilog'],
+  browser: ['chromium', 'chromium-browser', 'google-chrome'],
 };
 
 /** The exit code that says: nothing was tested, and that is no pass. */
