@@ -18,9 +18,11 @@ import { addRouteByToken, addScaleRow, addScoreExperts } from './gates.ts';
 import { addFakeQuantize } from './fakeQuantize.ts';
 import { type KernelName } from './kernels.table.ts';
 import { addHeadLinear, addLinear } from './linear.ts';
+import { addLinearPanels } from './linearPanels.ts';
 import { addGatherRows, addMovement } from './movement.ts';
 import { addNgrams } from './ngrams.ts';
 import { addProducts } from './products.ts';
+import { addQuantizeRows } from './quantizeRows.ts';
 import { addRecurrences } from './recurrence.ts';
 import { addRoute } from './route.ts';
 import {
@@ -43,8 +45,8 @@ export const PAGE_BYTES = 65536;
 /** All pages of a 32-bit memory but the last, so that the address after any buffer is one too. */
 export const MEMORY_LIMIT_BYTES = 2 ** 32 - PAGE_BYTES;
 
-/** Emits the module. */
-export function emitKernels(): Uint8Array<ArrayBuffer> {
+/** Emits the module; `relaxed`: with relaxed SIMD, which is faster and gives the same bits. */
+export function emitKernels(relaxed: boolean): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory('host', 'memory', { minPages: 1 });
   const exp = addExponential(module);
@@ -55,6 +57,8 @@ export function emitKernels(): Uint8Array<ArrayBuffer> {
   const linear = addLinear(module);
   const { swiglu } = addElementwise(module, { sigmoid, softplus });
   addHeadLinear(module, linear);
+  addQuantizeRows(module);
+  addLinearPanels(module, relaxed);
   const { attendRows, weightedSum } = addAttentionParts(module, { linear, softmax });
   const gatherRows = addGatherRows(module);
   addAttention(module, { attendRows, gatherRows });
@@ -92,8 +96,7 @@ let compiled: Compiled | undefined;
 /** The module, emitted and compiled once a process. */
 export function compiledKernels(): Compiled {
   if (compiled === undefined) {
-    const bytes = emitKernels();
-    const module = compileModule(bytes);
+    const { bytes, module } = compileBest();
     let hash: string | undefined;
     compiled = {
       module,
@@ -104,6 +107,19 @@ export function compiledKernels(): Compiled {
     };
   }
   return compiled;
+}
+
+/** Hosts without relaxed SIMD refuse the module that has it. */
+function compileBest(): { bytes: Uint8Array<ArrayBuffer>; module: WasmModule } {
+  const compile = (relaxed: boolean) => {
+    const bytes = emitKernels(relaxed);
+    return { bytes, module: compileModule(bytes) };
+  };
+  try {
+    return compile(true);
+  } catch {
+    return compile(false);
+  }
 }
 
 /** The kernels on `memory`. */

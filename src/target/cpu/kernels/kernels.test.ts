@@ -30,13 +30,13 @@ function runLinear(
 test('the module is valid for wabt and always the same', async () => {
   const { readWasm } = await wabt();
   const features = { simd: true, relaxed_simd: false };
-  const module = readWasm(emitKernels(), features);
+  const module = readWasm(emitKernels(false), features);
   (module.validate as (features: object) => void)(features);
   for (const name of Object.keys(KERNELS)) {
     assert.ok(module.toText({}).includes(`(export "${name}"`), name);
   }
   module.destroy();
-  assert.deepEqual(emitKernels(), emitKernels());
+  assert.deepEqual(emitKernels(true), emitKernels(true));
 });
 
 test('linear multiplies matrices of any size', () => {
