@@ -29,7 +29,7 @@ export type Item =
   | { readonly kind: 'label'; readonly label: Label }
   | { readonly kind: 'align'; readonly bytes: number };
 
-const { rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15 } = GENERAL;
+const { rax, rcx, rdx, rsi, rdi, rsp, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15 } = GENERAL;
 
 /** Registers to hand out: first those that a function may change, then those it must save. */
 const FREE = [rax, rcx, rdx, rsi, r8, r9, r10, r11];
@@ -47,6 +47,7 @@ export class FunctionBuilder {
   readonly #vectors: number[];
   readonly #saved = new Set<General>();
   #numLabels = 0;
+  #slotBytes = 0;
 
   constructor(name: string, level: Level) {
     this.name = name;
@@ -108,6 +109,13 @@ export class FunctionBuilder {
     });
   }
 
+  /** Memory of the function's own, for what registers have no room for; at a multiple of 8 bytes. */
+  slot(bytes = 8): Memory {
+    const slot = at(rsp, this.#slotBytes);
+    this.#slotBytes += Math.ceil(bytes / 8) * 8;
+    return slot;
+  }
+
   /** A new label, to be placed once. */
   label(purpose = 'label'): Label {
     return { kind: 'label', name: `${this.name}.${purpose}${this.#numLabels++}` };
@@ -146,7 +154,9 @@ export class FunctionBuilder {
     const body = this.#items.splice(0);
     const saved = [...this.#saved];
     for (const register of saved) this.emit('push', register);
+    if (this.#slotBytes) this.emit('sub', rsp, this.#slotBytes);
     this.#items.push(...body);
+    if (this.#slotBytes) this.emit('add', rsp, this.#slotBytes);
     if (this.#usesVectors()) this.emit('vzeroupper');
     for (const register of saved.toReversed()) this.emit('pop', register);
     return this.emit('ret').#items;
