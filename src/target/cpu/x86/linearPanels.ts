@@ -23,7 +23,7 @@ import { freeRowPointers, loadRowPointers, MAX_ROWS } from './rowTile.ts';
 
 /**
  * Arguments. Pointers are addresses, strides bytes; `M` rows of x, `blocks` of 32 columns, `N` rows of w, of
- * which the last panel may have fewer than 32. None is zero.
+ * which the last panel may have fewer than 32. None is zero. Rows of x should fit in the second cache.
  */
 export const LINEAR_PANELS = [
   ...(['x', 'xStride', 'w', 'out', 'outStride'] as const),
@@ -32,8 +32,10 @@ export const LINEAR_PANELS = [
 
 type Block = Readonly<Record<(typeof LINEAR_PANELS)[number], Memory>>;
 
-/** Blocks of a piece: 17 KiB of plain lines. */
-const PIECE_BLOCKS = 16;
+/** Blocks of a piece: 34 KiB of plain lines. */
+const PIECE_BLOCKS = 32;
+/** How far ahead of a single tile weights are fetched: past the page, where the hardware stops by itself. */
+const AHEAD_BYTES = 8192;
 const PANEL_ROWS = 32;
 const LINE_BYTES = 64;
 
@@ -115,7 +117,8 @@ class LinearPanels {
       this.#while(this.#blocksLeft, () => {
         this.#startPiece();
         this.#copy(this.#xTile, this.#xPiece).#copy(this.#outTile, this.#out);
-        this.#copy(this.#rowsLeft, M).#while(this.#rowsLeft, () => this.#emitTiles(xStride));
+        this.#copy(this.#rowsLeft, M).#emitTiles(xStride, true);
+        if (this.#isMany) this.#while(this.#rowsLeft, () => this.#emitTiles(xStride, false));
         this.#endPiece();
       });
       this.#f.emit('add', this.#out, 4 * PANEL_ROWS).emit('sub', this.#columnsLeft, PANEL_ROWS);
@@ -138,7 +141,10 @@ class LinearPanels {
     this.#least(blocks, this.#blocksLeft, this.#variant.pieceBlocks);
     f.emit('mov', this.#pieceBlocks, blocks);
     if (this.#room) {
-      f.emit('lea', plain, { ...this.#room, displacement: this.#room.displacement + LINE_BYTES - 1 });
+      f.emit('lea', plain, {
+        ...this.#room,
+        displacement: this.#room.displacement + LINE_BYTES - 1,
+      });
       f.emit('and', plain, -LINE_BYTES).emit('mov', this.#plain, plain);
       this.#unpackPiece(blocks, plain);
     } else {
@@ -168,8 +174,13 @@ class LinearPanels {
     f.free(bytes, blocks);
   }
 
-  /** One tile, of as many rows as suits the rows left. */
-  #emitTiles(xStride: Memory): void {
+  /** Whether there is more than one tile. */
+  get #isMany(): boolean {
+    return this.#variant.pieceBlocks === PIECE_BLOCKS;
+  }
+
+  /** One tile, of as many rows as suits the rows left; the first of a piece fetches the next piece. */
+  #emitTiles(xStride: Memory, first: boolean): void {
     const f = this.#f;
     const rows = f.general();
     const tiles = this.#variant.rows.map((count) => ({ count, label: f.label(`tile${count}_`) }));
@@ -179,7 +190,7 @@ class LinearPanels {
     f.free(rows);
     for (const { count, label } of tiles) {
       f.place(label);
-      this.#emitTile(count);
+      this.#emitTile(count, first);
       this.#advance(this.#xTile, xStride, count).#advance(
         this.#outTile,
         this.#block.outStride,
@@ -199,16 +210,24 @@ class LinearPanels {
     f.emit('inc', rows).emit('shr', rows, 1).place(all);
   }
 
-  #emitTile(rows: number): void {
+  #emitTile(rows: number, first: boolean): void {
     const f = this.#f;
+    const { stored, pieceBlocks } = this.#variant;
+    const distance = this.#isMany ? pieceBlocks * stored.blockBytes : AHEAD_BYTES;
     const x = loadRowPointers(f, this.#xTile, this.#block.xStride);
     const out = loadRowPointers(f, this.#outTile, this.#block.outStride);
-    const [w, blocks] = f.load(this.#plain, this.#pieceBlocks) as [General, General];
-    const place = { x, out, w, blocks, columns: this.#columns, blocksBefore: this.#blocksBefore };
+    const [w, blocks, weights] = f.load(this.#plain, this.#pieceBlocks, this.#w) as [
+      General,
+      General,
+      General,
+    ];
+    const ahead = first ? { base: weights, distance, bytes: stored.blockBytes } : undefined;
+    const columns = this.#columns;
+    const place = { x, out, w, blocks, columns, ahead, blocksBefore: this.#blocksBefore };
     emitTile(f, this.#variant.tiles, this.#constants, place, rows);
     freeRowPointers(f, x);
     freeRowPointers(f, out);
-    f.free(w, blocks);
+    f.free(w, blocks, weights);
   }
 
   /** `to` becomes the smaller of a cell and a number. */

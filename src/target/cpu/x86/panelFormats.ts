@@ -4,7 +4,15 @@
  * A block is 32 rows × 32 columns. Its sixteen lines of 64 bytes, as the products want them: line 2·g + h has for
  * column group g (four columns) and row half h sixteen rows × four columns of unsigned bytes, value plus bias.
  */
-import { at, broadcast, resized, type FunctionBuilder, type General, type Memory, type Vector } from '../../../x86/index.ts';
+import {
+  at,
+  broadcast,
+  resized,
+  type FunctionBuilder,
+  type General,
+  type Memory,
+  type Vector,
+} from '../../../x86/index.ts';
 
 /** Column groups of a block: four columns each. */
 export const GROUPS = 8;
@@ -46,7 +54,9 @@ function plainFormat(name: string, bias: 128 | 8): PanelFormat {
     prepare: () => [],
     forGroups(f, w, lines, _, use) {
       for (let group = 0; group < GROUPS; group++) {
-        lines.forEach((line, h) => f.emit('vmovdqu32', line, at(w, LINE_BYTES * (1 + 2 * group + h))));
+        lines.forEach((line, h) =>
+          f.emit('vmovdqu32', line, at(w, LINE_BYTES * (1 + 2 * group + h))),
+        );
         use(group, lines);
       }
     },
@@ -77,7 +87,9 @@ export const NIBBLES_4: PanelFormat = {
       const stored = (h: number): Memory => at(w, LINE_BYTES * (1 + 2 * group + h));
       lines.forEach((line, h) => f.emit('vpandd', line, low!, stored(h)));
       use(group, lines);
-      lines.forEach((line, h) => f.emit('vpsrld', line, stored(h), 4).emit('vpandd', line, line, low!));
+      lines.forEach((line, h) =>
+        f.emit('vpsrld', line, stored(h), 4).emit('vpandd', line, line, low!),
+      );
       use(group + GROUPS / 2, lines);
     }
   },
@@ -100,7 +112,11 @@ export function unpackBlock(
 }
 
 /** The 32 scales of the block at `w`, as f32. */
-export function loadScales(f: FunctionBuilder, w: General, scales: readonly [Vector, Vector]): void {
+export function loadScales(
+  f: FunctionBuilder,
+  w: General,
+  scales: readonly [Vector, Vector],
+): void {
   scales.forEach((half, h) => f.emit('vcvtph2ps', half, at(w, 32 * h)));
 }
 

@@ -4,8 +4,18 @@
  * A block's sums are exact integers: out[m][n] += f32(Σ u·a − bias·Σa) · (scaleW[n] · scaleA[m]), block by block in
  * ascending order, every operation rounded by itself: the same bits as in WebAssembly, whatever the tile.
  */
-import { broadcast, merging, zeroing, type FunctionBuilder, type General, type Mask, type Memory, type Vector } from '../../../x86/index.ts';
-import { loadCorrection, loadScales, type PanelFormat } from './panelFormats.ts';
+import {
+  at,
+  broadcast,
+  merging,
+  zeroing,
+  type FunctionBuilder,
+  type General,
+  type Mask,
+  type Memory,
+  type Vector,
+} from '../../../x86/index.ts';
+import { LINE_BYTES, loadCorrection, loadScales, type PanelFormat } from './panelFormats.ts';
 import { atRow, type RowPointers } from './rowTile.ts';
 
 /** A block of 32 activations: int8, then the scale (f32), then −128·Σ of the int8 (i32). */
@@ -22,8 +32,16 @@ export interface TilePlace {
   readonly out: RowPointers;
   /** Which of the 32 columns there are, sixteen each. */
   readonly columns: readonly [Mask, Mask];
+  /** Weights to fetch from memory meanwhile: so many bytes a block, from a distance beyond `base`. */
+  readonly ahead: Ahead | undefined;
   /** Zero for the first blocks of a row: sums start from nothing, otherwise from `out`. */
   readonly blocksBefore: Memory;
+}
+
+interface Ahead {
+  readonly base: General;
+  readonly distance: number;
+  readonly bytes: number;
 }
 
 type Pair = readonly [Vector, Vector];
@@ -45,6 +63,7 @@ export function emitTile(
       const sum = atRow(place.x, m, ACTIVATION_BLOCK.sumAt);
       for (const to of both) loadCorrection(f, to, sum, format.bias);
     });
+    if (place.ahead) fetchAhead(f, place.ahead);
     format.forGroups(f, place.w, lines, constants, (group, [first, second]) => {
       for (const [m, [a, b]] of integers.entries()) {
         f.emit('vpbroadcastd', activation, atRow(place.x, m, 4 * group));
@@ -52,11 +71,18 @@ export function emitTile(
       }
     });
     loadScales(f, place.w, scales);
-    for (const [m, both] of integers.entries()) addBlock(f, place, m, both, sums[m]!, scales, lines);
+    for (const [m, both] of integers.entries())
+      addBlock(f, place, m, both, sums[m]!, scales, lines);
     f.emit('add', place.x.base, ACTIVATION_BLOCK.bytes).emit('add', place.w, format.blockBytes);
   });
   storeSums(f, place, sums);
   f.free(activation, ...scales, ...lines, ...integers.flat(), ...sums.flat());
+}
+
+function fetchAhead(f: FunctionBuilder, { base, distance, bytes }: Ahead): void {
+  for (let line = 0; line < bytes; line += LINE_BYTES)
+    f.emit('prefetcht0', at(base, distance + line));
+  f.emit('add', base, bytes);
 }
 
 function pair(f: FunctionBuilder): Pair {
@@ -79,7 +105,11 @@ function addBlock(
   }
 }
 
-function startSums(f: FunctionBuilder, { out, columns, blocksBefore }: TilePlace, sums: Pair[]): void {
+function startSums(
+  f: FunctionBuilder,
+  { out, columns, blocksBefore }: TilePlace,
+  sums: Pair[],
+): void {
   const [more, ready] = [f.label('more'), f.label('ready')];
   f.emit('cmp', blocksBefore, 0).emit('jne', more);
   for (const sum of sums.flat()) f.emit('vpxord', sum, sum, sum);
