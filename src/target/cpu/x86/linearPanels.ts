@@ -17,6 +17,7 @@ import {
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
+import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
 import { PLAIN_BLOCK_BYTES, unpackBlock, type PanelFormat } from './panelFormats.ts';
 import { ACTIVATION_BLOCK, emitTile } from './panelTile.ts';
 import { freeRowPointers, loadRowPointers, MAX_ROWS } from './rowTile.ts';
@@ -37,7 +38,6 @@ const PIECE_BLOCKS = 32;
 /** How far ahead of a single tile weights are fetched: past the page, where the hardware stops by itself. */
 const AHEAD_BYTES = 8192;
 const PANEL_ROWS = 32;
-const LINE_BYTES = 64;
 
 /** How the products of a format are done. */
 interface Variant {
@@ -104,32 +104,41 @@ class LinearPanels {
     [this.#xTile, this.#outTile, this.#rowsLeft] = [f.slot(), f.slot(), f.slot()];
     [this.#pieceBlocks, this.#plain] = [f.slot(), f.slot()];
     const unpacks = variant.tiles !== variant.stored;
-    this.#room = unpacks ? f.slot(PIECE_BLOCKS * PLAIN_BLOCK_BYTES + LINE_BYTES) : undefined;
+    this.#room = unpacks ? f.slot(PIECE_BLOCKS * PLAIN_BLOCK_BYTES) : undefined;
   }
 
   emit(): void {
-    const { w, out, N, x, blocks, M, xStride } = this.#block;
-    this.#copy(this.#w, w).#copy(this.#out, out).#copy(this.#columnsLeft, N);
-    this.#while(this.#columnsLeft, () => {
+    const f = this.#f;
+    const { w, out, N, x, blocks } = this.#block;
+    copyCell(f, this.#w, w);
+    copyCell(f, this.#out, out);
+    copyCell(f, this.#columnsLeft, N);
+    whilePositive(f, this.#columnsLeft, () => {
       this.#setColumns();
-      this.#copy(this.#xPiece, x).#copy(this.#blocksLeft, blocks);
-      this.#f.emit('mov', this.#blocksBefore, 0);
-      this.#while(this.#blocksLeft, () => {
-        this.#startPiece();
-        this.#copy(this.#xTile, this.#xPiece).#copy(this.#outTile, this.#out);
-        this.#copy(this.#rowsLeft, M).#emitTiles(xStride, true);
-        if (this.#isMany) this.#while(this.#rowsLeft, () => this.#emitTiles(xStride, false));
-        this.#endPiece();
-      });
-      this.#f.emit('add', this.#out, 4 * PANEL_ROWS).emit('sub', this.#columnsLeft, PANEL_ROWS);
+      copyCell(f, this.#xPiece, x);
+      copyCell(f, this.#blocksLeft, blocks);
+      f.emit('mov', this.#blocksBefore, 0);
+      whilePositive(f, this.#blocksLeft, () => this.#emitPiece());
+      f.emit('add', this.#out, 4 * PANEL_ROWS).emit('sub', this.#columnsLeft, PANEL_ROWS);
     });
+  }
+
+  #emitPiece(): void {
+    const f = this.#f;
+    this.#startPiece();
+    copyCell(f, this.#xTile, this.#xPiece);
+    copyCell(f, this.#outTile, this.#out);
+    copyCell(f, this.#rowsLeft, this.#block.M);
+    this.#emitTiles(true);
+    if (this.#isMany) whilePositive(f, this.#rowsLeft, () => this.#emitTiles(false));
+    this.#endPiece();
   }
 
   /** Masks of the columns that this panel has: of the first sixteen and of the others. */
   #setColumns(): void {
     const f = this.#f;
     const [count, bits] = [f.general(), f.general()];
-    this.#least(count, this.#columnsLeft, PANEL_ROWS);
+    loadAtMost(f, count, this.#columnsLeft, PANEL_ROWS);
     f.emit('mov', bits, -1).emit('bzhi', bits, bits, count);
     f.emit('kmovw', this.#columns[0], half(bits)).emit('shr', bits, 16);
     f.emit('kmovw', this.#columns[1], half(bits)).free(bits, count);
@@ -138,14 +147,10 @@ class LinearPanels {
   #startPiece(): void {
     const f = this.#f;
     const [blocks, plain] = [f.general(), f.general()];
-    this.#least(blocks, this.#blocksLeft, this.#variant.pieceBlocks);
+    loadAtMost(f, blocks, this.#blocksLeft, this.#variant.pieceBlocks);
     f.emit('mov', this.#pieceBlocks, blocks);
     if (this.#room) {
-      f.emit('lea', plain, {
-        ...this.#room,
-        displacement: this.#room.displacement + LINE_BYTES - 1,
-      });
-      f.emit('and', plain, -LINE_BYTES).emit('mov', this.#plain, plain);
+      f.emit('lea', plain, this.#room).emit('mov', this.#plain, plain);
       this.#unpackPiece(blocks, plain);
     } else {
       f.emit('mov', plain, this.#w).emit('mov', this.#plain, plain);
@@ -180,7 +185,7 @@ class LinearPanels {
   }
 
   /** One tile, of as many rows as suits the rows left; the first of a piece fetches the next piece. */
-  #emitTiles(xStride: Memory, first: boolean): void {
+  #emitTiles(first: boolean): void {
     const f = this.#f;
     const rows = f.general();
     const tiles = this.#variant.rows.map((count) => ({ count, label: f.label(`tile${count}_`) }));
@@ -191,11 +196,8 @@ class LinearPanels {
     for (const { count, label } of tiles) {
       f.place(label);
       this.#emitTile(count, first);
-      this.#advance(this.#xTile, xStride, count).#advance(
-        this.#outTile,
-        this.#block.outStride,
-        count,
-      );
+      advanceCell(f, this.#xTile, this.#block.xStride, count);
+      advanceCell(f, this.#outTile, this.#block.outStride, count);
       f.emit('sub', this.#rowsLeft, count).emit('jmp', end);
     }
     f.place(end);
@@ -206,7 +208,7 @@ class LinearPanels {
     const f = this.#f;
     const all = f.label('all');
     f.emit('mov', rows, this.#rowsLeft).emit('cmp', rows, MAX_ROWS).emit('jbe', all);
-    this.#least(rows, this.#rowsLeft, 2 * MAX_ROWS);
+    loadAtMost(f, rows, this.#rowsLeft, 2 * MAX_ROWS);
     f.emit('inc', rows).emit('shr', rows, 1).place(all);
   }
 
@@ -228,37 +230,5 @@ class LinearPanels {
     freeRowPointers(f, x);
     freeRowPointers(f, out);
     f.free(w, blocks, weights);
-  }
-
-  /** `to` becomes the smaller of a cell and a number. */
-  #least(to: General, cell: Memory, most: number): void {
-    const f = this.#f;
-    const limit = f.general();
-    f.emit('mov', to, cell).emit('mov', limit, most).emit('cmp', to, limit);
-    f.emit('cmova', to, limit).free(limit);
-  }
-
-  /** Repeat while a cell is above zero, as a signed number; it is so at the start. */
-  #while(cell: Memory, body: () => void): this {
-    const next = this.#f.label('next');
-    this.#f.place(next);
-    body();
-    this.#f.emit('cmp', cell, 0).emit('jg', next);
-    return this;
-  }
-
-  #copy(to: Memory, from: Memory): this {
-    const [value] = this.#f.load(from) as [General];
-    this.#f.emit('mov', to, value).free(value);
-    return this;
-  }
-
-  /** Move a pointer by `count` strides. */
-  #advance(pointer: Memory, stride: Memory, count: number): this {
-    const f = this.#f;
-    const bytes = f.general();
-    f.emit('mov', bytes, stride).emit('imul', bytes, bytes, count);
-    f.emit('add', pointer, bytes).free(bytes);
-    return this;
   }
 }
