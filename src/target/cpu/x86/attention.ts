@@ -41,8 +41,13 @@ export const ATTENTION = [
   ...(['out', 'outStride', 'rows', 'first', 'rowStep', 'keyWidth', 'valueWidth', 'scale'] as const),
 ];
 
-/** The most rows of a call, and the widest keys: the kernel keeps both in its own memory. */
-export const ATTENTION_LIMITS = { rows: 512, keyWidth: 640, widthUnit: 16 } as const;
+/** The most rows of a call, and the widest keys and values: the kernel keeps blocks of them in its own memory. */
+export const ATTENTION_LIMITS = {
+  rows: 512,
+  keyWidth: 640,
+  valueWidth: 640,
+  widthUnit: 16,
+} as const;
 
 type Block = Readonly<Record<(typeof ATTENTION)[number], Memory>>;
 
@@ -80,8 +85,9 @@ class Attention {
   /** All rows' maxima, f32, and sums, sixteen lanes each. */
   readonly #maxima: Memory;
   readonly #sums: Memory;
-  /** The block of keys turned around, the tile's weights, and the factors of its older sums. */
+  /** The block of keys turned around, its values, the tile's weights, and the factors of its older sums. */
   readonly #turned: Memory;
+  readonly #gathered: Memory;
   readonly #weights: Memory;
   readonly #factors: Memory;
 
@@ -95,6 +101,7 @@ class Attention {
     this.#maxima = f.slot(4 * ATTENTION_LIMITS.rows);
     this.#sums = f.slot(LINE_BYTES * ATTENTION_LIMITS.rows);
     this.#turned = f.slot(4 * KEYS * ATTENTION_LIMITS.keyWidth);
+    this.#gathered = f.slot(4 * KEYS * ATTENTION_LIMITS.valueWidth);
     this.#weights = f.slot(4 * KEYS * TILES[0]!);
     this.#factors = f.slot(LINE_BYTES * TILES[0]!);
   }
@@ -107,6 +114,7 @@ class Attention {
     copyCell(f, this.#values, this.#block.values);
     whilePositive(f, this.#keysLeft, () => {
       this.#turnKeys();
+      this.#gatherValues();
       this.#firstTile();
       whilePositive(f, this.#rowsLeft, () => this.#emitTiles());
       advanceCell(f, this.#keys, this.#block.keyStride, KEYS);
@@ -171,6 +179,27 @@ class Attention {
       f.emit('add', start, LINE_BYTES).emit('add', to, 16 * 4 * KEYS);
     });
     f.free(next, key, width, to, stride, start, left);
+  }
+
+  /** The values of this block, row behind row: where they are, rows may compete for a few lines of the cache. */
+  #gatherValues(): void {
+    const f = this.#f;
+    const [row, stride, rows, width] = f.load(
+      ...[this.#values, this.#block.valueStride, this.#keysHere, this.#block.valueWidth],
+    ) as [General, General, General, General];
+    const [to, from, vectors, values] = [f.general(), f.general(), f.general(), f.vector(512)];
+    f.emit('shr', width, 4)
+      .emit('lea', to, this.#gathered)
+      .repeat(rows, () => {
+        f.emit('mov', from, row)
+          .emit('mov', vectors, width)
+          .repeat(vectors, () => {
+            f.emit('vmovups', values, at(from)).emit('vmovups', at(to), values);
+            f.emit('add', from, LINE_BYTES).emit('add', to, LINE_BYTES);
+          });
+        f.emit('add', row, stride);
+      });
+    f.free(values, vectors, from, to, width, rows, stride, row);
   }
 
   #firstTile(): void {
@@ -299,10 +328,16 @@ class Attention {
   #sumColumns(rows: number, vectors: number): void {
     const f = this.#f;
     const out = loadRowPointers(f, this.#out, this.#block.outStride);
-    const [value, stride, keys, column] = f.load(
-      ...[this.#values, this.#block.valueStride, this.#keysHere, this.#column],
-    ) as [General, General, General, General];
-    f.emit('shl', column, 2).emit('add', value, column).emit('add', out.base, column).free(column);
+    const [stride, keys, column] = f.load(
+      ...[this.#block.valueWidth, this.#keysHere, this.#column],
+    ) as [General, General, General];
+    const value = f.general();
+    f.emit('lea', value, this.#gathered)
+      .emit('shl', stride, 2)
+      .emit('shl', column, 2)
+      .emit('add', value, column)
+      .emit('add', out.base, column)
+      .free(column);
     const weights = f.general();
     const sums = Array.from({ length: rows }, () => f.vectors(512, vectors));
     const [values, weight] = [f.vectors(512, vectors), f.vector(512)];
