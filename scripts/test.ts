@@ -20,6 +20,7 @@ const GROUPS = {
 /** Programs of which a group needs at least one; a test says itself, as it skips, which it lacks. */
 const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   rtl: ['verilator', 'yosys', 'iverilog'],
+  browser: ['chromium', 'chromium-browser', 'google-chrome'],
   assembler: ['objdump'], // comes with as, which would wait for text
 };
 

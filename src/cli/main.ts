@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addArea } from './area.ts';
+import { addBench } from './bench.ts';
 import { addChips } from './chips.ts';
 import { addCompile } from './compile.ts';
 import { addDemo } from './demo.ts';
@@ -33,7 +34,7 @@ function createProgram(): Command {
     .showHelpAfterError('  try: celadon --help')
     .exitOverride();
   const commands = [
-    ...[addDemo, addRun, addEval, addInspect, addCompile],
+    ...[addDemo, addRun, addEval, addBench, addInspect, addCompile],
     ...[addRtl, addVerify, addArea, addChips, addDoctor],
   ];
   for (const add of commands) add(program);

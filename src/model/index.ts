@@ -14,6 +14,8 @@ export { type WeightKind } from './checkpoint/tensorValues.ts';
 export { NO_WEIGHTS, type WeightReader } from './families/builder.ts';
 export { type GraphOptions } from './families/decoder.ts';
 export * from './model.node.ts';
+export * from './modelInMemory.ts';
+export { type Model } from './openedModel.ts';
 export * from './model.ts';
 export * from './retrieval.ts';
 export * from './tokenizer.ts';

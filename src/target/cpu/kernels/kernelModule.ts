@@ -94,7 +94,14 @@ export function compiledKernels(): Compiled {
   if (compiled === undefined) {
     const bytes = emitKernels();
     const module = compileModule(bytes);
-    compiled = { module, hash: sha256Hex(bytes), sizeBytes: bytes.length };
+    let hash: string | undefined;
+    compiled = {
+      module,
+      sizeBytes: bytes.length,
+      get hash() {
+        return (hash ??= sha256Hex(bytes));
+      },
+    };
   }
   return compiled;
 }
