@@ -187,7 +187,7 @@ function startThreads({ memory }: DeviceMemory, threads: number): Runner {
   return threads > 1 ? new ThreadPool(memory, threads) : singleThread(memory);
 }
 
-/** All calls in this thread, each with its time. */
+/** All steps in this thread, each with its time. */
 function runTraced(
   kernels: Kernels,
   binding: Binding,
@@ -196,10 +196,11 @@ function runTraced(
 ): void {
   const start = performance.now();
   const now = (): number => Math.round(((performance.now() - start) * trace.clockHz) / 1000);
-  for (const [i, call] of ownCalls(binding).entries()) {
+  const chunks = Map.groupBy(ownCalls(binding).flat(), ({ step }) => step);
+  for (const [i, parts] of chunks) {
     const { kernel, label } = steps[i]!;
     const startCycles = now();
-    runCall(kernels, call);
+    runCall(kernels, parts);
     const durationCycles = now() - startCycles;
     trace.add({ track: 'cpu', name: kernel, label, startCycles, durationCycles });
   }
