@@ -13,6 +13,7 @@ import {
   type TensorType,
 } from '../../ir/index.ts';
 import { compiledKernels } from './kernels/kernelModule.ts';
+import { alignBytes } from './kernels/vectors.ts';
 import { type CpuSchedule } from './schedule.ts';
 import {
   type Argument,
@@ -32,6 +33,8 @@ export interface Output extends Placed {
 interface Content {
   readonly dims: Dims;
   readonly arenaBytes: number;
+  /** Of each thread. */
+  readonly scratchBytes: number;
   readonly feeds: Feeds<Placed>;
   readonly steps: readonly Step<Placed>[];
   readonly outputs: Readonly<Record<string, Output>>;
@@ -39,7 +42,7 @@ interface Content {
 
 /** The program of a schedule whose buffers have the addresses of `plan`. */
 export function emitProgram(schedule: CpuSchedule, plan: BufferPlan): CpuProgram {
-  const { graph, dims, steps, feeds, outputs } = schedule;
+  const { graph, dims, steps, feeds, outputs, scratchBytes } = schedule;
   const place = ({ buffer, offsetBytes }: Unplaced): Placed => ({
     space: 'arena',
     addressBytes: plan.get(buffer)! + offsetBytes,
@@ -47,7 +50,8 @@ export function emitProgram(schedule: CpuSchedule, plan: BufferPlan): CpuProgram
   const ends = [...plan].map(([{ sizeBytes }, address]) => address + sizeBytes);
   const content: Content = {
     dims,
-    arenaBytes: ends.reduce((a, b) => Math.max(a, b), 0),
+    arenaBytes: alignBytes(ends.reduce((a, b) => Math.max(a, b), 0)),
+    scratchBytes,
     feeds: placeFeeds(feeds, place),
     steps: steps.map((step) => placeStep(step, place)),
     outputs: Object.fromEntries(
@@ -190,5 +194,6 @@ function show(argument: Argument<Placed>): string {
   if (typeof argument !== 'object') return String(argument);
   if (argument.space === 'arena') return `@${argument.addressBytes}`;
   const offset = argument.offsetBytes === 0 ? '' : `+${argument.offsetBytes}`;
+  if (argument.space === 'scratch') return `scratch${offset}`;
   return `${argument.space}(${argument.name})${offset}`;
 }

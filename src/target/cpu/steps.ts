@@ -11,7 +11,7 @@ import {
   type TensorType,
 } from '../../ir/index.ts';
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
-import { ELEMENT_BYTES } from './kernels/vectors.ts';
+import { alignBytes, ELEMENT_BYTES } from './kernels/vectors.ts';
 
 /** In a weight or a state of the device. */
 export interface Named {
@@ -33,8 +33,14 @@ export interface Placed {
   readonly addressBytes: number;
 }
 
+/** A place in the scratch memory that each thread has for itself; what is there is gone after the step. */
+export interface Scratch {
+  readonly space: 'scratch';
+  readonly offsetBytes: number;
+}
+
 /** `capacity` is the number of tokens that the device's state has room for, of each sequence. */
-export type Argument<Arena> = number | 'capacity' | Named | Arena;
+export type Argument<Arena> = number | 'capacity' | Named | Scratch | Arena;
 
 /** The arguments of a kernel by the names in its table. */
 export type Arguments<K extends KernelName, Arena> = {
@@ -89,6 +95,8 @@ export class StepList {
   readonly buffers: ArenaBuffer[] = [];
   readonly tokens: Unplaced;
   readonly positions: Unplaced;
+  #scratchEnd = 0;
+  #scratchBytes = 0;
   #hidden: HiddenFeed<Unplaced> | undefined;
   readonly #rotary = new Map<string, RotaryFeed<Unplaced>>();
 
@@ -112,7 +120,21 @@ export class StepList {
     return { space: 'arena', buffer, offsetBytes: 0 };
   }
 
+  /** Room for elements that only the next step uses, whose parts have such each. */
+  scratch(elements: number): Scratch {
+    const offsetBytes = this.#scratchEnd;
+    this.#scratchEnd += alignBytes(elements * ELEMENT_BYTES);
+    this.#scratchBytes = Math.max(this.#scratchBytes, this.#scratchEnd);
+    return { space: 'scratch', offsetBytes };
+  }
+
+  /** What the step with most scratch memory needs. */
+  get scratchBytes(): number {
+    return this.#scratchBytes;
+  }
+
   add<K extends KernelName>(kernel: K, label: string, args: Arguments<K, Unplaced>): void {
+    this.#scratchEnd = 0;
     for (const argument of Object.values<Argument<Unplaced>>(args)) this.#use(argument);
     this.steps.push({ kernel, label, args });
   }
