@@ -49,9 +49,6 @@ const REFUSALS: Readonly<Record<string, { readonly jade?: RegExp }>> = {
   'deepseek-v4.1-wide': {
     jade: /windowAttention \(layers\.0\.attn and 1 more\): tokens that share a row must be a power of two, not 3;.* topBlocks/,
   },
-  'qwen3.8-flash-next': {
-    jade: /blockMeans \(layers\.3\.self_attn\.indexer\): the vector unit has no instruction for blockMeans/,
-  },
 };
 
 /** transformers has no DeepSeek-V4.1 yet; scripts/golden/README.md says what is the judge there. */

@@ -19,6 +19,7 @@ const FILLED: { readonly [O in Op]?: (node: NodeOf<O>) => Filled } = {
     [0, wholeBlocks(attrs.topK)],
     ...(inputs.length === 3 ? ([[1, 1]] as const) : []),
   ],
+  blockRows: ({ type }) => [[0, wholeBlocks(lastDim(type))]],
   compress: ({ type }) => [
     [0, lastDim(type)],
     [1, lastDim(type)],

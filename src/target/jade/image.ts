@@ -8,6 +8,7 @@ import {
   type ChoicesRegion,
   type FilledRegion,
   type EndsRegion,
+  type LaterRegion,
   type PastRegion,
   type PlainRegion,
   type RotaryRegion,
@@ -38,6 +39,9 @@ function writeRegion(
     writeFloats(memory, region.address, pastOf(region as PastRegion));
   else if (region.kind === 'ends')
     writeFloats(memory, region.address, endsOf(region as EndsRegion));
+  else if (region.kind === 'later')
+    writeFloats(memory, region.address, laterOf(region as LaterRegion));
+  else if (region.kind === 'ramp') writeFloats(memory, region.address, rampOf(region));
   else if (region.kind === 'sinks')
     writeFloats(memory, region.address, sinksOf(region as SinksRegion, source!.load()));
   else if (region.kind === 'f32') writeFloats(memory, region.address, source!.load());
@@ -60,6 +64,18 @@ function pastOf({ room, sizeBytes }: PastRegion): Float32Array {
 
 function endsOf({ tokens, sizeBytes }: EndsRegion): Float32Array {
   return Float32Array.from({ length: sizeBytes / 4 }, (_, i) => Number((i + 1) % tokens === 0));
+}
+
+function laterOf({ tokens, sizeBytes }: LaterRegion): Float32Array {
+  const columns = tokens - 1;
+  return Float32Array.from({ length: sizeBytes / 4 }, (_, i) =>
+    i % columns < (Math.floor(i / columns) + 1) % tokens ? 0 : -Infinity,
+  );
+}
+
+/** e^-256 is zero. */
+function rampOf({ sizeBytes }: PlainRegion): Float32Array {
+  return Float32Array.from({ length: sizeBytes / 4 }, (_, i) => 256 * i);
 }
 
 function sinksOf({ scale, sizeBytes }: SinksRegion, logits: Float32Array): Float32Array {

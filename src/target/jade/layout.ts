@@ -32,6 +32,7 @@ import {
   type ChoicesRegion,
   type EndsRegion,
   type FilledRegion,
+  type LaterRegion,
   type PastRegion,
   type PlainRegion,
   type ReplacedRegion,
@@ -42,9 +43,11 @@ import {
   choicesKey,
   endsKey,
   filledKey,
+  laterKey,
   mxRowBytes,
   ngramsKey,
   pastKey,
+  rampKey,
   rotaryKey,
   scalesKey,
   sinksKey,
@@ -153,6 +156,7 @@ class Layout {
       node.inputs.slice(1).forEach((weight) => this.constant(weight, 'f32', 4));
     else if (node.op === 'windowAttention') this.window(node);
     else if (node.op === 'compress') this.compress(node);
+    else if (node.op === 'blockRows') this.blocks(node);
     else if (node.op === 'routeByToken') this.choices(node);
     else if (node.op === 'causalConvolution') this.taps(node.inputs[2]!);
     else if (node.op === 'ngramRows')
@@ -259,6 +263,13 @@ class Layout {
     if (overlap) this.past(2 * tokens - 1);
     const ends = { kind: 'ends', name: endsKey(tokens), tokens } as EndsRegion;
     this.region(ends, this.contextTokens * 4);
+  }
+
+  private blocks({ attrs: { tokensPerRow: tokens } }: NodeOf<'blockRows'>): void {
+    const later = { kind: 'later', name: laterKey(tokens), tokens } as LaterRegion;
+    this.region(later, this.contextTokens * (tokens - 1) * 4);
+    const ramp: Pick<PlainRegion, 'kind' | 'name'> = { kind: 'ramp', name: rampKey(tokens) };
+    this.region(ramp, (this.contextTokens / tokens + 1) * 4);
   }
 
   private replaced({ type, attrs }: NodeOf<'state'>): void {

@@ -33,6 +33,8 @@ export interface PlainRegion {
     | 'replaced'
     | 'past'
     | 'ends'
+    | 'ramp'
+    | 'later'
     | 'sinks'
     | 'mailbox';
   readonly name: string;
@@ -79,6 +81,12 @@ export interface EndsRegion extends PlainRegion {
   readonly tokens: number;
 }
 
+/** For each position a row of `tokens` − 1: +0 for those of its block up to it, −Inf for later ones; all of a complete one are. */
+export interface LaterRegion extends PlainRegion {
+  readonly kind: 'later';
+  readonly tokens: number;
+}
+
 /** For each head the columns behind its window: −Inf but for the logit of the sink, before it is scaled. */
 export interface SinksRegion extends PlainRegion {
   readonly kind: 'sinks';
@@ -107,6 +115,15 @@ export function pastKey(room: number): string {
 
 export function endsKey(tokens: number): string {
   return `ends:${tokens}`;
+}
+
+/** Numbers that grow so fast that e^x of all but the last is nothing beside that of it: one for each block. */
+export function rampKey(tokens: number): string {
+  return `ramp:${tokens}`;
+}
+
+export function laterKey(tokens: number): string {
+  return `later:${tokens}`;
 }
 
 export function sinksKey({ inputs }: NodeOf<'windowAttention'>): string {

@@ -56,6 +56,15 @@ const byShift: Check = ({ attrs }) => {
     : no(`tokens that share a row must be a power of two, not ${tokensPerRow}`);
 };
 
+/** The state that they are gathered from has whole blocks of 32. */
+const inBlocks: Check = (node, chip) => {
+  const { tokensPerRow } = node.attrs as OpAttrs['blockRows'];
+  if (node.inputs[0]!.op !== 'topRows') return no('blocks must be those of an indexer');
+  return tokensPerRow <= MX_BLOCK
+    ? byShift(node, chip)
+    : no(`blocks must have at most ${MX_BLOCK} rows, not ${tokensPerRow}`);
+};
+
 /** Its rows are keys and values: one scale for all of a row. */
 const windowed: Check = (node, chip) => {
   const { inputs, type } = node;
@@ -165,7 +174,7 @@ const CHECKS: Rules<Check> = {
   compress: yes,
   windowAttention: windowed,
   blockMeans: noInstruction,
-  blockRows: noInstruction,
+  blockRows: inBlocks,
   signedRoot: normalRoot,
   dot: yes,
   ngramRows: yes,

@@ -53,6 +53,7 @@ export const LOWERINGS: Partial<Record<Op, Lowering>> = {
   dot: lowerDot,
   nGramGate: lowerNGramGate,
   ngramRows: () => {}, // the host's work
+  blockRows: () => {}, // what attends makes its lists (chosenRows.ts)
   experts: lowerExperts,
   rmsNormalization: lowerRows,
   add: lowerRows,

@@ -140,6 +140,13 @@ export function rowBytesOf({ region }: StateRows): number {
   return region.parts * region.partBytes;
 }
 
+/** `count` rows at `at`, part by part. */
+export function placeOfRows({ region, format }: StateRows, at: Ref, count: number): LocalRows {
+  const block = blockBytes(format);
+  const blockStride = region.parts === 1 ? block : count * block;
+  return { at, stride: region.partBytes, blockStride };
+}
+
 export function rowsOfPiece({ scratchpad }: Chip, rowBytes: number): number {
   const fit = Math.floor(scratchpad.sizeBytes / PIECES / rowBytes / MX_BLOCK) * MX_BLOCK;
   return Math.max(fit, MX_BLOCK);
@@ -179,10 +186,7 @@ export class WholeState {
 
   /** The rows of a span, as blocks behind one another where the state is stored so. */
   load(span: Span): LocalRows {
-    const { region, format } = this.rows;
-    const block = blockBytes(format);
-    const blockStride = region.parts === 1 ? block : span.count * block;
-    return { at: this.piece(span), stride: region.partBytes, blockStride };
+    return placeOfRows(this.rows, this.piece(span), span.count);
   }
 
   /**
