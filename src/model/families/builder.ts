@@ -182,7 +182,7 @@ export class GraphBuilder {
   filled(name: string, shape: readonly number[], value: number): Node {
     const size = shape.reduce((product, extent) => product * extent, 1);
     const load = (): Float32Array => new Float32Array(size).fill(value);
-    return this.#declare(this.#nameOf(name), shape, name, load);
+    return this.#declare(this.#nameOf(name), shape, name, { load });
   }
 
   /** The head's weight, which is no part of `model.` in the checkpoint. */
