@@ -178,6 +178,13 @@ export class GraphBuilder {
     return this.#declare(`tokenizer[${part}]`, [V], part, { load });
   }
 
+  /** A weight (…shape) of one number, called `name`, that no checkpoint stores. */
+  filled(name: string, shape: readonly number[], value: number): Node {
+    const size = shape.reduce((product, extent) => product * extent, 1);
+    const load = (): Float32Array => new Float32Array(size).fill(value);
+    return this.#declare(this.#nameOf(name), shape, name, { load });
+  }
+
   /** The head's weight, which is no part of `model.` in the checkpoint. */
   rootWeight(name: string, shape: readonly number[]): Node {
     return this.#declareWhole(name, shape, name);

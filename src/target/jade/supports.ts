@@ -56,21 +56,31 @@ const byShift: Check = ({ attrs }) => {
     : no(`tokens that share a row must be a power of two, not ${tokensPerRow}`);
 };
 
-/** Its rows are keys and values: one scale for all of a row. */
-const windowed: Check = (node, chip) => {
-  const { inputs, type } = node;
-  if (inputs[3]!.op !== 'weight') return no('logits of sinks must be weights');
-  return lastDim(type) % MX_BLOCK === 0
+/** The state that they are gathered from has whole blocks of 32. */
+const inBlocks: Check = (node, chip) => {
+  const { tokensPerRow } = node.attrs as OpAttrs['blockRows'];
+  if (node.inputs[0]!.op !== 'topRows') return no('blocks must be those of an indexer');
+  return tokensPerRow <= MX_BLOCK
     ? byShift(node, chip)
-    : no(`rows must be whole blocks of ${MX_BLOCK}`);
+    : no(`blocks must have at most ${MX_BLOCK} rows, not ${tokensPerRow}`);
 };
 
-/** No attribute or operand beyond those that the instruction has. */
-const plain = (attribute: string, what: string, others: Check = yes): Check => {
-  return (node, chip) =>
-    (node.attrs as Readonly<Record<string, unknown>>)[attribute] === undefined
-      ? others(node, chip)
-      : no(`${what} has no lowering`);
+/** Marks of blocks are read as they were made. */
+const withinBlocks: Check = ({ inputs: [, , , , blocks], attrs }) => {
+  if (blocks === undefined) return YES;
+  const { blockRows, tokensPerRow = 1 } = attrs as OpAttrs['topRows'];
+  if (blocks.op !== 'topBlocks') return no('blocks must be those of an indexer');
+  const of = blocks.attrs;
+  return of.blockRows === blockRows && (of.tokensPerRow ?? 1) === tokensPerRow
+    ? YES
+    : no('blocks must be chosen of the same rows');
+};
+
+/** Its rows are keys and values: one scale for all of a row. */
+const windowed: Check = (node) => {
+  const { inputs, type } = node;
+  if (inputs[3]!.op !== 'weight') return no('logits of sinks must be weights');
+  return lastDim(type) % MX_BLOCK === 0 ? YES : no(`rows must be whole blocks of ${MX_BLOCK}`);
 };
 
 /** Parts of weights are cut and joined where a model is read. */
@@ -135,7 +145,7 @@ const CHECKS: Rules<Check> = {
   transpose: foldedOnly,
   lastToken: yes,
   embedding: rowsByHost,
-  append: byShift,
+  append: yes,
   add: sameRows,
   mul: multiplied,
   sigmoid: yes,
@@ -151,8 +161,8 @@ const CHECKS: Rules<Check> = {
   linear: mergedRows,
   headLinear: yes,
   attention: yes,
-  topRows: plain('blockRows', 'a choice within blocks', byShift),
-  topBlocks: noInstruction,
+  topRows: withinBlocks,
+  topBlocks: yes,
   nGramGate: ofWeights,
   fakeQuantize: () => no('only what the matrix unit reads is rounded, by its own blocks'),
   route: routed,
@@ -165,7 +175,7 @@ const CHECKS: Rules<Check> = {
   compress: yes,
   windowAttention: windowed,
   blockMeans: noInstruction,
-  blockRows: noInstruction,
+  blockRows: inBlocks,
   signedRoot: normalRoot,
   dot: yes,
   ngramRows: yes,

@@ -2,6 +2,7 @@
 import { sha256Hex } from '../../../base/index.ts';
 import {
   compileModule,
+  createMemory,
   instantiate,
   ModuleBuilder,
   type WasmMemory,
@@ -38,17 +39,36 @@ import { addSelection } from './selection.ts';
 import { addStreams } from './streams.ts';
 
 /** The kernels by name; arguments in the order of the table. */
-export type KernelExports = { readonly [K in KernelName]: (...args: readonly number[]) => void };
+export type Kernels = Readonly<Record<KernelName, (...args: readonly number[]) => void>>;
 
 export const PAGE_BYTES = 65536;
 
 /** All pages of a 32-bit memory but the last, so that the address after any buffer is one too. */
 export const MEMORY_LIMIT_BYTES = 2 ** 32 - PAGE_BYTES;
 
-/** Emits the module; `relaxed`: with relaxed SIMD, which is faster and gives the same bits. */
-export function emitKernels(relaxed: boolean): Uint8Array<ArrayBuffer> {
+const MOST_PAGES = MEMORY_LIMIT_BYTES / PAGE_BYTES;
+
+/** A memory that the kernels run on, by themselves or with other threads. */
+export function createKernelMemory(shared = false): WasmMemory {
+  return createMemory(shared ? { initial: 1, maximum: MOST_PAGES, shared } : { initial: 1 });
+}
+
+/** What a module is emitted for; what it computes is the same. */
+export interface KernelOptions {
+  /** For a memory that threads share, or for one alone. */
+  readonly shared?: boolean;
+  /** With relaxed SIMD, which is faster. */
+  readonly relaxed?: boolean;
+}
+
+/** Emits the module. */
+export function emitKernels({
+  shared = false,
+  relaxed = false,
+}: KernelOptions = {}): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
-  module.importMemory('host', 'memory', { minPages: 1 });
+  const limits = shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
+  module.importMemory('host', 'memory', limits);
   const exp = addExponential(module);
   const sigmoid = addSigmoid(module, exp);
   const softplus = addSoftplus(module, exp);
@@ -91,28 +111,29 @@ interface Compiled {
   readonly sizeBytes: number;
 }
 
-let compiled: Compiled | undefined;
+const compiled = new Map<boolean, Compiled>();
 
 /** The module, emitted and compiled once a process. */
-export function compiledKernels(): Compiled {
-  if (compiled === undefined) {
-    const { bytes, module } = compileBest();
-    let hash: string | undefined;
-    compiled = {
-      module,
-      sizeBytes: bytes.length,
-      get hash() {
-        return (hash ??= sha256Hex(bytes));
-      },
-    };
-  }
-  return compiled;
+export function compiledKernels(shared = false): Compiled {
+  const known = compiled.get(shared);
+  if (known !== undefined) return known;
+  const { bytes, module } = compileBest(shared);
+  let hash: string | undefined;
+  const made = {
+    module,
+    sizeBytes: bytes.length,
+    get hash() {
+      return (hash ??= sha256Hex(bytes));
+    },
+  };
+  compiled.set(shared, made);
+  return made;
 }
 
 /** Hosts without relaxed SIMD refuse the module that has it. */
-function compileBest(): { bytes: Uint8Array<ArrayBuffer>; module: WasmModule } {
+function compileBest(shared: boolean): { bytes: Uint8Array<ArrayBuffer>; module: WasmModule } {
   const compile = (relaxed: boolean) => {
-    const bytes = emitKernels(relaxed);
+    const bytes = emitKernels({ shared, relaxed });
     return { bytes, module: compileModule(bytes) };
   };
   try {
@@ -123,6 +144,6 @@ function compileBest(): { bytes: Uint8Array<ArrayBuffer>; module: WasmModule } {
 }
 
 /** The kernels on `memory`. */
-export function instantiateKernels(memory: WasmMemory): KernelExports {
-  return instantiate<KernelExports>(compiledKernels().module, { host: { memory } });
+export function instantiateKernels(memory: WasmMemory, shared = false): Kernels {
+  return instantiate<Kernels>(compiledKernels(shared).module, { host: { memory } });
 }
