@@ -15,6 +15,7 @@ import { CpuProgram, type Output } from './emit.ts';
 import { type Kernels } from './kernels/kernelModule.ts';
 import { type Placed, type RotaryFeed, type Step } from './steps.ts';
 import { runCall } from './threads/calls.ts';
+import { type Emitter } from './x86/index.ts';
 import { ownCalls, singleThread, ThreadPool, type Runner } from './threads/pool.ts';
 
 export interface CpuDeviceOptions {
@@ -22,6 +23,8 @@ export interface CpuDeviceOptions {
   readonly contextTokens: number;
   /** Threads that share the work; 1 starts none. */
   readonly threads: number;
+  /** What the kernels are made with. */
+  readonly emitter: Emitter;
   /** The least multiply-accumulates of a part of a kernel's call. */
   readonly workOfPart: number;
   /** Records the time of each step, in cycles of the clock of the trace. */
@@ -45,7 +48,7 @@ export class CpuDevice implements Device {
   constructor(options: CpuDeviceOptions) {
     this.#options = options;
     this.#memory = new DeviceMemory(options.contextTokens, options.threads);
-    this.#runner = startThreads(this.#memory, options.threads);
+    this.#runner = startThreads(this.#memory, options);
   }
 
   run(program: Program, inputs: StepInputs): StepResult {
@@ -83,7 +86,7 @@ export class CpuDevice implements Device {
     const { contextTokens, threads } = this.#options;
     this.#runner.close();
     this.#memory = new DeviceMemory(contextTokens, threads);
-    this.#runner = startThreads(this.#memory, threads);
+    this.#runner = startThreads(this.#memory, this.#options);
     this.#bindings = new WeakMap();
     this.#lengths.length = 0;
   }
@@ -183,11 +186,11 @@ function requireHidden({ content }: CpuProgram, length: number | undefined): voi
   throw new UsageError(`a step must be fed ${elements} numbers of hidden rows, not ${length ?? 0}`);
 }
 
-function startThreads({ memory }: DeviceMemory, threads: number): Runner {
-  return threads > 1 ? new ThreadPool(memory, threads) : singleThread(memory);
+function startThreads({ memory }: DeviceMemory, { threads, emitter }: CpuDeviceOptions): Runner {
+  return threads > 1 ? new ThreadPool(memory, threads, emitter) : singleThread(memory, emitter);
 }
 
-/** All calls in this thread, each with its time. */
+/** All steps in this thread, each with its time. */
 function runTraced(
   kernels: Kernels,
   binding: Binding,
@@ -196,10 +199,11 @@ function runTraced(
 ): void {
   const start = performance.now();
   const now = (): number => Math.round(((performance.now() - start) * trace.clockHz) / 1000);
-  for (const [i, call] of ownCalls(binding).entries()) {
+  const chunks = Map.groupBy(ownCalls(binding).flat(), ({ step }) => step);
+  for (const [i, parts] of chunks) {
     const { kernel, label } = steps[i]!;
     const startCycles = now();
-    runCall(kernels, call);
+    runCall(kernels, parts);
     const durationCycles = now() - startCycles;
     trace.add({ track: 'cpu', name: kernel, label, startCycles, durationCycles });
   }

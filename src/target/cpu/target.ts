@@ -1,4 +1,4 @@
-/** The cpu target: f32 in WebAssembly SIMD. */
+/** The cpu target: f32 in WebAssembly SIMD, and in x86-64 machine code where that runs. */
 import { CapacityError, UsageError } from '../../base/index.ts';
 import {
   type BufferPlan,
@@ -14,6 +14,7 @@ import { emitProgram, type CpuProgram } from './emit.ts';
 import { WORK_OF_PART } from './kernels/cut.ts';
 import { scheduleGraph, type CpuSchedule } from './schedule.ts';
 import { supportsNode } from './supports.ts';
+import { chooseEmitter, type Emitter, type EmitterChoice } from './x86/index.ts';
 
 /** Options of the target. */
 export interface CpuOptions {
@@ -21,6 +22,8 @@ export interface CpuOptions {
   readonly contextTokens?: number;
   /** Threads that share the work, 1 unless said; the results do not depend on it. */
   readonly threads?: number;
+  /** What the kernels are made with; `auto` unless said: machine code where it can run. */
+  readonly emitter?: Emitter | 'auto';
   /** The least multiply-accumulates that a thread takes at a time; 65536 unless said. */
   readonly workOfPart?: number;
 }
@@ -34,10 +37,14 @@ const MAX_TOKENS = 256;
 /** More than any machine has to give. */
 const MOST_THREADS = 256;
 
-/** The cpu target. Throws UsageError unless `contextTokens` and `threads` are counts. */
+/**
+ * The cpu target. Throws UsageError unless `contextTokens` and `threads` are counts, UnsupportedError for machine
+ * code where it cannot run.
+ */
 export function cpuTarget({
   contextTokens = Infinity,
   threads = 1,
+  emitter = 'auto',
   workOfPart = WORK_OF_PART,
 }: CpuOptions = {}): CpuTarget {
   if (!(Number.isSafeInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) {
@@ -48,7 +55,7 @@ export function cpuTarget({
   if (contextTokens !== Infinity && !(Number.isSafeInteger(contextTokens) && contextTokens > 0)) {
     throw new UsageError(`contextTokens must be a whole number from 1, not ${contextTokens}`);
   }
-  return new CpuTarget({ contextTokens, threads, workOfPart });
+  return new CpuTarget({ contextTokens, threads, emitter, workOfPart }, chooseEmitter(emitter));
 }
 
 /** The target; made by `cpuTarget`. */
@@ -57,8 +64,12 @@ export class CpuTarget implements Target<CpuSchedule, CpuProgram> {
   readonly passes: readonly Pass[] = [];
   readonly #options: Required<CpuOptions>;
 
-  constructor(options: Required<CpuOptions>) {
+  /** What the kernels are made with, and if it is not machine code, why. */
+  readonly emitter: EmitterChoice;
+
+  constructor(options: Required<CpuOptions>, emitter: EmitterChoice) {
     this.#options = options;
+    this.emitter = emitter;
   }
 
   supports(node: Node): Support {
@@ -91,6 +102,7 @@ export class CpuTarget implements Target<CpuSchedule, CpuProgram> {
   }
 
   open({ trace }: { readonly trace?: Trace } = {}): CpuDevice {
-    return new CpuDevice({ ...this.#options, ...(trace && { trace }) });
+    const { emitter } = this.emitter;
+    return new CpuDevice({ ...this.#options, emitter, ...(trace && { trace }) });
   }
 }

@@ -2,6 +2,7 @@
 import { CeladonError } from '../../../base/index.ts';
 import { type WasmMemory } from '../../../wasm/index.ts';
 import { compiledKernels, instantiateKernels, type Kernels } from '../kernels/kernelModule.ts';
+import { machineCode, withMachineCode, type Emitter } from '../x86/index.ts';
 import { callsOfThread, runCall, type Call, type Work } from './calls.ts';
 import { spawnWorker, type WorkerHandle } from './spawn.node.ts';
 import { CONTROL, makeTally, nextRun, resetTally, ringBell, Walker, type Tally } from './walk.ts';
@@ -15,8 +16,9 @@ export interface Runner {
 }
 
 /** This thread alone. */
-export function singleThread(memory: WasmMemory): Runner {
-  const kernels = instantiateKernels(memory);
+export function singleThread(memory: WasmMemory, emitter: Emitter): Runner {
+  const code = emitter === 'x86' ? machineCode() : undefined;
+  const kernels = withMachineCode(instantiateKernels(memory), memory, code);
   const own = new WeakMap<Work, readonly Call[]>();
   return {
     kernels,
@@ -53,13 +55,21 @@ export class ThreadPool implements Runner {
   #run = 0;
   #programs = 0;
 
-  constructor(memory: WasmMemory, threads: number) {
+  constructor(memory: WasmMemory, threads: number, emitter: Emitter) {
     const { module } = compiledKernels(true);
-    this.kernels = instantiateKernels(memory, true);
+    const code = emitter === 'x86' ? machineCode() : undefined;
+    this.kernels = withMachineCode(instantiateKernels(memory, true), memory, code);
     this.#walker = new Walker(this.kernels, this.#control);
     this.#workers = Array.from({ length: threads - 1 }, (_, i) => {
       const worker = spawnWorker();
-      worker.post({ kind: 'start', thread: i + 1, memory, module, control: this.#control });
+      const start = {
+        kind: 'start',
+        thread: i + 1,
+        memory,
+        module,
+        control: this.#control,
+      } as const;
+      worker.post({ ...start, ...(code && { code }) });
       return worker;
     });
   }

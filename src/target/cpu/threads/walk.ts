@@ -54,11 +54,11 @@ export class Walker {
   walk(calls: readonly Call[], tally: Tally, run: number): void {
     for (const [i, call] of calls.entries()) {
       if (!this.#takeChunks(call, tally, i, run)) return;
-      if (!this.#awaitDone(tally, i, call.chunks.length, run)) return;
+      if (!this.#awaitDone(tally, i, call.length, run)) return;
     }
   }
 
-  #takeChunks({ chunks }: Call, { next, done }: Tally, i: number, run: number): boolean {
+  #takeChunks(chunks: Call, { next, done }: Tally, i: number, run: number): boolean {
     for (;;) {
       const seen = Atomics.load(next, i);
       if (seen >> CHUNK_BITS !== run) return false;

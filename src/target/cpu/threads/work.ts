@@ -1,5 +1,8 @@
 /** What a worker does: it reads letters, and takes chunks in every run of a program that it knows. */
 import { instantiate, type WasmMemory, type WasmModule } from '../../../wasm/index.ts';
+import { type LinkedLibrary } from '../../../x86/index.ts';
+import { type Kernels } from '../kernels/kernelModule.ts';
+import { withMachineCode } from '../x86/index.ts';
 import { callsOfThread, type Call, type Work } from './calls.ts';
 import { CONTROL, Walker, type Tally } from './walk.ts';
 
@@ -10,6 +13,8 @@ export interface Start {
   readonly thread: number;
   readonly memory: WasmMemory;
   readonly module: WasmModule;
+  /** Machine code that takes the place of some kernels. */
+  readonly code?: LinkedLibrary;
   readonly control: Int32Array<SharedArrayBuffer>;
 }
 
@@ -28,10 +33,11 @@ export class WorkerThread {
   #lettersRead = 0;
   #lastRun = 0;
 
-  constructor({ thread, memory, module, control }: Start) {
+  constructor({ thread, memory, module, code, control }: Start) {
     this.#thread = thread;
     this.#control = control;
-    this.#walker = new Walker(instantiate(module, { host: { memory } }), control);
+    const kernels = instantiate<Kernels>(module, { host: { memory } });
+    this.#walker = new Walker(withMachineCode(kernels, memory, code), control);
   }
 
   read(letter: Letter): void {
