@@ -94,9 +94,6 @@ const routed: Check = (node) => {
   return YES;
 };
 
-const positioned: Check = ({ inputs }) =>
-  inputs.length === 2 ? YES : no('rotation of rows of a state has no lowering');
-
 const fedByHost: Check = ({ attrs }) =>
   (attrs as OpAttrs['input']).name === 'hidden'
     ? no('the host gives a step tokens and positions, not the hidden rows of another graph')
@@ -154,7 +151,7 @@ const CHECKS: Rules<Check> = {
   rmsNormalization: yes,
   layerNormalization: ofWeights,
   l2Normalization: yes,
-  rotaryEmbedding: positioned,
+  rotaryEmbedding: yes,
   argMax: fromLinear,
   quantize: yes,
   linear: mergedRows,
@@ -173,7 +170,6 @@ const CHECKS: Rules<Check> = {
   mixHeads: yes,
   compress: yes,
   windowAttention: windowed,
-  blockMeans: noInstruction,
   blockRows: inBlocks,
   signedRoot: normalRoot,
   dot: yes,
