@@ -37,8 +37,8 @@ function indexerOf(list: StepList, node: NodeOf<'topRows' | 'topBlocks'>) {
   const { tokensPerRow = 1 } = node.attrs;
   const [B, T, H, K] = list.shapeOf(node.inputs[0]!.type) as [number, number, number, number];
   const rows = Math.ceil(list.dims.S / tokensPerRow);
-  const block = list.allocate(`${node.label} block`, H * INDEX_BLOCK);
-  const scores = list.allocate(`${node.label} scores`, rows + INDEX_BLOCK);
+  const block = list.scratch(H * INDEX_BLOCK);
+  const scores = list.scratch(rows + INDEX_BLOCK);
   return { scratch: { block, scores }, sizes: { B, T, H, K, capacity: 'capacity' } } as const;
 }
 
