@@ -97,11 +97,6 @@ const routed: Check = (node) => {
 const positioned: Check = ({ inputs }) =>
   inputs.length === 2 ? YES : no('rotation of rows of a state has no lowering');
 
-const fedByHost: Check = ({ attrs }) =>
-  (attrs as OpAttrs['input']).name === 'hidden'
-    ? no('the host gives a step tokens and positions, not the hidden rows of another graph')
-    : YES;
-
 /** Indices of rows come from the host. */
 const rowsByHost: Check = ({ inputs: [indices] }) =>
   indices!.op === 'input' || indices!.op === 'ngramRows'
@@ -133,7 +128,7 @@ const convolved: Check = ({ inputs }) =>
 const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
 
 const CHECKS: Rules<Check> = {
-  input: fedByHost,
+  input: yes,
   weight: yes,
   state: yes,
   splitHeads: yes,
