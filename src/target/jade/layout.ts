@@ -43,11 +43,14 @@ import {
   type SinksRegion,
   type StateRegion,
   type TiledWeight,
+  GIVEN_ROWS,
+  HIDDEN_ROWS,
   choicesKey,
   edgeKey,
   endsKey,
   filledKey,
   isByShift,
+  isGiven,
   laterKey,
   mxRowBytes,
   newestKey,
@@ -118,6 +121,8 @@ class Layout {
     const nodes = topologicalOrder(graph).toSorted((a, b) =>
       a.label < b.label ? -1 : Number(a.label > b.label),
     );
+    this.hiddenRows(graph.outputs.get('hidden'), HIDDEN_ROWS);
+    this.hiddenRows(nodes.find(isGiven), GIVEN_ROWS);
     const values = new Set(nodes.flatMap(valuesOf));
     this.constants(nodes);
     for (const { op, inputs } of nodes)
@@ -156,6 +161,10 @@ class Layout {
 
   private mailbox(name: string, words: number): void {
     this.region({ kind: 'mailbox', name }, words * 4);
+  }
+
+  private hiddenRows(rows: Node | undefined, name: string): void {
+    if (rows !== undefined) this.mailbox(name, MAX_STEP_ROWS * lastDim(rows.type));
   }
 
   private take(sizeBytes: number): number {
