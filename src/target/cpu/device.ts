@@ -12,11 +12,10 @@ import { type Trace } from '../../trace/index.ts';
 import { bindProgram, type Binding } from './binding.ts';
 import { DeviceMemory } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
-import { type Kernels } from './kernels/kernelModule.ts';
 import { type Placed, type RotaryFeed, type Step } from './steps.ts';
-import { runCall } from './threads/calls.ts';
+import { runCall, type BoundCall } from './threads/calls.ts';
 import { type Emitter } from './x86/index.ts';
-import { ownCalls, singleThread, ThreadPool, type Runner } from './threads/pool.ts';
+import { singleThread, ThreadPool, type Runner } from './threads/pool.ts';
 
 export interface CpuDeviceOptions {
   /** What the states of a sequence grow to, unless a program needs more. */
@@ -61,7 +60,7 @@ export class CpuDevice implements Device {
     this.#feed(program, inputs);
     const { trace } = this.#options;
     if (trace === undefined) this.#runner.run(binding);
-    else runTraced(this.#runner.kernels, binding, program.content.steps, trace);
+    else runTraced(this.#runner.calls(binding), program.content.steps, trace);
     for (const [b, start] of inputs.positions.entries()) this.#lengths[b] = start + program.dims.T;
     return this.#results(program);
   }
@@ -192,17 +191,16 @@ function startThreads({ memory }: DeviceMemory, { threads, emitter }: CpuDeviceO
 
 /** All calls in this thread, each with its time. */
 function runTraced(
-  kernels: Kernels,
-  binding: Binding,
+  calls: readonly BoundCall[],
   steps: readonly Step<Placed>[],
   trace: Trace,
 ): void {
   const start = performance.now();
   const now = (): number => Math.round(((performance.now() - start) * trace.clockHz) / 1000);
-  for (const [i, call] of ownCalls(binding).entries()) {
+  for (const [i, call] of calls.entries()) {
     const { kernel, label } = steps[i]!;
     const startCycles = now();
-    runCall(kernels, call);
+    runCall(call);
     const durationCycles = now() - startCycles;
     trace.add({ track: 'cpu', name: kernel, label, startCycles, durationCycles });
   }

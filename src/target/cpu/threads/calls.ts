@@ -2,7 +2,7 @@
  * A program as threads run it: calls of kernels, one after the other, each in chunks that do not
  * depend on one another. Which chunks there are does not depend on the number of threads.
  */
-import { type Kernels } from '../kernels/kernelModule.ts';
+import { type Bind } from '../kernels/kernelModule.ts';
 import { type KernelName } from '../kernels/kernels.table.ts';
 
 export interface Chunk {
@@ -26,18 +26,26 @@ export interface Work {
   readonly scratchBytes: number;
 }
 
-/** The calls with the addresses of one thread, whose scratch memory starts at `scratchBytes`. */
-export function callsOfThread(calls: readonly Call[], scratchBytes: number): readonly Call[] {
-  return calls.map(({ chunks, scratchArgs }) => ({
-    scratchArgs: [],
-    chunks: chunks.map(({ kernel, args }) => ({
-      kernel,
-      args: args.map((value, i) => (scratchArgs.includes(i) ? value + scratchBytes : value)),
-    })),
-  }));
+/** A call as one thread runs it: its chunks, with that thread's addresses. */
+export type BoundCall = readonly (() => void)[];
+
+/** The calls for one thread, whose scratch memory starts at `scratchBytes`. */
+export function bindCalls(
+  calls: readonly Call[],
+  scratchBytes: number,
+  bind: Bind,
+): readonly BoundCall[] {
+  return calls.map(({ chunks, scratchArgs }) =>
+    chunks.map(({ kernel, args }) =>
+      bind(
+        kernel,
+        args.map((value, i) => (scratchArgs.includes(i) ? value + scratchBytes : value)),
+      ),
+    ),
+  );
 }
 
 /** Runs all chunks of a call. */
-export function runCall(kernels: Kernels, { chunks }: Call): void {
-  for (const { kernel, args } of chunks) kernels[kernel](...args);
+export function runCall(chunks: BoundCall): void {
+  for (const run of chunks) run();
 }

@@ -1,16 +1,22 @@
 /** The threads of a device: this one, and workers that take chunks beside it. */
 import { CeladonError } from '../../../base/index.ts';
 import { type WasmMemory } from '../../../wasm/index.ts';
-import { compiledKernels, instantiateKernels, type Kernels } from '../kernels/kernelModule.ts';
+import {
+  bindKernels,
+  compiledKernels,
+  instantiateKernels,
+  type Bind,
+} from '../kernels/kernelModule.ts';
 import { machineCode, withMachineCode, type Emitter } from '../x86/index.ts';
-import { callsOfThread, runCall, type Call, type Work } from './calls.ts';
+import { bindCalls, runCall, type BoundCall, type Work } from './calls.ts';
 import { spawnWorker, type WorkerHandle } from './spawn.node.ts';
 import { CONTROL, makeTally, nextRun, resetTally, ringBell, Walker, type Tally } from './walk.ts';
 import { type Letter } from './work.ts';
 
 /** Runs the calls of a program. */
 export interface Runner {
-  readonly kernels: Kernels;
+  /** What this thread would run by itself. */
+  calls(work: Work): readonly BoundCall[];
   run(work: Work): void;
   close(): void;
 }
@@ -18,22 +24,14 @@ export interface Runner {
 /** This thread alone. */
 export function singleThread(memory: WasmMemory, emitter: Emitter): Runner {
   const code = emitter === 'x86' ? machineCode() : undefined;
-  const kernels = withMachineCode(instantiateKernels(memory), memory, code);
-  const own = new WeakMap<Work, readonly Call[]>();
-  return {
-    kernels,
-    run(work) {
-      let calls = own.get(work);
-      if (calls === undefined) own.set(work, (calls = ownCalls(work)));
-      for (const call of calls) runCall(kernels, call);
-    },
-    close() {},
+  const bind = withMachineCode(bindKernels(instantiateKernels(memory)), memory, code);
+  const own = new WeakMap<Work, readonly BoundCall[]>();
+  const calls = (work: Work): readonly BoundCall[] => {
+    const known = own.get(work) ?? bindCalls(work.calls, work.scratchAddress, bind);
+    own.set(work, known);
+    return known;
   };
-}
-
-/** The calls with the addresses of the first thread. */
-export function ownCalls({ calls, scratchAddress }: Work): readonly Call[] {
-  return callsOfThread(calls, scratchAddress);
+  return { calls, run: (work) => calls(work).forEach(runCall), close() {} };
 }
 
 /** Programs that workers keep; a model runs few at a time, one for each bucket of dims. */
@@ -41,13 +39,13 @@ const KEPT = 8;
 
 interface Known {
   readonly id: number;
-  readonly calls: readonly Call[];
+  readonly calls: readonly BoundCall[];
   readonly tally: Tally;
 }
 
 /** This thread and `threads` − 1 workers, on a shared memory. */
 export class ThreadPool implements Runner {
-  readonly kernels: Kernels;
+  readonly #bind: Bind;
   readonly #control = new Int32Array(new SharedArrayBuffer(CONTROL.words * 4));
   readonly #workers: readonly WorkerHandle[];
   readonly #walker: Walker;
@@ -58,8 +56,9 @@ export class ThreadPool implements Runner {
   constructor(memory: WasmMemory, threads: number, emitter: Emitter) {
     const { module } = compiledKernels(true);
     const code = emitter === 'x86' ? machineCode() : undefined;
-    this.kernels = withMachineCode(instantiateKernels(memory, true), memory, code);
-    this.#walker = new Walker(this.kernels, this.#control);
+    const kernels = bindKernels(instantiateKernels(memory, true));
+    this.#bind = withMachineCode(kernels, memory, code);
+    this.#walker = new Walker(this.#control);
     this.#workers = Array.from({ length: threads - 1 }, (_, i) => {
       const worker = spawnWorker();
       const start = {
@@ -72,6 +71,10 @@ export class ThreadPool implements Runner {
       worker.post({ ...start, ...(code && { code }) });
       return worker;
     });
+  }
+
+  calls(work: Work): readonly BoundCall[] {
+    return (this.#known.get(work) ?? this.#introduce(work)).calls;
   }
 
   /** Throws what a kernel throws; the device can go on. */
@@ -101,7 +104,8 @@ export class ThreadPool implements Runner {
     const id = ++this.#programs;
     const tally = makeTally(work.calls.length);
     this.#post({ kind: 'program', id, tally, work });
-    const known = { id, tally, calls: ownCalls(work) };
+    const calls = bindCalls(work.calls, work.scratchAddress, this.#bind);
+    const known = { id, tally, calls };
     this.#known.set(work, known);
     if (this.#known.size > KEPT) {
       const [oldest, { id: gone }] = this.#known.entries().next().value!;

@@ -11,8 +11,7 @@
  *
  * The number tells a thread that wakes up late that the run is over, and it leaves.
  */
-import { type Kernels } from '../kernels/kernelModule.ts';
-import { type Call, type Chunk } from './calls.ts';
+import { type BoundCall } from './calls.ts';
 
 /** Chunks of a call are fewer than this; the run's number stands above. */
 export const MAX_CHUNKS = 1 << 12;
@@ -40,25 +39,23 @@ const NAP_MS = 5;
 const pause: () => void = (Atomics as { pause?: () => void }).pause?.bind(Atomics) ?? (() => {});
 
 export class Walker {
-  readonly #kernels: Kernels;
   readonly #control: Int32Array<SharedArrayBuffer>;
 
   #error: unknown;
 
-  constructor(kernels: Kernels, control: Int32Array<SharedArrayBuffer>) {
-    this.#kernels = kernels;
+  constructor(control: Int32Array<SharedArrayBuffer>) {
     this.#control = control;
   }
 
   /** Walks the calls in run number `run`; ends early when that run is over. */
-  walk(calls: readonly Call[], tally: Tally, run: number): void {
+  walk(calls: readonly BoundCall[], tally: Tally, run: number): void {
     for (const [i, call] of calls.entries()) {
       if (!this.#takeChunks(call, tally, i, run)) return;
-      if (!this.#awaitDone(tally, i, call.chunks.length, run)) return;
+      if (!this.#awaitDone(tally, i, call.length, run)) return;
     }
   }
 
-  #takeChunks({ chunks }: Call, { next, done }: Tally, i: number, run: number): boolean {
+  #takeChunks(chunks: BoundCall, { next, done }: Tally, i: number, run: number): boolean {
     for (;;) {
       const seen = Atomics.load(next, i);
       if (seen >> CHUNK_BITS !== run) return false;
@@ -73,9 +70,9 @@ export class Walker {
   }
 
   /** A chunk that fails counts as done, so that nobody waits for it; the run fails when it is over. */
-  #runChunk({ kernel, args }: Chunk): void {
+  #runChunk(run: () => void): void {
     try {
-      this.#kernels[kernel](...args);
+      run();
     } catch (error) {
       this.#error = error;
       Atomics.store(this.#control, CONTROL.failed, 1);

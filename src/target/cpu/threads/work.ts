@@ -1,9 +1,9 @@
 /** What a worker does: it reads letters, and takes chunks in every run of a program that it knows. */
 import { instantiate, type WasmMemory, type WasmModule } from '../../../wasm/index.ts';
 import { type LinkedLibrary } from '../../../x86/index.ts';
-import { type Kernels } from '../kernels/kernelModule.ts';
+import { bindKernels, type Bind, type Kernels } from '../kernels/kernelModule.ts';
 import { withMachineCode } from '../x86/index.ts';
-import { callsOfThread, type Call, type Work } from './calls.ts';
+import { bindCalls, type BoundCall, type Work } from './calls.ts';
 import { CONTROL, Walker, type Tally } from './walk.ts';
 
 /** The first letter. */
@@ -28,8 +28,9 @@ const SPINS = 5000;
 export class WorkerThread {
   readonly #thread: number;
   readonly #control: Int32Array<SharedArrayBuffer>;
+  readonly #bind: Bind;
   readonly #walker: Walker;
-  readonly #programs = new Map<number, { calls: readonly Call[]; tally: Tally }>();
+  readonly #programs = new Map<number, { calls: readonly BoundCall[]; tally: Tally }>();
   #lettersRead = 0;
   #lastRun = 0;
 
@@ -37,7 +38,8 @@ export class WorkerThread {
     this.#thread = thread;
     this.#control = control;
     const kernels = instantiate<Kernels>(module, { host: { memory } });
-    this.#walker = new Walker(withMachineCode(kernels, memory, code), control);
+    this.#bind = withMachineCode(bindKernels(kernels), memory, code);
+    this.#walker = new Walker(control);
   }
 
   read(letter: Letter): void {
@@ -45,7 +47,7 @@ export class WorkerThread {
     else {
       const { id, tally, work } = letter;
       const scratch = work.scratchAddress + this.#thread * work.scratchBytes;
-      this.#programs.set(id, { tally, calls: callsOfThread(work.calls, scratch) });
+      this.#programs.set(id, { tally, calls: bindCalls(work.calls, scratch, this.#bind) });
       this.#lastRun = 0;
     }
     this.#lettersRead++;
