@@ -135,10 +135,12 @@ function attentionWork(node: NodeOf<'attention'>, dims: Dims): Work {
   const chosen = node.inputs[4]?.type.shape[2] as number | undefined;
   const visibleRows = visibleRowsOf(dims, chosen);
   const states = new Set([keys, values]); // latent attention keeps one state for both
+  const rowsRead = Math.min(dims.S, chosen === undefined ? dims.S : chosen * dims.T);
+  const read = { ...dims, S: rowsRead };
   return {
     macs: visibleRows * heads * (keyWidth + node.attrs.valueWidth),
     weightElements: 0,
-    stateElements: [...states].reduce((sum, state) => sum + elements(state.type.shape, dims), 0),
+    stateElements: [...states].reduce((sum, state) => sum + elements(state.type.shape, read), 0),
   };
 }
 

@@ -189,7 +189,7 @@ function startThreads({ memory }: DeviceMemory, { threads, emitter }: CpuDeviceO
   return threads > 1 ? new ThreadPool(memory, threads, emitter) : singleThread(memory, emitter);
 }
 
-/** All calls in this thread, each with its time. */
+/** All steps in this thread, each with its time. */
 function runTraced(
   calls: readonly BoundCall[],
   steps: readonly Step<Placed>[],
@@ -197,10 +197,11 @@ function runTraced(
 ): void {
   const start = performance.now();
   const now = (): number => Math.round(((performance.now() - start) * trace.clockHz) / 1000);
-  for (const [i, call] of calls.entries()) {
+  const chunks = Map.groupBy(calls.flat(), ({ step }) => step);
+  for (const [i, parts] of chunks) {
     const { kernel, label } = steps[i]!;
     const startCycles = now();
-    runCall(call);
+    runCall(parts);
     const durationCycles = now() - startCycles;
     trace.add({ track: 'cpu', name: kernel, label, startCycles, durationCycles });
   }

@@ -156,12 +156,12 @@ export class CpuProgram implements Program {
   listing(): string {
     const { dims, steps, feeds } = this.content;
     const { B, T, S } = dims;
-    const lines = steps.map(({ kernel, label, args }, i) => {
+    const lines = steps.map(({ kernel, round, label, args }) => {
       const list = Object.entries(args).map(([name, value]) => `${name}=${show(value)}`);
-      return `${String(i).padStart(4)}  ${kernel} ${list.join(' ')}${label === '' ? '' : ` ; ${label}`}`;
+      return `${String(round).padStart(4)}  ${kernel} ${list.join(' ')}${label === '' ? '' : ` ; ${label}`}`;
     });
     return [
-      `; cpu B=${B} T=${T} S=${S}, ${steps.length} steps`,
+      `; cpu B=${B} T=${T} S=${S}, ${steps.length} steps in ${(steps.at(-1)?.round ?? -1) + 1} rounds`,
       `; the host writes tokens=${show(feeds.tokens)} positions=${show(feeds.positions)}`,
       ...(feeds.hidden ? [`; and rows hidden=${show(feeds.hidden.at)}`] : []),
       ...feeds.rotary.map(
@@ -172,20 +172,20 @@ export class CpuProgram implements Program {
     ].join('\n');
   }
 
-  /** The buffers of the arena by address, with the first and the last step that uses each. */
+  /** The buffers of the arena by address, with the first and the last round that uses each. */
   memoryMap(): string {
     const buffers = [...this.#plan].toSorted(([a, x], [b, y]) => x - y || a.first - b.first);
     const lines = buffers.map(([{ name, sizeBytes, first, last }, address]) => {
-      const steps = `${first}..${last === Infinity ? 'end' : last}`;
-      return `${String(address).padStart(10)} ${String(sizeBytes).padStart(10)}  ${steps.padEnd(9)} ${name}`;
+      const rounds = `${first}..${last === Infinity ? 'end' : last}`;
+      return `${String(address).padStart(10)} ${String(sizeBytes).padStart(10)}  ${rounds.padEnd(9)} ${name}`;
     });
-    const head = `; arena of ${this.content.arenaBytes} bytes: address, bytes, steps, buffer`;
+    const head = `; arena of ${this.content.arenaBytes} bytes: address, bytes, rounds, buffer`;
     return `${[head, ...lines].join('\n')}\n`;
   }
 
   /** What the device executes, without what is for people only. */
   #text(): string {
-    const steps = this.content.steps.map(({ kernel, args }) => ({ kernel, args }));
+    const steps = this.content.steps.map(({ kernel, round, args }) => ({ kernel, round, args }));
     return JSON.stringify({ ...this.content, steps });
   }
 }

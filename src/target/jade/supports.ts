@@ -65,21 +65,22 @@ const inBlocks: Check = (node, chip) => {
     : no(`blocks must have at most ${MX_BLOCK} rows, not ${tokensPerRow}`);
 };
 
-/** Its rows are keys and values: one scale for all of a row. */
-const windowed: Check = (node, chip) => {
-  const { inputs, type } = node;
-  if (inputs[3]!.op !== 'weight') return no('logits of sinks must be weights');
-  return lastDim(type) % MX_BLOCK === 0
-    ? byShift(node, chip)
-    : no(`rows must be whole blocks of ${MX_BLOCK}`);
+/** Marks of blocks are read as they were made. */
+const withinBlocks: Check = ({ inputs: [, , , , blocks], attrs }) => {
+  if (blocks === undefined) return YES;
+  const { blockRows, tokensPerRow = 1 } = attrs as OpAttrs['topRows'];
+  if (blocks.op !== 'topBlocks') return no('blocks must be those of an indexer');
+  const of = blocks.attrs;
+  return of.blockRows === blockRows && (of.tokensPerRow ?? 1) === tokensPerRow
+    ? YES
+    : no('blocks must be chosen of the same rows');
 };
 
-/** No attribute or operand beyond those that the instruction has. */
-const plain = (attribute: string, what: string, others: Check = yes): Check => {
-  return (node, chip) =>
-    (node.attrs as Readonly<Record<string, unknown>>)[attribute] === undefined
-      ? others(node, chip)
-      : no(`${what} has no lowering`);
+/** Its rows are keys and values: one scale for all of a row. */
+const windowed: Check = (node) => {
+  const { inputs, type } = node;
+  if (inputs[3]!.op !== 'weight') return no('logits of sinks must be weights');
+  return lastDim(type) % MX_BLOCK === 0 ? YES : no(`rows must be whole blocks of ${MX_BLOCK}`);
 };
 
 /** Parts of weights are cut and joined where a model is read. */
@@ -144,7 +145,7 @@ const CHECKS: Rules<Check> = {
   transpose: foldedOnly,
   lastToken: yes,
   embedding: rowsByHost,
-  append: byShift,
+  append: yes,
   add: sameRows,
   mul: multiplied,
   sigmoid: yes,
@@ -160,8 +161,8 @@ const CHECKS: Rules<Check> = {
   linear: mergedRows,
   headLinear: yes,
   attention: yes,
-  topRows: plain('blockRows', 'a choice within blocks', byShift),
-  topBlocks: noInstruction,
+  topRows: withinBlocks,
+  topBlocks: yes,
   nGramGate: ofWeights,
   fakeQuantize: () => no('only what the matrix unit reads is rounded, by its own blocks'),
   route: routed,

@@ -11,7 +11,7 @@
  *
  * The number tells a thread that wakes up late that the run is over, and it leaves.
  */
-import { type BoundCall } from './calls.ts';
+import { type BoundCall, type BoundChunk } from './calls.ts';
 
 /** Chunks of a call are fewer than this; the run's number stands above. */
 export const MAX_CHUNKS = 1 << 12;
@@ -70,7 +70,7 @@ export class Walker {
   }
 
   /** A chunk that fails counts as done, so that nobody waits for it; the run fails when it is over. */
-  #runChunk(run: () => void): void {
+  #runChunk({ run }: BoundChunk): void {
     try {
       run();
     } catch (error) {
