@@ -5,7 +5,7 @@ import {
   type PanelFormat,
   type PanelFormatName,
 } from '../../src/target/cpu/panels/panelFormats.table.ts';
-import { ACTIVATION_BLOCK } from '../../src/target/cpu/x86/panelTile.ts';
+import { ACTIVATION_BLOCK } from '../../src/target/cpu/kernels/quantizeRows.ts';
 
 /** Weights of N rows and K columns, a multiple of 32. */
 export interface PanelWeights {

@@ -17,10 +17,11 @@ import {
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
+import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
 import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
 import { type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { panelReaders, PLAIN_BLOCK_BYTES, unpackBlock, type PanelReader } from './panelReaders.ts';
-import { ACTIVATION_BLOCK, emitTile } from './panelTile.ts';
+import { emitTile } from './panelTile.ts';
 import { freeRowPointers, loadRowPointers, MAX_ROWS } from './rowTile.ts';
 
 /**

@@ -7,11 +7,21 @@ import { type WasmMemory } from '../../../wasm/index.ts';
 import { openLibrary, type LinkedLibrary } from '../../../x86/index.ts';
 import { type Bind } from '../kernels/kernelModule.ts';
 import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
+import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
+import {
+  BLOCK_COLUMNS,
+  panelBytes,
+  PANEL_FORMATS,
+  type PanelFormatName,
+} from '../panels/panelFormats.table.ts';
 import { ATTENTION, ATTENTION_LIMITS } from './attention.ts';
 import { LINEAR } from './linear.ts';
+import { LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
 import { Machine, type PreparedCall } from './machine.ts';
+import { QUANTIZE_ROWS } from './quantizeRows.ts';
 
 const ELEMENT_BYTES = 4;
+const PANEL_FORMAT_NAMES = Object.keys(PANEL_FORMATS) as PanelFormatName[];
 
 /** Arguments of a kernel of the table, by name. */
 type Args<K extends KernelName> = Readonly<Record<keyof (typeof KERNELS)[K], number>>;
@@ -27,6 +37,8 @@ type AttentionCall = PreparedCall<(typeof ATTENTION)[number]>;
 const NATIVE: { readonly [K in KernelName]?: NativeBind<K> } = {
   linear: bindLinear,
   attention: bindAttention,
+  quantizeRows: bindQuantizeRows,
+  linearPanels: bindLinearPanels,
 };
 
 /** `bind` on `memory`, with machine code for the calls that have it, if there is any code. */
@@ -79,6 +91,35 @@ function bindLinear(machine: Machine, args: Args<'linear'>): (() => void) | unde
     out: rows(args.out, M, args.outStride, N),
     outStride: args.outStride * ELEMENT_BYTES,
     ...{ M, N, K },
+  });
+  return () => call.run();
+}
+
+function bindQuantizeRows(machine: Machine, args: Args<'quantizeRows'>): (() => void) | undefined {
+  const { rows, K, xStride } = args;
+  if (rows === 0 || K === 0 || K % BLOCK_COLUMNS !== 0) return undefined;
+  const blocks = K / BLOCK_COLUMNS;
+  const outBytes = blocks * ACTIVATION_BLOCK.bytes;
+  const call = machine.prepare('quantizeRows', QUANTIZE_ROWS, {
+    x: machine.address(args.x, rows, xStride * ELEMENT_BYTES, K * ELEMENT_BYTES),
+    xStride: xStride * ELEMENT_BYTES,
+    out: machine.address(args.out, rows, outBytes, outBytes),
+    ...{ rows, blocks },
+  });
+  return () => call.run();
+}
+
+function bindLinearPanels(machine: Machine, args: Args<'linearPanels'>): (() => void) | undefined {
+  const { M, N, K } = args;
+  const format = PANEL_FORMAT_NAMES.find((name) => PANEL_FORMATS[name].code === args.format);
+  if (M === 0 || N === 0 || K === 0 || K % BLOCK_COLUMNS !== 0 || !format) return undefined;
+  const xStride = (K / BLOCK_COLUMNS) * ACTIVATION_BLOCK.bytes;
+  const outStride = args.outStride * ELEMENT_BYTES;
+  const call = machine.prepare(linearPanelsName(format), LINEAR_PANELS, {
+    x: machine.address(args.x, M, xStride, xStride),
+    w: machine.address(args.w, 1, 0, panelBytes(format, N, K)),
+    out: machine.address(args.out, M, outStride, N * ELEMENT_BYTES),
+    ...{ xStride, outStride, M, N, blocks: K / BLOCK_COLUMNS },
   });
   return () => call.run();
 }

@@ -15,11 +15,9 @@ import {
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
+import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
 import { LINE_BYTES, loadCorrection, loadScales, type PanelReader } from './panelReaders.ts';
 import { atRow, type RowPointers } from './rowTile.ts';
-
-/** A block of 32 activations: int8, then the scale (f32), then −128·Σ of the int8 (i32). */
-export const ACTIVATION_BLOCK = { bytes: 40, scaleAt: 32, sumAt: 36 } as const;
 
 /** What a tile works on. */
 export interface TilePlace {
