@@ -1,14 +1,18 @@
 /** Panels and rows of activations made of random numbers, and their products as plain TypeScript defines them. */
 import { f32ToF16, f16ToF32, Random } from '../../src/base/index.ts';
-import { ACTIVATION_BLOCK } from '../../src/target/cpu/x86/panelTile.ts';
+import {
+  PANEL_FORMATS,
+  type PanelFormat,
+  type PanelFormatName,
+} from '../../src/target/cpu/panels/panelFormats.table.ts';
+import { ACTIVATION_BLOCK } from '../../src/target/cpu/kernels/quantizeRows.ts';
 
 /** Weights of N rows and K columns, a multiple of 32. */
 export interface PanelWeights {
-  readonly bits: 8 | 4;
+  readonly format: PanelFormatName;
   readonly N: number;
   readonly K: number;
   readonly bytes: Uint8Array;
-  readonly blockBytes: number;
 }
 
 export interface Activations {
@@ -19,15 +23,20 @@ export interface Activations {
 }
 
 /** Random weights in panels, padding of the last one too: it must not matter. */
-export function randomWeights(random: Random, bits: 8 | 4, N: number, K: number): PanelWeights {
-  const blockBytes = 64 + 128 * bits;
+export function randomWeights(
+  random: Random,
+  format: PanelFormatName,
+  N: number,
+  K: number,
+): PanelWeights {
+  const { blockBytes } = PANEL_FORMATS[format];
   const bytes = new Uint8Array(Math.ceil(N / 32) * (K / 32) * blockBytes);
   for (let i = 0; i < bytes.length; i++) bytes[i] = random.uint32();
   for (let block = 0; block < bytes.length; block += blockBytes) {
     const scales = f32ToF16(Float32Array.from({ length: 32 }, () => 0.01 + random.float()));
     bytes.set(new Uint8Array(scales.buffer), block);
   }
-  return { bits, N, K, bytes, blockBytes };
+  return { format, N, K, bytes };
 }
 
 /** Random activations, with extreme ones among them. */
@@ -50,13 +59,15 @@ export function randomActivations(random: Random, M: number, K: number): Activat
 }
 
 /** Weight (n, k) without its scale. */
-function integerAt({ bits, K, bytes, blockBytes }: PanelWeights, n: number, k: number): number {
+function levelAt({ format, K, bytes }: PanelWeights, n: number, k: number): number {
+  const { bits, bias, levels, blockBytes }: PanelFormat = PANEL_FORMATS[format];
   const start = ((n >> 5) * (K / 32) + (k >> 5)) * blockBytes + 64;
   const line = 2 * ((k & 31) >> 2) + ((n & 31) >> 4);
   const column = 4 * (n & 15) + (k & 3);
-  if (bits === 8) return bytes[start + 64 * line + column]! - 128;
+  if (bits === 8) return bytes[start + 64 * line + column]! - bias;
   const byte = bytes[start + 64 * (line & 7) + column]!;
-  return (line < 8 ? byte & 15 : byte >> 4) - 8;
+  const code = line < 8 ? byte & 15 : byte >> 4;
+  return levels ? levels[code]! : code - bias;
 }
 
 /** out[m][n], bit for bit: block by block, each operation rounded to f32. */
@@ -64,11 +75,12 @@ export function product(x: Activations, w: PanelWeights): Float32Array {
   const out = new Float32Array(x.M * w.N);
   const view = new DataView(x.bytes.buffer);
   const blocks = w.K / 32;
+  const { blockBytes } = PANEL_FORMATS[w.format];
   for (let n = 0; n < w.N; n++) {
     for (let block = 0; block < blocks; block++) {
-      const at = ((n >> 5) * blocks + block) * w.blockBytes + 2 * (n & 31);
+      const at = ((n >> 5) * blocks + block) * blockBytes + 2 * (n & 31);
       const scale = f16ToF32(new Uint16Array(w.bytes.slice(at, at + 2).buffer))[0]!;
-      const integers = Array.from({ length: 32 }, (_, k) => integerAt(w, n, 32 * block + k));
+      const integers = Array.from({ length: 32 }, (_, k) => levelAt(w, n, 32 * block + k));
       for (let m = 0; m < x.M; m++) {
         const from = m * x.stride + block * ACTIVATION_BLOCK.bytes;
         const sum = integers.reduce((total, u, k) => total + u * view.getInt8(from + k), 0);
