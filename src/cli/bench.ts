@@ -21,6 +21,7 @@ import {
 interface BenchOptions extends GlobalOptions {
   readonly target: TargetName;
   readonly chip?: string;
+  readonly threads?: number;
   readonly prompt: readonly number[];
   readonly generate: readonly number[];
   readonly depth: readonly number[];
@@ -39,6 +40,7 @@ export function addBench(program: Command): void {
     .argument('<model>', 'folder, .gguf file or built-in name')
     .addOption(choice('--target <name>', 'what runs it', TARGET_NAMES).default('cpu'))
     .option('--chip <name|file>', 'chip of jade, or whose numerics the reference has')
+    .option('--threads <count>', 'of the cpu (default: one a core)', wholeNumber(1))
     .option('-p, --prompt <counts>', 'prompt tokens, 0: none', counts(0), DEFAULT_PROMPT)
     .option('-n, --generate <counts>', 'generated tokens, 0: none', counts(0), DEFAULT_GENERATE)
     .option('-d, --depth <counts>', 'tokens before the first that is timed', counts(0), [0])

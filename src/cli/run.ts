@@ -34,6 +34,7 @@ interface RunOptions extends GlobalOptions, DraftOptions {
   readonly chat?: boolean;
   readonly target: TargetName;
   readonly chip?: string;
+  readonly threads?: number;
   readonly tokens: number;
   readonly seed: number;
   readonly temperature: number;
@@ -51,6 +52,7 @@ export function addRun(program: Command): void {
     .option('--chat', 'put the prompt into the chat template of the model')
     .addOption(choice('--target <name>', 'what runs it', TARGET_NAMES).default('cpu'))
     .option('--chip <name|file>', 'chip of jade, or whose numerics the reference has')
+    .option('--threads <count>', 'of the cpu (default: one a core)', wholeNumber(1))
     .option('-n, --tokens <count>', 'most tokens to generate', wholeNumber(1), 128)
     .option('--seed <number>', 'seed of sampling', wholeNumber(), 0)
     .option('--temperature <number>', '0 takes the likeliest token', decimal(0, 100), 0)

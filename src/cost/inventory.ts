@@ -80,8 +80,8 @@ function widthOf(node: NodeOf<'embedding'>): number {
 }
 
 /** Bytes of an element of the states that are kept in f32 whatever the rest is in, and the ops that keep them. */
-const RECURRENT_BYTES = 4;
-const RECURRENT: ReadonlySet<Op> = new Set<Op>(['gatedDelta', 'compress', 'ngramRows']);
+export const RECURRENT_BYTES = 4;
+export const RECURRENT: ReadonlySet<Op> = new Set<Op>(['gatedDelta', 'compress', 'ngramRows']);
 
 /** One state of the graph. */
 export interface StateRow {

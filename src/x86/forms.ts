@@ -17,6 +17,8 @@ export interface Pattern {
   readonly part?: number;
   /** The fewest bits of a vector; absent: 128. */
   readonly least?: number;
+  /** An immediate from 0. */
+  readonly unsigned?: boolean;
   readonly memory: boolean;
   readonly memoryBits?: number;
   readonly broadcast: boolean;
@@ -39,6 +41,8 @@ export interface ParsedForm {
   readonly immediateBytes: number;
   readonly places: string;
   readonly operands: readonly Pattern[];
+  /** The operand that has the instruction's width; -1 for none. */
+  readonly widestOperand: number;
 }
 
 const MAPS: Readonly<Record<string, number>> = { '0F': 1, '0F38': 2, '0F3A': 3 };
@@ -83,13 +87,15 @@ function parseForm([encoding, places, operands]: Form): ParsedForm {
   const vex = head.startsWith('VEX') || head.startsWith('EVEX');
   const digit = rest.find((word) => /^\/\d$/.test(word))?.slice(1);
   const opcodes = (vex ? rest : [head, ...rest]).filter((word) => /^[0-9A-F]{2}$/.test(word));
+  const patterns = operands.split(' ').filter(Boolean).map(parsePattern);
   return {
     ...(vex ? parseVex(head) : { scheme: 'legacy', prefix: 0, map: 0, w: head === 'REX.W' }),
     opcode: opcodes.map((word) => Number.parseInt(word, 16)),
     ...(digit !== undefined && { digit: Number(digit) }),
     immediateBytes: IMMEDIATE_BYTES[rest.at(-1) ?? ''] ?? 0,
     places,
-    operands: operands.split(' ').filter(Boolean).map(parsePattern),
+    operands: patterns,
+    widestOperand: patterns.findIndex(({ register, part }) => register === 'vector' && part === 1),
   };
 }
 
@@ -106,12 +112,15 @@ function parseVex(head: string): Pick<ParsedForm, 'scheme' | 'bits' | 'prefix' |
   };
 }
 
-const REGISTERS: Readonly<Record<string, Pick<Pattern, 'register' | 'bits' | 'part' | 'least'>>> = {
+const REGISTERS: Readonly<
+  Record<string, Pick<Pattern, 'register' | 'bits' | 'part' | 'least' | 'unsigned'>>
+> = {
   r64: { register: 'general', bits: 64 },
   r32: { register: 'general', bits: 32 },
   k: { register: 'mask' },
   rel: { register: 'label' },
   i8: { register: 'immediate', bits: 8 },
+  u8: { register: 'immediate', bits: 8, unsigned: true },
   i32: { register: 'immediate', bits: 32 },
   i64: { register: 'immediate', bits: 64 },
   x: { register: 'vector', bits: 128 },
@@ -152,7 +161,7 @@ function needsEvex(operand: Operand): boolean {
 
 function fitsPattern(pattern: Pattern, operand: Operand, width: number): boolean {
   if (typeof operand === 'number') {
-    return pattern.register === 'immediate' && fitsBits(operand, pattern.bits!);
+    return pattern.register === 'immediate' && fitsBits(operand, pattern);
   }
   if (operand.kind === 'memory') {
     return pattern.memory && (pattern.broadcast || !operand.broadcast);
@@ -167,10 +176,10 @@ function fitsVector(pattern: Pattern, { bits }: Vector, width: number): boolean 
   return bits === own && bits >= (pattern.least ?? 128);
 }
 
-/** Bytes may also be given unsigned, as comparisons and shuffles name them. */
-function fitsBits(value: number, bits: number): boolean {
+function fitsBits(value: number, { bits = 64, unsigned }: Pattern): boolean {
   if (!Number.isSafeInteger(value)) return false;
   if (bits === 64) return true;
-  const most = 2 ** (bits - 1);
-  return value >= -most && value < most;
+  return unsigned
+    ? value >= 0 && value < 2 ** bits
+    : value >= -(2 ** (bits - 1)) && value < 2 ** (bits - 1);
 }

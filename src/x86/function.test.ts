@@ -8,7 +8,10 @@ const { rax, rbx } = GENERAL;
 function listingOf(body: Parameters<Assembler['addFunction']>[2]): string[] {
   const assembler = new Assembler();
   assembler.addFunction('f', ['a', 'b'], body as never);
-  return assembler.assemble().listing.map((line) => line.trim());
+  return assembler
+    .assemble()
+    .listing()
+    .map((line) => line.trim());
 }
 
 test('a function loads its arguments, loops and returns', () => {
@@ -21,6 +24,7 @@ test('a function loads its arguments, loops and returns', () => {
     '000000    mov rax, [rdi]',
     '000003    test rax, rax',
     '000006    je f.end1',
+    '00000c    align 32',
     'f.repeat0:',
     '000020    inc rbx',
     '000023    dec rax',
@@ -36,8 +40,18 @@ test("the caller's registers are saved when they are handed out, and vectors end
     f.emit('vpxord', zmm(0), zmm(0), zmm(0));
   }).map((line) => line.replace(/^\w{6} +/, ''));
   assert.deepEqual(listing.slice(1), [
-    ...['push rbx', 'push rbp', 'vpxord zmm0, zmm0, zmm0', 'vzeroupper'],
-    ...['pop rbp', 'pop rbx', 'ret'],
+    ...['push rbx', 'push r12', 'vpxord zmm0, zmm0, zmm0', 'vzeroupper'],
+    ...['pop r12', 'pop rbx', 'ret'],
+  ]);
+});
+
+test('memory of its own lies on the stack, from the start of a cache line', () => {
+  const listing = listingOf((f) => {
+    f.emit('mov', f.slot(), 1).emit('mov', f.slot(128), 2);
+  }).map((line) => line.replace(/^\w{6} +/, ''));
+  assert.deepEqual(listing.slice(1), [
+    ...['push rbp', 'mov rbp, rsp', 'sub rsp, 192', 'and rsp, -64'],
+    ...['mov [rsp], 1', 'mov [rsp + 64], 2', 'lea rsp, [rbp]', 'pop rbp', 'ret'],
   ]);
 });
 

@@ -25,15 +25,21 @@ import type { General, Label, Memory, Operand, Vector } from './operands.ts';
 
 /** A piece of a function's code, in order. */
 export type Item =
-  | { readonly kind: 'code'; readonly encoded: Encoded; readonly text: string }
+  | {
+      readonly kind: 'code';
+      readonly encoded: Encoded;
+      readonly op: Mnemonic;
+      readonly operands: readonly Operand[];
+    }
   | { readonly kind: 'label'; readonly label: Label }
   | { readonly kind: 'align'; readonly bytes: number };
 
-const { rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15 } = GENERAL;
+const { rax, rcx, rdx, rsi, rdi, rsp, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15 } = GENERAL;
 
 /** Registers to hand out: first those that a function may change, then those it must save. */
 const FREE = [rax, rcx, rdx, rsi, r8, r9, r10, r11];
-const SAVED = [rbx, rbp, r12, r13, r14, r15];
+const SAVED = [rbx, r12, r13, r14, r15];
+const FRAME_ALIGNMENT = 64;
 
 /** What a function may use; an `avx2` function has 16 vector registers and no EVEX. */
 export type Level = 'avx2' | 'avx512';
@@ -47,6 +53,7 @@ export class FunctionBuilder {
   readonly #vectors: number[];
   readonly #saved = new Set<General>();
   #numLabels = 0;
+  #frameBytes = 0;
 
   constructor(name: string, level: Level) {
     this.name = name;
@@ -56,13 +63,13 @@ export class FunctionBuilder {
 
   /** Append an instruction; operands in Intel's order. Throws if no form takes them, or the level lacks it. */
   emit(op: Mnemonic, ...operands: readonly Operand[]): this {
-    const text = `${op} ${operands.map((operand) => formatOperand(operand)).join(', ')}`.trim();
     try {
       const encoded = encode(op, operands);
       if (this.level === 'avx2' && encoded.bytes[0] === 0x62) {
+        const text = formatInstruction(op, operands);
         throw new CeladonError(`an avx2 function must do without AVX-512, not ${text}`);
       }
-      this.#items.push({ kind: 'code', encoded, text });
+      this.#items.push({ kind: 'code', encoded, op, operands });
     } catch (error) {
       if (!(error instanceof CeladonError)) throw error;
       throw new CeladonError(`function ${this.name}: ${error.message}`);
@@ -108,6 +115,14 @@ export class FunctionBuilder {
     });
   }
 
+  /** Memory of the function's own, for what registers have no room for; 64 bytes and more start a cache line. */
+  slot(bytes = 8): Memory {
+    const unit = bytes >= FRAME_ALIGNMENT ? FRAME_ALIGNMENT : 8;
+    const start = Math.ceil(this.#frameBytes / unit) * unit;
+    this.#frameBytes = start + bytes;
+    return at(rsp, start);
+  }
+
   /** A new label, to be placed once. */
   label(purpose = 'label'): Label {
     return { kind: 'label', name: `${this.name}.${purpose}${this.#numLabels++}` };
@@ -141,19 +156,24 @@ export class FunctionBuilder {
     return this.emit('cmp', register, amount).emit('jae', next).place(end);
   }
 
-  /** The whole function: registers saved, the code, registers restored, return. */
+  /** The whole function: registers saved and room made, the code, all restored, return. */
   finish(): Item[] {
     const body = this.#items.splice(0);
     const saved = [...this.#saved];
+    const frame = this.#frameBytes > 0;
+    if (frame) this.emit('push', rbp).emit('mov', rbp, rsp);
     for (const register of saved) this.emit('push', register);
+    if (frame) this.emit('sub', rsp, this.#frameBytes).emit('and', rsp, -FRAME_ALIGNMENT);
     this.#items.push(...body);
     if (this.#usesVectors()) this.emit('vzeroupper');
+    if (frame) this.emit('lea', rsp, at(rbp, -8 * saved.length));
     for (const register of saved.toReversed()) this.emit('pop', register);
+    if (frame) this.emit('pop', rbp);
     return this.emit('ret').#items;
   }
 
   #usesVectors(): boolean {
-    return this.#items.some((item) => item.kind === 'code' && /[yz]mm/.test(item.text));
+    return this.#items.some((item) => item.kind === 'code' && item.operands.some(isWide));
   }
 
   #exhausted(kind: string): CeladonError {
@@ -161,6 +181,15 @@ export class FunctionBuilder {
       `function ${this.name} must get along with the ${kind} registers there are`,
     );
   }
+}
+
+function isWide(operand: Operand): boolean {
+  return typeof operand === 'object' && operand.kind === 'vector' && operand.bits > 128;
+}
+
+/** An instruction as Intel's syntax writes it, without widths of memory. */
+export function formatInstruction(op: Mnemonic, operands: readonly Operand[]): string {
+  return `${op} ${operands.map((operand) => formatOperand(operand)).join(', ')}`.trim();
 }
 
 /** The cells of the argument block by name. */

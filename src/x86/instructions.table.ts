@@ -7,7 +7,7 @@
  *   bytes, distance of 4. A VEX or EVEX form without 128, 256 or 512 has the width of its operands.
  * - Place: a letter for each operand. R: ModRM.reg, M: ModRM.rm, V: VEX.vvvv, O: in the opcode, I: immediate,
  *   D: distance to a label.
- * - Operands: `r64 r32` registers; `i8 i32 i64` immediates; `rel` label; `k` mask; `x y z` vectors of 128, 256
+ * - Operands: `r64 r32` registers; `i8 i32 i64` immediates, `u8` one from 0 to 255; `rel` label; `k` mask; `x y z` vectors of 128, 256
  *   and 512 bits, `v` of the instruction's width, `w` the same but not 128, `v2 v4 v8` of a half, a quarter, an eighth of it (a register
  *   has at least 128 bits). After a slash: `m` memory of the operand's size, `m8 m32 …` of so many bits,
  *   `b` one 32-bit element repeated. `m`, `m32`, … alone: memory only. Memory with an immediate has 64 bits.
@@ -45,16 +45,16 @@ const arithmetic = (store: string, load: string, digit: number): readonly Form[]
 ];
 
 const shift = (digit: number): readonly Form[] => [
-  [`REX.W C1 /${digit} ib`, 'MI', 'r64 i8'],
-  [`C1 /${digit} ib`, 'MI', 'r32 i8'],
+  [`REX.W C1 /${digit} ib`, 'MI', 'r64 u8'],
+  [`C1 /${digit} ib`, 'MI', 'r32 u8'],
 ];
 
 const jump = (opcode: string): readonly Form[] => [[`${opcode} cd`, 'D', 'rel']];
 
 /** Shifts of 32-bit lanes by an immediate. */
 const vectorShift = (digit: number): readonly Form[] => [
-  [`VEX.66.0F.WIG 72 /${digit} ib`, 'VMI', 'v v i8'],
-  [`EVEX.66.0F.W0 72 /${digit} ib`, 'VMI', 'v v/m/b i8'],
+  [`VEX.66.0F.WIG 72 /${digit} ib`, 'VMI', 'v v u8'],
+  [`EVEX.66.0F.W0 72 /${digit} ib`, 'VMI', 'v v/m/b u8'],
 ];
 
 const FORMS = {
@@ -93,6 +93,8 @@ const FORMS = {
   bzhi: [['VEX.128.NP.0F38.W1 F5 /r', 'RMV', 'r64 r64/m64 r64']],
   cmovb: [['REX.W 0F 42 /r', 'RM', 'r64 r64/m64']],
   cmova: [['REX.W 0F 47 /r', 'RM', 'r64 r64/m64']],
+  cmovl: [['REX.W 0F 4C /r', 'RM', 'r64 r64/m64']],
+  cmovg: [['REX.W 0F 4F /r', 'RM', 'r64 r64/m64']],
   push: [['50 +r', 'O', 'r64']],
   pop: [['58 +r', 'O', 'r64']],
   call: [
@@ -185,12 +187,12 @@ const FORMS = {
   vfmadd213ps: both('66.0F38', 'A8', 'v v v/m/b').map(withW0),
   vfmadd231ps: both('66.0F38', 'B8', 'v v v/m/b').map(withW0),
   vfnmadd231ps: both('66.0F38', 'BC', 'v v v/m/b').map(withW0),
-  vrndscaleps: [['EVEX.66.0F3A.W0 08 /r ib', 'RMI', 'v v/m/b i8']],
-  vroundps: [['VEX.66.0F3A.WIG 08 /r ib', 'RMI', 'v v/m i8']],
+  vrndscaleps: [['EVEX.66.0F3A.W0 08 /r ib', 'RMI', 'v v/m/b u8']],
+  vroundps: [['VEX.66.0F3A.WIG 08 /r ib', 'RMI', 'v v/m u8']],
   vscalefps: [['EVEX.66.0F38.W0 2C /r', 'RVM', 'v v v/m/b']],
   vcmpps: [
-    ['VEX.NP.0F.WIG C2 /r ib', 'RVMI', 'v v v/m i8'],
-    ['EVEX.NP.0F.W0 C2 /r ib', 'RVMI', 'k v v/m/b i8'],
+    ['VEX.NP.0F.WIG C2 /r ib', 'RVMI', 'v v v/m u8'],
+    ['EVEX.NP.0F.W0 C2 /r ib', 'RVMI', 'k v v/m/b u8'],
   ],
   // conversions
   vcvtdq2ps: unary('NP.0F', '5B', 'v v/m/b'),
@@ -201,8 +203,8 @@ const FORMS = {
     ['EVEX.66.0F38.W0 13 /r', 'RM', 'v v2/m'],
   ],
   vcvtps2ph: [
-    ['VEX.66.0F3A.W0 1D /r ib', 'MRI', 'v2/m v i8'],
-    ['EVEX.66.0F3A.W0 1D /r ib', 'MRI', 'v2/m v i8'],
+    ['VEX.66.0F3A.W0 1D /r ib', 'MRI', 'v2/m v u8'],
+    ['EVEX.66.0F3A.W0 1D /r ib', 'MRI', 'v2/m v u8'],
   ],
   vcvtneps2bf16: [['EVEX.F3.0F38.W0 72 /r', 'RM', 'v2 v']],
   vcvtne2ps2bf16: [['EVEX.F2.0F38.W0 72 /r', 'RVM', 'v v v/m/b']],
@@ -241,17 +243,17 @@ const FORMS = {
   vpandnd: [['EVEX.66.0F.W0 DF /r', 'RVM', 'v v v/m/b']],
   vpord: [['EVEX.66.0F.W0 EB /r', 'RVM', 'v v v/m/b']],
   vpxord: [['EVEX.66.0F.W0 EF /r', 'RVM', 'v v v/m/b']],
-  vpternlogd: [['EVEX.66.0F3A.W0 25 /r ib', 'RVMI', 'v v v/m/b i8']],
+  vpternlogd: [['EVEX.66.0F3A.W0 25 /r ib', 'RVMI', 'v v v/m/b u8']],
   vpsrld: vectorShift(2),
   vpsrad: vectorShift(4),
   vpslld: vectorShift(6),
   vpsrlw: [
-    ['VEX.66.0F.WIG 71 /2 ib', 'VMI', 'v v i8'],
-    ['EVEX.66.0F.WIG 71 /2 ib', 'VMI', 'v v/m i8'],
+    ['VEX.66.0F.WIG 71 /2 ib', 'VMI', 'v v u8'],
+    ['EVEX.66.0F.WIG 71 /2 ib', 'VMI', 'v v/m u8'],
   ],
   vpsllw: [
-    ['VEX.66.0F.WIG 71 /6 ib', 'VMI', 'v v i8'],
-    ['EVEX.66.0F.WIG 71 /6 ib', 'VMI', 'v v/m i8'],
+    ['VEX.66.0F.WIG 71 /6 ib', 'VMI', 'v v u8'],
+    ['EVEX.66.0F.WIG 71 /6 ib', 'VMI', 'v v/m u8'],
   ],
   // lanes
   vpshufb: both('66.0F38', '00', 'v v v/m'),
@@ -265,21 +267,23 @@ const FORMS = {
   ],
   vpermw: [['EVEX.66.0F38.W1 8D /r', 'RVM', 'v v v/m']],
   vpermilps: [
-    ['VEX.66.0F3A.W0 04 /r ib', 'RMI', 'v v/m i8'],
-    ['EVEX.66.0F3A.W0 04 /r ib', 'RMI', 'v v/m/b i8'],
+    ['VEX.66.0F3A.W0 04 /r ib', 'RMI', 'v v/m u8'],
+    ['EVEX.66.0F3A.W0 04 /r ib', 'RMI', 'v v/m/b u8'],
   ],
   vpshufd: [
-    ['VEX.66.0F.WIG 70 /r ib', 'RMI', 'v v/m i8'],
-    ['EVEX.66.0F.W0 70 /r ib', 'RMI', 'v v/m/b i8'],
+    ['VEX.66.0F.WIG 70 /r ib', 'RMI', 'v v/m u8'],
+    ['EVEX.66.0F.W0 70 /r ib', 'RMI', 'v v/m/b u8'],
   ],
   vunpcklps: both('NP.0F', '14', 'v v v/m/b'),
   vunpckhps: both('NP.0F', '15', 'v v v/m/b'),
-  vextractf128: [['VEX.256.66.0F3A.W0 19 /r ib', 'MRI', 'x/m128 y i8']],
-  vextracti128: [['VEX.256.66.0F3A.W0 39 /r ib', 'MRI', 'x/m128 y i8']],
-  vextracti32x8: [['EVEX.512.66.0F3A.W0 3B /r ib', 'MRI', 'y/m256 z i8']],
-  vextractf32x8: [['EVEX.512.66.0F3A.W0 1B /r ib', 'MRI', 'y/m256 z i8']],
-  vinserti32x8: [['EVEX.512.66.0F3A.W0 3A /r ib', 'RVMI', 'z z y/m256 i8']],
-  vshuff32x4: [['EVEX.66.0F3A.W0 23 /r ib', 'RVMI', 'w w w/m/b i8']],
+  vunpcklpd: both('66.0F', '14', 'v v v/m', 'W1'),
+  vunpckhpd: both('66.0F', '15', 'v v v/m', 'W1'),
+  vextractf128: [['VEX.256.66.0F3A.W0 19 /r ib', 'MRI', 'x/m128 y u8']],
+  vextracti128: [['VEX.256.66.0F3A.W0 39 /r ib', 'MRI', 'x/m128 y u8']],
+  vextracti32x8: [['EVEX.512.66.0F3A.W0 3B /r ib', 'MRI', 'y/m256 z u8']],
+  vextractf32x8: [['EVEX.512.66.0F3A.W0 1B /r ib', 'MRI', 'y/m256 z u8']],
+  vinserti32x8: [['EVEX.512.66.0F3A.W0 3A /r ib', 'RVMI', 'z z y/m256 u8']],
+  vshuff32x4: [['EVEX.66.0F3A.W0 23 /r ib', 'RVMI', 'w w w/m/b u8']],
   // masks
   kmovw: [
     ['VEX.128.NP.0F.W0 92 /r', 'RM', 'k r32'],
@@ -293,7 +297,7 @@ const FORMS = {
     ['VEX.128.F2.0F.W1 92 /r', 'RM', 'k r64'],
     ['VEX.128.F2.0F.W1 93 /r', 'RM', 'r64 k'],
   ],
-  vpcmpd: [['EVEX.66.0F3A.W0 1F /r ib', 'RVMI', 'k v v/m/b i8']],
+  vpcmpd: [['EVEX.66.0F3A.W0 1F /r ib', 'RVMI', 'k v v/m/b u8']],
 } as const satisfies Readonly<Record<string, readonly Form[]>>;
 
 /** The manual gives these W0 where most of AVX ignores W. */

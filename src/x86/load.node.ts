@@ -32,14 +32,19 @@ interface Bridge {
 
 const NAMES = { imports: NODE_API, exports: [ENTRY] };
 
+/** A library's file and where its functions are; it can be posted to other threads. */
+export interface LinkedLibrary {
+  readonly file: Uint8Array;
+  readonly functions: ReadonlyMap<string, number>;
+}
+
 /**
- * Load the assembler's functions, which may not be used by another library too. Throws UnsupportedError where
- * machine code cannot run: another system or processor, a folder that forbids it, Node's permission model.
+ * Open a library in this thread. Throws UnsupportedError where machine code cannot run: another system or
+ * processor, a folder that forbids it, Node's permission model.
  */
-export function loadLibrary(assembler: Assembler): NativeLibrary {
+export function openLibrary({ file, functions }: LinkedLibrary): NativeLibrary {
   requirePlatform(process.platform, process.arch);
-  const { file, functions } = link(assembler);
-  const bridge = openLibrary(file);
+  const bridge = loadFile(file);
   const functionAddress = (name: string): number => {
     const offset = functions.get(name);
     if (offset === undefined) throw new CeladonError(`machine code must have a function ${name}`);
@@ -54,13 +59,19 @@ export function loadLibrary(assembler: Assembler): NativeLibrary {
   };
 }
 
+/** Open the assembler's functions at once. */
+export function loadLibrary(assembler: Assembler): NativeLibrary {
+  return openLibrary(linkLibrary(assembler));
+}
+
 /** Throws UnsupportedError unless this is Linux on x86-64. */
 export function requirePlatform(platform: string, arch: string): void {
   if (platform === 'linux' && arch === 'x64') return;
   throw new UnsupportedError(`machine code must run on Linux on x64, not ${platform} on ${arch}`);
 }
 
-function link(assembler: Assembler): { file: Uint8Array; functions: ReadonlyMap<string, number> } {
+/** Make a library of the assembler's functions; it may be done once. */
+export function linkLibrary(assembler: Assembler): LinkedLibrary {
   const slots = Object.fromEntries(
     NODE_API.map((name): [string, Label] => [name, { kind: 'label', name }]),
   ) as Slots;
@@ -72,7 +83,7 @@ function link(assembler: Assembler): { file: Uint8Array; functions: ReadonlyMap<
   return { file: encodeLibrary(NAMES, code), functions: code.functions };
 }
 
-function openLibrary(file: Uint8Array): Bridge {
+function loadFile(file: Uint8Array): Bridge {
   let folder: string | undefined;
   try {
     folder = mkdtempSync(join(tmpdir(), 'celadon-'));

@@ -1,6 +1,7 @@
 /**
  * Serves the repository to a browser, on loopback, cross-origin isolated: TypeScript without its types,
- * packages by their files, and modules that need Node (`*.node.ts`) as ones whose exports throw.
+ * packages by their files, and modules that need Node (`*.node.ts`) as those for browsers (`*.browser.ts`)
+ * or, where there are none, as ones whose exports throw.
  */
 import fs from 'node:fs';
 import http from 'node:http';
@@ -54,7 +55,9 @@ function contentOf(file: string): string | Buffer {
     / from '([^.'][^']*)'/g,
     (whole, name: string) => (name in PACKAGES ? ` from '${PACKAGES[name]}'` : whole),
   );
-  return file.endsWith('.node.ts') ? withoutNode(source, path.basename(file)) : source;
+  if (!file.endsWith('.node.ts')) return source;
+  const twin = file.replace(/\.node\.ts$/, '.browser.ts');
+  return fs.existsSync(twin) ? contentOf(twin) : withoutNode(source, path.basename(file));
 }
 
 /** The same exports, which say when they are called that they are not for browsers. */

@@ -1,4 +1,4 @@
-/** A device of the cpu target: a memory with a model, and an instance of the kernels on it. */
+/** A device of the cpu target: a memory with a model, and threads that run kernels on it. */
 import { CapacityError, UsageError } from '../../base/index.ts';
 import {
   type Device,
@@ -9,27 +9,24 @@ import {
 } from '../../compile/index.ts';
 import { requireContinues, rotaryTable, type Dims, type RotaryTable } from '../../ir/index.ts';
 import { type Trace } from '../../trace/index.ts';
-import { DeviceMemory, resolveArgument, type Layout } from './deviceMemory.ts';
+import { bindProgram, type Binding } from './binding.ts';
+import { DeviceMemory } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
-import { instantiateKernels, type KernelExports } from './kernels/kernelModule.ts';
-import { KERNELS } from './kernels/kernels.table.ts';
+import { type Kernels } from './kernels/kernelModule.ts';
 import { type Placed, type RotaryFeed, type Step } from './steps.ts';
-
-/** A step with all its arguments, in order. */
-interface Call {
-  readonly run: (...args: readonly number[]) => void;
-  readonly args: readonly number[];
-}
-
-/** The calls of a program, valid for one layout of the memory. */
-interface Binding {
-  readonly layout: Layout;
-  readonly calls: readonly Call[];
-}
+import { runCall } from './threads/calls.ts';
+import { type Emitter } from './x86/index.ts';
+import { ownCalls, singleThread, ThreadPool, type Runner } from './threads/pool.ts';
 
 export interface CpuDeviceOptions {
   /** What the states of a sequence grow to, unless a program needs more. */
   readonly contextTokens: number;
+  /** Threads that share the work; 1 starts none. */
+  readonly threads: number;
+  /** What the kernels are made with. */
+  readonly emitter: Emitter;
+  /** The least multiply-accumulates of a part of a kernel's call. */
+  readonly workOfPart: number;
   /** Records the time of each step, in cycles of the clock of the trace. */
   readonly trace?: Trace;
 }
@@ -42,16 +39,15 @@ interface CpuSnapshot extends DeviceSnapshot {
 export class CpuDevice implements Device {
   readonly #options: CpuDeviceOptions;
   #memory: DeviceMemory;
-  #kernels: KernelExports;
+  #runner: Runner;
   /** Tokens that each sequence has seen. */
   readonly #lengths: number[] = [];
   #bindings = new WeakMap<CpuProgram, Binding>();
-  readonly #tables = new WeakMap<RotaryFeed<Placed>, RotaryTable>();
 
   constructor(options: CpuDeviceOptions) {
     this.#options = options;
-    this.#memory = new DeviceMemory(options.contextTokens);
-    this.#kernels = instantiateKernels(this.#memory.memory);
+    this.#memory = new DeviceMemory(options.contextTokens, options.threads);
+    this.#runner = startThreads(this.#memory, options);
   }
 
   run(program: Program, inputs: StepInputs): StepResult {
@@ -60,11 +56,11 @@ export class CpuDevice implements Device {
     }
     requireInputs(program, inputs);
     if (program.recurrent) requireContinues(inputs.positions, this.#lengths);
-    const { calls } = this.#bind(program);
+    const binding = this.#bind(program);
     this.#feed(program, inputs);
     const { trace } = this.#options;
-    if (trace === undefined) for (const { run, args } of calls) run(...args);
-    else runTraced(calls, program.content.steps, trace);
+    if (trace === undefined) this.#runner.run(binding);
+    else runTraced(this.#runner.kernels, binding, program.content.steps, trace);
     for (const [b, start] of inputs.positions.entries()) this.#lengths[b] = start + program.dims.T;
     return this.#results(program);
   }
@@ -84,10 +80,12 @@ export class CpuDevice implements Device {
     this.#lengths.length = 0;
   }
 
-  /** Gives memory and weights back; a later run starts afresh. */
+  /** Gives memory, weights and threads back; a later run starts afresh. */
   close(): void {
-    this.#memory = new DeviceMemory(this.#options.contextTokens);
-    this.#kernels = instantiateKernels(this.#memory.memory);
+    const { contextTokens, threads } = this.#options;
+    this.#runner.close();
+    this.#memory = new DeviceMemory(contextTokens, threads);
+    this.#runner = startThreads(this.#memory, this.#options);
     this.#bindings = new WeakMap();
     this.#lengths.length = 0;
   }
@@ -96,11 +94,7 @@ export class CpuDevice implements Device {
     const layout = this.#memory.reserve(program);
     const known = this.#bindings.get(program);
     if (known?.layout === layout) return known;
-    const calls = program.content.steps.map(({ kernel, args }) => ({
-      run: this.#kernels[kernel],
-      args: Object.keys(KERNELS[kernel]).map((name) => resolveArgument(args[name]!, layout)),
-    }));
-    const binding = { layout, calls };
+    const binding = bindProgram(program, layout, this.#options.workOfPart);
     this.#bindings.set(program, binding);
     return binding;
   }
@@ -114,19 +108,10 @@ export class CpuDevice implements Device {
     if (feeds.hidden !== undefined) write(feeds.hidden.at, hidden!);
     const all = positionsOf(positions, dims);
     for (const feed of feeds.rotary) {
-      const { cos, sin } = feed.ofState ? this.#tableOfState(feed, dims.S) : tableOf(feed, all);
+      const { cos, sin } = tableOf(feed, all);
       write(feed.cos, cos);
       write(feed.sin, sin);
     }
-  }
-
-  /** Rows of a state stand where they do in every step: their table is made once. */
-  #tableOfState(feed: RotaryFeed<Placed>, S: number): RotaryTable {
-    const known = this.#tables.get(feed);
-    if (known !== undefined) return known;
-    const table = tableOf(feed, [...Array(S).keys()]);
-    this.#tables.set(feed, table);
-    return table;
   }
 
   #results({ content: { outputs } }: CpuProgram): StepResult {
@@ -191,13 +176,24 @@ function requireHidden({ content }: CpuProgram, length: number | undefined): voi
   throw new UsageError(`a step must be fed ${elements} numbers of hidden rows, not ${length ?? 0}`);
 }
 
-function runTraced(calls: readonly Call[], steps: readonly Step<Placed>[], trace: Trace): void {
+function startThreads({ memory }: DeviceMemory, { threads, emitter }: CpuDeviceOptions): Runner {
+  return threads > 1 ? new ThreadPool(memory, threads, emitter) : singleThread(memory, emitter);
+}
+
+/** All steps in this thread, each with its time. */
+function runTraced(
+  kernels: Kernels,
+  binding: Binding,
+  steps: readonly Step<Placed>[],
+  trace: Trace,
+): void {
   const start = performance.now();
   const now = (): number => Math.round(((performance.now() - start) * trace.clockHz) / 1000);
-  for (const [i, { run, args }] of calls.entries()) {
+  const chunks = Map.groupBy(ownCalls(binding).flat(), ({ step }) => step);
+  for (const [i, parts] of chunks) {
     const { kernel, label } = steps[i]!;
     const startCycles = now();
-    run(...args);
+    runCall(kernels, parts);
     const durationCycles = now() - startCycles;
     trace.add({ track: 'cpu', name: kernel, label, startCycles, durationCycles });
   }

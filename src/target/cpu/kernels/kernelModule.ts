@@ -2,6 +2,7 @@
 import { sha256Hex } from '../../../base/index.ts';
 import {
   compileModule,
+  createMemory,
   instantiate,
   ModuleBuilder,
   type WasmMemory,
@@ -36,17 +37,25 @@ import { addSelection } from './selection.ts';
 import { addStreams } from './streams.ts';
 
 /** The kernels by name; arguments in the order of the table. */
-export type KernelExports = { readonly [K in KernelName]: (...args: readonly number[]) => void };
+export type Kernels = Readonly<Record<KernelName, (...args: readonly number[]) => void>>;
 
 export const PAGE_BYTES = 65536;
 
 /** All pages of a 32-bit memory but the last, so that the address after any buffer is one too. */
 export const MEMORY_LIMIT_BYTES = 2 ** 32 - PAGE_BYTES;
 
-/** Emits the module. */
-export function emitKernels(): Uint8Array<ArrayBuffer> {
+const MOST_PAGES = MEMORY_LIMIT_BYTES / PAGE_BYTES;
+
+/** A memory that the kernels run on, by themselves or with other threads. */
+export function createKernelMemory(shared = false): WasmMemory {
+  return createMemory(shared ? { initial: 1, maximum: MOST_PAGES, shared } : { initial: 1 });
+}
+
+/** Emits the module, for a memory that threads share or for one alone; all else is the same. */
+export function emitKernels(shared = false): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
-  module.importMemory('host', 'memory', { minPages: 1 });
+  const limits = shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
+  module.importMemory('host', 'memory', limits);
   const exp = addExponential(module);
   const sigmoid = addSigmoid(module, exp);
   const softplus = addSoftplus(module, exp);
@@ -87,26 +96,26 @@ interface Compiled {
   readonly sizeBytes: number;
 }
 
-let compiled: Compiled | undefined;
+const compiled = new Map<boolean, Compiled>();
 
 /** The module, emitted and compiled once a process. */
-export function compiledKernels(): Compiled {
-  if (compiled === undefined) {
-    const bytes = emitKernels();
-    const module = compileModule(bytes);
-    let hash: string | undefined;
-    compiled = {
-      module,
-      sizeBytes: bytes.length,
-      get hash() {
-        return (hash ??= sha256Hex(bytes));
-      },
-    };
-  }
-  return compiled;
+export function compiledKernels(shared = false): Compiled {
+  const known = compiled.get(shared);
+  if (known !== undefined) return known;
+  const bytes = emitKernels(shared);
+  let hash: string | undefined;
+  const made = {
+    module: compileModule(bytes),
+    sizeBytes: bytes.length,
+    get hash() {
+      return (hash ??= sha256Hex(bytes));
+    },
+  };
+  compiled.set(shared, made);
+  return made;
 }
 
 /** The kernels on `memory`. */
-export function instantiateKernels(memory: WasmMemory): KernelExports {
-  return instantiate<KernelExports>(compiledKernels().module, { host: { memory } });
+export function instantiateKernels(memory: WasmMemory, shared = false): Kernels {
+  return instantiate<Kernels>(compiledKernels(shared).module, { host: { memory } });
 }

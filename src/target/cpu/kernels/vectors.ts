@@ -8,8 +8,15 @@
 import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
 
 export const ELEMENT_BYTES = 4;
+/** What every buffer starts at a multiple of. */
+export const ALIGNMENT_BYTES = 64;
 export const VECTOR_BYTES = 16;
 export const VECTOR_ELEMENTS = VECTOR_BYTES / ELEMENT_BYTES;
+
+/** Rounded up to where the next buffer may start. */
+export function alignBytes(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+}
 
 /** How many elements are read and written at once. */
 export interface Access {
