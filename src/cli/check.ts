@@ -84,9 +84,15 @@ async function check(name: string | undefined, options: CheckOptions): Promise<v
   }
   if (options.chip === undefined) return overview(name, request, options, output);
   const report = await reportOf(modelToCheck(name), options.chip, request);
-  if (output.json) output.result(report);
+  if (output.json) output.result(inJson(report));
   else publish({ [`${report.model}-${report.chip}`]: checkDocument(report) }, options, output);
   process.exitCode = exitCodeOf(report.verdict);
+}
+
+/** Layouts as `--layout` takes them. */
+function inJson({ layout, ...report }: CheckReport) {
+  const { tensor: tp, pipeline: pp, data: dp, expert: ep } = layout;
+  return { ...report, layout: { tp, pp, dp, ep } };
 }
 
 function requestOf({
@@ -165,7 +171,7 @@ function overview(
   const chips = loadAccelerators().filter(({ id }) => named?.has(id) ?? true);
   const known = knowledge();
   const reports = chips.map((chip) => checkModel(model.facts, chip, request, known));
-  if (output.json) return output.result(reports);
+  if (output.json) return output.result(reports.map(inJson));
   const document = overviewDocument(model.facts.name, reports);
   publish({ [model.facts.name]: document }, options, output);
   if (request.stack !== undefined) process.exitCode = bestExitCode(reports);
@@ -196,7 +202,7 @@ function matrix(
     );
   });
   output.done();
-  if (output.json) return output.result(reports);
+  if (output.json) return output.result(reports.map(inJson));
   const ending = linkEnding(options);
   const pageName = ({ model, chip }: CheckReport): string => `${model}--${chip}`;
   const pages =

@@ -103,7 +103,10 @@ test('310P has no kernels for gated delta rules: exit 3, with what is reported t
 
 test('Qwen3.5-397B has 2 KV heads: copies beyond tp=2, and the state of a chip does not shrink', () => {
   const at = (tp: number) =>
-    check('qwen', 'huawei-ascend-910c', { layout: { tp, pp: 1, dp: 1, ep: 1 }, precision: 'w8a8' });
+    check('qwen', 'huawei-ascend-910c', {
+      layout: { tensor: tp, pipeline: 1, data: 1, expert: 1 },
+      precision: 'w8a8',
+    });
   assert.deepEqual(statusOf(at(2), 'KV heads'), ['native']);
   assert.deepEqual(statusOf(at(8), 'KV heads'), ['fallback']);
   assert.match(
@@ -120,14 +123,16 @@ test('Qwen3.5-397B has 2 KV heads: copies beyond tp=2, and the state of a chip d
 });
 
 test('impossible layouts are unsupported, with those that are possible', () => {
-  const layout = { tp: 16, pp: 1, dp: 1, ep: 1 };
+  const layout = { tensor: 16, pipeline: 1, data: 1, expert: 1 };
   const report = check('pro', 'nvidia-h20', { layout, precision: 'fp8' });
   assert.equal(report.verdict, 'unsupported');
   assert.match(
     report.findings.find(({ subject }) => subject === 'blocks of FP8')!.text,
     /192 columns/,
   );
-  const odd = check('dense', 'nvidia-h20', { layout: { tp: 5, pp: 1, dp: 1, ep: 1 } });
+  const odd = check('dense', 'nvidia-h20', {
+    layout: { tensor: 5, pipeline: 1, data: 1, expert: 1 },
+  });
   assert.equal(odd.verdict, 'unsupported');
   assert.throws(() => parseLayout('tp=8,ep=3'), /ep must divide tp·dp = 8, not be 3/);
   assert.throws(() => parseLayout('tp8'), /a layout must be sizes of tp, pp, dp and ep/);
@@ -135,7 +140,7 @@ test('impossible layouts are unsupported, with those that are possible', () => {
 
 test('known defects come with links, and count where they show', () => {
   const stack = KNOWLEDGE.stacks.find(({ id }) => id === 'vllm-ascend');
-  const layout = { tp: 1, pp: 4, dp: 1, ep: 1 };
+  const layout = { tensor: 1, pipeline: 4, data: 1, expert: 1 };
   const staged = check('flash', 'huawei-ascend-950pr', { layout, stack });
   const found = staged.findings.find(({ subject }) => subject === 'vllm-ascend-10061')!;
   assert.equal(found.status, 'experimental');
@@ -155,9 +160,19 @@ test('what is not published stays unknown', () => {
 test('memory: shares of a layout add up to the model, and the settings offered are the largest', () => {
   const { formats } = PRECISIONS.bf16;
   const demand = { contextTokens: 1024, batch: 4 };
-  const one = memoryUse(FACTS.dense, formats, { tp: 1, pp: 1, dp: 1, ep: 1 }, demand);
+  const one = memoryUse(
+    FACTS.dense,
+    formats,
+    { tensor: 1, pipeline: 1, data: 1, expert: 1 },
+    demand,
+  );
   assert.ok(Math.abs(one.weightBytes / (2 * FACTS.dense.parameters.total) - 1) < 1e-9);
-  const four = memoryUse(FACTS.dense, formats, { tp: 2, pp: 2, dp: 1, ep: 1 }, demand);
+  const four = memoryUse(
+    FACTS.dense,
+    formats,
+    { tensor: 2, pipeline: 2, data: 1, expert: 1 },
+    demand,
+  );
   assert.ok(Math.abs((4 * four.weightBytes) / one.weightBytes - 1) < 0.01);
   assert.equal(4 * four.stateBytes, one.stateBytes);
   const report = check('dense', 'nvidia-h20', { count: 1 });
@@ -171,8 +186,13 @@ test('memory: shares of a layout add up to the model, and the settings offered a
 });
 
 test('the usual layout splits heads evenly and gives the rest to data parallelism', () => {
-  assert.deepEqual(usualLayout(FACTS.flash, 16, 8), { tp: 8, pp: 1, dp: 2, ep: 16 });
-  assert.deepEqual(usualLayout(FACTS.dense, 3, 8), { tp: 1, pp: 1, dp: 3, ep: 1 });
+  assert.deepEqual(usualLayout(FACTS.flash, 16, 8), {
+    tensor: 8,
+    pipeline: 1,
+    data: 2,
+    expert: 16,
+  });
+  assert.deepEqual(usualLayout(FACTS.dense, 3, 8), { tensor: 1, pipeline: 1, data: 3, expert: 1 });
 });
 
 test('precisions of the catalogue are ones that there are; every finding has a basis', () => {

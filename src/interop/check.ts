@@ -6,12 +6,13 @@ import {
   type SoftwareStack,
   type UnitFormats,
 } from '../chip/index.ts';
+import { chipsOf, type Layout } from '../cluster/index.ts';
 import type { ModelFacts } from './facts.ts';
 import type { Finding, FindingStatus } from './finding.ts';
 import { defectFindings } from './defects.ts';
 import { modelFindings, operatorFindings, precisionsOf } from './findings.ts';
 import { formatOutcome } from './formatOutcome.ts';
-import { chipsOf, layoutFindings, usualLayout, type Layout } from './layout.ts';
+import { layoutFindings, usualLayout } from './layout.ts';
 import {
   memoryUse,
   settingsThatFit,

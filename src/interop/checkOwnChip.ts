@@ -32,7 +32,7 @@ export function checkOwnChip(facts: ModelFacts, chip: OwnChip, request: CheckReq
     embeddings: 'bf16',
     vectors: 'bf16',
   };
-  const layout = { tp: 1, pp: 1, dp: 1, ep: 1 };
+  const layout = { tensor: 1, pipeline: 1, data: 1, expert: 1 };
   const used = memoryUse(facts, formats, layout, request);
   const fits = used.totalBytes <= capacityBytes;
   const settings = settingsThatFit(facts, formats, layout, request, capacityBytes);

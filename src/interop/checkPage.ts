@@ -10,9 +10,9 @@ import {
   type Document,
   type Tone,
 } from '../base/index.ts';
+import { layoutToString } from '../cluster/index.ts';
 import { VERDICTS, type CheckReport, type Verdict } from './check.ts';
 import type { Finding, FindingStatus } from './finding.ts';
-import { layoutText } from './layout.ts';
 import { STEP_TOKENS } from './memory.ts';
 import { PUBLISHED } from './precision.ts';
 
@@ -67,7 +67,7 @@ export function summary({
   const by = stack === null ? '' : ` by ${stack}`;
   const others = otherStacks.map((other) => `${other.stack}: ${other.verdict}`).join('; ');
   const rest = others === '' ? '' : ` (${others})`;
-  return `${verdict}${by}, ${precision}, ${count} chip${count === 1 ? '' : 's'} (${layoutText(layout)})${rest}`;
+  return `${verdict}${by}, ${precision}, ${count} chip${count === 1 ? '' : 's'} (${layoutToString(layout)})${rest}`;
 }
 
 function findingTable(findings: readonly Finding[]): Block {
@@ -107,7 +107,7 @@ export function fitText(report: CheckReport): string {
   const { memory, settings, layout, count } = report;
   if (memory.usableBytes === null || settings === null)
     return 'Whether it fits is unknown: the memory of the chip is not published.';
-  const where = `${count} chip${count === 1 ? '' : 's'} (${layoutText(layout)})`;
+  const where = `${count} chip${count === 1 ? '' : 's'} (${layoutToString(layout)})`;
   if (memory.fits === true)
     return `It fits on ${where}; with this batch up to ${settings.contextTokens} tokens of context, with this context up to ${formatCount(settings.batch)} sequences.`;
   const over = formatBytes(memory.totalBytes - memory.usableBytes);
@@ -149,7 +149,8 @@ function alternativeTable({ alternatives, precision: asked }: CheckReport): Bloc
 export function overviewDocument(model: string, reports: readonly CheckReport[]): Document {
   const rows = reports.map((report): Cell[] => {
     const { chip, verdict, stack, memory, count, layout } = report;
-    const where = memory.fits === true ? [`${count}`, layoutText(layout)] : ['?', fitText(report)];
+    const where =
+      memory.fits === true ? [`${count}`, layoutToString(layout)] : ['?', fitText(report)];
     return [chip, { text: verdict, url: null, tone: TONES[verdict] }, stack ?? '', ...where];
   });
   return {

@@ -2,7 +2,7 @@
 import type { Defect } from '../chip/index.ts';
 import type { ModelFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
-import type { Layout } from './layout.ts';
+import type { Layout } from '../cluster/index.ts';
 import type { PrecisionName } from './precision.ts';
 
 /** Defects known upstream of this model on this chip, of whatever stack, layout and precision, which they say. */
@@ -45,11 +45,15 @@ function isOpen({ state, severity }: Defect): boolean {
   return state === 'open' && severity === 'wrong or stops';
 }
 
-function showsIn({ when }: Defect, { tp, pp, ep }: Layout, precision: PrecisionName): boolean {
+function showsIn(
+  { when }: Defect,
+  { tensor, pipeline, expert }: Layout,
+  precision: PrecisionName,
+): boolean {
   return (
-    tp >= (when.tensorParallelFrom ?? 1) &&
-    pp >= (when.pipelineParallelFrom ?? 1) &&
-    ep >= (when.expertParallelFrom ?? 1) &&
+    tensor >= (when.tensorParallelFrom ?? 1) &&
+    pipeline >= (when.pipelineParallelFrom ?? 1) &&
+    expert >= (when.expertParallelFrom ?? 1) &&
     (when.precisions?.includes(precision) ?? true)
   );
 }

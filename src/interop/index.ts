@@ -4,7 +4,7 @@ export * from './checkOwnChip.ts';
 export * from './checkPage.ts';
 export { modelFacts, type ModelFacts, type ModelInput } from './facts.ts';
 export type { Finding, FindingStatus } from './finding.ts';
-export { chipsOf, layoutText, parseLayout, type Layout } from './layout.ts';
+export { parseLayout } from './layout.ts';
 export { memoryUse, USABLE_SHARE, weightBytes, type Demand, type MemoryUse } from './memory.ts';
 export {
   PRECISION_NAMES,

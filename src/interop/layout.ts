@@ -1,30 +1,12 @@
 /** Layouts of a model over chips, and what its head counts allow. */
 import { UsageError } from '../base/index.ts';
+import type { Layout } from '../cluster/index.ts';
 import type { ModelFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
 
-/**
- * Tensor, pipeline, data and expert parallelism: tp·pp·dp chips. Attention and shared weights are split
- * by tp and copied dp times; routed experts by ep, which is 1 (then by tp) or divides tp·dp.
- */
-export interface Layout {
-  readonly tp: number;
-  readonly pp: number;
-  readonly dp: number;
-  readonly ep: number;
-}
-
-export function chipsOf({ tp, pp, dp }: Layout): number {
-  return tp * pp * dp;
-}
-
-export function layoutText({ tp, pp, dp, ep }: Layout): string {
-  return `tp=${tp},pp=${pp},dp=${dp},ep=${ep}`;
-}
-
 /** `tp=8,ep=8`: what is left out is 1. Throws UsageError. */
 export function parseLayout(text: string): Layout {
-  const layout = { tp: 1, pp: 1, dp: 1, ep: 1 };
+  const sizes = { tp: 1, pp: 1, dp: 1, ep: 1 };
   for (const part of text.split(',')) {
     const match = /^(tp|pp|dp|ep)=([1-9]\d{0,5})$/.exec(part.trim());
     if (match === null) {
@@ -33,12 +15,13 @@ export function parseLayout(text: string): Layout {
         { where: '--layout', hint: 'leave it out for the usual layout of --count chips' },
       );
     }
-    layout[match[1] as keyof Layout] = Number(match[2]);
+    sizes[match[1] as keyof typeof sizes] = Number(match[2]);
   }
-  if ((layout.tp * layout.dp) % layout.ep === 0) return layout;
-  throw new UsageError(`ep must divide tp·dp = ${layout.tp * layout.dp}, not be ${layout.ep}`, {
+  const { tp, pp, dp, ep } = sizes;
+  if ((tp * dp) % ep === 0) return { tensor: tp, pipeline: pp, data: dp, expert: ep };
+  throw new UsageError(`ep must divide tp·dp = ${tp * dp}, not be ${ep}`, {
     where: '--layout',
-    hint: `ep=${layout.tp * layout.dp} gives each chip its own experts`,
+    hint: `ep=${tp * dp} gives each chip its own experts`,
   });
 }
 
@@ -57,13 +40,13 @@ export function usualLayout({ heads }: ModelFacts, count: number, domainChips: n
     (n) => count % n === 0 && splits.every((all) => all === null || all % n === 0),
   )!;
   const expertsDivide = heads.experts !== null && heads.experts % count === 0;
-  return { tp, pp: 1, dp: count / tp, ep: expertsDivide ? count : 1 };
+  return { tensor: tp, pipeline: 1, data: count / tp, expert: expertsDivide ? count : 1 };
 }
 
 /** What each kind of heads means for tensor parallelism. */
 export function layoutFindings(facts: ModelFacts, layout: Layout, blockScaled: boolean): Finding[] {
   const { heads } = facts;
-  const { tp, ep } = layout;
+  const { tensor: tp, expert: ep } = layout;
   const divided: readonly (readonly [string, number | null])[] = [
     ['query heads', heads.query],
     ['key heads of gated delta rules', heads.linearKey],

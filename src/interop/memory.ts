@@ -1,6 +1,7 @@
 /** Whether weights, state and buffers fit, with every number that the answer comes from. */
 import type { ModelFacts } from './facts.ts';
-import { chipsOf, usualLayout, type Layout } from './layout.ts';
+import { chipsOf, type Layout } from '../cluster/index.ts';
+import { usualLayout } from './layout.ts';
 import { GROUPS, WEIGHT_BITS, type Formats } from './precision.ts';
 
 export interface Demand {
@@ -42,7 +43,7 @@ export function memoryUse(
   layout: Layout,
   { contextTokens, batch }: Demand,
 ): MemoryUse {
-  const { tp, pp, dp, ep } = layout;
+  const { tensor: tp, pipeline: pp, data: dp, expert: ep } = layout;
   const stage = Math.ceil(facts.layers / pp) / facts.layers;
   const share = {
     experts: 1 / (ep > 1 ? ep : tp),
