@@ -12,6 +12,7 @@ import { addEval } from './eval.ts';
 import { INTERRUPTED, reportFailure } from './failure.ts';
 import { addInspect } from './inspect.ts';
 import { endQuietlyOnClosedPipe } from './output.ts';
+import { addParity } from './parity.ts';
 import { addRtl } from './rtl.ts';
 import { addRun } from './run.ts';
 import { addVerify } from './verify.ts';
@@ -36,7 +37,7 @@ function createProgram(): Command {
     .exitOverride();
   const commands = [
     ...[addDemo, addRun, addEval, addBench, addInspect, addCompile],
-    ...[addRtl, addVerify, addArea, addChips, addCheck, addDoctor],
+    ...[addRtl, addVerify, addArea, addChips, addCheck, addParity, addDoctor],
   ];
   for (const add of commands) add(program);
   return program;
