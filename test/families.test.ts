@@ -8,7 +8,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { decodeNpy } from '../src/base/index.ts';
 import { loadChip } from '../src/chip/index.ts';
-import { compileLowered, lowerGraph, type Target } from '../src/compile/index.ts';
+import { type Target } from '../src/compile/index.ts';
 import {
   f32Of,
   floatNumerics,
@@ -203,28 +203,6 @@ function testCpu(name: string, { graph }: Model, golden: Golden): void {
     requireGolden(golden, whole);
     for (const size of [32, 7, 1]) assert.deepEqual(steps(size), whole, `in chunks of ${size}`);
   });
-
-  test(`${name} on cpu: a sequence gives the same bits beside one that joins later`, () => {
-    const { promptTokens } = golden;
-    const sequences = [promptTokens.slice(0, 18), promptTokens.slice(5, 14)];
-    const lowered = lowerGraph(graph({ logits: 'last' }), cpuTarget());
-    const alone = sequences.map((tokens) => new Session(cpuTarget(), lowered).feed(tokens, 9));
-    assert.deepEqual(joined(lowered, sequences[0]!, sequences[1]!), alone);
-  });
-}
-
-/** The last logits of two sequences of which the second has half as many tokens and joins in the second step. */
-function joined(lowered: Graph, first: number[], second: number[]): Float32Array[] {
-  const target = cpuTarget();
-  const device = target.open();
-  const T = second.length;
-  const run = (tokens: number[], positions: number[]): Float32Array => {
-    const program = compileLowered(lowered, target, { B: positions.length, T, S: 64 });
-    const fed = { tokens: Int32Array.from(tokens), positions: Int32Array.from(positions) };
-    return device.run(program, fed).logits;
-  };
-  run(first.slice(0, T), [0]);
-  return rowsOf(run([...first.slice(T), ...second], [T, 0]), 2);
 }
 
 function testJade(name: string, { graph }: Model, golden: Golden): void {

@@ -95,11 +95,6 @@ const routed: Check = (node) => {
   return YES;
 };
 
-const fedByHost: Check = ({ attrs }) =>
-  (attrs as OpAttrs['input']).name === 'hidden'
-    ? no('the host gives a step tokens and positions, not the hidden rows of another graph')
-    : YES;
-
 /** Indices of rows come from the host. */
 const rowsByHost: Check = ({ inputs: [indices] }) =>
   indices!.op === 'input' || indices!.op === 'ngramRows'
@@ -129,7 +124,7 @@ const convolved: Check = ({ inputs }) =>
   inputs[2]!.op === 'weight' ? YES : no('the taps of a convolution must be weights');
 
 const CHECKS: Rules<Check> = {
-  input: fedByHost,
+  input: yes,
   weight: yes,
   state: yes,
   splitHeads: yes,
