@@ -43,7 +43,6 @@ export class CpuDevice implements Device {
   /** Tokens that each sequence has seen. */
   readonly #lengths: number[] = [];
   #bindings = new WeakMap<CpuProgram, Binding>();
-  readonly #tables = new WeakMap<RotaryFeed<Placed>, RotaryTable>();
 
   constructor(options: CpuDeviceOptions) {
     this.#options = options;
@@ -109,19 +108,10 @@ export class CpuDevice implements Device {
     if (feeds.hidden !== undefined) write(feeds.hidden.at, hidden!);
     const all = positionsOf(positions, dims);
     for (const feed of feeds.rotary) {
-      const { cos, sin } = feed.ofState ? this.#tableOfState(feed, dims.S) : tableOf(feed, all);
+      const { cos, sin } = tableOf(feed, all);
       write(feed.cos, cos);
       write(feed.sin, sin);
     }
-  }
-
-  /** Rows of a state stand where they do in every step: their table is made once. */
-  #tableOfState(feed: RotaryFeed<Placed>, S: number): RotaryTable {
-    const known = this.#tables.get(feed);
-    if (known !== undefined) return known;
-    const table = tableOf(feed, [...Array(S).keys()]);
-    this.#tables.set(feed, table);
-    return table;
   }
 
   #results({ content: { outputs } }: CpuProgram): StepResult {

@@ -25,7 +25,7 @@ import { headsOf } from '../schedule/placement.ts';
 import { joinsQuery } from '../schedule/schedule.ts';
 import { type MicrocodedOpcode } from '../vector/program.ts';
 import { choiceSteps } from './entrySteps.ts';
-import { type RepeatedStep } from './repeatedSteps.ts';
+import { repeated, type RepeatedStep } from './repeatedSteps.ts';
 import { streamSteps } from './streamSteps.ts';
 import { vectorStep, type VectorStep } from './vectorSteps.ts';
 import { windowShape, type WindowShape } from './windowCost.ts';
@@ -188,6 +188,8 @@ function shapeOf(
       return indexerShape(anchor, dims, after);
     case 'windowAttention':
       return windowShape(anchor, dims, vectorSteps(kernel.chain, lastDim(anchor.type)), after);
+    case 'blockRows':
+      return blockRowsShape(anchor, rows, dims, after);
     case 'experts':
       return expertsShape(anchor, rows, after);
     case 'route':
@@ -312,7 +314,22 @@ function attentionShape(
 }
 
 function rowsChosen({ inputs }: NodeOf<'attention'>, S: number): number {
-  return wholeBlocks(Math.min(S, (inputs[4] as NodeOf<'topRows'>).attrs.topK));
+  return wholeBlocks(Math.min(S, lastDim(inputs[4]!.type)));
+}
+
+/** Of each token the block that is not complete yet gets a mark. */
+function blockRowsShape(
+  node: NodeOf<'blockRows'>,
+  rows: number,
+  { S }: Dims,
+  after: readonly number[],
+): ComposedShape {
+  const blocks = S / node.attrs.tokensPerRow;
+  const steps = [
+    repeated('softmax', blocks + 1, 1, rows, { b: NONE }),
+    repeated('add', blocks, 1, rows),
+  ];
+  return { kind: 'composed', steps: choosesAll(node, { S }) ? [] : steps, stateBytes: 0, after };
 }
 
 function indexerShape(
@@ -320,10 +337,10 @@ function indexerShape(
   { B, T, S }: Dims,
   after: readonly number[],
 ): IndexerShape {
-  const context = wholeBlocks(Math.floor(S / (node.attrs.tokensPerRow ?? 1)));
   const { q, keys } = partsOfTopRows(node.inputs);
   const heads = q.type.shape[2] as number;
   const keyWidth = lastDim(keys.type);
+  const context = wholeBlocks(Math.floor(S / (node.attrs.tokensPerRow ?? 1)));
   return {
     kind: 'indexer',
     ...{ sequences: B, tokens: T, context, heads, keyWidth },
