@@ -75,7 +75,7 @@ export function addRun(program: Command): void {
 async function run(name: string, options: RunOptions): Promise<void> {
   const output = new Output(options);
   const choice = chooseTarget(options);
-  requireDrafts(options, choice.target);
+  requireDrafts(options);
   const traced = openTrace(choice, options);
   const model = openModel(name);
   noteSkipped(model, output, options.draft === 'mtp');
@@ -117,8 +117,9 @@ async function openRunners(
   const { max_position_embeddings: most } = model.config.config;
   const contextTokens = Math.min(prompt.length + tokens, most);
   const target = await createTarget(choice, contextTokens);
-  if (draft !== undefined) return openHead(model, target, contextTokens);
-  const device = target.open({ ...(trace && { trace }) });
+  const opened = trace === undefined ? {} : { trace };
+  if (draft !== undefined) return openHead(model, target, contextTokens, opened);
+  const device = target.open(opened);
   const graph = model.graph({ logits: 'last' });
   return { runner: new ModelRunner(graph, target, device, contextTokens) };
 }

@@ -2,8 +2,8 @@
  * A program as threads run it: calls, one after the other, each of chunks that do not depend on one
  * another. Which chunks there are does not depend on the number of threads.
  */
-import { type Bind } from '../kernels/kernelModule.ts';
 import { type KernelName } from '../kernels/kernels.table.ts';
+import { type KernelSet } from './kernelSet.ts';
 
 export interface Chunk {
   /** The step of the program that it is a part of. */
@@ -27,28 +27,20 @@ export interface Work {
   readonly scratchBytes: number;
 }
 
-/** A chunk with the addresses of one thread, ready to run. */
-export interface BoundChunk {
-  readonly step: number;
-  readonly run: () => void;
-}
+/** The chunks of a call as one thread runs them. */
+export type ReadyCall = readonly (() => void)[];
 
-export type BoundCall = readonly BoundChunk[];
-
-/** The calls for one thread, whose scratch memory starts at `scratchBytes`. */
-export function bindCalls(
-  calls: readonly Call[],
-  scratchBytes: number,
-  bind: Bind,
-): readonly BoundCall[] {
-  const bound = ({ step, kernel, args, scratchArgs }: Chunk): BoundChunk => {
-    const own = args.map((value, i) => (scratchArgs.includes(i) ? value + scratchBytes : value));
-    return { step, run: bind(kernel, own) };
-  };
-  return calls.map((chunks) => chunks.map(bound));
-}
-
-/** Runs all chunks of a call. */
-export function runCall(chunks: BoundCall): void {
-  for (const { run } of chunks) run();
+/** The calls of thread number `thread`. */
+export function prepareCalls(
+  kernels: KernelSet,
+  { calls, scratchAddress, scratchBytes }: Work,
+  thread: number,
+): readonly ReadyCall[] {
+  const scratch = scratchAddress + thread * scratchBytes;
+  const prepare = ({ kernel, args, scratchArgs }: Chunk): (() => void) =>
+    kernels.prepare(
+      kernel,
+      args.map((value, i) => (scratchArgs.includes(i) ? value + scratch : value)),
+    );
+  return calls.map((chunks) => chunks.map(prepare));
 }

@@ -3,7 +3,7 @@
  * tile times the closed form of its instruction (machine.ts), without running anything.
  */
 import { MX_BLOCK } from '../../../ir/index.ts';
-import { tileOf } from '../layout.ts';
+import { tileOf } from '../tiles.ts';
 import { rowsOfPiece } from '../schedule/stateRows.ts';
 import { chunkOf } from '../schedule/linear.ts';
 import { EMPTY_PRODUCT_CYCLES } from '../sim/matrixTiming.ts';

@@ -25,6 +25,7 @@ import { headsOf } from '../schedule/placement.ts';
 import { joinsQuery } from '../schedule/schedule.ts';
 import { type MicrocodedOpcode } from '../vector/program.ts';
 import { type RepeatedStep } from './repeatedSteps.ts';
+import { repeated } from './repeatedSteps.ts';
 import { streamSteps } from './streamSteps.ts';
 import { vectorStep, type VectorStep } from './vectorSteps.ts';
 
@@ -180,6 +181,8 @@ function shapeOf(
       return choosesAll(anchor, dims)
         ? { kind: 'rows', rows, steps: [], after }
         : indexerShape(anchor, dims, after);
+    case 'blockRows':
+      return blockRowsShape(anchor, rows, dims, after);
     case 'experts':
       return expertsShape(anchor, rows, after);
     case 'route':
@@ -301,7 +304,22 @@ function attentionShape(
 }
 
 function rowsChosen({ inputs }: NodeOf<'attention'>, S: number): number {
-  return wholeBlocks(Math.min(S, (inputs[4] as NodeOf<'topRows'>).attrs.topK));
+  return wholeBlocks(Math.min(S, lastDim(inputs[4]!.type)));
+}
+
+/** Of each token the block that is not complete yet gets a mark. */
+function blockRowsShape(
+  node: NodeOf<'blockRows'>,
+  rows: number,
+  { S }: Dims,
+  after: readonly number[],
+): ComposedShape {
+  const blocks = S / node.attrs.tokensPerRow;
+  const steps = [
+    repeated('softmax', blocks + 1, 1, rows, { b: NONE }),
+    repeated('add', blocks, 1, rows),
+  ];
+  return { kind: 'composed', steps: choosesAll(node, { S }) ? [] : steps, stateBytes: 0, after };
 }
 
 function indexerShape(
@@ -312,13 +330,14 @@ function indexerShape(
   const { q, keys } = partsOfTopRows(node.inputs);
   const heads = q.type.shape[2] as number;
   const keyWidth = lastDim(keys.type);
+  const context = wholeBlocks(Math.floor(S / (node.attrs.tokensPerRow ?? 1)));
   return {
     kind: 'indexer',
-    ...{ sequences: B, tokens: T, context: S, heads, keyWidth },
+    ...{ sequences: B, tokens: T, context, heads, keyWidth },
     rowBytes: mxRowBytes(keyWidth, keys.type.dtype as MxFormat),
-    max: vectorStep('max', S, 0),
-    mix: vectorStep('mix', S, 0, { terms: heads, accumulate: 0 }),
-    topk: vectorStep('topk', S, 0, { topK: Math.min(node.attrs.topK, S) }),
+    max: vectorStep('max', context, 0),
+    mix: vectorStep('mix', context, 0, { terms: heads, accumulate: 0 }),
+    topk: vectorStep('topk', context, 0, { topK: Math.min(node.attrs.topK, context) }),
     after,
   };
 }
