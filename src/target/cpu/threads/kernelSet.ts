@@ -19,6 +19,6 @@ export interface KernelSet {
 }
 
 export function openKernels({ module, memory, code }: KernelSource): KernelSet {
-  const own = instantiate<Kernels>(module, { host: { memory } });
-  return { prepare: withMachineCode(bindKernels(own), memory, code) };
+  const own = bindKernels(instantiate<Kernels>(module, { host: { memory } }));
+  return { prepare: withMachineCode(own, memory, code) };
 }
