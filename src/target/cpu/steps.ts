@@ -69,8 +69,6 @@ export interface RotaryFeed<Arena> {
   readonly magnitude: number;
   /** Added to positions. */
   readonly offset: number;
-  /** Of rows 0, 1, … of a state, the same in every step; else of the step's positions. */
-  readonly ofState: boolean;
   readonly cos: Arena;
   readonly sin: Arena;
 }
@@ -197,19 +195,19 @@ export class StepList {
     return this.#hidden.at;
   }
 
-  /** The tables of an angle for each token of the step or row of a state, shared by all who rotate alike. */
-  rotaryTables(attrs: OpAttrs['rotaryEmbedding'], ofState: boolean): RotaryFeed<Unplaced> {
+  /** The tables of an angle for each token of the step, shared by all who rotate alike. */
+  rotaryTables(attrs: OpAttrs['rotaryEmbedding']): RotaryFeed<Unplaced> {
     const { frequencies, magnitude, offset = 0 } = attrs;
-    const key = JSON.stringify([frequencies, magnitude, offset, ofState]);
+    const key = JSON.stringify([frequencies, magnitude, offset]);
     const known = this.#rotary.get(key);
     if (known !== undefined) return known;
-    const { B, T, S } = this.dims;
-    const size = (ofState ? S : B * T) * frequencies.length;
+    const { B, T } = this.dims;
+    const size = B * T * frequencies.length;
     const [cos, sin] = ['cosines', 'sines'].map((name) => this.#allocateForHost(name, size)) as [
       Unplaced,
       Unplaced,
     ];
-    const feed = { frequencies, magnitude, offset, ofState, cos, sin };
+    const feed = { frequencies, magnitude, offset, cos, sin };
     this.#rotary.set(key, feed);
     return feed;
   }

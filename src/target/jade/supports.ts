@@ -95,14 +95,6 @@ const routed: Check = (node) => {
   return YES;
 };
 
-const positioned: Check = ({ inputs }) =>
-  inputs.length === 2 ? YES : no('rotation of rows of a state has no lowering');
-
-const fedByHost: Check = ({ attrs }) =>
-  (attrs as OpAttrs['input']).name === 'hidden'
-    ? no('the host gives a step tokens and positions, not the hidden rows of another graph')
-    : YES;
-
 /** Indices of rows come from the host. */
 const rowsByHost: Check = ({ inputs: [indices] }) =>
   indices!.op === 'input' || indices!.op === 'ngramRows'
@@ -131,10 +123,8 @@ const ofWeights: Check = ({ op, inputs }) =>
 const convolved: Check = ({ inputs }) =>
   inputs[2]!.op === 'weight' ? YES : no('the taps of a convolution must be weights');
 
-const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
-
 const CHECKS: Rules<Check> = {
-  input: fedByHost,
+  input: yes,
   weight: yes,
   state: yes,
   splitHeads: yes,
@@ -155,7 +145,7 @@ const CHECKS: Rules<Check> = {
   rmsNormalization: yes,
   layerNormalization: ofWeights,
   l2Normalization: yes,
-  rotaryEmbedding: positioned,
+  rotaryEmbedding: yes,
   argMax: fromLinear,
   quantize: yes,
   linear: mergedRows,
@@ -174,7 +164,6 @@ const CHECKS: Rules<Check> = {
   mixHeads: yes,
   compress: yes,
   windowAttention: windowed,
-  blockMeans: noInstruction,
   blockRows: inBlocks,
   signedRoot: normalRoot,
   dot: yes,

@@ -42,6 +42,9 @@ import { addStreams } from './streams.ts';
 /** The kernels by name; arguments in the order of the table. */
 export type Kernels = Readonly<Record<KernelName, (...args: readonly number[]) => void>>;
 
+/** A kernel with its arguments, in the order of the table, ready to run any number of times. */
+export type Bind = (kernel: KernelName, args: readonly number[]) => () => void;
+
 export const PAGE_BYTES = 65536;
 
 /** All pages of a 32-bit memory but the last, so that the address after any buffer is one too. */
@@ -130,6 +133,14 @@ export function compiledKernels(shared = false): Compiled {
   };
   compiled.set(shared, made);
   return made;
+}
+
+/** Binds calls of WebAssembly. */
+export function bindKernels(kernels: Kernels): Bind {
+  return (kernel, args) => {
+    const run = kernels[kernel];
+    return () => run(...args);
+  };
 }
 
 /** Hosts without relaxed SIMD refuse the module that has it. */

@@ -162,21 +162,6 @@ export const KERNELS = {
     blockRows: 'i32',
   },
   /**
-   * state [B][capacity][size] → out [B][S][size]: row i is the mean of the rows i·n … i·n+n−1, n =
-   * tokensPerRow, for those whose rows are all there after T more tokens; the others are zeros.
-   */
-  blockMeans: {
-    state: 'i32',
-    positions: 'i32',
-    out: 'i32',
-    B: 'i32',
-    T: 'i32',
-    S: 'i32',
-    capacity: 'i32',
-    size: 'i32',
-    tokensPerRow: 'i32',
-  },
-  /**
    * out [B][T][k·n+n−1], n = tokensPerRow: the rows of the blocks [B][T][k], negative ones are none, and
    * those after the last complete block that a token sees, then −1.
    */
