@@ -1,5 +1,5 @@
 /** Loads machine code into this process: a library in a private temporary folder, opened and deleted at once. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CeladonError, UnsupportedError } from '../base/index.ts';
@@ -84,20 +84,22 @@ export function linkLibrary(assembler: Assembler): LinkedLibrary {
 }
 
 function loadFile(file: Uint8Array): Bridge {
-  let folder: string | undefined;
   try {
-    folder = mkdtempSync(join(tmpdir(), 'celadon-'));
+    const folder = mkdtempSync(join(tmpdir(), 'celadon-'));
     const path = join(folder, 'kernels.node');
-    writeFileSync(path, file, { mode: 0o700 });
-    const module = { exports: {} };
-    process.dlopen(module, path);
-    return module.exports as Bridge;
+    try {
+      writeFileSync(path, file, { mode: 0o700 });
+      const module = { exports: {} };
+      process.dlopen(module, path);
+      return module.exports as Bridge;
+    } finally {
+      rmSync(path, { force: true });
+      rmdirSync(folder);
+    }
   } catch (error) {
     throw new UnsupportedError(`machine code must be loadable: ${(error as Error).message}`, {
       hint: 'set TMPDIR to a folder that allows programs; with --permission, add --allow-addons',
     });
-  } finally {
-    if (folder) rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -25,6 +25,25 @@ export const KERNELS = {
     N: 'i32',
     K: 'i32',
   },
+  /** out: rows of K activations, a multiple of 32, in 8 bits; blocks of 40 bytes (quantizeRows.ts). */
+  quantizeRows: {
+    x: 'i32',
+    xStride: 'i32',
+    out: 'i32',
+    rows: 'i32',
+    K: 'i32',
+  },
+  /** As linear, with x from quantizeRows and w in panels of the format with this code. */
+  linearPanels: {
+    x: 'i32',
+    w: 'i32',
+    out: 'i32',
+    outStride: 'i32',
+    M: 'i32',
+    N: 'i32',
+    K: 'i32',
+    format: 'i32',
+  },
   /** A linear for each head h: x + h·xHeadStride, w [H][N][K], out [rows][H][N]. */
   headLinear: {
     x: 'i32',

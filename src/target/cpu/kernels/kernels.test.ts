@@ -36,7 +36,7 @@ test('the module is valid for wabt and always the same', async () => {
     assert.ok(module.toText({}).includes(`(export "${name}"`), name);
   }
   module.destroy();
-  assert.deepEqual(emitKernels(), emitKernels());
+  assert.deepEqual(emitKernels({ relaxed: true }), emitKernels({ relaxed: true }));
 });
 
 test('linear multiplies matrices of any size', () => {

@@ -1,8 +1,7 @@
 /** How a thread calls kernels. */
 import { instantiate, type WasmMemory, type WasmModule } from '../../../wasm/index.ts';
 import { type LinkedLibrary } from '../../../x86/index.ts';
-import { type Kernels } from '../kernels/kernelModule.ts';
-import { type KernelName } from '../kernels/kernels.table.ts';
+import { bindKernels, type Bind, type Kernels } from '../kernels/kernelModule.ts';
 import { withMachineCode } from '../x86/index.ts';
 
 /** What a thread makes its kernels from; it can be posted to a worker. */
@@ -16,16 +15,10 @@ export interface KernelSource {
 /** The kernels of one thread. */
 export interface KernelSet {
   /** A call that can be made many times; arguments in the order of the table. */
-  prepare(kernel: KernelName, args: readonly number[]): () => void;
+  readonly prepare: Bind;
 }
 
 export function openKernels({ module, memory, code }: KernelSource): KernelSet {
-  const own = instantiate<Kernels>(module, { host: { memory } });
-  const kernels = withMachineCode(own, memory, code);
-  return {
-    prepare(kernel, args) {
-      const run = kernels[kernel];
-      return () => run(...args);
-    },
-  };
+  const own = bindKernels(instantiate<Kernels>(module, { host: { memory } }));
+  return { prepare: withMachineCode(own, memory, code) };
 }

@@ -2,7 +2,12 @@
 import { UnsupportedError } from '../../../base/index.ts';
 import { Assembler, linkLibrary, openLibrary, type LinkedLibrary } from '../../../x86/index.ts';
 import { addAttention } from './attention.ts';
+import { PANEL_FORMATS, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { addLinear } from './linear.ts';
+import { addLinearPanels } from './linearPanels.ts';
+import { addQuantizeRows } from './quantizeRows.ts';
+
+const PANEL_FORMAT_NAMES = Object.keys(PANEL_FORMATS) as PanelFormatName[];
 
 /** What the code of the kernels is made with: WebAssembly everywhere, machine code where it can run. */
 export type Emitter = 'wasm' | 'x86';
@@ -21,6 +26,8 @@ export function machineCode(): LinkedLibrary {
   const assembler = new Assembler();
   addLinear(assembler);
   addAttention(assembler);
+  addQuantizeRows(assembler);
+  for (const format of PANEL_FORMAT_NAMES) addLinearPanels(assembler, format);
   linked = linkLibrary(assembler);
   return linked;
 }
