@@ -134,7 +134,8 @@ function stackNamed(id: string): SoftwareStack {
   });
 }
 
-function knowledge(): Knowledge {
+/** What the catalogue knows beside chips. */
+export function knowledge(): Knowledge {
   return { stacks: loadSoftwareStacks(), units: loadUnitFormats(), defects: loadDefects() };
 }
 

@@ -1,4 +1,5 @@
 /** Models of `celadon check`: what is known of one before a weight is read. */
+import type { JsonRecord } from '../base/index.ts';
 import { modelFacts, type ModelFacts } from '../interop/index.ts';
 import type { Graph } from '../ir/index.ts';
 import {
@@ -17,7 +18,11 @@ import { builtinModelNames, openModel } from './models.ts';
 export interface CheckedModel {
   readonly facts: ModelFacts;
   readonly graph: Graph;
+  /** The graph that reads prompts: latent attention expanded to keys and values of all heads. */
+  promptGraph(): Graph;
 }
+
+const PROMPT = { logits: 'last', latentAttention: 'naive' } as const;
 
 /** Latent attention is counted in the form that is run: with only the latent in the state. */
 const OPTIONS = { logits: 'last', latentAttention: 'absorbed' } as const;
@@ -31,20 +36,30 @@ export function modelToCheck(name: string): CheckedModel {
   if (known.includes(name) && !builtinModelNames().includes(name)) return catalogueModel(name);
   if (!builtinModelNames().includes(name) && isConfiguration(name)) {
     const { name: short, raw, model } = readConfiguration(name);
-    const graph = buildGraph(model, NO_WEIGHTS, OPTIONS);
-    return { facts: modelFacts({ name: short, raw, config: model, graph }), graph };
+    return fromConfiguration(short, raw, model);
   }
   const { name: short, config, checkpoint, graph: build } = openModel(name, known);
   const graph = build(OPTIONS);
   const storedBytes = sizeOf(checkpoint);
   const raw = checkpoint.config;
-  return { facts: modelFacts({ name: short, raw, config, graph, storedBytes }), graph };
+  const facts = modelFacts({ name: short, raw, config, graph, storedBytes });
+  return { facts, graph, promptGraph: () => build(PROMPT) };
 }
 
 export function catalogueModel(name: string): CheckedModel {
   const { raw, model, sources } = readCatalogueModel(name);
-  const graph = buildGraph(model, NO_WEIGHTS, OPTIONS);
-  return { facts: modelFacts({ name, raw, config: model as ModelConfig, graph, sources }), graph };
+  return fromConfiguration(name, raw, model, sources);
+}
+
+function fromConfiguration(
+  name: string,
+  raw: JsonRecord,
+  config: ModelConfig,
+  sources: readonly string[] = [],
+): CheckedModel {
+  const graph = buildGraph(config, NO_WEIGHTS, OPTIONS);
+  const facts = modelFacts({ name, raw, config, graph, sources });
+  return { facts, graph, promptGraph: () => buildGraph(config, NO_WEIGHTS, PROMPT) };
 }
 
 /** Bytes of all tensors. */

@@ -4,6 +4,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { addArea } from './area.ts';
 import { addBench } from './bench.ts';
 import { addCheck } from './check.ts';
+import { addCompare } from './compare.ts';
 import { addChips } from './chips.ts';
 import { addCompile } from './compile.ts';
 import { addDemo } from './demo.ts';
@@ -37,7 +38,7 @@ function createProgram(): Command {
     .exitOverride();
   const commands = [
     ...[addDemo, addRun, addEval, addBench, addInspect, addCompile],
-    ...[addRtl, addVerify, addArea, addChips, addCheck, addParity, addDoctor],
+    ...[addRtl, addVerify, addArea, addChips, addCheck, addCompare, addParity, addDoctor],
   ];
   for (const add of commands) add(program);
   return program;

@@ -11,7 +11,7 @@ import type { ModelFacts } from './facts.ts';
 import type { Finding, FindingStatus } from './finding.ts';
 import { defectFindings } from './defects.ts';
 import { modelFindings, operatorFindings, precisionsOf } from './findings.ts';
-import { formatOutcome } from './formatOutcome.ts';
+import { formatOutcome, type FormatOutcome } from './formatOutcome.ts';
 import { layoutFindings, usualLayout } from './layout.ts';
 import {
   memoryUse,
@@ -69,7 +69,9 @@ export interface CheckReport extends Demand {
   readonly chip: string;
   readonly stack: string | null;
   readonly precision: PrecisionName;
+  /** Of weights in memory, and what they are multiplied in; null on chips of ours, which use blocks. */
   readonly formats: Formats;
+  readonly computes: FormatOutcome['computes'] | null;
   readonly verdict: Verdict;
   readonly count: number;
   readonly layout: Layout;
@@ -130,7 +132,13 @@ function checkStack(
 ): CheckReport {
   const { precision } = request;
   const chipClass = stack && chipClassIn(stack, chip.id);
-  const { formats, findings } = formatOutcome(facts, precision, chip, knowledge.units, stack);
+  const { formats, computes, findings } = formatOutcome(
+    facts,
+    precision,
+    chip,
+    knowledge.units,
+    stack,
+  );
   const place = placeOf(facts, formats, chip, request);
   const software =
     stack === undefined || chipClass === undefined
@@ -156,6 +164,7 @@ function checkStack(
     chip: chip.id,
     stack: stack?.id ?? null,
     formats,
+    computes,
     verdict: verdictOf(all, place.memory.fits),
     ...place,
     alternatives: alternativesOf(facts, chip, stack, request, knowledge),

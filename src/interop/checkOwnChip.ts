@@ -44,6 +44,7 @@ export function checkOwnChip(facts: ModelFacts, chip: OwnChip, request: CheckReq
     chip: chip.name,
     stack: 'celadon',
     formats,
+    computes: null,
     verdict: refusals.length > 0 ? 'unsupported' : fits ? 'runs' : 'does not fit',
     count: 1,
     layout,

@@ -10,6 +10,7 @@ export {
   PRECISION_NAMES,
   PRECISIONS,
   PUBLISHED,
+  WEIGHT_BITS,
   type Formats,
   type PrecisionName,
 } from './precision.ts';
