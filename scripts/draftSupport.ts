@@ -1,8 +1,8 @@
 // The table of drafts in docs/support.md: which family has a head of multi-token prediction that drafts, on which target.
 
 import { UnsupportedError } from '../src/base/index.ts';
-import { type Target } from '../src/compile/index.ts';
-import { topologicalOrder, type Graph } from '../src/ir/index.ts';
+import { lowerGraph, requireSupport, type Target } from '../src/compile/index.ts';
+import { type Graph } from '../src/ir/index.ts';
 import {
   buildPredictorGraph,
   catalogueModelNames,
@@ -11,7 +11,7 @@ import {
   type Family,
   type ModelConfig,
 } from '../src/model/index.ts';
-import { SUBJECTS, whyRefused } from '../test/conformance/conformance.ts';
+import { SUBJECTS } from '../test/conformance/conformance.ts';
 import { requireTest } from './proofs.ts';
 
 /** What proves every yes. */
@@ -31,7 +31,7 @@ export function draftSection(): string[] {
   return [
     '# Drafts by MTP heads',
     '',
-    'Whether `--draft mtp` runs. A target is asked about the head of a model of the catalogue. Each yes is proved by',
+    'Whether `--draft mtp` runs. A target is asked about the operators of the head of a model of the catalogue; whether it fits is a matter of the chip. Each yes is proved by',
     `\`${PROOF.file}\`: ${PROOF.title}.`,
     '',
     `| family | ${names.join(' | ')} |`,
@@ -58,15 +58,16 @@ function headOf(model: ModelConfig): Graph | string {
 function cellOf(head: Graph | string, target: string): string {
   if (typeof head === 'string') return `no: ${head}`;
   const subjects = SUBJECTS.filter(({ name }) => name.split('-')[0] === target);
-  const [reason] = subjects.flatMap((subject) => whyHeadRefused(head, subject.target) ?? []);
+  const [reason] = subjects.flatMap((subject) => whyUnsupported(head, subject.target) ?? []);
   return reason === undefined ? 'yes' : `no: ${reason}`;
 }
 
-/** The hidden rows come first: without them what else the head needs is of no matter. */
-function whyHeadRefused(head: Graph, target: Target): string | undefined {
-  const hidden = topologicalOrder(head).find(
-    ({ op, attrs }) => op === 'input' && 'name' in attrs && attrs.name === 'hidden',
-  )!;
-  const support = target.supports(hidden);
-  return support.ok ? whyRefused(head, target) : support.reason;
+function whyUnsupported(head: Graph, target: Target): string | undefined {
+  try {
+    requireSupport(lowerGraph(head, target), target);
+    return undefined;
+  } catch (error) {
+    if (error instanceof UnsupportedError) return error.message;
+    throw error;
+  }
 }
