@@ -31,7 +31,7 @@ export function draftSection(): string[] {
   return [
     '# Drafts by MTP heads',
     '',
-    'Whether `--draft mtp` runs. A target is asked about the operators of the head of a model of the catalogue; whether it fits is a matter of the chip. Each yes is proved by',
+    'Whether `--draft mtp` runs. A target is asked about the head of a model of the catalogue. Each yes is proved by',
     `\`${PROOF.file}\`: ${PROOF.title}.`,
     '',
     `| family | ${names.join(' | ')} |`,
@@ -58,16 +58,17 @@ function headOf(model: ModelConfig): Graph | string {
 function cellOf(head: Graph | string, target: string): string {
   if (typeof head === 'string') return `no: ${head}`;
   const subjects = SUBJECTS.filter(({ name }) => name.split('-')[0] === target);
-  const [reason] = subjects.flatMap((subject) => whyUnsupported(head, subject.target) ?? []);
+  const [reason] = subjects.flatMap((subject) => whyHeadRefused(head, subject.target) ?? []);
   return reason === undefined ? 'yes' : `no: ${reason}`;
 }
 
-function whyUnsupported(head: Graph, target: Target): string | undefined {
+/** By its operators: heads have published sizes, for which making the program takes minutes. */
+function whyHeadRefused(head: Graph, target: Target): string | undefined {
   try {
     requireSupport(lowerGraph(head, target), target);
-    return undefined;
   } catch (error) {
     if (error instanceof UnsupportedError) return error.message;
     throw error;
   }
+  return undefined;
 }

@@ -1,7 +1,11 @@
 /** Floor 3: what a model costs on a machine, before anything runs. */
 export * from './inventory.ts';
 export * from './machine.ts';
-export { workOf, type Work } from './operations.ts';
+export * from './kernels.ts';
+export { weightBehind, workOf, type Work } from './operations.ts';
+export { partitionOf, type Partition, type Split } from './partition.ts';
+export * from './precision.ts';
+export * from './rank.ts';
 export * from './roofline.ts';
 export * from './scaleSim.ts';
 export * from './systolic.ts';

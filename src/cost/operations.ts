@@ -68,7 +68,6 @@ const RULES: Rules<WorkRule> = {
   attention: (node, dims) => attentionWork(node as NodeOf<'attention'>, dims),
   topRows: (node, dims) => indexWork(node as NodeOf<'topRows'>, dims),
   topBlocks: (node, dims) => indexWork(node as NodeOf<'topBlocks'>, dims),
-  blockMeans: (node, dims) => ({ ...NOTHING, stateElements: elements(node.type.shape, dims) }),
   blockRows: none,
   nGramGate: readsWeights,
   fakeQuantize: none,
@@ -135,10 +134,12 @@ function attentionWork(node: NodeOf<'attention'>, dims: Dims): Work {
   const chosen = node.inputs[4]?.type.shape[2] as number | undefined;
   const visibleRows = visibleRowsOf(dims, chosen);
   const states = new Set([keys, values]); // latent attention keeps one state for both
+  const rowsRead = Math.min(dims.S, chosen === undefined ? dims.S : chosen * dims.T);
+  const read = { ...dims, S: rowsRead };
   return {
     macs: visibleRows * heads * (keyWidth + node.attrs.valueWidth),
     weightElements: 0,
-    stateElements: [...states].reduce((sum, state) => sum + elements(state.type.shape, dims), 0),
+    stateElements: [...states].reduce((sum, state) => sum + elements(state.type.shape, read), 0),
   };
 }
 
@@ -156,11 +157,10 @@ function indexWork(node: NodeOf<'topRows' | 'topBlocks'>, dims: Dims): Work {
   const { q: query, weights, keys } = partsOfTopRows(node.inputs);
   const [heads, keyWidth] = query.type.shape.slice(2) as [number, number];
   const rows = visibleRowsOf(dims) / (node.attrs.tokensPerRow ?? 1);
-  const ofState = keys.op === 'append'; // others are computed from a state in every step
   return {
     macs: rows * heads * (keyWidth + (weights === undefined ? 0 : 1)),
     weightElements: 0,
-    stateElements: ofState ? elements(keys.type.shape, dims) / (node.attrs.tokensPerRow ?? 1) : 0,
+    stateElements: elements(keys.type.shape, dims) / (node.attrs.tokensPerRow ?? 1),
   };
 }
 

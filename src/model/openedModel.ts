@@ -43,6 +43,7 @@ export function modelOf(name: string, opened: Opened): Model {
     requireWeight: (...weight) => checkpoint.requireWeight(...weight),
     readF32: (...weight) => checkpoint.readF32(...weight),
     readRows: (...rows) => checkpoint.readRows(...rows),
+    storedRows: (weight) => checkpoint.storedRows(weight),
     get tokenizer() {
       return (tokenizer ??= opened.openTokenizer());
     },

@@ -3,8 +3,9 @@
  * order added, then the constants. All distances are relative, so the code may lie anywhere.
  */
 import { CeladonError } from '../base/index.ts';
-import { littleEndian } from './encode.ts';
-import { blockCells, FunctionBuilder, type Item, type Level } from './function.ts';
+import type { Encoded } from './encode.ts';
+import { blockCells, formatInstruction, FunctionBuilder } from './function.ts';
+import type { Item, Level } from './function.ts';
 import type { Label, Memory } from './operands.ts';
 
 /** Machine code and where its functions start. */
@@ -13,7 +14,7 @@ export interface MachineCode {
   /** Offsets by function name, in bytes. */
   readonly functions: ReadonlyMap<string, number>;
   /** Lines of `offset instruction`, for people. */
-  readonly listing: readonly string[];
+  listing(): readonly string[];
 }
 
 const FUNCTION_ALIGNMENT = 64;
@@ -80,13 +81,13 @@ export class Assembler {
       writer.write([{ kind: 'label', label }]);
       writer.append(bytes);
     }
-    return { bytes: writer.finish(), functions, listing: writer.listing };
+    return { bytes: writer.finish(), functions, listing: () => writer.listing() };
   }
 }
 
 class CodeWriter {
-  readonly listing: string[] = [];
   readonly #bytes: number[] = [];
+  readonly #written: { readonly start: number; readonly items: readonly Item[] }[] = [];
   readonly #places: Map<Label, number>;
   readonly #distances: { at: number; end: number; label: Label }[] = [];
 
@@ -99,9 +100,7 @@ class CodeWriter {
   }
 
   align(bytes: number): void {
-    for (let left = -this.length & (bytes - 1); left > 0; left -= NOPS.length - 1) {
-      this.append(NOPS[Math.min(left, NOPS.length - 1)]!);
-    }
+    this.append(paddingOf(this.length, bytes));
   }
 
   append(bytes: Iterable<number>): void {
@@ -109,28 +108,39 @@ class CodeWriter {
   }
 
   write(items: readonly Item[]): void {
+    this.#written.push({ start: this.length, items });
     for (const item of items) {
-      if (item.kind === 'align') this.align(item.bytes);
-      else if (item.kind === 'label') this.#place(item.label);
-      else this.#writeCode(item);
+      if (item.kind === 'label') this.#place(item.label);
+      else if (item.kind === 'align') this.align(item.bytes);
+      else this.#writeCode(item.encoded);
     }
   }
 
   finish(): Uint8Array {
+    const bytes = Uint8Array.from(this.#bytes);
+    const view = new DataView(bytes.buffer);
     for (const { at, end, label } of this.#distances) {
       const place = this.#places.get(label);
       if (place === undefined) throw new CeladonError(`label ${label.name} must be placed`);
-      const bytes = Uint8Array.from(this.#bytes.slice(at, at + 4));
-      const displacement = new DataView(bytes.buffer).getInt32(0, true);
-      this.#bytes.splice(at, 4, ...littleEndian(place - end + displacement, 4));
+      view.setInt32(at, place - end + view.getInt32(at, true), true);
     }
-    return Uint8Array.from(this.#bytes);
+    return bytes;
   }
 
-  #writeCode({ encoded, text }: Extract<Item, { kind: 'code' }>): void {
-    const { bytes, label, distanceAt } = encoded;
+  listing(): string[] {
+    return this.#written.flatMap(({ start, items }) => {
+      let at = start;
+      return items.map((item) => {
+        const line = `${at.toString(16).padStart(6, '0')}    ${formatItem(item)}`;
+        if (item.kind === 'code') at += item.encoded.bytes.length;
+        if (item.kind === 'align') at += paddingOf(at, item.bytes).length;
+        return item.kind === 'label' ? `${item.label.name}:` : line;
+      });
+    });
+  }
+
+  #writeCode({ bytes, label, distanceAt }: Encoded): void {
     const start = this.length;
-    this.listing.push(`${start.toString(16).padStart(6, '0')}    ${text}`);
     this.append(bytes);
     if (label) this.#distances.push({ at: start + distanceAt!, end: this.length, label });
   }
@@ -140,6 +150,20 @@ class CodeWriter {
       throw new CeladonError(`label ${label.name} must be placed once, not twice`);
     }
     this.#places.set(label, this.length);
-    this.listing.push(`${label.name}:`);
   }
+}
+
+/** No-operations from `at` to a multiple of `unit`. */
+function paddingOf(at: number, unit: number): number[] {
+  const longest = NOPS.length - 1;
+  const padding: number[] = [];
+  for (let left = -at & (unit - 1); left > 0; left -= longest) {
+    padding.push(...NOPS[Math.min(left, longest)]!);
+  }
+  return padding;
+}
+
+function formatItem(item: Item): string {
+  if (item.kind === 'code') return formatInstruction(item.op, item.operands);
+  return item.kind === 'align' ? `align ${item.bytes}` : item.label.name;
 }

@@ -165,8 +165,10 @@ function encodeDisplacement(
   return { mode: 2, bytes: littleEndian(displacement, 4) };
 }
 
-/** The lowest `count` bytes of a two's complement number, the lowest first. */
+/** The lowest `count` bytes of a two's complement number, the lowest first; count is 1, 2, 4 or 8. */
 export function littleEndian(value: number, count: number): number[] {
-  const bits = BigInt(value);
-  return Array.from({ length: count }, (_, i) => Number((bits >> BigInt(8 * i)) & 0xffn));
+  const low = [value & 0xff, (value >> 8) & 0xff, (value >> 16) & 0xff, (value >> 24) & 0xff];
+  return count === 8
+    ? [...low, ...littleEndian(Math.floor(value / 2 ** 32), 4)]
+    : low.slice(0, count);
 }

@@ -41,6 +41,8 @@ export interface ParsedForm {
   readonly immediateBytes: number;
   readonly places: string;
   readonly operands: readonly Pattern[];
+  /** The operand that has the instruction's width; -1 for none. */
+  readonly widestOperand: number;
 }
 
 const MAPS: Readonly<Record<string, number>> = { '0F': 1, '0F38': 2, '0F3A': 3 };
@@ -85,13 +87,15 @@ function parseForm([encoding, places, operands]: Form): ParsedForm {
   const vex = head.startsWith('VEX') || head.startsWith('EVEX');
   const digit = rest.find((word) => /^\/\d$/.test(word))?.slice(1);
   const opcodes = (vex ? rest : [head, ...rest]).filter((word) => /^[0-9A-F]{2}$/.test(word));
+  const patterns = operands.split(' ').filter(Boolean).map(parsePattern);
   return {
     ...(vex ? parseVex(head) : { scheme: 'legacy', prefix: 0, map: 0, w: head === 'REX.W' }),
     opcode: opcodes.map((word) => Number.parseInt(word, 16)),
     ...(digit !== undefined && { digit: Number(digit) }),
     immediateBytes: IMMEDIATE_BYTES[rest.at(-1) ?? ''] ?? 0,
     places,
-    operands: operands.split(' ').filter(Boolean).map(parsePattern),
+    operands: patterns,
+    widestOperand: patterns.findIndex(({ register, part }) => register === 'vector' && part === 1),
   };
 }
 

@@ -8,7 +8,10 @@ const { rax, rbx } = GENERAL;
 function listingOf(body: Parameters<Assembler['addFunction']>[2]): string[] {
   const assembler = new Assembler();
   assembler.addFunction('f', ['a', 'b'], body as never);
-  return assembler.assemble().listing.map((line) => line.trim());
+  return assembler
+    .assemble()
+    .listing()
+    .map((line) => line.trim());
 }
 
 test('a function loads its arguments, loops and returns', () => {
@@ -21,6 +24,7 @@ test('a function loads its arguments, loops and returns', () => {
     '000000    mov rax, [rdi]',
     '000003    test rax, rax',
     '000006    je f.end1',
+    '00000c    align 32',
     'f.repeat0:',
     '000020    inc rbx',
     '000023    dec rax',

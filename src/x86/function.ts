@@ -25,7 +25,12 @@ import type { General, Label, Memory, Operand, Vector } from './operands.ts';
 
 /** A piece of a function's code, in order. */
 export type Item =
-  | { readonly kind: 'code'; readonly encoded: Encoded; readonly text: string }
+  | {
+      readonly kind: 'code';
+      readonly encoded: Encoded;
+      readonly op: Mnemonic;
+      readonly operands: readonly Operand[];
+    }
   | { readonly kind: 'label'; readonly label: Label }
   | { readonly kind: 'align'; readonly bytes: number };
 
@@ -58,13 +63,13 @@ export class FunctionBuilder {
 
   /** Append an instruction; operands in Intel's order. Throws if no form takes them, or the level lacks it. */
   emit(op: Mnemonic, ...operands: readonly Operand[]): this {
-    const text = `${op} ${operands.map((operand) => formatOperand(operand)).join(', ')}`.trim();
     try {
       const encoded = encode(op, operands);
       if (this.level === 'avx2' && encoded.bytes[0] === 0x62) {
+        const text = formatInstruction(op, operands);
         throw new CeladonError(`an avx2 function must do without AVX-512, not ${text}`);
       }
-      this.#items.push({ kind: 'code', encoded, text });
+      this.#items.push({ kind: 'code', encoded, op, operands });
     } catch (error) {
       if (!(error instanceof CeladonError)) throw error;
       throw new CeladonError(`function ${this.name}: ${error.message}`);
@@ -168,7 +173,7 @@ export class FunctionBuilder {
   }
 
   #usesVectors(): boolean {
-    return this.#items.some((item) => item.kind === 'code' && /[yz]mm/.test(item.text));
+    return this.#items.some((item) => item.kind === 'code' && item.operands.some(isWide));
   }
 
   #exhausted(kind: string): CeladonError {
@@ -176,6 +181,15 @@ export class FunctionBuilder {
       `function ${this.name} must get along with the ${kind} registers there are`,
     );
   }
+}
+
+function isWide(operand: Operand): boolean {
+  return typeof operand === 'object' && operand.kind === 'vector' && operand.bits > 128;
+}
+
+/** An instruction as Intel's syntax writes it, without widths of memory. */
+export function formatInstruction(op: Mnemonic, operands: readonly Operand[]): string {
+  return `${op} ${operands.map((operand) => formatOperand(operand)).join(', ')}`.trim();
 }
 
 /** The cells of the argument block by name. */

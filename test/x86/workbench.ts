@@ -37,6 +37,14 @@ export class NativeWorkbench {
     return room;
   }
 
+  /** 64 bytes right behind what was put before. */
+  at(bytes: Uint8Array): Room {
+    const room = { offset: this.#end, bytes: 64 };
+    this.#memory.set(bytes, this.#end);
+    this.#end += 64;
+    return room;
+  }
+
   put(values: Uint8Array | Float32Array | Int32Array): Room {
     const room = this.room(values.byteLength);
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
@@ -57,9 +65,9 @@ export class NativeWorkbench {
   }
 
   /** Call a function with these cells: rooms by address. Only `written` may change. */
-  run(name: string, cells: readonly (number | Room)[], written: readonly Room[]): void {
+  run(name: string, cells: readonly (number | bigint | Room)[], written: readonly Room[]): void {
     const block = this.put(new Uint8Array(8 * cells.length));
-    const values = cells.map((cell) => (typeof cell === 'number' ? cell : this.address(cell)));
+    const values = cells.map((cell) => (typeof cell === 'object' ? this.address(cell) : cell));
     const view = new BigInt64Array(this.#memory.buffer, block.offset, cells.length);
     view.set(values.map(BigInt));
     const before = this.#memory.slice();

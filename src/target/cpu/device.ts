@@ -12,19 +12,22 @@ import { type Trace } from '../../trace/index.ts';
 import { bindProgram, type Binding } from './binding.ts';
 import { DeviceMemory } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
-import { type Kernels } from './kernels/kernelModule.ts';
-import { type Placed, type RotaryFeed, type Step } from './steps.ts';
-import { runCall } from './threads/calls.ts';
-import { ownCalls, singleThread, ThreadPool, type Runner } from './threads/pool.ts';
+import { compiledKernels } from './kernels/kernelModule.ts';
+import { type Placed, type RotaryFeed } from './steps.ts';
+import { singleThread, ThreadPool, type Runner } from './threads/pool.ts';
+import { nowMs, traceTimes } from './threads/times.ts';
+import { machineCode, type Emitter } from './x86/index.ts';
 
 export interface CpuDeviceOptions {
   /** What the states of a sequence grow to, unless a program needs more. */
   readonly contextTokens: number;
   /** Threads that share the work; 1 starts none. */
   readonly threads: number;
+  /** What the kernels are made with. */
+  readonly emitter: Emitter;
   /** The least multiply-accumulates of a part of a kernel's call. */
   readonly workOfPart: number;
-  /** Records the time of each step, in cycles of the clock of the trace. */
+  /** Records the time of each chunk of a step, in cycles of the clock of the trace. */
   readonly trace?: Trace;
 }
 
@@ -40,12 +43,11 @@ export class CpuDevice implements Device {
   /** Tokens that each sequence has seen. */
   readonly #lengths: number[] = [];
   #bindings = new WeakMap<CpuProgram, Binding>();
-  readonly #tables = new WeakMap<RotaryFeed<Placed>, RotaryTable>();
 
   constructor(options: CpuDeviceOptions) {
     this.#options = options;
     this.#memory = new DeviceMemory(options.contextTokens, options.threads);
-    this.#runner = startThreads(this.#memory, options.threads);
+    this.#runner = startThreads(this.#memory, options);
   }
 
   run(program: Program, inputs: StepInputs): StepResult {
@@ -56,9 +58,7 @@ export class CpuDevice implements Device {
     if (program.recurrent) requireContinues(inputs.positions, this.#lengths);
     const binding = this.#bind(program);
     this.#feed(program, inputs);
-    const { trace } = this.#options;
-    if (trace === undefined) this.#runner.run(binding);
-    else runTraced(this.#runner.kernels, binding, program.content.steps, trace);
+    this.#runSteps(program, binding);
     for (const [b, start] of inputs.positions.entries()) this.#lengths[b] = start + program.dims.T;
     return this.#results(program);
   }
@@ -83,9 +83,15 @@ export class CpuDevice implements Device {
     const { contextTokens, threads } = this.#options;
     this.#runner.close();
     this.#memory = new DeviceMemory(contextTokens, threads);
-    this.#runner = startThreads(this.#memory, threads);
+    this.#runner = startThreads(this.#memory, this.#options);
     this.#bindings = new WeakMap();
     this.#lengths.length = 0;
+  }
+
+  #runSteps({ content: { steps } }: CpuProgram, binding: Binding): void {
+    const startMs = nowMs();
+    const times = this.#runner.run(binding);
+    if (times !== undefined) traceTimes(this.#options.trace!, binding, steps, times, startMs);
   }
 
   #bind(program: CpuProgram): Binding {
@@ -106,19 +112,10 @@ export class CpuDevice implements Device {
     if (feeds.hidden !== undefined) write(feeds.hidden.at, hidden!);
     const all = positionsOf(positions, dims);
     for (const feed of feeds.rotary) {
-      const { cos, sin } = feed.ofState ? this.#tableOfState(feed, dims.S) : tableOf(feed, all);
+      const { cos, sin } = tableOf(feed, all);
       write(feed.cos, cos);
       write(feed.sin, sin);
     }
-  }
-
-  /** Rows of a state stand where they do in every step: their table is made once. */
-  #tableOfState(feed: RotaryFeed<Placed>, S: number): RotaryTable {
-    const known = this.#tables.get(feed);
-    if (known !== undefined) return known;
-    const table = tableOf(feed, [...Array(S).keys()]);
-    this.#tables.set(feed, table);
-    return table;
   }
 
   #results({ content: { outputs } }: CpuProgram): StepResult {
@@ -183,25 +180,10 @@ function requireHidden({ content }: CpuProgram, length: number | undefined): voi
   throw new UsageError(`a step must be fed ${elements} numbers of hidden rows, not ${length ?? 0}`);
 }
 
-function startThreads({ memory }: DeviceMemory, threads: number): Runner {
-  return threads > 1 ? new ThreadPool(memory, threads) : singleThread(memory);
-}
-
-/** All calls in this thread, each with its time. */
-function runTraced(
-  kernels: Kernels,
-  binding: Binding,
-  steps: readonly Step<Placed>[],
-  trace: Trace,
-): void {
-  const start = performance.now();
-  const now = (): number => Math.round(((performance.now() - start) * trace.clockHz) / 1000);
-  for (const [i, call] of ownCalls(binding).entries()) {
-    const { kernel, label } = steps[i]!;
-    const startCycles = now();
-    runCall(kernels, call);
-    const durationCycles = now() - startCycles;
-    trace.add({ track: 'cpu', name: kernel, label, startCycles, durationCycles });
-  }
-  trace.advance(now());
+function startThreads({ memory }: DeviceMemory, options: CpuDeviceOptions): Runner {
+  const { threads, emitter, trace } = options;
+  const { module } = compiledKernels(threads > 1);
+  const source = { module, memory, ...(emitter === 'x86' && { code: machineCode() }) };
+  const timed = trace !== undefined;
+  return threads > 1 ? new ThreadPool(source, threads, timed) : singleThread(source, timed);
 }

@@ -23,6 +23,7 @@ import {
   type Step,
   type Unplaced,
 } from './steps.ts';
+import { type WeightStorage } from './weightStorage.ts';
 
 /** A result in the arena. */
 export interface Output extends Placed {
@@ -42,7 +43,7 @@ interface Content {
 
 /** The program of a schedule whose buffers have the addresses of `plan`. */
 export function emitProgram(schedule: CpuSchedule, plan: BufferPlan): CpuProgram {
-  const { graph, dims, steps, feeds, outputs, scratchBytes } = schedule;
+  const { graph, dims, steps, feeds, outputs, scratchBytes, storage } = schedule;
   const place = ({ buffer, offsetBytes }: Unplaced): Placed => ({
     space: 'arena',
     addressBytes: plan.get(buffer)! + offsetBytes,
@@ -61,7 +62,7 @@ export function emitProgram(schedule: CpuSchedule, plan: BufferPlan): CpuProgram
       }),
     ),
   };
-  return new CpuProgram(graph, content, plan as ReadonlyMap<ArenaBuffer, number>);
+  return new CpuProgram(graph, content, storage, plan as ReadonlyMap<ArenaBuffer, number>);
 }
 
 type Place = (unplaced: Unplaced) => Placed;
@@ -101,6 +102,8 @@ export class CpuProgram implements Program {
   readonly target = 'cpu';
   readonly graph: Graph;
   readonly content: Content;
+  /** How the weights are kept. */
+  readonly storage: WeightStorage;
   /** Weights by name, in the order of their first use. */
   readonly weights: ReadonlySet<string>;
   readonly states: ReadonlyMap<string, StateSize>;
@@ -111,7 +114,12 @@ export class CpuProgram implements Program {
   readonly #plan: ReadonlyMap<ArenaBuffer, number>;
   #hash: string | undefined;
 
-  constructor(graph: Graph, content: Content, plan: ReadonlyMap<ArenaBuffer, number>) {
+  constructor(
+    graph: Graph,
+    content: Content,
+    storage: WeightStorage,
+    plan: ReadonlyMap<ArenaBuffer, number>,
+  ) {
     const nodes = topologicalOrder(graph);
     const states = nodes.filter((node): node is NodeOf<'state'> => node.op === 'state');
     const routes = nodes.filter(({ op }) => op === 'routeByToken');
@@ -125,6 +133,7 @@ export class CpuProgram implements Program {
     ];
     this.graph = graph;
     this.content = content;
+    this.storage = storage;
     this.#plan = plan;
     this.weights = new Set(nodes.flatMap(({ op, attrs }) => (op === 'weight' ? [attrs.name] : [])));
     this.states = new Map(states.map(({ attrs: { name, type } }) => [name, stateSize(type)]));
@@ -156,12 +165,12 @@ export class CpuProgram implements Program {
   listing(): string {
     const { dims, steps, feeds } = this.content;
     const { B, T, S } = dims;
-    const lines = steps.map(({ kernel, label, args }, i) => {
+    const lines = steps.map(({ kernel, round, label, args }) => {
       const list = Object.entries(args).map(([name, value]) => `${name}=${show(value)}`);
-      return `${String(i).padStart(4)}  ${kernel} ${list.join(' ')}${label === '' ? '' : ` ; ${label}`}`;
+      return `${String(round).padStart(4)}  ${kernel} ${list.join(' ')}${label === '' ? '' : ` ; ${label}`}`;
     });
     return [
-      `; cpu B=${B} T=${T} S=${S}, ${steps.length} steps`,
+      `; cpu B=${B} T=${T} S=${S}, ${steps.length} steps in ${(steps.at(-1)?.round ?? -1) + 1} rounds`,
       `; the host writes tokens=${show(feeds.tokens)} positions=${show(feeds.positions)}`,
       ...(feeds.hidden ? [`; and rows hidden=${show(feeds.hidden.at)}`] : []),
       ...feeds.rotary.map(
@@ -172,20 +181,20 @@ export class CpuProgram implements Program {
     ].join('\n');
   }
 
-  /** The buffers of the arena by address, with the first and the last step that uses each. */
+  /** The buffers of the arena by address, with the first and the last round that uses each. */
   memoryMap(): string {
     const buffers = [...this.#plan].toSorted(([a, x], [b, y]) => x - y || a.first - b.first);
     const lines = buffers.map(([{ name, sizeBytes, first, last }, address]) => {
-      const steps = `${first}..${last === Infinity ? 'end' : last}`;
-      return `${String(address).padStart(10)} ${String(sizeBytes).padStart(10)}  ${steps.padEnd(9)} ${name}`;
+      const rounds = `${first}..${last === Infinity ? 'end' : last}`;
+      return `${String(address).padStart(10)} ${String(sizeBytes).padStart(10)}  ${rounds.padEnd(9)} ${name}`;
     });
-    const head = `; arena of ${this.content.arenaBytes} bytes: address, bytes, steps, buffer`;
+    const head = `; arena of ${this.content.arenaBytes} bytes: address, bytes, rounds, buffer`;
     return `${[head, ...lines].join('\n')}\n`;
   }
 
   /** What the device executes, without what is for people only. */
   #text(): string {
-    const steps = this.content.steps.map(({ kernel, args }) => ({ kernel, args }));
+    const steps = this.content.steps.map(({ kernel, round, args }) => ({ kernel, round, args }));
     return JSON.stringify({ ...this.content, steps });
   }
 }

@@ -18,9 +18,9 @@ import {
   windowAttention,
 } from './contextLowerings.ts';
 import { dot, fakeQuantize, nGramGate, ngramRows, signedRoot } from './ngramLowerings.ts';
-import { allocateFor, shift, type Inputs, type Lower, type Place } from './lowering.ts';
+import { allocateFor, formatCode, shift, type Inputs, type Lower, type Place } from './lowering.ts';
 import { experts, hyperConnection, mixHeads, route, routeByToken } from './mixtureLowerings.ts';
-import { blockMeans, blockRows, topBlocks, topRows } from './selectionLowerings.ts';
+import { blockRows, topBlocks, topRows } from './selectionLowerings.ts';
 import { type StepList } from './steps.ts';
 
 /** What the host writes for an input. */
@@ -29,7 +29,7 @@ const INPUT_FEEDS = { tokens: 'tokens', position: 'positions' } as const;
 const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   input: (list, { attrs, type }) =>
     attrs.name === 'hidden' ? list.hiddenRows(type) : list[INPUT_FEEDS[attrs.name]],
-  weight: (_, { attrs }) => ({ space: 'weight', name: attrs.name, offsetBytes: 0 }),
+  weight: (list, { attrs }) => list.weight(attrs.name),
   state: (_, { attrs }) => ({ space: 'state', name: attrs.name, offsetBytes: 0 }),
   splitHeads: (_, __, [x]) => x,
   mergeHeads: (_, __, [x]) => x,
@@ -72,7 +72,6 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   mixHeads,
   compress,
   windowAttention,
-  blockMeans,
   blockRows,
   signedRoot,
   dot,
@@ -139,7 +138,10 @@ function lastToken(list: StepList, node: NodeOf<'lastToken'>, [x]: Inputs): Plac
 function embedding(list: StepList, node: NodeOf<'embedding'>, [tokens, table]: Inputs): Place {
   const out = allocateFor(list, node);
   const [rows, D] = [list.rowsOf(node.type), lastDim(node.type)];
-  list.add('embedding', node.label, { tokens, table, out, rows, D });
+  const format = formatCode(table);
+  const args = { tokens, table, out, rows, D };
+  if (format === 0) list.add('embedding', node.label, args);
+  else list.add('embeddingPanels', node.label, { ...args, format });
   return out;
 }
 
@@ -204,20 +206,14 @@ function l2Normalization(list: StepList, node: NodeOf<'l2Normalization'>, [x]: I
 }
 
 function rotaryEmbedding(list: StepList, node: NodeOf<'rotaryEmbedding'>, [x]: Inputs): Place {
-  const { B, T, S } = list.dims;
-  const ofState = node.inputs.length === 1;
-  const { cos, sin } = list.rotaryTables(node.attrs, ofState);
+  const { B, T } = list.dims;
+  const { cos, sin } = list.rotaryTables(node.attrs);
   const out = allocateFor(list, node);
   const pairs = node.attrs.frequencies.length;
   const [step, distance] = node.attrs.layout === 'half' ? [1, pairs] : [2, 1];
-  // Rows of a state stand at the same positions in all sequences, which therefore share their angles.
-  const [calls, rows] = ofState ? [B, S] : [1, B * T];
-  const H = list.rowsOf(node.type) / (calls * rows);
-  const sizes = { rows, H, pairs, step, distance };
-  for (let i = 0; i < calls; i++) {
-    const [from, to] = [x, out].map((place) => shift(place, i * rows * H * 2 * pairs));
-    list.add('rotaryEmbedding', node.label, { x: from!, cos, sin, out: to!, ...sizes });
-  }
+  const H = list.rowsOf(node.type) / (B * T);
+  const sizes = { rows: B * T, H, pairs, step, distance };
+  list.add('rotaryEmbedding', node.label, { x, cos, sin, out, ...sizes });
   return out;
 }
 
@@ -231,8 +227,14 @@ function argMax(list: StepList, node: NodeOf<'argMax'>, [x]: Inputs): Place {
 function linear(list: StepList, node: NodeOf<'linear'>, [x, w]: Inputs): Place {
   const out = allocateFor(list, node);
   const [M, N, K] = [list.rowsOf(node.type), lastDim(node.type), lastDim(node.inputs[0]!.type)];
-  const strides = { xStride: K, wStride: K, outStride: N };
-  list.add('linear', node.label, { x, w, out, ...strides, M, N, K });
+  const format = formatCode(w);
+  if (format === 0) {
+    const strides = { xStride: K, wStride: K, outStride: N };
+    list.add('linear', node.label, { x, w, out, ...strides, M, N, K });
+    return out;
+  }
+  const rows = list.quantizedRows(x, M, K, node.label);
+  list.add('linearPanels', node.label, { x: rows, w, out, outStride: N, M, N, K, format });
   return out;
 }
 

@@ -1,4 +1,4 @@
-/** The cpu target: f32 in WebAssembly SIMD. */
+/** The cpu target: f32 in WebAssembly SIMD, and in x86-64 machine code where that runs. */
 import { CapacityError, UsageError } from '../../base/index.ts';
 import {
   type BufferPlan,
@@ -14,6 +14,8 @@ import { emitProgram, type CpuProgram } from './emit.ts';
 import { WORK_OF_PART } from './kernels/cut.ts';
 import { scheduleGraph, type CpuSchedule } from './schedule.ts';
 import { supportsNode } from './supports.ts';
+import { storageOf } from './weightStorage.ts';
+import { chooseEmitter, type Emitter, type EmitterChoice } from './x86/index.ts';
 
 /** Options of the target. */
 export interface CpuOptions {
@@ -21,8 +23,15 @@ export interface CpuOptions {
   readonly contextTokens?: number;
   /** Threads that share the work, 1 unless said; the results do not depend on it. */
   readonly threads?: number;
+  /** What the kernels are made with; `auto` unless said: machine code where it can run. */
+  readonly emitter?: Emitter | 'auto';
   /** The least multiply-accumulates that a thread takes at a time; 65536 unless said. */
   readonly workOfPart?: number;
+  /**
+   * What weights of few bits are multiplied with; `int8` unless said. With `f32` they are kept in f32, and results
+   * are those of the interpreter.
+   */
+  readonly activations?: 'int8' | 'f32';
 }
 
 /** Context is compiled for in steps of this many tokens. */
@@ -34,11 +43,16 @@ const MAX_TOKENS = 256;
 /** More than any machine has to give. */
 const MOST_THREADS = 256;
 
-/** The cpu target. Throws UsageError unless `contextTokens` and `threads` are counts. */
+/**
+ * The cpu target. Throws UsageError unless `contextTokens` and `threads` are counts, UnsupportedError for machine
+ * code where it cannot run.
+ */
 export function cpuTarget({
   contextTokens = Infinity,
   threads = 1,
+  emitter = 'auto',
   workOfPart = WORK_OF_PART,
+  activations = 'int8',
 }: CpuOptions = {}): CpuTarget {
   if (!(Number.isSafeInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) {
     throw new UsageError(
@@ -48,7 +62,10 @@ export function cpuTarget({
   if (contextTokens !== Infinity && !(Number.isSafeInteger(contextTokens) && contextTokens > 0)) {
     throw new UsageError(`contextTokens must be a whole number from 1, not ${contextTokens}`);
   }
-  return new CpuTarget({ contextTokens, threads, workOfPart });
+  return new CpuTarget(
+    { contextTokens, threads, emitter, workOfPart, activations },
+    chooseEmitter(emitter),
+  );
 }
 
 /** The target; made by `cpuTarget`. */
@@ -57,8 +74,12 @@ export class CpuTarget implements Target<CpuSchedule, CpuProgram> {
   readonly passes: readonly Pass[] = [];
   readonly #options: Required<CpuOptions>;
 
-  constructor(options: Required<CpuOptions>) {
+  /** What the kernels are made with, and if it is not machine code, why. */
+  readonly emitter: EmitterChoice;
+
+  constructor(options: Required<CpuOptions>, emitter: EmitterChoice) {
     this.#options = options;
+    this.emitter = emitter;
   }
 
   supports(node: Node): Support {
@@ -83,7 +104,8 @@ export class CpuTarget implements Target<CpuSchedule, CpuProgram> {
 
   /** Node by node: kernels of one op each. */
   schedule(_: readonly Kernel[], graph: Graph, dims: Dims): CpuSchedule {
-    return scheduleGraph(graph, dims);
+    const isExact = this.#options.activations === 'f32';
+    return scheduleGraph(graph, dims, isExact ? new Map() : storageOf(graph));
   }
 
   emit(schedule: CpuSchedule, plan: BufferPlan): CpuProgram {
@@ -91,6 +113,7 @@ export class CpuTarget implements Target<CpuSchedule, CpuProgram> {
   }
 
   open({ trace }: { readonly trace?: Trace } = {}): CpuDevice {
-    return new CpuDevice({ ...this.#options, ...(trace && { trace }) });
+    const { emitter } = this.emitter;
+    return new CpuDevice({ ...this.#options, emitter, ...(trace && { trace }) });
   }
 }

@@ -33,6 +33,8 @@ export interface PlainRegion {
     | 'replaced'
     | 'past'
     | 'ends'
+    | 'edge'
+    | 'newest'
     | 'ramp'
     | 'later'
     | 'sinks'
@@ -48,7 +50,10 @@ export interface StateRegion extends PlainRegion {
   /** A row is in so many parts, each behind the same part of the position before: its blocks, or one. */
   readonly parts: number;
   readonly partBytes: number;
+  /** Positions that there is room for: of those of an item the last is its row. */
   readonly capacity: number;
+  /** Positions from row to row: 1 also where rows lie behind one another that stand for several. */
+  readonly step: number;
 }
 
 /** A state that steps replace, in f32: that of a sequence is one piece, zeros when the sequence starts. */
@@ -79,6 +84,26 @@ export interface PastRegion extends PlainRegion {
 export interface EndsRegion extends PlainRegion {
   readonly kind: 'ends';
   readonly tokens: number;
+}
+
+/** One number `most` times, then another `most` + 2 times. */
+export interface EdgeRegion extends PlainRegion {
+  readonly kind: 'edge';
+  readonly numbers: readonly [number, number];
+  readonly most: number;
+}
+
+/** What is counted by positions: blocks of so many rows, each of so many tokens. */
+export interface Items {
+  readonly tokensPerRow: number;
+  readonly blockRows: number;
+}
+
+/** For each position as i32 where to cut an edge, so that as much of its first number is left as items are seen. */
+export interface NewestRegion extends PlainRegion {
+  readonly kind: 'newest';
+  readonly items: Items;
+  readonly most: number;
 }
 
 /** For each position a row of `tokens` − 1: +0 for those of its block up to it, −Inf for later ones; all of a complete one are. */
@@ -131,6 +156,19 @@ export function endsKey(tokens: number): string {
 /** Numbers that grow so fast that e^x of all but the last is nothing beside that of it: one for each block. */
 export function rampKey(tokens: number): string {
   return `ramp:${tokens}`;
+}
+
+export function edgeKey([before, behind]: readonly [number, number]): string {
+  return `edge:${before},${behind}`;
+}
+
+export function newestKey({ tokensPerRow, blockRows }: Items): string {
+  return `newest:${tokensPerRow},${blockRows}`;
+}
+
+/** Whether positions are divided by so many tokens as they are shifted. */
+export function isByShift(tokensPerRow: number): boolean {
+  return Number.isInteger(Math.log2(tokensPerRow));
 }
 
 export function laterKey(tokens: number): string {

@@ -60,21 +60,22 @@ const inBlocks: Check = (node, chip) => {
     : no(`blocks must have at most ${MX_BLOCK} rows, not ${tokensPerRow}`);
 };
 
-/** Its rows are keys and values: one scale for all of a row. */
-const windowed: Check = (node, chip) => {
-  const { inputs, type } = node;
-  if (inputs[3]!.op !== 'weight') return no('logits of sinks must be weights');
-  return lastDim(type) % MX_BLOCK === 0
-    ? byShift(node, chip)
-    : no(`rows must be whole blocks of ${MX_BLOCK}`);
+/** Marks of blocks are read as they were made. */
+const withinBlocks: Check = ({ inputs: [, , , , blocks], attrs }) => {
+  if (blocks === undefined) return YES;
+  const { blockRows, tokensPerRow = 1 } = attrs as OpAttrs['topRows'];
+  if (blocks.op !== 'topBlocks') return no('blocks must be those of an indexer');
+  const of = blocks.attrs;
+  return of.blockRows === blockRows && (of.tokensPerRow ?? 1) === tokensPerRow
+    ? YES
+    : no('blocks must be chosen of the same rows');
 };
 
-/** No attribute or operand beyond those that the instruction has. */
-const plain = (attribute: string, what: string, others: Check = yes): Check => {
-  return (node, chip) =>
-    (node.attrs as Readonly<Record<string, unknown>>)[attribute] === undefined
-      ? others(node, chip)
-      : no(`${what} has no lowering`);
+/** Its rows are keys and values: one scale for all of a row. */
+const windowed: Check = (node) => {
+  const { inputs, type } = node;
+  if (inputs[3]!.op !== 'weight') return no('logits of sinks must be weights');
+  return lastDim(type) % MX_BLOCK === 0 ? YES : no(`rows must be whole blocks of ${MX_BLOCK}`);
 };
 
 /** Parts of weights are cut and joined where a model is read. */
@@ -88,9 +89,6 @@ const routed: Check = (node) => {
     return no('a table of experts must be a weight');
   return YES;
 };
-
-const positioned: Check = ({ inputs }) =>
-  inputs.length === 2 ? YES : no('rotation of rows of a state has no lowering');
 
 /** Indices of rows come from the host. */
 const rowsByHost: Check = ({ inputs: [indices] }) =>
@@ -120,8 +118,6 @@ const ofWeights: Check = ({ op, inputs }) =>
 const convolved: Check = ({ inputs }) =>
   inputs[2]!.op === 'weight' ? YES : no('the taps of a convolution must be weights');
 
-const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
-
 const CHECKS: Rules<Check> = {
   input: yes,
   weight: yes,
@@ -134,7 +130,7 @@ const CHECKS: Rules<Check> = {
   transpose: foldedOnly,
   lastToken: yes,
   embedding: rowsByHost,
-  append: byShift,
+  append: yes,
   add: sameRows,
   mul: multiplied,
   sigmoid: yes,
@@ -144,14 +140,14 @@ const CHECKS: Rules<Check> = {
   rmsNormalization: yes,
   layerNormalization: ofWeights,
   l2Normalization: yes,
-  rotaryEmbedding: positioned,
+  rotaryEmbedding: yes,
   argMax: fromLinear,
   quantize: yes,
   linear: yes,
   headLinear: yes,
   attention: yes,
-  topRows: plain('blockRows', 'a choice within blocks', byShift),
-  topBlocks: noInstruction,
+  topRows: withinBlocks,
+  topBlocks: yes,
   nGramGate: ofWeights,
   fakeQuantize: () => no('only what the matrix unit reads is rounded, by its own blocks'),
   route: routed,
@@ -163,7 +159,6 @@ const CHECKS: Rules<Check> = {
   mixHeads: yes,
   compress: yes,
   windowAttention: windowed,
-  blockMeans: noInstruction,
   blockRows: inBlocks,
   signedRoot: normalRoot,
   dot: yes,

@@ -67,7 +67,11 @@ export function emitExp(f: FunctionBuilder, constants: Constants, x: Vector, lan
 }
 
 /** All lanes of x become the result of `op` over all of them; always in the same order. */
-export function emitReduce(f: FunctionBuilder, op: 'vaddps' | 'vmaxps', x: Vector): void {
+export function emitReduce(
+  f: FunctionBuilder,
+  op: 'vaddps' | 'vmaxps' | 'vpaddd',
+  x: Vector,
+): void {
   const other = f.vector(512);
   for (const order of [0x4e, 0xb1]) f.emit('vshuff32x4', other, x, x, order).emit(op, x, x, other);
   for (const order of [0x4e, 0xb1]) f.emit('vpermilps', other, x, order).emit(op, x, x, other);

@@ -17,9 +17,11 @@ import {
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
+import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
 import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
-import { PLAIN_BLOCK_BYTES, unpackBlock, type PanelFormat } from './panelFormats.ts';
-import { ACTIVATION_BLOCK, emitTile } from './panelTile.ts';
+import { type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { panelReaders, PLAIN_BLOCK_BYTES, unpackBlock, type PanelReader } from './panelReaders.ts';
+import { emitTile } from './panelTile.ts';
 import { freeRowPointers, loadRowPointers, MAX_ROWS } from './rowTile.ts';
 
 /**
@@ -42,20 +44,17 @@ const PANEL_ROWS = 32;
 /** How the products of a format are done. */
 interface Variant {
   /** How tiles read their blocks, and how blocks are stored: others are unpacked piece by piece. */
-  readonly tiles: PanelFormat;
-  readonly stored: PanelFormat;
+  readonly tiles: PanelReader;
+  readonly stored: PanelReader;
   readonly pieceBlocks: number;
   /** Rows of the tiles there may be. */
   readonly rows: readonly number[];
 }
 
-/** Adds `linearPanels` of a format; `unpacked` is the plain format that its blocks become for many rows. */
-export function addLinearPanels(
-  assembler: Assembler,
-  stored: PanelFormat,
-  unpacked: PanelFormat,
-): void {
-  const name = linearPanelsName(stored);
+/** Adds `linearPanels` of a format. */
+export function addLinearPanels(assembler: Assembler, format: PanelFormatName): void {
+  const name = linearPanelsName(format);
+  const { stored, unpacked } = panelReaders(assembler, format);
   const few = { tiles: stored, stored, pieceBlocks: 2 ** 30, rows: [1, 2, 3, 4, 5, 6] };
   const many = { tiles: unpacked, stored, pieceBlocks: PIECE_BLOCKS, rows: [3, 4, 5, 6] };
   const add = (suffix: string, variant: Variant) =>
@@ -69,8 +68,8 @@ export function addLinearPanels(
 }
 
 /** The function's name for a format. */
-export function linearPanelsName({ name }: PanelFormat): string {
-  return `linearPanels${name}`;
+export function linearPanelsName(format: PanelFormatName): string {
+  return `linearPanels.${format}`;
 }
 
 class LinearPanels {

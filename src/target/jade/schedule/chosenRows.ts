@@ -4,16 +4,18 @@
  * by itself, and heads go on together as far as their scores fit.
  *
  * Lists are zeros before: where a token sees fewer rows than are gathered, the others are row 0, and its
- * softmax does not see them.
+ * softmax does not see them, or, where the position does not tell how many there are, they are masked by the
+ * count of the list.
  *
  * Where blocks are chosen, they are listed and gathered whole, and behind them the block that is not complete
  * yet. Its mark is the softmax of numbers that grow so fast that all but the last visible one vanish.
  */
 import { type Dims, type Node, type NodeOf, wholeBlocks } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE } from '../isa.table.ts';
-import { filledKey, laterKey, rampKey } from '../memoryRegions.ts';
+import { filledKey, isByShift, laterKey, rampKey } from '../memoryRegions.ts';
 import { headBlocks, type Block } from './blocks.ts';
-import { contiguous, regionAddress, type Context } from './context.ts';
+import { contiguous, everyColumn, ONE_A_POSITION, regionAddress, type Context } from './context.ts';
+import { loadFilled } from './epilogue.ts';
 import { floatOf } from './placement.ts';
 import { factor, into, PLAIN, source } from './rowFields.ts';
 import {
@@ -57,7 +59,8 @@ export function chosenBlocks(context: Context, attention: NodeOf<'attention'>): 
         source,
         firstHead: g * heads + head,
         heads: count,
-        adjust: (scores, stride) => rows.hideLater(scores, stride, count),
+        visible: rows.isCounted ? everyColumn(rows.columns) : ONE_A_POSITION,
+        adjust: (scores, stride) => rows.hide(scores, stride, count),
       }));
     }).flat();
   }).flat();
@@ -79,10 +82,13 @@ export class ChosenRows {
   private readonly context: Context;
   private readonly marked: NodeOf<'topRows'>;
   private readonly row: number;
+  /** Whether only the list itself tells how many rows there are. */
+  readonly isCounted: boolean;
   /** Whether they are blocks, and how many items the indexer may have marked. */
   private readonly inBlocks: boolean;
   private readonly seen: number;
-  private made: Ref | undefined;
+  private made: { readonly list: Ref; readonly count: Ref } | undefined;
+  private mask: Ref | undefined;
 
   /** `visible`: rows that token `row` of the step sees at most. */
   constructor(context: Context, chosen: Node, row: number, visible: number) {
@@ -92,18 +98,20 @@ export class ChosenRows {
     this.context = context;
     this.row = row;
     this.size = size;
-    const { topK } = this.marked.attrs;
+    const { topK, tokensPerRow = 1, blockRows } = this.marked.attrs;
+    this.isCounted = blockRows !== undefined || !isByShift(tokensPerRow);
     this.seen = Math.floor(visible / size);
     this.items = inBlocks ? Math.min(this.seen + 1, context.dims.S / size) : visible;
     this.most = (Math.min(topK, this.seen) + Number(inBlocks)) * size;
-    this.columns = this.seen <= topK ? wholeBlocks(this.most) : topK * size + size - 1;
+    const fewer = this.seen <= topK && !this.isCounted;
+    this.columns = fewer ? wholeBlocks(this.most) : topK * size + size - 1;
   }
 
   get list(): Ref {
-    return (this.made ??= this.make());
+    return (this.made ??= this.make()).list;
   }
 
-  private make(): Ref {
+  private make(): { readonly list: Ref; readonly count: Ref } {
     const { context, most, size, items } = this;
     const { tiles } = context;
     const zeros = (wholeBlocks(most) / size) * 4;
@@ -112,16 +120,17 @@ export class ChosenRows {
       ...contiguous(regionAddress(context, filledKey(0)), list, zeros),
       unless: NONE,
     });
+    const count = tiles.allocate('count', 'control', 4);
     tiles.emit('dispatch', {
       a: this.marks(),
       aStride: 4,
       rows: items,
       columns: 1,
-      d: tiles.allocate('count', 'control', 4),
+      d: count,
       list,
       listStride: items * 4,
     });
-    return list;
+    return { list, count };
   }
 
   /** The marks of the indexer, and one for the block that is not complete yet. */
@@ -148,8 +157,34 @@ export class ChosenRows {
     return marks;
   }
 
+  /** Masks scores of what the token has no row for, or may not see. */
+  hide(scores: Ref, stride: number, heads: number): void {
+    if (!this.isCounted) return this.hideLater(scores, stride, heads);
+    this.mask ??= this.maskOfCount();
+    this.context.tiles.emit('add', {
+      ...{ ...source(scores, [0, stride]), ...factor(this.mask, [0, 0]) },
+      ...{ rows: heads, inner: heads, columns: this.columns, ...into(scores, [0, stride]) },
+      ...PLAIN,
+    });
+  }
+
+  /** +0 for each row that is listed, then −Inf. */
+  private maskOfCount(): Ref {
+    const { context, columns } = this;
+    const { tiles } = context;
+    const { count: rowCount } = (this.made ??= this.make());
+    const none = loadFilled(context, -Infinity, columns);
+    const mask = tiles.allocate('mask', 'tensors', columns * 4);
+    const plain = { aFormat: FORMAT_CODES.f32, ...PLAIN };
+    const row = { ...source(none, [0, 0]), ...into(mask, [0, 0]), rows: 1, inner: 1, columns };
+    tiles.emit('copy', { ...row, ...plain });
+    const listed = { ...source(loadFilled(context, 0, 1), [0, 0]), ...into(mask, [4, 0]) };
+    tiles.emit('copy', { ...listed, ...plain, rows: columns, inner: 1, columns: 1, rowCount });
+    return mask;
+  }
+
   /** Masks the rows of the last block that are later than the token, where as many blocks as may be are before it. */
-  hideLater(scores: Ref, stride: number, heads: number): void {
+  private hideLater(scores: Ref, stride: number, heads: number): void {
     const { context, row, size } = this;
     const { tiles, dims } = context;
     const columns = size - 1;
@@ -189,16 +224,21 @@ function gathered(
     scales: () => {
       if (bytes !== undefined) return bytes;
       bytes = context.tiles.allocate('scales', 'constants', wholeBlocks(rows.most));
-      gatherScales(context, rows, scales, bytes);
+      gatherScales(context, rows, [scales, 1], bytes);
       return bytes;
     },
   };
 }
 
-/** The scale bytes of chosen rows, from those of all in memory. */
-export function gatherScales(context: Context, rows: ChosenRows, memory: number, at: Ref): void {
+/** The scale bytes of chosen rows, from those of all in memory, `step` apart. */
+export function gatherScales(
+  context: Context,
+  rows: ChosenRows,
+  [memory, step]: readonly [number, number],
+  at: Ref,
+): void {
   const count = wholeBlocks(rows.most);
-  const bytes = { rowBytes: rows.size, memoryStride: rows.size, localStride: rows.size };
+  const bytes = { rowBytes: rows.size, memoryStride: rows.size * step, localStride: rows.size };
   const items = { rows: count / rows.size, list: rows.list, limit: rows.items };
   context.tiles.emit('gather', { memory, local: at, ...bytes, ...items });
 }
@@ -230,7 +270,7 @@ export class GatheredRows {
   /** Part by part. */
   private gather({ start, count }: Span): Ref {
     const { context, rows, state } = this;
-    const { parts, partBytes, capacity } = state.region;
+    const { parts, partBytes, capacity, step } = state.region;
     const at = context.tiles.allocate('rows', 'context', count * parts * partBytes);
     const itemBytes = rows.size * partBytes;
     for (let part = 0; part < parts; part++) {
@@ -239,7 +279,7 @@ export class GatheredRows {
         local: shift(at, part * count * partBytes),
         rowBytes: itemBytes,
         rows: count / rows.size,
-        memoryStride: itemBytes,
+        memoryStride: itemBytes * step,
         localStride: itemBytes,
         list: shift(rows.list, (start / rows.size) * 4),
         limit: rows.items,

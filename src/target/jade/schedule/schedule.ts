@@ -19,7 +19,7 @@ import { type Context } from './context.ts';
 import { lowerEmbedding } from './embedding.ts';
 import { emitEpilogue } from './epilogue.ts';
 import { lowerExperts, lowerRoute, lowerRouteByToken } from './experts.ts';
-import { lowerTopRows } from './indexer.ts';
+import { lowerTopBlocks, lowerTopRows } from './indexer.ts';
 import { lowerHeadLinear, lowerLinear } from './linear.ts';
 import { destinationOf, floatOf, headsOf, headStrideOf } from './placement.ts';
 import { lowerConvolution, lowerDelta } from './recurrence.ts';
@@ -45,6 +45,7 @@ export const LOWERINGS: Partial<Record<Op, Lowering>> = {
   headLinear: lowerHeadLinear,
   attention: lowerAttention,
   topRows: lowerTopRows,
+  topBlocks: lowerTopBlocks,
   compress: lowerCompress,
   windowAttention: lowerWindowAttention,
   route: lowerRoute,
