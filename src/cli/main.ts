@@ -3,6 +3,8 @@ import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addArea } from './area.ts';
 import { addBench } from './bench.ts';
+import { addCheck } from './check.ts';
+import { addCompare } from './compare.ts';
 import { addChips } from './chips.ts';
 import { addCompile } from './compile.ts';
 import { addDemo } from './demo.ts';
@@ -11,6 +13,7 @@ import { addEval } from './eval.ts';
 import { INTERRUPTED, reportFailure } from './failure.ts';
 import { addInspect } from './inspect.ts';
 import { endQuietlyOnClosedPipe } from './output.ts';
+import { addParity } from './parity.ts';
 import { addRtl } from './rtl.ts';
 import { addRun } from './run.ts';
 import { addVerify } from './verify.ts';
@@ -35,7 +38,7 @@ function createProgram(): Command {
     .exitOverride();
   const commands = [
     ...[addDemo, addRun, addEval, addBench, addInspect, addCompile],
-    ...[addRtl, addVerify, addArea, addChips, addDoctor],
+    ...[addRtl, addVerify, addArea, addChips, addCheck, addCompare, addParity, addDoctor],
   ];
   for (const add of commands) add(program);
   return program;

@@ -1,0 +1,69 @@
+/** Models of `celadon check`: what is known of one before a weight is read. */
+import type { JsonRecord } from '../base/index.ts';
+import { modelFacts, type ModelFacts } from '../interop/index.ts';
+import type { Graph } from '../ir/index.ts';
+import {
+  buildGraph,
+  catalogueModelNames,
+  isConfiguration,
+  NO_WEIGHTS,
+  readCatalogueModel,
+  readConfiguration,
+  type Checkpoint,
+  type ModelConfig,
+} from '../model/index.ts';
+import { builtinModelNames, openModel } from './models.ts';
+
+/** A model with the graph that chips of ours are asked about. */
+export interface CheckedModel {
+  readonly facts: ModelFacts;
+  readonly graph: Graph;
+  /** The graph that reads prompts: latent attention expanded to keys and values of all heads. */
+  promptGraph(): Graph;
+}
+
+const PROMPT = { logits: 'last', latentAttention: 'naive' } as const;
+
+/** Latent attention is counted in the form that is run: with only the latent in the state. */
+const OPTIONS = { logits: 'last', latentAttention: 'absorbed' } as const;
+
+/**
+ * A name of the catalogue, a config.json or a folder with one, a checkpoint or a GGUF file. Throws
+ * UsageError when it is none, and as reading of configurations does.
+ */
+export function modelToCheck(name: string): CheckedModel {
+  const known = catalogueModelNames();
+  if (known.includes(name) && !builtinModelNames().includes(name)) return catalogueModel(name);
+  if (!builtinModelNames().includes(name) && isConfiguration(name)) {
+    const { name: short, raw, model } = readConfiguration(name);
+    return fromConfiguration(short, raw, model);
+  }
+  const { name: short, config, checkpoint, graph: build } = openModel(name, known);
+  const graph = build(OPTIONS);
+  const storedBytes = sizeOf(checkpoint);
+  const raw = checkpoint.config;
+  const facts = modelFacts({ name: short, raw, config, graph, storedBytes });
+  return { facts, graph, promptGraph: () => build(PROMPT) };
+}
+
+export function catalogueModel(name: string): CheckedModel {
+  const { raw, model, sources } = readCatalogueModel(name);
+  return fromConfiguration(name, raw, model, sources);
+}
+
+function fromConfiguration(
+  name: string,
+  raw: JsonRecord,
+  config: ModelConfig,
+  sources: readonly string[] = [],
+): CheckedModel {
+  const graph = buildGraph(config, NO_WEIGHTS, OPTIONS);
+  const facts = modelFacts({ name, raw, config, graph, sources });
+  return { facts, graph, promptGraph: () => buildGraph(config, NO_WEIGHTS, PROMPT) };
+}
+
+/** Bytes of all tensors. */
+function sizeOf(checkpoint: Checkpoint): number {
+  const sizes = checkpoint.tensorNames().map((tensor) => checkpoint.info(tensor).sizeBytes);
+  return sizes.reduce((sum, bytes) => sum + bytes, 0);
+}
