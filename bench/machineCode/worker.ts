@@ -2,7 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Runner, type Task } from './runner.ts';
 
-const { memory, part, parts, control } = workerData;
+const { memory, part, parts } = workerData;
+const control: Int32Array<SharedArrayBuffer> = workerData.control;
 const runner = new Runner(memory, part, parts);
 
 parentPort!.on('message', (task: Task) => {
