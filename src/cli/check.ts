@@ -5,6 +5,7 @@ import {
   chipNames,
   loadAccelerator,
   loadAccelerators,
+  loadChip,
   loadDefects,
   loadSoftwareStacks,
   loadUnitFormats,
@@ -38,7 +39,7 @@ interface CheckOptions extends GlobalOptions, PublishOptions {
   readonly chip?: string;
   readonly stack?: string;
   readonly all?: true;
-  readonly context: number;
+  readonly context?: number;
   readonly batch: number;
   readonly count?: number;
   readonly precision: PrecisionName;
@@ -55,7 +56,11 @@ export function addCheck(program: Command): void {
     .option('--chip <id>', 'of the catalogue (celadon chips), or a chip of ours')
     .option('--stack <id>', 'software to look at: a file of catalogue/software')
     .option('--all', 'all models of the catalogue × all its chips')
-    .option('--context <tokens>', 'tokens of a sequence', wholeNumber(1), 8192)
+    .option(
+      '--context <tokens>',
+      'of a sequence; 8192 or what the model has when left out',
+      wholeNumber(1),
+    )
     .option('--batch <sequences>', 'sequences at a time', wholeNumber(1), 1)
     .option('--count <chips>', 'chips; as many as are enough when left out', wholeNumber(1))
     .addOption(
@@ -73,21 +78,27 @@ export function addCheck(program: Command): void {
 
 async function check(name: string | undefined, options: CheckOptions): Promise<void> {
   const output = new Output(options);
-  const request = requestOf(options);
-  if (options.all)
+  if (options.all) {
+    const request = { ...requestOf(options), contextTokens: options.context ?? DEFAULT_CONTEXT };
     return matrix(catalogueModelNames(), loadAccelerators(), request, options, output);
+  }
   if (name === undefined) {
     throw new UsageError('a model or --all is required, not nothing', {
       where: '<model>',
       hint: 'celadon check deepseek-v4-flash --chip huawei-ascend-910c',
     });
   }
-  if (options.chip === undefined) return overview(name, request, options, output);
-  const report = await reportOf(modelToCheck(name), options.chip, request);
+  const rest = requestOf(options);
+  const model = modelToCheck(name);
+  const request = { ...rest, contextTokens: contextOf(model, options.context) };
+  if (options.chip === undefined) return overview(model, request, options, output);
+  const report = await reportOf(model, options.chip, request);
   if (output.json) output.result(inJson(report));
   else publish({ [`${report.model}-${report.chip}`]: checkDocument(report) }, options, output);
   process.exitCode = exitCodeOf(report.verdict);
 }
+
+const DEFAULT_CONTEXT = 8192;
 
 /** Layouts as `--layout` takes them. */
 function inJson({ layout, ...report }: CheckReport) {
@@ -96,13 +107,12 @@ function inJson({ layout, ...report }: CheckReport) {
 }
 
 function requestOf({
-  context,
   batch,
   count,
   precision,
   layout,
   stack,
-}: CheckOptions): CheckRequest {
+}: CheckOptions): Omit<CheckRequest, 'contextTokens'> {
   if (layout !== undefined && count !== undefined) {
     throw new UsageError('either --layout or --count is required, not both', {
       where: '--layout',
@@ -110,7 +120,6 @@ function requestOf({
     });
   }
   return {
-    contextTokens: context,
     batch,
     precision,
     count,
@@ -146,27 +155,34 @@ async function reportOf(
 ): Promise<CheckReport> {
   const ours = chipNames().includes(chip) || chip.includes('/') || chip.endsWith('.json');
   if (ours) return ownReport(model, chip, request);
-  requireContext(model, request);
+  requireKnown(chip);
   return checkModel(model.facts, loadAccelerator(chip), request, knowledge());
 }
 
-function requireContext({ facts }: CheckedModel, { contextTokens }: CheckRequest): void {
-  if (contextTokens <= facts.contextTokens) return;
+/** A name that is nearly one of our chips is not looked for among those of other makers. */
+function requireKnown(chip: string): void {
+  const ours = nearestName(chip, chipNames());
+  if (ours === undefined || loadAccelerators().some(({ id }) => id === chip)) return;
+  loadChip(chip);
+}
+
+/** As asked for, which the model must have; else the default, or all that the model has. */
+function contextOf({ facts }: CheckedModel, asked: number | undefined): number {
+  if (asked === undefined) return Math.min(DEFAULT_CONTEXT, facts.contextTokens);
+  if (asked <= facts.contextTokens) return asked;
   throw new UsageError(
-    `the context must have at most the ${facts.contextTokens} tokens of ${facts.name}, not ${contextTokens}`,
+    `the context must have at most the ${facts.contextTokens} tokens of ${facts.name}, not ${asked}`,
     { where: '--context', hint: `--context ${facts.contextTokens}` },
   );
 }
 
 /** One model on all chips, or on those of the stack. */
 function overview(
-  name: string,
+  model: CheckedModel,
   request: CheckRequest,
   options: CheckOptions,
   output: Output,
 ): void {
-  const model = modelToCheck(name);
-  requireContext(model, request);
   const named =
     request.stack === undefined ? undefined : new Set(Object.values(request.stack.chips).flat());
   const chips = loadAccelerators().filter(({ id }) => named?.has(id) ?? true);

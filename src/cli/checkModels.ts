@@ -1,6 +1,6 @@
 /** Models of `celadon check`: what is known of one before a weight is read. */
 import type { JsonRecord } from '../base/index.ts';
-import { modelFacts, type ModelFacts } from '../interop/index.ts';
+import { modelFacts, type ModelFacts, type ModelInput } from '../interop/index.ts';
 import type { Graph } from '../ir/index.ts';
 import {
   buildGraph,
@@ -40,9 +40,8 @@ export function modelToCheck(name: string): CheckedModel {
   }
   const { name: short, config, checkpoint, graph: build } = openModel(name, known);
   const graph = build(OPTIONS);
-  const storedBytes = sizeOf(checkpoint);
   const raw = checkpoint.config;
-  const facts = modelFacts({ name: short, raw, config, graph, storedBytes });
+  const facts = modelFacts({ name: short, raw, config, graph, stored: storedAs(checkpoint) });
   return { facts, graph, promptGraph: () => build(PROMPT) };
 }
 
@@ -62,8 +61,27 @@ function fromConfiguration(
   return { facts, graph, promptGraph: () => buildGraph(config, NO_WEIGHTS, PROMPT) };
 }
 
-/** Bytes of all tensors. */
-function sizeOf(checkpoint: Checkpoint): number {
-  const sizes = checkpoint.tensorNames().map((tensor) => checkpoint.info(tensor).sizeBytes);
-  return sizes.reduce((sum, bytes) => sum + bytes, 0);
+/** Formats of stored tensors by the names of safetensors and GGUF; a name is tried by its beginning. */
+const STORED_FORMATS: readonly (readonly [string, StoredFormat])[] = [
+  ['F16', 'fp16'],
+  ['F8', 'fp8'],
+  ['I8', 'int8'],
+  ['Q8', 'int8'],
+  ['MXFP4', 'mxfp4'],
+  ['Q', 'int4'],
+  ['IQ', 'int4'],
+];
+
+type StoredFormat = NonNullable<ModelInput['stored']>['format'];
+
+/** Bytes of all tensors, and the format of most of them. */
+function storedAs(checkpoint: Checkpoint): NonNullable<ModelInput['stored']> {
+  const infos = checkpoint.tensorNames().map((tensor) => checkpoint.info(tensor));
+  const sum = (group: typeof infos): number => group.reduce((all, each) => all + each.sizeBytes, 0);
+  const sizes = [...Map.groupBy(infos, ({ dtype }) => dtype)].map(
+    ([dtype, group]) => [dtype.toUpperCase(), sum(group)] as const,
+  );
+  const [most = ''] = sizes.toSorted(([, a], [, b]) => b - a)[0] ?? [];
+  const found = STORED_FORMATS.find(([start]) => most.startsWith(start));
+  return { bytes: sum(infos), format: found?.[1] ?? 'bf16' };
 }
