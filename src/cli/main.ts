@@ -10,6 +10,7 @@ import { addEval } from './eval.ts';
 import { INTERRUPTED, reportFailure } from './failure.ts';
 import { addInspect } from './inspect.ts';
 import { endQuietlyOnClosedPipe } from './output.ts';
+import { addPlan } from './plan.ts';
 import { addRtl } from './rtl.ts';
 import { addRun } from './run.ts';
 import { addVerify } from './verify.ts';
@@ -34,7 +35,7 @@ function createProgram(): Command {
     .exitOverride();
   const commands = [
     ...[addDemo, addRun, addEval, addInspect, addCompile],
-    ...[addRtl, addVerify, addArea, addChips, addDoctor],
+    ...[addRtl, addVerify, addArea, addChips, addPlan, addDoctor],
   ];
   for (const add of commands) add(program);
   return program;
