@@ -13,13 +13,13 @@ import {
   type Accelerator,
   type SoftwareStack,
 } from '../chip/index.ts';
+import type { Layout } from '../cluster/index.ts';
 import {
   checkDocument,
   checkModel,
   exitCodeOf,
   matrixDocument,
   overviewDocument,
-  parseLayout,
   PRECISION_NAMES,
   PUBLISHED,
   VERDICTS,
@@ -32,6 +32,7 @@ import { catalogueModelNames } from '../model/index.ts';
 import { choice, wholeNumber } from './arguments.ts';
 import { catalogueModel, modelToCheck, type CheckedModel } from './checkModels.ts';
 import { Output, type GlobalOptions } from './output.ts';
+import { parseLayout } from './planOptions.ts';
 import { ownReport } from './ownChip.ts';
 import { formatOption, linkEnding, outputOption, publish, type PublishOptions } from './publish.ts';
 
@@ -43,7 +44,7 @@ interface CheckOptions extends GlobalOptions, PublishOptions {
   readonly batch: number;
   readonly count?: number;
   readonly precision: PrecisionName;
-  readonly layout?: string;
+  readonly layout?: Layout;
 }
 
 export function addCheck(program: Command): void {
@@ -68,7 +69,11 @@ export function addCheck(program: Command): void {
         PUBLISHED,
       ),
     )
-    .option('--layout <sizes>', 'tensor, pipeline, data, expert parallelism: tp=8,pp=1,dp=1,ep=8')
+    .option(
+      '--layout <l>',
+      'tensor, pipeline, data, expert parallelism: tp=8,pp=1,dp=1,ep=8',
+      parseLayout,
+    )
     .addOption(formatOption())
     .addOption(outputOption())
     .action((model: string | undefined, _: unknown, command: Command) =>
@@ -123,7 +128,7 @@ function requestOf({
     batch,
     precision,
     count,
-    layout: layout === undefined ? undefined : parseLayout(layout),
+    layout,
     stack: stack === undefined ? undefined : stackNamed(stack),
   };
 }

@@ -9,6 +9,7 @@ import {
   NO_WEIGHTS,
   readCatalogueModel,
   readConfiguration,
+  type CatalogueModel,
   type Checkpoint,
   type ModelConfig,
 } from '../model/index.ts';
@@ -17,6 +18,7 @@ import { builtinModelNames, openModel } from './models.ts';
 /** A model with the graph that chips of ours are asked about. */
 export interface CheckedModel {
   readonly facts: ModelFacts;
+  readonly configuration: Pick<CatalogueModel, 'name' | 'model' | 'raw'>;
   readonly graph: Graph;
   /** The graph that reads prompts: latent attention expanded to keys and values of all heads. */
   promptGraph(): Graph;
@@ -42,7 +44,8 @@ export function modelToCheck(name: string): CheckedModel {
   const graph = build(OPTIONS);
   const raw = checkpoint.config;
   const facts = modelFacts({ name: short, raw, config, graph, stored: storedAs(checkpoint) });
-  return { facts, graph, promptGraph: () => build(PROMPT) };
+  const configuration = { name: short, model: config, raw };
+  return { facts, configuration, graph, promptGraph: () => build(PROMPT) };
 }
 
 export function catalogueModel(name: string): CheckedModel {
@@ -58,7 +61,11 @@ function fromConfiguration(
 ): CheckedModel {
   const graph = buildGraph(config, NO_WEIGHTS, OPTIONS);
   const facts = modelFacts({ name, raw, config, graph, sources });
-  return { facts, graph, promptGraph: () => buildGraph(config, NO_WEIGHTS, PROMPT) };
+  const configuration = { name, model: config, raw };
+  return {
+    ...{ facts, configuration, graph },
+    promptGraph: () => buildGraph(config, NO_WEIGHTS, PROMPT),
+  };
 }
 
 /** Formats of stored tensors by the names of safetensors and GGUF; a name is tried by its beginning. */
