@@ -4,6 +4,7 @@ import { benchCpu } from './cpu.ts';
 import { benchDecode } from './decode.ts';
 import { benchGemm } from './gemm.ts';
 import { benchPanels } from './panels.ts';
+import { benchMachineCode } from './machineCode.ts';
 import { benchPrefill } from './prefill.ts';
 import { benchQuality } from './quality.ts';
 import { benchLevels } from './levels.ts';
@@ -24,6 +25,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   text: benchText,
   panels: benchPanels,
   cpu: benchCpu,
+  machineCode: benchMachineCode,
 };
 
 const chosen = process.argv.slice(2);
