@@ -2,17 +2,19 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { UsageError } from '../base/index.ts';
 import { loadAccelerator } from '../chip/index.ts';
-import { compareChip, compareDocument, type ComparedWorkload } from '../explore/index.ts';
+import { servedModel, type Workload } from '../cluster/index.ts';
+import { compareChip, compareDocument } from '../explore/index.ts';
 import { checkModel, PRECISION_NAMES, PUBLISHED, type PrecisionName } from '../interop/index.ts';
 import { choice, wholeNumber } from './arguments.ts';
 import { knowledge } from './check.ts';
 import { modelToCheck } from './checkModels.ts';
+import { parseWorkload } from './planOptions.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { formatOption, outputOption, publish, type PublishOptions } from './publish.ts';
 
 interface CompareOptions extends GlobalOptions, PublishOptions {
   readonly chips: readonly string[];
-  readonly workload: ComparedWorkload;
+  readonly workload: Workload;
   readonly precision: PrecisionName;
   readonly count?: number;
 }
@@ -25,7 +27,7 @@ export function addCompare(program: Command): void {
     )
     .argument('<model>', 'a name of the catalogue, config.json, folder or .gguf file')
     .requiredOption('--chips <ids>', 'of celadon chips: nvidia-h20,huawei-ascend-910c', names)
-    .requiredOption('--workload <w>', 'input=1024,output=1024,concurrency=16', workloadOf)
+    .requiredOption('--workload <w>', 'input=1024,output=1024,concurrency=16', parseWorkload)
     .option('--count <n>', 'chips; as many as are enough when left out', wholeNumber(1))
     .addOption(
       choice('--precision <name>', 'what the weights are served in', PRECISION_NAMES).default(
@@ -45,23 +47,6 @@ function names(text: string): string[] {
   throw new InvalidArgumentError('It must be ids of chips, each once, with commas between.');
 }
 
-const FIELDS = ['input', 'output', 'concurrency'] as const;
-
-function workloadOf(text: string): ComparedWorkload {
-  const parts = Object.fromEntries(text.split(',').map((part) => part.split('=', 2)));
-  const numbers = FIELDS.map((field) => Number(parts[field]));
-  if (
-    Object.keys(parts).length === FIELDS.length &&
-    numbers.every((n) => Number.isInteger(n) && n > 0 && n <= 1e8)
-  ) {
-    const [input, output, concurrency] = numbers as [number, number, number];
-    return { input, output, concurrency };
-  }
-  throw new InvalidArgumentError(
-    'It must be whole numbers from 1, as input=1024,output=1024,concurrency=16.',
-  );
-}
-
 function compare(
   name: string,
   { chips, workload, precision, count, ...options }: CompareOptions,
@@ -75,13 +60,18 @@ function compare(
       { where: '--workload', hint: 'give shorter requests' },
     );
   }
-  const graphs = { prompt: model.promptGraph(), decode: model.graph };
+  const compared = {
+    served: servedModel(model.configuration),
+    prompt: model.promptGraph(),
+    decode: model.graph,
+    hasExperts: model.facts.groups.experts > 0,
+  };
   const known = knowledge();
   const request = { contextTokens, batch: workload.concurrency, precision, count };
-  const compared = chips.map(loadAccelerator).map((chip) => {
+  const rows = chips.map(loadAccelerator).map((chip) => {
     const report = checkModel(model.facts, chip, request, known);
-    return compareChip(graphs, report, chip, model.facts.groups.experts > 0, workload);
+    return compareChip(compared, report, chip, workload);
   });
-  if (output.json) output.result({ model: model.facts.name, workload, chips: compared });
-  else publish({ compare: compareDocument(model.facts.name, workload, compared) }, options, output);
+  if (output.json) output.result({ model: model.facts.name, workload, chips: rows });
+  else publish({ compare: compareDocument(model.facts.name, workload, rows) }, options, output);
 }

@@ -14,6 +14,7 @@ import { INTERRUPTED, reportFailure } from './failure.ts';
 import { addInspect } from './inspect.ts';
 import { endQuietlyOnClosedPipe } from './output.ts';
 import { addParity } from './parity.ts';
+import { addPlan } from './plan.ts';
 import { addRtl } from './rtl.ts';
 import { addRun } from './run.ts';
 import { addVerify } from './verify.ts';
@@ -38,7 +39,8 @@ function createProgram(): Command {
     .exitOverride();
   const commands = [
     ...[addDemo, addRun, addEval, addBench, addInspect, addCompile],
-    ...[addRtl, addVerify, addArea, addChips, addCheck, addCompare, addParity, addDoctor],
+    ...[addRtl, addVerify, addArea, addChips, addCheck, addCompare, addParity, addPlan],
+    addDoctor,
   ];
   for (const add of commands) add(program);
   return program;

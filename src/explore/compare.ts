@@ -3,17 +3,18 @@
  * roofline of both phases. Bounds of the roofline are per chip and do not depend on how many share the
  * model, as long as they share it evenly: a real system is slower, never faster.
  */
+import { UnsupportedError } from '../base/index.ts';
 import type { Accelerator, UnitFormat } from '../chip/index.ts';
-import { roofline, type Machine } from '../cost/index.ts';
-import { WEIGHT_BITS, type CheckReport } from '../interop/index.ts';
+import { searchPlans, type Plan, type ServedModel, type Workload } from '../cluster/index.ts';
+import {
+  chipModel,
+  roofline,
+  type FormatRate,
+  type Machine,
+  type Precision,
+} from '../cost/index.ts';
+import { WEIGHT_BITS, type CheckReport, type WeightFormat } from '../interop/index.ts';
 import type { Graph } from '../ir/index.ts';
-
-/** Tokens of each request, and requests at a time. */
-export interface ComparedWorkload {
-  readonly input: number;
-  readonly output: number;
-  readonly concurrency: number;
-}
 
 /** One phase of the workload on a chip. */
 export interface Bound {
@@ -32,34 +33,42 @@ export interface ComparedChip {
   readonly lacking: string | null;
   readonly prompt: Bound | null;
   readonly decode: Bound | null;
+  /** In the layout of the report, or why there is none. */
+  readonly predicted: Plan | string;
+}
+
+/** What is compared: the graphs of both phases, and the model as it is served. */
+export interface ComparedModel {
+  readonly served: ServedModel;
+  readonly prompt: Graph;
+  readonly decode: Graph;
+  readonly hasExperts: boolean;
 }
 
 /** Tokens of a step that reads prompts, at most. */
 const STEP_TOKENS = 8192;
 
-/** The graph that reads prompts, and the one that writes tokens. */
-export interface PhaseGraphs {
-  readonly prompt: Graph;
-  readonly decode: Graph;
-}
-
 export function compareChip(
-  graphs: PhaseGraphs,
+  model: ComparedModel,
   report: CheckReport,
   chip: Accelerator,
-  hasExperts: boolean,
-  { input, output, concurrency }: ComparedWorkload,
+  workload: Workload,
 ): ComparedChip {
+  const { input, output, concurrency } = workload;
+  const { hasExperts } = model;
   const machine = machineOf(chip, report, hasExperts ? 'experts' : 'matrices');
-  if (typeof machine === 'string')
-    return { chip, report, machine: null, lacking: machine, prompt: null, decode: null };
+  if (typeof machine === 'string') {
+    const none = { machine: null, prompt: null, decode: null, predicted: machine };
+    return { chip, report, lacking: machine, ...none };
+  }
   const tokens = Math.min(input, STEP_TOKENS);
   const prompts = Math.min(concurrency, Math.floor(STEP_TOKENS / tokens));
   return {
     ...{ chip, report, machine, lacking: null },
-    prompt: boundOf(graphs.prompt, { B: prompts, T: tokens, S: tokens }, machine),
+    predicted: predictedBy(model.served, report, chip, workload),
+    prompt: boundOf(model.prompt, { B: prompts, T: tokens, S: tokens }, machine),
     decode: boundOf(
-      graphs.decode,
+      model.decode,
       { B: concurrency, T: 1, S: input + Math.ceil(output / 2) },
       machine,
     ),
@@ -90,6 +99,50 @@ function machineOf(
       urls: sources.flatMap(({ url }) => url ?? []),
     },
   };
+}
+
+/**
+ * The plan in the layout of the report. The check has found what weights are held and multiplied in; the
+ * performance model is given just that.
+ */
+function predictedBy(
+  model: ServedModel,
+  { formats, computes, layout, count }: CheckReport,
+  chip: Accelerator,
+  workload: Workload,
+): Plan | string {
+  const rates = (['matrices', 'experts', 'vectors'] as const).map((group) =>
+    formatRate(chip, formats[group], computes![group]),
+  );
+  if (rates.includes(null)) return 'a rate is not published';
+  const [linear, experts, wide] = rates as [FormatRate, FormatRate, FormatRate];
+  const precision: Precision = {
+    ...{ linear, experts, wide },
+    bytesPerStateElement: STATE_BYTES,
+    expanded: [],
+  };
+  try {
+    const request = { model, chip: chipModel(chip, precision), count, workload, layout };
+    const targets = { ttftSeconds: undefined, tpotSeconds: undefined };
+    const { plans, rejected } = searchPlans({ ...request, targets, schedule: 'mixed' });
+    const [best] = plans;
+    if (best !== undefined && best.memory.fits) return best;
+    return rejected[0]?.reason ?? 'does not fit';
+  } catch (error) {
+    if (error instanceof UnsupportedError) return error.message;
+    throw error;
+  }
+}
+
+function formatRate(
+  chip: Accelerator,
+  held: WeightFormat,
+  computed: UnitFormat,
+): FormatRate | null {
+  const operationsPerSecond = rateOf(chip, computed);
+  if (operationsPerSecond === null) return null;
+  const format = computed === 'e8m0' || computed === 'int4' ? 'int8' : computed;
+  return { format, bytesPerWeight: WEIGHT_BITS[held] / 8, operationsPerSecond };
 }
 
 /** State in bf16. */

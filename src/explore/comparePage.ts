@@ -10,14 +10,14 @@ import {
   type Document,
 } from '../base/index.ts';
 import { performanceOf } from '../chip/index.ts';
-import { layoutToString } from '../cluster/index.ts';
-import type { Bound, ComparedChip, ComparedWorkload } from './compare.ts';
+import { layoutToString, type Plan, type Workload } from '../cluster/index.ts';
+import type { Bound, ComparedChip } from './compare.ts';
 import { plotSvg, plotText, type Plot, type Series } from './plot.ts';
 import { exactly } from './range.ts';
 
 export function compareDocument(
   model: string,
-  workload: ComparedWorkload,
+  workload: Workload,
   chips: readonly ComparedChip[],
 ): Document {
   const { input, output, concurrency } = workload;
@@ -25,7 +25,7 @@ export function compareDocument(
     title: `${model} on ${chips.map(({ chip }) => chip.name).join(', ')}`,
     blocks: [
       paragraph(
-        `${concurrency} requests at once, ${input} tokens in and ${output} out. Tokens/s are bounds of the roofline, per chip: weights once a step, no links, no launches. ? is not published.`,
+        `${concurrency} requests at once, ${input} tokens in and ${output} out. Predicted: by the performance model in the layout shown; celadon plan searches for better ones. Bounds: of the roofline, per chip, weights once a step, no links, no launches. ? is not published.`,
       ),
       table([
         ['', ...chips.map(({ chip }) => chip.id)],
@@ -55,6 +55,15 @@ function rate(bound: Bound | null): string {
 function per(bound: Bound | null, amount: number | null | undefined): string {
   if (bound === null || amount == null) return '?';
   return (bound.tokensPerSecondPerChip / amount).toPrecision(3);
+}
+
+function short(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
+
+/** A number of the prediction, where there is one. */
+function predicted(of: (plan: Plan) => number): Row['cell'] {
+  return ({ predicted: plan }) => (typeof plan === 'string' ? '?' : short(of(plan)));
 }
 
 const ROWS: readonly Row[] = [
@@ -96,14 +105,21 @@ const ROWS: readonly Row[] = [
     name: 'TPP',
     cell: ({ chip }) => scaled(performanceOf(chip).totalProcessingPerformance ?? null, 1),
   },
-  { name: 'prompts, tokens/s', cell: ({ prompt }) => rate(prompt) },
-  { name: 'decode, tokens/s', cell: ({ decode }) => rate(decode) },
+  { name: 'predicted TTFT, ms', cell: predicted((plan) => plan.ttftSeconds * 1e3) },
+  { name: 'predicted TPOT, ms', cell: predicted((plan) => plan.tpotSeconds * 1e3) },
+  { name: 'predicted tokens/s/chip', cell: predicted((plan) => plan.tokensPerSecondPerChip) },
   {
-    name: 'decode, tokens/s/W',
+    name: 'predicted limit',
+    cell: ({ predicted: plan }) => (typeof plan === 'string' ? plan : plan.limitedBy),
+  },
+  { name: 'bound of prompts, tokens/s', cell: ({ prompt }) => rate(prompt) },
+  { name: 'bound of decode, tokens/s', cell: ({ decode }) => rate(decode) },
+  {
+    name: 'bound of decode, tokens/s/W',
     cell: ({ decode, chip }) => per(decode, chip.thermalDesignPowerWatts),
   },
   {
-    name: 'decode, tokens/s/kUSD',
+    name: 'bound of decode, tokens/s/kUSD',
     cell: ({ decode, chip }) => per(decode, chip.priceUsd && chip.priceUsd.value / 1000),
   },
 ];

@@ -84,6 +84,8 @@ export interface CheckReport extends Demand {
   /** With these chips and this layout, the largest context of the batch and the largest batch of the context; 0: none. */
   readonly settings: { readonly contextTokens: number; readonly batch: number } | null;
   readonly alternatives: readonly Alternative[];
+  /** Bytes of the tensors of a checkpoint; null where only the configuration is known. */
+  readonly storedBytes: number | null;
   readonly findings: readonly Finding[];
   readonly otherStacks: readonly { readonly stack: string; readonly verdict: Verdict }[];
 }
@@ -168,6 +170,7 @@ function checkStack(
     verdict: verdictOf(all, place.memory.fits),
     ...place,
     alternatives: alternativesOf(facts, chip, stack, request, knowledge),
+    storedBytes: facts.storedBytes,
     findings: all,
     otherStacks: [],
   };
@@ -235,7 +238,9 @@ function verdictOf(findings: readonly Finding[], fits: boolean | null): Verdict 
   if (has('missing', 'operator', 'layout') || (anyModel('missing') && !runsSomehow))
     return 'unsupported';
   if (fits === false) return 'does not fit';
-  if (!runsSomehow || has('unknown', 'format')) return 'unknown';
+  // A stack that runs the model in this precision answers for the units too.
+  if (!runsSomehow || (has('unknown', 'format') && !anyModel('native', 'experimental')))
+    return 'unknown';
   if (!anyModel('native', 'fallback') || has('experimental', 'operator', 'defect'))
     return 'experimental';
   return has('fallback', 'format', 'layout') || !anyModel('native')

@@ -51,6 +51,7 @@ export function checkOwnChip(facts: ModelFacts, chip: OwnChip, request: CheckReq
     memory: { ...used, capacityBytes, usableBytes: capacityBytes, fits },
     settings,
     alternatives: [],
+    storedBytes: facts.storedBytes,
     findings: refusals.length > 0 ? refusals : [LOWERED],
     otherStacks: [],
   };
