@@ -1,5 +1,6 @@
 /** npm run bench [-- NAME...] */
 import { benchArea } from './area.ts';
+import { benchCpu } from './cpu.ts';
 import { benchDecode } from './decode.ts';
 import { benchGemm } from './gemm.ts';
 import { benchPrefill } from './prefill.ts';
@@ -20,6 +21,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   rtl: benchRtl,
   area: benchArea,
   text: benchText,
+  cpu: benchCpu,
 };
 
 const chosen = process.argv.slice(2);

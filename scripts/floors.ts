@@ -15,6 +15,7 @@ import { isTest, readFiles } from './tree.ts';
 const FLOORS: Readonly<Record<string, number>> = {
   base: 0,
   wasm: 1,
+  x86: 1,
   trace: 1,
   ir: 1,
   hdl: 1,

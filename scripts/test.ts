@@ -12,6 +12,7 @@ import { findFiles, root } from './tree.ts';
 const GROUPS = {
   models: 'the demo models, and minutes',
   rtl: 'Verilator, Yosys or Icarus',
+  assembler: 'GNU as',
   browser: 'Chromium',
   gpu: 'a WebGPU adapter',
 };
@@ -19,6 +20,8 @@ const GROUPS = {
 /** Programs of which a group needs at least one; a test says itself, as it skips, which it lacks. */
 const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   rtl: ['verilator', 'yosys', 'iverilog'],
+  browser: ['chromium', 'chromium-browser', 'google-chrome'],
+  assembler: ['objdump'], // comes with as, which would wait for text
 };
 
 /** The exit code that says: nothing was tested, and that is no pass. */

@@ -25,16 +25,18 @@ export const GUARD = 0x7fc0dead; // a NaN, so that what is read out of bounds sh
 
 /** A memory on which kernels run, and which sees where they write. */
 export class Workbench {
-  readonly #memory = createMemory({ initial: PAGES });
-  readonly #kernels = instantiateKernels(this.#memory);
+  readonly #memory;
+  readonly #kernels;
   #end = 64;
 
-  constructor() {
+  constructor(pages = PAGES) {
+    this.#memory = createMemory({ initial: pages });
+    this.#kernels = instantiateKernels(this.#memory);
     new Int32Array(this.#memory.buffer).fill(GUARD);
   }
 
-  put(values: Float32Array | Int32Array): number {
-    const { address } = this.room(values.length);
+  put(values: Float32Array | Int32Array | Uint8Array): number {
+    const { address } = this.room(values.byteLength / 4);
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     new Uint8Array(this.#memory.buffer, address, bytes.length).set(bytes);
     return address;

@@ -6,7 +6,25 @@ import { ChipError, UsageError, formatBytes } from '../base/index.ts';
 import { parseAccelerator, type Accelerator } from './accelerator.ts';
 import { COMPARE_HINT, parseChip, type Chip } from './chip.ts';
 import { parseExportRules, type ExportRules } from './exportRules.ts';
+import {
+  parseAssumptions,
+  parseProcurement,
+  parseRoadmap,
+  parseShipments,
+  type Assumptions,
+  type Procurement,
+  type Roadmap,
+  type Shipments,
+} from './market.ts';
 import { nearestName } from './nearestName.ts';
+import {
+  parseDefects,
+  parseSoftwareStack,
+  parseUnitFormats,
+  type Defect,
+  type SoftwareStack,
+  type UnitFormats,
+} from './software.ts';
 
 const CATALOGUE = fileURLToPath(new URL('../../catalogue/', import.meta.url));
 const CHIPS = path.join(CATALOGUE, 'chips');
@@ -77,6 +95,48 @@ function readAccelerator(id: string): Accelerator {
 export function loadExportRules(): ExportRules {
   const file = path.join(CATALOGUE, 'rules', 'us-export.json');
   return parseExportRules(readJson(file), file);
+}
+
+/** All software stacks, by id. */
+export function loadSoftwareStacks(): SoftwareStack[] {
+  return readFolder('software', parseSoftwareStack);
+}
+
+/** Formats of matrix units beyond published rates. */
+export function loadUnitFormats(): UnitFormats {
+  const file = path.join(CATALOGUE, 'formats.json');
+  return parseUnitFormats(readJson(file), file);
+}
+
+export function loadDefects(): Defect[] {
+  return readFolder('defects', parseDefects).flat();
+}
+
+export function loadShipments(): Shipments[] {
+  return readFolder('shipments', parseShipments);
+}
+
+export function loadProcurement(): Procurement[] {
+  return readFolder('procurement', parseProcurement);
+}
+
+/** What the comparison of roadmaps assumes. */
+export function loadAssumptions(): Assumptions {
+  const file = path.join(CATALOGUE, 'parity.json');
+  return parseAssumptions(readJson(file), file);
+}
+
+export function loadRoadmaps(): Roadmap[] {
+  return readFolder('roadmaps', parseRoadmap);
+}
+
+/** Every file of a folder of the catalogue. Throws ChipError when one does not follow its schema. */
+function readFolder<T>(name: string, parse: (value: unknown, where: string) => T): T[] {
+  const folder = path.join(CATALOGUE, name);
+  return namesIn(folder).map((each) => {
+    const file = path.join(folder, `${each}${SUFFIX}`);
+    return parse(readJson(file), file);
+  });
 }
 
 function looksLikePath(text: string): boolean {

@@ -2,6 +2,8 @@
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addArea } from './area.ts';
+import { addBench } from './bench.ts';
+import { addCheck } from './check.ts';
 import { addChips } from './chips.ts';
 import { addCompile } from './compile.ts';
 import { addDemo } from './demo.ts';
@@ -10,6 +12,7 @@ import { addEval } from './eval.ts';
 import { INTERRUPTED, reportFailure } from './failure.ts';
 import { addInspect } from './inspect.ts';
 import { endQuietlyOnClosedPipe } from './output.ts';
+import { addParity } from './parity.ts';
 import { addPlan } from './plan.ts';
 import { addRtl } from './rtl.ts';
 import { addRun } from './run.ts';
@@ -34,8 +37,8 @@ function createProgram(): Command {
     .showHelpAfterError('  try: celadon --help')
     .exitOverride();
   const commands = [
-    ...[addDemo, addRun, addEval, addInspect, addCompile],
-    ...[addRtl, addVerify, addArea, addChips, addPlan, addDoctor],
+    ...[addDemo, addRun, addEval, addBench, addInspect, addCompile],
+    ...[addRtl, addVerify, addArea, addChips, addCheck, addParity, addPlan, addDoctor],
   ];
   for (const add of commands) add(program);
   return program;

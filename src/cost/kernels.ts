@@ -103,7 +103,6 @@ const PARTS: Rules<Part> = {
   mixHeads: 'rows',
   compress: 'rows',
   windowAttention: 'attention',
-  blockMeans: 'rows',
   blockRows: 'none',
   causalConvolution: 'rows',
   ngramRows: 'rows',

@@ -68,7 +68,6 @@ const RULES: Rules<WorkRule> = {
   attention: (node, dims) => attentionWork(node as NodeOf<'attention'>, dims),
   topRows: (node, dims) => indexWork(node as NodeOf<'topRows'>, dims),
   topBlocks: (node, dims) => indexWork(node as NodeOf<'topBlocks'>, dims),
-  blockMeans: (node, dims) => ({ ...NOTHING, stateElements: elements(node.type.shape, dims) }),
   blockRows: none,
   nGramGate: readsWeights,
   fakeQuantize: none,
@@ -158,11 +157,10 @@ function indexWork(node: NodeOf<'topRows' | 'topBlocks'>, dims: Dims): Work {
   const { q: query, weights, keys } = partsOfTopRows(node.inputs);
   const [heads, keyWidth] = query.type.shape.slice(2) as [number, number];
   const rows = visibleRowsOf(dims) / (node.attrs.tokensPerRow ?? 1);
-  const ofState = keys.op === 'append'; // others are computed from a state in every step
   return {
     macs: rows * heads * (keyWidth + (weights === undefined ? 0 : 1)),
     weightElements: 0,
-    stateElements: ofState ? elements(keys.type.shape, dims) / (node.attrs.tokensPerRow ?? 1) : 0,
+    stateElements: elements(keys.type.shape, dims) / (node.attrs.tokensPerRow ?? 1),
   };
 }
 

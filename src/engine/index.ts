@@ -9,3 +9,4 @@ export * from './programCache.ts';
 export * from './retrieval.ts';
 export * from './sampler.ts';
 export * from './speculate.ts';
+export * from './throughput.ts';

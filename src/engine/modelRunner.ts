@@ -4,8 +4,9 @@
  */
 import { CapacityError, CeladonError, UsageError } from '../base/index.ts';
 import type { Device, DeviceSnapshot, Target } from '../compile/index.ts';
-import { topologicalOrder, type Graph } from '../ir/index.ts';
+import type { Graph } from '../ir/index.ts';
 import { ProgramCache } from './programCache.ts';
+import { vocabularySize } from './vocabularySize.ts';
 
 /** The result of one step: of `count` tokens from `position` on. */
 export interface Step {
@@ -45,7 +46,7 @@ export class ModelRunner {
    */
   constructor(graph: Graph, target: Target, device: Device, contextTokens: number) {
     this.contextTokens = contextTokens;
-    this.vocabularySize = tableRows(graph);
+    this.vocabularySize = vocabularySize(graph);
     this.#programs = new ProgramCache(graph, target);
     this.#device = device;
   }
@@ -142,12 +143,6 @@ export class ModelRunner {
     const times = { cycles, compileSeconds, runSeconds };
     return { position, count, logits, next, ...(hidden && { hidden }), ...times };
   }
-}
-
-/** Rows of the table of embeddings: token ids are below. */
-function tableRows(graph: Graph): number {
-  const embedding = topologicalOrder(graph).find(({ op }) => op === 'embedding')!;
-  return embedding.inputs[1]!.type.shape[0] as number;
 }
 
 /** Weights are finite, but sums of absurd ones need not be; no token can be chosen from such logits. */

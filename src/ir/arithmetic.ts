@@ -152,8 +152,8 @@ function rotaryEmbedding(
   { attrs }: NodeOf<'rotaryEmbedding'>,
   [x, position]: readonly Value[],
 ): Value {
-  const [B, T, H, K] = x!.shape as [number, number, number, number];
-  const starts = position ? i32Of(position) : new Int32Array(B);
+  const [, T, H, K] = x!.shape as [number, number, number, number];
+  const starts = i32Of(position!);
   const rows = rowCount(x!) / H;
   const { offset = 0 } = attrs;
   const positions = Array.from(

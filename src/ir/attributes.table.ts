@@ -78,7 +78,6 @@ export const ATTRIBUTES: { readonly [O in Op]: Attributes<O> } = {
   mixHeads: {},
   compress: { tokensPerRow: 'count', overlap: 'flag' },
   windowAttention: { scale: 'number', tokensPerRow: 'optional count' },
-  blockMeans: { tokensPerRow: 'count' },
   blockRows: { tokensPerRow: 'count' },
   causalConvolution: { dilation: 'optional count' },
   ngramRows: {

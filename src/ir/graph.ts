@@ -4,6 +4,7 @@
  */
 import { ShapeError } from '../base/index.ts';
 import { OPS, type Op, type OpAttrs } from './ops.table.ts';
+import { type StoredRows } from './storedRows.ts';
 import { type TensorType } from './types.ts';
 
 export type NodeOf<O extends Op> = {
@@ -24,6 +25,8 @@ export interface WeightSource {
   load(): Float32Array;
   /** Reads `count` rows (all but the first extent) from row `start` on, where that is possible without the others. */
   readonly loadRows?: (start: number, count: number) => Float32Array;
+  /** Its rows as they are stored, where it is made of whole rows of a known format. */
+  readonly stored?: StoredRows;
 }
 
 export interface Graph {

@@ -14,6 +14,7 @@ export * from './print.ts';
 export { requireContinues } from './recurrence.ts';
 export * from './rewrite.ts';
 export * from './rotary.ts';
+export * from './storedRows.ts';
 export * from './types.ts';
 export * from './value.ts';
 export * from './verify.ts';

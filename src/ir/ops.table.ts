@@ -163,7 +163,6 @@ export interface OpAttrs {
     /** Tokens that an entry stands for, where there are entries. */
     readonly tokensPerRow?: number;
   };
-  blockMeans: { readonly tokensPerRow: number };
   blockRows: { readonly tokensPerRow: number };
   // recurrences
   causalConvolution: {
@@ -448,7 +447,7 @@ function inferLayerNorm(inputs: readonly TensorType[]): TensorType {
 }
 
 function inferRotary(inputs: readonly TensorType[], attrs: OpAttrs['rotaryEmbedding']): TensorType {
-  const [x] = inputs as [TensorType, TensorType?];
+  const [x] = inputs as [TensorType, TensorType];
   require(x.shape.length === 4, 'x (B,T,H,K) and position', inputs);
   require(lastDim(x) ===
     2 *
@@ -582,13 +581,6 @@ function inferArgMax(inputs: readonly TensorType[]): TensorType {
   requireFloat(inputs, inputs);
   lastDim(inputs[0]!);
   return tensor('i32', inputs[0]!.shape.slice(0, -1));
-}
-
-function inferBlockMeans(inputs: readonly TensorType[]): TensorType {
-  const [rows] = inputs as [TensorType];
-  requireFloat(inputs, inputs);
-  require(rows.shape.length === 4 && rows.shape[1] === 'S', 'rows (B,S,G,K)', inputs);
-  return rows;
 }
 
 function inferBlockRows(
@@ -734,9 +726,8 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
     infer: unary,
   },
   rotaryEmbedding: {
-    summary:
-      'rotates channel pairs of (B,T,H,K) by position · frequency; inputs x, position; without position row i stands at i',
-    arity: [1, 2],
+    summary: 'rotates channel pairs of (B,T,H,K) by position · frequency; inputs x, position',
+    arity: [2, 2],
     infer: inferRotary,
   },
   signedRoot: {
@@ -846,12 +837,6 @@ export const OPS: { readonly [O in Op]: OpRule<O> } = {
     arity: [5, 7],
     stateOperand: 0,
     infer: inferWindowAttention,
-  },
-  blockMeans: {
-    summary:
-      'row i → the mean of the rows i·n … i·n+n−1 of a state (B,S,G,K), n = tokensPerRow; rows whose tokens are not all there yet mean nothing',
-    arity: [1, 1],
-    infer: inferBlockMeans,
   },
   blockRows: {
     summary:

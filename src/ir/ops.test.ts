@@ -406,15 +406,6 @@ const CASES: Rules<Case> = {
       [['i32[B,T,4]', 'i32[B,T,4]'], /inputs must be f32/],
     ],
   },
-  blockMeans: {
-    attrs: { tokensPerRow: 4 },
-    inputs: ['f32[B,S,1,64]'],
-    gives: 'f32[B,S,1,64]',
-    refuses: [
-      [['f32[B,T,1,64]'], /rows \(B,S,G,K\)/],
-      [['mxint8[B,S,1,64]'], /inputs must be f32/],
-    ],
-  },
   blockRows: {
     attrs: { tokensPerRow: 4 },
     inputs: ['i32[B,T,8]', position],

@@ -4,7 +4,7 @@ import { floatNumerics } from './float.ts';
 import { makeNode, type NodeOf } from './graph.ts';
 import { SELECTION_RULES } from './selection.ts';
 import { tensor } from './types.ts';
-import { f32Of, f32Value, i32Of, i32Value } from './value.ts';
+import { f32Value, i32Of, i32Value } from './value.ts';
 
 /** The rows chosen for T tokens from `position` on, by one head of width 1 with query and weight 1. */
 function chosen(keys: number[], T: number, position: number, topK: number, tokensPerRow = 1) {
@@ -83,16 +83,6 @@ test('without weights every head counts once', () => {
   ];
   const found = SELECTION_RULES.topRows(node, values, { numerics: floatNumerics } as never);
   assert.deepEqual([...i32Of(found)], [1]); // scores 3, 4, 3.6
-});
-
-test('a block is the mean of its rows, of each sequence by itself', () => {
-  const rows = makeNode('weight', [], { name: 'k', type: tensor('f32', ['B', 'S', 1, 2]) });
-  const node = makeNode('blockMeans', [rows], { tokensPerRow: 2 }) as NodeOf<'blockMeans'>;
-  const data = Float32Array.from({ length: 20 }, (_, i) => i * i);
-  const step = { numerics: floatNumerics } as never;
-  const means = f32Of(SELECTION_RULES.blockMeans(node, [f32Value([2, 5, 1, 2], data)], step));
-  assert.deepEqual([...means.subarray(0, 4)], [2, 5, 26, 37]);
-  assert.deepEqual([...means.subarray(10, 14)], [122, 145, 226, 257]);
 });
 
 test('the rows of chosen blocks come first, then those that no block holds yet, then none', () => {

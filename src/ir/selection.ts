@@ -3,21 +3,11 @@ import { type SomeRules, type Step } from './evaluation.ts';
 import { type NodeOf } from './graph.ts';
 import { type Numerics } from './numerics.ts';
 import { partsOfTopRows } from './ops.table.ts';
-import {
-  f32Of,
-  f32Value,
-  i32Of,
-  i32Value,
-  isMxValue,
-  mxOf,
-  viewRows,
-  type Value,
-} from './value.ts';
+import { f32Of, i32Of, i32Value, isMxValue, mxOf, viewRows, type Value } from './value.ts';
 
-export const SELECTION_RULES: SomeRules<'topRows' | 'topBlocks' | 'blockMeans' | 'blockRows'> = {
+export const SELECTION_RULES: SomeRules<'topRows' | 'topBlocks' | 'blockRows'> = {
   topRows,
   topBlocks,
-  blockMeans,
   blockRows,
 };
 
@@ -39,7 +29,7 @@ function topRows(
   });
 }
 
-/** A block counts as its best row does; the newest is always in, though it may be short. */
+/** A block counts as its best row does, one that is no number only if none is; the newest is always in, though it may be short. */
 function topBlocks(
   { attrs: { topK, tokensPerRow = 1, blockRows } }: NodeOf<'topBlocks'>,
   inputs: readonly Value[],
@@ -47,10 +37,10 @@ function topBlocks(
 ): Value {
   return choose(inputs, topK, (token) => {
     const scores = scoresOf(inputs, token, tokensPerRow, numerics);
-    const best = new Float32Array(Math.ceil(scores.length / blockRows)).fill(-Infinity);
+    const best = new Float32Array(Math.ceil(scores.length / blockRows)).fill(NaN);
     for (const [row, score] of scores.entries()) {
       const block = Math.floor(row / blockRows);
-      best[block] = Math.max(best[block]!, score);
+      if (score > best[block]! || Number.isNaN(best[block])) best[block] = score;
     }
     if (best.length > 0) best[best.length - 1] = Infinity;
     return largest(best, topK);
@@ -113,27 +103,6 @@ function largest(
     isBefore(a, b) ? -1 : Number(isBefore(b, a)) || a - b,
   );
   return descending.slice(0, count).toSorted((a, b) => a - b);
-}
-
-/** Means of the blocks of a sequence, of which only those with all of their rows are ever seen. */
-function blockMeans(
-  { attrs: { tokensPerRow: n } }: NodeOf<'blockMeans'>,
-  [rows]: readonly Value[],
-  { numerics }: Step,
-): Value {
-  const [B, capacity, G, K] = rows!.shape as [number, number, number, number];
-  const size = G * K;
-  const out = new Float32Array(B * capacity * size);
-  const share = new Float32Array(n).fill(1 / n);
-  for (let b = 0; b < B; b++) {
-    const own = f32Of(rows!).subarray(b * capacity * size, (b + 1) * capacity * size);
-    for (let block = 0; (block + 1) * n <= capacity; block++) {
-      const at = (b * capacity + block) * size;
-      const members = own.subarray(block * n * size, (block + 1) * n * size);
-      numerics.mix(share, members, size, out.subarray(at, at + size));
-    }
-  }
-  return f32Value(rows!.shape, out);
 }
 
 /** Blocks are ascending, and the rows after the last complete one come behind all of them. */

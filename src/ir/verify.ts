@@ -42,7 +42,6 @@ const POSITION_OPERAND: { readonly [O in Op]?: number } = {
 const ROWS_OPERANDS: { readonly [O in Op]?: readonly number[] } = {
   attention: [1, 2],
   topBlocks: [2],
-  blockMeans: [0],
   windowAttention: [5],
 };
 
@@ -142,8 +141,7 @@ function positionProblems(node: Node): string[] {
   const operand = positionOperandOf(node);
   if (operand === undefined) return [];
   const problems: string[] = [];
-  const position = node.inputs[operand];
-  if (position === undefined) return []; // rotation of rows that stand where they are
+  const position = node.inputs[operand]!;
   const given = position.op === 'input' ? position.attrs.name : position.op;
   if (given !== 'position') problems.push(`input ${operand} must be position, not ${given}`);
   const rows = node.inputs[stateOperandOf(node) === 0 ? 1 : 0];
@@ -199,7 +197,7 @@ function useProblem(
   }
   const attended = rowsOperandsOf(user).includes(operand);
   if (input.op === 'append' && !attended) return 'only keys and values of attention may be states';
-  if (attended && input.op !== 'append' && user.op !== 'topRows') {
+  if (attended && input.op !== 'append') {
     return `keys and values must be appended states, not ${input.op}`;
   }
   return undefined;

@@ -18,9 +18,13 @@ const FEEDINGS: readonly Feeding[] = [
 
 /** Means of blocks of 4 as index keys, each rotated at the first token of its block. */
 function blockKeys(s: Sketch, x: Node): Node {
-  const means = s.norm(s.node('blockMeans', [s.append(s.heads(x, 1, 16))], { tokensPerRow: 4 }));
-  const frequencies = Array.from({ length: 8 }, (_, i) => 4 * 0.5 ** i);
-  return s.node('rotaryEmbedding', [means], { layout: 'half', frequencies, magnitude: 1 });
+  const shares = s.weight([16, 4], () => 1 / 4);
+  const recent = tensor('f32', ['B', 3, 16]);
+  const means = s.change('causalConvolution', recent, [s.linear(x, 16), shares], {});
+  const frequencies = Array.from({ length: 8 }, (_, i) => 0.5 ** i);
+  const attrs = { layout: 'half', frequencies, magnitude: 1, offset: -3 } as const;
+  const turned = s.node('rotaryEmbedding', [s.norm(s.split(means, 1)), s.position], attrs);
+  return s.append(turned, 4);
 }
 
 /** The rows of the best `topK` blocks and of the tokens behind the last one. */
@@ -44,7 +48,7 @@ const attended =
   };
 
 export const BLOCKS: readonly Case[] = [
-  { op: 'blockMeans', name: 'as keys of an indexer', build: attended(3), feedings: FEEDINGS },
+  { op: 'blockRows', name: 'of the best blocks', build: attended(3), feedings: FEEDINGS },
   {
     op: 'blockRows',
     name: 'of more blocks than there are',

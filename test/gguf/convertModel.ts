@@ -199,7 +199,8 @@ function latentFields(number: NumberOf, latent: string): Record<string, Entry> {
   };
 }
 
-function vocabularyOf(folder: string): Record<string, Entry> {
+/** The tokenizer and the chat template of a folder. */
+export function vocabularyOf(folder: string): Record<string, Entry> {
   const read = (file: string): Json =>
     JSON.parse(fs.readFileSync(path.join(folder, file), 'utf8')) as Json;
   const { model, added_tokens } = read('tokenizer.json') as {

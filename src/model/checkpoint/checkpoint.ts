@@ -5,6 +5,7 @@
  */
 import { UsageError } from '../../base/index.ts';
 import type { JsonRecord } from '../../base/index.ts';
+import type { StoredRows } from '../../ir/index.ts';
 import { absent, TensorSet } from './formats/format.ts';
 import type { GenerationConfig } from './generation.ts';
 import { quantizationOf } from './quantization.ts';
@@ -47,6 +48,8 @@ export interface Checkpoint {
   readF32(name: string, requiredShape?: readonly number[], kind?: WeightKind): Float32Array;
   /** Read `count` rows from row `start` of a weight as f32, dequantised; a row is all but the first extent. */
   readRows(name: string, start: number, count: number): Float32Array;
+  /** The rows of a weight as they are stored, where they are whole rows of a known format. */
+  storedRows(name: string): StoredRows | undefined;
   /** Close the files; no read may follow. */
   close(): void;
 }
@@ -134,6 +137,10 @@ class StoredCheckpoint implements Checkpoint {
     const weight = this.#weight(name);
     requireRows(weight, start, count);
     return readRowsF32(weight, start, count);
+  }
+
+  storedRows(name: string): StoredRows | undefined {
+    return this.#weight(name).rows;
   }
 
   close(): void {

@@ -6,6 +6,7 @@ import {
   f16ToF32,
   UnsupportedError,
 } from '../../base/index.ts';
+import type { StoredFormat, StoredRows } from '../../ir/index.ts';
 import { dtypeBytes } from './safetensors.ts';
 import type { StoredTensor, TensorDType } from './safetensors.ts';
 import { placeOf, readRowBytes, rowWidth } from './weight.ts';
@@ -46,7 +47,19 @@ function exactIntegers(integers: ArrayLike<number>): Float32Array {
 
 /** A tensor of any shape whose elements are the weights. */
 export function plainWeight(tensor: StoredTensor): Weight {
-  return weightBy(decoderOf(tensor), tensor);
+  return { ...weightBy(decoderOf(tensor), tensor), rows: plainRows(tensor) };
+}
+
+/** The rows of a matrix of plain numbers, or a stack of such. */
+function plainRows(tensor: StoredTensor): StoredRows | undefined {
+  const { dtype, shape, source, offset } = tensor;
+  if (!isPlain(tensor) || shape.length < 2) return undefined;
+  const rowBytes = shape.at(-1)! * dtypeBytes(dtype);
+  return {
+    format: dtype as StoredFormat,
+    rowBytes,
+    readBytes: (start, count) => source.read(offset + start * rowBytes, count * rowBytes),
+  };
 }
 
 /** A tensor whose elements are integers. Throws UnsupportedError when it is stored as something else. */

@@ -5,6 +5,7 @@
  * the cost in memory is that of the result.
  */
 import { CapacityError, FormatError, formatBytes, ShapeError } from '../../base/index.ts';
+import type { StoredRows } from '../../ir/index.ts';
 import { elementCount } from './safetensors.ts';
 import type { StoredTensor } from './safetensors.ts';
 
@@ -17,6 +18,8 @@ export interface Weight {
   readonly rowBytes: number;
   /** Decode the rows from `start` that fill `out`. */
   readonly decodeRows: (start: number, out: Float32Array) => void;
+  /** Its rows as they are stored, where they are whole rows of a known format. */
+  readonly rows?: StoredRows | undefined;
 }
 
 const SLICE_BYTES = 2 ** 22;

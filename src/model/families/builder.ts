@@ -13,8 +13,10 @@ import {
   type Node,
   type Op,
   type OpAttrs,
+  type StoredRows,
   type WeightSource,
 } from '../../ir/index.ts';
+import { concatenateRows, permuteStoredRows } from '../checkpoint/storedRows.ts';
 import { type WeightKind } from '../checkpoint/tensorValues.ts';
 import { type Tokenizer } from '../tokenizer.ts';
 
@@ -26,6 +28,8 @@ export interface WeightReader {
   readF32(name: string, shape: readonly number[], kind?: WeightKind): Float32Array;
   /** Reads `count` rows from row `start`, where weights can be read by row. */
   readRows?(name: string, start: number, count: number): Float32Array;
+  /** The rows of a weight as they are stored, where they are whole rows of a known format. */
+  storedRows?(name: string): StoredRows | undefined;
   /** The tokenizer of the model, where it has one; read when first asked for. */
   readonly tokenizer?: Tokenizer;
 }
@@ -58,6 +62,16 @@ export interface Derivation {
   /** The stored shape; that of the weight when absent. */
   readonly stored?: readonly number[];
   derive(values: Float32Array): Float32Array;
+  /** Where it is made of whole rows as stored: which one a row is. */
+  readonly rows?: (row: number) => number;
+}
+
+/** How a weight is read. */
+interface Readers {
+  readonly load: () => Float32Array;
+  /** In which stored weight a row is, and where. */
+  readonly placeOf?: (row: number) => [string, number];
+  readonly stored?: StoredRows | undefined;
 }
 
 /** Prefixes of the names of all weights but the head's: of a text model, of one in a multimodal model, of one without a head. */
@@ -141,14 +155,17 @@ export class GraphBuilder {
     const { stored = shape, derive } = derivation;
     this.#reader.requireWeight(full, stored);
     const load = (): Float32Array => derive(this.#reader.readF32(full, stored));
-    return this.#declare(`${full}[${part}]`, shape, `${name}[${part}]`, load);
+    const { rows } = derivation;
+    const taken = rows && permuteStoredRows(this.#reader.storedRows?.(full), rows);
+    return this.#declare(`${full}[${part}]`, shape, `${name}[${part}]`, { load, stored: taken });
   }
 
   /** A table of integers, kept as exact f32. */
   integers(name: string, shape: readonly number[]): Node {
     const full = this.#nameOf(name);
     this.#reader.requireWeight(full, shape, 'integers');
-    return this.#declare(full, shape, name, () => this.#reader.readF32(full, shape, 'integers'));
+    const load = (): Float32Array => this.#reader.readF32(full, shape, 'integers');
+    return this.#declare(full, shape, name, { load });
   }
 
   /** Numbers (V) that follow from the tokenizer, called `tokenizer[part]`, made when they are first used. */
@@ -157,7 +174,15 @@ export class GraphBuilder {
     V: number,
     derive: (tokenizer: Tokenizer | undefined) => Float32Array,
   ): Node {
-    return this.#declare(`tokenizer[${part}]`, [V], part, () => derive(this.#reader.tokenizer));
+    const load = (): Float32Array => derive(this.#reader.tokenizer);
+    return this.#declare(`tokenizer[${part}]`, [V], part, { load });
+  }
+
+  /** A weight (…shape) of one number, called `name`, that no checkpoint stores. */
+  filled(name: string, shape: readonly number[], value: number): Node {
+    const size = shape.reduce((product, extent) => product * extent, 1);
+    const load = (): Float32Array => new Float32Array(size).fill(value);
+    return this.#declare(this.#nameOf(name), shape, name, { load });
   }
 
   /** The head's weight, which is no part of `model.` in the checkpoint. */
@@ -178,7 +203,9 @@ export class GraphBuilder {
     const prefix = this.#nameOf(list);
     const nameAt = (i: number | '*'): string => `${prefix}.${i}.${name}`;
     for (let i = 0; i < count; i++) this.#reader.requireWeight(nameAt(i), shape);
-    return this.#declare(nameAt('*'), [count, ...shape], `${list}.${name}`, load);
+    const parts = Array.from({ length: count }, (_, i) => this.#reader.storedRows?.(nameAt(i)));
+    const stored = shape.length === 2 ? concatenateRows(parts, shape[0]!) : undefined;
+    return this.#declare(nameAt('*'), [count, ...shape], `${list}.${name}`, { load, stored });
   }
 
   /**
@@ -207,7 +234,7 @@ export class GraphBuilder {
       nameAt(Math.floor(row / pieceRows)),
       row % pieceRows,
     ];
-    return this.#declare(nameAt('*'), shape, name, load, placeOf);
+    return this.#declare(nameAt('*'), shape, name, { load, placeOf });
   }
 
   /** Some rows of a weight (rows, columns), called `name[part]`, in the shape given. */
@@ -216,7 +243,10 @@ export class GraphBuilder {
     const { parts, partRows } = range;
     const stored = range.stacked ? [parts, partRows, columns] : [parts * partRows, columns];
     const derive = (data: Float32Array): Float32Array => takeRows(data, range, columns);
-    return this.derivedWeight(name, part, shape, { stored, derive });
+    const { start, count } = range;
+    const rows = (row: number): number =>
+      Math.floor(row / count) * partRows + start + (row % count);
+    return this.derivedWeight(name, part, shape, { stored, derive, rows });
   }
 
   /** x · Wᵀ with the weight `name.weight` (width, K). */
@@ -303,19 +333,19 @@ export class GraphBuilder {
   #declareWhole(name: string, shape: readonly number[], label: string): Node {
     this.#reader.requireWeight(name, shape);
     const load = (): Float32Array => this.#reader.readF32(name, shape);
-    return this.#declare(name, shape, label, load, (row) => [name, row]);
+    const stored = this.#reader.storedRows?.(name);
+    return this.#declare(name, shape, label, { load, stored, placeOf: (row) => [name, row] });
   }
 
-  /** `placeOf` says in which stored weight a row is, and where. */
   #declare(
     name: string,
     shape: readonly number[],
     label: string,
-    load: () => Float32Array,
-    placeOf?: (row: number) => [string, number],
+    { load, placeOf, stored }: Readers,
   ): Node {
     const byRow = placeOf && this.#rowReader(placeOf);
-    this.#weights.set(name, { name, shape, load, ...(byRow && { loadRows: byRow }) });
+    const source = { name, shape, load, ...(byRow && { loadRows: byRow }) };
+    this.#weights.set(name, { ...source, ...(stored && { stored }) });
     return this.node('weight', [], { name, type: tensor('f32', shape) }, label);
   }
 }

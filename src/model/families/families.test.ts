@@ -264,7 +264,11 @@ test('the state of each layer is what its attention needs', () => {
  * leaves out the table of n-grams, 16 primes of rows of 160, and has a last norm.
  */
 function uncounted({ family, config }: ModelConfig): number {
-  if (family === 'qwen4_exp') return 320_001_536 * 160 - config.hidden_size;
+  if (family === 'qwen4_exp') {
+    const indexers = config.layer_types.filter((type) => type === 'full_attention').length;
+    const shares = indexers * config.indexer_head_dim * config.indexer_compress_ratio;
+    return 320_001_536 * 160 - config.hidden_size + shares;
+  }
   if (family === 'deepseek_v41') {
     const rows = config.engram_num_embeddings.reduce((sum, count) => sum + count, 0);
     return rows * config.engram_head_dim + config.vocab_size;

@@ -20,16 +20,23 @@ export interface Projections {
   readonly value: Node;
 }
 
-/** Rotates the first channels of each head of x (B,T,H,K): as many as the frequencies have pairs. */
+/**
+ * Rotates the first channels of each head of x (B,T,H,K), as many as the frequencies have pairs, from `offset`
+ * tokens before or after each.
+ */
 export function rotateFirst(
   b: GraphBuilder,
   x: Node,
   { frequencies, magnitude }: Pick<RotaryConstants, 'frequencies' | 'magnitude'>,
-  position: readonly Node[] = [b.position],
+  offset?: number,
 ): Node {
   const [K, rotated] = [lastDim(x.type), 2 * frequencies.length];
   const attrs = { layout: 'half', frequencies, magnitude } as const;
-  const rotate = (rows: Node): Node => b.node('rotaryEmbedding', [rows, ...position], attrs);
+  const rotate = (rows: Node): Node =>
+    b.node('rotaryEmbedding', [rows, b.position], {
+      ...attrs,
+      ...(offset !== undefined && { offset }),
+    });
   if (rotated === K) return rotate(x);
   const rest = b.node('slice', [x], { start: rotated, size: K - rotated });
   const first = b.node('slice', [x], { start: 0, size: rotated });

@@ -11,7 +11,7 @@
  *
  * [1] transformers, models/qwen4_exp/modeling_qwen4_exp.py
  */
-import { type Graph, type Node } from '../../ir/index.ts';
+import { lastDim, type Graph, type Node } from '../../ir/index.ts';
 import { type Qwen4ExpConfig } from '../checkpoint/qwen4ExpConfig.ts';
 import { GraphBuilder, type WeightReader } from './builder.ts';
 import { type GraphOptions } from './decoder.ts';
@@ -20,7 +20,7 @@ import { gatedResidual, mixStreams } from './gatedResidual.ts';
 import { rotateFirst } from './groupedQuery.ts';
 import { withNgrams } from './ngramEmbedding.ts';
 import { gatedAttention, mixtureOfExperts, separateProjections } from './qwenHybrid.ts';
-import { rotaryConstants } from './rotary.ts';
+import { rotaryConstants, type RotaryConstants } from './rotary.ts';
 
 export function buildQwen4Exp(
   config: Qwen4ExpConfig,
@@ -69,22 +69,49 @@ function layer(
 function chosenRows(b: GraphBuilder, x: Node, layer: number, config: Qwen4ExpConfig): Node {
   const { indexer_n_heads: H, indexer_head_dim: K, indexer_compress_ratio: tokens } = config;
   const { hidden_size: D, rms_norm_eps: epsilon } = config;
-  const constants = rotaryConstants(config.rotatedChannels, config.rope_theta, config.rope_scaling);
   const part = (name: string, start: number, heads: number): Node => {
     const range = { parts: 1, partRows: (H + 1) * K, start: start * K, count: heads * K };
     const weight = b.weightRows('index_qk_proj.weight', name, range, [heads * K, D]);
-    return b.node('splitHeads', [b.project(x, weight)], { heads });
+    return b.project(x, weight);
   };
   return b.within('indexer', () => {
-    const query = b.rmsNormalization(part('query', 0, H), 'q_layernorm', epsilon);
-    const rows = b.append(`layers.${layer}.index`, part('key', H, 1));
-    const means = b.node('blockMeans', [rows], { tokensPerRow: tokens });
-    const normal = b.rmsNormalization(means, 'k_layernorm', epsilon);
-    const frequencies = constants.frequencies.map((f) => f * tokens); // of block i at token i·tokens
-    const keys = rotateFirst(b, normal, { ...constants, frequencies }, []);
+    const query = b.rmsNormalization(
+      b.node('splitHeads', [part('query', 0, H)], { heads: H }),
+      'q_layernorm',
+      epsilon,
+    );
+    const keys = blockKeys(b, part('key', H, 1), `layers.${layer}.index`, config);
     const topK = config.indexer_budget / tokens;
-    const inputs = [rotateFirst(b, query, constants), keys, b.position];
+    const inputs = [rotateFirst(b, query, rotationOf(config)), keys, b.position];
     const blocks = b.node('topRows', inputs, { topK, tokensPerRow: tokens });
     return b.node('blockRows', [blocks, b.position], { tokensPerRow: tokens });
   });
+}
+
+/**
+ * A key (B,S,1,K) for every block of tokens: the mean of the rows x (B,T,K) of its tokens. Each token
+ * makes one as if it ended a block, and those of tokens that do are kept.
+ */
+function blockKeys(b: GraphBuilder, x: Node, state: string, config: Qwen4ExpConfig): Node {
+  const { indexer_compress_ratio: tokens, rms_norm_eps: epsilon } = config;
+  const means = tokens === 1 ? x : meansOfLast(b, x, `${state}.recent`, tokens);
+  const rows = b.node('splitHeads', [means], { heads: 1 });
+  const normal = b.rmsNormalization(rows, 'k_layernorm', epsilon);
+  const offset = 1 - tokens; // to the first token of the block
+  return b.append(state, rotateFirst(b, normal, rotationOf(config), offset), tokens);
+}
+
+/** For each token the mean of its row of x (B,T,K) and those before, `tokens` in all. */
+function meansOfLast(b: GraphBuilder, x: Node, state: string, tokens: number): Node {
+  const K = lastDim(x.type);
+  const shares = b.filled('shares', [K, tokens], 1 / tokens);
+  return b.stateful('causalConvolution', state, [tokens - 1, K], [x, shares, b.position], {});
+}
+
+function rotationOf({
+  rotatedChannels,
+  rope_theta,
+  rope_scaling,
+}: Qwen4ExpConfig): RotaryConstants {
+  return rotaryConstants(rotatedChannels, rope_theta, rope_scaling);
 }

@@ -29,20 +29,29 @@ export function attention(
   const G = list.shapeOf(key.type)[2]!;
   const topK = node.inputs[4] === undefined ? undefined : lastDim(node.inputs[4].type);
   const scoreStride = roundUp(topK ?? list.dims.S);
-  const scores = list.allocate(`${node.label} scores`, (H / G) * scoreStride);
+  const shared = H / G;
+  const scores = list.scratch(shared * scoreStride);
   const valueStride = lastDim(value.type);
-  const widths = { B, T, H, G, capacity: 'capacity', keyWidth, valueStride, valueWidth } as const;
+  const steps = { qStep: H * keyWidth, keyStep: G * keyWidth, valueStep: G * valueStride };
+  const widths = {
+    B,
+    T,
+    G,
+    shared,
+    capacity: 'capacity',
+    keyWidth,
+    valueStride,
+    valueWidth,
+  } as const;
   const out = allocateFor(list, node);
-  const common = { scores, scoreStride, out, ...widths, scale };
+  const result = { out, outStep: H * valueWidth };
+  const common = { scores, scoreStride, ...steps, ...result, ...widths, scale };
   if (topK === undefined) {
-    list.add('attention', node.label, { q, keys, values, positions, ...common });
+    list.add('attention', node.label, { q, keys, values, positions, first: 0, ...common });
     return out;
   }
-  const chosenKeys = list.allocate(`${node.label} chosen keys`, topK * G * keyWidth);
-  const chosenValues =
-    key === value
-      ? chosenKeys
-      : list.allocate(`${node.label} chosen values`, topK * G * valueStride);
+  const chosenKeys = list.scratch(topK * G * keyWidth);
+  const chosenValues = key === value ? chosenKeys : list.scratch(topK * G * valueStride);
   const gathered = { chosen, chosenKeys, chosenValues, topK };
   list.add('attentionToRows', node.label, { q, keys, values, ...gathered, ...common });
   return out;
@@ -56,7 +65,7 @@ export function compress(
   const { tokensPerRow, overlap } = node.attrs;
   const [B, T, K] = list.shapeOf(node.type) as [number, number, number];
   const [, kept, C] = list.shapeOf(node.inputs[0]!.type) as [number, number, number];
-  const rows = list.allocate(`${node.label} rows`, (kept + T) * C);
+  const rows = list.scratch((kept + T) * C);
   const out = allocateFor(list, node);
   const sizes = { B, T, C, K, tokensPerRow, overlap: Number(overlap) };
   const places = { state, x, bias: bias ?? 0, positions, rows, out };
@@ -76,9 +85,9 @@ export function windowAttention(
   const complete = entries === undefined ? 0 : Math.floor(list.dims.S / tokensPerRow);
   const most = W + (topK === 0 ? complete : topK);
   const scoreStride = roundUp(most + 1); // the sink too
-  const rows = list.allocate(`${node.label} rows`, (W + T) * K);
-  const seen = list.allocate(`${node.label} seen`, most * K);
-  const scores = list.allocate(`${node.label} scores`, H * scoreStride);
+  const rows = list.scratch((W + T) * K);
+  const seen = list.scratch(most * K);
+  const scores = list.scratch(H * scoreStride);
   const out = allocateFor(list, node);
   const places = { state, q, x, sinks, positions, rows, seen, scores, out };
   const read = { entries: entries ?? 0, chosen: chosen ?? 0, topK, tokensPerRow };
@@ -95,7 +104,7 @@ export function causalConvolution(
   const [B, T, C] = list.shapeOf(node.type) as [number, number, number];
   const W = lastDim(node.inputs[2]!.type);
   const { dilation = 1 } = node.attrs;
-  const rows = list.allocate(`${node.label} rows`, ((W - 1) * dilation + T) * C);
+  const rows = list.scratch(((W - 1) * dilation + T) * C);
   const out = allocateFor(list, node);
   const sizes = { B, T, C, W, dilation };
   list.add('causalConvolution', node.label, { state, x, w, positions, rows, out, ...sizes });
@@ -108,7 +117,7 @@ export function gatedDelta(list: StepList, node: NodeOf<'gatedDelta'>, inputs: I
   const out = allocateFor(list, node);
   const [B, T, H, V] = list.shapeOf(node.type) as [number, number, number, number];
   const [G, K] = node.inputs[1]!.type.shape.slice(2) as [number, number];
-  const sizes = { B, T, G, H, K, V, scale: node.attrs.scale };
+  const sizes = { B, T, G, H, K, V, first: 0, heads: H, scale: node.attrs.scale };
   list.add('gatedDelta', node.label, { state, q, k, v, decay, beta, positions, out, ...sizes });
   return out;
 }

@@ -1,4 +1,4 @@
-/** A device of the cpu target: a memory with a model, and an instance of the kernels on it. */
+/** A device of the cpu target: a memory with a model, and threads that run kernels on it. */
 import { CapacityError, UsageError } from '../../base/index.ts';
 import {
   type Device,
@@ -9,28 +9,25 @@ import {
 } from '../../compile/index.ts';
 import { requireContinues, rotaryTable, type Dims, type RotaryTable } from '../../ir/index.ts';
 import { type Trace } from '../../trace/index.ts';
-import { DeviceMemory, resolveArgument, type Layout } from './deviceMemory.ts';
+import { bindProgram, type Binding } from './binding.ts';
+import { DeviceMemory } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
-import { instantiateKernels, type KernelExports } from './kernels/kernelModule.ts';
-import { KERNELS } from './kernels/kernels.table.ts';
-import { type Placed, type RotaryFeed, type Step } from './steps.ts';
-
-/** A step with all its arguments, in order. */
-interface Call {
-  readonly run: (...args: readonly number[]) => void;
-  readonly args: readonly number[];
-}
-
-/** The calls of a program, valid for one layout of the memory. */
-interface Binding {
-  readonly layout: Layout;
-  readonly calls: readonly Call[];
-}
+import { compiledKernels } from './kernels/kernelModule.ts';
+import { type Placed, type RotaryFeed } from './steps.ts';
+import { singleThread, ThreadPool, type Runner } from './threads/pool.ts';
+import { nowMs, traceTimes } from './threads/times.ts';
+import { machineCode, type Emitter } from './x86/index.ts';
 
 export interface CpuDeviceOptions {
   /** What the states of a sequence grow to, unless a program needs more. */
   readonly contextTokens: number;
-  /** Records the time of each step, in cycles of the clock of the trace. */
+  /** Threads that share the work; 1 starts none. */
+  readonly threads: number;
+  /** What the kernels are made with. */
+  readonly emitter: Emitter;
+  /** The least multiply-accumulates of a part of a kernel's call. */
+  readonly workOfPart: number;
+  /** Records the time of each chunk of a step, in cycles of the clock of the trace. */
   readonly trace?: Trace;
 }
 
@@ -42,16 +39,15 @@ interface CpuSnapshot extends DeviceSnapshot {
 export class CpuDevice implements Device {
   readonly #options: CpuDeviceOptions;
   #memory: DeviceMemory;
-  #kernels: KernelExports;
+  #runner: Runner;
   /** Tokens that each sequence has seen. */
   readonly #lengths: number[] = [];
   #bindings = new WeakMap<CpuProgram, Binding>();
-  readonly #tables = new WeakMap<RotaryFeed<Placed>, RotaryTable>();
 
   constructor(options: CpuDeviceOptions) {
     this.#options = options;
-    this.#memory = new DeviceMemory(options.contextTokens);
-    this.#kernels = instantiateKernels(this.#memory.memory);
+    this.#memory = new DeviceMemory(options.contextTokens, options.threads);
+    this.#runner = startThreads(this.#memory, options);
   }
 
   run(program: Program, inputs: StepInputs): StepResult {
@@ -60,11 +56,9 @@ export class CpuDevice implements Device {
     }
     requireInputs(program, inputs);
     if (program.recurrent) requireContinues(inputs.positions, this.#lengths);
-    const { calls } = this.#bind(program);
+    const binding = this.#bind(program);
     this.#feed(program, inputs);
-    const { trace } = this.#options;
-    if (trace === undefined) for (const { run, args } of calls) run(...args);
-    else runTraced(calls, program.content.steps, trace);
+    this.#runSteps(program, binding);
     for (const [b, start] of inputs.positions.entries()) this.#lengths[b] = start + program.dims.T;
     return this.#results(program);
   }
@@ -84,23 +78,27 @@ export class CpuDevice implements Device {
     this.#lengths.length = 0;
   }
 
-  /** Gives memory and weights back; a later run starts afresh. */
+  /** Gives memory, weights and threads back; a later run starts afresh. */
   close(): void {
-    this.#memory = new DeviceMemory(this.#options.contextTokens);
-    this.#kernels = instantiateKernels(this.#memory.memory);
+    const { contextTokens, threads } = this.#options;
+    this.#runner.close();
+    this.#memory = new DeviceMemory(contextTokens, threads);
+    this.#runner = startThreads(this.#memory, this.#options);
     this.#bindings = new WeakMap();
     this.#lengths.length = 0;
+  }
+
+  #runSteps({ content: { steps } }: CpuProgram, binding: Binding): void {
+    const startMs = nowMs();
+    const times = this.#runner.run(binding);
+    if (times !== undefined) traceTimes(this.#options.trace!, binding, steps, times, startMs);
   }
 
   #bind(program: CpuProgram): Binding {
     const layout = this.#memory.reserve(program);
     const known = this.#bindings.get(program);
     if (known?.layout === layout) return known;
-    const calls = program.content.steps.map(({ kernel, args }) => ({
-      run: this.#kernels[kernel],
-      args: Object.keys(KERNELS[kernel]).map((name) => resolveArgument(args[name]!, layout)),
-    }));
-    const binding = { layout, calls };
+    const binding = bindProgram(program, layout, this.#options.workOfPart);
     this.#bindings.set(program, binding);
     return binding;
   }
@@ -114,19 +112,10 @@ export class CpuDevice implements Device {
     if (feeds.hidden !== undefined) write(feeds.hidden.at, hidden!);
     const all = positionsOf(positions, dims);
     for (const feed of feeds.rotary) {
-      const { cos, sin } = feed.ofState ? this.#tableOfState(feed, dims.S) : tableOf(feed, all);
+      const { cos, sin } = tableOf(feed, all);
       write(feed.cos, cos);
       write(feed.sin, sin);
     }
-  }
-
-  /** Rows of a state stand where they do in every step: their table is made once. */
-  #tableOfState(feed: RotaryFeed<Placed>, S: number): RotaryTable {
-    const known = this.#tables.get(feed);
-    if (known !== undefined) return known;
-    const table = tableOf(feed, [...Array(S).keys()]);
-    this.#tables.set(feed, table);
-    return table;
   }
 
   #results({ content: { outputs } }: CpuProgram): StepResult {
@@ -191,15 +180,10 @@ function requireHidden({ content }: CpuProgram, length: number | undefined): voi
   throw new UsageError(`a step must be fed ${elements} numbers of hidden rows, not ${length ?? 0}`);
 }
 
-function runTraced(calls: readonly Call[], steps: readonly Step<Placed>[], trace: Trace): void {
-  const start = performance.now();
-  const now = (): number => Math.round(((performance.now() - start) * trace.clockHz) / 1000);
-  for (const [i, { run, args }] of calls.entries()) {
-    const { kernel, label } = steps[i]!;
-    const startCycles = now();
-    run(...args);
-    const durationCycles = now() - startCycles;
-    trace.add({ track: 'cpu', name: kernel, label, startCycles, durationCycles });
-  }
-  trace.advance(now());
+function startThreads({ memory }: DeviceMemory, options: CpuDeviceOptions): Runner {
+  const { threads, emitter, trace } = options;
+  const { module } = compiledKernels(threads > 1);
+  const source = { module, memory, ...(emitter === 'x86' && { code: machineCode() }) };
+  const timed = trace !== undefined;
+  return threads > 1 ? new ThreadPool(source, threads, timed) : singleThread(source, timed);
 }

@@ -4,20 +4,18 @@
  *   0      nothing, so that no address is 0
  *   64     weights, f32, loaded when the first program is run
  *   …      states, f32 [batch][capacity][elements of a token] or [batch][elements], zeros at first
- *   …      the arena: activations of the program that runs
+ *   …      the arena: activations of the program that runs, and after it scratch memory of each thread
  *
  * Batch, capacity and arena grow when a program needs more; states then move, and keep what they
  * hold. Capacity doubles where there is room for that, so moves are rare.
  */
 import { CapacityError, UsageError } from '../../base/index.ts';
 import { countElements } from '../../ir/index.ts';
-import { createMemory, type WasmMemory } from '../../wasm/index.ts';
+import { type WasmMemory } from '../../wasm/index.ts';
 import { type CpuProgram, type StateSize } from './emit.ts';
-import { MEMORY_LIMIT_BYTES, PAGE_BYTES } from './kernels/kernelModule.ts';
-import { ELEMENT_BYTES } from './kernels/vectors.ts';
+import { createKernelMemory, MEMORY_LIMIT_BYTES, PAGE_BYTES } from './kernels/kernelModule.ts';
+import { ALIGNMENT_BYTES, alignBytes, ELEMENT_BYTES } from './kernels/vectors.ts';
 import { type Argument, type Placed } from './steps.ts';
-
-const ALIGNMENT_BYTES = 64;
 
 /** What the first program brought; later ones must be of the same model. */
 interface LoadedModel {
@@ -40,16 +38,19 @@ export interface Layout {
 
 /** A memory that programs of one model share. */
 export class DeviceMemory {
-  readonly memory: WasmMemory = createMemory({ initial: 1 });
+  readonly memory: WasmMemory;
   readonly #contextTokens: number;
+  readonly #threads: number;
   #model: LoadedModel | undefined;
   #layout: Layout | undefined;
   /** Beyond this the memory is still as it was made: zeros that the host need not provide. */
   #touchedBytes = 0;
 
-  /** States grow to at most `contextTokens`, unless a program needs more. */
-  constructor(contextTokens: number) {
+  /** States grow to at most `contextTokens`, unless a program needs more. More than one thread share it. */
+  constructor(contextTokens: number, threads: number) {
     this.#contextTokens = contextTokens;
+    this.#threads = threads;
+    this.memory = createKernelMemory(threads > 1);
   }
 
   /**
@@ -60,12 +61,12 @@ export class DeviceMemory {
     const model = this.#model ?? placeWeights(program);
     requireModel(program, model);
     const layout = this.#layoutFor(program, model);
-    this.#grow(layout.arenaAddress + program.content.arenaBytes);
+    const endBytes = layout.arenaAddress + this.#activationBytes(program);
+    this.#grow(endBytes);
     if (this.#model === undefined) this.#loadWeights(program, model);
     this.#model = model;
     if (layout !== this.#layout) this.#moveStates(layout, model);
     this.#layout = layout;
-    const endBytes = layout.arenaAddress + program.content.arenaBytes;
     this.#touchedBytes = Math.max(this.#touchedBytes, endBytes);
     return layout;
   }
@@ -107,18 +108,25 @@ export class DeviceMemory {
   }
 
   /** The layout as it is if `program` fits, else a larger one. */
-  #layoutFor({ dims, content, graph }: CpuProgram, model: LoadedModel): Layout {
+  #layoutFor(program: CpuProgram, model: LoadedModel): Layout {
+    const { dims, graph } = program;
+    const activationBytes = this.#activationBytes(program);
     const old = this.#layout;
     if (old !== undefined && dims.B <= old.batch && dims.S <= old.capacity) return old;
     const batch = Math.max(dims.B, old?.batch ?? 0);
     const doubled = Math.min(2 * (old?.capacity ?? 0), this.#contextTokens);
     const fits = (layout: Layout): boolean =>
-      layout.arenaAddress + content.arenaBytes <= MEMORY_LIMIT_BYTES;
+      layout.arenaAddress + activationBytes <= MEMORY_LIMIT_BYTES;
     const generous = placeStates(model, batch, Math.max(dims.S, doubled));
     if (fits(generous)) return generous;
     const exact = placeStates(model, batch, Math.max(dims.S, old?.capacity ?? 0));
     if (fits(exact)) return exact;
-    throw doesNotFit(graph.name, model, exact, content.arenaBytes);
+    throw doesNotFit(graph.name, model, exact, activationBytes);
+  }
+
+  /** Of the arena, and of scratch memory for all threads. */
+  #activationBytes({ content: { arenaBytes, scratchBytes } }: CpuProgram): number {
+    return arenaBytes + this.#threads * scratchBytes;
   }
 
   #grow(sizeBytes: number): void {
@@ -170,17 +178,19 @@ function requireExperts(name: string, values: Float32Array, count: number): void
   });
 }
 
-/** The value of an argument for a kernel. */
+/** Where the scratch memory of the first thread starts; those of the others follow. */
+export function scratchAddress({ content }: CpuProgram, { arenaAddress }: Layout): number {
+  return arenaAddress + content.arenaBytes;
+}
+
+/** The value of an argument for a kernel; of scratch memory, from the start of that. */
 export function resolveArgument(argument: Argument<Placed>, layout: Layout): number {
   if (typeof argument === 'number') return argument;
   if (argument === 'capacity') return layout.capacity;
   if (argument.space === 'arena') return layout.arenaAddress + argument.addressBytes;
+  if (argument.space === 'scratch') return argument.offsetBytes;
   const addresses = argument.space === 'weight' ? layout.weights : layout.states;
   return addresses.get(argument.name)! + argument.offsetBytes;
-}
-
-function align(bytes: number): number {
-  return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
 }
 
 /** Bytes of a state for one sequence. */
@@ -193,7 +203,7 @@ function placeWeights({ weights, states, graph }: CpuProgram): LoadedModel {
   let weightsEnd = ALIGNMENT_BYTES;
   for (const name of weights) {
     addresses.set(name, weightsEnd);
-    weightsEnd += align(countElements(graph.weights.get(name)!.shape) * ELEMENT_BYTES);
+    weightsEnd += alignBytes(countElements(graph.weights.get(name)!.shape) * ELEMENT_BYTES);
   }
   return { weights: addresses, states, weightsEnd };
 }
@@ -203,7 +213,7 @@ function placeStates(model: LoadedModel, batch: number, capacity: number): Layou
   let arenaAddress = model.weightsEnd;
   for (const [name, size] of model.states) {
     states.set(name, arenaAddress);
-    arenaAddress += align(batch * sequenceBytes(size, capacity));
+    arenaAddress += alignBytes(batch * sequenceBytes(size, capacity));
   }
   return { weights: model.weights, states, batch, capacity, arenaAddress };
 }

@@ -13,6 +13,7 @@ import {
   type TensorType,
 } from '../../ir/index.ts';
 import { compiledKernels } from './kernels/kernelModule.ts';
+import { alignBytes } from './kernels/vectors.ts';
 import { type CpuSchedule } from './schedule.ts';
 import {
   type Argument,
@@ -32,6 +33,8 @@ export interface Output extends Placed {
 interface Content {
   readonly dims: Dims;
   readonly arenaBytes: number;
+  /** Of each thread. */
+  readonly scratchBytes: number;
   readonly feeds: Feeds<Placed>;
   readonly steps: readonly Step<Placed>[];
   readonly outputs: Readonly<Record<string, Output>>;
@@ -39,7 +42,7 @@ interface Content {
 
 /** The program of a schedule whose buffers have the addresses of `plan`. */
 export function emitProgram(schedule: CpuSchedule, plan: BufferPlan): CpuProgram {
-  const { graph, dims, steps, feeds, outputs } = schedule;
+  const { graph, dims, steps, feeds, outputs, scratchBytes } = schedule;
   const place = ({ buffer, offsetBytes }: Unplaced): Placed => ({
     space: 'arena',
     addressBytes: plan.get(buffer)! + offsetBytes,
@@ -47,7 +50,8 @@ export function emitProgram(schedule: CpuSchedule, plan: BufferPlan): CpuProgram
   const ends = [...plan].map(([{ sizeBytes }, address]) => address + sizeBytes);
   const content: Content = {
     dims,
-    arenaBytes: ends.reduce((a, b) => Math.max(a, b), 0),
+    arenaBytes: alignBytes(ends.reduce((a, b) => Math.max(a, b), 0)),
+    scratchBytes,
     feeds: placeFeeds(feeds, place),
     steps: steps.map((step) => placeStep(step, place)),
     outputs: Object.fromEntries(
@@ -152,12 +156,12 @@ export class CpuProgram implements Program {
   listing(): string {
     const { dims, steps, feeds } = this.content;
     const { B, T, S } = dims;
-    const lines = steps.map(({ kernel, label, args }, i) => {
+    const lines = steps.map(({ kernel, round, label, args }) => {
       const list = Object.entries(args).map(([name, value]) => `${name}=${show(value)}`);
-      return `${String(i).padStart(4)}  ${kernel} ${list.join(' ')}${label === '' ? '' : ` ; ${label}`}`;
+      return `${String(round).padStart(4)}  ${kernel} ${list.join(' ')}${label === '' ? '' : ` ; ${label}`}`;
     });
     return [
-      `; cpu B=${B} T=${T} S=${S}, ${steps.length} steps`,
+      `; cpu B=${B} T=${T} S=${S}, ${steps.length} steps in ${(steps.at(-1)?.round ?? -1) + 1} rounds`,
       `; the host writes tokens=${show(feeds.tokens)} positions=${show(feeds.positions)}`,
       ...(feeds.hidden ? [`; and rows hidden=${show(feeds.hidden.at)}`] : []),
       ...feeds.rotary.map(
@@ -168,20 +172,20 @@ export class CpuProgram implements Program {
     ].join('\n');
   }
 
-  /** The buffers of the arena by address, with the first and the last step that uses each. */
+  /** The buffers of the arena by address, with the first and the last round that uses each. */
   memoryMap(): string {
     const buffers = [...this.#plan].toSorted(([a, x], [b, y]) => x - y || a.first - b.first);
     const lines = buffers.map(([{ name, sizeBytes, first, last }, address]) => {
-      const steps = `${first}..${last === Infinity ? 'end' : last}`;
-      return `${String(address).padStart(10)} ${String(sizeBytes).padStart(10)}  ${steps.padEnd(9)} ${name}`;
+      const rounds = `${first}..${last === Infinity ? 'end' : last}`;
+      return `${String(address).padStart(10)} ${String(sizeBytes).padStart(10)}  ${rounds.padEnd(9)} ${name}`;
     });
-    const head = `; arena of ${this.content.arenaBytes} bytes: address, bytes, steps, buffer`;
+    const head = `; arena of ${this.content.arenaBytes} bytes: address, bytes, rounds, buffer`;
     return `${[head, ...lines].join('\n')}\n`;
   }
 
   /** What the device executes, without what is for people only. */
   #text(): string {
-    const steps = this.content.steps.map(({ kernel, args }) => ({ kernel, args }));
+    const steps = this.content.steps.map(({ kernel, round, args }) => ({ kernel, round, args }));
     return JSON.stringify({ ...this.content, steps });
   }
 }
@@ -190,5 +194,6 @@ function show(argument: Argument<Placed>): string {
   if (typeof argument !== 'object') return String(argument);
   if (argument.space === 'arena') return `@${argument.addressBytes}`;
   const offset = argument.offsetBytes === 0 ? '' : `+${argument.offsetBytes}`;
+  if (argument.space === 'scratch') return `scratch${offset}`;
   return `${argument.space}(${argument.name})${offset}`;
 }

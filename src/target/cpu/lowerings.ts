@@ -20,7 +20,7 @@ import {
 import { dot, fakeQuantize, nGramGate, ngramRows, signedRoot } from './ngramLowerings.ts';
 import { allocateFor, shift, type Inputs, type Lower, type Place } from './lowering.ts';
 import { experts, hyperConnection, mixHeads, route, routeByToken } from './mixtureLowerings.ts';
-import { blockMeans, blockRows, topBlocks, topRows } from './selectionLowerings.ts';
+import { blockRows, topBlocks, topRows } from './selectionLowerings.ts';
 import { type StepList } from './steps.ts';
 
 /** What the host writes for an input. */
@@ -72,7 +72,6 @@ const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   mixHeads,
   compress,
   windowAttention,
-  blockMeans,
   blockRows,
   signedRoot,
   dot,
@@ -204,20 +203,14 @@ function l2Normalization(list: StepList, node: NodeOf<'l2Normalization'>, [x]: I
 }
 
 function rotaryEmbedding(list: StepList, node: NodeOf<'rotaryEmbedding'>, [x]: Inputs): Place {
-  const { B, T, S } = list.dims;
-  const ofState = node.inputs.length === 1;
-  const { cos, sin } = list.rotaryTables(node.attrs, ofState);
+  const { B, T } = list.dims;
+  const { cos, sin } = list.rotaryTables(node.attrs);
   const out = allocateFor(list, node);
   const pairs = node.attrs.frequencies.length;
   const [step, distance] = node.attrs.layout === 'half' ? [1, pairs] : [2, 1];
-  // Rows of a state stand at the same positions in all sequences, which therefore share their angles.
-  const [calls, rows] = ofState ? [B, S] : [1, B * T];
-  const H = list.rowsOf(node.type) / (calls * rows);
-  const sizes = { rows, H, pairs, step, distance };
-  for (let i = 0; i < calls; i++) {
-    const [from, to] = [x, out].map((place) => shift(place, i * rows * H * 2 * pairs));
-    list.add('rotaryEmbedding', node.label, { x: from!, cos, sin, out: to!, ...sizes });
-  }
+  const H = list.rowsOf(node.type) / (B * T);
+  const sizes = { rows: B * T, H, pairs, step, distance };
+  list.add('rotaryEmbedding', node.label, { x, cos, sin, out, ...sizes });
   return out;
 }
 

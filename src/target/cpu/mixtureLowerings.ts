@@ -2,12 +2,12 @@
 import { lastDim, type NodeOf } from '../../ir/index.ts';
 import { SCORINGS } from './kernels/kernels.table.ts';
 import { allocateFor, roundUp, type Inputs, type Place } from './lowering.ts';
-import { type StepList, type Unplaced } from './steps.ts';
+import { type StepList } from './steps.ts';
 
 export function route(list: StepList, node: NodeOf<'route'>, [logits, bias]: Inputs): Place {
   const { topK, groups, topGroups, groupByBest, scoring, normalize, scale } = node.attrs;
   const [rows, E] = [list.rowsOf(node.type), lastDim(node.type)];
-  const scratch = list.allocate(`${node.label} scratch`, 3 * roundUp(E) + groups);
+  const scratch = list.scratch(3 * roundUp(E) + groups);
   const out = allocateFor(list, node);
   list.add('route', node.label, {
     logits,
@@ -35,7 +35,7 @@ export function routeByToken(
   const { scoring, normalize, scale } = node.attrs;
   const [rows, E] = [list.rowsOf(node.type), lastDim(node.type)];
   const topK = lastDim(node.inputs[2]!.type);
-  const scratch = list.allocate(`${node.label} scratch`, roundUp(E));
+  const scratch = list.scratch(roundUp(E));
   const out = allocateFor(list, node);
   const rules = { scoring: SCORINGS[scoring], normalize: Number(normalize), scale };
   const places = { logits, tokens, table, scratch, out };
@@ -43,6 +43,7 @@ export function routeByToken(
   return out;
 }
 
+/** In two steps, so that each can be cut by the channels that it computes. */
 export function experts(
   list: StepList,
   node: NodeOf<'experts'>,
@@ -50,15 +51,35 @@ export function experts(
 ): Place {
   const rows = list.rowsOf(node.type);
   const [E, F, D] = list.shapeOf(node.inputs[2]!.type) as [number, number, number];
-  const scratch = (name: string, width: number): Unplaced =>
-    list.allocate(`${node.label} ${name}`, rows * width);
-  const [inner, upper] = [scratch('inner', F), scratch('upper', F)];
-  const [chosen, gathered] = [scratch('chosen', 1), scratch('gathered', D)];
+  const { label } = node;
+  const inner = list.allocate(`${label} inner`, rows * expertsOfToken(node) * F);
+  const sizes = { rows, E, F, D, first: 0 };
+  const [chosen, gathered] = [list.scratch(rows), list.scratch(rows * D)];
+  const [lower, upper] = [list.scratch(rows * F), list.scratch(rows * F)];
+  const scratch = { chosen, gathered, lower, upper };
+  const limit = node.attrs.limit ?? Infinity;
+  list.add('expertsInner', label, {
+    x,
+    gates,
+    gate,
+    up,
+    inner,
+    ...scratch,
+    ...sizes,
+    width: F,
+    limit,
+  });
   const out = allocateFor(list, node);
-  const sizes = { rows, E, F, D, limit: node.attrs.limit ?? Infinity };
-  const buffers = { chosen, gathered, inner, upper, out };
-  list.add('experts', node.label, { x, gates, gate, up, down, ...buffers, ...sizes });
+  const results = { out, chosen: list.scratch(rows), results: list.scratch(rows * D) };
+  list.add('expertsOuter', label, { inner, gates, down, ...results, ...sizes, width: D });
   return out;
+}
+
+/** The most experts that a token has. */
+function expertsOfToken({ inputs }: NodeOf<'experts'>): number {
+  const gates = inputs[1]!;
+  if (gates.op === 'route') return gates.attrs.topK;
+  return lastDim(gates.op === 'routeByToken' ? gates.inputs[2]!.type : gates.type);
 }
 
 export function hyperConnection(
@@ -67,7 +88,7 @@ export function hyperConnection(
   [logits, factors, base]: Inputs,
 ): Place {
   const { streams: n, iterations, epsilon } = node.attrs;
-  const matrix = list.allocate(`${node.label} matrix`, n * roundUp(n));
+  const matrix = list.scratch(n * roundUp(n));
   const out = allocateFor(list, node);
   const sizes = { rows: list.rowsOf(node.type), n, M: lastDim(node.type), iterations, epsilon };
   list.add('hyperConnection', node.label, { logits, factors, base, matrix, out, ...sizes });

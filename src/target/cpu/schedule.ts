@@ -11,6 +11,8 @@ import { StepList, type Feeds, type Step, type Unplaced } from './steps.ts';
 export interface CpuSchedule extends Schedule {
   readonly steps: readonly Step<Unplaced>[];
   readonly feeds: Feeds<Unplaced>;
+  /** Memory that each thread needs for itself. */
+  readonly scratchBytes: number;
   /** Where the outputs of the graph are when all steps have run. */
   readonly outputs: ReadonlyMap<string, Unplaced>;
 }
@@ -35,8 +37,17 @@ export function scheduleGraph(graph: Graph, dims: Dims): CpuSchedule {
   }
   const outputs = new Map<string, Unplaced>();
   for (const [name, node] of graph.outputs) outputs.set(name, keep(list, name, places.get(node)!));
-  const { steps, buffers, feeds } = list;
-  return { graph, dims, buffers, regions: [arenaFor(buffers)], steps, feeds, outputs };
+  const { steps, buffers, feeds, scratchBytes } = list;
+  return {
+    graph,
+    dims,
+    buffers,
+    regions: [arenaFor(buffers)],
+    steps,
+    feeds,
+    scratchBytes,
+    outputs,
+  };
 }
 
 /** Keeps an output for the host to read. */

@@ -1,5 +1,5 @@
 /** How ops become steps that choose which rows of its sequence a token attends to. */
-import { countElements, lastDim, partsOfTopRows, type NodeOf } from '../../ir/index.ts';
+import { lastDim, partsOfTopRows, type NodeOf } from '../../ir/index.ts';
 import { INDEX_BLOCK } from './kernels/kernels.table.ts';
 import { allocateFor, type Inputs, type Place } from './lowering.ts';
 import { type StepList } from './steps.ts';
@@ -8,7 +8,7 @@ export function topRows(list: StepList, node: NodeOf<'topRows'>, inputs: Inputs)
   const { topK, tokensPerRow = 1, blockRows = 1 } = node.attrs;
   const { q, weights = 0, keys, position, blocks = 0 } = partsOfTopRows(inputsOf(node, inputs));
   const chosen = partsOfTopRows(node.inputs).blocks;
-  const { scratch, sizes } = indexerOf(list, node, keys);
+  const { scratch, sizes } = indexerOf(list, node);
   const out = allocateFor(list, node);
   const places = { q, weights, keys, positions: position, blocks, ...scratch, out };
   const blockCount = chosen === undefined ? 0 : lastDim(chosen.type);
@@ -20,7 +20,7 @@ export function topRows(list: StepList, node: NodeOf<'topRows'>, inputs: Inputs)
 export function topBlocks(list: StepList, node: NodeOf<'topBlocks'>, inputs: Inputs): Place {
   const { topK, tokensPerRow = 1, blockRows } = node.attrs;
   const [q, weights, keys, positions] = inputs;
-  const { scratch, sizes } = indexerOf(list, node, keys);
+  const { scratch, sizes } = indexerOf(list, node);
   const out = allocateFor(list, node);
   const places = { q, weights, keys, positions, ...scratch, out };
   list.add('topBlocks', node.label, { ...places, ...sizes, topK, tokensPerRow, blockRows });
@@ -33,30 +33,13 @@ function inputsOf({ inputs }: NodeOf<'topRows'>, places: Inputs): readonly Place
 }
 
 /** Room and sizes that both need. */
-function indexerOf(list: StepList, node: NodeOf<'topRows' | 'topBlocks'>, keys: Place) {
+function indexerOf(list: StepList, node: NodeOf<'topRows' | 'topBlocks'>) {
   const { tokensPerRow = 1 } = node.attrs;
   const [B, T, H, K] = list.shapeOf(node.inputs[0]!.type) as [number, number, number, number];
   const rows = Math.ceil(list.dims.S / tokensPerRow);
-  const block = list.allocate(`${node.label} block`, H * INDEX_BLOCK);
-  const scores = list.allocate(`${node.label} scores`, rows + INDEX_BLOCK);
-  const capacity = capacityOf(list, keys);
-  return { scratch: { block, scores }, sizes: { B, T, H, K, capacity } } as const;
-}
-
-export function blockMeans(list: StepList, node: NodeOf<'blockMeans'>, [state]: Inputs): Place {
-  const out = allocateFor(list, node);
-  const { B, T } = list.dims;
-  const [, S, ...row] = list.shapeOf(node.type) as [number, number, ...number[]];
-  const { tokensPerRow } = node.attrs;
-  const sizes = { B, T, S, capacity: capacityOf(list, state), size: countElements(row) };
-  list.add('blockMeans', node.label, {
-    state,
-    positions: list.positions,
-    out,
-    ...sizes,
-    tokensPerRow,
-  });
-  return out;
+  const block = list.scratch(H * INDEX_BLOCK);
+  const scores = list.scratch(rows + INDEX_BLOCK);
+  return { scratch: { block, scores }, sizes: { B, T, H, K, capacity: 'capacity' } } as const;
 }
 
 export function blockRows(
@@ -69,9 +52,4 @@ export function blockRows(
   const { tokensPerRow } = node.attrs;
   list.add('blockRows', node.label, { blocks, positions, out, B, T, k, tokensPerRow });
   return out;
-}
-
-/** Rows of a sequence that there is room for: a state may grow, what a step computes may not. */
-function capacityOf(list: StepList, { space }: Place): 'capacity' | number {
-  return space === 'state' ? 'capacity' : list.dims.S;
 }

@@ -11,7 +11,8 @@ import {
   type TensorType,
 } from '../../ir/index.ts';
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
-import { ELEMENT_BYTES } from './kernels/vectors.ts';
+import { alignBytes, ELEMENT_BYTES } from './kernels/vectors.ts';
+import { Rounds, writes, type Access } from './rounds.ts';
 
 /** In a weight or a state of the device. */
 export interface Named {
@@ -33,8 +34,14 @@ export interface Placed {
   readonly addressBytes: number;
 }
 
+/** A place in the scratch memory that each thread has for itself; what is there is gone after the step. */
+export interface Scratch {
+  readonly space: 'scratch';
+  readonly offsetBytes: number;
+}
+
 /** `capacity` is the number of tokens that the device's state has room for, of each sequence. */
-export type Argument<Arena> = number | 'capacity' | Named | Arena;
+export type Argument<Arena> = number | 'capacity' | Named | Scratch | Arena;
 
 /** The arguments of a kernel by the names in its table. */
 export type Arguments<K extends KernelName, Arena> = {
@@ -44,6 +51,8 @@ export type Arguments<K extends KernelName, Arena> = {
 /** A call of a kernel. */
 export interface Step<Arena> {
   readonly kernel: KernelName;
+  /** Steps of one round do not depend on one another. */
+  readonly round: number;
   /** Where in the model it comes from. */
   readonly label: string;
   readonly args: Readonly<Record<string, Argument<Arena>>>;
@@ -55,8 +64,6 @@ export interface RotaryFeed<Arena> {
   readonly magnitude: number;
   /** Added to positions. */
   readonly offset: number;
-  /** Of rows 0, 1, … of a state, the same in every step; else of the step's positions. */
-  readonly ofState: boolean;
   readonly cos: Arena;
   readonly sin: Arena;
 }
@@ -77,25 +84,34 @@ export interface Feeds<Arena> {
   readonly rotary: readonly RotaryFeed<Arena>[];
 }
 
-/** A buffer of activations; its lifetime grows as steps use it. */
+/** A buffer of activations; its lifetime, in rounds, grows as steps use it. */
 export interface ArenaBuffer extends PlannedBuffer {
+  first: number;
   last: number;
 }
 
 /** Builds the steps of a program and the lifetimes of its buffers. */
 export class StepList {
   readonly dims: Dims;
-  readonly steps: Step<Unplaced>[] = [];
+  readonly #steps: Step<Unplaced>[] = [];
+  readonly #rounds = new Rounds();
   readonly buffers: ArenaBuffer[] = [];
   readonly tokens: Unplaced;
   readonly positions: Unplaced;
+  #scratchEnd = 0;
+  #scratchBytes = 0;
   #hidden: HiddenFeed<Unplaced> | undefined;
   readonly #rotary = new Map<string, RotaryFeed<Unplaced>>();
 
   constructor(dims: Dims) {
     this.dims = dims;
-    this.tokens = this.allocate('tokens', dims.B * dims.T);
-    this.positions = this.allocate('positions', dims.B);
+    this.tokens = this.#allocateForHost('tokens', dims.B * dims.T);
+    this.positions = this.#allocateForHost('positions', dims.B);
+  }
+
+  /** Round by round. */
+  get steps(): readonly Step<Unplaced>[] {
+    return this.#steps.toSorted((a, b) => a.round - b.round);
   }
 
   get feeds(): Feeds<Unplaced> {
@@ -104,17 +120,42 @@ export class StepList {
     return { tokens, positions, ...(hidden && { hidden }), rotary: [...this.#rotary.values()] };
   }
 
-  /** A buffer of elements, used from the next step on. */
-  allocate(name: string, elements: number, first = this.steps.length): Unplaced {
+  /** A buffer of elements. */
+  allocate(name: string, elements: number): Unplaced {
     const sizeBytes = elements * ELEMENT_BYTES;
-    const buffer = { name, region: 'arena', sizeBytes, first, last: first };
+    const buffer = { name, region: 'arena', sizeBytes, first: Infinity, last: 0 };
     this.buffers.push(buffer);
     return { space: 'arena', buffer, offsetBytes: 0 };
   }
 
+  /** A buffer that is written before the first step. */
+  #allocateForHost(name: string, elements: number): Unplaced {
+    const place = this.allocate(name, elements);
+    place.buffer.first = 0;
+    return place;
+  }
+
+  /** Room for elements that only the next step uses, whose parts have such each. */
+  scratch(elements: number): Scratch {
+    const offsetBytes = this.#scratchEnd;
+    this.#scratchEnd += alignBytes(elements * ELEMENT_BYTES);
+    this.#scratchBytes = Math.max(this.#scratchBytes, this.#scratchEnd);
+    return { space: 'scratch', offsetBytes };
+  }
+
+  /** What the step with most scratch memory needs. */
+  get scratchBytes(): number {
+    return this.#scratchBytes;
+  }
+
   add<K extends KernelName>(kernel: K, label: string, args: Arguments<K, Unplaced>): void {
-    for (const argument of Object.values<Argument<Unplaced>>(args)) this.#use(argument);
-    this.steps.push({ kernel, label, args });
+    this.#scratchEnd = 0;
+    const used = Object.entries<Argument<Unplaced>>(args).flatMap(([parameter, argument]) =>
+      accessOf(argument, writes(kernel, parameter)),
+    );
+    const round = this.#rounds.next(used);
+    for (const argument of Object.values<Argument<Unplaced>>(args)) use(argument, round);
+    this.#steps.push({ kernel, round, label, args });
   }
 
   /** Keeps a buffer to the end of the program, for the host to read. */
@@ -125,20 +166,23 @@ export class StepList {
   /** The rows of another graph, which the host writes. */
   hiddenRows(type: TensorType): Unplaced {
     const elements = this.sizeOf(type);
-    this.#hidden ??= { at: this.allocate('hidden', elements, 0), elements };
+    this.#hidden ??= { at: this.#allocateForHost('hidden', elements), elements };
     return this.#hidden.at;
   }
 
-  /** The tables of an angle for each token of the step or row of a state, shared by all who rotate alike. */
-  rotaryTables(attrs: OpAttrs['rotaryEmbedding'], ofState: boolean): RotaryFeed<Unplaced> {
+  /** The tables of an angle for each token of the step, shared by all who rotate alike. */
+  rotaryTables(attrs: OpAttrs['rotaryEmbedding']): RotaryFeed<Unplaced> {
     const { frequencies, magnitude, offset = 0 } = attrs;
-    const key = JSON.stringify([frequencies, magnitude, offset, ofState]);
+    const key = JSON.stringify([frequencies, magnitude, offset]);
     const known = this.#rotary.get(key);
     if (known !== undefined) return known;
-    const { B, T, S } = this.dims;
-    const size = (ofState ? S : B * T) * frequencies.length;
-    const [cos, sin] = [this.allocate('cosines', size, 0), this.allocate('sines', size, 0)];
-    const feed = { frequencies, magnitude, offset, ofState, cos, sin };
+    const { B, T } = this.dims;
+    const size = B * T * frequencies.length;
+    const [cos, sin] = ['cosines', 'sines'].map((name) => this.#allocateForHost(name, size)) as [
+      Unplaced,
+      Unplaced,
+    ];
+    const feed = { frequencies, magnitude, offset, cos, sin };
     this.#rotary.set(key, feed);
     return feed;
   }
@@ -156,10 +200,20 @@ export class StepList {
   rowsOf(type: TensorType): number {
     return countElements(this.shapeOf(type).slice(0, -1));
   }
+}
 
-  #use(argument: Argument<Unplaced>): void {
-    if (typeof argument !== 'object' || argument.space !== 'arena') return;
-    const { buffer } = argument;
-    buffer.last = Math.max(buffer.last, this.steps.length);
-  }
+function use(argument: Argument<Unplaced>, round: number): void {
+  if (typeof argument !== 'object' || argument.space !== 'arena') return;
+  const { buffer } = argument;
+  buffer.first = Math.min(buffer.first, round);
+  buffer.last = Math.max(buffer.last, round);
+}
+
+/** What a step does to what an argument names, where other steps may too. */
+function accessOf(argument: Argument<Unplaced>, written: boolean): readonly Access[] {
+  if (typeof argument !== 'object') return [];
+  if (argument.space === 'arena')
+    return [{ what: argument.buffer, offsetBytes: argument.offsetBytes, written }];
+  if (argument.space !== 'state') return [];
+  return [{ what: argument.name, offsetBytes: argument.offsetBytes, written }];
 }

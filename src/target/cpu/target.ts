@@ -1,4 +1,4 @@
-/** The cpu target: f32 in WebAssembly SIMD, one thread. */
+/** The cpu target: f32 in WebAssembly SIMD, and in x86-64 machine code where that runs. */
 import { CapacityError, UsageError } from '../../base/index.ts';
 import {
   type BufferPlan,
@@ -11,13 +11,21 @@ import { type Dims, type Graph, type Node } from '../../ir/index.ts';
 import { type Trace } from '../../trace/index.ts';
 import { CpuDevice } from './device.ts';
 import { emitProgram, type CpuProgram } from './emit.ts';
+import { WORK_OF_PART } from './kernels/cut.ts';
 import { scheduleGraph, type CpuSchedule } from './schedule.ts';
 import { supportsNode } from './supports.ts';
+import { chooseEmitter, type Emitter, type EmitterChoice } from './x86/index.ts';
 
 /** Options of the target. */
 export interface CpuOptions {
   /** The most tokens a sequence may have; without it only memory is the limit. */
   readonly contextTokens?: number;
+  /** Threads that share the work, 1 unless said; the results do not depend on it. */
+  readonly threads?: number;
+  /** What the kernels are made with; `auto` unless said: machine code where it can run. */
+  readonly emitter?: Emitter | 'auto';
+  /** The least multiply-accumulates that a thread takes at a time; 65536 unless said. */
+  readonly workOfPart?: number;
 }
 
 /** Context is compiled for in steps of this many tokens. */
@@ -26,22 +34,42 @@ const CONTEXT_STEP = 64;
 /** Tokens of a step: enough to be bound by arithmetic, few enough for the cache. */
 const MAX_TOKENS = 256;
 
-/** The cpu target. Throws UsageError unless `contextTokens` is a count. */
-export function cpuTarget({ contextTokens = Infinity }: CpuOptions = {}): CpuTarget {
+/** More than any machine has to give. */
+const MOST_THREADS = 256;
+
+/**
+ * The cpu target. Throws UsageError unless `contextTokens` and `threads` are counts, UnsupportedError for machine
+ * code where it cannot run.
+ */
+export function cpuTarget({
+  contextTokens = Infinity,
+  threads = 1,
+  emitter = 'auto',
+  workOfPart = WORK_OF_PART,
+}: CpuOptions = {}): CpuTarget {
+  if (!(Number.isSafeInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) {
+    throw new UsageError(
+      `threads must be a whole number from 1 to ${MOST_THREADS}, not ${threads}`,
+    );
+  }
   if (contextTokens !== Infinity && !(Number.isSafeInteger(contextTokens) && contextTokens > 0)) {
     throw new UsageError(`contextTokens must be a whole number from 1, not ${contextTokens}`);
   }
-  return new CpuTarget(contextTokens);
+  return new CpuTarget({ contextTokens, threads, emitter, workOfPart }, chooseEmitter(emitter));
 }
 
 /** The target; made by `cpuTarget`. */
 export class CpuTarget implements Target<CpuSchedule, CpuProgram> {
   readonly name = 'cpu';
   readonly passes: readonly Pass[] = [];
-  readonly #contextTokens: number;
+  readonly #options: Required<CpuOptions>;
 
-  constructor(contextTokens: number) {
-    this.#contextTokens = contextTokens;
+  /** What the kernels are made with, and if it is not machine code, why. */
+  readonly emitter: EmitterChoice;
+
+  constructor(options: Required<CpuOptions>, emitter: EmitterChoice) {
+    this.#options = options;
+    this.emitter = emitter;
   }
 
   supports(node: Node): Support {
@@ -50,14 +78,14 @@ export class CpuTarget implements Target<CpuSchedule, CpuProgram> {
 
   /** Throws CapacityError for more context than `contextTokens`. */
   bucket({ B, T, S }: Dims): Dims {
-    if (S > this.#contextTokens) {
+    if (S > this.#options.contextTokens) {
       throw new CapacityError(
-        `a sequence must have at most ${this.#contextTokens} tokens of context, not ${S}`,
+        `a sequence must have at most ${this.#options.contextTokens} tokens of context, not ${S}`,
         { hint: 'shorten the text, or give the target a larger contextTokens' },
       );
     }
     const rounded = Math.ceil(S / CONTEXT_STEP) * CONTEXT_STEP;
-    return { B, T, S: Math.min(rounded, this.#contextTokens) };
+    return { B, T, S: Math.min(rounded, this.#options.contextTokens) };
   }
 
   maxTokens(): number {
@@ -74,6 +102,7 @@ export class CpuTarget implements Target<CpuSchedule, CpuProgram> {
   }
 
   open({ trace }: { readonly trace?: Trace } = {}): CpuDevice {
-    return new CpuDevice({ contextTokens: this.#contextTokens, ...(trace && { trace }) });
+    const { emitter } = this.emitter;
+    return new CpuDevice({ ...this.#options, emitter, ...(trace && { trace }) });
   }
 }

@@ -14,11 +14,14 @@ const FILLED: { readonly [O in Op]?: (node: NodeOf<O>) => Filled } = {
     [-1, 1],
     [Math.fround(attrs.scale), 1],
   ],
-  /** Lists of rows start as zeros; without weights each head counts once. */
+  /** Lists of rows start as zeros, and what is behind is masked; without weights each head counts once. */
   topRows: ({ attrs, inputs }) => [
     [0, wholeBlocks(attrs.topK)],
+    [-Infinity, attrs.topK],
     ...(inputs.length === 3 ? ([[1, 1]] as const) : []),
+    ...(attrs.blockRows === undefined ? [] : ([[1, attrs.blockRows]] as const)),
   ],
+  blockRows: ({ type }) => [[0, wholeBlocks(lastDim(type))]],
   compress: ({ type }) => [
     [0, lastDim(type)],
     [1, lastDim(type)],

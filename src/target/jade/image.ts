@@ -3,11 +3,15 @@ import { f32ToBf16 } from '../../base/index.ts';
 import { MX_BLOCK, rotaryTable, type Graph, type WeightSource } from '../../ir/index.ts';
 import { biasOfGiven, quantizeWeights } from './arith/index.ts';
 import { blockBytes } from './isa.table.ts';
-import { tileAddress, type MemoryLayout } from './layout.ts';
+import { type MemoryLayout } from './layout.ts';
+import { tileAddress } from './tiles.ts';
 import {
   type ChoicesRegion,
   type FilledRegion,
+  type EdgeRegion,
   type EndsRegion,
+  type LaterRegion,
+  type NewestRegion,
   type PastRegion,
   type PlainRegion,
   type RotaryRegion,
@@ -31,16 +35,20 @@ function writeRegion(
   const source = graph.weights.get(region.name.slice(region.name.indexOf(':') + 1));
   if (region.kind === 'filled') {
     const { value } = region as FilledRegion;
-    writeFloats(memory, region.address, new Float32Array(region.sizeBytes / 4).fill(value));
+    writeWords(memory, region.address, new Float32Array(region.sizeBytes / 4).fill(value));
   } else if (region.kind === 'choices') writeChoices(memory, region as ChoicesRegion, source!);
   else if (region.kind === 'taps') writeTaps(memory, region.address, source!);
-  else if (region.kind === 'past')
-    writeFloats(memory, region.address, pastOf(region as PastRegion));
-  else if (region.kind === 'ends')
-    writeFloats(memory, region.address, endsOf(region as EndsRegion));
+  else if (region.kind === 'past') writeWords(memory, region.address, pastOf(region as PastRegion));
+  else if (region.kind === 'ends') writeWords(memory, region.address, endsOf(region as EndsRegion));
+  else if (region.kind === 'edge') writeWords(memory, region.address, edgeOf(region as EdgeRegion));
+  else if (region.kind === 'newest')
+    writeWords(memory, region.address, newestOf(region as NewestRegion));
+  else if (region.kind === 'later')
+    writeWords(memory, region.address, laterOf(region as LaterRegion));
+  else if (region.kind === 'ramp') writeWords(memory, region.address, rampOf(region));
   else if (region.kind === 'sinks')
-    writeFloats(memory, region.address, sinksOf(region as SinksRegion, source!.load()));
-  else if (region.kind === 'f32') writeFloats(memory, region.address, source!.load());
+    writeWords(memory, region.address, sinksOf(region as SinksRegion, source!.load()));
+  else if (region.kind === 'f32') writeWords(memory, region.address, source!.load());
   else if (region.kind === 'bf16') writeHalves(memory, region.address, source!.load());
   else if (region.kind === 'rotary')
     writeRotary(memory, region as RotaryRegion, layout.contextTokens);
@@ -51,7 +59,7 @@ function writeTaps(memory: Uint8Array, address: number, source: WeightSource): v
   const [values, W] = [source.load(), source.shape.at(-1)!];
   const C = values.length / W;
   const rows = Float32Array.from(values, (_, i) => values[(i % C) * W + Math.floor(i / C)]!);
-  writeFloats(memory, address, rows);
+  writeWords(memory, address, rows);
 }
 
 function pastOf({ room, sizeBytes }: PastRegion): Float32Array {
@@ -60,6 +68,29 @@ function pastOf({ room, sizeBytes }: PastRegion): Float32Array {
 
 function endsOf({ tokens, sizeBytes }: EndsRegion): Float32Array {
   return Float32Array.from({ length: sizeBytes / 4 }, (_, i) => Number((i + 1) % tokens === 0));
+}
+
+function edgeOf({ numbers: [before, behind], most, sizeBytes }: EdgeRegion): Float32Array {
+  return new Float32Array(sizeBytes / 4).fill(before, 0, most).fill(behind, most);
+}
+
+function newestOf({ items, most, sizeBytes }: NewestRegion): Int32Array {
+  return Int32Array.from({ length: sizeBytes / 4 }, (_, position) => {
+    const rows = Math.floor((position + 1) / items.tokensPerRow);
+    return most - Math.ceil(rows / items.blockRows);
+  });
+}
+
+function laterOf({ tokens, sizeBytes }: LaterRegion): Float32Array {
+  const columns = tokens - 1;
+  return Float32Array.from({ length: sizeBytes / 4 }, (_, i) =>
+    i % columns < (Math.floor(i / columns) + 1) % tokens ? 0 : -Infinity,
+  );
+}
+
+/** e^-256 is zero. */
+function rampOf({ sizeBytes }: PlainRegion): Float32Array {
+  return Float32Array.from({ length: sizeBytes / 4 }, (_, i) => 256 * i);
 }
 
 function sinksOf({ scale, sizeBytes }: SinksRegion, logits: Float32Array): Float32Array {
@@ -71,7 +102,7 @@ function sinksOf({ scale, sizeBytes }: SinksRegion, logits: Float32Array): Float
   return out;
 }
 
-function writeFloats(memory: Uint8Array, address: number, values: Float32Array): void {
+function writeWords(memory: Uint8Array, address: number, values: Float32Array | Int32Array): void {
   memory.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), address);
 }
 
@@ -102,7 +133,7 @@ function writeRotary(memory: Uint8Array, region: RotaryRegion, contextTokens: nu
     rows.set(cos.subarray(t * half, (t + 1) * half), t * half * 2);
     rows.set(sin.subarray(t * half, (t + 1) * half), t * half * 2 + half);
   }
-  writeFloats(memory, region.address, rows);
+  writeWords(memory, region.address, rows);
 }
 
 function writeTiles(memory: Uint8Array, weight: TiledWeight, source: WeightSource): void {

@@ -30,8 +30,12 @@ import { filledBy } from './filledRows.ts';
 import { blockBytes } from './isa.table.ts';
 import {
   type ChoicesRegion,
+  type EdgeRegion,
   type EndsRegion,
   type FilledRegion,
+  type Items,
+  type LaterRegion,
+  type NewestRegion,
   type PastRegion,
   type PlainRegion,
   type ReplacedRegion,
@@ -39,17 +43,26 @@ import {
   type SinksRegion,
   type StateRegion,
   type TiledWeight,
+  GIVEN_ROWS,
+  HIDDEN_ROWS,
   choicesKey,
+  edgeKey,
   endsKey,
   filledKey,
+  isByShift,
+  isGiven,
+  laterKey,
   mxRowBytes,
+  newestKey,
   ngramsKey,
   pastKey,
+  rampKey,
   rotaryKey,
   scalesKey,
   sinksKey,
   tapsKey,
 } from './memoryRegions.ts';
+import { tileOf } from './tiles.ts';
 
 export interface MemoryLayout {
   readonly weights: ReadonlyMap<string, TiledWeight>;
@@ -58,10 +71,6 @@ export interface MemoryLayout {
   readonly sizeBytes: number;
 }
 
-/** Array widths of a tile along n: longer instructions spread the cost of starting one. */
-const TILE_PASSES = 2;
-/** Largest tile along k: a tile of weights stays within a few dozen kilobytes. */
-const MAX_TILE_COLUMNS = 512;
 const ALIGNMENT_BYTES = 64;
 /** Operators whose operands but the first are kept as they are, in f32, where they are weights. */
 const ROW_CONSTANTS: ReadonlySet<Node['op']> = new Set([
@@ -75,32 +84,6 @@ const ROW_CONSTANTS: ReadonlySet<Node['op']> = new Set([
 ]);
 /** Tokens, next tokens and logits of the largest step. */
 export const MAX_STEP_ROWS = 256;
-
-/** The tile of a weight of `rows` outputs and `columns` inputs. */
-export function tileOf(
-  rows: number,
-  columns: number,
-  chip: Chip,
-): { readonly tileRows: number; readonly tileColumns: number } {
-  return {
-    tileRows: Math.min(rows, chip.matrix.columns * TILE_PASSES),
-    tileColumns: Math.min(columns, MAX_TILE_COLUMNS),
-  };
-}
-
-export function tilesOf(weight: TiledWeight): { readonly down: number; readonly across: number } {
-  return {
-    down: Math.ceil(weight.rows / weight.tileRows),
-    across: Math.ceil(weight.columns / weight.tileColumns),
-  };
-}
-
-/** Address of the tile that holds row `n` and column `k` of a plane. */
-export function tileAddress(weight: TiledWeight, plane: number, n: number, k: number): number {
-  const { down, across } = tilesOf(weight);
-  const index = Math.floor(n / weight.tileRows) * across + Math.floor(k / weight.tileColumns);
-  return weight.address + (plane * down * across + index) * weight.slotBytes;
-}
 
 export function planLayout(
   graph: Graph,
@@ -116,6 +99,8 @@ class Layout {
   private readonly regions = new Map<string, PlainRegion>();
   /** Weights whose outputs are quantised while only some rows are known: whole blocks of outputs. */
   private readonly filled = new Set<Node>();
+  /** Positions from row to row of the states that have more than one, by name. */
+  private readonly steps = new Map<string, number>();
   private cursor = 0;
   private readonly chip: Chip;
   private readonly contextTokens: number;
@@ -136,10 +121,13 @@ class Layout {
     const nodes = topologicalOrder(graph).toSorted((a, b) =>
       a.label < b.label ? -1 : Number(a.label > b.label),
     );
+    this.hiddenRows(graph.outputs.get('hidden'), HIDDEN_ROWS);
+    this.hiddenRows(nodes.find(isGiven), GIVEN_ROWS);
     const values = new Set(nodes.flatMap(valuesOf));
     this.constants(nodes);
     for (const { op, inputs } of nodes)
       if (op === 'experts') inputs.slice(2, 4).forEach((weight) => this.filled.add(weight));
+    for (const node of nodes) if (node.op === 'append') this.step(node);
     nodes.forEach((node) => this.place(node, values));
     const { weights, regions, contextTokens, cursor } = this;
     return { weights, regions, contextTokens, sizeBytes: cursor };
@@ -153,6 +141,9 @@ class Layout {
       node.inputs.slice(1).forEach((weight) => this.constant(weight, 'f32', 4));
     else if (node.op === 'windowAttention') this.window(node);
     else if (node.op === 'compress') this.compress(node);
+    else if (node.op === 'blockRows') this.blocks(node);
+    else if (node.op === 'topRows') this.visibleRows(node.attrs.tokensPerRow);
+    else if (node.op === 'topBlocks') this.newestBlocks(node);
     else if (node.op === 'routeByToken') this.choices(node);
     else if (node.op === 'causalConvolution') this.taps(node.inputs[2]!);
     else if (node.op === 'ngramRows')
@@ -162,8 +153,18 @@ class Layout {
     else if (node.op === 'attention') valuesOf(node).forEach((state) => this.valueScales(state));
   }
 
+  /** Where positions are not divided by a shift, each has a row, and that of the last token of several counts. */
+  private step({ attrs: { tokensPerRow = 1 }, inputs }: NodeOf<'append'>): void {
+    const { name } = (inputs[0] as NodeOf<'state'>).attrs;
+    if (!isByShift(tokensPerRow)) this.steps.set(name, tokensPerRow);
+  }
+
   private mailbox(name: string, words: number): void {
     this.region({ kind: 'mailbox', name }, words * 4);
+  }
+
+  private hiddenRows(rows: Node | undefined, name: string): void {
+    if (rows !== undefined) this.mailbox(name, MAX_STEP_ROWS * lastDim(rows.type));
   }
 
   private take(sizeBytes: number): number {
@@ -241,6 +242,7 @@ class Layout {
     }
     this.past(room);
     valuesOf(node).forEach((entries) => this.valueScales(entries));
+    this.visibleRows(node.attrs.tokensPerRow);
     const sinks = node.inputs[3] as NodeOf<'weight'>;
     const width = wholeBlocks(room) - room + MX_BLOCK;
     const { scale } = node.attrs;
@@ -261,6 +263,33 @@ class Layout {
     this.region(ends, this.contextTokens * 4);
   }
 
+  /** Where rows are not visible by a shift: what is added to scores of those, and what others are among those. */
+  private visibleRows(tokensPerRow = 1): void {
+    if (isByShift(tokensPerRow)) return;
+    this.edges({ tokensPerRow, blockRows: 1 }, [0, -Infinity], [1, 0]);
+  }
+
+  private newestBlocks({ attrs: { tokensPerRow = 1, blockRows } }: NodeOf<'topBlocks'>): void {
+    this.edges({ tokensPerRow, blockRows }, [-Infinity, Infinity], [1, 0]);
+  }
+
+  private edges(items: Items, ...edges: readonly (readonly [number, number])[]): void {
+    const most = wholeBlocks(this.contextTokens);
+    const places = { kind: 'newest', name: newestKey(items), items, most } as NewestRegion;
+    this.region(places, this.contextTokens * 4);
+    for (const numbers of edges) {
+      const edge = { kind: 'edge', name: edgeKey(numbers), numbers, most } as EdgeRegion;
+      this.region(edge, (2 * most + 2) * 4);
+    }
+  }
+
+  private blocks({ attrs: { tokensPerRow: tokens } }: NodeOf<'blockRows'>): void {
+    const later = { kind: 'later', name: laterKey(tokens), tokens } as LaterRegion;
+    this.region(later, this.contextTokens * (tokens - 1) * 4);
+    const ramp: Pick<PlainRegion, 'kind' | 'name'> = { kind: 'ramp', name: rampKey(tokens) };
+    this.region(ramp, (this.contextTokens / tokens + 1) * 4);
+  }
+
   private replaced({ type, attrs }: NodeOf<'state'>): void {
     const sequenceBytes = countElements(type.shape.slice(1) as number[]) * 4;
     const region: Omit<ReplacedRegion, 'address' | 'sizeBytes'> = {
@@ -277,12 +306,13 @@ class Layout {
 
   private stateRows(
     name: string,
-    { type }: NodeOf<'state'>,
+    { type, attrs }: NodeOf<'state'>,
     parts: number,
     partBytes: number,
   ): void {
     const groups = type.shape[2] as number;
-    const capacity = this.contextTokens;
+    const step = this.steps.get(attrs.name) ?? 1;
+    const capacity = wholeBlocks(Math.ceil(this.contextTokens / step)) * step;
     const region: Omit<StateRegion, 'address' | 'sizeBytes'> = {
       kind: 'state',
       name,
@@ -290,6 +320,7 @@ class Layout {
       parts,
       partBytes,
       capacity,
+      step,
     };
     this.region(region, this.batch * groups * parts * capacity * partBytes);
   }

@@ -33,6 +33,10 @@ export interface PlainRegion {
     | 'replaced'
     | 'past'
     | 'ends'
+    | 'edge'
+    | 'newest'
+    | 'ramp'
+    | 'later'
     | 'sinks'
     | 'mailbox';
   readonly name: string;
@@ -46,7 +50,10 @@ export interface StateRegion extends PlainRegion {
   /** A row is in so many parts, each behind the same part of the position before: its blocks, or one. */
   readonly parts: number;
   readonly partBytes: number;
+  /** Positions that there is room for: of those of an item the last is its row. */
   readonly capacity: number;
+  /** Positions from row to row: 1 also where rows lie behind one another that stand for several. */
+  readonly step: number;
 }
 
 /** A state that steps replace, in f32: that of a sequence is one piece, zeros when the sequence starts. */
@@ -79,6 +86,32 @@ export interface EndsRegion extends PlainRegion {
   readonly tokens: number;
 }
 
+/** One number `most` times, then another `most` + 2 times. */
+export interface EdgeRegion extends PlainRegion {
+  readonly kind: 'edge';
+  readonly numbers: readonly [number, number];
+  readonly most: number;
+}
+
+/** What is counted by positions: blocks of so many rows, each of so many tokens. */
+export interface Items {
+  readonly tokensPerRow: number;
+  readonly blockRows: number;
+}
+
+/** For each position as i32 where to cut an edge, so that as much of its first number is left as items are seen. */
+export interface NewestRegion extends PlainRegion {
+  readonly kind: 'newest';
+  readonly items: Items;
+  readonly most: number;
+}
+
+/** For each position a row of `tokens` − 1: +0 for those of its block up to it, −Inf for later ones; all of a complete one are. */
+export interface LaterRegion extends PlainRegion {
+  readonly kind: 'later';
+  readonly tokens: number;
+}
+
 /** For each head the columns behind its window: −Inf but for the logit of the sink, before it is scaled. */
 export interface SinksRegion extends PlainRegion {
   readonly kind: 'sinks';
@@ -95,6 +128,17 @@ export interface RotaryRegion extends PlainRegion {
   readonly offset: number;
 }
 
+/** Mailbox of the rows that the host gives to a graph that reads those of another. */
+export const GIVEN_ROWS = 'given rows';
+
+/** The input that reads them. */
+export function isGiven(node: Node): boolean {
+  return node.op === 'input' && node.attrs.name === 'hidden';
+}
+
+/** Mailbox of the rows that a graph gives. */
+export const HIDDEN_ROWS = 'hidden rows';
+
 /** Key of a rotary table: the angles it holds. */
 export function rotaryKey(node: NodeOf<'rotaryEmbedding'>): string {
   const { frequencies, magnitude, offset = 0 } = node.attrs;
@@ -107,6 +151,28 @@ export function pastKey(room: number): string {
 
 export function endsKey(tokens: number): string {
   return `ends:${tokens}`;
+}
+
+/** Numbers that grow so fast that e^x of all but the last is nothing beside that of it: one for each block. */
+export function rampKey(tokens: number): string {
+  return `ramp:${tokens}`;
+}
+
+export function edgeKey([before, behind]: readonly [number, number]): string {
+  return `edge:${before},${behind}`;
+}
+
+export function newestKey({ tokensPerRow, blockRows }: Items): string {
+  return `newest:${tokensPerRow},${blockRows}`;
+}
+
+/** Whether positions are divided by so many tokens as they are shifted. */
+export function isByShift(tokensPerRow: number): boolean {
+  return Number.isInteger(Math.log2(tokensPerRow));
+}
+
+export function laterKey(tokens: number): string {
+  return `later:${tokens}`;
 }
 
 export function sinksKey({ inputs }: NodeOf<'windowAttention'>): string {

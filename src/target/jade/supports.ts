@@ -56,21 +56,31 @@ const byShift: Check = ({ attrs }) => {
     : no(`tokens that share a row must be a power of two, not ${tokensPerRow}`);
 };
 
-/** Its rows are keys and values: one scale for all of a row. */
-const windowed: Check = (node, chip) => {
-  const { inputs, type } = node;
-  if (inputs[3]!.op !== 'weight') return no('logits of sinks must be weights');
-  return lastDim(type) % MX_BLOCK === 0
+/** The state that they are gathered from has whole blocks of 32. */
+const inBlocks: Check = (node, chip) => {
+  const { tokensPerRow } = node.attrs as OpAttrs['blockRows'];
+  if (node.inputs[0]!.op !== 'topRows') return no('blocks must be those of an indexer');
+  return tokensPerRow <= MX_BLOCK
     ? byShift(node, chip)
-    : no(`rows must be whole blocks of ${MX_BLOCK}`);
+    : no(`blocks must have at most ${MX_BLOCK} rows, not ${tokensPerRow}`);
 };
 
-/** No attribute or operand beyond those that the instruction has. */
-const plain = (attribute: string, what: string, others: Check = yes): Check => {
-  return (node, chip) =>
-    (node.attrs as Readonly<Record<string, unknown>>)[attribute] === undefined
-      ? others(node, chip)
-      : no(`${what} has no lowering`);
+/** Marks of blocks are read as they were made. */
+const withinBlocks: Check = ({ inputs: [, , , , blocks], attrs }) => {
+  if (blocks === undefined) return YES;
+  const { blockRows, tokensPerRow = 1 } = attrs as OpAttrs['topRows'];
+  if (blocks.op !== 'topBlocks') return no('blocks must be those of an indexer');
+  const of = blocks.attrs;
+  return of.blockRows === blockRows && (of.tokensPerRow ?? 1) === tokensPerRow
+    ? YES
+    : no('blocks must be chosen of the same rows');
+};
+
+/** Its rows are keys and values: one scale for all of a row. */
+const windowed: Check = (node) => {
+  const { inputs, type } = node;
+  if (inputs[3]!.op !== 'weight') return no('logits of sinks must be weights');
+  return lastDim(type) % MX_BLOCK === 0 ? YES : no(`rows must be whole blocks of ${MX_BLOCK}`);
 };
 
 /** Parts of weights are cut and joined where a model is read. */
@@ -84,14 +94,6 @@ const routed: Check = (node) => {
     return no('a table of experts must be a weight');
   return YES;
 };
-
-const positioned: Check = ({ inputs }) =>
-  inputs.length === 2 ? YES : no('rotation of rows of a state has no lowering');
-
-const fedByHost: Check = ({ attrs }) =>
-  (attrs as OpAttrs['input']).name === 'hidden'
-    ? no('the host gives a step tokens and positions, not the hidden rows of another graph')
-    : YES;
 
 /** Indices of rows come from the host. */
 const rowsByHost: Check = ({ inputs: [indices] }) =>
@@ -121,10 +123,8 @@ const ofWeights: Check = ({ op, inputs }) =>
 const convolved: Check = ({ inputs }) =>
   inputs[2]!.op === 'weight' ? YES : no('the taps of a convolution must be weights');
 
-const noInstruction: Check = ({ op }) => no(`the vector unit has no instruction for ${op}`);
-
 const CHECKS: Rules<Check> = {
-  input: fedByHost,
+  input: yes,
   weight: yes,
   state: yes,
   splitHeads: yes,
@@ -135,7 +135,7 @@ const CHECKS: Rules<Check> = {
   transpose: foldedOnly,
   lastToken: yes,
   embedding: rowsByHost,
-  append: byShift,
+  append: yes,
   add: sameRows,
   mul: multiplied,
   sigmoid: yes,
@@ -145,14 +145,14 @@ const CHECKS: Rules<Check> = {
   rmsNormalization: yes,
   layerNormalization: ofWeights,
   l2Normalization: yes,
-  rotaryEmbedding: positioned,
+  rotaryEmbedding: yes,
   argMax: fromLinear,
   quantize: yes,
   linear: mergedRows,
   headLinear: yes,
   attention: yes,
-  topRows: plain('blockRows', 'a choice within blocks', byShift),
-  topBlocks: noInstruction,
+  topRows: withinBlocks,
+  topBlocks: yes,
   nGramGate: ofWeights,
   fakeQuantize: () => no('only what the matrix unit reads is rounded, by its own blocks'),
   route: routed,
@@ -164,8 +164,7 @@ const CHECKS: Rules<Check> = {
   mixHeads: yes,
   compress: yes,
   windowAttention: windowed,
-  blockMeans: noInstruction,
-  blockRows: noInstruction,
+  blockRows: inBlocks,
   signedRoot: normalRoot,
   dot: yes,
   ngramRows: yes,

@@ -1,5 +1,6 @@
 /** Tensors of a GGUF file as weights. */
 import { UnsupportedError } from '../../../base/index.ts';
+import type { StoredFormat, StoredRows } from '../../../ir/index.ts';
 import { elementCount } from '../safetensors.ts';
 import type { StoredTensor } from '../safetensors.ts';
 import { placeOf } from '../weight.ts';
@@ -30,6 +31,23 @@ export function ggufWeight(
       const stored = tensor.source.read(start + row * blocksPerRow * bytes, blocks * bytes);
       decode(stored, out);
     },
+    rows: shape.length > 1 ? rowsAt(tensor, shape.at(-1)!, start) : undefined,
+  };
+}
+
+/** Rows of `width` elements from byte `start` of the file on. */
+function rowsAt(
+  { source, dtype }: StoredTensor<string>,
+  width: number,
+  start: number,
+): StoredRows | undefined {
+  const { elements, bytes } = ggmlTypeOf(dtype);
+  const rowBytes = (width / elements) * bytes;
+  if (!Number.isInteger(rowBytes)) return undefined;
+  return {
+    format: dtype as StoredFormat,
+    rowBytes,
+    readBytes: (row, count) => source.read(start + row * rowBytes, count * rowBytes),
   };
 }
 

@@ -13,6 +13,7 @@
  */
 import { elementCount } from '../safetensors.ts';
 import type { StoredTensor } from '../safetensors.ts';
+import { permuteStoredRows } from '../storedRows.ts';
 import { rowCount, rowWidth } from '../weight.ts';
 import type { Weight } from '../weight.ts';
 import { ggufWeight } from './ggufWeight.ts';
@@ -142,7 +143,7 @@ function mapValues(weight: Weight, restore: (value: number) => number): Weight {
     weight.decodeRows(start, out);
     for (let i = 0; i < out.length; i++) out[i] = restore(out[i]!);
   };
-  return { ...weight, decodeRows };
+  return { ...weight, decodeRows, rows: undefined };
 }
 
 /** Rows that follow each other in the file are read together. */
@@ -159,7 +160,9 @@ function permuteRows(weight: Weight, storedRow: MapIndex): Weight {
       row += count;
     }
   };
-  return { ...weight, decodeRows };
+  const isMatrix = weight.shape.length === 2;
+  const rows = isMatrix ? permuteStoredRows(weight.rows, storedRow) : undefined;
+  return { ...weight, decodeRows, rows };
 }
 
 function permuteColumns(weight: Weight, storedColumn: MapIndex): Weight {
@@ -173,7 +176,7 @@ function permuteColumns(weight: Weight, storedColumn: MapIndex): Weight {
       for (let column = 0; column < width; column++) out[at + column] = stored[order[column]!]!;
     }
   };
-  return { ...weight, decodeRows };
+  return { ...weight, decodeRows, rows: undefined };
 }
 
 /** A vector as a matrix of one row. */

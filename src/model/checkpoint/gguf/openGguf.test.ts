@@ -10,6 +10,7 @@ import type { Entry, GgufTensor } from '../../../../test/gguf/encodeGguf.ts';
 import type { Checkpoint } from '../checkpoint.ts';
 import { parseModelConfig } from '../config.ts';
 import { openCheckpoint } from '../openCheckpoint.node.ts';
+import type { GgufValue } from './header.ts';
 import { ModelMetadata, shortestDecimal } from './metadata.ts';
 import { openGguf } from './openGguf.node.ts';
 import { configOfGguf } from './config.ts';
@@ -157,7 +158,7 @@ test('metadata that is absent is named by the field that it stands for', () => {
   });
 });
 
-function configOf(entries: Readonly<Record<string, Entry>>) {
+function configOf(entries: Readonly<Record<string, GgufValue>>) {
   const all = new Map(Object.entries(entries));
   return configOfGguf(new ModelMetadata(all, 'm.gguf'), new Map(), 'm.gguf');
 }

@@ -12,7 +12,7 @@ import {
 } from '../../../wasm/index.ts';
 import { KERNELS } from './kernels.table.ts';
 import { pushPosition } from './movement.ts';
-import { advanceElements, pushProduct } from './vectors.ts';
+import { advanceElements } from './vectors.ts';
 
 type Params = {
   readonly [
@@ -24,11 +24,9 @@ type Params = {
 interface Site extends Params {
   readonly f: FunctionBuilder;
   readonly attendRows: FunctionRef;
-  /** Heads that share a key head. */
-  readonly shared: Local;
-  /** Elements from one token to the next in keys and in values. */
-  readonly keyStep: Local;
-  readonly valueStep: Local;
+  /** The query and the result of the group at hand. */
+  readonly query: Local;
+  readonly result: Local;
   /** Row 0 of the key head and of the value head at hand. */
   readonly key: Local;
   readonly value: Local;
@@ -42,7 +40,7 @@ export function addAttention(
   uses: { readonly attendRows: FunctionRef; readonly gatherRows: FunctionRef },
 ): void {
   module.addFunction('attention', { params: KERNELS.attention, exported: true }, (f, p) =>
-    attendSequences(makeSite(f, p, uses.attendRows), p.positions),
+    attendSequences(makeSite(f, p, uses.attendRows), p.positions, p.first),
   );
   const spec = { params: KERNELS.attentionToRows, exported: true };
   module.addFunction('attentionToRows', spec, (f, p) =>
@@ -51,28 +49,23 @@ export function addAttention(
 }
 
 function makeSite(f: FunctionBuilder, p: Params, attendRows: FunctionRef): Site {
-  const site: Site = {
+  return {
     ...p,
     f,
     attendRows,
-    shared: f.local('i32', 'shared'),
-    keyStep: f.local('i32', 'keyStep'),
-    valueStep: f.local('i32', 'valueStep'),
+    query: f.local('i32', 'query'),
+    result: f.local('i32', 'result'),
     key: f.local('i32', 'key'),
     value: f.local('i32', 'value'),
     count: f.local('i32', 'count'),
   };
-  f.get(p.H).get(p.G).emit('i32.div_u').set(site.shared);
-  pushProduct(f, p.G, p.keyWidth).set(site.keyStep);
-  pushProduct(f, p.G, p.valueStride).set(site.valueStep);
-  return site;
 }
 
-function attendSequences(site: Site, positions: Local): void {
+function attendSequences(site: Site, positions: Local, first: Local): void {
   const { f, B, T, count, keys, values, key, value } = site;
   const [b, t] = [f.local('i32'), f.local('i32')];
   f.forLoop(b, 0, B, 1, () => {
-    pushPosition(f, positions, b).set(count);
+    pushPosition(f, positions, b).get(first).emit('i32.add').set(count);
     f.forLoop(t, 0, T, 1, () => {
       f.advance(count, 1);
       f.get(keys).set(key);
@@ -117,20 +110,25 @@ function attendChosen(
   });
 }
 
-/** All groups of one token. */
+/** All groups of one token; moves on to the next token. */
 function attendGroups(site: Site): void {
-  const g = site.f.local('i32');
-  site.f.forLoop(g, 0, site.G, 1, () => attendGroup(site));
+  const { f, q, query, out, result } = site;
+  const g = f.local('i32');
+  f.get(q).set(query);
+  f.get(out).set(result);
+  f.forLoop(g, 0, site.G, 1, () => attendGroup(site));
+  advanceElements(f, q, site.qStep);
+  advanceElements(f, out, site.outStep);
 }
 
 /** The heads of one group of one token; moves on to the next. */
 function attendGroup(site: Site): void {
-  const { f, q, key, value, out, shared, keyWidth, valueWidth, valueStride } = site;
-  f.get(q).get(key).get(site.keyStep).get(value).get(site.valueStep);
-  f.get(site.scores).get(site.scoreStride).get(out).get(shared).get(site.count);
+  const { f, query, key, value, result, shared, keyWidth, valueWidth, valueStride } = site;
+  f.get(query).get(key).get(site.keyStep).get(value).get(site.valueStep);
+  f.get(site.scores).get(site.scoreStride).get(result).get(shared).get(site.count);
   f.get(keyWidth).get(valueWidth).get(site.scale).i32(0).emit('call', site.attendRows);
-  advanceElements(f, q, shared, keyWidth);
-  advanceElements(f, out, shared, valueWidth);
+  advanceElements(f, query, shared, keyWidth);
+  advanceElements(f, result, shared, valueWidth);
   advanceElements(f, key, keyWidth);
   advanceElements(f, value, valueStride);
 }

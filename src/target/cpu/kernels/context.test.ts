@@ -95,7 +95,10 @@ test('attentionToRows sees the rows chosen for each token, and none that is nega
   const [scores, out] = [bench.room((H / G) * 8), bench.room(required.length)];
   const places = { q: bench.put(q), keys: bench.put(k), values: bench.put(v) };
   const gathered = { chosenKeys: chosenKeys!.address, chosenValues: chosenValues!.address };
-  const sizes = { B, T, H, G, capacity, keyWidth, valueStride, valueWidth, topK, scale };
+  const shared = H / G;
+  const steps = { qStep: H * keyWidth, keyStep: G * keyWidth, valueStep: G * valueStride };
+  const counts = { B, T, G, shared, capacity, keyWidth, valueStride, valueWidth, topK, scale };
+  const sizes = { ...steps, outStep: H * valueWidth, ...counts };
   bench.run(
     'attentionToRows',
     {

@@ -1,6 +1,7 @@
 /**
  * The experts of a layer, one after another: each gathers the tokens that chose it, so that its
- * weights are read once, and adds its results to theirs.
+ * weights are read once. What they compute inside lies row by row, a row for each pair of an expert and
+ * a token; then each adds its results to those of its tokens.
  */
 import {
   type FunctionBuilder,
@@ -17,36 +18,74 @@ export interface ExpertsUses {
   readonly swiglu: FunctionRef;
 }
 
-type Params = { readonly [K in keyof typeof KERNELS.experts]: Local };
+type Shared = Extract<keyof typeof KERNELS.expertsInner, keyof typeof KERNELS.expertsOuter>;
 
-/** The parameters, and the locals that all parts of the kernel share. */
-interface Site extends Params {
+/** The parameters that both kernels have, and the locals that all parts of a kernel share. */
+interface Site extends Readonly<Record<Shared, Local>> {
   readonly f: FunctionBuilder;
-  readonly uses: ExpertsUses;
-  readonly rowBytes: Local;
-  /** Tokens that chose the expert at hand. */
-  readonly count: Local;
+  readonly linear: FunctionRef;
+  /** The expert at hand, and the tokens that chose it. */
   readonly e: Local;
+  readonly count: Local;
+  /** Bytes of a part of a row, of `width` channels. */
+  readonly partBytes: Local;
 }
 
-/** Adds `experts`. */
-export function addExperts(module: ModuleBuilder, uses: ExpertsUses): void {
-  const spec = { params: KERNELS.experts, exported: true };
-  module.addFunction('experts', spec, (f, p) => {
-    const e = f.local('i32', 'e');
-    const count = f.local('i32', 'count');
-    const rowBytes = f.local('i32', 'rowBytes');
-    const site: Site = { ...p, f, uses, rowBytes, count, e };
-    pushProduct(f, p.D, ELEMENT_BYTES).set(rowBytes);
-    f.get(p.out).i32(0);
-    pushProduct(f, p.rows, rowBytes).emit('memory.fill');
-    f.forLoop(e, 0, p.E, 1, () => {
-      gatherTokens(site);
-      f.get(count).if(() => {
-        runExpert(site);
-        addResults(site);
-      });
+/** Adds `expertsInner` and `expertsOuter`. */
+export function addExperts(module: ModuleBuilder, { linear, swiglu }: ExpertsUses): void {
+  const inner = { params: KERNELS.expertsInner, exported: true };
+  module.addFunction('expertsInner', inner, (f, p) => {
+    const { x, gathered, lower, upper, F, D, first } = p;
+    const [dBytes, fBytes] = [f.local('i32'), f.local('i32')];
+    f.get(D).i32(ELEMENT_BYTES).emit('i32.mul').set(dBytes);
+    f.get(F).i32(ELEMENT_BYTES).emit('i32.mul').set(fBytes);
+    pushRow(f, p.inner, first, ELEMENT_BYTES).set(p.inner);
+    forExperts(makeSite(f, p, linear), (site) => {
+      copyChosen(site, x, dBytes, gathered, dBytes);
+      for (const [weight, out] of [
+        [p.gate, lower],
+        [p.up, upper],
+      ] as const)
+        callLinear(site, { x: gathered, weight, out, rows: F, K: D });
+      f.get(lower).get(upper).get(lower);
+      pushProduct(f, site.count, p.width).get(p.limit).emit('call', swiglu);
+      spreadRows(site, lower, p.inner, fBytes);
     });
+  });
+  const outer = { params: KERNELS.expertsOuter, exported: true };
+  module.addFunction('expertsOuter', outer, (f, p) => {
+    const { inner: rows, results, F, D } = p;
+    const site = makeSite(f, p, linear);
+    const dBytes = f.local('i32');
+    f.get(D).i32(ELEMENT_BYTES).emit('i32.mul').set(dBytes);
+    pushRow(f, p.out, p.first, ELEMENT_BYTES).set(p.out);
+    clearRows(site, p.out, dBytes);
+    forExperts(site, () => {
+      callLinear(site, { x: rows, weight: p.down, out: results, rows: D, K: F });
+      addResults(site, results, p.out, dBytes);
+      f.get(rows);
+      pushProduct(f, site.count, F, ELEMENT_BYTES).emit('i32.add').set(rows);
+    });
+  });
+}
+
+function makeSite(
+  f: FunctionBuilder,
+  params: Readonly<Record<Shared, Local>>,
+  linear: FunctionRef,
+): Site {
+  const [e, count] = [f.local('i32', 'e'), f.local('i32', 'count')];
+  const partBytes = f.local('i32', 'partBytes');
+  f.get(params.width).i32(ELEMENT_BYTES).emit('i32.mul').set(partBytes);
+  return { ...params, f, linear, e, count, partBytes };
+}
+
+/** Runs `body` for each expert that tokens chose. */
+function forExperts(site: Site, body: (site: Site) => void): void {
+  const { f, e, E, count } = site;
+  f.forLoop(e, 0, E, 1, () => {
+    listTokens(site);
+    f.get(count).if(() => body(site));
   });
 }
 
@@ -61,56 +100,69 @@ function pushChosen({ f, chosen }: Site, i: Local): FunctionBuilder {
   return pushRow(f, chosen, i, ELEMENT_BYTES);
 }
 
-function gatherTokens(site: Site): void {
-  const { f, x, gathered, rows, rowBytes, count } = site;
+function listTokens(site: Site): void {
+  const { f, rows, count } = site;
   const m = f.local('i32');
   f.i32(0).set(count);
   f.forLoop(m, 0, rows, 1, () => {
     pushGate(site, m).emit('f32.load').emit('f32.const', 0).emit('f32.ne');
     f.if(() => {
       pushChosen(site, count).get(m).emit('i32.store');
-      pushRow(f, gathered, count, rowBytes);
-      pushRow(f, x, m, rowBytes).get(rowBytes).emit('memory.copy');
       f.advance(count, 1);
     });
   });
 }
 
-/** gathered = down(silu(gate · gathered) · up · gathered). */
-function runExpert(site: Site): void {
-  const { f, uses, gathered, inner, upper, gate, up, down, count, F, D } = site;
-  callLinear(site, gathered, gate, inner, F, D);
-  callLinear(site, gathered, up, upper, F, D);
-  f.get(inner).get(upper).get(inner);
-  pushProduct(f, count, F).get(site.limit).emit('call', uses.swiglu);
-  callLinear(site, inner, down, gathered, D, F);
+/** The rows of x of the tokens that chose the expert, one after the other. */
+function copyChosen(site: Site, x: Local, xBytes: Local, out: Local, outBytes: Local): void {
+  const { f, count } = site;
+  const [i, m] = [f.local('i32'), f.local('i32')];
+  f.forLoop(i, 0, count, 1, () => {
+    pushChosen(site, i).emit('i32.load').set(m);
+    pushRow(f, out, i, outBytes);
+    pushRow(f, x, m, xBytes).get(outBytes).emit('memory.copy');
+  });
 }
 
-/** out [count][N] = x [count][K] · weight [N][K]ᵀ of the expert at hand. */
+/** out [count][width] = x [count][K] times the rows from `first` on of the weight of the expert at hand. */
 function callLinear(
-  { f, uses, e, count }: Site,
-  x: Local,
-  weight: Local,
-  out: Local,
-  N: Local,
-  K: Local,
+  { f, linear, e, count, first, width }: Site,
+  { x, weight, out, rows, K }: Readonly<Record<'x' | 'weight' | 'out' | 'rows' | 'K', Local>>,
 ): void {
-  f.get(x).get(K).get(weight);
-  pushProduct(f, e, N, K, ELEMENT_BYTES).emit('i32.add').get(K);
-  f.get(out).get(N).get(count).get(N).get(K).emit('call', uses.linear);
+  f.get(x).get(K).get(weight).get(e).get(rows).emit('i32.mul').get(first).emit('i32.add');
+  f.get(K).emit('i32.mul').i32(ELEMENT_BYTES).emit('i32.mul').emit('i32.add').get(K);
+  f.get(out).get(width).get(count).get(width).get(K).emit('call', linear);
+}
+
+/** Copies dense parts of rows to rows `outBytes` apart; moves `out` past them. */
+function spreadRows(site: Site, part: Local, out: Local, outBytes: Local): void {
+  const { f, count, partBytes } = site;
+  const i = f.local('i32');
+  f.forLoop(i, 0, count, 1, () => {
+    f.get(out);
+    pushRow(f, part, i, partBytes).get(partBytes).emit('memory.copy');
+    f.advance(out, outBytes);
+  });
+}
+
+function clearRows({ f, rows, partBytes }: Site, out: Local, outBytes: Local): void {
+  const m = f.local('i32');
+  f.forLoop(m, 0, rows, 1, () => {
+    pushRow(f, out, m, outBytes).i32(0).get(partBytes).emit('memory.fill');
+  });
 }
 
 /** Adds gate · result to each token that chose the expert. */
-function addResults(site: Site): void {
-  const { f, gathered, out, rowBytes, count } = site;
+function addResults(site: Site, results: Local, out: Local, outBytes: Local): void {
+  const { f, count, partBytes } = site;
   const [i, m, from, to] = [f.local('i32'), f.local('i32'), f.local('i32'), f.local('i32')];
   const factor = f.local('v128');
   f.forLoop(i, 0, count, 1, () => {
     pushChosen(site, i).emit('i32.load').set(m);
     pushGate(site, m).emit('v128.load32_splat').set(factor);
-    pushRow(f, gathered, i, rowBytes).set(from);
-    pushRow(f, out, m, rowBytes).set(to);
-    forRow(f, rowBytes, (offset, { load, store }) => {
+    pushRow(f, results, i, partBytes).set(from);
+    pushRow(f, out, m, outBytes).set(to);
+    forRow(f, partBytes, (offset, { load, store }) => {
       pushSum(f, to, offset);
       load(pushSum(f, to, offset));
       load(pushSum(f, from, offset))

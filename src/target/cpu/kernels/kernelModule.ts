@@ -2,6 +2,7 @@
 import { sha256Hex } from '../../../base/index.ts';
 import {
   compileModule,
+  createMemory,
   instantiate,
   ModuleBuilder,
   type WasmMemory,
@@ -18,9 +19,11 @@ import { addRouteByToken, addScaleRow, addScoreExperts } from './gates.ts';
 import { addFakeQuantize } from './fakeQuantize.ts';
 import { type KernelName } from './kernels.table.ts';
 import { addHeadLinear, addLinear } from './linear.ts';
+import { addLinearPanels } from './linearPanels.ts';
 import { addGatherRows, addMovement } from './movement.ts';
 import { addNgrams } from './ngrams.ts';
 import { addProducts } from './products.ts';
+import { addQuantizeRows } from './quantizeRows.ts';
 import { addRecurrences } from './recurrence.ts';
 import { addRoute } from './route.ts';
 import {
@@ -36,17 +39,39 @@ import { addSelection } from './selection.ts';
 import { addStreams } from './streams.ts';
 
 /** The kernels by name; arguments in the order of the table. */
-export type KernelExports = { readonly [K in KernelName]: (...args: readonly number[]) => void };
+export type Kernels = Readonly<Record<KernelName, (...args: readonly number[]) => void>>;
+
+/** A kernel with its arguments, in the order of the table, ready to run any number of times. */
+export type Bind = (kernel: KernelName, args: readonly number[]) => () => void;
 
 export const PAGE_BYTES = 65536;
 
 /** All pages of a 32-bit memory but the last, so that the address after any buffer is one too. */
 export const MEMORY_LIMIT_BYTES = 2 ** 32 - PAGE_BYTES;
 
+const MOST_PAGES = MEMORY_LIMIT_BYTES / PAGE_BYTES;
+
+/** A memory that the kernels run on, by themselves or with other threads. */
+export function createKernelMemory(shared = false): WasmMemory {
+  return createMemory(shared ? { initial: 1, maximum: MOST_PAGES, shared } : { initial: 1 });
+}
+
+/** What a module is emitted for; what it computes is the same. */
+export interface KernelOptions {
+  /** For a memory that threads share, or for one alone. */
+  readonly shared?: boolean;
+  /** With relaxed SIMD, which is faster. */
+  readonly relaxed?: boolean;
+}
+
 /** Emits the module. */
-export function emitKernels(): Uint8Array<ArrayBuffer> {
+export function emitKernels({
+  shared = false,
+  relaxed = false,
+}: KernelOptions = {}): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
-  module.importMemory('host', 'memory', { minPages: 1 });
+  const limits = shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
+  module.importMemory('host', 'memory', limits);
   const exp = addExponential(module);
   const sigmoid = addSigmoid(module, exp);
   const softplus = addSoftplus(module, exp);
@@ -55,6 +80,8 @@ export function emitKernels(): Uint8Array<ArrayBuffer> {
   const linear = addLinear(module);
   const { swiglu } = addElementwise(module, { sigmoid, softplus });
   addHeadLinear(module, linear);
+  addQuantizeRows(module);
+  addLinearPanels(module, relaxed);
   const { attendRows, weightedSum } = addAttentionParts(module, { linear, softmax });
   const gatherRows = addGatherRows(module);
   addAttention(module, { attendRows, gatherRows });
@@ -87,19 +114,47 @@ interface Compiled {
   readonly sizeBytes: number;
 }
 
-let compiled: Compiled | undefined;
+const compiled = new Map<boolean, Compiled>();
 
 /** The module, emitted and compiled once a process. */
-export function compiledKernels(): Compiled {
-  if (compiled === undefined) {
-    const bytes = emitKernels();
-    const module = compileModule(bytes);
-    compiled = { module, hash: sha256Hex(bytes), sizeBytes: bytes.length };
+export function compiledKernels(shared = false): Compiled {
+  const known = compiled.get(shared);
+  if (known !== undefined) return known;
+  const { bytes, module } = compileBest(shared);
+  let hash: string | undefined;
+  const made = {
+    module,
+    sizeBytes: bytes.length,
+    get hash() {
+      return (hash ??= sha256Hex(bytes));
+    },
+  };
+  compiled.set(shared, made);
+  return made;
+}
+
+/** Binds calls of WebAssembly. */
+export function bindKernels(kernels: Kernels): Bind {
+  return (kernel, args) => {
+    const run = kernels[kernel];
+    return () => run(...args);
+  };
+}
+
+/** Hosts without relaxed SIMD refuse the module that has it. */
+function compileBest(shared: boolean): { bytes: Uint8Array<ArrayBuffer>; module: WasmModule } {
+  const compile = (relaxed: boolean) => {
+    const bytes = emitKernels({ shared, relaxed });
+    return { bytes, module: compileModule(bytes) };
+  };
+  try {
+    return compile(true);
+  } catch {
+    return compile(false);
   }
-  return compiled;
 }
 
 /** The kernels on `memory`. */
-export function instantiateKernels(memory: WasmMemory): KernelExports {
-  return instantiate<KernelExports>(compiledKernels().module, { host: { memory } });
+export function instantiateKernels(memory: WasmMemory, shared = false): Kernels {
+  return instantiate<Kernels>(compiledKernels(shared).module, { host: { memory } });
 }

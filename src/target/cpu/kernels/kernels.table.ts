@@ -25,6 +25,25 @@ export const KERNELS = {
     N: 'i32',
     K: 'i32',
   },
+  /** out: rows of K activations, a multiple of 32, in 8 bits; blocks of 40 bytes (quantizeRows.ts). */
+  quantizeRows: {
+    x: 'i32',
+    xStride: 'i32',
+    out: 'i32',
+    rows: 'i32',
+    K: 'i32',
+  },
+  /** As linear, with x from quantizeRows and w in panels of the format with this code. */
+  linearPanels: {
+    x: 'i32',
+    w: 'i32',
+    out: 'i32',
+    outStride: 'i32',
+    M: 'i32',
+    N: 'i32',
+    K: 'i32',
+    format: 'i32',
+  },
   /** A linear for each head h: x + h·xHeadStride, w [H][N][K], out [rows][H][N]. */
   headLinear: {
     x: 'i32',
@@ -38,22 +57,29 @@ export const KERNELS = {
     K: 'i32',
   },
   /**
-   * q [B][T][H][keyWidth], keys [B][capacity][G][keyWidth], values [B][capacity][G][valueStride] →
-   * out [B][T][H][valueWidth]. Token t sees the rows up to its own position. `scores` has room for
-   * H/G rows of `scoreStride` elements, a multiple of 4.
+   * q [B][T] rows `qStep` apart of [G][shared][keyWidth], keys and values [B][capacity] rows `keyStep` and
+   * `valueStep` apart of [G][keyWidth] and [G][valueStride] → out [B][T] rows `outStep` apart of
+   * [G][shared][valueWidth]. Token t sees the rows up to its own position, which is `first` + t after
+   * those that its sequence holds. `scores` has room for `shared` rows of `scoreStride` elements, a
+   * multiple of 4.
    */
   attention: {
     q: 'i32',
+    qStep: 'i32',
     keys: 'i32',
+    keyStep: 'i32',
     values: 'i32',
+    valueStep: 'i32',
     positions: 'i32',
+    first: 'i32',
     scores: 'i32',
     scoreStride: 'i32',
     out: 'i32',
+    outStep: 'i32',
     B: 'i32',
     T: 'i32',
-    H: 'i32',
     G: 'i32',
+    shared: 'i32',
     capacity: 'i32',
     keyWidth: 'i32',
     valueStride: 'i32',
@@ -67,18 +93,22 @@ export const KERNELS = {
    */
   attentionToRows: {
     q: 'i32',
+    qStep: 'i32',
     keys: 'i32',
+    keyStep: 'i32',
     values: 'i32',
+    valueStep: 'i32',
     chosen: 'i32',
     chosenKeys: 'i32',
     chosenValues: 'i32',
     scores: 'i32',
     scoreStride: 'i32',
     out: 'i32',
+    outStep: 'i32',
     B: 'i32',
     T: 'i32',
-    H: 'i32',
     G: 'i32',
+    shared: 'i32',
     capacity: 'i32',
     keyWidth: 'i32',
     valueStride: 'i32',
@@ -130,21 +160,6 @@ export const KERNELS = {
     topK: 'i32',
     tokensPerRow: 'i32',
     blockRows: 'i32',
-  },
-  /**
-   * state [B][capacity][size] → out [B][S][size]: row i is the mean of the rows i·n … i·n+n−1, n =
-   * tokensPerRow, for those whose rows are all there after T more tokens; the others are zeros.
-   */
-  blockMeans: {
-    state: 'i32',
-    positions: 'i32',
-    out: 'i32',
-    B: 'i32',
-    T: 'i32',
-    S: 'i32',
-    capacity: 'i32',
-    size: 'i32',
-    tokensPerRow: 'i32',
   },
   /**
    * out [B][T][k·n+n−1], n = tokensPerRow: the rows of the blocks [B][T][k], negative ones are none, and
@@ -352,25 +367,45 @@ export const KERNELS = {
     scale: 'f32',
   },
   /**
-   * out[m] = Σ_e gates[m][e] · down_e(silu(gate_e x) · up_e x) over gates that are not zero, in
-   * ascending e; `limit` as that of swiglu. Scratch: chosen [rows], gathered [rows][D], inner and upper [rows][F].
+   * Of experts in ascending e, and of each the tokens with a gate that is not zero, in order: rows of
+   * inner [pairs][F] = silu(gate_e x) · up_e x, `limit` as that of swiglu; only channels `first` …
+   * `first` + `width` of F. Scratch: chosen [rows], gathered [rows][D], lower and upper [rows][width].
    */
-  experts: {
+  expertsInner: {
     x: 'i32',
     gates: 'i32',
     gate: 'i32',
     up: 'i32',
-    down: 'i32',
+    inner: 'i32',
     chosen: 'i32',
     gathered: 'i32',
-    inner: 'i32',
+    lower: 'i32',
     upper: 'i32',
-    out: 'i32',
     rows: 'i32',
     E: 'i32',
     F: 'i32',
     D: 'i32',
+    first: 'i32',
+    width: 'i32',
     limit: 'f32',
+  },
+  /**
+   * out[m] = Σ_e gates[m][e] · down_e inner, in ascending e, of rows as expertsInner leaves them; only
+   * channels `first` … `first` + `width` of D. Scratch: chosen [rows], results [rows][width].
+   */
+  expertsOuter: {
+    inner: 'i32',
+    gates: 'i32',
+    down: 'i32',
+    out: 'i32',
+    chosen: 'i32',
+    results: 'i32',
+    rows: 'i32',
+    E: 'i32',
+    F: 'i32',
+    D: 'i32',
+    first: 'i32',
+    width: 'i32',
   },
   /**
    * Each channel of x [B][T][C] with its own taps w [C][W], `dilation` rows apart; state [B][kept][C],
@@ -392,7 +427,7 @@ export const KERNELS = {
   },
   /**
    * The gated delta rule: state [B][H][K][V], q and k [B][T][G][K], v and out [B][T][H][V], decay (a
-   * logarithm) and beta [B][T][H].
+   * logarithm) and beta [B][T][H]; of these the `heads` heads from the first on.
    */
   gatedDelta: {
     state: 'i32',
@@ -409,6 +444,8 @@ export const KERNELS = {
     H: 'i32',
     K: 'i32',
     V: 'i32',
+    first: 'i32',
+    heads: 'i32',
     scale: 'f32',
   },
   /**

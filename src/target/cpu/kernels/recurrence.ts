@@ -91,26 +91,41 @@ interface Rows {
 function addDelta(module: ModuleBuilder, exp: FunctionRef): void {
   const spec = { params: KERNELS.gatedDelta, exported: true };
   module.addFunction('gatedDelta', spec, (f, p) => {
-    const { state, positions, B, T, G, H, K, V } = p;
+    const { state, positions, B, T, G, H, K, V, first, heads } = p;
     const [b, t, h] = [f.local('i32', 'b'), f.local('i32', 't'), f.local('i32', 'h')];
     const [matrixBytes, stateBytes] = [f.local('i32'), f.local('i32')];
-    const head = f.local('i32', 'head');
+    const [head, end, partBytes] = [f.local('i32'), f.local('i32'), f.local('i32')];
     const rows = { matrix: f.local('i32'), query: f.local('i32'), key: f.local('i32') };
     scaleToBytes(f, K, V);
     f.get(K).i32(2).emit('i32.shr_u').get(V).emit('i32.mul').set(matrixBytes);
     pushProduct(f, H, matrixBytes).set(stateBytes);
+    pushProduct(f, heads, matrixBytes).set(partBytes);
+    pushSum(f, first, heads).set(end);
+    const passHeads = (count: () => void): void => {
+      const pass = (pointer: Local, pushBytes: () => FunctionBuilder): void => {
+        f.get(pointer);
+        count();
+        pushBytes().emit('i32.mul').emit('i32.add').set(pointer);
+      };
+      for (const pointer of [p.v, p.out]) pass(pointer, () => f.get(V));
+      for (const pointer of [p.decay, p.beta]) pass(pointer, () => f.i32(ELEMENT_BYTES));
+    };
+    f.get(state);
+    pushProduct(f, first, matrixBytes).emit('i32.add').set(state);
+    passHeads(() => f.get(first));
     f.forLoop(b, 0, B, 1, () => {
-      clearAtStart(f, positions, b, state, stateBytes);
+      clearAtStart(f, positions, b, state, partBytes);
       f.forLoop(t, 0, T, 1, () => {
         f.get(state).set(rows.matrix);
-        f.forLoop(h, 0, H, 1, () => {
+        f.forLoop(h, first, end, 1, () => {
           f.get(h).get(G).emit('i32.mul').get(H).emit('i32.div_u').get(K).emit('i32.mul').set(head);
           pushSum(f, p.q, head).set(rows.query);
           pushSum(f, p.k, head).set(rows.key);
           stepHead(f, p, rows, exp);
-          f.advance(rows.matrix, matrixBytes).advance(p.v, V).advance(p.out, V);
-          f.advance(p.decay, ELEMENT_BYTES).advance(p.beta, ELEMENT_BYTES);
+          f.advance(rows.matrix, matrixBytes);
+          passHeads(() => f.i32(1));
         });
+        passHeads(() => f.get(H).get(heads).emit('i32.sub'));
         for (const x of [p.q, p.k]) f.get(x).get(G).get(K).emit('i32.mul').emit('i32.add').set(x);
       });
       f.advance(state, stateBytes);

@@ -8,8 +8,15 @@
 import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
 
 export const ELEMENT_BYTES = 4;
+/** What every buffer starts at a multiple of. */
+export const ALIGNMENT_BYTES = 64;
 export const VECTOR_BYTES = 16;
 export const VECTOR_ELEMENTS = VECTOR_BYTES / ELEMENT_BYTES;
+
+/** Rounded up to where the next buffer may start. */
+export function alignBytes(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+}
 
 /** How many elements are read and written at once. */
 export interface Access {
@@ -100,7 +107,7 @@ const SWAP_NEIGHBOURS = [4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11];
 /** Pops a vector and pushes one whose lanes all hold its sum or maximum; `scratch` is overwritten. */
 export function reduceLanes(
   f: FunctionBuilder,
-  op: 'f32x4.add' | 'f32x4.max',
+  op: 'f32x4.add' | 'f32x4.max' | 'i32x4.add',
   scratch: Local,
 ): FunctionBuilder {
   for (const lanes of [SWAP_HALVES, SWAP_NEIGHBOURS]) {

@@ -14,7 +14,6 @@ import {
   isReplaced,
   lastDim,
   makeNode,
-  partsOfTopRows,
   rewrite,
   tensor,
   topologicalOrder,
@@ -41,8 +40,6 @@ class Quantizer {
   private readonly graph: Graph;
   /** Width of the values in each state's rows, by name; states used as keys only are absent. */
   private readonly valueWidths = new Map<string, number>();
-  /** States that are read by ops that are no work of the matrix unit: they stay as they are. */
-  private readonly indexed = new Set<string>();
   private readonly routers = new Set<string>();
   /** States of the last rows of attention. */
   private readonly windows = new Set<string>();
@@ -54,7 +51,6 @@ class Quantizer {
     for (const node of topologicalOrder(graph)) {
       if (node.op === 'attention')
         this.valueWidths.set(stateName(node.inputs[2]!), node.attrs.valueWidth);
-      if (node.op === 'blockMeans') this.indexed.add(stateName(node.inputs[0]!));
       if (node.op === 'windowAttention') {
         this.windows.add(stateName(node));
         for (const rows of node.inputs.slice(5, 6))
@@ -113,28 +109,21 @@ class Quantizer {
     return this.remake(node, [state, ...inBlocks, ...others]);
   }
 
-  /** Keys are rows of a state, in blocks already, or made of those. */
+  /** Keys are rows of a state, in blocks already. */
   private indexer(node: NodeOf<'topRows'> | NodeOf<'topBlocks'>): Node {
-    const { q, keys } = partsOfTopRows(node.inputs);
-    const inBlocks = new Map([[q, this.quantize(q, MX_BLOCK)]]);
-    if (keys.op !== 'append') inBlocks.set(keys, this.quantize(keys, MX_BLOCK));
-    return this.remake(
-      node,
-      node.inputs.map((input) => inBlocks.get(input) ?? input),
-    );
+    const [q, ...others] = node.inputs as [Node, ...Node[]];
+    return this.remake(node, [this.quantize(q, MX_BLOCK), ...others]);
   }
 
   /** Rows of attention only: a state that a step replaces is no operand of the matrix unit. */
   private state(node: NodeOf<'state'>): Node | undefined {
     if (isReplaced(node.type) && !this.windows.has(node.attrs.name)) return undefined;
-    if (this.indexed.has(node.attrs.name)) return undefined;
     const width = wholeBlocks(lastDim(node.type));
     const type = tensor(this.activation, withLast(node.type.shape, width));
     return makeNode('state', [], { ...node.attrs, type }, node.label);
   }
 
-  private append(node: NodeOf<'append'>): Node | undefined {
-    if (this.indexed.has(stateName(node))) return undefined;
+  private append(node: NodeOf<'append'>): Node {
     const [state, rows, position] = node.inputs as [Node, Node, Node];
     const valueWidth = this.valueWidths.get(stateName(node));
     return this.remake(node, [state, this.quantizeRows(rows, valueWidth), position]);

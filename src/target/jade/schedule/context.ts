@@ -28,6 +28,11 @@ export interface Context {
 /** Of softmax and topk: a row sees one column a position, up to its own. */
 export const ONE_A_POSITION = { always: 0, shift: 0 } as const;
 
+/** A row sees so many columns at every position: a shift by 31 leaves nothing of it. */
+export function everyColumn(columns: number): { readonly always: number; readonly shift: number } {
+  return { always: columns, shift: 31 };
+}
+
 /** Fields of a transfer of one contiguous piece. */
 export function contiguous(
   memory: number,

@@ -1,9 +1,9 @@
 /**
- * The indexer: which rows of its sequence each token attends to, as ones among zeros [token][row].
+ * The indexer: which rows of its sequence each token attends to, or which blocks of them, as ones among zeros
+ * [token][row]; choices.ts says how they are chosen.
  *
  *   products (t, h) × s = q (t, h) × keysᵀ, those below zero +0
  *   scores t × s        = Σ_h weights (t, h) · products (t, h)
- *   chosen t × s        = 1 in the columns with the largest visible scores
  *
  * Products go in pieces of tokens and rows that fit in an accumulator bank; scores are whole rows. Where all
  * visible rows are chosen there is nothing to do: attention reads them all.
@@ -19,6 +19,7 @@ import {
 } from '../../../ir/index.ts';
 import { NONE, FORMAT_CODES } from '../isa.table.ts';
 import { keyFields } from './attention.ts';
+import { chooseBlocks, chooseRows, type Scores } from './choices.ts';
 import { choosesAll } from './chosenRows.ts';
 import { type Context } from './context.ts';
 import { loadFilled } from './epilogue.ts';
@@ -29,7 +30,7 @@ import { shift, type Operand, type Ref } from './tiles.ts';
 
 /** What is the same for all blocks of one sequence. */
 interface Indexer {
-  readonly node: NodeOf<'topRows'>;
+  readonly node: NodeOf<'topRows'> | NodeOf<'topBlocks'>;
   readonly sequence: number;
   readonly query: MxPlacement;
   readonly heads: number;
@@ -41,30 +42,54 @@ interface Indexer {
   /** Rows of a piece, and tokens of a block. */
   readonly pieceRows: number;
   readonly tokens: number;
-  readonly chosen: FloatPlacement;
 }
 
 export function lowerTopRows(context: Context, kernel: Kernel): void {
   const node = kernel.anchors[0] as NodeOf<'topRows'>;
-  const { B, T, S } = context.dims;
   if (choosesAll(node, context.dims)) return;
+  const marks = allocateMarks(context, node, wholeBlocks(context.dims.S));
+  forBlocks(context, node, (scores) => chooseRows(context, node, scores, marks));
+}
+
+export function lowerTopBlocks(context: Context, kernel: Kernel): void {
+  const node = kernel.anchors[0] as NodeOf<'topBlocks'>;
+  const { S } = context.dims;
+  const columns = Math.ceil(wholeBlocks(S) / node.attrs.blockRows);
+  const marks = allocateMarks(context, node, columns);
+  const { at: d, stride: dStride, rows } = marks;
+  context.tiles.emit('zero', { d, dStride, rows, columns });
+  forBlocks(context, node, (scores) => chooseBlocks(context, node, scores, marks));
+}
+
+function allocateMarks(context: Context, node: Node, columns: number): FloatPlacement {
+  const [rows, stride] = [context.rows, columns * 4];
+  const at = context.tiles.allocate('chosen', 'tensors', rows * stride);
+  const marks: FloatPlacement = { kind: 'f32', at, stride, rows };
+  context.values.set(node, marks);
+  return marks;
+}
+
+/** Calls `choose` with the scores of all tokens, block by block. */
+function forBlocks(
+  context: Context,
+  node: Indexer['node'],
+  choose: (scores: Scores) => void,
+): void {
+  const { B, T, S } = context.dims;
   const { q, weights, keys } = partsOfTopRows(node.inputs);
   const query = mxOf(context, q);
-  const stride = wholeBlocks(S) * 4;
-  const at = context.tiles.allocate('chosen', 'tensors', B * T * stride);
-  const chosen: FloatPlacement = { kind: 'f32', at, stride, rows: B * T };
-  context.values.set(node, chosen);
   const size = pieceOf(context, node, query.heads);
   const shared = {
-    ...{ node, query, heads: query.heads, chosen, ...size },
+    ...{ node, query, heads: query.heads, ...size },
     weights: weightsOf(context, weights),
     zeros: zeroRow(context, size.pieceRows),
   };
+  const count = wholeBlocks(Math.max(1, Math.floor(S / (node.attrs.tokensPerRow ?? 1))));
   for (let sequence = 0; sequence < B; sequence++) {
-    const rows = new WholeState(context, stateRows(context, keys, sequence, 0), S, new Map());
+    const rows = new WholeState(context, stateRows(context, keys, sequence, 0), count, new Map());
     const indexer = { ...shared, keys: rows, sequence };
     for (let first = 0; first < T; first += size.tokens) {
-      lowerBlock(context, indexer, first, Math.min(size.tokens, T - first));
+      choose(lowerScores(context, indexer, first, Math.min(size.tokens, T - first)));
     }
   }
 }
@@ -99,39 +124,23 @@ function zeroRow(context: Context, columns: number): Ref {
   return d;
 }
 
-/** What is chosen for `tokens` tokens of a sequence from `first` on. */
-function lowerBlock(context: Context, indexer: Indexer, first: number, tokens: number): void {
+/** The scores of `tokens` tokens of a sequence from `first` on, of all rows that any of them sees. */
+function lowerScores(context: Context, indexer: Indexer, first: number, tokens: number): Scores {
   const { T, S } = context.dims;
-  const { node, sequence, chosen } = indexer;
-  const { topK, tokensPerRow = 1 } = node.attrs;
-  const seen = Math.floor((S - T + first + tokens) / tokensPerRow);
-  const reach = wholeBlocks(Math.max(seen, 1));
-  const scores = context.tiles.allocate('scores', 'tensors', tokens * reach * 4);
+  const { node, sequence } = indexer;
+  const seen = Math.floor((S - T + first + tokens) / (node.attrs.tokensPerRow ?? 1));
+  const columns = wholeBlocks(Math.max(seen, 1));
+  const at = context.tiles.allocate('scores', 'tensors', tokens * columns * 4);
   const row = sequence * T + first;
-  for (const span of piecesOf(indexer, reach)) {
+  for (const span of piecesOf(indexer, columns)) {
     const products = lowerProducts(context, indexer, [row, tokens], span);
     emitSums(context, indexer, [row, tokens], products, {
-      at: shift(scores, span.start * 4),
-      stride: reach * 4,
+      at: shift(at, span.start * 4),
+      stride: columns * 4,
       columns: span.used,
     });
   }
-  context.tiles.emit('topk', {
-    a: scores,
-    aStride: reach * 4,
-    aInner: 0,
-    rows: tokens,
-    inner: 1,
-    columns: reach,
-    d: shift(chosen.at, row * chosen.stride),
-    dStride: chosen.stride,
-    dInner: 0,
-    topK: Math.min(topK, reach),
-    sequence,
-    first,
-    always: 0,
-    shift: Math.log2(tokensPerRow),
-  });
+  return { at, columns, row, sequence, first, tokens };
 }
 
 /** The rows of a piece are loaded together. */

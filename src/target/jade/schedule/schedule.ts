@@ -19,11 +19,12 @@ import { type Context } from './context.ts';
 import { lowerEmbedding } from './embedding.ts';
 import { emitEpilogue } from './epilogue.ts';
 import { lowerExperts, lowerRoute, lowerRouteByToken } from './experts.ts';
-import { lowerTopRows } from './indexer.ts';
+import { lowerTopBlocks, lowerTopRows } from './indexer.ts';
 import { lowerHeadLinear, lowerLinear } from './linear.ts';
 import { destinationOf, floatOf, headsOf, headStrideOf } from './placement.ts';
 import { lowerConvolution, lowerDelta } from './recurrence.ts';
 import { lowerLayerNormalization } from './layerNormalization.ts';
+import { loadHidden, storeHidden } from './hidden.ts';
 import { regionsOf } from './regions.ts';
 import { storeState } from './stateRows.ts';
 import { lowerDot, lowerHyperConnection, lowerMixHeads, lowerNGramGate } from './streams.ts';
@@ -44,6 +45,7 @@ export const LOWERINGS: Partial<Record<Op, Lowering>> = {
   headLinear: lowerHeadLinear,
   attention: lowerAttention,
   topRows: lowerTopRows,
+  topBlocks: lowerTopBlocks,
   compress: lowerCompress,
   windowAttention: lowerWindowAttention,
   route: lowerRoute,
@@ -53,6 +55,7 @@ export const LOWERINGS: Partial<Record<Op, Lowering>> = {
   dot: lowerDot,
   nGramGate: lowerNGramGate,
   ngramRows: () => {}, // the host's work
+  blockRows: () => {}, // what attends makes its lists (chosenRows.ts)
   experts: lowerExperts,
   rmsNormalization: lowerRows,
   add: lowerRows,
@@ -92,6 +95,7 @@ export function scheduleKernels(
     done: new Set(),
     rotary: new Map(),
   };
+  loadHidden(context);
   kernels.forEach((kernel, i) => {
     [...kernel.anchors, ...kernel.chain].forEach((node) => context.done.add(node));
     const next = kernels[i + 1];
@@ -100,6 +104,7 @@ export function scheduleKernels(
       lowerWithAttention(context, kernel, next);
     else lowerKernel(context, kernel);
   });
+  storeHidden(context);
   const buffers = tiles.buffers.filter((buffer) => buffer.last >= 0);
   return {
     graph,

@@ -6,7 +6,7 @@ import { UnsupportedError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
 import { lastDim, MX_BLOCK, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
 import { blockBytes, NONE } from '../isa.table.ts';
-import { scalesKey, type StateRegion } from '../memoryRegions.ts';
+import { isByShift, scalesKey, type StateRegion } from '../memoryRegions.ts';
 import { contiguous, type Context } from './context.ts';
 import { placeOf, type MxPlacement } from './placement.ts';
 import { shift, type Ref } from './tiles.ts';
@@ -69,12 +69,13 @@ function storeRows(
 ): void {
   const { T } = context.dims;
   const { groups, parts, partBytes, capacity } = region;
+  const shared = isByShift(tokensPerRow) ? tokensPerRow : 1;
   if (groups > 1 && parts > 1 && rows.headStride !== parts * partBytes) {
     throw new UnsupportedError('keys of several heads must lie one behind the other', {
       where: region.name,
     });
   }
-  const together = tokensPerRow === 1 ? T : 1;
+  const together = shared === 1 ? T : 1;
   for (let row = 0; row < context.dims.B * T; row += together) {
     const sequence = Math.floor(row / T);
     context.tiles.emit('store', {
@@ -87,7 +88,7 @@ function storeRows(
       localPlaneStride: parts > 1 ? partBytes : rows.headStride,
       positionStride: partBytes,
       sequence,
-      positionShift: Math.log2(tokensPerRow),
+      positionShift: Math.log2(shared),
       positionOffset: row % T,
     });
   }
@@ -113,6 +114,22 @@ function rowsAddress(
   return address + (sequence * groups + group) * parts * capacity * partBytes;
 }
 
+/** Memory address of row 0 of a sequence and key head: that of the last of its positions. */
+function firstRowAddress(region: StateRegion, sequence: number, group: number): number {
+  return rowsAddress(region, sequence, group) + (region.step - 1) * region.partBytes;
+}
+
+/** Fields of a transfer of `count` rows of so many bytes that lie `step` rows apart in memory. */
+export function rowsApart(
+  step: number,
+  count: number,
+  bytes: number,
+): Readonly<Record<'rowBytes' | 'rows' | 'memoryStride' | 'localStride', number>> {
+  return step === 1
+    ? { rowBytes: count * bytes, rows: 1, memoryStride: 0, localStride: 0 }
+    : { rowBytes: bytes, rows: count, memoryStride: step * bytes, localStride: bytes };
+}
+
 export function stateRows(
   context: Context,
   append: Node,
@@ -120,24 +137,31 @@ export function stateRows(
   group: number,
 ): StateRows {
   const region = stateRegion(context, append);
-  const memory = rowsAddress(region, sequence, group);
+  const memory = firstRowAddress(region, sequence, group);
   const format = append.type.dtype as MxFormat;
   return { memory, region, width: lastDim(append.type), format };
 }
 
-/** Memory address of the scale bytes of the values of a sequence and key head. */
+/** Memory address of the first scale byte of the values of a sequence and key head. */
 export function scalesAddress(
   context: Context,
   append: Node,
   sequence: number,
   group: number,
 ): number {
-  return rowsAddress(scalesRegion(context, append)!, sequence, group);
+  return firstRowAddress(scalesRegion(context, append)!, sequence, group);
 }
 
 /** Bytes of a row, all its parts. */
 export function rowBytesOf({ region }: StateRows): number {
   return region.parts * region.partBytes;
+}
+
+/** `count` rows at `at`, part by part. */
+export function placeOfRows({ region, format }: StateRows, at: Ref, count: number): LocalRows {
+  const block = blockBytes(format);
+  const blockStride = region.parts === 1 ? block : count * block;
+  return { at, stride: region.partBytes, blockStride };
 }
 
 export function rowsOfPiece({ scratchpad }: Chip, rowBytes: number): number {
@@ -179,10 +203,7 @@ export class WholeState {
 
   /** The rows of a span, as blocks behind one another where the state is stored so. */
   load(span: Span): LocalRows {
-    const { region, format } = this.rows;
-    const block = blockBytes(format);
-    const blockStride = region.parts === 1 ? block : span.count * block;
-    return { at: this.piece(span), stride: region.partBytes, blockStride };
+    return placeOfRows(this.rows, this.piece(span), span.count);
   }
 
   /**
@@ -191,13 +212,14 @@ export class WholeState {
    */
   private piece(span: Span): Ref {
     const { context, rows, loaded } = this;
-    const { parts, partBytes, capacity } = rows.region;
-    const from = rows.memory + span.start * partBytes;
+    const { parts, partBytes, capacity, step } = rows.region;
+    const from = rows.memory + span.start * step * partBytes;
     const known = loaded.get(from);
     if (known !== undefined) return known;
     const at = context.tiles.allocate('state', 'context', parts * span.count * partBytes);
     context.tiles.emit('load', {
-      ...contiguous(from, at, span.count * partBytes),
+      ...contiguous(from, at, partBytes),
+      ...rowsApart(step, span.count, partBytes),
       planes: parts,
       memoryPlaneStride: capacity * partBytes,
       localPlaneStride: span.count * partBytes,

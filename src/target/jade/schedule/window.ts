@@ -10,13 +10,16 @@
 import { type Kernel } from '../../../compile/index.ts';
 import { lastDim, MX_BLOCK, type Node, type NodeOf, wholeBlocks } from '../../../ir/index.ts';
 import { blockBytes, FORMAT_CODES, NONE } from '../isa.table.ts';
-import { pastKey, sinksKey, type ReplacedRegion } from '../memoryRegions.ts';
+import { isByShift, pastKey, sinksKey, type ReplacedRegion } from '../memoryRegions.ts';
 import { Attention } from './attention.ts';
 import { headBlocks, type Block } from './blocks.ts';
 import { ChosenRows, choosesAll, gatherScales, GatheredRows } from './chosenRows.ts';
-import { contiguous, regionAddress, type Context } from './context.ts';
+import { contiguous, everyColumn, regionAddress, type Context } from './context.ts';
+import { Edges } from './edges.ts';
 import { mxOf, type MxPlacement } from './placement.ts';
+import { factor, into, PLAIN, source } from './rowFields.ts';
 import {
+  rowsApart,
   scalesAddress,
   stateRows,
   WholeState,
@@ -120,12 +123,15 @@ function blocksOf(context: Context, window: Window): Block[] {
     const entries = entriesOf(context, window, first, whole);
     const reach = always + (entries?.reach ?? 0);
     const source = sourceOf(context, window, first, entries);
+    const most = always + (entries?.most ?? 0);
+    const shiftBy = Math.log2(node.attrs.tokensPerRow ?? 1);
     return headBlocks(context, node as Node, heads, reach).map(([firstHead, count]): Block => ({
-      ...{ source, sequence, first, tokens: 1, firstHead, heads: count, reach },
-      most: always + (entries?.most ?? 0),
-      visible: { always, shift: Math.log2(node.attrs.tokensPerRow ?? 1) },
-      adjust: (scores, stride) =>
-        adjust(context, window, { scores, stride, first, firstHead, heads: count }),
+      ...{ source, sequence, first, tokens: 1, firstHead, heads: count, reach, most },
+      visible: entries?.isByPosition ? { always, shift: shiftBy } : everyColumn(most),
+      adjust: (scores, stride) => {
+        adjust(context, window, { scores, stride, first, firstHead, heads: count });
+        entries?.hide(shift(scores, always * 4), stride, count);
+      },
     }));
   }).flat();
 }
@@ -166,8 +172,9 @@ function sourceOf(
   };
 }
 
-function loadScales(context: Context, memory: number, count: number, at: Ref): void {
-  context.tiles.emit('load', { ...contiguous(memory, at, count), unless: NONE });
+function loadScales(context: Context, memory: number, count: number, at: Ref, step = 1): void {
+  const bytes = { ...contiguous(memory, at, 1), ...rowsApart(step, count, 1) };
+  context.tiles.emit('load', { ...bytes, unless: NONE });
 }
 
 /** The entries that a token may see: all complete ones, or those chosen for it. */
@@ -175,6 +182,9 @@ interface Entries {
   /** Columns in whole blocks, and those that a softmax may see. */
   readonly reach: number;
   readonly most: number;
+  /** Whether the position tells by a shift how many are visible; else `hide` masks the others. */
+  readonly isByPosition: boolean;
+  readonly hide: (scores: Ref, stride: number, heads: number) => void;
   readonly spans: () => Span[];
   readonly load: (span: Span) => LocalRows;
   /** Brings the scale bytes, one a column. */
@@ -195,21 +205,44 @@ function entriesOf(
   if (entries === undefined || seen === 0) return undefined;
   const state = stateRows(context, entries, sequence, 0);
   const memory = scalesAddress(context, entries, sequence, 0);
+  const { step } = state.region;
   if (chosen === undefined || choosesAll(chosen, context.dims)) {
     const rows = new WholeState(context, state, wholeBlocks(Math.floor(S / tokensPerRow)), loaded);
     const reach = wholeBlocks(seen);
+    const isByPosition = isByShift(tokensPerRow);
+    const hide = isByPosition ? () => {} : hiding(context, [tokensPerRow, reach], sequence, first);
     return {
-      ...{ reach, most: reach, spans: () => rows.spans(reach), load: (span) => rows.load(span) },
-      scales: (at) => loadScales(context, memory, reach, at),
+      ...{ reach, most: reach, isByPosition, hide },
+      ...{ spans: () => rows.spans(reach), load: (span) => rows.load(span) },
+      scales: (at) => loadScales(context, memory, reach, at, step),
     };
   }
   const list = new ChosenRows(context, chosen, sequence * T + first, seen);
   const rows = new GatheredRows(context, list, state);
   const reach = wholeBlocks(list.most);
   return {
-    ...{ reach, most: list.columns, spans: () => rows.spans(reach) },
-    load: (span) => rows.load(span),
-    scales: (at) => gatherScales(context, list, memory, at),
+    ...{ reach, most: list.columns, isByPosition: !list.isCounted },
+    ...{ spans: () => rows.spans(reach), load: (span) => rows.load(span) },
+    hide: (scores, stride, heads) => list.hide(scores, stride, heads),
+    scales: (at) => gatherScales(context, list, [memory, step], at),
+  };
+}
+
+/** Masks entries that a token does not see yet. */
+function hiding(
+  context: Context,
+  [tokensPerRow, columns]: readonly [number, number],
+  sequence: number,
+  first: number,
+): Entries['hide'] {
+  let mask: Ref | undefined;
+  return (scores, stride, heads) => {
+    const tokens = { sequence, first, tokens: 1 };
+    mask ??= new Edges(context, { tokensPerRow, blockRows: 1 }, tokens, columns).rows(0, -Infinity);
+    context.tiles.emit('add', {
+      ...{ ...source(scores, [0, stride]), ...factor(mask, [0, 0]) },
+      ...{ rows: heads, inner: heads, columns, ...into(scores, [0, stride]), ...PLAIN },
+    });
   };
 }
 

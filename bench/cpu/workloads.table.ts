@@ -1,0 +1,42 @@
+/** What the cpu is measured on, and what it is to reach beside llama.cpp. */
+import { type MatrixType } from '../gguf/randomGguf.ts';
+import { type ShapeName } from '../gguf/shapes.table.ts';
+
+export interface Workload {
+  readonly model: ShapeName;
+  readonly format: MatrixType;
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+  readonly sequences: number;
+  /** A process on each core that does nothing but count. */
+  readonly busy: boolean;
+  /** Goals: tokens a second by those of llama.cpp. */
+  readonly native: number;
+  readonly wasm: number | null;
+}
+
+const PROMPT = { promptTokens: 512, generatedTokens: 0, sequences: 1, busy: false } as const;
+const TEXT = { promptTokens: 0, generatedTokens: 64, sequences: 1, busy: false } as const;
+const SMALL = 'qwen3-0.6b';
+
+export const WORKLOADS: readonly Workload[] = [
+  { model: SMALL, format: 'Q4_0', ...TEXT, native: 1.5, wasm: 1 },
+  { model: SMALL, format: 'Q8_0', ...TEXT, native: 1.5, wasm: 1 },
+  { model: SMALL, format: 'Q4_0', ...TEXT, sequences: 8, native: 2.5, wasm: 1 },
+  { model: SMALL, format: 'Q8_0', ...TEXT, sequences: 8, native: 2.5, wasm: 1 },
+  { model: SMALL, format: 'Q4_0', ...PROMPT, native: 2.2, wasm: 1.1 },
+  { model: SMALL, format: 'Q8_0', ...PROMPT, native: 2.5, wasm: 0.9 },
+  { model: SMALL, format: 'Q4_0', ...TEXT, busy: true, native: 3, wasm: 3 },
+  { model: SMALL, format: 'Q8_0', ...TEXT, busy: true, native: 3, wasm: 3 },
+  ...(['qwen3.5-0.8b', 'moe-1b', 'mla-1b'] as const).flatMap((model) =>
+    [TEXT, PROMPT].map(
+      (test) => ({ model, format: 'Q4_0', ...test, native: 1, wasm: null }) as const,
+    ),
+  ),
+];
+
+export function workloadName({ model, format, ...test }: Workload): string {
+  const { promptTokens, generatedTokens, sequences, busy } = test;
+  const tokens = promptTokens > 0 ? `pp${promptTokens}` : `tg${generatedTokens}`;
+  return `${model} ${format} ${tokens}${sequences > 1 ? ` x${sequences}` : ''}${busy ? ', busy cores' : ''}`;
+}

@@ -1,0 +1,7 @@
+/** Floor 6: chips beside each other. */
+export * from './openQuestions.ts';
+export { type ParityWorkload } from './outlook.ts';
+export * from './parity.ts';
+export * from './parityPage.ts';
+export * from './plot.ts';
+export * from './range.ts';

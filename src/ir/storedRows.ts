@@ -1,0 +1,27 @@
+/** What is stored of a weight, for targets that compute in the width of the file. */
+
+/** Formats by the names and with the bytes of GGUF; plain numbers are little-endian. */
+export type StoredFormat =
+  | 'F32'
+  | 'F16'
+  | 'BF16'
+  | 'Q8_0'
+  | 'Q4_0'
+  | 'Q4_1'
+  | 'Q5_0'
+  | 'Q5_1'
+  | 'Q2_K'
+  | 'Q3_K'
+  | 'Q4_K'
+  | 'Q5_K'
+  | 'Q6_K'
+  | 'IQ4_NL'
+  | 'MXFP4';
+
+/** The rows of a weight as they are stored; a row is what lies along the last axis. */
+export interface StoredRows {
+  readonly format: StoredFormat;
+  readonly rowBytes: number;
+  /** The bytes of `count` rows from row `start` on, from byte 0 of their buffer. */
+  readBytes(start: number, count: number): Uint8Array<ArrayBuffer>;
+}

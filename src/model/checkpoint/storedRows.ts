@@ -1,0 +1,47 @@
+/** Rows as they are stored, of weights made of whole rows of others. */
+import type { StoredRows } from '../../ir/index.ts';
+
+/** The rows of `parts`, each of `rowsEach`, one after another; undefined unless all are stored alike. */
+export function concatenateRows(
+  parts: readonly (StoredRows | undefined)[],
+  rowsEach: number,
+): StoredRows | undefined {
+  const [first] = parts;
+  if (first === undefined) return undefined;
+  const alike = parts.every(
+    (part) => part?.format === first.format && part.rowBytes === first.rowBytes,
+  );
+  if (!alike) return undefined;
+  return gatherRows(first, (row) => [parts[Math.floor(row / rowsEach)]!, row % rowsEach]);
+}
+
+/** Row i is row storedRow(i) of `stored`. */
+export function permuteStoredRows(
+  stored: StoredRows | undefined,
+  storedRow: (row: number) => number,
+): StoredRows | undefined {
+  return stored && gatherRows(stored, (row) => [stored, storedRow(row)]);
+}
+
+/** Rows that follow each other where they are stored are read together. */
+function gatherRows(
+  { format, rowBytes }: StoredRows,
+  placeOf: (row: number) => readonly [StoredRows, number],
+): StoredRows {
+  const readBytes = (start: number, count: number): Uint8Array<ArrayBuffer> => {
+    const all = new Uint8Array(count * rowBytes);
+    for (let row = 0; row < count;) {
+      const [part, first] = placeOf(start + row);
+      let run = 1;
+      const follows = (): boolean => {
+        const [next, at] = placeOf(start + row + run);
+        return next === part && at === first + run;
+      };
+      while (row + run < count && follows()) run++;
+      all.set(part.readBytes(first, run), row * rowBytes);
+      row += run;
+    }
+    return all;
+  };
+  return { format, rowBytes, readBytes };
+}

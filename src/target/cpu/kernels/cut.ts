@@ -1,0 +1,77 @@
+/** Cuts calls of kernels along the axes of the table. */
+import { CUTS, type Arguments, type Axis } from './cuts.table.ts';
+import { KERNELS, type KernelName } from './kernels.table.ts';
+import { ELEMENT_BYTES } from './vectors.ts';
+
+/** A call of a kernel; arguments by name. */
+export interface Part {
+  readonly kernel: KernelName;
+  readonly args: Arguments;
+}
+
+/** Multiply-accumulates of a part that is worth taking: some microseconds. */
+export const WORK_OF_PART = 1 << 16;
+/** Parts enough for any number of threads to end together. */
+const MOST_PARTS = 64;
+
+/** The parts of a call, each of at least `workOfPart`, in order; they depend on the arguments alone. */
+export function cutCall(part: Part, workOfPart: number): readonly Part[] {
+  const expanded = part.kernel === 'headLinear' ? linears(part.args) : [part];
+  const most = Math.ceil(MOST_PARTS / expanded.length);
+  return expanded.flatMap((one) => cutAlongAxes(one, most, workOfPart));
+}
+
+/** A linear for each head. */
+function linears(args: Arguments): Part[] {
+  const { x, xStride, xHeadStride, w, out, rows, H, N, K } = args as Record<string, number>;
+  return Array.from({ length: H! }, (_, h) => ({
+    kernel: 'linear',
+    args: {
+      x: x! + h * xHeadStride! * ELEMENT_BYTES,
+      xStride: xStride!,
+      w: w! + h * N! * K! * ELEMENT_BYTES,
+      wStride: K!,
+      out: out! + h * N! * ELEMENT_BYTES,
+      outStride: H! * N!,
+      M: rows!,
+      N: N!,
+      K: K!,
+    },
+  }));
+}
+
+function cutAlongAxes(part: Part, mostParts: number, workOfPart: number): readonly Part[] {
+  const cut = CUTS[part.kernel];
+  if (cut === undefined) return [part];
+  const wanted = Math.min(mostParts, Math.floor(cut.work(part.args) / workOfPart));
+  let parts: readonly Part[] = [part];
+  for (const axis of cut.axes)
+    parts = parts.flatMap((one) => cutAlong(axis, one, Math.ceil(wanted / parts.length)));
+  return parts;
+}
+
+/** At most `wanted` parts along an axis, of the same size but the last. */
+function cutAlong(axis: Axis, part: Part, wanted: number): readonly Part[] {
+  const { extent, grain = 1, when = () => true } = axis;
+  const units = part.args[extent]!;
+  if (wanted <= 1 || units === 0 || !when(part.args)) return [part];
+  const size = Math.ceil(units / wanted / grain) * grain;
+  return Array.from({ length: Math.ceil(units / size) }, (_, i) =>
+    partFrom(axis, part, i * size, Math.min(size, units - i * size)),
+  );
+}
+
+function partFrom(axis: Axis, { kernel, args }: Part, start: number, units: number): Part {
+  const moved = (perUnit: Axis['elements'], factor: number): [string, number][] =>
+    Object.entries(perUnit).map(([name, each]) => {
+      const step = typeof each === 'number' ? each : each(args);
+      return [name, args[name]! + start * step * factor];
+    });
+  const changed = [...moved(axis.elements, ELEMENT_BYTES), ...moved(axis.adds ?? {}, 1)];
+  return { kernel, args: { ...args, ...Object.fromEntries(changed), [axis.extent]: units } };
+}
+
+/** The arguments of a part in the order of the table. */
+export function inOrder({ kernel, args }: Part): number[] {
+  return Object.keys(KERNELS[kernel]).map((name) => args[name]!);
+}

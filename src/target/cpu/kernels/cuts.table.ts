@@ -1,0 +1,162 @@
+/**
+ * How a call of a kernel is cut into parts that do not depend on one another: along axes, each with the
+ * parameter that counts its units. A kernel that is not here runs in one piece.
+ */
+import { type KernelName } from './kernels.table.ts';
+
+export type Arguments = Readonly<Record<string, number>>;
+
+type PerUnit = Readonly<Record<string, number | ((args: Arguments) => number)>>;
+
+export interface Axis {
+  /** The parameter that counts units. */
+  readonly extent: string;
+  /** Elements that a pointer moves on by a unit. */
+  readonly elements: PerUnit;
+  /** What is added to a number by a unit. */
+  readonly adds?: PerUnit;
+  /** Parts are multiples of this many units, but the last. */
+  readonly grain?: number;
+  /** Whether this call can be cut along the axis. */
+  readonly when?: (args: Arguments) => boolean;
+}
+
+export interface Cut {
+  /** Tried in order, until there are parts enough. */
+  readonly axes: readonly Axis[];
+  /** Multiply-accumulates of the whole call, or elements that it moves. */
+  readonly work: (args: Arguments) => number;
+}
+
+/** Elements of a vector: parts of elementwise kernels start at whole ones. */
+const LINE = 16;
+
+const elementwise = (...pointers: readonly string[]): Cut => ({
+  axes: [
+    {
+      extent: 'size',
+      grain: LINE,
+      elements: Object.fromEntries(pointers.map((pointer) => [pointer, 1])),
+    },
+  ],
+  work: ({ size }) => 8 * size!,
+});
+
+/** Rows that do not see each other. */
+const byRows = (elements: PerUnit, width: (args: Arguments) => number): Cut => ({
+  axes: [{ extent: 'rows', elements }],
+  work: (args) => 4 * args['rows']! * width(args),
+});
+
+const D = ({ D: width }: Arguments): number => width!;
+const E = ({ E: width }: Arguments): number => width!;
+
+/** How many experts a token has is known when they are chosen; most models have eight. */
+const EXPERTS_OF_TOKEN = 8;
+
+/** Channels of what all experts compute. */
+const byChannels: Cut = {
+  axes: [{ extent: 'width', grain: LINE, elements: {}, adds: { first: 1 } }],
+  work: (a) => EXPERTS_OF_TOKEN * a['rows']! * a['F']! * a['D']!,
+};
+
+/** Heads of groups, groups, sequences and tokens. */
+const SEQUENCES: Axis = {
+  extent: 'B',
+  elements: {
+    q: (a) => a['T']! * a['qStep']!,
+    out: (a) => a['T']! * a['outStep']!,
+    keys: (a) => a['capacity']! * a['keyStep']!,
+    values: (a) => a['capacity']! * a['valueStep']!,
+    positions: 1,
+  },
+};
+const TOKENS: Axis = {
+  extent: 'T',
+  elements: { q: (a) => a['qStep']!, out: (a) => a['outStep']! },
+  adds: { first: 1 },
+  when: (a) => a['B'] === 1,
+};
+const GROUPS: Axis = {
+  extent: 'G',
+  elements: {
+    q: (a) => a['shared']! * a['keyWidth']!,
+    out: (a) => a['shared']! * a['valueWidth']!,
+    keys: (a) => a['keyWidth']!,
+    values: (a) => a['valueStride']!,
+  },
+};
+/** Heads of one group share its keys, so few parts are better. */
+const HEADS: Axis = {
+  extent: 'shared',
+  elements: { q: (a) => a['keyWidth']!, out: (a) => a['valueWidth']! },
+  grain: 4,
+  when: (a) => a['G'] === 1,
+};
+
+const attended = (a: Arguments): number =>
+  a['B']! * a['T']! * a['G']! * a['shared']! * (a['keyWidth']! + a['valueWidth']!);
+
+export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
+  linear: {
+    axes: [{ extent: 'N', grain: 8, elements: { w: (a) => a['wStride']!, out: 1 } }],
+    work: (a) => a['M']! * a['N']! * a['K']!,
+  },
+  attention: {
+    axes: [SEQUENCES, GROUPS, HEADS, TOKENS],
+    work: (a) => attended(a) * a['scoreStride']!,
+  },
+  attentionToRows: {
+    axes: [
+      {
+        ...SEQUENCES,
+        elements: { ...SEQUENCES.elements, chosen: (a) => a['T']! * a['topK']! },
+      },
+      { ...TOKENS, elements: { ...TOKENS.elements, chosen: (a) => a['topK']! } },
+      HEADS,
+    ],
+    work: (a) => attended(a) * a['topK']!,
+  },
+  gatedDelta: {
+    axes: [{ extent: 'heads', elements: {}, adds: { first: 1 } }],
+    work: (a) => 3 * a['B']! * a['T']! * a['heads']! * a['K']! * a['V']!,
+  },
+  expertsInner: byChannels,
+  expertsOuter: byChannels,
+  embedding: byRows({ tokens: 1, out: D }, D),
+  copyRows: byRows({ x: (a) => a['xStride']!, out: (a) => a['outStride']! }, (a) => a['size']!),
+  add: elementwise('a', 'b', 'out'),
+  mul: elementwise('a', 'b', 'out'),
+  sigmoid: elementwise('x', 'out'),
+  softplus: elementwise('x', 'out'),
+  silu: elementwise('x', 'out'),
+  signedRoot: elementwise('x', 'out'),
+  swiglu: elementwise('gate', 'up', 'out'),
+  addRow: byRows({ a: D, out: D }, D),
+  mulRow: byRows({ a: D, out: D }, D),
+  addNumber: byRows({ a: D, b: 1, out: D }, D),
+  mulNumber: byRows({ a: D, b: 1, out: D }, D),
+  rmsNormalization: byRows({ x: D, out: D }, D),
+  layerNormalization: byRows({ x: D, out: D }, D),
+  l2Normalization: byRows({ x: D, out: D }, D),
+  dot: byRows({ a: D, b: D, out: 1 }, D),
+  rotaryEmbedding: byRows(
+    {
+      x: (a) => 2 * a['H']! * a['pairs']!,
+      out: (a) => 2 * a['H']! * a['pairs']!,
+      cos: (a) => a['pairs']!,
+      sin: (a) => a['pairs']!,
+    },
+    (a) => 2 * a['H']! * a['pairs']!,
+  ),
+  argMax: byRows({ x: (a) => a['size']!, out: 1 }, (a) => a['size']!),
+  route: byRows({ logits: E, out: E }, (a) => 8 * a['E']!),
+  mixHeads: byRows(
+    {
+      c: (a) => a['m']! * a['n']!,
+      x: (a) => a['n']! * a['D']!,
+      out: (a) => a['m']! * a['D']!,
+    },
+    (a) => a['m']! * a['n']! * a['D']!,
+  ),
+};

@@ -1,0 +1,108 @@
+/** The threads of a device: this one, and workers that take chunks beside it. */
+import { CeladonError } from '../../../base/index.ts';
+import { openKernels, type KernelSet, type KernelSource } from './kernelSet.ts';
+import { spawnWorker, type WorkerHandle } from './spawn.node.ts';
+import { runTimed, wordsOfTimes, type Times } from './times.ts';
+import { CONTROL, makeTally, nextRun, resetTally, ringBell, Walker, type Tally } from './walk.ts';
+import { prepareCalls, type ReadyCall, type Work } from './calls.ts';
+import { type Letter } from './work.ts';
+
+/** Runs programs. */
+export interface Runner {
+  /** The times of all chunks, where they are asked for. */
+  run(work: Work): Times | undefined;
+  close(): void;
+}
+
+/** This thread alone. */
+export function singleThread(source: KernelSource, timed: boolean): Runner {
+  const kernels = openKernels(source);
+  const known = new WeakMap<Work, readonly (() => void)[]>();
+  return {
+    run(work) {
+      let chunks = known.get(work);
+      if (chunks === undefined) known.set(work, (chunks = prepareCalls(kernels, work, 0).flat()));
+      const times = timed ? new Float64Array(wordsOfTimes(work)) : undefined;
+      if (times === undefined) for (const chunk of chunks) chunk();
+      else for (const [i, chunk] of chunks.entries()) runTimed(chunk, times, i, 0);
+      return times;
+    },
+    close() {},
+  };
+}
+
+/** Programs that workers keep; a model runs few at a time, one for each bucket of dims. */
+const KEPT = 8;
+
+interface Known {
+  readonly id: number;
+  readonly calls: readonly ReadyCall[];
+  readonly tally: Tally;
+}
+
+/** This thread and `threads` − 1 workers, on a shared memory. */
+export class ThreadPool implements Runner {
+  readonly #kernels: KernelSet;
+  readonly #timed: boolean;
+  readonly #control = new Int32Array(new SharedArrayBuffer(CONTROL.words * 4));
+  readonly #workers: readonly WorkerHandle[];
+  readonly #walker: Walker;
+  readonly #known = new Map<Work, Known>();
+  #run = 0;
+  #programs = 0;
+
+  constructor(source: KernelSource, threads: number, timed: boolean) {
+    this.#kernels = openKernels(source);
+    this.#timed = timed;
+    this.#walker = new Walker(0, this.#control);
+    this.#workers = Array.from({ length: threads - 1 }, (_, i) => {
+      const worker = spawnWorker();
+      worker.post({ kind: 'start', thread: i + 1, kernels: source, control: this.#control });
+      return worker;
+    });
+  }
+
+  /** Throws what a kernel throws; the device can go on. */
+  run(work: Work): Times | undefined {
+    const { id, calls, tally } = this.#known.get(work) ?? this.#introduce(work);
+    this.#run = nextRun(this.#run);
+    resetTally(tally, this.#run);
+    Atomics.store(this.#control, CONTROL.program, id);
+    Atomics.store(this.#control, CONTROL.run, this.#run);
+    ringBell(this.#control);
+    this.#walker.walk(calls, tally, this.#run);
+    if (Atomics.exchange(this.#control, CONTROL.failed, 0) === 0) return tally.times;
+    throw (
+      this.#walker.takeError() ??
+      new CeladonError('a kernel must end, but stopped in a worker of the cpu target', {
+        hint: 'run with one thread to see where, and report it',
+      })
+    );
+  }
+
+  close(): void {
+    for (const worker of this.#workers) worker.end();
+    this.#known.clear();
+  }
+
+  #introduce(work: Work): Known {
+    const id = ++this.#programs;
+    const tally = makeTally(work.calls.length, this.#timed ? wordsOfTimes(work) : 0);
+    this.#post({ kind: 'program', id, tally, work });
+    const known = { id, tally, calls: prepareCalls(this.#kernels, work, 0) };
+    this.#known.set(work, known);
+    if (this.#known.size > KEPT) {
+      const [oldest, { id: gone }] = this.#known.entries().next().value!;
+      this.#known.delete(oldest);
+      this.#post({ kind: 'forget', id: gone });
+    }
+    return known;
+  }
+
+  /** Workers read letters when they see that there are more than they have read. */
+  #post(letter: Letter): void {
+    for (const worker of this.#workers) worker.post(letter);
+    Atomics.add(this.#control, CONTROL.letters, 1);
+    ringBell(this.#control);
+  }
+}

@@ -1,0 +1,17 @@
+/** Workers as those of a page, which must be cross-origin isolated. */
+import { type Letter, type Start } from './work.ts';
+
+interface WebWorker {
+  postMessage(letter: Start | Letter): void;
+  terminate(): void;
+}
+type WorkerOf = new (url: URL, options: { readonly type: 'module' }) => WebWorker;
+
+export function spawnWorker() {
+  const { Worker } = globalThis as unknown as { readonly Worker: WorkerOf };
+  const worker = new Worker(new URL('./worker.browser.ts', import.meta.url), { type: 'module' });
+  return {
+    post: (letter: Start | Letter) => worker.postMessage(letter),
+    end: () => worker.terminate(),
+  };
+}

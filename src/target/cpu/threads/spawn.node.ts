@@ -1,0 +1,20 @@
+/** Workers as threads of Node. */
+import { Worker } from 'node:worker_threads';
+import { type Letter, type Start } from './work.ts';
+
+export interface WorkerHandle {
+  post(letter: Start | Letter): void;
+  end(): void;
+}
+
+/** A worker that waits for letters; it does not keep the process alive. */
+export function spawnWorker(): WorkerHandle {
+  const worker = new Worker(new URL('./worker.node.ts', import.meta.url));
+  worker.unref();
+  // Without it the others do its work.
+  worker.on('error', (error) => process.emitWarning(String(error)));
+  return {
+    post: (letter) => worker.postMessage(letter),
+    end: () => void worker.terminate(),
+  };
+}

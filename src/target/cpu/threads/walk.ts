@@ -1,0 +1,149 @@
+/**
+ * How threads share a program. All walk the same list of calls; a thread takes the next chunk of the
+ * call at hand until there is none, waits until all of its chunks are done, and goes on. So nobody waits
+ * for a thread that has no chunk: one that a busy machine does not run holds up nothing but what it
+ * has taken.
+ *
+ * The words of a call in the tally:
+ *
+ *   next  the run's number in the upper 20 bits, and the first chunk that nobody has taken
+ *   done  chunks that are done
+ *
+ * The number tells a thread that wakes up late that the run is over, and it leaves.
+ */
+import { runTimed, type Times } from './times.ts';
+import { type ReadyCall } from './calls.ts';
+
+const CHUNK_BITS = 12;
+/** The most chunks of a call; the run's number stands above. */
+export const MOST_CHUNKS = (1 << CHUNK_BITS) - 1;
+
+/** Words of the control block that all threads share. */
+export const CONTROL = {
+  /** Changes with everything that workers wait for. */
+  bell: 0,
+  run: 1,
+  program: 2,
+  letters: 3,
+  /** Threads that sleep until a call is done. */
+  waiting: 4,
+  failed: 5,
+  words: 6,
+} as const;
+
+/** Looks at a word before a thread sleeps: some 20 µs. */
+const SPINS = 2000;
+/** A sleeper looks again after this, whatever happens. */
+const NAP_MS = 5;
+
+/** Tells the processor that a thread only waits, where the host can. */
+const pause: () => void = (Atomics as { pause?: () => void }).pause?.bind(Atomics) ?? (() => {});
+
+export class Walker {
+  readonly #thread: number;
+  readonly #control: Int32Array<SharedArrayBuffer>;
+
+  #error: unknown;
+
+  constructor(thread: number, control: Int32Array<SharedArrayBuffer>) {
+    this.#thread = thread;
+    this.#control = control;
+  }
+
+  /** Walks the calls in run number `run`; ends early when that run is over. */
+  walk(calls: readonly ReadyCall[], tally: Tally, run: number): void {
+    let first = 0;
+    for (const [i, call] of calls.entries()) {
+      if (!this.#takeChunks(call, tally, i, run, first)) return;
+      if (!this.#awaitDone(tally, i, call.length, run)) return;
+      first += call.length;
+    }
+  }
+
+  /** `first` is the number of the call's first chunk in its program. */
+  #takeChunks(
+    call: ReadyCall,
+    { next, done, times }: Tally,
+    i: number,
+    run: number,
+    first: number,
+  ): boolean {
+    for (;;) {
+      const seen = Atomics.load(next, i);
+      if (seen >> CHUNK_BITS !== run) return false;
+      const taken = seen & MOST_CHUNKS;
+      if (taken === call.length) return true;
+      if (Atomics.compareExchange(next, i, seen, seen + 1) !== seen) continue;
+      this.#runChunk(call[taken]!, times, first + taken);
+      const count = Atomics.add(done, i, 1) + 1;
+      const wake = count === call.length && Atomics.load(this.#control, CONTROL.waiting) > 0;
+      if (wake) Atomics.notify(done, i);
+    }
+  }
+
+  /** A chunk that fails counts as done, so that nobody waits for it; the run fails when it is over. */
+  #runChunk(chunk: () => void, times: Times | undefined, index: number): void {
+    try {
+      if (times === undefined) chunk();
+      else runTimed(chunk, times, index, this.#thread);
+    } catch (error) {
+      this.#error = error;
+      Atomics.store(this.#control, CONTROL.failed, 1);
+    }
+  }
+
+  /** What failed in this thread since the last time. */
+  takeError(): unknown {
+    const error = this.#error;
+    this.#error = undefined;
+    return error;
+  }
+
+  #awaitDone({ next, done }: Tally, i: number, chunks: number, run: number): boolean {
+    for (let spin = 0; ; spin++) {
+      const count = Atomics.load(done, i);
+      if (Atomics.load(next, i) >> CHUNK_BITS !== run) return false;
+      if (count === chunks) return true;
+      if (spin < SPINS) pause();
+      else this.#sleep(done, i, count);
+    }
+  }
+
+  #sleep(words: Int32Array<SharedArrayBuffer>, index: number, seen: number): void {
+    Atomics.add(this.#control, CONTROL.waiting, 1);
+    Atomics.wait(words, index, seen, NAP_MS);
+    Atomics.sub(this.#control, CONTROL.waiting, 1);
+  }
+}
+
+/** How far a run is; a word for each call. */
+export interface Tally {
+  readonly next: Int32Array<SharedArrayBuffer>;
+  readonly done: Int32Array<SharedArrayBuffer>;
+  readonly times?: Float64Array<SharedArrayBuffer>;
+}
+
+/** With `timeWords` for the times of chunks, if they are to be kept. */
+export function makeTally(calls: number, timeWords = 0): Tally {
+  const words = (): Int32Array<SharedArrayBuffer> =>
+    new Int32Array(new SharedArrayBuffer(calls * 4));
+  const times = timeWords > 0 && new Float64Array(new SharedArrayBuffer(timeWords * 8));
+  return { next: words(), done: words(), ...(times && { times }) };
+}
+
+/** Before a run, while no thread is in it. */
+export function resetTally({ next, done }: Tally, run: number): void {
+  done.fill(0);
+  next.fill(run << CHUNK_BITS);
+}
+
+/** The number of the run after `run`; never 0. */
+export function nextRun(run: number): number {
+  return run === (1 << (31 - CHUNK_BITS)) - 1 ? 1 : run + 1;
+}
+
+/** Wakes all workers that wait for something new. */
+export function ringBell(control: Int32Array<SharedArrayBuffer>): void {
+  Atomics.add(control, CONTROL.bell, 1);
+  Atomics.notify(control, CONTROL.bell);
+}

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { assertClose, normal } from '../../../../test/workbench.ts';
+import { NativeWorkbench, skip } from '../../../../test/x86/workbench.ts';
+import { Assembler, loadLibrary, type NativeLibrary } from '../../../x86/index.ts';
+import { addAttention } from './attention.ts';
+
+function openKernels(): { library: NativeLibrary; reason: false | string } {
+  const assembler = new Assembler();
+  addAttention(assembler);
+  const library = loadLibrary(assembler);
+  const reason = library.features.level === 'avx512' ? false : 'this processor has no AVX-512 VNNI';
+  return { library, reason };
+}
+
+const { library, reason } = skip ? { library: undefined!, reason: skip } : openKernels();
+
+interface Shape {
+  readonly rows: number;
+  readonly position: number;
+  readonly rowStep: 0 | 1;
+  readonly keyWidth: number;
+  readonly valueWidth: number;
+}
+
+interface Inputs {
+  readonly q: Float32Array;
+  readonly keys: Float32Array;
+  readonly values: Float32Array;
+}
+
+const SCALE = 0.25;
+
+function randomInputs({ rows, position, keyWidth, valueWidth }: Shape): Inputs {
+  const count = position + rows;
+  return {
+    q: normal(rows * keyWidth),
+    keys: normal(count * keyWidth),
+    values: normal(count * valueWidth),
+  };
+}
+
+/** Rows `first` to `first` + `rows` of the shape. */
+function run(
+  shape: Shape,
+  { q, keys, values }: Inputs,
+  first = 0,
+  rows = shape.rows,
+): Float32Array {
+  const { position, rowStep, keyWidth, valueWidth } = shape;
+  const bench = new NativeWorkbench(library);
+  const out = bench.room(rows * valueWidth * 4);
+  const scale = new Uint32Array(Float32Array.of(SCALE).buffer)[0]!;
+  const cells = [
+    ...[bench.put(q.subarray(first * keyWidth, (first + rows) * keyWidth)), 4 * keyWidth],
+    ...[bench.put(keys), 4 * keyWidth, bench.put(values), 4 * valueWidth],
+    ...[position + 1 + rowStep * first, out, 4 * valueWidth],
+    ...[rows, rowStep, keyWidth, valueWidth, scale],
+  ];
+  bench.run('attention', cells, [out]);
+  return bench.floats(out);
+}
+
+function judge(shape: Shape, { q, keys, values }: Inputs): Float32Array {
+  const { rows, position, rowStep, keyWidth, valueWidth } = shape;
+  const out = new Float32Array(rows * valueWidth);
+  for (let r = 0; r < rows; r++) {
+    const count = position + 1 + rowStep * r;
+    const scores = Array.from({ length: count }, (_, s) => {
+      let sum = 0;
+      for (let d = 0; d < keyWidth; d++) sum += q[r * keyWidth + d]! * keys[s * keyWidth + d]!;
+      return sum * SCALE;
+    });
+    const most = Math.max(...scores);
+    const weights = scores.map((score) => Math.exp(score - most));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    for (let c = 0; c < valueWidth; c++) {
+      const sum = weights.reduce((all, weight, s) => all + weight * values[s * valueWidth + c]!, 0);
+      out[r * valueWidth + c] = sum / total;
+    }
+  }
+  return out;
+}
+
+const SHAPES: readonly Shape[] = [
+  { rows: 1, position: 0, rowStep: 0, keyWidth: 16, valueWidth: 16 },
+  { rows: 5, position: 3, rowStep: 0, keyWidth: 32, valueWidth: 80 },
+  { rows: 16, position: 70, rowStep: 0, keyWidth: 64, valueWidth: 64 },
+  { rows: 45, position: 0, rowStep: 1, keyWidth: 128, valueWidth: 128 },
+  { rows: 13, position: 95, rowStep: 1, keyWidth: 192, valueWidth: 128 },
+  { rows: 3, position: 31, rowStep: 1, keyWidth: 576, valueWidth: 512 },
+];
+
+test('attention is softmax of the scores times the values', { skip: reason }, () => {
+  for (const shape of SHAPES) {
+    const inputs = randomInputs(shape);
+    assertClose(run(shape, inputs), judge(shape, inputs), 2e-6);
+  }
+});
+
+test('a row has the same bits whatever rows are beside it', { skip: reason }, () => {
+  const shape = SHAPES[3]!;
+  const inputs = randomInputs(shape);
+  const together = run(shape, inputs);
+  for (const [first, rows] of [
+    [0, 1],
+    [7, 12],
+    [33, 12],
+    [44, 1],
+  ] as const) {
+    const some = run(shape, inputs, first, rows);
+    assert.deepEqual(some, together.subarray(first * 128, (first + rows) * 128));
+  }
+});
+
+test('scores far apart leave the largest alone', { skip: reason }, () => {
+  const shape = { rows: 1, position: 40, rowStep: 0, keyWidth: 16, valueWidth: 16 } as const;
+  const inputs = randomInputs(shape);
+  inputs.q.fill(100);
+  inputs.keys.fill(-1).fill(1, 16 * 36, 16 * 37);
+  assert.deepEqual(run(shape, inputs), inputs.values.slice(16 * 36, 16 * 37));
+});

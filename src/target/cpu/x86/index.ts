@@ -1,0 +1,3 @@
+/** Machine code for the kernels that matter for speed. */
+export { chooseEmitter, machineCode, type Emitter, type EmitterChoice } from './machineCode.ts';
+export { withMachineCode } from './nativeKernels.ts';

@@ -1,0 +1,233 @@
+/**
+ * Matrix products on panels of weights (../panels/): out[m][n] = Σ_k x[m][k]·w[n][k].
+ *
+ * ```
+ * for each panel of 32 rows of w
+ *   for each piece of its blocks          all of them for few rows; otherwise as many as stay in the first cache,
+ *     (unpack the piece)                  and formats that are not plain are unpacked once for all rows
+ *     for each tile of rows of x          sums of earlier pieces lie in out
+ * ```
+ */
+import {
+  half,
+  mask,
+  type Assembler,
+  type FunctionBuilder,
+  type General,
+  type Memory,
+  type Vector,
+} from '../../../x86/index.ts';
+import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
+import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
+import { type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { panelReaders, PLAIN_BLOCK_BYTES, unpackBlock, type PanelReader } from './panelReaders.ts';
+import { emitTile } from './panelTile.ts';
+import { freeRowPointers, loadRowPointers, MAX_ROWS } from './rowTile.ts';
+
+/**
+ * Arguments. Pointers are addresses, strides bytes; `M` rows of x, `blocks` of 32 columns, `N` rows of w, of
+ * which the last panel may have fewer than 32. None is zero. Rows of x should fit in the second cache.
+ */
+export const LINEAR_PANELS = [
+  ...(['x', 'xStride', 'w', 'out', 'outStride'] as const),
+  ...(['M', 'blocks', 'N'] as const),
+];
+
+type Block = Readonly<Record<(typeof LINEAR_PANELS)[number], Memory>>;
+
+/** Blocks of a piece: 34 KiB of plain lines. */
+const PIECE_BLOCKS = 32;
+/** How far ahead of a single tile weights are fetched: past the page, where the hardware stops by itself. */
+const AHEAD_BYTES = 8192;
+const PANEL_ROWS = 32;
+
+/** How the products of a format are done. */
+interface Variant {
+  /** How tiles read their blocks, and how blocks are stored: others are unpacked piece by piece. */
+  readonly tiles: PanelReader;
+  readonly stored: PanelReader;
+  readonly pieceBlocks: number;
+  /** Rows of the tiles there may be. */
+  readonly rows: readonly number[];
+}
+
+/** Adds `linearPanels` of a format. */
+export function addLinearPanels(assembler: Assembler, format: PanelFormatName): void {
+  const name = linearPanelsName(format);
+  const { stored, unpacked } = panelReaders(assembler, format);
+  const few = { tiles: stored, stored, pieceBlocks: 2 ** 30, rows: [1, 2, 3, 4, 5, 6] };
+  const many = { tiles: unpacked, stored, pieceBlocks: PIECE_BLOCKS, rows: [3, 4, 5, 6] };
+  const add = (suffix: string, variant: Variant) =>
+    assembler.addFunction(`${name}.${suffix}`, LINEAR_PANELS, (f, block) =>
+      new LinearPanels(f, block, variant).emit(),
+    );
+  const [fewRows, manyRows] = [add('few', few), add('many', many)];
+  assembler.addFunction(name, LINEAR_PANELS, (f, { M }) => {
+    f.emit('cmp', M, MAX_ROWS).emit('jbe', fewRows).emit('jmp', manyRows);
+  });
+}
+
+/** The function's name for a format. */
+export function linearPanelsName(format: PanelFormatName): string {
+  return `linearPanels.${format}`;
+}
+
+class LinearPanels {
+  readonly #f: FunctionBuilder;
+  readonly #block: Block;
+  readonly #variant: Variant;
+  readonly #constants: readonly Vector[];
+  readonly #columns = [mask(1), mask(2)] as const;
+  /** Where the loops are: in w and out; in a row of x; in the rows of x and out. */
+  readonly #w: Memory;
+  readonly #out: Memory;
+  readonly #columnsLeft: Memory;
+  readonly #xPiece: Memory;
+  readonly #blocksBefore: Memory;
+  readonly #blocksLeft: Memory;
+  readonly #pieceBlocks: Memory;
+  readonly #xTile: Memory;
+  readonly #outTile: Memory;
+  readonly #rowsLeft: Memory;
+  /** Where the piece is that tiles read. */
+  readonly #plain: Memory;
+  readonly #room: Memory | undefined;
+
+  constructor(f: FunctionBuilder, block: Block, variant: Variant) {
+    this.#f = f;
+    this.#block = block;
+    this.#variant = variant;
+    this.#constants = variant.stored.prepare(f);
+    [this.#w, this.#out, this.#columnsLeft] = [f.slot(), f.slot(), f.slot()];
+    [this.#xPiece, this.#blocksBefore, this.#blocksLeft] = [f.slot(), f.slot(), f.slot()];
+    [this.#xTile, this.#outTile, this.#rowsLeft] = [f.slot(), f.slot(), f.slot()];
+    [this.#pieceBlocks, this.#plain] = [f.slot(), f.slot()];
+    const unpacks = variant.tiles !== variant.stored;
+    this.#room = unpacks ? f.slot(PIECE_BLOCKS * PLAIN_BLOCK_BYTES) : undefined;
+  }
+
+  emit(): void {
+    const f = this.#f;
+    const { w, out, N, x, blocks } = this.#block;
+    copyCell(f, this.#w, w);
+    copyCell(f, this.#out, out);
+    copyCell(f, this.#columnsLeft, N);
+    whilePositive(f, this.#columnsLeft, () => {
+      this.#setColumns();
+      copyCell(f, this.#xPiece, x);
+      copyCell(f, this.#blocksLeft, blocks);
+      f.emit('mov', this.#blocksBefore, 0);
+      whilePositive(f, this.#blocksLeft, () => this.#emitPiece());
+      f.emit('add', this.#out, 4 * PANEL_ROWS).emit('sub', this.#columnsLeft, PANEL_ROWS);
+    });
+  }
+
+  #emitPiece(): void {
+    const f = this.#f;
+    this.#startPiece();
+    copyCell(f, this.#xTile, this.#xPiece);
+    copyCell(f, this.#outTile, this.#out);
+    copyCell(f, this.#rowsLeft, this.#block.M);
+    this.#emitTiles(true);
+    if (this.#isMany) whilePositive(f, this.#rowsLeft, () => this.#emitTiles(false));
+    this.#endPiece();
+  }
+
+  /** Masks of the columns that this panel has: of the first sixteen and of the others. */
+  #setColumns(): void {
+    const f = this.#f;
+    const [count, bits] = [f.general(), f.general()];
+    loadAtMost(f, count, this.#columnsLeft, PANEL_ROWS);
+    f.emit('mov', bits, -1).emit('bzhi', bits, bits, count);
+    f.emit('kmovw', this.#columns[0], half(bits)).emit('shr', bits, 16);
+    f.emit('kmovw', this.#columns[1], half(bits)).free(bits, count);
+  }
+
+  #startPiece(): void {
+    const f = this.#f;
+    const [blocks, plain] = [f.general(), f.general()];
+    loadAtMost(f, blocks, this.#blocksLeft, this.#variant.pieceBlocks);
+    f.emit('mov', this.#pieceBlocks, blocks);
+    if (this.#room) {
+      f.emit('lea', plain, this.#room).emit('mov', this.#plain, plain);
+      this.#unpackPiece(blocks, plain);
+    } else {
+      f.emit('mov', plain, this.#w).emit('mov', this.#plain, plain);
+    }
+    f.free(plain, blocks);
+  }
+
+  #unpackPiece(blocks: General, to: General): void {
+    const f = this.#f;
+    const { stored } = this.#variant;
+    const [from] = f.load(this.#w) as [General];
+    const lines = [f.vector(512), f.vector(512)] as const;
+    f.repeat(blocks, () => {
+      unpackBlock(f, stored, from, to, lines, this.#constants);
+      f.emit('add', from, stored.blockBytes).emit('add', to, PLAIN_BLOCK_BYTES);
+    });
+    f.free(from, ...lines);
+  }
+
+  #endPiece(): void {
+    const f = this.#f;
+    const [blocks, bytes] = [...f.load(this.#pieceBlocks), f.general()] as [General, General];
+    f.emit('sub', this.#blocksLeft, blocks).emit('add', this.#blocksBefore, blocks);
+    f.emit('imul', bytes, blocks, ACTIVATION_BLOCK.bytes).emit('add', this.#xPiece, bytes);
+    f.emit('imul', bytes, blocks, this.#variant.stored.blockBytes).emit('add', this.#w, bytes);
+    f.free(bytes, blocks);
+  }
+
+  /** Whether there is more than one tile. */
+  get #isMany(): boolean {
+    return this.#variant.pieceBlocks === PIECE_BLOCKS;
+  }
+
+  /** One tile, of as many rows as suits the rows left; the first of a piece fetches the next piece. */
+  #emitTiles(first: boolean): void {
+    const f = this.#f;
+    const rows = f.general();
+    const tiles = this.#variant.rows.map((count) => ({ count, label: f.label(`tile${count}_`) }));
+    const end = f.label('endTile');
+    this.#chooseRows(rows);
+    for (const { count, label } of tiles) f.emit('cmp', rows, count).emit('je', label);
+    f.free(rows);
+    for (const { count, label } of tiles) {
+      f.place(label);
+      this.#emitTile(count, first);
+      advanceCell(f, this.#xTile, this.#block.xStride, count);
+      advanceCell(f, this.#outTile, this.#block.outStride, count);
+      f.emit('sub', this.#rowsLeft, count).emit('jmp', end);
+    }
+    f.place(end);
+  }
+
+  /** Six of twelve or more rows, half of seven to eleven, all of fewer. */
+  #chooseRows(rows: General): void {
+    const f = this.#f;
+    const all = f.label('all');
+    f.emit('mov', rows, this.#rowsLeft).emit('cmp', rows, MAX_ROWS).emit('jbe', all);
+    loadAtMost(f, rows, this.#rowsLeft, 2 * MAX_ROWS);
+    f.emit('inc', rows).emit('shr', rows, 1).place(all);
+  }
+
+  #emitTile(rows: number, first: boolean): void {
+    const f = this.#f;
+    const { stored, pieceBlocks } = this.#variant;
+    const distance = this.#isMany ? pieceBlocks * stored.blockBytes : AHEAD_BYTES;
+    const x = loadRowPointers(f, this.#xTile, this.#block.xStride);
+    const out = loadRowPointers(f, this.#outTile, this.#block.outStride);
+    const [w, blocks, weights] = f.load(this.#plain, this.#pieceBlocks, this.#w) as [
+      General,
+      General,
+      General,
+    ];
+    const ahead = first ? { base: weights, distance, bytes: stored.blockBytes } : undefined;
+    const columns = this.#columns;
+    const place = { x, out, w, blocks, columns, ahead, blocksBefore: this.#blocksBefore };
+    emitTile(f, this.#variant.tiles, this.#constants, place, rows);
+    freeRowPointers(f, x);
+    freeRowPointers(f, out);
+    f.free(w, blocks, weights);
+  }
+}

@@ -1,0 +1,59 @@
+/** The kernels of this folder as one library, and whether this machine can run it. */
+import { UnsupportedError } from '../../../base/index.ts';
+import { Assembler, linkLibrary, openLibrary, type LinkedLibrary } from '../../../x86/index.ts';
+import { addAttention } from './attention.ts';
+import { PANEL_FORMATS, type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { addLinear } from './linear.ts';
+import { addLinearPanels } from './linearPanels.ts';
+import { addQuantizeRows } from './quantizeRows.ts';
+
+const PANEL_FORMAT_NAMES = Object.keys(PANEL_FORMATS) as PanelFormatName[];
+
+/** What the code of the kernels is made with: WebAssembly everywhere, machine code where it can run. */
+export type Emitter = 'wasm' | 'x86';
+
+/** What runs, and for WebAssembly why it is not machine code. */
+export interface EmitterChoice {
+  readonly emitter: Emitter;
+  readonly reason?: string;
+}
+
+let linked: LinkedLibrary | undefined;
+
+/** The library, emitted once a process. */
+export function machineCode(): LinkedLibrary {
+  if (linked) return linked;
+  const assembler = new Assembler();
+  addLinear(assembler);
+  addAttention(assembler);
+  addQuantizeRows(assembler);
+  for (const format of PANEL_FORMAT_NAMES) addLinearPanels(assembler, format);
+  linked = linkLibrary(assembler);
+  return linked;
+}
+
+let possible: EmitterChoice | undefined;
+
+/**
+ * Machine code where it can run, unless WebAssembly is asked for. Throws UnsupportedError if machine code is
+ * asked for and cannot.
+ */
+export function chooseEmitter(requested: Emitter | 'auto'): EmitterChoice {
+  if (requested === 'wasm') return { emitter: 'wasm', reason: 'it was asked for' };
+  possible ??= tryMachineCode();
+  if (possible.emitter === requested || requested === 'auto') return possible;
+  throw new UnsupportedError(`x86 machine code must be able to run here: ${possible.reason}`, {
+    hint: 'use the emitter wasm, or auto',
+  });
+}
+
+function tryMachineCode(): EmitterChoice {
+  try {
+    const { level } = openLibrary(machineCode()).features;
+    if (level === 'avx512') return { emitter: 'x86' };
+    return { emitter: 'wasm', reason: 'the processor has no AVX-512 with VNNI' };
+  } catch (error) {
+    // Whatever stands in the way, WebAssembly runs.
+    return { emitter: 'wasm', reason: (error as Error).message };
+  }
+}

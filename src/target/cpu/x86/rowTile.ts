@@ -1,0 +1,41 @@
+/** Rows of a tile, addressed from one base: row r lies at base + r·stride. */
+import { at, type FunctionBuilder, type General, type Memory } from '../../../x86/index.ts';
+
+/** The most rows of a tile: two sums of 16 columns a row, in integers and in f32, and eight registers besides. */
+export const MAX_ROWS = 6;
+
+/** Registers that reach up to `MAX_ROWS` rows. */
+export interface RowPointers {
+  readonly base: General;
+  readonly stride: General;
+  readonly stride3: General;
+  readonly stride5: General;
+}
+
+/** Load base and stride from cells, and the multiples of the stride. */
+export function loadRowPointers(f: FunctionBuilder, base: Memory, stride: Memory): RowPointers {
+  const [b, s, s3, s5] = [f.general(), f.general(), f.general(), f.general()];
+  f.emit('mov', b, base).emit('mov', s, stride);
+  f.emit('lea', s3, at(s, 0, s, 2)).emit('lea', s5, at(s, 0, s, 4));
+  return { base: b, stride: s, stride3: s3, stride5: s5 };
+}
+
+/** Give the registers back. */
+export function freeRowPointers(f: FunctionBuilder, pointers: RowPointers): void {
+  f.free(...Object.values(pointers));
+}
+
+/** Memory at `displacement` bytes in row `row`. */
+export function atRow(pointers: RowPointers, row: number, displacement: number): Memory {
+  const { base, stride, stride3, stride5 } = pointers;
+  switch (row) {
+    case 0:
+      return at(base, displacement);
+    case 3:
+      return at(base, displacement, stride3);
+    case 5:
+      return at(base, displacement, stride5);
+    default:
+      return at(base, displacement, stride, row as 1 | 2 | 4);
+  }
+}
