@@ -7,3 +7,4 @@ export * from './servedModel.ts';
 export * from './serving.ts';
 export * from './simulate.ts';
 export * from './step.ts';
+export * from './training.ts';
