@@ -8,3 +8,4 @@ export * from './serving.ts';
 export * from './simulate.ts';
 export * from './step.ts';
 export * from './training.ts';
+export * from './trainingSearch.ts';

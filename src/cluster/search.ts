@@ -82,7 +82,7 @@ export function searchPlans(
 }
 
 /** Layouts of at most `count` chips whose extents are powers of two; experts whole or divided by all. */
-function layoutsOf(count: number): Layout[] {
+export function layoutsOf(count: number): Layout[] {
   const powers = Array.from({ length: Math.floor(Math.log2(count)) + 1 }, (_, i) => 2 ** i);
   return powers
     .flatMap((tensor) => powers.map((pipeline) => [tensor, pipeline] as const))

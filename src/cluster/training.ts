@@ -160,12 +160,19 @@ function scheduleOf(
 const GRADIENT_BYTES = 2;
 const OPTIMIZER_BYTES = 2 * (4 + 2 + 2);
 
-function optimizerOf({ model, chip, layout }: TrainingRequest, ranks: number): number {
-  const { precision } = chip;
+/** Weights that a chip holds. */
+export function elementsHeld(model: ServedModel, { precision }: ChipModel, layout: Layout): number {
   const one = { ...precision.wide, bytesPerWeight: 1 };
-  const elements = (of: Layout): number =>
-    weightBytesPerChip(model.prefill, of, { ...precision, linear: one, experts: one, wide: one });
-  const held = elements(layout);
+  return weightBytesPerChip(model.prefill, layout, {
+    ...precision,
+    linear: one,
+    experts: one,
+    wide: one,
+  });
+}
+
+function optimizerOf({ model, chip, layout }: TrainingRequest, ranks: number): number {
+  const held = elementsHeld(model, chip, layout);
   const network = networkOf(chip);
   const sharing = Math.max(1, ranks / layout.data);
   const dense = held - expertElements(model, layout);
