@@ -28,6 +28,7 @@ import { openConfiguration } from './configuration.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { parseLayout, parseTraining, parseWorkload, type Training } from './planOptions.ts';
 import { planTraining } from './planTraining.ts';
+import { streamTable, streamTimes } from './planTrace.ts';
 import { formatRows, FORMATS, type Format } from './rows.ts';
 
 interface PlanOptions extends GlobalOptions {
@@ -42,9 +43,13 @@ interface PlanOptions extends GlobalOptions {
   readonly tpot?: number;
   readonly schedule: Schedule;
   readonly acceptance?: number;
+  readonly rate?: number;
+  readonly trace?: string;
   readonly format: Format;
 }
 
+/** More chips are a slip of the finger. */
+const MOST_CHIPS = 1e6;
 /** Milliseconds that a target may be. */
 const MOST_MS = 1e9;
 
@@ -54,7 +59,7 @@ export function addPlan(program: Command): void {
     .description('layouts of a model on chips: TTFT, TPOT, throughput, memory, what limits them')
     .argument('<model>', 'a name of the catalogue, a folder, .gguf file or built-in name')
     .requiredOption('--chip <id>', 'a chip of celadon chips')
-    .requiredOption('--count <n>', 'how many of them', wholeNumber(1))
+    .requiredOption('--count <n>', 'how many of them', wholeNumber(1, MOST_CHIPS))
     .option(
       '--workload <w>',
       'tokens and requests at once: input=1024,output=1024,concurrency=16',
@@ -80,6 +85,12 @@ export function addPlan(program: Command): void {
       ),
     )
     .option('--acceptance <share>', 'drafts of the MTP head, and how many are right', decimal(0, 1))
+    .option(
+      '--rate <n>',
+      'also send a Poisson stream of so many requests a second',
+      decimal(1e-6, 1e6),
+    )
+    .option('--trace <file>', 'also send these: a JSON array of {arrivalSeconds, input, output}')
     .addOption(choice('--format <f>', 'of the tables', FORMATS).default('text'))
     .action((model: string, _: unknown, command: Command) =>
       plan(model, command.optsWithGlobals<PlanOptions>()),
@@ -96,8 +107,11 @@ function plan(name: string, options: PlanOptions): void {
   const result = searchPlans(request, (done, all) => output.progress(`${done} of ${all} layouts`));
   output.done();
   if (result.plans.length === 0) throw nothingFits(result, request);
-  if (output.json) output.result(reportOf(request, result));
+  const isStreamed = options.rate !== undefined || options.trace !== undefined;
+  const stream = isStreamed ? streamTimes(options, result.plans[0]!, request) : undefined;
+  if (output.json) output.result({ ...reportOf(request, result), stream: stream ?? null });
   else print(request, result, options.format, output);
+  if (stream !== undefined && !output.json) output.line(`\n${streamTable(stream)}`);
   const [best] = result.plans;
   if (best!.missed !== undefined) throw missedTargets(best!, request);
   if (!best!.memory.fits) throw doesNotFit(best!);

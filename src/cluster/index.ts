@@ -2,6 +2,7 @@
 export * from './collectives.ts';
 export * from './layout.ts';
 export * from './memory.ts';
+export * from './requests.ts';
 export * from './search.ts';
 export * from './servedModel.ts';
 export * from './serving.ts';

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Random } from '../base/index.ts';
 import { loadAccelerator, loadAccelerators, loadEfficiencies } from '../chip/index.ts';
 import { chipModel, largestLoad, PRECISIONS, precisionOn, type ChipModel } from '../cost/index.ts';
 import { readCatalogueModel } from '../model/index.ts';
 import { exchangeSeconds, networkOf, sumSeconds, type Network } from './collectives.ts';
+import { parseTrace, poissonRequests, simulateReplicas } from './requests.ts';
 import { servedModel } from './servedModel.ts';
 import { serveAggregated, writeStep } from './serving.ts';
 import { closedArrivals, openArrivals, simulate, timesOf } from './simulate.ts';
@@ -136,6 +138,24 @@ test('all requests of a trace are served, whole and in time', () => {
     const { ttft, tpot } = timesOf(served);
     assert.ok(ttft.p50 <= ttft.p90 && ttft.p90 <= ttft.p99 && tpot.mean > 0);
   }
+});
+
+test('a Poisson stream has its rate, and waits more the nearer it is to what can be served', () => {
+  const workload = { input: 512, output: 32 };
+  const at = (rate: number) => {
+    const requests = poissonRequests(workload, rate, 1000, new Random(3));
+    near(1000 / requests.at(-1)!.arrivalSeconds, rate, 0.1);
+    return simulateReplicas(server(16), 2, requests);
+  };
+  const [calm, busy] = [at(5), at(400)];
+  assert.equal(busy.requests, 1000);
+  assert.ok(busy.ttft.p99 > 2 * calm.ttft.p99 && busy.tokensPerSecond > calm.tokensPerSecond);
+  const trace = parseTrace(Buffer.from('[{"arrivalSeconds":1,"input":5,"output":7}]'), 'trace');
+  assert.deepEqual(trace, [{ arrivalSeconds: 1, input: 5, output: 7 }]);
+  assert.throws(
+    () => parseTrace(Buffer.from('[{"arrivalSeconds":1,"input":0}]'), 'trace'),
+    /input/,
+  );
 });
 
 test('training: hidden exchanges are faster, recomputation slower, more chips less days', () => {

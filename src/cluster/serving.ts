@@ -121,7 +121,7 @@ export function serveAggregated(
   const { layout } = replica;
   const sequences = batch / layout.data;
   const { tokens, ...step } = writeStep(model, replica, workload, sequences, speculation);
-  const prompt = readStep(model, replica, workload.input, 1);
+  const prompt = promptOf(model, replica, workload, sequences);
   const write = step.seconds / tokens;
   const others = Math.max(0, sequences - 1);
   const tpotSeconds = write + (others * prompt.seconds) / workload.output;
@@ -133,6 +133,18 @@ export function serveAggregated(
   const life = ttftSeconds + (workload.output - 1) * tpotSeconds;
   const tokensPerSecondPerChip = (batch * workload.output) / life / chipsOf(layout);
   return { ttftSeconds, tpotSeconds, tokensPerSecondPerChip, batch, step, prompt };
+}
+
+/** One prompt of those that come in the time of a step, which are read together as far as a chunk holds them. */
+function promptOf(
+  model: ServedModel,
+  replica: Replica,
+  { input, output }: Workload,
+  sequences: number,
+): StepTime {
+  const together = Math.min(Math.floor(sequences / output), Math.floor(CHUNK_TOKENS / input));
+  if (together <= 1) return readStep(model, replica, input, 1);
+  return scaled(readStep(model, replica, input, together), 1 / together);
 }
 
 /** Chips that read prompts or write tokens: replicas with so many sequences in each group. */
