@@ -3,6 +3,7 @@ import { benchArea } from './area.ts';
 import { benchCpu } from './cpu.ts';
 import { benchDecode } from './decode.ts';
 import { benchGemm } from './gemm.ts';
+import { benchMachineCode } from './machineCode.ts';
 import { benchPrefill } from './prefill.ts';
 import { benchQuality } from './quality.ts';
 import { benchLevels } from './levels.ts';
@@ -24,6 +25,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   serving: benchServing,
   text: benchText,
   cpu: benchCpu,
+  machineCode: benchMachineCode,
 };
 
 const chosen = process.argv.slice(2);

@@ -5,6 +5,7 @@ import {
   chipNames,
   loadAccelerator,
   loadAccelerators,
+  loadChip,
   loadDefects,
   loadSoftwareStacks,
   loadUnitFormats,
@@ -12,13 +13,13 @@ import {
   type Accelerator,
   type SoftwareStack,
 } from '../chip/index.ts';
+import type { Layout } from '../cluster/index.ts';
 import {
   checkDocument,
   checkModel,
   exitCodeOf,
   matrixDocument,
   overviewDocument,
-  parseLayout,
   PRECISION_NAMES,
   PUBLISHED,
   VERDICTS,
@@ -31,6 +32,7 @@ import { catalogueModelNames } from '../model/index.ts';
 import { choice, wholeNumber } from './arguments.ts';
 import { catalogueModel, modelToCheck, type CheckedModel } from './checkModels.ts';
 import { Output, type GlobalOptions } from './output.ts';
+import { parseLayout } from './planOptions.ts';
 import { ownReport } from './ownChip.ts';
 import { formatOption, linkEnding, outputOption, publish, type PublishOptions } from './publish.ts';
 
@@ -38,11 +40,11 @@ interface CheckOptions extends GlobalOptions, PublishOptions {
   readonly chip?: string;
   readonly stack?: string;
   readonly all?: true;
-  readonly context: number;
+  readonly context?: number;
   readonly batch: number;
   readonly count?: number;
   readonly precision: PrecisionName;
-  readonly layout?: string;
+  readonly layout?: Layout;
 }
 
 export function addCheck(program: Command): void {
@@ -55,7 +57,11 @@ export function addCheck(program: Command): void {
     .option('--chip <id>', 'of the catalogue (celadon chips), or a chip of ours')
     .option('--stack <id>', 'software to look at: a file of catalogue/software')
     .option('--all', 'all models of the catalogue × all its chips')
-    .option('--context <tokens>', 'tokens of a sequence', wholeNumber(1), 8192)
+    .option(
+      '--context <tokens>',
+      'of a sequence; 8192 or what the model has when left out',
+      wholeNumber(1),
+    )
     .option('--batch <sequences>', 'sequences at a time', wholeNumber(1), 1)
     .option('--count <chips>', 'chips; as many as are enough when left out', wholeNumber(1))
     .addOption(
@@ -63,7 +69,11 @@ export function addCheck(program: Command): void {
         PUBLISHED,
       ),
     )
-    .option('--layout <sizes>', 'tensor, pipeline, data, expert parallelism: tp=8,pp=1,dp=1,ep=8')
+    .option(
+      '--layout <l>',
+      'tensor, pipeline, data, expert parallelism: tp=8,pp=1,dp=1,ep=8',
+      parseLayout,
+    )
     .addOption(formatOption())
     .addOption(outputOption())
     .action((model: string | undefined, _: unknown, command: Command) =>
@@ -73,21 +83,27 @@ export function addCheck(program: Command): void {
 
 async function check(name: string | undefined, options: CheckOptions): Promise<void> {
   const output = new Output(options);
-  const request = requestOf(options);
-  if (options.all)
+  if (options.all) {
+    const request = { ...requestOf(options), contextTokens: options.context ?? DEFAULT_CONTEXT };
     return matrix(catalogueModelNames(), loadAccelerators(), request, options, output);
+  }
   if (name === undefined) {
     throw new UsageError('a model or --all is required, not nothing', {
       where: '<model>',
       hint: 'celadon check deepseek-v4-flash --chip huawei-ascend-910c',
     });
   }
-  if (options.chip === undefined) return overview(name, request, options, output);
-  const report = await reportOf(modelToCheck(name), options.chip, request);
+  const rest = requestOf(options);
+  const model = modelToCheck(name);
+  const request = { ...rest, contextTokens: contextOf(model, options.context) };
+  if (options.chip === undefined) return overview(model, request, options, output);
+  const report = await reportOf(model, options.chip, request);
   if (output.json) output.result(inJson(report));
   else publish({ [`${report.model}-${report.chip}`]: checkDocument(report) }, options, output);
   process.exitCode = exitCodeOf(report.verdict);
 }
+
+const DEFAULT_CONTEXT = 8192;
 
 /** Layouts as `--layout` takes them. */
 function inJson({ layout, ...report }: CheckReport) {
@@ -96,13 +112,12 @@ function inJson({ layout, ...report }: CheckReport) {
 }
 
 function requestOf({
-  context,
   batch,
   count,
   precision,
   layout,
   stack,
-}: CheckOptions): CheckRequest {
+}: CheckOptions): Omit<CheckRequest, 'contextTokens'> {
   if (layout !== undefined && count !== undefined) {
     throw new UsageError('either --layout or --count is required, not both', {
       where: '--layout',
@@ -110,11 +125,10 @@ function requestOf({
     });
   }
   return {
-    contextTokens: context,
     batch,
     precision,
     count,
-    layout: layout === undefined ? undefined : parseLayout(layout),
+    layout,
     stack: stack === undefined ? undefined : stackNamed(stack),
   };
 }
@@ -134,7 +148,8 @@ function stackNamed(id: string): SoftwareStack {
   });
 }
 
-function knowledge(): Knowledge {
+/** What the catalogue knows beside chips. */
+export function knowledge(): Knowledge {
   return { stacks: loadSoftwareStacks(), units: loadUnitFormats(), defects: loadDefects() };
 }
 
@@ -145,27 +160,34 @@ async function reportOf(
 ): Promise<CheckReport> {
   const ours = chipNames().includes(chip) || chip.includes('/') || chip.endsWith('.json');
   if (ours) return ownReport(model, chip, request);
-  requireContext(model, request);
+  requireKnown(chip);
   return checkModel(model.facts, loadAccelerator(chip), request, knowledge());
 }
 
-function requireContext({ facts }: CheckedModel, { contextTokens }: CheckRequest): void {
-  if (contextTokens <= facts.contextTokens) return;
+/** A name that is nearly one of our chips is not looked for among those of other makers. */
+function requireKnown(chip: string): void {
+  const ours = nearestName(chip, chipNames());
+  if (ours === undefined || loadAccelerators().some(({ id }) => id === chip)) return;
+  loadChip(chip);
+}
+
+/** As asked for, which the model must have; else the default, or all that the model has. */
+function contextOf({ facts }: CheckedModel, asked: number | undefined): number {
+  if (asked === undefined) return Math.min(DEFAULT_CONTEXT, facts.contextTokens);
+  if (asked <= facts.contextTokens) return asked;
   throw new UsageError(
-    `the context must have at most the ${facts.contextTokens} tokens of ${facts.name}, not ${contextTokens}`,
+    `the context must have at most the ${facts.contextTokens} tokens of ${facts.name}, not ${asked}`,
     { where: '--context', hint: `--context ${facts.contextTokens}` },
   );
 }
 
 /** One model on all chips, or on those of the stack. */
 function overview(
-  name: string,
+  model: CheckedModel,
   request: CheckRequest,
   options: CheckOptions,
   output: Output,
 ): void {
-  const model = modelToCheck(name);
-  requireContext(model, request);
   const named =
     request.stack === undefined ? undefined : new Set(Object.values(request.stack.chips).flat());
   const chips = loadAccelerators().filter(({ id }) => named?.has(id) ?? true);

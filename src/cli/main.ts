@@ -4,6 +4,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { addArea } from './area.ts';
 import { addBench } from './bench.ts';
 import { addCheck } from './check.ts';
+import { addCompare } from './compare.ts';
 import { addChips } from './chips.ts';
 import { addCompile } from './compile.ts';
 import { addDemo } from './demo.ts';
@@ -38,7 +39,8 @@ function createProgram(): Command {
     .exitOverride();
   const commands = [
     ...[addDemo, addRun, addEval, addBench, addInspect, addCompile],
-    ...[addRtl, addVerify, addArea, addChips, addCheck, addParity, addPlan, addDoctor],
+    ...[addRtl, addVerify, addArea, addChips, addCheck, addCompare, addParity, addPlan],
+    addDoctor,
   ];
   for (const add of commands) add(program);
   return program;

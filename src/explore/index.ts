@@ -1,4 +1,6 @@
 /** Floor 6: chips beside each other. */
+export * from './compare.ts';
+export * from './comparePage.ts';
 export * from './openQuestions.ts';
 export { type ParityWorkload } from './outlook.ts';
 export * from './parity.ts';

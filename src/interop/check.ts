@@ -11,7 +11,7 @@ import type { ModelFacts } from './facts.ts';
 import type { Finding, FindingStatus } from './finding.ts';
 import { defectFindings } from './defects.ts';
 import { modelFindings, operatorFindings, precisionsOf } from './findings.ts';
-import { formatOutcome } from './formatOutcome.ts';
+import { formatOutcome, type FormatOutcome } from './formatOutcome.ts';
 import { layoutFindings, usualLayout } from './layout.ts';
 import {
   memoryUse,
@@ -69,7 +69,9 @@ export interface CheckReport extends Demand {
   readonly chip: string;
   readonly stack: string | null;
   readonly precision: PrecisionName;
+  /** Of weights in memory, and what they are multiplied in; null on chips of ours, which use blocks. */
   readonly formats: Formats;
+  readonly computes: FormatOutcome['computes'] | null;
   readonly verdict: Verdict;
   readonly count: number;
   readonly layout: Layout;
@@ -82,6 +84,8 @@ export interface CheckReport extends Demand {
   /** With these chips and this layout, the largest context of the batch and the largest batch of the context; 0: none. */
   readonly settings: { readonly contextTokens: number; readonly batch: number } | null;
   readonly alternatives: readonly Alternative[];
+  /** Bytes of the tensors of a checkpoint; null where only the configuration is known. */
+  readonly storedBytes: number | null;
   readonly findings: readonly Finding[];
   readonly otherStacks: readonly { readonly stack: string; readonly verdict: Verdict }[];
 }
@@ -130,7 +134,13 @@ function checkStack(
 ): CheckReport {
   const { precision } = request;
   const chipClass = stack && chipClassIn(stack, chip.id);
-  const { formats, findings } = formatOutcome(facts, precision, chip, knowledge.units, stack);
+  const { formats, computes, findings } = formatOutcome(
+    facts,
+    precision,
+    chip,
+    knowledge.units,
+    stack,
+  );
   const place = placeOf(facts, formats, chip, request);
   const software =
     stack === undefined || chipClass === undefined
@@ -156,9 +166,11 @@ function checkStack(
     chip: chip.id,
     stack: stack?.id ?? null,
     formats,
+    computes,
     verdict: verdictOf(all, place.memory.fits),
     ...place,
     alternatives: alternativesOf(facts, chip, stack, request, knowledge),
+    storedBytes: facts.storedBytes,
     findings: all,
     otherStacks: [],
   };
@@ -226,7 +238,9 @@ function verdictOf(findings: readonly Finding[], fits: boolean | null): Verdict 
   if (has('missing', 'operator', 'layout') || (anyModel('missing') && !runsSomehow))
     return 'unsupported';
   if (fits === false) return 'does not fit';
-  if (!runsSomehow || has('unknown', 'format')) return 'unknown';
+  // A stack that runs the model in this precision answers for the units too.
+  if (!runsSomehow || (has('unknown', 'format') && !anyModel('native', 'experimental')))
+    return 'unknown';
   if (!anyModel('native', 'fallback') || has('experimental', 'operator', 'defect'))
     return 'experimental';
   return has('fallback', 'format', 'layout') || !anyModel('native')

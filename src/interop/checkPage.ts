@@ -85,6 +85,9 @@ function memorySection(report: CheckReport): Block[] {
   const { capacityBytes, usableBytes } = memory;
   const rows: Cell[][] = [
     ['memory of the fullest chip', 'bytes'],
+    ...(report.storedBytes === null
+      ? []
+      : [['tensors of the checkpoint, all', formatBytes(report.storedBytes)]]),
     ['weights', formatBytes(memory.weightBytes)],
     [
       `state of ${batch} sequence${batch === 1 ? '' : 's'} of ${contextTokens} tokens`,

@@ -60,7 +60,8 @@ export interface ModelInput {
   readonly raw: JsonRecord;
   readonly config: ModelConfig;
   readonly graph: Graph;
-  readonly storedBytes?: number;
+  /** Of a checkpoint: bytes of its tensors, and the format of most of them. */
+  readonly stored?: { readonly bytes: number; readonly format: WeightFormat };
   readonly sources?: readonly string[];
 }
 
@@ -77,9 +78,9 @@ export function modelFacts({ name, raw, config, graph, ...rest }: ModelInput): M
     vocabulary: config.config.vocab_size,
     parameters: { total, active },
     groups,
-    published: publishedFormats(raw, quantization),
+    published: publishedFormats(raw, quantization, rest.stored?.format),
     powerOfTwoScales: quantization['scale_fmt'] === 'ue8m0',
-    storedBytes: rest.storedBytes ?? null,
+    storedBytes: rest.stored?.bytes ?? null,
     states: stateTable(graph),
     operators: operatorTable(graph),
     heads: headCounts(fields),
@@ -105,11 +106,16 @@ const METHODS: Readonly<Record<string, WeightFormat>> = {
   ascend: 'int8',
 };
 
-function publishedFormats(raw: JsonRecord, quantization: JsonRecord): Formats {
+/** What the configuration says; where it says nothing of quantisation, what the tensors are in. */
+function publishedFormats(
+  raw: JsonRecord,
+  quantization: JsonRecord,
+  stored: WeightFormat | undefined,
+): Formats {
   const method = quantization['quant_method'];
   const text = raw['text_config'];
   const plain = typeOf(raw) ?? (isRecord(text) ? typeOf(text) : undefined) ?? 'bf16';
-  const matrices = (typeof method === 'string' ? METHODS[method] : undefined) ?? plain;
+  const matrices = (typeof method === 'string' ? METHODS[method] : stored) ?? plain;
   const experts =
     (quantization['expert_dtype'] ?? raw['expert_dtype']) === 'fp4' ? 'mxfp4' : matrices;
   return { experts, matrices, ngrams: matrices, embeddings: plain, vectors: plain };

@@ -5,6 +5,7 @@ import {
   formatSupport,
   type Accelerator,
   type SoftwareStack,
+  type UnitFormat,
   type UnitFormats,
 } from '../chip/index.ts';
 import type { ModelFacts } from './facts.ts';
@@ -17,15 +18,25 @@ import {
   PUBLISHED,
   UNIT_FORMAT_OF,
   type Formats,
+  type Group,
   type PrecisionName,
   type WeightFormat,
 } from './precision.ts';
 
-/** How weights are held and multiplied on a chip: formats after fallbacks, and what was found. */
+/** How weights are held and multiplied on a chip, and what was found. */
 export interface FormatOutcome {
   /** In memory. */
   readonly formats: Formats;
+  /** In the units. */
+  readonly computes: Readonly<Record<Group, UnitFormat>>;
   readonly findings: readonly Finding[];
+}
+
+/** What becomes of one format. */
+interface Fate {
+  readonly held: WeightFormat;
+  readonly computed: UnitFormat;
+  readonly finding: Finding;
 }
 
 /**
@@ -41,49 +52,66 @@ export function formatOutcome(
 ): FormatOutcome {
   const wanted = precision === PUBLISHED ? facts.published : PRECISIONS[precision].formats;
   const computes = precision === PUBLISHED ? undefined : PRECISIONS[precision].computes;
-  const chipClass = stack && chipClassIn(stack, chip.id);
-  const plain = formatSupport(chip, 'bf16', units).status === 'missing' ? 'fp16' : 'bf16';
-  const held: Record<string, WeightFormat> = { ...wanted };
-  const findings: Finding[] = [];
-  for (const format of new Set(
-    GROUPS.filter((group) => facts.groups[group] > 0).map((group) => wanted[group]),
-  )) {
-    const unit =
-      computes !== undefined && UNIT_FORMAT_OF[format] !== 'bf16'
-        ? computes
-        : UNIT_FORMAT_OF[format];
-    const support = formatSupport(chip, unit, units);
-    const row = stack?.formats.find(
-      (each) => each.format === unit && each.chips.includes(chipClass ?? ''),
-    );
-    const where = { about: 'format', subject: unit } as const;
-    if (support.status !== 'missing') {
-      findings.push({
-        ...where,
-        status: support.status,
-        text: `${format} weights: ${support.status === 'native' ? 'multiplied natively' : 'whether the units multiply them is not published'}`,
-        basis: support.basis ?? 'catalogue',
-        url: support.url,
-      });
-      continue;
-    }
-    const becomes = replacement(row?.becomes, plain);
-    const inKernel = row?.where === 'kernel';
-    if (!inKernel) for (const group of GROUPS) if (wanted[group] === format) held[group] = becomes;
-    const text = `${format} weights: no ${unit} in the matrix units; become ${becomes} ${inKernel ? 'in the kernel and stay as they are in memory' : 'when loaded'}${row?.note ? `; ${row.note}` : ''}`;
-    const source =
-      row && stack
-        ? sourceOf(stack, row)
-        : { basis: support.basis ?? 'catalogue', url: support.url };
-    findings.push({ ...where, status: 'fallback', text, ...source });
-  }
-  const formats = held as Formats;
+  const fates = new Map(
+    GROUPS.map((group) => [
+      wanted[group],
+      fateOf(wanted[group], unitFor(wanted[group], computes), chip, units, stack),
+    ]),
+  );
+  const byGroup = <T>(of: (fate: Fate) => T): Record<Group, T> =>
+    Object.fromEntries(GROUPS.map((group) => [group, of(fates.get(wanted[group])!)])) as Record<
+      Group,
+      T
+    >;
+  const formats = byGroup(({ held }) => held);
+  const present = new Set(GROUPS.filter((group) => facts.groups[group] > 0).map((g) => wanted[g]));
+  const findings = [...present].map((format) => fates.get(format)!.finding);
   return {
     formats,
+    computes: byGroup(({ computed }) => computed),
     findings: [
       ...expansion(facts, wanted, formats, findings),
       ...scaleFinding(facts, precision, chip, units),
     ],
+  };
+}
+
+/** What weights of a format are multiplied in: plain ones as they are, others as the precision says. */
+function unitFor(format: WeightFormat, computes: UnitFormat | undefined): UnitFormat {
+  const own = UNIT_FORMAT_OF[format];
+  return own === 'bf16' ? own : (computes ?? own);
+}
+
+function fateOf(
+  format: WeightFormat,
+  unit: UnitFormat,
+  chip: Accelerator,
+  units: UnitFormats,
+  stack: SoftwareStack | undefined,
+): Fate {
+  const { status, basis = 'catalogue', url } = formatSupport(chip, unit, units);
+  const where = { about: 'format', subject: unit } as const;
+  if (status !== 'missing') {
+    const text = `${format} weights: ${status === 'native' ? 'multiplied natively' : 'whether the units multiply them is not published'}`;
+    // Activations beside weights in FP4 are in FP8, and so is the rate.
+    const computed = unit === 'mxfp4' ? 'fp8' : unit;
+    return { held: format, computed, finding: { ...where, status, text, basis, url } };
+  }
+  const chipClass = stack && chipClassIn(stack, chip.id);
+  const row = stack?.formats.find(
+    (each) => each.format === unit && each.chips.includes(chipClass ?? ''),
+  );
+  const plain = formatSupport(chip, 'bf16', units).status === 'missing' ? 'fp16' : 'bf16';
+  const becomes = replacement(row?.becomes, plain);
+  const inKernel = row?.where === 'kernel';
+  const when = inKernel ? 'in the kernel and stay as they are in memory' : 'when loaded';
+  const note = row?.note ? `; ${row.note}` : '';
+  const text = `${format} weights: no ${unit} in the matrix units; become ${becomes} ${when}${note}`;
+  const source = row && stack ? sourceOf(stack, row) : { basis, url };
+  return {
+    held: inKernel ? format : becomes,
+    computed: UNIT_FORMAT_OF[becomes],
+    finding: { ...where, status: 'fallback', text, ...source },
   };
 }
 

@@ -4,12 +4,13 @@ export * from './checkOwnChip.ts';
 export * from './checkPage.ts';
 export { modelFacts, type ModelFacts, type ModelInput } from './facts.ts';
 export type { Finding, FindingStatus } from './finding.ts';
-export { parseLayout } from './layout.ts';
 export { memoryUse, USABLE_SHARE, weightBytes, type Demand, type MemoryUse } from './memory.ts';
 export {
   PRECISION_NAMES,
   PRECISIONS,
   PUBLISHED,
+  WEIGHT_BITS,
   type Formats,
   type PrecisionName,
+  type WeightFormat,
 } from './precision.ts';

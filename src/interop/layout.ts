@@ -1,29 +1,7 @@
 /** Layouts of a model over chips, and what its head counts allow. */
-import { UsageError } from '../base/index.ts';
 import type { Layout } from '../cluster/index.ts';
 import type { ModelFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
-
-/** `tp=8,ep=8`: what is left out is 1. Throws UsageError. */
-export function parseLayout(text: string): Layout {
-  const sizes = { tp: 1, pp: 1, dp: 1, ep: 1 };
-  for (const part of text.split(',')) {
-    const match = /^(tp|pp|dp|ep)=([1-9]\d{0,5})$/.exec(part.trim());
-    if (match === null) {
-      throw new UsageError(
-        `a layout must be sizes of tp, pp, dp and ep, as tp=8,ep=8, not ${JSON.stringify(text)}`,
-        { where: '--layout', hint: 'leave it out for the usual layout of --count chips' },
-      );
-    }
-    sizes[match[1] as keyof typeof sizes] = Number(match[2]);
-  }
-  const { tp, pp, dp, ep } = sizes;
-  if ((tp * dp) % ep === 0) return { tensor: tp, pipeline: pp, data: dp, expert: ep };
-  throw new UsageError(`ep must divide tp·dp = ${tp * dp}, not be ${ep}`, {
-    where: '--layout',
-    hint: `ep=${tp * dp} gives each chip its own experts`,
-  });
-}
 
 /** The largest tensor parallelism that layouts are proposed with. */
 const MOST_TENSOR_PARALLEL = 16;

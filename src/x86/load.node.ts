@@ -8,6 +8,7 @@ import { addBridge, ENTRY, NODE_API, type Slots } from './bridge.ts';
 import { addCpuFeatures, CPU_FEATURES, decodeFeatures, FEATURE_CELLS } from './cpuFeatures.ts';
 import type { CpuFeatures } from './cpuFeatures.ts';
 import { encodeLibrary, slotDistance } from './elf.ts';
+import { ADVISE_HUGE_PAGES, addAdviseHugePages } from './hugePages.ts';
 import type { Label } from './operands.ts';
 
 /** Loaded machine code. Addresses are whole numbers below 2^53. */
@@ -18,6 +19,8 @@ export interface NativeLibrary {
   addressOf(buffer: ArrayBuffer | SharedArrayBuffer): number;
   /** Zeroed memory in huge pages where there are. Throws CeladonError if there is not so much. */
   map(bytes: number): ArrayBuffer;
+  /** Wish for huge pages in memory that starts at a page. */
+  adviseHugePages(address: number, bytes: number): void;
   /** Run a function on the block at an address: nothing is checked. */
   call(functionAddress: number, blockAddress: number): void;
   readonly features: CpuFeatures;
@@ -54,6 +57,10 @@ export function openLibrary({ file, functions }: LinkedLibrary): NativeLibrary {
     functionAddress,
     addressOf: (buffer) => bridge.addressOf(buffer) ?? fail('an address needs a buffer'),
     map: (bytes) => bridge.map(bytes) ?? fail(`there must be ${bytes} bytes of memory to map`),
+    adviseHugePages(address, bytes) {
+      const cells = BigUint64Array.of(BigInt(address), BigInt(bytes));
+      bridge.call(functionAddress(ADVISE_HUGE_PAGES), bridge.addressOf(cells.buffer)!);
+    },
     call: bridge.call,
     features: askFeatures(bridge, functionAddress(CPU_FEATURES)),
   };
@@ -78,6 +85,7 @@ export function linkLibrary(assembler: Assembler): LinkedLibrary {
   const codeStart: Label = { kind: 'label', name: 'code' };
   addBridge(assembler, slots, codeStart);
   addCpuFeatures(assembler);
+  addAdviseHugePages(assembler);
   const places = NODE_API.map((name, i): [Label, number] => [slots[name], slotDistance(NAMES, i)]);
   const code = assembler.assemble(new Map([...places, [codeStart, 0]]));
   return { file: encodeLibrary(NAMES, code), functions: code.functions };

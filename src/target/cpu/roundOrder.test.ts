@@ -45,6 +45,7 @@ for (const name of MODELS) {
       threads: 1,
       emitter: 'wasm',
       workOfPart: 1e9,
+      activations: 'f32',
     } as const;
     const forward = logitsOf(name, new CpuTarget(options, { emitter: 'wasm' }));
     assert.deepEqual(logitsOf(name, new Backward(options, { emitter: 'wasm' })), forward);

@@ -190,7 +190,7 @@ test('what does not fit into 32-bit addresses is refused before weights are load
   assert.throws(() => device.run(compileFor({ S: 2 ** 29 }, graph), fed([1])), {
     name: 'CapacityError',
     message:
-      /^weights in f32 \(128 bytes\), state of 1 × 536870912 tokens \(4294967296 bytes\) and activations \(\d+ bytes\) must fit in the 4294901760 bytes of a 32-bit memory, not be \d+$/,
+      /^weights \(128 bytes\), state of 1 × 536870912 tokens \(4294967296 bytes\) and activations \(\d+ bytes\) must fit in the 4294901760 bytes of a 32-bit memory, not be \d+$/,
     hint: 'use a shorter context, fewer sequences or tokens a step, or a smaller model',
   });
   assert.equal(device.run(compileFor({}, graph), fed([1])).logits[0], 2);

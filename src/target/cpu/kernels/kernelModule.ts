@@ -13,6 +13,7 @@ import { addAttentionParts } from './attendRows.ts';
 import { addBlocks } from './blocks.ts';
 import { addCompression } from './compression.ts';
 import { addElementwise } from './elementwise.ts';
+import { addEmbeddingPanels } from './embeddingPanels.ts';
 import { addExperts } from './experts.ts';
 import { addExponential, addSigmoid, addSoftmax, addSoftplus } from './exponential.ts';
 import { addRouteByToken, addScaleRow, addScoreExperts } from './gates.ts';
@@ -80,8 +81,9 @@ export function emitKernels({
   const linear = addLinear(module);
   const { swiglu } = addElementwise(module, { sigmoid, softplus });
   addHeadLinear(module, linear);
-  addQuantizeRows(module);
-  addLinearPanels(module, relaxed);
+  const quantizeRows = addQuantizeRows(module);
+  const linearPanels = addLinearPanels(module, relaxed);
+  addEmbeddingPanels(module);
   const { attendRows, weightedSum } = addAttentionParts(module, { linear, softmax });
   const gatherRows = addGatherRows(module);
   addAttention(module, { attendRows, gatherRows });
@@ -100,7 +102,7 @@ export function emitKernels({
   const scaleRow = addScaleRow(module);
   addRoute(module, { scoreExperts, scaleRow, indexOfLargest });
   addRouteByToken(module, { scoreExperts, scaleRow });
-  addExperts(module, { linear, swiglu });
+  addExperts(module, { linear, linearPanels, quantizeRows, swiglu });
   addRecurrences(module, exp);
   addCompression(module, { exp, attendRows, gatherRows });
   addBlocks(module);

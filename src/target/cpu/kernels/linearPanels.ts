@@ -14,9 +14,20 @@ import {
   type Local,
   type ModuleBuilder,
 } from '../../../wasm/index.ts';
-import { PANEL_FORMATS, PANEL_ROWS, type PanelFormat } from '../panels/panelFormats.table.ts';
+import { PANEL_ROWS, type PanelFormat } from '../panels/panelFormats.table.ts';
 import { KERNELS } from './kernels.table.ts';
-import { narrowSums, PANEL_VECTORS, VECTOR_ROWS, wideSums, type PanelKind } from './panelCodes.ts';
+import {
+  byKind,
+  convertHalves,
+  forFormat,
+  HALF_BYTES,
+  levelsOf,
+  narrowSums,
+  PANEL_VECTORS,
+  VECTOR_ROWS,
+  wideSums,
+  type PanelKind,
+} from './panelCodes.ts';
 import { ACTIVATION_BLOCK } from './quantizeRows.ts';
 import { ELEMENT_BYTES, pushProduct, pushRow, pushSplat, VECTOR_BYTES } from './vectors.ts';
 
@@ -41,15 +52,6 @@ const NARROW_TILES: readonly Tile[] = [
 
 /** Activations carry their sum times this. */
 const LARGEST_BIAS = 128;
-const HALF_BYTES = 2;
-
-/** How a format is read. */
-const KINDS: Readonly<Record<keyof typeof PANEL_FORMATS, PanelKind>> = {
-  Q8_0: 'bytes',
-  Q4_0: 'nibbles',
-  IQ4_NL: 'levels',
-  MXFP4: 'levels',
-};
 
 /** `limit` rows of the panel there are. Pointers are of the first row; strides in bytes. */
 const TILE_PARAMS = {
@@ -68,23 +70,13 @@ const WALK_PARAMS = { ...KERNELS.linearPanels, table: 'v128' } as const;
 /** Adds `linearPanels`; `relaxed`: whether the host has relaxed SIMD. */
 export function addLinearPanels(module: ModuleBuilder, relaxed: boolean): FunctionRef {
   const storeVector = addStoreVector(module);
-  const walks = new Map<PanelKind, FunctionRef>();
-  for (const [name, kind] of Object.entries(KINDS)) {
-    const format = PANEL_FORMATS[name as keyof typeof PANEL_FORMATS];
-    if (walks.has(kind)) continue;
-    walks.set(kind, addWalk(module, { kind, format, storeVector, relaxed }));
-  }
+  const walkOf = byKind((kind, format) => addWalk(module, { kind, format, storeVector, relaxed }));
   const spec = { params: KERNELS.linearPanels, exported: true };
   return module.addFunction('linearPanels', spec, (f, p) => {
-    for (const [name, kind] of Object.entries(KINDS)) {
-      const { code, levels }: PanelFormat = PANEL_FORMATS[name as keyof typeof PANEL_FORMATS];
-      f.get(p.format).i32(code).emit('i32.eq');
-      f.if(() => {
-        for (const local of Object.values(p)) f.get(local);
-        f.emit('v128.const', Uint8Array.from(levels ?? Array<number>(VECTOR_BYTES).fill(0)));
-        f.emit('call', walks.get(kind)!);
-      });
-    }
+    forFormat(f, p.format, (name) => {
+      for (const local of Object.values(p)) f.get(local);
+      f.emit('v128.const', levelsOf(name)).emit('call', walkOf(name));
+    });
   });
 }
 
@@ -201,16 +193,10 @@ function addBlock(f: FunctionBuilder, { x, scale, total }: BlockPlace, bias: num
   f.emit('f32x4.mul').emit('f32x4.mul').get(total).emit('f32x4.add').set(total);
 }
 
-/** Pushes the four scales of a vector, from f16: their bits are those of an f32 times 2^-112. */
+/** Pushes the four scales of a vector. */
 function pushScales(f: FunctionBuilder, halves: Local, vector: number): FunctionBuilder {
-  const bits = f.local('v128');
-  f.get(halves)
-    .emit('v128.load16x4_u', VECTOR_ROWS * HALF_BYTES * vector)
-    .tee(bits);
-  f.i32(0x7fff).emit('i32x4.splat').emit('v128.and').i32(13).emit('i32x4.shl');
-  pushSplat(f, 2 ** 112).emit('f32x4.mul');
-  f.get(bits).i32(0x8000).emit('i32x4.splat').emit('v128.and').i32(16).emit('i32x4.shl');
-  return f.emit('v128.or');
+  f.get(halves).emit('v128.load16x4_u', VECTOR_ROWS * HALF_BYTES * vector);
+  return convertHalves(f);
 }
 
 /** Stores the first `count` lanes, of which there are four. */

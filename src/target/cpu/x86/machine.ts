@@ -3,6 +3,9 @@ import { CeladonError } from '../../../base/index.ts';
 import { type WasmMemory } from '../../../wasm/index.ts';
 import { type NativeLibrary } from '../../../x86/index.ts';
 
+/** What a memory of 32 bits may grow to. */
+const MOST_BYTES = 2 ** 32;
+
 /** Arguments for this many calls or so are kept together. */
 const SLAB_CELLS = 8192;
 
@@ -26,6 +29,8 @@ export class Machine {
   constructor(memory: WasmMemory, library: NativeLibrary) {
     this.#memory = memory;
     this.#library = library;
+    // The host has reserved all that the memory may grow to, and a page for each part is made when it is touched.
+    library.adviseHugePages(this.base, MOST_BYTES);
   }
 
   /** Address of the memory's first byte. */

@@ -3,6 +3,7 @@ import { UnsupportedError } from '../../../base/index.ts';
 import { Assembler, linkLibrary, openLibrary, type LinkedLibrary } from '../../../x86/index.ts';
 import { addAttention } from './attention.ts';
 import { PANEL_FORMATS, type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { addElementwise } from './elementwise.ts';
 import { addLinear } from './linear.ts';
 import { addLinearPanels } from './linearPanels.ts';
 import { addQuantizeRows } from './quantizeRows.ts';
@@ -27,6 +28,7 @@ export function machineCode(): LinkedLibrary {
   addLinear(assembler);
   addAttention(assembler);
   addQuantizeRows(assembler);
+  addElementwise(assembler);
   for (const format of PANEL_FORMAT_NAMES) addLinearPanels(assembler, format);
   linked = linkLibrary(assembler);
   return linked;

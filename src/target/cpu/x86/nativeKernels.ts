@@ -15,6 +15,7 @@ import {
   type PanelFormatName,
 } from '../panels/panelFormats.table.ts';
 import { ATTENTION, ATTENTION_LIMITS } from './attention.ts';
+import { SWIGLU, VECTOR_BYTES } from './elementwise.ts';
 import { LINEAR } from './linear.ts';
 import { LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
 import { Machine, type PreparedCall } from './machine.ts';
@@ -39,6 +40,7 @@ const NATIVE: { readonly [K in KernelName]?: NativeBind<K> } = {
   attention: bindAttention,
   quantizeRows: bindQuantizeRows,
   linearPanels: bindLinearPanels,
+  swiglu: bindSwiglu,
 };
 
 /** `bind` on `memory`, with machine code for the calls that have it, if there is any code. */
@@ -91,6 +93,18 @@ function bindLinear(machine: Machine, args: Args<'linear'>): (() => void) | unde
     out: rows(args.out, M, args.outStride, N),
     outStride: args.outStride * ELEMENT_BYTES,
     ...{ M, N, K },
+  });
+  return () => call.run();
+}
+
+function bindSwiglu(machine: Machine, args: Args<'swiglu'>): (() => void) | undefined {
+  if (args.size === 0) return undefined;
+  const vectors = Math.ceil((args.size * ELEMENT_BYTES) / VECTOR_BYTES);
+  const place = (offset: number): number => machine.address(offset, 1, 0, vectors * VECTOR_BYTES);
+  const [gate, up, out] = [place(args.gate), place(args.up), place(args.out)];
+  const call = machine.prepare('swiglu', SWIGLU, {
+    ...{ gate, up, out, vectors },
+    limit: bitsOf(args.limit),
   });
   return () => call.run();
 }
