@@ -27,6 +27,7 @@ import { choice, decimal, wholeNumber } from './arguments.ts';
 import { openConfiguration } from './configuration.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { parseLayout, parseTraining, parseWorkload, type Training } from './planOptions.ts';
+import { planSplit } from './planSplit.ts';
 import { planTraining } from './planTraining.ts';
 import { streamTable, streamTimes } from './planTrace.ts';
 import { formatRows, FORMATS, type Format } from './rows.ts';
@@ -43,6 +44,8 @@ interface PlanOptions extends GlobalOptions {
   readonly tpot?: number;
   readonly schedule: Schedule;
   readonly acceptance?: number;
+  readonly decodeCount?: number;
+  readonly decodeChip?: string;
   readonly rate?: number;
   readonly trace?: string;
   readonly format: Format;
@@ -90,6 +93,12 @@ export function addPlan(program: Command): void {
       'also send a Poisson stream of so many requests a second',
       decimal(1e-6, 1e6),
     )
+    .option(
+      '--decode-count <n>',
+      'tokens on chips of their own, so many',
+      wholeNumber(1, MOST_CHIPS),
+    )
+    .option('--decode-chip <id>', 'which are these, and not those of --chip')
     .option('--trace <file>', 'also send these: a JSON array of {arrivalSeconds, input, output}')
     .addOption(choice('--format <f>', 'of the tables', FORMATS).default('text'))
     .action((model: string, _: unknown, command: Command) =>
@@ -104,6 +113,16 @@ function plan(name: string, options: PlanOptions): void {
     return;
   }
   const request = requestOf(name, options);
+  if (options.decodeCount !== undefined) {
+    const { chip } = servedOn(name, { ...options, chip: options.decodeChip ?? options.chip });
+    const pools = {
+      read: { chip: request.chip, count: request.count },
+      write: { chip, count: options.decodeCount },
+    };
+    const rests = [...provenanceOf(request.chip), ...provenanceOf(chip)];
+    planSplit({ ...request, ...pools }, options.format, [...new Set(rests)], output);
+    return;
+  }
   const result = searchPlans(request, (done, all) => output.progress(`${done} of ${all} layouts`));
   output.done();
   if (result.plans.length === 0) throw nothingFits(result, request);

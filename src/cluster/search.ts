@@ -95,7 +95,7 @@ export function layoutsOf(count: number): Layout[] {
 }
 
 /** Why a layout is out of the question; undefined when it is not. */
-function reasonAgainst(layout: Layout, request: PlanRequest): string | undefined {
+export function reasonAgainst(layout: Layout, request: PlanRequest): string | undefined {
   const { model, chip, count, workload } = request;
   const { tensor, pipeline, data, expert } = layout;
   const chips = chipsOf(layout);
@@ -128,7 +128,7 @@ function reasonOfMemory(
   return `needs ${gib(totalBytes)} a chip for one sequence, has ${gib(capacityBytes)}`;
 }
 
-function loadOf({ input, output }: Workload): { context: number; stepTokens: number } {
+export function loadOf({ input, output }: Workload): { context: number; stepTokens: number } {
   return { context: input + output, stepTokens: Math.min(input, CHUNK_TOKENS) };
 }
 
@@ -174,7 +174,7 @@ function planOf(replica: Replica, replicas: number, batch: number, request: Plan
   };
 }
 
-function missedTarget(ttft: number, tpot: number, targets: Targets): Plan['missed'] {
+export function missedTarget(ttft: number, tpot: number, targets: Targets): Plan['missed'] {
   const factors = [
     { target: 'ttft' as const, factor: ttft / (targets.ttftSeconds ?? Infinity) },
     { target: 'tpot' as const, factor: tpot / (targets.tpotSeconds ?? Infinity) },

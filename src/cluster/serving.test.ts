@@ -7,6 +7,7 @@ import { readCatalogueModel } from '../model/index.ts';
 import { exchangeSeconds, networkOf, sumSeconds, type Network } from './collectives.ts';
 import { parseTrace, poissonRequests, simulateReplicas } from './requests.ts';
 import { servedModel } from './servedModel.ts';
+import { searchSplit } from './split.ts';
 import { serveAggregated, writeStep } from './serving.ts';
 import { closedArrivals, openArrivals, simulate, timesOf } from './simulate.ts';
 import { stepTime, type Replica } from './step.ts';
@@ -197,4 +198,21 @@ test('a chip without scale-up links is a domain of its own', () => {
     ({ interconnect }) => interconnect.bandwidthBytesPerSecond === null,
   );
   assert.equal(networkOf({ ...h100, chip: chip! }).domain, 1);
+});
+
+test('prompts and tokens on chips of their own: mixed chips, and the pool that limits', () => {
+  const workload = { input: 8192, output: 128, concurrency: 64 };
+  const targets = { ttftSeconds: undefined, tpotSeconds: undefined };
+  const split = (read: number, write: number) =>
+    searchSplit({
+      ...{ model: routed, workload, targets },
+      read: { chip: h100, count: read },
+      write: { chip: on('huawei-ascend-910c'), count: write },
+    });
+  const [best] = split(2, 4);
+  assert.equal(best!.read.replica.chip.chip.id, 'nvidia-h100-sxm');
+  assert.equal(best!.write.replica.chip.chip.id, 'huawei-ascend-910c');
+  assert.ok(best!.serving.ttftSeconds > best!.serving.tpotSeconds);
+  assert.equal(split(1, 16)[0]!.limitedBy, 'prompts');
+  assert.notEqual(split(8, 1)[0]!.limitedBy, 'prompts');
 });

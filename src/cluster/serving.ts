@@ -178,8 +178,14 @@ export function serveDisaggregated(
   const writing = write.sequences * write.replica.layout.data * write.replicas;
   const writable = Math.min(writing, concurrency) / (output * tpotSeconds);
   const offered = Math.min(readable, writable);
-  const busy = Math.min(0.95, offered / readable);
-  const waited = concurrency <= perRound ? 0 : (prompt.seconds * busy) / (2 * (1 - busy));
+  const waited =
+    concurrency <= perRound
+      ? 0
+      : waitSeconds(
+          prompt.seconds,
+          offered / readable,
+          concurrency / offered - output * tpotSeconds,
+        );
   const ttftSeconds = prompt.seconds + waited + moved + step.seconds / 2;
   const chips = poolChips(read) + poolChips(write);
   const tokensPerSecondPerChip = (offered * output) / chips;
@@ -189,6 +195,15 @@ export function serveDisaggregated(
 
 export function poolChips({ replica, replicas }: Pool): number {
   return chipsOf(replica.layout) * replicas;
+}
+
+/**
+ * The wait before a prompt is read, of a pool that is `busy` for this share of the time: that of an M/D/1
+ * queue, but never more than what requests that are not writing wait in all, by Little's law.
+ */
+function waitSeconds(promptSeconds: number, busy: number, notWriting: number): number {
+  const most = Math.max(0, notWriting - promptSeconds);
+  return busy >= 1 ? most : Math.min(most, (promptSeconds * busy) / (2 * (1 - busy)));
 }
 
 /** The state of one prompt from the chips that read it to those that go on. */
