@@ -9,6 +9,7 @@ import { benchPrefill } from './prefill.ts';
 import { benchQuality } from './quality.ts';
 import { benchLevels } from './levels.ts';
 import { benchRtl } from './rtl.ts';
+import { benchServing } from './serving.ts';
 import { benchText } from './text.ts';
 import { writeTables, type Table } from './table.ts';
 
@@ -22,6 +23,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   levels: benchLevels,
   rtl: benchRtl,
   area: benchArea,
+  serving: benchServing,
   text: benchText,
   panels: benchPanels,
   cpu: benchCpu,

@@ -40,6 +40,8 @@ const schema = z.strictObject({
   meetingSeconds: seconds,
   /** Sending each token to its experts, or back, with the least of bytes. */
   exchangeSeconds: seconds,
+  /** Of the cores, that move data while an exchange hides behind kernels. */
+  exchangeCores: factor(z.number().nonnegative().lt(1)),
   /** Rows and columns of the tile that a core computes. */
   tile: z.strictObject({
     rows: z.array(z.int().positive()).min(1),

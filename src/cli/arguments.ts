@@ -2,12 +2,15 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { nearestName } from '../chip/index.ts';
 
-/** A whole number of at least `least`. */
-export function wholeNumber(least = 0): (text: string) => number {
+/** A whole number of at least `least` and at most `most`. */
+export function wholeNumber(least = 0, most = Infinity): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
-    throw new InvalidArgumentError(`It must be a whole number from ${least}.`);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least && value <= most) {
+      return value;
+    }
+    const bound = most === Infinity ? '' : ` to ${most}`;
+    throw new InvalidArgumentError(`It must be a whole number from ${least}${bound}.`);
   };
 }
 

@@ -90,3 +90,20 @@ test('what is asked wrongly is refused with what to do', () => {
   assert.equal(unknown.code, 3);
   assert.match(unknown.err, /must be published/);
 });
+
+test('training: the fastest layouts that fit, and the hours of the budget', () => {
+  const asked = ['plan', 'deepseek-v3', '--chip', 'nvidia-h800-sxm', '--count', '2048'];
+  const { code, out } = celadon(...asked, '--training', 'tokens=14.8e12,batch=15360', '--json');
+  assert.equal(code, 0);
+  const { plans } = JSON.parse(out) as {
+    plans: { seconds: number; chipHours: number; memoryBytes: number; limitedBy: string }[];
+  };
+  assert.ok(plans.length > 1 && plans[0]!.seconds <= plans[1]!.seconds);
+  for (const { chipHours, memoryBytes } of plans) {
+    assert.ok(chipHours > 1e6 && chipHours < 3e6 && memoryBytes <= 80 * 2 ** 30);
+  }
+  const few = celadon(...asked.slice(0, 5), '8', '--training', 'tokens=1e12,batch=1024');
+  assert.equal(few.code, 4);
+  assert.match(few.err, /everything recomputed, has 80\.0 GiB/);
+  assert.match(celadon(...asked).err, /must have --workload or --training/);
+});

@@ -12,19 +12,31 @@ import {
   type PlanRequest,
   type PlanResult,
   type Schedule,
+  type ServedModel,
   type Workload,
 } from '../cluster/index.ts';
-import { chipModel, FORMAT_BYTES, PRECISIONS, precisionOn, type ChipModel } from '../cost/index.ts';
+import {
+  chipModel,
+  countParameters,
+  FORMAT_BYTES,
+  PRECISIONS,
+  precisionOn,
+  type ChipModel,
+} from '../cost/index.ts';
 import { choice, decimal, wholeNumber } from './arguments.ts';
 import { openConfiguration } from './configuration.ts';
 import { Output, type GlobalOptions } from './output.ts';
-import { parseLayout, parseWorkload } from './planOptions.ts';
+import { parseLayout, parseTraining, parseWorkload, type Training } from './planOptions.ts';
+import { planSplit } from './planSplit.ts';
+import { planTraining } from './planTraining.ts';
+import { streamTable, streamTimes } from './planTrace.ts';
 import { formatRows, FORMATS, type Format } from './rows.ts';
 
 interface PlanOptions extends GlobalOptions {
   readonly chip: string;
   readonly count: number;
-  readonly workload: Workload;
+  readonly workload?: Workload;
+  readonly training?: Training;
   readonly layout?: Layout;
   readonly precision?: string;
   readonly kv: keyof typeof FORMAT_BYTES;
@@ -32,9 +44,15 @@ interface PlanOptions extends GlobalOptions {
   readonly tpot?: number;
   readonly schedule: Schedule;
   readonly acceptance?: number;
+  readonly decodeCount?: number;
+  readonly decodeChip?: string;
+  readonly rate?: number;
+  readonly trace?: string;
   readonly format: Format;
 }
 
+/** More chips are a slip of the finger. */
+const MOST_CHIPS = 1e6;
 /** Milliseconds that a target may be. */
 const MOST_MS = 1e9;
 
@@ -44,11 +62,16 @@ export function addPlan(program: Command): void {
     .description('layouts of a model on chips: TTFT, TPOT, throughput, memory, what limits them')
     .argument('<model>', 'a name of the catalogue, a folder, .gguf file or built-in name')
     .requiredOption('--chip <id>', 'a chip of celadon chips')
-    .requiredOption('--count <n>', 'how many of them', wholeNumber(1))
-    .requiredOption(
+    .requiredOption('--count <n>', 'how many of them', wholeNumber(1, MOST_CHIPS))
+    .option(
       '--workload <w>',
       'tokens and requests at once: input=1024,output=1024,concurrency=16',
       parseWorkload,
+    )
+    .option(
+      '--training <t>',
+      'train instead of serving: tokens=14.8e12,sequence=4096,batch=15360',
+      parseTraining,
     )
     .option('--layout <l>', 'only this one: tp=8,pp=1,dp=1,ep=1', parseLayout)
     .addOption(
@@ -65,6 +88,18 @@ export function addPlan(program: Command): void {
       ),
     )
     .option('--acceptance <share>', 'drafts of the MTP head, and how many are right', decimal(0, 1))
+    .option(
+      '--rate <n>',
+      'also send a Poisson stream of so many requests a second',
+      decimal(1e-6, 1e6),
+    )
+    .option(
+      '--decode-count <n>',
+      'tokens on chips of their own, so many',
+      wholeNumber(1, MOST_CHIPS),
+    )
+    .option('--decode-chip <id>', 'which are these, and not those of --chip')
+    .option('--trace <file>', 'also send these: a JSON array of {arrivalSeconds, input, output}')
     .addOption(choice('--format <f>', 'of the tables', FORMATS).default('text'))
     .action((model: string, _: unknown, command: Command) =>
       plan(model, command.optsWithGlobals<PlanOptions>()),
@@ -73,21 +108,61 @@ export function addPlan(program: Command): void {
 
 function plan(name: string, options: PlanOptions): void {
   const output = new Output(options);
+  if (options.training !== undefined) {
+    train(name, options.training, options, output);
+    return;
+  }
   const request = requestOf(name, options);
+  if (options.decodeCount !== undefined) {
+    const { chip } = servedOn(name, { ...options, chip: options.decodeChip ?? options.chip });
+    const pools = {
+      read: { chip: request.chip, count: request.count },
+      write: { chip, count: options.decodeCount },
+    };
+    const rests = [...provenanceOf(request.chip), ...provenanceOf(chip)];
+    planSplit({ ...request, ...pools }, options.format, [...new Set(rests)], output);
+    return;
+  }
   const result = searchPlans(request, (done, all) => output.progress(`${done} of ${all} layouts`));
   output.done();
   if (result.plans.length === 0) throw nothingFits(result, request);
-  if (output.json) output.result(reportOf(request, result));
+  const isStreamed = options.rate !== undefined || options.trace !== undefined;
+  const stream = isStreamed ? streamTimes(options, result.plans[0]!, request) : undefined;
+  if (output.json) output.result({ ...reportOf(request, result), stream: stream ?? null });
   else print(request, result, options.format, output);
+  if (stream !== undefined && !output.json) output.line(`\n${streamTable(stream)}`);
   const [best] = result.plans;
   if (best!.missed !== undefined) throw missedTargets(best!, request);
   if (!best!.memory.fits) throw doesNotFit(best!);
 }
 
-function requestOf(name: string, options: PlanOptions): PlanRequest {
+function train(name: string, training: Training, options: PlanOptions, output: Output): void {
+  const { model, chip } = servedOn(name, options);
+  const { active } = countParameters(model.decode.graph);
+  const { count, layout } = options;
+  const budget = { ...training, model, chip, count, layout, activeParameters: active };
+  planTraining(budget, options.format, provenanceOf(chip), output);
+}
+
+/** The model, and the chip with the precision of its weights. */
+function servedOn(
+  name: string,
+  { chip: id, precision, kv }: PlanOptions,
+): { model: ServedModel; chip: ChipModel } {
+  const chip = loadAccelerator(id);
   const model = servedModel(openConfiguration(name));
-  const wanted = options.precision === undefined ? model.published : PRECISIONS[options.precision]!;
-  const chip = loadAccelerator(options.chip);
+  const wanted = precision === undefined ? model.published : PRECISIONS[precision]!;
+  return { model, chip: chipModel(chip, precisionOn(chip, wanted, FORMAT_BYTES[kv])) };
+}
+
+function requestOf(name: string, options: PlanOptions): PlanRequest {
+  if (options.workload === undefined) {
+    throw new UsageError('a plan must have --workload or --training, but has neither', {
+      where: 'celadon plan',
+      hint: '--workload input=1024,output=1024,concurrency=16',
+    });
+  }
+  const { model, chip } = servedOn(name, options);
   const { ttft, tpot, acceptance } = options;
   if (acceptance !== undefined && model.draft === undefined) {
     throw new UsageError(`drafts need a head that is read: ${model.noDraft}`, {
@@ -97,7 +172,7 @@ function requestOf(name: string, options: PlanOptions): PlanRequest {
   }
   return {
     model,
-    chip: chipModel(chip, precisionOn(chip, wanted, FORMAT_BYTES[options.kv])),
+    chip,
     count: options.count,
     workload: options.workload,
     layout: options.layout,

@@ -14,7 +14,7 @@ function pairs(text: string, names: readonly string[]): Map<string, number> {
       throw new InvalidArgumentError(`It must have ${names.join(', ')}, not ${name}.${hint}`);
     }
     const number = Number(value);
-    if (!/^\d+$/.test(value) || !Number.isSafeInteger(number) || number < 1) {
+    if (!/^\d+(?:\.\d+)?(?:e\d+)?$/.test(value) || !Number.isSafeInteger(number) || number < 1) {
       throw new InvalidArgumentError(`${name} must be a whole number from 1, not ${value}.`);
     }
     if (found.has(name)) throw new InvalidArgumentError(`It must have ${name} once.`);
@@ -49,4 +49,22 @@ export function parseWorkload(text: string): Workload {
     throw new InvalidArgumentError(`${name} must be at most ${MOST}, not ${value}.`);
   };
   return { input: of('input'), output: of('output'), concurrency: of('concurrency') };
+}
+
+/** Tokens of a run, tokens of a sequence, sequences of a step. */
+export interface Training {
+  readonly tokens: number;
+  readonly sequenceTokens: number;
+  readonly batch: number;
+}
+
+/** `tokens=14.8e12,sequence=4096,batch=15360`. */
+export function parseTraining(text: string): Training {
+  const found = pairs(text, ['tokens', 'sequence', 'batch']);
+  const of = (name: string, otherwise?: number): number => {
+    const value = found.get(name) ?? otherwise;
+    if (value === undefined) throw new InvalidArgumentError(`It must have ${name}.`);
+    return value;
+  };
+  return { tokens: of('tokens'), sequenceTokens: of('sequence', 4096), batch: of('batch') };
 }

@@ -48,7 +48,8 @@ export function memoryPerChip(
   const weightBytes = weightBytesPerChip(model.decode, layout, chip.precision);
   const each = stateBytesPerSequence(model.decode, layout, chip.precision);
   const stateBytes = load.sequences * (each.perToken * load.context + each.perSequence);
-  const bufferBytes = bufferBytesPerChip(model.decode, layout, load);
+  const logits = load.sequences * logitBytes(model.decode, layout);
+  const bufferBytes = bufferBytesPerChip(model.decode, layout, load) + logits;
   const reservedBytes = chip.efficiency.reservedBytes.value;
   const totalBytes = weightBytes + stateBytes + bufferBytes + reservedBytes;
   const { capacityBytes } = chip;
@@ -68,7 +69,8 @@ export function mostSequences(
   const empty = memoryPerChip(model, layout, chip, { sequences: 0, context, stepTokens });
   const { perToken, perSequence } = stateBytesPerSequence(model.decode, layout, chip.precision);
   const free = empty.capacityBytes - empty.totalBytes;
-  return Math.max(0, Math.floor(free / (perToken * context + perSequence)));
+  const each = perToken * context + perSequence + logitBytes(model.decode, layout);
+  return Math.max(0, Math.floor(free / each));
 }
 
 /** Of the stage with most layers; embeddings and head counted as if they were spread over the stages. */
@@ -157,14 +159,20 @@ function splitOfState(node: Node): Split {
 function bufferBytesPerChip(
   { kernels }: KernelGraph,
   { tensor }: Layout,
-  { sequences, stepTokens }: ChipLoad,
+  { stepTokens }: ChipLoad,
 ): number {
   const dims = { B: 1, T: stepTokens };
   const widest = kernels
     .filter(({ nodes }) => nodes[0]!.type.shape[1] === 'T')
     .map(({ nodes, splits }) => rowElements(nodes, dims) / waysOf(splits[0]!, tensor));
-  const logits = kernels
-    .filter(({ wide, op }) => wide && op === 'linear')
-    .map(({ nodes }) => (sequences * (nodes[0]!.type.shape.at(-1) as number) * 4) / tensor);
-  return 2 * 2 * Math.max(...widest) + Math.max(0, ...logits);
+  return 2 * 2 * Math.max(...widest);
+}
+
+/** Logits of one sequence in f32. */
+function logitBytes({ kernels }: KernelGraph, { tensor }: Layout): number {
+  const heads = kernels.filter(({ wide, op }) => wide && op === 'linear');
+  return heads.reduce(
+    (sum, { nodes }) => sum + ((nodes[0]!.type.shape.at(-1) as number) * 4) / tensor,
+    0,
+  );
 }

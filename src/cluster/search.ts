@@ -82,7 +82,7 @@ export function searchPlans(
 }
 
 /** Layouts of at most `count` chips whose extents are powers of two; experts whole or divided by all. */
-function layoutsOf(count: number): Layout[] {
+export function layoutsOf(count: number): Layout[] {
   const powers = Array.from({ length: Math.floor(Math.log2(count)) + 1 }, (_, i) => 2 ** i);
   return powers
     .flatMap((tensor) => powers.map((pipeline) => [tensor, pipeline] as const))
@@ -95,7 +95,7 @@ function layoutsOf(count: number): Layout[] {
 }
 
 /** Why a layout is out of the question; undefined when it is not. */
-function reasonAgainst(layout: Layout, request: PlanRequest): string | undefined {
+export function reasonAgainst(layout: Layout, request: PlanRequest): string | undefined {
   const { model, chip, count, workload } = request;
   const { tensor, pipeline, data, expert } = layout;
   const chips = chipsOf(layout);
@@ -128,7 +128,7 @@ function reasonOfMemory(
   return `needs ${gib(totalBytes)} a chip for one sequence, has ${gib(capacityBytes)}`;
 }
 
-function loadOf({ input, output }: Workload): { context: number; stepTokens: number } {
+export function loadOf({ input, output }: Workload): { context: number; stepTokens: number } {
   return { context: input + output, stepTokens: Math.min(input, CHUNK_TOKENS) };
 }
 
@@ -174,7 +174,7 @@ function planOf(replica: Replica, replicas: number, batch: number, request: Plan
   };
 }
 
-function missedTarget(ttft: number, tpot: number, targets: Targets): Plan['missed'] {
+export function missedTarget(ttft: number, tpot: number, targets: Targets): Plan['missed'] {
   const factors = [
     { target: 'ttft' as const, factor: ttft / (targets.ttftSeconds ?? Infinity) },
     { target: 'tpot' as const, factor: tpot / (targets.tpotSeconds ?? Infinity) },
@@ -201,12 +201,15 @@ function distinct(plans: readonly Plan[]): Plan[] {
 
 /** Rounds of requests that are simulated for each place: as benchmarks do. */
 const ROUNDS = 10;
+/** Larger batches keep the closed forms: single requests hardly change what the others see. */
+const MOST_SIMULATED = 4096;
 
 function simulated(
   plan: Plan,
   { model, chip, workload, targets, schedule, speculation }: PlanRequest,
 ): Plan {
   const { layout, overlap, batch } = plan;
+  if (batch > MOST_SIMULATED) return plan;
   const server = { model, replica: { chip, layout, overlap }, batch, schedule, speculation };
   const arrivals = closedArrivals(workload, batch, ROUNDS * batch);
   const { ttft, tpot, tokensPerSecond } = timesOf(simulate(server, arrivals));

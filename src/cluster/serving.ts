@@ -121,7 +121,7 @@ export function serveAggregated(
   const { layout } = replica;
   const sequences = batch / layout.data;
   const { tokens, ...step } = writeStep(model, replica, workload, sequences, speculation);
-  const prompt = readStep(model, replica, workload.input, 1);
+  const prompt = promptOf(model, replica, workload, sequences);
   const write = step.seconds / tokens;
   const others = Math.max(0, sequences - 1);
   const tpotSeconds = write + (others * prompt.seconds) / workload.output;
@@ -133,6 +133,18 @@ export function serveAggregated(
   const life = ttftSeconds + (workload.output - 1) * tpotSeconds;
   const tokensPerSecondPerChip = (batch * workload.output) / life / chipsOf(layout);
   return { ttftSeconds, tpotSeconds, tokensPerSecondPerChip, batch, step, prompt };
+}
+
+/** One prompt of those that come in the time of a step, which are read together as far as a chunk holds them. */
+function promptOf(
+  model: ServedModel,
+  replica: Replica,
+  { input, output }: Workload,
+  sequences: number,
+): StepTime {
+  const together = Math.min(Math.floor(sequences / output), Math.floor(CHUNK_TOKENS / input));
+  if (together <= 1) return readStep(model, replica, input, 1);
+  return scaled(readStep(model, replica, input, together), 1 / together);
 }
 
 /** Chips that read prompts or write tokens: replicas with so many sequences in each group. */
@@ -166,8 +178,14 @@ export function serveDisaggregated(
   const writing = write.sequences * write.replica.layout.data * write.replicas;
   const writable = Math.min(writing, concurrency) / (output * tpotSeconds);
   const offered = Math.min(readable, writable);
-  const busy = Math.min(0.95, offered / readable);
-  const waited = concurrency <= perRound ? 0 : (prompt.seconds * busy) / (2 * (1 - busy));
+  const waited =
+    concurrency <= perRound
+      ? 0
+      : waitSeconds(
+          prompt.seconds,
+          offered / readable,
+          concurrency / offered - output * tpotSeconds,
+        );
   const ttftSeconds = prompt.seconds + waited + moved + step.seconds / 2;
   const chips = poolChips(read) + poolChips(write);
   const tokensPerSecondPerChip = (offered * output) / chips;
@@ -177,6 +195,15 @@ export function serveDisaggregated(
 
 export function poolChips({ replica, replicas }: Pool): number {
   return chipsOf(replica.layout) * replicas;
+}
+
+/**
+ * The wait before a prompt is read, of a pool that is `busy` for this share of the time: that of an M/D/1
+ * queue, but never more than what requests that are not writing wait in all, by Little's law.
+ */
+function waitSeconds(promptSeconds: number, busy: number, notWriting: number): number {
+  const most = Math.max(0, notWriting - promptSeconds);
+  return busy >= 1 ? most : Math.min(most, (promptSeconds * busy) / (2 * (1 - busy)));
 }
 
 /** The state of one prompt from the chips that read it to those that go on. */

@@ -30,7 +30,7 @@ export interface StepTime {
 export interface Replica {
   readonly chip: ChipModel;
   readonly layout: Layout;
-  /** Two half batches in turn. */
+  /** Two half batches in turn, where that is faster. */
   readonly overlap?: boolean;
 }
 
@@ -39,17 +39,26 @@ const ROW_BYTES = 2;
 
 /** One step; `dims.B` sequences in each group of `layout.data`, at once in a stage. */
 export function stepTime(graph: KernelGraph, replica: Replica, dims: Dims): StepTime {
-  if (!replica.overlap || dims.B < 2) return plainStep(graph, replica, dims);
-  const half = plainStep(graph, replica, { ...dims, B: dims.B / 2 });
-  const kernels = half.seconds - half.parts.links;
-  const hidden = 2 * Math.min(kernels, half.parts.links);
+  const plain = plainStep(graph, replica, dims);
+  if (!replica.overlap || dims.B < 2) return plain;
+  const halves = halfSteps(graph, replica, { ...dims, B: dims.B / 2 });
+  return halves.seconds < plain.seconds ? halves : plain;
+}
+
+/** Two half batches; the cores that move data meanwhile compute nothing. */
+function halfSteps(graph: KernelGraph, replica: Replica, dims: Dims): StepTime {
+  const half = plainStep(graph, replica, dims);
+  const { memory, launches, links } = half.parts;
+  const arithmetic = half.parts.arithmetic / (1 - replica.chip.efficiency.exchangeCores.value);
+  const kernels = memory + arithmetic + launches;
+  const hidden = Math.min(kernels, links);
   return {
-    seconds: 2 * half.seconds - hidden,
+    seconds: 2 * (kernels + links - hidden),
     parts: {
-      memory: 2 * half.parts.memory,
-      arithmetic: 2 * half.parts.arithmetic,
-      launches: 2 * half.parts.launches,
-      links: 2 * half.parts.links - hidden,
+      memory: 2 * memory,
+      arithmetic: 2 * arithmetic,
+      launches: 2 * launches,
+      links: 2 * (links - hidden),
     },
   };
 }
@@ -69,15 +78,17 @@ function plainStep(graph: KernelGraph, { chip, layout }: Replica, dims: Dims): S
     links: linkSeconds(graph, chip, layout, dims),
   };
   for (const kernel of graph.kernels) {
-    const { memorySeconds, arithmeticSeconds, launchSeconds } = kernelTime(kernel, shard, chip);
-    parts.launches += kernel.count * launchSeconds;
+    const time = kernelTime(kernel, shard, chip);
+    const { memorySeconds, arithmeticSeconds } = time;
+    parts.launches += kernel.count * time.launchSeconds;
+    parts.memory += kernel.count * time.quantizeSeconds;
     if (memorySeconds >= arithmeticSeconds) parts.memory += kernel.count * memorySeconds;
     else parts.arithmetic += kernel.count * arithmeticSeconds;
   }
   return { seconds: parts.memory + parts.arithmetic + parts.launches + parts.links, parts };
 }
 
-function linkSeconds(
+export function linkSeconds(
   { meetings, width }: KernelGraph,
   chip: ChipModel,
   layout: Layout,

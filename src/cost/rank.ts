@@ -52,6 +52,8 @@ export interface KernelTime {
   readonly launchSeconds: number;
   readonly arithmeticSeconds: number;
   readonly memorySeconds: number;
+  /** Of it, reading rows and writing them in the narrow format of the weights. */
+  readonly quantizeSeconds: number;
 }
 
 /** Throws UnsupportedError when bandwidth or capacity of the chip are not published. */
@@ -81,6 +83,8 @@ interface Need {
   /** Operations on whole tiles and waves. */
   operations: number;
   bytes: number;
+  /** Elements of rows that are quantised before. */
+  quantized?: number;
 }
 
 export function kernelTime(kernel: Kernel, shard: Shard, model: ChipModel): KernelTime {
@@ -89,20 +93,26 @@ export function kernelTime(kernel: Kernel, shard: Shard, model: ChipModel): Kern
   const need = needOf(kernel, shard, model, rate);
   const share = kernel.kind === 'attention' ? efficiency.attention : efficiency.matrix;
   const arithmeticSeconds = need.operations / (rate.operationsPerSecond * share.value);
-  const memorySeconds = need.bytes / (model.bandwidthBytesPerSecond * efficiency.memory.value);
+  const bandwidth = model.bandwidthBytesPerSecond * efficiency.memory.value;
+  const memorySeconds = need.bytes / bandwidth;
+  const moved = isNarrow(rate) ? (need.quantized ?? 0) * (ROW_BYTES + rate.bytesPerWeight) : 0;
+  const quantizeSeconds = moved / bandwidth;
   const launchSeconds = launchesOf(kernel, rate) * efficiency.kernelSeconds.value;
-  const seconds = Math.max(arithmeticSeconds, memorySeconds) + launchSeconds;
-  return { seconds, launchSeconds, arithmeticSeconds, memorySeconds };
+  const seconds = Math.max(arithmeticSeconds, memorySeconds) + launchSeconds + quantizeSeconds;
+  return { seconds, launchSeconds, arithmeticSeconds, memorySeconds, quantizeSeconds };
 }
 
 /**
  * Products of a narrow format quantise their rows in a kernel before, those of experts twice: scales are
  * those of the rows at hand (`activation_scheme: dynamic`).
  */
-function launchesOf({ kind, launches }: Kernel, { format }: FormatRate): number {
-  const narrow = format !== 'bf16' && format !== 'fp16';
-  if (!narrow || kind === 'attention' || kind === 'rows') return launches;
+function launchesOf({ kind, launches }: Kernel, rate: FormatRate): number {
+  if (!isNarrow(rate) || kind === 'attention' || kind === 'rows') return launches;
   return launches + (kind === 'experts' ? 2 : 1);
+}
+
+function isNarrow({ format }: FormatRate): boolean {
+  return format !== 'bf16' && format !== 'fp16';
 }
 
 function rateOf(kernel: Kernel, precision: Precision): FormatRate {
@@ -161,7 +171,8 @@ function needOfProduct(
     outputs += rowElements([node], dims) / ways;
   });
   const operations = products * tiledOperations(rows, columns, depth, products, model);
-  return { operations, bytes: weights * rate.bytesPerWeight + outputs * ROW_BYTES };
+  const bytes = weights * rate.bytesPerWeight + outputs * ROW_BYTES;
+  return { operations, bytes, quantized: rows * depth };
 }
 
 /** Operations of rows × columns × depth with tiles and waves filled up, the best height of tiles chosen. */
@@ -211,7 +222,8 @@ function needOfExperts(
       tiledOperations(rows, depth, columns, touched, model));
   const weights = touched * 3 * columns * depth;
   const moved = load * (2 * depth + 4 * columns);
-  return { operations, bytes: weights * rate.bytesPerWeight + moved * ROW_BYTES };
+  const bytes = weights * rate.bytesPerWeight + moved * ROW_BYTES;
+  return { operations, bytes, quantized: load * (depth + columns) };
 }
 
 /** Of the experts that each rank holds, how many the rank with most of them needs. */

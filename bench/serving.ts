@@ -1,0 +1,278 @@
+/** Predictions beside every measured row of catalogue/anchors/serving.json, none of which sets a number. */
+import fs from 'node:fs';
+import { loadAccelerator } from '../src/chip/index.ts';
+import {
+  chipsOf,
+  closedArrivals,
+  limitOf,
+  readStep,
+  serveDisaggregated,
+  servedModel,
+  simulate,
+  timesOf,
+  trainingStep,
+  writeStep,
+  type Layout,
+  type Pool,
+  type ServedModel,
+  type TrainingRequest,
+} from '../src/cluster/index.ts';
+import {
+  chipModel,
+  countParameters,
+  PRECISIONS,
+  precisionOn,
+  type ChipModel,
+} from '../src/cost/index.ts';
+import { readCatalogueModel } from '../src/model/index.ts';
+import { median, percent, type Table } from './table.ts';
+
+interface AnchorLayout {
+  readonly tp: number;
+  readonly pp: number;
+  readonly dp: number;
+  readonly ep: number;
+}
+
+interface AnchorPool {
+  readonly layout: AnchorLayout;
+  readonly replicas: number;
+  readonly sequences: number;
+}
+
+type Quantity = 'ttftMs' | 'tpotMs' | 'tokensPerSecondPerChip' | 'inputTokensPerSecondPerChip';
+type Quantities = Partial<Record<Quantity, number>>;
+
+interface Anchor {
+  /** aggregated and disaggregated: a whole service; read, write: prompts or tokens alone. */
+  readonly kind: 'aggregated' | 'disaggregated' | 'read' | 'write';
+  readonly model: string;
+  readonly chip: string;
+  readonly precision: string;
+  readonly engine: string;
+  readonly input: number;
+  readonly output: number;
+  readonly concurrency: number;
+  readonly layout: AnchorLayout;
+  readonly batch: number;
+  readonly sequences: number;
+  readonly overlap?: boolean;
+  readonly acceptance?: number;
+  readonly read: AnchorPool;
+  readonly write: AnchorPool;
+  readonly measured: Quantities;
+  readonly source: string;
+  readonly note?: string;
+}
+
+interface Anchors {
+  readonly rows: readonly Anchor[];
+  readonly notPredicted: readonly { readonly what: string; readonly reason: string }[];
+  readonly training: Omit<TrainingRequest, 'model' | 'chip' | 'layout'> & {
+    readonly model: string;
+    readonly chip: string;
+    readonly precision: string;
+    readonly layout: AnchorLayout;
+    readonly measured: { readonly chipHours: number };
+  };
+}
+
+export interface Compared {
+  readonly anchor: Anchor;
+  readonly quantity: Quantity;
+  readonly measured: number;
+  readonly predicted: number;
+  /** predicted / measured − 1. */
+  readonly error: number;
+  readonly limitedBy: string;
+}
+
+function anchors(): Anchors {
+  const file = new URL('../catalogue/anchors/serving.json', import.meta.url);
+  return JSON.parse(fs.readFileSync(file, 'utf8')) as Anchors;
+}
+
+/** Every measured quantity of every row beside its prediction. */
+export function compareAnchors(): Compared[] {
+  const models = new Map<string, ServedModel>();
+  return anchors().rows.flatMap((anchor) => {
+    const model = models.get(anchor.model) ?? servedModel(readCatalogueModel(anchor.model));
+    models.set(anchor.model, model);
+    const { limitedBy, ...found } = predict(anchor, model);
+    return Object.entries(anchor.measured).map(([name, measured]) => {
+      const quantity = name as Quantity;
+      const predicted = found[quantity]!;
+      return { anchor, quantity, measured, predicted, error: predicted / measured - 1, limitedBy };
+    });
+  });
+}
+
+type Prediction = Quantities & { readonly limitedBy: string };
+
+function predict(anchor: Anchor, model: ServedModel): Prediction {
+  const chip = chipOf(anchor);
+  switch (anchor.kind) {
+    case 'aggregated':
+      return aggregated(anchor, model, chip);
+    case 'disaggregated':
+      return disaggregated(anchor, model, chip);
+    case 'read':
+      return reading(anchor, model, chip);
+    case 'write':
+      return writing(anchor, model, chip);
+  }
+}
+
+function chipOf({ chip, precision }: Pick<Anchor, 'chip' | 'precision'>): ChipModel {
+  const found = loadAccelerator(chip);
+  return chipModel(found, precisionOn(found, PRECISIONS[precision]!));
+}
+
+function layoutOf({ tp, pp, dp, ep }: AnchorLayout): Layout {
+  return { tensor: tp, pipeline: pp, data: dp, expert: ep };
+}
+
+/** What the benchmark does: as one request ends another comes, ten times the concurrency in all. */
+function aggregated(anchor: Anchor, model: ServedModel, chip: ChipModel): Prediction {
+  const { batch, concurrency, engine } = anchor;
+  const replica = { chip, layout: layoutOf(anchor.layout) };
+  const schedule = engine.startsWith('sglang') ? 'turns' : 'mixed';
+  const arrivals = closedArrivals(anchor, concurrency, 10 * concurrency);
+  const { ttft, tpot } = timesOf(simulate({ model, replica, batch, schedule }, arrivals));
+  const step = writeStep(model, replica, anchor, batch / replica.layout.data);
+  return { ttftMs: ttft.mean * 1e3, tpotMs: tpot.mean * 1e3, limitedBy: limitOf(step.parts) };
+}
+
+function disaggregated(anchor: Anchor, model: ServedModel, chip: ChipModel): Prediction {
+  const pool = ({ layout, replicas, sequences }: AnchorPool): Pool => ({
+    replica: { chip, layout: layoutOf(layout) },
+    ...{ replicas, sequences },
+  });
+  const pools = { read: pool(anchor.read), write: pool(anchor.write) };
+  const { ttftSeconds, tpotSeconds, step } = serveDisaggregated(model, pools, anchor);
+  return { ttftMs: ttftSeconds * 1e3, tpotMs: tpotSeconds * 1e3, limitedBy: limitOf(step.parts) };
+}
+
+function reading(anchor: Anchor, model: ServedModel, chip: ChipModel): Prediction {
+  const layout = layoutOf(anchor.layout);
+  const replica = { chip, layout, overlap: anchor.overlap ?? false };
+  const { seconds, parts } = readStep(model, replica, anchor.input, anchor.sequences);
+  const tokens = anchor.input * anchor.sequences * layout.data;
+  return {
+    inputTokensPerSecondPerChip: tokens / seconds / chipsOf(layout),
+    limitedBy: limitOf(parts),
+  };
+}
+
+function writing(anchor: Anchor, model: ServedModel, chip: ChipModel): Prediction {
+  const { acceptance, sequences } = anchor;
+  const layout = layoutOf(anchor.layout);
+  const replica = { chip, layout, overlap: anchor.overlap ?? false };
+  const speculation = acceptance === undefined ? undefined : { acceptance };
+  const { seconds, tokens, parts } = writeStep(model, replica, anchor, sequences, speculation);
+  const tpot = seconds / tokens;
+  const rate = (sequences * layout.data) / tpot / chipsOf(layout);
+  return { tpotMs: tpot * 1e3, tokensPerSecondPerChip: rate, limitedBy: limitOf(parts) };
+}
+
+/** The pre-training of DeepSeek-V3 as its report describes it. */
+export function compareTraining(): { measured: number; predicted: number; exposed: number } {
+  const { training } = anchors();
+  const model = servedModel(readCatalogueModel(training.model));
+  const { active } = countParameters(model.decode.graph);
+  const request = {
+    ...training,
+    model,
+    chip: chipOf(training),
+    layout: layoutOf(training.layout),
+  };
+  const hours = (pipeline: TrainingRequest['pipeline']): number =>
+    trainingStep({ ...request, pipeline }, active).chipHours;
+  return {
+    measured: training.measured.chipHours,
+    predicted: hours(training.pipeline),
+    exposed: hours('zeroBubble'),
+  };
+}
+
+export function benchServing(): Table[] {
+  const compared = compareAnchors();
+  return [comparisonTable(compared), trainingTable(), leftOutTable()];
+}
+
+/** Median absolute error of TPOT and throughput. */
+export function medianError(compared: readonly Compared[], maker: string): number {
+  const errors = compared
+    .filter(({ anchor, quantity }) => anchor.chip.startsWith(maker) && quantity !== 'ttftMs')
+    .map(({ error }) => Math.abs(error));
+  return median(errors);
+}
+
+function comparisonTable(compared: readonly Compared[]): Table {
+  const summary = ['nvidia', 'huawei'].map(
+    (maker) => `${maker} ${percent(medianError(compared, maker))}`,
+  );
+  return {
+    title: 'Predicted and measured serving',
+    notes: [
+      `Median absolute error of TPOT and throughput: ${summary.join(', ')}. Efficiencies are those of`,
+      'catalogue/efficiency, of single kernels and links; no row of this table sets one. TTFT of a whole',
+      'service holds queues and hosts, which the model has only in part (docs/performance.md).',
+    ],
+    columns: [
+      'model',
+      'chip',
+      'engine',
+      'setting',
+      'quantity',
+      'predicted',
+      'measured',
+      'error',
+      'limited by',
+      'note',
+    ],
+    rows: compared.map(({ anchor, quantity, predicted, measured, error, limitedBy }) => [
+      ...[anchor.model, anchor.chip, anchor.engine, settingOf(anchor), quantity],
+      ...[predicted.toPrecision(4), `${measured}`],
+      `${error > 0 ? '+' : ''}${percent(error)}`,
+      ...[limitedBy, anchor.note ?? ''],
+    ]),
+  };
+}
+
+function settingOf({ kind, layout, read, write, input, output, sequences, batch }: Anchor): string {
+  const name = ({ tp, pp, dp, ep }: AnchorLayout): string => `tp${tp} pp${pp} dp${dp} ep${ep}`;
+  if (kind === 'disaggregated')
+    return `${input}/${output}, ${name(read.layout)} → ${name(write.layout)} × ${write.replicas}, ${write.sequences} a group`;
+  if (kind === 'read') return `read ${input}, ${name(layout)}, ${sequences} a group`;
+  if (kind === 'write') return `write ${input}/${output}, ${name(layout)}, ${sequences} a group`;
+  return `${input}/${output}, ${name(layout)}, batch ${batch}`;
+}
+
+function trainingTable(): Table {
+  const { measured, predicted, exposed } = compareTraining();
+  const row = (what: string, hours: number): string[] => [
+    what,
+    (hours / 1e6).toFixed(3),
+    (measured / 1e6).toFixed(3),
+    percent(hours / measured - 1),
+  ];
+  return {
+    title: 'Pre-training of DeepSeek-V3, million H800 hours',
+    notes: ['14.8 T tokens, FP8, 2048 chips, 16 stages, experts over 64 ranks [arXiv:2412.19437].'],
+    columns: ['schedule', 'predicted', 'measured', 'error'],
+    rows: [
+      row('DualPipe, as reported: exchanges hidden perfectly', predicted),
+      row('zero bubble: no exchange hidden', exposed),
+    ],
+  };
+}
+
+function leftOutTable(): Table {
+  return {
+    title: 'Published, but not predicted',
+    notes: ['Rows without a setting that a prediction needs.'],
+    columns: ['row', 'why'],
+    rows: anchors().notPredicted.map(({ what, reason }) => [what, reason]),
+  };
+}

@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Random } from '../base/index.ts';
+import { loadAccelerator, loadAccelerators, loadEfficiencies } from '../chip/index.ts';
+import { chipModel, largestLoad, PRECISIONS, precisionOn, type ChipModel } from '../cost/index.ts';
+import { readCatalogueModel } from '../model/index.ts';
+import { exchangeSeconds, networkOf, sumSeconds, type Network } from './collectives.ts';
+import { parseTrace, poissonRequests, simulateReplicas } from './requests.ts';
+import { servedModel } from './servedModel.ts';
+import { searchSplit } from './split.ts';
+import { serveAggregated, writeStep } from './serving.ts';
+import { closedArrivals, openArrivals, simulate, timesOf } from './simulate.ts';
+import { stepTime, type Replica } from './step.ts';
+import { trainingStep } from './training.ts';
+
+const near = (a: number, b: number, relative = 1e-9): void =>
+  assert.ok(Math.abs(a / b - 1) < relative, `${a}, not ${b}`);
+const ONE = { tensor: 1, pipeline: 1, data: 1, expert: 1 };
+const dense = servedModel(readCatalogueModel('qwen3-0.6b'));
+const routed = servedModel(readCatalogueModel('qwen3-30b-a3b'));
+
+function on(id: string, precision = 'bf16'): ChipModel {
+  const chip = loadAccelerator(id);
+  return chipModel(chip, precisionOn(chip, PRECISIONS[precision]!));
+}
+
+const h100 = on('nvidia-h100-sxm');
+
+const network: Network = {
+  domain: 8,
+  insideBytesPerSecond: 100e9,
+  outsideBytesPerSecond: 10e9,
+  meetingSeconds: 1e-6,
+  exchangeSeconds: 2e-6,
+};
+
+test('sums take one shot when short, two when long, and go over adapters between domains', () => {
+  assert.equal(sumSeconds(1e6, 1, network), 0);
+  near(sumSeconds(1e3, 8, network), 1e-6 + 7e3 / 100e9);
+  near(sumSeconds(1e9, 8, network), 2e-6 + (1.75 * 1e9) / 100e9);
+  const outside = (2 * 0.5 * (1e9 / 8)) / 10e9;
+  near(sumSeconds(1e9, 16, network), 4e-6 + 1.75e9 / 100e9 + outside);
+});
+
+test('an exchange sends a token to each of its experts, and once to each domain', () => {
+  const meeting = {
+    kind: 'experts',
+    width: 1000,
+    topK: 8,
+    topGroups: 1e9,
+    last: false,
+    count: 1,
+  } as const;
+  near(exchangeSeconds(100, meeting, 8, 1, network), 4e-6 + (100 * 8 * 3000 * 7) / 8 / 100e9);
+  const met = 2 * (1 - 0.5 ** 8);
+  near(exchangeSeconds(100, meeting, 16, 1, network), 4e-6 + (100 * met * 3000) / 2 / 10e9);
+});
+
+test('the fullest of many ranks has more than the mean, the only one just that', () => {
+  assert.equal(largestLoad(100, 1), 100);
+  assert.ok(largestLoad(100, 64) > 120 && largestLoad(1e6, 64) < 1.01e6);
+});
+
+test('a step of one sequence reads the weights once, and launches what the graph has', () => {
+  const { seconds, parts } = stepTime(
+    dense.decode,
+    { chip: h100, layout: ONE },
+    { B: 1, T: 1, S: 8 },
+  );
+  near(seconds, parts.memory + parts.arithmetic + parts.launches + parts.links);
+  const weights = (2 * 596e6) / (3.35e12 * h100.efficiency.memory.value);
+  near(parts.memory + parts.arithmetic, weights, 0.05);
+  assert.ok(parts.launches > 28 * 10 * 3e-6 && parts.links === 0);
+});
+
+test('more tensor ranks read less and meet more; more sequences take longer, each less', () => {
+  const step = (tensor: number, B: number) =>
+    stepTime(routed.decode, { chip: h100, layout: { ...ONE, tensor } }, { B, T: 1, S: 1000 });
+  assert.ok(step(4, 16).parts.memory < step(1, 16).parts.memory / 2);
+  assert.ok(step(4, 16).parts.links > step(2, 16).parts.links);
+  assert.ok(step(1, 64).seconds > step(1, 16).seconds);
+  assert.ok(step(1, 64).seconds < 4 * step(1, 16).seconds);
+});
+
+test('half batches in turn are taken only where they are faster', () => {
+  const layout = { ...ONE, data: 64, expert: 64 };
+  for (const B of [2, 64, 1024]) {
+    const step = (overlap: boolean): number =>
+      stepTime(routed.decode, { chip: h100, layout, overlap }, { B, T: 1, S: 1000 }).seconds;
+    assert.ok(step(true) <= step(false));
+  }
+});
+
+test('drafts that are never right cost, drafts that are always right nearly halve the time', () => {
+  const model = servedModel(readCatalogueModel('deepseek-v3'));
+  const replica = { chip: on('nvidia-h200-sxm', 'fp8'), layout: { ...ONE, tensor: 8 } };
+  const each = (acceptance?: number): number => {
+    const speculation = acceptance === undefined ? undefined : { acceptance };
+    const { seconds, tokens } = writeStep(
+      model,
+      replica,
+      { input: 1000, output: 8 },
+      4,
+      speculation,
+    );
+    return seconds / tokens;
+  };
+  assert.ok(each(0) > each());
+  assert.ok(each(1) < each() && each(1) > each() / 2);
+});
+
+const server = (batch: number, schedule: 'mixed' | 'turns' = 'turns') => ({
+  model: dense,
+  replica: { chip: h100, layout: ONE } satisfies Replica,
+  ...{ batch, schedule },
+});
+
+test('a request that is alone waits for its prompt, and then for steps', () => {
+  const workload = { input: 512, output: 64, concurrency: 1 };
+  const alone = timesOf(simulate(server(1), closedArrivals(workload, 1, 3)));
+  const { ttftSeconds, tpotSeconds } = serveAggregated(dense, server(1).replica, workload, 1);
+  near(alone.ttft.mean, ttftSeconds, 1e-6);
+  near(alone.tpot.mean, tpotSeconds, 0.02); // contexts are told apart in steps of a tenth
+  assert.equal(alone.requests, 3);
+});
+
+test('all requests of a trace are served, whole and in time', () => {
+  const requests = Array.from({ length: 40 }, (_, i) => ({
+    arrivalSeconds: i * 0.003,
+    input: 100 + 37 * (i % 7),
+    output: 1 + (i % 5) * 10,
+  }));
+  for (const schedule of ['mixed', 'turns'] as const) {
+    const served = simulate(server(8, schedule), openArrivals(requests));
+    assert.equal(new Set(served.map(({ request }) => request)).size, 40);
+    for (const { request, firstSeconds, lastSeconds } of served) {
+      assert.ok(firstSeconds > request.arrivalSeconds && lastSeconds >= firstSeconds);
+    }
+    const { ttft, tpot } = timesOf(served);
+    assert.ok(ttft.p50 <= ttft.p90 && ttft.p90 <= ttft.p99 && tpot.mean > 0);
+  }
+});
+
+test('a Poisson stream has its rate, and waits more the nearer it is to what can be served', () => {
+  const workload = { input: 512, output: 32 };
+  const at = (rate: number) => {
+    const requests = poissonRequests(workload, rate, 1000, new Random(3));
+    near(1000 / requests.at(-1)!.arrivalSeconds, rate, 0.1);
+    return simulateReplicas(server(16), 2, requests);
+  };
+  const [calm, busy] = [at(5), at(400)];
+  assert.equal(busy.requests, 1000);
+  assert.ok(busy.ttft.p99 > 2 * calm.ttft.p99 && busy.tokensPerSecond > calm.tokensPerSecond);
+  const trace = parseTrace(Buffer.from('[{"arrivalSeconds":1,"input":5,"output":7}]'), 'trace');
+  assert.deepEqual(trace, [{ arrivalSeconds: 1, input: 5, output: 7 }]);
+  assert.throws(
+    () => parseTrace(Buffer.from('[{"arrivalSeconds":1,"input":0}]'), 'trace'),
+    /input/,
+  );
+});
+
+test('training: hidden exchanges are faster, recomputation slower, more chips less days', () => {
+  const request = {
+    ...{
+      model: routed,
+      chip: h100,
+      count: 128,
+      layout: { ...ONE, pipeline: 4, data: 8, expert: 8 },
+    },
+    ...{ sequenceTokens: 4096, batch: 1024, tokens: 1e12 },
+    ...({ pipeline: 'zeroBubble', recompute: 'none' } as const),
+  };
+  const at = (changes: Partial<Parameters<typeof trainingStep>[0]> = {}) =>
+    trainingStep({ ...request, ...changes }, 3.3e9);
+  const base = at();
+  assert.ok(at({ pipeline: 'dualPipe' }).seconds < base.seconds);
+  assert.ok(at({ pipeline: '1f1b' }).seconds > base.seconds);
+  assert.ok(at({ recompute: 'all' }).seconds > at({ recompute: 'rows' }).seconds);
+  assert.ok(at({ count: 256 }).days < base.days);
+  near(base.chipHours, base.days * 24 * 128);
+  assert.ok(base.operationsPerSecondPerChip < 989e12);
+});
+
+test('every class of efficiencies names chips of the catalogue, and one is for all others', () => {
+  const ids = new Set(loadAccelerators().map(({ id }) => id));
+  const classes = loadEfficiencies();
+  const named = classes.flatMap(({ chips }) => chips);
+  assert.equal(new Set(named).size, named.length);
+  assert.deepEqual(
+    named.filter((id) => !ids.has(id)),
+    [],
+  );
+  assert.equal(classes.filter(({ chips }) => chips.length === 0).length, 1);
+});
+
+test('a chip without scale-up links is a domain of its own', () => {
+  const chip = loadAccelerators().find(
+    ({ interconnect }) => interconnect.bandwidthBytesPerSecond === null,
+  );
+  assert.equal(networkOf({ ...h100, chip: chip! }).domain, 1);
+});
+
+test('prompts and tokens on chips of their own: mixed chips, and the pool that limits', () => {
+  const workload = { input: 8192, output: 128, concurrency: 64 };
+  const targets = { ttftSeconds: undefined, tpotSeconds: undefined };
+  const split = (read: number, write: number) =>
+    searchSplit({
+      ...{ model: routed, workload, targets },
+      read: { chip: h100, count: read },
+      write: { chip: on('huawei-ascend-910c'), count: write },
+    });
+  const [best] = split(2, 4);
+  assert.equal(best!.read.replica.chip.chip.id, 'nvidia-h100-sxm');
+  assert.equal(best!.write.replica.chip.chip.id, 'huawei-ascend-910c');
+  assert.ok(best!.serving.ttftSeconds > best!.serving.tpotSeconds);
+  assert.equal(split(1, 16)[0]!.limitedBy, 'prompts');
+  assert.notEqual(split(8, 1)[0]!.limitedBy, 'prompts');
+});
