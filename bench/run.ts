@@ -3,6 +3,8 @@ import { benchArea } from './area.ts';
 import { benchCpu } from './cpu.ts';
 import { benchDecode } from './decode.ts';
 import { benchGemm } from './gemm.ts';
+import { benchPanels } from './panels.ts';
+import { benchMachineCode } from './machineCode.ts';
 import { benchPrefill } from './prefill.ts';
 import { benchQuality } from './quality.ts';
 import { benchLevels } from './levels.ts';
@@ -21,7 +23,9 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   rtl: benchRtl,
   area: benchArea,
   text: benchText,
+  panels: benchPanels,
   cpu: benchCpu,
+  machineCode: benchMachineCode,
 };
 
 const chosen = process.argv.slice(2);

@@ -1,8 +1,8 @@
 // The table of drafts in docs/support.md: which family has a head of multi-token prediction that drafts, on which target.
 
 import { UnsupportedError } from '../src/base/index.ts';
-import { type Target } from '../src/compile/index.ts';
-import { topologicalOrder, type Graph } from '../src/ir/index.ts';
+import { lowerGraph, requireSupport, type Target } from '../src/compile/index.ts';
+import { type Graph } from '../src/ir/index.ts';
 import {
   buildPredictorGraph,
   catalogueModelNames,
@@ -11,7 +11,7 @@ import {
   type Family,
   type ModelConfig,
 } from '../src/model/index.ts';
-import { SUBJECTS, whyRefused } from '../test/conformance/conformance.ts';
+import { SUBJECTS } from '../test/conformance/conformance.ts';
 import { requireTest } from './proofs.ts';
 
 /** What proves every yes. */
@@ -62,11 +62,13 @@ function cellOf(head: Graph | string, target: string): string {
   return reason === undefined ? 'yes' : `no: ${reason}`;
 }
 
-/** The hidden rows come first: without them what else the head needs is of no matter. */
+/** By its operators: heads have published sizes, for which making the program takes minutes. */
 function whyHeadRefused(head: Graph, target: Target): string | undefined {
-  const hidden = topologicalOrder(head).find(
-    ({ op, attrs }) => op === 'input' && 'name' in attrs && attrs.name === 'hidden',
-  )!;
-  const support = target.supports(hidden);
-  return support.ok ? whyRefused(head, target) : support.reason;
+  try {
+    requireSupport(lowerGraph(head, target), target);
+  } catch (error) {
+    if (error instanceof UnsupportedError) return error.message;
+    throw error;
+  }
+  return undefined;
 }

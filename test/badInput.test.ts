@@ -9,6 +9,7 @@ import { after, describe, test } from 'node:test';
 import { readAnswers, writeAnswers } from './badInput/answers.ts';
 import { answerTo, type Answer, type BadInput } from './badInput/case.ts';
 import { CHECKPOINTS } from './badInput/checkpoints.ts';
+import { CHECKS } from './badInput/checks.ts';
 import { CHIPS } from './badInput/chips.ts';
 import { CONFIGURATIONS } from './badInput/configurations.ts';
 import { REQUESTS } from './badInput/requests.ts';
@@ -27,6 +28,7 @@ const GROUPS = {
   chips: CHIPS,
   requests: REQUESTS,
   tokens: TOKENS,
+  checks: CHECKS,
 };
 
 for (const [group, cases] of Object.entries(GROUPS)) {

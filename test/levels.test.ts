@@ -1,5 +1,6 @@
 // The levels of one machine: closed form (L0) and tile events (L1) beside the simulator (L2).
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { test } from 'node:test';
 import { gemmGraph } from '../bench/gemm.ts';
 import {
@@ -11,6 +12,7 @@ import {
 } from '../bench/layerRuns.ts';
 import { qwen3Layer, v4Layer, V4_FLASH } from '../bench/layers.ts';
 import { loadChip } from '../src/chip/index.ts';
+import { loadModel } from '../src/model/index.ts';
 import {
   ClosedForm,
   kernelShapes,
@@ -84,6 +86,25 @@ test('the closed form of GEMMs with megabytes of weights is within 5 % of the si
     }
   }
 });
+
+const COMPRESSED = [
+  'deepseek-v4-compressed',
+  'deepseek-v4.1-shared',
+  'deepseek-v4.1-wide',
+] as const;
+
+for (const name of COMPRESSED) {
+  test(`${name}: a step of decoding in closed form and by tile events`, () => {
+    const { graph } = loadModel(path.join(import.meta.dirname, 'golden', name));
+    const compiled = compileLayer(loadChip('jade-edge'), graph({ logits: 'last' }), 1);
+    const { chip, program } = compiled;
+    const run = runLayer(compiled, simulatorOf(compiled), true);
+    const form = new ClosedForm(kernelShapes(compiled.graph, compiled.dims)).cycles(chip);
+    assert.ok(Math.abs(form / run.cycles - 1) <= LAYER_ERROR, `${form} of ${run.cycles} cycles`);
+    const { cycles } = runTileEvents(tileProgram(chip, program.instructions));
+    assert.ok(Math.abs(cycles / run.cycles - 1) <= 0.01, `${cycles} of ${run.cycles} cycles`);
+  });
+}
 
 test('tile events take the cycles of the simulator where experts have the same rows', () => {
   const many = v4Layer({ ...SMALL_V4_SHAPE, experts: 96 });

@@ -20,8 +20,9 @@ import {
 } from '../src/engine/index.ts';
 import { loadModel } from '../src/model/index.ts';
 import { cpuTarget } from '../src/target/cpu/index.ts';
-import { jadeTarget } from '../src/target/jade/index.ts';
+import { jadeNumerics, jadePasses, jadeTarget } from '../src/target/jade/index.ts';
 import { referenceTarget } from '../src/target/reference/index.ts';
+import { bitsOf } from './session.ts';
 
 const FOLDER = path.join(import.meta.dirname, 'golden');
 const MODELS = [
@@ -34,12 +35,18 @@ const MODELS = [
 ];
 const TARGETS: readonly (() => Target)[] = [referenceTarget, cpuTarget];
 
+const CHIP = loadChip('jade-edge');
+const jade = (): Target => jadeTarget(CHIP, { contextTokens: CHIP_CONTEXT, checkHazards: true });
+
 /** Largest difference from PyTorch in a row of logits, relative to the row's largest. */
 const TOLERANCE = 1e-4;
 
 const PROMPT = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5];
 const COUNT = 24;
 const CONTEXT = 320;
+const CHIP_CONTEXT = 64;
+/** Simulated ones take longer. */
+const CHIP_COUNT = 8;
 
 function runnerOf(model: string, target: Target, contextTokens = CONTEXT): ModelRunner {
   const graph = loadModel(path.join(FOLDER, model)).graph({ logits: 'all', hidden: true });
@@ -135,20 +142,19 @@ function rowsOf({ logits, count }: Step): Float32Array[] {
 }
 
 for (const model of MODELS) {
-  for (const open of TARGETS) {
+  for (const open of [...TARGETS, jade]) {
     const target = open();
+    const maxNewTokens = open === jade ? CHIP_COUNT : COUNT;
     test(`${model} on ${target.name}: with drafts by the head the tokens are those of plain greedy`, () => {
-      const truth = complete(generate(runnerOf(model, target), PROMPT, { maxNewTokens: COUNT }));
-      for (const count of [1, 3]) {
+      const truth = complete(generate(runnerOf(model, target), PROMPT, { maxNewTokens }));
+      for (const count of open === jade ? [3] : [1, 3]) {
         const draft = predictorDrafter(headOf(model, target), count);
-        const found = complete(
-          speculate(runnerOf(model, target), PROMPT, { maxNewTokens: COUNT, draft }),
-        );
+        const found = complete(speculate(runnerOf(model, target), PROMPT, { maxNewTokens, draft }));
         assert.deepEqual(found.tokens, truth.tokens);
         assert.equal(found.finishReason, 'length');
         assert.ok(found.drafted > 0 && found.accepted <= found.drafted);
-        assert.equal(found.decode.tokens, COUNT - 1);
-        assert.equal(found.decode.steps, COUNT - 1 - found.accepted);
+        assert.equal(found.decode.tokens, maxNewTokens - 1);
+        assert.equal(found.decode.steps, maxNewTokens - 1 - found.accepted);
       }
     });
   }
@@ -177,6 +183,18 @@ for (const model of MODELS) {
   });
 }
 
+for (const model of MODELS) {
+  test(`${model} on jade: chip and interpreter give the same bits of hidden rows and of the head`, () => {
+    const judge = referenceTarget(jadeNumerics(CHIP), jadePasses(CHIP));
+    const [required, found] = [judge, jade()].map((target) => {
+      const hidden = hiddenRows(runnerOf(model, target), PROMPT.slice(0, -1));
+      const steps = [...fed(headOf(model, target, 'all'), PROMPT.slice(1), hidden, 7)];
+      return [hidden, ...steps.flatMap((step) => [step.logits, step.hidden!])].map(bitsOf);
+    });
+    assert.deepEqual(found, required);
+  });
+}
+
 test('a full context ends drafts as it ends generation', () => {
   const [model, target] = ['qwen3.5-moe', cpuTarget()];
   const room = PROMPT.length + 6;
@@ -187,7 +205,7 @@ test('a full context ends drafts as it ends generation', () => {
   assert.deepEqual([found.tokens, found.finishReason], [plain.tokens, 'context']);
 });
 
-test('a graph without hidden rows, and a target that cannot be fed them, say so', () => {
+test('a graph without hidden rows, and a step that is fed none or too few, say so', () => {
   const target = cpuTarget();
   const graph = loadModel(path.join(FOLDER, 'qwen3.5-moe')).graph({ logits: 'all' });
   const runner = new ModelRunner(graph, target, target.open({}), CONTEXT);
@@ -196,11 +214,12 @@ test('a graph without hidden rows, and a target that cannot be fed them, say so'
     () => complete(speculate(runner, PROMPT, { maxNewTokens: 4, draft })),
     /the graph must give hidden rows of all tokens/,
   );
-  const jade = jadeTarget(loadChip('jade-nano'), { contextTokens: 64 });
-  assert.throws(
-    () => headOf('deepseek-v3-yarn', jade).maxStepTokens,
-    /input .*: the host gives a step tokens and positions, not the hidden rows of another graph/,
-  );
+  for (const fedTo of [target, jade()]) {
+    const head = headOf('qwen3.5-moe', fedTo);
+    assert.throws(() => [...head.feed([1])], /must be fed 32 numbers of hidden rows, not 0/);
+    const few = new Float32Array(31);
+    assert.throws(() => [...head.feed([1], few)], /must be fed 32 numbers of hidden rows, not 31/);
+  }
 });
 
 test('a checkpoint without the tensors of a head names the first that is missing', () => {

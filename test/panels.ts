@@ -69,3 +69,54 @@ export function randomStored(
 
 /** All formats of panels. */
 export const PANEL_NAMES = Object.keys(PANEL_FORMATS) as (PanelFormatName & StoredFormat)[];
+
+/** Rows of activations in 8 bits: integers, and a scale for each 32 of them. */
+export interface QuantizedRows {
+  readonly integers: Int8Array;
+  readonly scales: Float32Array;
+}
+
+/** The definition: half to even, with f32 arithmetic. */
+export function quantizedRows(x: Float32Array): QuantizedRows {
+  const blocks = x.length / BLOCK_COLUMNS;
+  const [integers, scales] = [new Int8Array(x.length), new Float32Array(blocks)];
+  for (let block = 0; block < blocks; block++) {
+    const values = x.subarray(block * BLOCK_COLUMNS, (block + 1) * BLOCK_COLUMNS);
+    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const inverse = largest < 2 ** -100 ? 0 : Math.fround(127 / largest);
+    scales[block] = largest / 127;
+    for (const [i, value] of values.entries()) {
+      integers[block * BLOCK_COLUMNS + i] = roundToEven(Math.fround(value * inverse));
+    }
+  }
+  return { integers, scales };
+}
+
+function roundToEven(value: number): number {
+  const up = Math.round(value);
+  return up - value === 0.5 && up % 2 !== 0 ? up - 1 : up;
+}
+
+/** The definition of products on panels: out [M][N], bit for bit. */
+export function productOnPanels(
+  name: PanelFormatName,
+  x: QuantizedRows,
+  w: Uint8Array,
+  [M, N, K]: readonly [number, number, number],
+): Float32Array {
+  const out = new Float32Array(M * N);
+  for (let n = 0; n < N; n++) {
+    const integers = Array.from({ length: K }, (_, k) => integerAt(name, w, K, n, k));
+    for (let k = 0; k < K; k += BLOCK_COLUMNS) {
+      const scale = scaleAt(name, w, K, n, k);
+      for (let m = 0; m < M; m++) {
+        let sum = 0;
+        for (let i = 0; i < BLOCK_COLUMNS; i++)
+          sum += integers[k + i]! * x.integers[m * K + k + i]!;
+        const scales = Math.fround(scale * x.scales[(m * K + k) / BLOCK_COLUMNS]!);
+        out[m * N + n]! += Math.fround(Math.fround(sum) * scales);
+      }
+    }
+  }
+  return out;
+}

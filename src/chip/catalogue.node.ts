@@ -7,9 +7,11 @@ import { parseAccelerator, type Accelerator } from './accelerator.ts';
 import { COMPARE_HINT, parseChip, type Chip } from './chip.ts';
 import { parseExportRules, type ExportRules } from './exportRules.ts';
 import {
+  parseAssumptions,
   parseProcurement,
   parseRoadmap,
   parseShipments,
+  type Assumptions,
   type Procurement,
   type Roadmap,
   type Shipments,
@@ -116,6 +118,12 @@ export function loadShipments(): Shipments[] {
 
 export function loadProcurement(): Procurement[] {
   return readFolder('procurement', parseProcurement);
+}
+
+/** What the comparison of roadmaps assumes. */
+export function loadAssumptions(): Assumptions {
+  const file = path.join(CATALOGUE, 'parity.json');
+  return parseAssumptions(readJson(file), file);
 }
 
 export function loadRoadmaps(): Roadmap[] {

@@ -60,6 +60,7 @@ const roadmapSchema = z.strictObject({
       /** Id in catalogue/accelerators, whose rates hold; null where it has no file. */
       chip: textOrNull,
       peakOperationsPerSecond: peaks,
+      memoryBandwidthBytesPerSecond: amount,
       systemName: textOrNull,
       systemChips: z.int().positive().nullable(),
       /** As the maker states it for the whole system. */
@@ -80,6 +81,30 @@ const roadmapSchema = z.strictObject({
 });
 export type Roadmap = z.infer<typeof roadmapSchema>;
 export type RoadmapProduct = Roadmap['products'][number];
+
+const assumptionsSchema = z.strictObject({
+  about: text,
+  rows: z.array(
+    z
+      .strictObject({
+        ...SOURCED,
+        name: text,
+        low: z.number().positive(),
+        value: z.number().positive(),
+        high: z.number().positive(),
+        unit: text,
+        note: z.string(),
+      })
+      .refine(({ low, value, high }) => low <= value && value <= high, 'low ≤ value ≤ high'),
+  ),
+  sources: sourcesSchema,
+});
+export type Assumptions = z.infer<typeof assumptionsSchema>;
+
+/** Validates catalogue/parity.json. Throws ChipError listing every problem. */
+export function parseAssumptions(value: unknown, where: string): Assumptions {
+  return parseFile(withSources(assumptionsSchema), value, { what: 'assumptions', where });
+}
 
 /** Validates a file of catalogue/shipments. Throws ChipError listing every problem. */
 export function parseShipments(value: unknown, where: string): Shipments {

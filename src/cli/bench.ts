@@ -13,7 +13,9 @@ import { Output, type GlobalOptions } from './output.ts';
 import {
   chooseTarget,
   createTarget,
+  EMITTERS,
   TARGET_NAMES,
+  type EmitterName,
   type TargetChoice,
   type TargetName,
 } from './targets.ts';
@@ -22,6 +24,7 @@ interface BenchOptions extends GlobalOptions {
   readonly target: TargetName;
   readonly chip?: string;
   readonly threads?: number;
+  readonly emitter?: EmitterName;
   readonly prompt: readonly number[];
   readonly generate: readonly number[];
   readonly depth: readonly number[];
@@ -41,6 +44,9 @@ export function addBench(program: Command): void {
     .addOption(choice('--target <name>', 'what runs it', TARGET_NAMES).default('cpu'))
     .option('--chip <name|file>', 'chip of jade, or whose numerics the reference has')
     .option('--threads <count>', 'of the cpu (default: one a core)', wholeNumber(1))
+    .addOption(
+      choice('--emitter <name>', 'of the cpu: code that it runs (default: auto)', EMITTERS),
+    )
     .option('-p, --prompt <counts>', 'prompt tokens, 0: none', counts(0), DEFAULT_PROMPT)
     .option('-n, --generate <counts>', 'generated tokens, 0: none', counts(0), DEFAULT_GENERATE)
     .option('-d, --depth <counts>', 'tokens before the first that is timed', counts(0), [0])

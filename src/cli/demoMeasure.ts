@@ -197,7 +197,7 @@ export async function measureQuality(
   const contextTokens = Math.max(...documents.map(({ length }) => length));
   const graph = model.graph({ logits: 'all' });
   const targets = [
-    await createTarget({ target: 'cpu', chip: null, threads: 1 }, contextTokens),
+    await createTarget({ target: 'cpu', chip: null, threads: 1, emitter: 'auto' }, contextTokens),
     await createJade(chip, contextTokens),
   ];
   const evaluations: Evaluation[] = [];

@@ -1,5 +1,5 @@
 /** --draft: what guesses tokens that the model then judges several at a time. */
-import { UnsupportedError, UsageError } from '../base/index.ts';
+import { UsageError } from '../base/index.ts';
 import {
   generate,
   ModelRunner,
@@ -12,7 +12,6 @@ import {
 } from '../engine/index.ts';
 import { type Target } from '../compile/index.ts';
 import { type Model } from '../model/index.ts';
-import { type TargetName } from './targets.ts';
 
 export const DRAFT_KINDS = ['mtp'] as const;
 
@@ -31,11 +30,8 @@ export interface Runners {
   readonly head?: ModelRunner;
 }
 
-/** Throws UsageError, or UnsupportedError for a target that cannot, before anything is loaded. */
-export function requireDrafts(
-  options: DraftOptions & { readonly temperature: number },
-  target: TargetName,
-): void {
+/** Throws UsageError before anything is loaded. */
+export function requireDrafts(options: DraftOptions & { readonly temperature: number }): void {
   if (options.draft === undefined) {
     if (options.draftTokens === undefined) return;
     throw new UsageError('a number of draft tokens needs something that drafts', {
@@ -43,23 +39,22 @@ export function requireDrafts(
       hint: `add --draft ${DRAFT_KINDS[0]}`,
     });
   }
-  if (options.temperature !== 0) {
-    throw new UsageError('drafts are for the likeliest token alone: temperature must be 0', {
-      where: '--draft',
-      hint: 'leave out --draft or --temperature',
-    });
-  }
-  if (target !== 'jade') return;
-  throw new UnsupportedError(
-    'drafts by MTP read the hidden rows of every step, which jade does not give to the host',
-    { where: '--draft', hint: 'use --target cpu or --target reference, or leave out --draft' },
-  );
+  if (options.temperature === 0) return;
+  throw new UsageError('drafts are for the likeliest token alone: temperature must be 0', {
+    where: '--draft',
+    hint: 'leave out --draft or --temperature',
+  });
 }
 
 /** Runners on devices of their own: the head has a state of its own. Throws what `Model.predictor` throws. */
-export function openHead(model: Model, target: Target, contextTokens: number): Required<Runners> {
+export function openHead(
+  model: Model,
+  target: Target,
+  contextTokens: number,
+  options: Parameters<Target['open']>[0],
+): Required<Runners> {
   const open = (graph: ReturnType<Model['graph']>): ModelRunner =>
-    new ModelRunner(graph, target, target.open({}), contextTokens);
+    new ModelRunner(graph, target, target.open(options), contextTokens);
   const head = open(model.predictor({ logits: 'last' }));
   return { runner: open(model.graph({ logits: 'all', hidden: true })), head };
 }

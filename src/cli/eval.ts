@@ -18,7 +18,14 @@ import { choice, wholeNumber } from './arguments.ts';
 import { noteSkipped, openModel } from './models.ts';
 import { NewFile } from './newFile.ts';
 import { Output, type GlobalOptions } from './output.ts';
-import { chooseTarget, createTarget, TARGET_NAMES, type TargetName } from './targets.ts';
+import {
+  chooseTarget,
+  createTarget,
+  EMITTERS,
+  TARGET_NAMES,
+  type EmitterName,
+  type TargetName,
+} from './targets.ts';
 
 interface EvalOptions extends GlobalOptions {
   readonly tokens?: string;
@@ -26,6 +33,7 @@ interface EvalOptions extends GlobalOptions {
   readonly target: TargetName;
   readonly chip?: string;
   readonly threads?: number;
+  readonly emitter?: EmitterName;
   readonly logits?: string;
 }
 
@@ -41,6 +49,9 @@ export function addEval(program: Command): void {
     .addOption(choice('--target <name>', 'what runs it', TARGET_NAMES).default('cpu'))
     .option('--chip <name|file>', 'chip of jade, or whose numerics the reference has')
     .option('--threads <count>', 'of the cpu (default: one a core)', wholeNumber(1))
+    .addOption(
+      choice('--emitter <name>', 'of the cpu: code that it runs (default: auto)', EMITTERS),
+    )
     .option('--logits <file.npy>', 'write the logits, f32, a row for each token')
     .action((model: string, _: unknown, command: Command) =>
       runEval(model, command.optsWithGlobals<EvalOptions>()),

@@ -3,6 +3,8 @@ import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addArea } from './area.ts';
 import { addBench } from './bench.ts';
+import { addCheck } from './check.ts';
+import { addCompare } from './compare.ts';
 import { addChips } from './chips.ts';
 import { addCompile } from './compile.ts';
 import { addDemo } from './demo.ts';
@@ -11,6 +13,8 @@ import { addEval } from './eval.ts';
 import { INTERRUPTED, reportFailure } from './failure.ts';
 import { addInspect } from './inspect.ts';
 import { endQuietlyOnClosedPipe } from './output.ts';
+import { addParity } from './parity.ts';
+import { addPlan } from './plan.ts';
 import { addRtl } from './rtl.ts';
 import { addRun } from './run.ts';
 import { addVerify } from './verify.ts';
@@ -21,7 +25,8 @@ Examples:
   celadon run qwen3-tiny --chat -p "以《春夜》为题，写一首五言绝句。"
   celadon run qwen3-tiny -p "<|im_start|>user" --target jade --chip jade-nano --trace trace.json
   celadon inspect deepseek-v3
-  celadon chips --country CN --sort bandwidth`;
+  celadon chips --country CN --sort bandwidth
+  celadon check deepseek-v4-flash --chip huawei-ascend-910c`;
 
 function createProgram(): Command {
   const program = new Command('celadon')
@@ -35,7 +40,8 @@ function createProgram(): Command {
     .exitOverride();
   const commands = [
     ...[addDemo, addRun, addEval, addBench, addInspect, addCompile],
-    ...[addRtl, addVerify, addArea, addChips, addDoctor],
+    ...[addRtl, addVerify, addArea, addChips, addCheck, addCompare, addParity, addPlan],
+    addDoctor,
   ];
   for (const add of commands) add(program);
   return program;

@@ -23,7 +23,9 @@ import { formatRates, ratesOf } from './rates.ts';
 import {
   chooseTarget,
   createTarget,
+  EMITTERS,
   TARGET_NAMES,
+  type EmitterName,
   type TargetChoice,
   type TargetName,
 } from './targets.ts';
@@ -35,6 +37,7 @@ interface RunOptions extends GlobalOptions, DraftOptions {
   readonly target: TargetName;
   readonly chip?: string;
   readonly threads?: number;
+  readonly emitter?: EmitterName;
   readonly tokens: number;
   readonly seed: number;
   readonly temperature: number;
@@ -53,6 +56,9 @@ export function addRun(program: Command): void {
     .addOption(choice('--target <name>', 'what runs it', TARGET_NAMES).default('cpu'))
     .option('--chip <name|file>', 'chip of jade, or whose numerics the reference has')
     .option('--threads <count>', 'of the cpu (default: one a core)', wholeNumber(1))
+    .addOption(
+      choice('--emitter <name>', 'of the cpu: code that it runs (default: auto)', EMITTERS),
+    )
     .option('-n, --tokens <count>', 'most tokens to generate', wholeNumber(1), 128)
     .option('--seed <number>', 'seed of sampling', wholeNumber(), 0)
     .option('--temperature <number>', '0 takes the likeliest token', decimal(0, 100), 0)
@@ -69,7 +75,7 @@ export function addRun(program: Command): void {
 async function run(name: string, options: RunOptions): Promise<void> {
   const output = new Output(options);
   const choice = chooseTarget(options);
-  requireDrafts(options, choice.target);
+  requireDrafts(options);
   const traced = openTrace(choice, options);
   const model = openModel(name);
   noteSkipped(model, output, options.draft === 'mtp');
@@ -111,8 +117,9 @@ async function openRunners(
   const { max_position_embeddings: most } = model.config.config;
   const contextTokens = Math.min(prompt.length + tokens, most);
   const target = await createTarget(choice, contextTokens);
-  if (draft !== undefined) return openHead(model, target, contextTokens);
-  const device = target.open({ ...(trace && { trace }) });
+  const opened = trace === undefined ? {} : { trace };
+  if (draft !== undefined) return openHead(model, target, contextTokens, opened);
+  const device = target.open(opened);
   const graph = model.graph({ logits: 'last' });
   return { runner: new ModelRunner(graph, target, device, contextTokens) };
 }

@@ -7,6 +7,9 @@ import type { Target } from '../compile/index.ts';
 export const TARGET_NAMES = ['reference', 'cpu', 'jade'] as const;
 export type TargetName = (typeof TARGET_NAMES)[number];
 
+export const EMITTERS = ['auto', 'wasm', 'x86'] as const;
+export type EmitterName = (typeof EMITTERS)[number];
+
 /** The chip of the jade target when none is given. */
 export const DEFAULT_CHIP = 'jade-edge';
 
@@ -16,6 +19,8 @@ export interface TargetRequest {
   readonly chip?: string | undefined;
   /** Of the cpu; as many as there are cores when not given. */
   readonly threads?: number | undefined;
+  /** Of the cpu: what its kernels are made with; `auto` when not given. */
+  readonly emitter?: EmitterName | undefined;
 }
 
 /** What was asked for, with defaults filled in; `chip` is null where none takes part. */
@@ -23,13 +28,16 @@ export interface TargetChoice {
   readonly target: TargetName;
   readonly chip: Chip | null;
   readonly threads: number;
+  readonly emitter: EmitterName;
 }
 
 /** Check a request and load its chip. Throws UsageError where a chip makes no sense, and as loadChip. */
-export function chooseTarget({ target, chip, threads }: TargetRequest): TargetChoice {
-  if (target !== 'cpu' && threads !== undefined) {
-    throw new UsageError(`threads must be those of the cpu, not of ${target}`, {
-      where: '--threads',
+export function chooseTarget(request: TargetRequest): TargetChoice {
+  const { target, chip, threads, emitter = 'auto' } = request;
+  for (const option of ['threads', 'emitter'] as const) {
+    if (target === 'cpu' || request[option] === undefined) continue;
+    throw new UsageError(`${option} must be of the cpu, not of ${target}`, {
+      where: `--${option}`,
       hint: 'leave it out, or add --target cpu',
     });
   }
@@ -41,16 +49,16 @@ export function chooseTarget({ target, chip, threads }: TargetRequest): TargetCh
   }
   const name = chip ?? (target === 'jade' ? DEFAULT_CHIP : undefined);
   const loaded = name === undefined ? null : loadChip(name);
-  return { target, chip: loaded, threads: threads ?? os.availableParallelism() };
+  return { target, chip: loaded, threads: threads ?? os.availableParallelism(), emitter };
 }
 
 /** Make the target for sequences of at most `contextTokens`. */
 export async function createTarget(
-  { target, chip, threads }: TargetChoice,
+  { target, chip, threads, emitter }: TargetChoice,
   contextTokens: number,
 ): Promise<Target> {
   if (target === 'cpu')
-    return (await import('../target/cpu/index.ts')).cpuTarget({ contextTokens, threads });
+    return (await import('../target/cpu/index.ts')).cpuTarget({ contextTokens, threads, emitter });
   if (target === 'reference') return createReference(chip);
   return createJade(chip!, contextTokens);
 }

@@ -8,6 +8,7 @@ import {
   type Node,
   type NodeOf,
   type Op,
+  type Shape,
 } from '../ir/index.ts';
 import { expertChoice, weightBehind, workOf } from './operations.ts';
 
@@ -82,19 +83,67 @@ function widthOf(node: NodeOf<'embedding'>): number {
 export const RECURRENT_BYTES = 4;
 export const RECURRENT: ReadonlySet<Op> = new Set<Op>(['gatedDelta', 'compress', 'ngramRows']);
 
+/** One state of the graph. */
+export interface StateRow {
+  readonly name: string;
+  readonly op: Op;
+  /** What it can be split by between chips: heads or channels of their own; 1: every chip needs all of it. */
+  readonly parts: number;
+  readonly bytesPerToken: number;
+  readonly bytesPerSequence: number;
+}
+
+/** How states of rows are called that keys of blocks will be means of, beyond the state of those. */
+const RAW = '.raw';
+
+/**
+ * The states, with `bytesPerElement` for each element of those that are not kept in f32 (bf16 by default).
+ * Keys of blocks that are means of keys (a state `NAME.raw` beside them) count as the keys of all tokens:
+ * published implementations keep those.
+ */
+export function stateTable(graph: Graph, bytesPerElement = 2): StateRow[] {
+  const isRaw = (name: string): boolean => name.endsWith(RAW);
+  return [...graph.states]
+    .filter(([name]) => !isRaw(name))
+    .map(([name, node]) => {
+      const { type } = node.inputs[OPS[node.op].stateOperand!]!;
+      const fixed = type.shape.filter((dim) => typeof dim === 'number');
+      const each = RECURRENT.has(node.op) ? RECURRENT_BYTES : bytesPerElement;
+      const raw = node.op !== 'append' || graph.states.has(name + RAW);
+      const tokens = raw ? 1 : (node.attrs.tokensPerRow ?? 1);
+      const bytes = (countElements(fixed) * each) / tokens;
+      const grows = type.shape.includes('S');
+      return {
+        name,
+        op: node.op,
+        parts: partsOf(node.op, type.shape),
+        bytesPerToken: grows ? bytes : 0,
+        bytesPerSequence: grows ? 0 : bytes,
+      };
+    });
+}
+
+/** The dim of a state that chips may share out, for those that have one. */
+const SHARED_DIM: Partial<Record<Op, number>> = {
+  append: 2,
+  windowAttention: 2,
+  gatedDelta: 1,
+  causalConvolution: 2,
+};
+
+function partsOf(op: Op, shape: Shape): number {
+  const dim = SHARED_DIM[op];
+  const parts = dim === undefined || (op === 'append' && shape.length < 4) ? 1 : shape[dim];
+  return typeof parts === 'number' ? parts : 1;
+}
+
 /** Size of the state, with `bytesPerElement` for each of its elements (bf16 by default). */
 export function stateBytes(graph: Graph, bytesPerElement = 2): StateSize {
-  const size = { perToken: 0, perSequence: 0 };
-  for (const node of graph.states.values()) {
-    const { type } = node.inputs[OPS[node.op].stateOperand!]!;
-    const fixed = type.shape.filter((dim) => typeof dim === 'number');
-    const each = RECURRENT.has(node.op) ? RECURRENT_BYTES : bytesPerElement;
-    const tokens = node.op === 'append' ? (node.attrs.tokensPerRow ?? 1) : 1;
-    const bytes = (countElements(fixed) * each) / tokens;
-    if (type.shape.includes('S')) size.perToken += bytes;
-    else size.perSequence += bytes;
-  }
-  return size;
+  const rows = stateTable(graph, bytesPerElement);
+  return {
+    perToken: rows.reduce((sum, { bytesPerToken }) => sum + bytesPerToken, 0),
+    perSequence: rows.reduce((sum, { bytesPerSequence }) => sum + bytesPerSequence, 0),
+  };
 }
 
 /** One row for each op that computes, in the order of their first use. A weight belongs to its first user. */

@@ -64,7 +64,7 @@ const WIDER: Partial<Record<WeightFormat, readonly WeightFormat[]>> = {
 export function precisionOn(
   chip: Accelerator,
   wanted: WantedPrecision,
-  bytesPerStateElement = FORMAT_BYTES.bf16,
+  bytesPerStateElement: number = FORMAT_BYTES.bf16,
 ): Precision {
   const [linear, experts] = [rateOf(chip, wanted.linear), rateOf(chip, wanted.experts)];
   const expanded = [

@@ -29,7 +29,7 @@ function topRows(
   });
 }
 
-/** A block counts as its best row does; the newest is always in, though it may be short. */
+/** A block counts as its best row does, one that is no number only if none is; the newest is always in, though it may be short. */
 function topBlocks(
   { attrs: { topK, tokensPerRow = 1, blockRows } }: NodeOf<'topBlocks'>,
   inputs: readonly Value[],
@@ -37,10 +37,10 @@ function topBlocks(
 ): Value {
   return choose(inputs, topK, (token) => {
     const scores = scoresOf(inputs, token, tokensPerRow, numerics);
-    const best = new Float32Array(Math.ceil(scores.length / blockRows)).fill(-Infinity);
+    const best = new Float32Array(Math.ceil(scores.length / blockRows)).fill(NaN);
     for (const [row, score] of scores.entries()) {
       const block = Math.floor(row / blockRows);
-      best[block] = Math.max(best[block]!, score);
+      if (score > best[block]! || Number.isNaN(best[block])) best[block] = score;
     }
     if (best.length > 0) best[best.length - 1] = Infinity;
     return largest(best, topK);

@@ -7,6 +7,7 @@ export { messageOf, type ReplyParser } from './chat/reply.ts';
 export * from './checkpoint/catalogue.node.ts';
 export * from './checkpoint/checkpoint.ts';
 export * from './checkpoint/config.ts';
+export * from './checkpoint/configuration.node.ts';
 export { type GenerationConfig } from './checkpoint/generation.ts';
 export * from './checkpoint/openCheckpoint.node.ts';
 export * from './checkpoint/skippedParts.ts';

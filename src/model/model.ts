@@ -8,7 +8,7 @@ import { buildDeepseekV2 } from './families/deepseekV2.ts';
 import { buildDeepseekV3, buildDeepseekV3Predictor } from './families/deepseekV3.ts';
 import { buildDeepseekV32, buildDeepseekV32Predictor } from './families/deepseekV32.ts';
 import { buildDeepseekV41 } from './families/deepseekV41.ts';
-import { buildDeepseekV4, buildDeepseekV4Predictor } from './families/deepseekV4.ts';
+import { buildDeepseekV4, buildDeepseekV4Predictor, DSPARK } from './families/deepseekV4.ts';
 import { buildQwen2 } from './families/qwen2.ts';
 import { buildQwen3, buildQwen3Moe } from './families/qwen3.ts';
 import { buildQwen4Exp } from './families/qwen4Exp.ts';
@@ -54,12 +54,13 @@ const PREDICTORS: { readonly [F in Family]: Predictor<ConfigOf<F>> } = {
   qwen3_next: { layers: mtp, build: buildRoutedPredictor },
   qwen3_5: { layers: mtp, build: buildDensePredictor },
   qwen3_5_moe: { layers: mtp, build: buildRoutedPredictor },
-  qwen4_exp: 'how its head reads four residual streams is not published',
+  qwen4_exp:
+    'how its head reads four residual streams is in no reference that was read, so nothing could prove it',
   deepseek_v3: { layers: nextn, build: buildDeepseekV3Predictor },
   deepseek_v2: NO_HEAD,
   deepseek_v32: { layers: nextn, build: buildDeepseekV32Predictor },
   deepseek_v4: { layers: nextn, build: buildDeepseekV4Predictor },
-  deepseek_v41: 'its checkpoints have DSpark layers instead, which guess a block of tokens at once',
+  deepseek_v41: `its checkpoints have DSpark stages instead, which ${DSPARK}`,
 };
 
 /** Throws UnsupportedError, with the reason, for a model whose head of multi-token prediction is skipped. */
@@ -72,7 +73,11 @@ export function buildPredictorGraph(
   if (typeof predictor === 'string') throw noPredictor(family, predictor);
   const layers = predictor.layers(config);
   if (layers === 1) return predictor.build(config, weights, options);
-  throw noPredictor(family, `of one layer it must be, and the configuration says ${layers}`);
+  const reason =
+    layers === 0
+      ? 'the configuration says that it has none'
+      : `one head of one layer is proved, and the configuration has ${layers}, which no published checkpoint has`;
+  throw noPredictor(family, reason);
 }
 
 function noPredictor(family: Family, reason: string): UnsupportedError {

@@ -236,6 +236,7 @@ function appendOpcode(out: number[], opcode: number): void {
     out.push(opcode);
     return;
   }
-  out.push(opcode >> 8);
-  appendUnsigned(out, opcode & 0xff);
+  const bits = opcode > 0xffff ? 12 : 8;
+  out.push(opcode >> bits);
+  appendUnsigned(out, opcode & (2 ** bits - 1));
 }

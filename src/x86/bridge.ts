@@ -15,6 +15,7 @@
  */
 import type { Assembler } from './assembler.ts';
 import type { FunctionBuilder } from './function.ts';
+import { MADVISE } from './hugePages.ts';
 import { at, GENERAL, half, type Label, type Memory } from './operands.ts';
 
 /** What of Node-API the bridge calls. */
@@ -37,7 +38,6 @@ export type Slots = Readonly<Record<(typeof NODE_API)[number], Label>>;
 const { rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10 } = GENERAL;
 
 const MMAP = { number: 9, readWrite: 3, privateAnonymous: 0x22 };
-const MADVISE = { number: 28, hugePages: 14 };
 const MUNMAP = { number: 11 };
 
 /** Bytes of stack for arguments and results; with the saved rbx it keeps rsp a multiple of 16. */

@@ -1,5 +1,5 @@
 /** Loads machine code into this process: a library in a private temporary folder, opened and deleted at once. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CeladonError, UnsupportedError } from '../base/index.ts';
@@ -8,6 +8,7 @@ import { addBridge, ENTRY, NODE_API, type Slots } from './bridge.ts';
 import { addCpuFeatures, CPU_FEATURES, decodeFeatures, FEATURE_CELLS } from './cpuFeatures.ts';
 import type { CpuFeatures } from './cpuFeatures.ts';
 import { encodeLibrary, slotDistance } from './elf.ts';
+import { ADVISE_HUGE_PAGES, addAdviseHugePages } from './hugePages.ts';
 import type { Label } from './operands.ts';
 
 /** Loaded machine code. Addresses are whole numbers below 2^53. */
@@ -18,6 +19,8 @@ export interface NativeLibrary {
   addressOf(buffer: ArrayBuffer | SharedArrayBuffer): number;
   /** Zeroed memory in huge pages where there are. Throws CeladonError if there is not so much. */
   map(bytes: number): ArrayBuffer;
+  /** Wish for huge pages in memory that starts at a page. */
+  adviseHugePages(address: number, bytes: number): void;
   /** Run a function on the block at an address: nothing is checked. */
   call(functionAddress: number, blockAddress: number): void;
   readonly features: CpuFeatures;
@@ -54,6 +57,10 @@ export function openLibrary({ file, functions }: LinkedLibrary): NativeLibrary {
     functionAddress,
     addressOf: (buffer) => bridge.addressOf(buffer) ?? fail('an address needs a buffer'),
     map: (bytes) => bridge.map(bytes) ?? fail(`there must be ${bytes} bytes of memory to map`),
+    adviseHugePages(address, bytes) {
+      const cells = BigUint64Array.of(BigInt(address), BigInt(bytes));
+      bridge.call(functionAddress(ADVISE_HUGE_PAGES), bridge.addressOf(cells.buffer)!);
+    },
     call: bridge.call,
     features: askFeatures(bridge, functionAddress(CPU_FEATURES)),
   };
@@ -78,26 +85,29 @@ export function linkLibrary(assembler: Assembler): LinkedLibrary {
   const codeStart: Label = { kind: 'label', name: 'code' };
   addBridge(assembler, slots, codeStart);
   addCpuFeatures(assembler);
+  addAdviseHugePages(assembler);
   const places = NODE_API.map((name, i): [Label, number] => [slots[name], slotDistance(NAMES, i)]);
   const code = assembler.assemble(new Map([...places, [codeStart, 0]]));
   return { file: encodeLibrary(NAMES, code), functions: code.functions };
 }
 
 function loadFile(file: Uint8Array): Bridge {
-  let folder: string | undefined;
   try {
-    folder = mkdtempSync(join(tmpdir(), 'celadon-'));
+    const folder = mkdtempSync(join(tmpdir(), 'celadon-'));
     const path = join(folder, 'kernels.node');
-    writeFileSync(path, file, { mode: 0o700 });
-    const module = { exports: {} };
-    process.dlopen(module, path);
-    return module.exports as Bridge;
+    try {
+      writeFileSync(path, file, { mode: 0o700 });
+      const module = { exports: {} };
+      process.dlopen(module, path);
+      return module.exports as Bridge;
+    } finally {
+      rmSync(path, { force: true });
+      rmdirSync(folder);
+    }
   } catch (error) {
     throw new UnsupportedError(`machine code must be loadable: ${(error as Error).message}`, {
       hint: 'set TMPDIR to a folder that allows programs; with --permission, add --allow-addons',
     });
-  } finally {
-    if (folder) rmSync(folder, { recursive: true, force: true });
   }
 }
 

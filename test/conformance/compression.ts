@@ -16,37 +16,54 @@ const FEEDINGS: readonly Feeding[] = [
   ],
 ];
 
-/** Pooled entries of K channels for 4 tokens each. */
-function pooled(s: Sketch, x: Node, K: number, overlap: boolean): Node {
+/** Pooled entries of K channels for so many tokens each. */
+function pooled(s: Sketch, x: Node, K: number, overlap: boolean, tokensPerRow = 4): Node {
   const width = overlap ? 2 * K : K;
   const rows = s.node('concat', [s.linear(x, width), s.linear(x, width)], {});
-  const type = tensor('f32', ['B', overlap ? 7 : 3, 2 * width]);
-  const bias = s.weight([4, width], uniform(1));
-  return s.change('compress', type, [rows], { tokensPerRow: 4, overlap }, [bias]);
+  const type = tensor('f32', ['B', (overlap ? 2 : 1) * tokensPerRow - 1, 2 * width]);
+  const bias = s.weight([tokensPerRow, width], uniform(1));
+  return s.change('compress', type, [rows], { tokensPerRow, overlap }, [bias]);
 }
 
 /** The entries of a sequence, as a layer reads them. */
-function entries(s: Sketch, x: Node, K: number): Node {
-  return s.append(s.split(pooled(s, x, K, true), 1), 4);
+function entries(s: Sketch, x: Node, K: number, tokensPerRow = 4): Node {
+  return s.append(s.split(pooled(s, x, K, true, tokensPerRow), 1), tokensPerRow);
 }
 
-function chosen(s: Sketch, x: Node, topK: number): Node {
-  const inputs = [s.heads(x, 3, 16), s.linear(x, 3), entries(s, x, 16), s.position];
-  return s.node('topRows', inputs, { topK, tokensPerRow: 4 });
+function chosen(s: Sketch, x: Node, topK: number, tokensPerRow = 4): Node {
+  const keys = entries(s, x, 16, tokensPerRow);
+  const inputs = [s.heads(x, 3, 16), s.linear(x, 3), keys, s.position];
+  return s.node('topRows', inputs, { topK, tokensPerRow });
+}
+
+/** Those of the best `topK` blocks of 2. */
+function chosenWithin(s: Sketch, x: Node, topK: number, tokensPerRow: number): Node {
+  const keys = entries(s, x, 16, tokensPerRow);
+  const inputs = [s.heads(x, 3, 16), s.linear(x, 3), keys, s.position];
+  const of = { blockRows: 2, tokensPerRow };
+  const blocks = s.node('topBlocks', inputs, { topK, ...of });
+  return s.node('topRows', [...inputs, blocks], { topK: 3, ...of });
 }
 
 /** Attention of 3 heads of 32 to a window of 16 and the entries. */
-function windowed(s: Sketch, x: Node, read: readonly Node[]): Node {
+function windowed(s: Sketch, x: Node, read: readonly Node[], tokensPerRow: number): Node {
   const inputs = [s.heads(x, 3, 32), s.split(s.linear(x, 32), 1), s.weight([3], uniform(2))];
-  const attrs = { scale: 0.2, ...(read.length > 0 && { tokensPerRow: 4 }) };
+  const attrs = { scale: 0.2, ...(read.length > 0 && { tokensPerRow }) };
   const type = tensor('f32', ['B', 16, 1, 32]);
   return s.logits(s.merge(s.change('windowAttention', type, inputs, attrs, read)));
 }
 
-const WINDOWS: readonly (readonly [string, (s: Sketch, x: Node) => readonly Node[]])[] = [
-  ['the window alone', () => []],
-  ['the window and all entries', (s, x) => [entries(s, x, 32)]],
-  ['the window and entries chosen', (s, x) => [entries(s, x, 32), chosen(s, x, 3)]],
+type Read = (s: Sketch, x: Node) => readonly Node[];
+
+const WINDOWS: readonly (readonly [name: string, tokensPerRow: number, read: Read])[] = [
+  ['the window alone', 1, () => []],
+  ['the window and all entries', 4, (s, x) => [entries(s, x, 32)]],
+  ['the window and entries chosen', 4, (s, x) => [entries(s, x, 32), chosen(s, x, 3)]],
+  ['the window and all entries of 3 tokens', 3, (s, x) => [entries(s, x, 32, 3)]],
+  ['entries of 3 tokens chosen', 3, (s, x) => [entries(s, x, 32, 3), chosen(s, x, 3, 3)]],
+  ['entries of 3 tokens, more than any', 3, (s, x) => [entries(s, x, 32, 3), chosen(s, x, 99, 3)]],
+  ['within a block of entries', 4, (s, x) => [entries(s, x, 32), chosenWithin(s, x, 1, 4)]],
+  ['within blocks of 3 tokens', 3, (s, x) => [entries(s, x, 32, 3), chosenWithin(s, x, 3, 3)]],
 ];
 
 function hyper(s: Sketch, x: Node, width: number): Node {
@@ -56,12 +73,12 @@ function hyper(s: Sketch, x: Node, width: number): Node {
 }
 
 export const COMPRESSION: readonly Case[] = [
-  ...WINDOWS.map(([name, read]): Case => ({
+  ...WINDOWS.map(([name, tokensPerRow, read]): Case => ({
     op: 'windowAttention',
     name,
     build: (s) => {
       const x = s.norm(s.rows(64));
-      return windowed(s, x, read(s, x));
+      return windowed(s, x, read(s, x), tokensPerRow);
     },
     feedings: FEEDINGS,
   })),

@@ -71,10 +71,14 @@ export function buildDeepseekV4Predictor(
   });
 }
 
+/** What is said of DSpark, here and of DeepSeek-V4.1. */
+export const DSPARK =
+  'guess a block of tokens at once; their attention is in no reference that was read, so nothing could prove them';
+
 function requireNoStages(b: GraphBuilder): void {
   if (!b.has('main_proj.weight')) return;
   throw new UnsupportedError(
-    'MTP heads of deepseek_v4 are skipped: this checkpoint has DSpark stages in their place, which guess a block of tokens at once',
+    `MTP heads of deepseek_v4 are skipped: this checkpoint has DSpark stages in their place, which ${DSPARK}`,
     { where: 'drafts by MTP', hint: 'generate without drafts; the tokens are the same' },
   );
 }

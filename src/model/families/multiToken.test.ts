@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { verify } from '../../ir/index.ts';
 import { readCatalogueModel } from '../checkpoint/catalogue.node.ts';
+import { type ModelConfig } from '../checkpoint/config.ts';
 import { buildGraph, buildPredictorGraph } from '../model.ts';
 import { NO_WEIGHTS } from './builder.ts';
 
@@ -52,11 +53,26 @@ test('a checkpoint of DeepSeek-V4 with DSpark stages under the names of a head i
 test('a family without a head that is known says why', () => {
   const reasons = {
     'qwen3-4b': /MTP heads of qwen3 are skipped: its checkpoints have none/,
-    'deepseek-v4.1-flash': /MTP heads of deepseek_v41 are skipped: .*DSpark/,
-    'qwen3.8-flash-next': /MTP heads of qwen4_exp are skipped: .*not published/,
+    'deepseek-v4.1-flash':
+      /MTP heads of deepseek_v41 are skipped: .*DSpark stages.*nothing could prove them/,
+    'qwen3.8-flash-next': /MTP heads of qwen4_exp are skipped: .*nothing could prove it/,
   };
   for (const [name, reason] of Object.entries(reasons)) {
     const { model } = readCatalogueModel(name);
     assert.throws(() => buildPredictorGraph(model, NO_WEIGHTS, { logits: 'last' }), reason);
+  }
+});
+
+test('several heads are refused by their number, and none too', () => {
+  const { model } = readCatalogueModel('deepseek-v3');
+  const withHeads = (heads: number): ModelConfig =>
+    ({ ...model, config: { ...model.config, num_nextn_predict_layers: heads } }) as ModelConfig;
+  const reasons = {
+    3: /MTP heads of deepseek_v3 are skipped: .*the configuration has 3, which no published/,
+    0: /MTP heads of deepseek_v3 are skipped: the configuration says that it has none/,
+  };
+  for (const [heads, reason] of Object.entries(reasons)) {
+    const several = withHeads(Number(heads));
+    assert.throws(() => buildPredictorGraph(several, NO_WEIGHTS, { logits: 'last' }), reason);
   }
 });

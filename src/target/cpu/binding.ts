@@ -4,16 +4,12 @@ import { type CpuProgram } from './emit.ts';
 import { cutCall, inOrder } from './kernels/cut.ts';
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
 import { type Placed, type Step } from './steps.ts';
-import { type Call, type Chunk } from './threads/calls.ts';
-import { MAX_CHUNKS } from './threads/walk.ts';
+import { type Call, type Chunk, type Work } from './threads/calls.ts';
+import { MOST_CHUNKS } from './threads/walk.ts';
 
 /** Valid for one layout of the memory. */
-export interface Binding {
+export interface Binding extends Work {
   readonly layout: Layout;
-  readonly calls: readonly Call[];
-  /** Where the scratch memory of the first thread starts, and what each has. */
-  readonly scratchAddress: number;
-  readonly scratchBytes: number;
 }
 
 /** Chunks have at least `workOfPart` multiply-accumulates, as far as a step has. */
@@ -29,11 +25,10 @@ export function bindProgram(program: CpuProgram, layout: Layout, workOfPart: num
   };
 }
 
-/** A call has fewer chunks than MAX_CHUNKS. */
+/** No call has more than MOST_CHUNKS chunks. */
 function inCalls(chunks: readonly Chunk[]): Call[] {
-  const most = MAX_CHUNKS - 1;
-  return Array.from({ length: Math.ceil(chunks.length / most) }, (_, i) =>
-    chunks.slice(i * most, (i + 1) * most),
+  return Array.from({ length: Math.ceil(chunks.length / MOST_CHUNKS) }, (_, i) =>
+    chunks.slice(i * MOST_CHUNKS, (i + 1) * MOST_CHUNKS),
   );
 }
 

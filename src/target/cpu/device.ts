@@ -12,11 +12,11 @@ import { type Trace } from '../../trace/index.ts';
 import { bindProgram, type Binding } from './binding.ts';
 import { DeviceMemory } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
-import { type Kernels } from './kernels/kernelModule.ts';
-import { type Placed, type RotaryFeed, type Step } from './steps.ts';
-import { runCall } from './threads/calls.ts';
-import { type Emitter } from './x86/index.ts';
-import { ownCalls, singleThread, ThreadPool, type Runner } from './threads/pool.ts';
+import { compiledKernels } from './kernels/kernelModule.ts';
+import { type Placed, type RotaryFeed } from './steps.ts';
+import { singleThread, ThreadPool, type Runner } from './threads/pool.ts';
+import { nowMs, traceTimes } from './threads/times.ts';
+import { machineCode, type Emitter } from './x86/index.ts';
 
 export interface CpuDeviceOptions {
   /** What the states of a sequence grow to, unless a program needs more. */
@@ -27,7 +27,7 @@ export interface CpuDeviceOptions {
   readonly emitter: Emitter;
   /** The least multiply-accumulates of a part of a kernel's call. */
   readonly workOfPart: number;
-  /** Records the time of each step, in cycles of the clock of the trace. */
+  /** Records the time of each chunk of a step, in cycles of the clock of the trace. */
   readonly trace?: Trace;
 }
 
@@ -58,9 +58,7 @@ export class CpuDevice implements Device {
     if (program.recurrent) requireContinues(inputs.positions, this.#lengths);
     const binding = this.#bind(program);
     this.#feed(program, inputs);
-    const { trace } = this.#options;
-    if (trace === undefined) this.#runner.run(binding);
-    else runTraced(this.#runner.kernels, binding, program.content.steps, trace);
+    this.#runSteps(program, binding);
     for (const [b, start] of inputs.positions.entries()) this.#lengths[b] = start + program.dims.T;
     return this.#results(program);
   }
@@ -88,6 +86,12 @@ export class CpuDevice implements Device {
     this.#runner = startThreads(this.#memory, this.#options);
     this.#bindings = new WeakMap();
     this.#lengths.length = 0;
+  }
+
+  #runSteps({ content: { steps } }: CpuProgram, binding: Binding): void {
+    const startMs = nowMs();
+    const times = this.#runner.run(binding);
+    if (times !== undefined) traceTimes(this.#options.trace!, binding, steps, times, startMs);
   }
 
   #bind(program: CpuProgram): Binding {
@@ -176,26 +180,10 @@ function requireHidden({ content }: CpuProgram, length: number | undefined): voi
   throw new UsageError(`a step must be fed ${elements} numbers of hidden rows, not ${length ?? 0}`);
 }
 
-function startThreads({ memory }: DeviceMemory, { threads, emitter }: CpuDeviceOptions): Runner {
-  return threads > 1 ? new ThreadPool(memory, threads, emitter) : singleThread(memory, emitter);
-}
-
-/** All steps in this thread, each with its time. */
-function runTraced(
-  kernels: Kernels,
-  binding: Binding,
-  steps: readonly Step<Placed>[],
-  trace: Trace,
-): void {
-  const start = performance.now();
-  const now = (): number => Math.round(((performance.now() - start) * trace.clockHz) / 1000);
-  const chunks = Map.groupBy(ownCalls(binding).flat(), ({ step }) => step);
-  for (const [i, parts] of chunks) {
-    const { kernel, label } = steps[i]!;
-    const startCycles = now();
-    runCall(kernels, parts);
-    const durationCycles = now() - startCycles;
-    trace.add({ track: 'cpu', name: kernel, label, startCycles, durationCycles });
-  }
-  trace.advance(now());
+function startThreads({ memory }: DeviceMemory, options: CpuDeviceOptions): Runner {
+  const { threads, emitter, trace } = options;
+  const { module } = compiledKernels(threads > 1);
+  const source = { module, memory, ...(emitter === 'x86' && { code: machineCode() }) };
+  const timed = trace !== undefined;
+  return threads > 1 ? new ThreadPool(source, threads, timed) : singleThread(source, timed);
 }

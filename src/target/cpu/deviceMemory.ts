@@ -2,7 +2,7 @@
  * The memory of a device, one 32-bit WebAssembly memory:
  *
  *   0      nothing, so that no address is 0
- *   64     weights, f32, loaded when the first program is run
+ *   64     weights, f32 or panels, loaded when the first program is run
  *   …      states, f32 [batch][capacity][elements of a token] or [batch][elements], zeros at first
  *   …      the arena: activations of the program that runs, and after it scratch memory of each thread
  *
@@ -10,12 +10,12 @@
  * hold. Capacity doubles where there is room for that, so moves are rare.
  */
 import { CapacityError, UsageError } from '../../base/index.ts';
-import { countElements } from '../../ir/index.ts';
 import { type WasmMemory } from '../../wasm/index.ts';
 import { type CpuProgram, type StateSize } from './emit.ts';
 import { createKernelMemory, MEMORY_LIMIT_BYTES, PAGE_BYTES } from './kernels/kernelModule.ts';
 import { ALIGNMENT_BYTES, alignBytes, ELEMENT_BYTES } from './kernels/vectors.ts';
 import { type Argument, type Placed } from './steps.ts';
+import { loadPanels, weightBytes } from './weightStorage.ts';
 
 /** What the first program brought; later ones must be of the same model. */
 interface LoadedModel {
@@ -142,10 +142,20 @@ export class DeviceMemory {
     }
   }
 
-  #loadWeights({ graph, expertTables }: CpuProgram, { weights, weightsEnd }: LoadedModel): void {
+  #loadWeights(
+    { graph, expertTables, storage }: CpuProgram,
+    { weights, weightsEnd }: LoadedModel,
+  ): void {
     this.#touchedBytes = Math.max(this.#touchedBytes, weightsEnd);
     for (const [name, address] of weights) {
-      const values = graph.weights.get(name)!.load();
+      const source = graph.weights.get(name)!;
+      const format = storage.get(name);
+      if (format !== undefined) {
+        const bytes = weightBytes(source, format);
+        loadPanels(source, format, new Uint8Array(this.memory.buffer, address, bytes));
+        continue;
+      }
+      const values = source.load();
       const experts = expertTables.get(name);
       if (experts !== undefined) requireExperts(name, values, experts);
       new Float32Array(this.memory.buffer, address, values.length).set(values);
@@ -198,12 +208,12 @@ function sequenceBytes({ elements, perToken }: StateSize, capacity: number): num
   return (perToken ? capacity : 1) * elements * ELEMENT_BYTES;
 }
 
-function placeWeights({ weights, states, graph }: CpuProgram): LoadedModel {
+function placeWeights({ weights, states, graph, storage }: CpuProgram): LoadedModel {
   const addresses = new Map<string, number>();
   let weightsEnd = ALIGNMENT_BYTES;
   for (const name of weights) {
     addresses.set(name, weightsEnd);
-    weightsEnd += alignBytes(countElements(graph.weights.get(name)!.shape) * ELEMENT_BYTES);
+    weightsEnd += alignBytes(weightBytes(graph.weights.get(name)!, storage.get(name)));
   }
   return { weights: addresses, states, weightsEnd };
 }
@@ -241,7 +251,7 @@ function doesNotFit(
 ): CapacityError {
   const total = arenaAddress + activationBytes;
   return new CapacityError(
-    `weights in f32 (${weightsEnd - ALIGNMENT_BYTES} bytes), state of ${batch} × ${capacity} tokens ` +
+    `weights (${weightsEnd - ALIGNMENT_BYTES} bytes), state of ${batch} × ${capacity} tokens ` +
       `(${arenaAddress - weightsEnd} bytes) and activations (${activationBytes} bytes) must fit in the ` +
       `${MEMORY_LIMIT_BYTES} bytes of a 32-bit memory, not be ${total}`,
     { where, hint: 'use a shorter context, fewer sequences or tokens a step, or a smaller model' },

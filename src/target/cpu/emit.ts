@@ -23,6 +23,7 @@ import {
   type Step,
   type Unplaced,
 } from './steps.ts';
+import { type WeightStorage } from './weightStorage.ts';
 
 /** A result in the arena. */
 export interface Output extends Placed {
@@ -42,7 +43,7 @@ interface Content {
 
 /** The program of a schedule whose buffers have the addresses of `plan`. */
 export function emitProgram(schedule: CpuSchedule, plan: BufferPlan): CpuProgram {
-  const { graph, dims, steps, feeds, outputs, scratchBytes } = schedule;
+  const { graph, dims, steps, feeds, outputs, scratchBytes, storage } = schedule;
   const place = ({ buffer, offsetBytes }: Unplaced): Placed => ({
     space: 'arena',
     addressBytes: plan.get(buffer)! + offsetBytes,
@@ -61,7 +62,7 @@ export function emitProgram(schedule: CpuSchedule, plan: BufferPlan): CpuProgram
       }),
     ),
   };
-  return new CpuProgram(graph, content, plan as ReadonlyMap<ArenaBuffer, number>);
+  return new CpuProgram(graph, content, storage, plan as ReadonlyMap<ArenaBuffer, number>);
 }
 
 type Place = (unplaced: Unplaced) => Placed;
@@ -101,6 +102,8 @@ export class CpuProgram implements Program {
   readonly target = 'cpu';
   readonly graph: Graph;
   readonly content: Content;
+  /** How the weights are kept. */
+  readonly storage: WeightStorage;
   /** Weights by name, in the order of their first use. */
   readonly weights: ReadonlySet<string>;
   readonly states: ReadonlyMap<string, StateSize>;
@@ -111,7 +114,12 @@ export class CpuProgram implements Program {
   readonly #plan: ReadonlyMap<ArenaBuffer, number>;
   #hash: string | undefined;
 
-  constructor(graph: Graph, content: Content, plan: ReadonlyMap<ArenaBuffer, number>) {
+  constructor(
+    graph: Graph,
+    content: Content,
+    storage: WeightStorage,
+    plan: ReadonlyMap<ArenaBuffer, number>,
+  ) {
     const nodes = topologicalOrder(graph);
     const states = nodes.filter((node): node is NodeOf<'state'> => node.op === 'state');
     const routes = nodes.filter(({ op }) => op === 'routeByToken');
@@ -125,6 +133,7 @@ export class CpuProgram implements Program {
     ];
     this.graph = graph;
     this.content = content;
+    this.storage = storage;
     this.#plan = plan;
     this.weights = new Set(nodes.flatMap(({ op, attrs }) => (op === 'weight' ? [attrs.name] : [])));
     this.states = new Map(states.map(({ attrs: { name, type } }) => [name, stateSize(type)]));

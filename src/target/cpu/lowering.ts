@@ -1,6 +1,7 @@
 /** What the rules of all ops share: where values lie, and buffers for them. */
 import { type Node, type NodeOf, type Op } from '../../ir/index.ts';
 import { ELEMENT_BYTES, VECTOR_ELEMENTS } from './kernels/vectors.ts';
+import { PANEL_FORMATS } from './panels/panelFormats.table.ts';
 import { type Named, type StepList, type Unplaced } from './steps.ts';
 
 /** Where the value of a node lies, dense and row-major. */
@@ -24,4 +25,10 @@ export function shift<P extends Place>(place: P, elements: number): P {
 /** Rounded up to whole vectors. */
 export function roundUp(elements: number): number {
   return Math.ceil(elements / VECTOR_ELEMENTS) * VECTOR_ELEMENTS;
+}
+
+/** The number that kernels know the format of a weight by; 0 for f32. */
+export function formatCode(place: Place): number {
+  if (place.space !== 'weight' || place.format === undefined) return 0;
+  return PANEL_FORMATS[place.format].code;
 }

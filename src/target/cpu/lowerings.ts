@@ -18,7 +18,7 @@ import {
   windowAttention,
 } from './contextLowerings.ts';
 import { dot, fakeQuantize, nGramGate, ngramRows, signedRoot } from './ngramLowerings.ts';
-import { allocateFor, shift, type Inputs, type Lower, type Place } from './lowering.ts';
+import { allocateFor, formatCode, shift, type Inputs, type Lower, type Place } from './lowering.ts';
 import { experts, hyperConnection, mixHeads, route, routeByToken } from './mixtureLowerings.ts';
 import { blockRows, topBlocks, topRows } from './selectionLowerings.ts';
 import { type StepList } from './steps.ts';
@@ -29,7 +29,7 @@ const INPUT_FEEDS = { tokens: 'tokens', position: 'positions' } as const;
 const LOWERINGS: { readonly [O in Op]: Lower<O> } = {
   input: (list, { attrs, type }) =>
     attrs.name === 'hidden' ? list.hiddenRows(type) : list[INPUT_FEEDS[attrs.name]],
-  weight: (_, { attrs }) => ({ space: 'weight', name: attrs.name, offsetBytes: 0 }),
+  weight: (list, { attrs }) => list.weight(attrs.name),
   state: (_, { attrs }) => ({ space: 'state', name: attrs.name, offsetBytes: 0 }),
   splitHeads: (_, __, [x]) => x,
   mergeHeads: (_, __, [x]) => x,
@@ -138,7 +138,10 @@ function lastToken(list: StepList, node: NodeOf<'lastToken'>, [x]: Inputs): Plac
 function embedding(list: StepList, node: NodeOf<'embedding'>, [tokens, table]: Inputs): Place {
   const out = allocateFor(list, node);
   const [rows, D] = [list.rowsOf(node.type), lastDim(node.type)];
-  list.add('embedding', node.label, { tokens, table, out, rows, D });
+  const format = formatCode(table);
+  const args = { tokens, table, out, rows, D };
+  if (format === 0) list.add('embedding', node.label, args);
+  else list.add('embeddingPanels', node.label, { ...args, format });
   return out;
 }
 
@@ -224,8 +227,14 @@ function argMax(list: StepList, node: NodeOf<'argMax'>, [x]: Inputs): Place {
 function linear(list: StepList, node: NodeOf<'linear'>, [x, w]: Inputs): Place {
   const out = allocateFor(list, node);
   const [M, N, K] = [list.rowsOf(node.type), lastDim(node.type), lastDim(node.inputs[0]!.type)];
-  const strides = { xStride: K, wStride: K, outStride: N };
-  list.add('linear', node.label, { x, w, out, ...strides, M, N, K });
+  const format = formatCode(w);
+  if (format === 0) {
+    const strides = { xStride: K, wStride: K, outStride: N };
+    list.add('linear', node.label, { x, w, out, ...strides, M, N, K });
+    return out;
+  }
+  const rows = list.quantizedRows(x, M, K, node.label);
+  list.add('linearPanels', node.label, { x: rows, w, out, outStride: N, M, N, K, format });
   return out;
 }
 

@@ -1,8 +1,8 @@
 /** How ops become steps that mix by a token's own weights: experts and residual streams. */
 import { lastDim, type NodeOf } from '../../ir/index.ts';
 import { SCORINGS } from './kernels/kernels.table.ts';
-import { allocateFor, roundUp, type Inputs, type Place } from './lowering.ts';
-import { type StepList } from './steps.ts';
+import { allocateFor, formatCode, roundUp, type Inputs, type Place } from './lowering.ts';
+import { quantizedElements, type StepList } from './steps.ts';
 
 export function route(list: StepList, node: NodeOf<'route'>, [logits, bias]: Inputs): Place {
   const { topK, groups, topGroups, groupByBest, scoring, normalize, scale } = node.attrs;
@@ -56,7 +56,9 @@ export function experts(
   const sizes = { rows, E, F, D, first: 0 };
   const [chosen, gathered] = [list.scratch(rows), list.scratch(rows * D)];
   const [lower, upper] = [list.scratch(rows * F), list.scratch(rows * F)];
-  const scratch = { chosen, gathered, lower, upper };
+  const quantized = list.scratch(quantizedElements(rows, D));
+  const scratch = { chosen, gathered, lower, upper, quantized };
+  const formats = { gateFormat: formatCode(gate), upFormat: formatCode(up) };
   const limit = node.attrs.limit ?? Infinity;
   list.add('expertsInner', label, {
     x,
@@ -65,13 +67,19 @@ export function experts(
     up,
     inner,
     ...scratch,
+    ...formats,
     ...sizes,
     width: F,
     limit,
   });
   const out = allocateFor(list, node);
-  const results = { out, chosen: list.scratch(rows), results: list.scratch(rows * D) };
-  list.add('expertsOuter', label, { inner, gates, down, ...results, ...sizes, width: D });
+  const outer = {
+    chosen: list.scratch(rows),
+    results: list.scratch(rows * D),
+    quantized: list.scratch(quantizedElements(rows, F)),
+    downFormat: formatCode(down),
+  };
+  list.add('expertsOuter', label, { inner, gates, down, out, ...outer, ...sizes, width: D });
   return out;
 }
 

@@ -5,12 +5,15 @@ import { topologicalOrder, type Dims, type Graph, type Node } from '../../ir/ind
 import { MEMORY_LIMIT_BYTES } from './kernels/kernelModule.ts';
 import { type Place } from './lowering.ts';
 import { lowerNode } from './lowerings.ts';
+import { type WeightStorage } from './weightStorage.ts';
 import { StepList, type Feeds, type Step, type Unplaced } from './steps.ts';
 
 /** Steps on buffers that have no address yet. */
 export interface CpuSchedule extends Schedule {
   readonly steps: readonly Step<Unplaced>[];
   readonly feeds: Feeds<Unplaced>;
+  /** How the weights are kept. */
+  readonly storage: WeightStorage;
   /** Memory that each thread needs for itself. */
   readonly scratchBytes: number;
   /** Where the outputs of the graph are when all steps have run. */
@@ -28,8 +31,8 @@ function arenaFor(buffers: readonly PlannedBuffer[]): Region {
 }
 
 /** Throws UnsupportedError for a quantised value, and for an output that nothing computes. */
-export function scheduleGraph(graph: Graph, dims: Dims): CpuSchedule {
-  const list = new StepList(dims);
+export function scheduleGraph(graph: Graph, dims: Dims, storage: WeightStorage): CpuSchedule {
+  const list = new StepList(dims, storage);
   const places = new Map<Node, Place>();
   for (const node of topologicalOrder(graph)) {
     const inputs = node.inputs.map((input) => places.get(input)!);
@@ -41,6 +44,7 @@ export function scheduleGraph(graph: Graph, dims: Dims): CpuSchedule {
   return {
     graph,
     dims,
+    storage,
     buffers,
     regions: [arenaFor(buffers)],
     steps,

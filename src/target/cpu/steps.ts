@@ -11,6 +11,9 @@ import {
   type TensorType,
 } from '../../ir/index.ts';
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
+import { type PanelFormatName } from './panels/panelFormats.table.ts';
+import { type WeightStorage } from './weightStorage.ts';
+import { ACTIVATION_BLOCK } from './kernels/quantizeRows.ts';
 import { alignBytes, ELEMENT_BYTES } from './kernels/vectors.ts';
 import { Rounds, writes, type Access } from './rounds.ts';
 
@@ -18,6 +21,8 @@ import { Rounds, writes, type Access } from './rounds.ts';
 export interface Named {
   readonly space: 'weight' | 'state';
   readonly name: string;
+  /** Of a weight that is kept in panels. */
+  readonly format?: PanelFormatName;
   readonly offsetBytes: number;
 }
 
@@ -103,8 +108,13 @@ export class StepList {
   #hidden: HiddenFeed<Unplaced> | undefined;
   readonly #rotary = new Map<string, RotaryFeed<Unplaced>>();
 
-  constructor(dims: Dims) {
+  /** Rows in 8 bits, by the place of the rows that they are made from. */
+  readonly #quantized = new Map<object, Unplaced>();
+  readonly #storage: WeightStorage;
+
+  constructor(dims: Dims, storage: WeightStorage) {
     this.dims = dims;
+    this.#storage = storage;
     this.tokens = this.#allocateForHost('tokens', dims.B * dims.T);
     this.positions = this.#allocateForHost('positions', dims.B);
   }
@@ -158,6 +168,21 @@ export class StepList {
     this.#steps.push({ kernel, round, label, args });
   }
 
+  weight(name: string): Named {
+    const format = this.#storage.get(name);
+    return { space: 'weight', name, offsetBytes: 0, ...(format && { format }) };
+  }
+
+  /** The rows of K elements at x in 8 bits, made once for all that read them. */
+  quantizedRows(x: Named | Unplaced, rows: number, K: number, label: string): Unplaced {
+    const known = this.#quantized.get(x);
+    if (known !== undefined) return known;
+    const out = this.allocate(`${label} in 8 bits`, quantizedElements(rows, K));
+    this.add('quantizeRows', label, { x, xStride: K, out, rows, K });
+    this.#quantized.set(x, out);
+    return out;
+  }
+
   /** Keeps a buffer to the end of the program, for the host to read. */
   keep({ buffer }: Unplaced): void {
     buffer.last = Infinity;
@@ -200,6 +225,12 @@ export class StepList {
   rowsOf(type: TensorType): number {
     return countElements(this.shapeOf(type).slice(0, -1));
   }
+}
+
+/** Elements of a buffer for rows in 8 bits. */
+export function quantizedElements(rows: number, K: number): number {
+  const { bytes, columns } = ACTIVATION_BLOCK;
+  return Math.ceil((rows * K * bytes) / columns / ELEMENT_BYTES);
 }
 
 function use(argument: Argument<Unplaced>, round: number): void {

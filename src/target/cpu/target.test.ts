@@ -190,7 +190,7 @@ test('what does not fit into 32-bit addresses is refused before weights are load
   assert.throws(() => device.run(compileFor({ S: 2 ** 29 }, graph), fed([1])), {
     name: 'CapacityError',
     message:
-      /^weights in f32 \(128 bytes\), state of 1 × 536870912 tokens \(4294967296 bytes\) and activations \(\d+ bytes\) must fit in the 4294901760 bytes of a 32-bit memory, not be \d+$/,
+      /^weights \(128 bytes\), state of 1 × 536870912 tokens \(4294967296 bytes\) and activations \(\d+ bytes\) must fit in the 4294901760 bytes of a 32-bit memory, not be \d+$/,
     hint: 'use a shorter context, fewer sequences or tokens a step, or a smaller model',
   });
   assert.equal(device.run(compileFor({}, graph), fed([1])).logits[0], 2);
@@ -236,14 +236,21 @@ test('a weight that cannot be read leaves the device as it was', () => {
   assert.equal(device.run(program, fed([1])).logits[0], 2);
 });
 
-test('a trace has an event for each step', () => {
-  const trace = new Trace({ clockHz: 1e9 });
-  const device = cpuTarget().open({ trace });
-  const program = compileFor({}, runningMean());
-  device.run(program, fed([1]));
-  device.run(program, fed([1], [1]));
-  const names = trace.events.map(({ name }) => name);
-  const once = ['embedding', 'append', 'linear', 'attention', 'argMax'];
-  assert.deepEqual(names, [...once, ...once]);
-  assert.ok(trace.originCycles > 0);
+test('a trace has an event for each chunk, on the track of its thread', () => {
+  for (const threads of [1, 2]) {
+    const trace = new Trace({ clockHz: 1e9 });
+    const device = cpuTarget({ threads }).open({ trace });
+    const program = compileFor({}, runningMean());
+    device.run(program, fed([1]));
+    device.run(program, fed([1], [1]));
+    const names = trace.events.map(({ name }) => name);
+    const once = ['embedding', 'append', 'linear', 'attention', 'argMax'];
+    assert.deepEqual(names, [...once, ...once]);
+    const tracks = new Set(trace.events.map(({ track }) => track));
+    assert.ok(tracks.size <= threads);
+    for (const track of tracks) assert.match(track, /^cpu thread [12]$/);
+    for (const { durationCycles } of trace.events) assert.ok(durationCycles >= 0);
+    assert.ok(trace.originCycles > 0);
+    device.close();
+  }
 });

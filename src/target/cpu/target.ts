@@ -14,6 +14,7 @@ import { emitProgram, type CpuProgram } from './emit.ts';
 import { WORK_OF_PART } from './kernels/cut.ts';
 import { scheduleGraph, type CpuSchedule } from './schedule.ts';
 import { supportsNode } from './supports.ts';
+import { storageOf } from './weightStorage.ts';
 import { chooseEmitter, type Emitter, type EmitterChoice } from './x86/index.ts';
 
 /** Options of the target. */
@@ -26,6 +27,11 @@ export interface CpuOptions {
   readonly emitter?: Emitter | 'auto';
   /** The least multiply-accumulates that a thread takes at a time; 65536 unless said. */
   readonly workOfPart?: number;
+  /**
+   * What weights of few bits are multiplied with; `int8` unless said. With `f32` they are kept in f32, and results
+   * are those of the interpreter.
+   */
+  readonly activations?: 'int8' | 'f32';
 }
 
 /** Context is compiled for in steps of this many tokens. */
@@ -46,6 +52,7 @@ export function cpuTarget({
   threads = 1,
   emitter = 'auto',
   workOfPart = WORK_OF_PART,
+  activations = 'int8',
 }: CpuOptions = {}): CpuTarget {
   if (!(Number.isSafeInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) {
     throw new UsageError(
@@ -55,7 +62,10 @@ export function cpuTarget({
   if (contextTokens !== Infinity && !(Number.isSafeInteger(contextTokens) && contextTokens > 0)) {
     throw new UsageError(`contextTokens must be a whole number from 1, not ${contextTokens}`);
   }
-  return new CpuTarget({ contextTokens, threads, emitter, workOfPart }, chooseEmitter(emitter));
+  return new CpuTarget(
+    { contextTokens, threads, emitter, workOfPart, activations },
+    chooseEmitter(emitter),
+  );
 }
 
 /** The target; made by `cpuTarget`. */
@@ -94,7 +104,8 @@ export class CpuTarget implements Target<CpuSchedule, CpuProgram> {
 
   /** Node by node: kernels of one op each. */
   schedule(_: readonly Kernel[], graph: Graph, dims: Dims): CpuSchedule {
-    return scheduleGraph(graph, dims);
+    const isExact = this.#options.activations === 'f32';
+    return scheduleGraph(graph, dims, isExact ? new Map() : storageOf(graph));
   }
 
   emit(schedule: CpuSchedule, plan: BufferPlan): CpuProgram {

@@ -17,7 +17,8 @@ import { type JadeProgram } from './emit/program.ts';
 import { HostRows, type HostMemory } from './hostRows.ts';
 import { writeImage } from './image.ts';
 import { QUEUES, type Instruction } from './isa.table.ts';
-import { type PlainRegion } from './memoryRegions.ts';
+import { MAX_STEP_ROWS } from './layout.ts';
+import { GIVEN_ROWS, HIDDEN_ROWS, type PlainRegion } from './memoryRegions.ts';
 import { ReplacedStates } from './replacedStates.ts';
 import { createSimulator, type RunOptions, type RunStats, type Simulator } from './sim/index.ts';
 
@@ -74,13 +75,10 @@ class SimulatedJade implements JadeDevice {
   run(program: Program, inputs: StepInputs): StepResult {
     const jade = program as JadeProgram;
     const simulator = this.prepare(jade);
-    const { B, T, S } = jade.dims;
+    const { T, S } = jade.dims;
     checkInputs(jade, inputs);
-    this.write(
-      jade,
-      'tokens',
-      new Uint8Array(inputs.tokens.buffer, inputs.tokens.byteOffset, B * T * 4),
-    );
+    this.write(jade, 'tokens', bytesOf(inputs.tokens));
+    if (inputs.hidden !== undefined) this.write(jade, GIVEN_ROWS, bytesOf(inputs.hidden));
     this.replaced!.start(inputs);
     this.hostRows.write(jade.graph, jade.layout, inputs, this.memory);
     simulator.positions.set(inputs.positions);
@@ -157,22 +155,42 @@ class SimulatedJade implements JadeDevice {
     return {
       logits: new Float32Array(this.read(program, 'logits', rows * lastDim(type) * 4)),
       next: new Int32Array(this.read(program, 'next', rows * 4)),
+      ...this.hiddenRows(program),
       cycles: stats.cycles,
     };
   }
+
+  private hiddenRows(program: JadeProgram): Pick<StepResult, 'hidden'> {
+    const { graph, dims } = program;
+    const node = graph.outputs.get('hidden');
+    if (node === undefined) return {};
+    const bytes = dims.B * dims.T * lastDim(node.type) * 4;
+    return { hidden: new Float32Array(this.read(program, HIDDEN_ROWS, bytes)) };
+  }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Int32Array | Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function isState({ kind }: PlainRegion): boolean {
   return kind === 'state' || kind === 'replaced';
 }
 
-function checkInputs({ dims }: JadeProgram, { tokens, positions }: StepInputs): void {
+function checkInputs({ dims, layout }: JadeProgram, inputs: StepInputs): void {
+  const { tokens, positions, hidden } = inputs;
   const { B, T, S } = dims;
   if (tokens.length !== B * T || positions.length !== B) {
     throw new UsageError(
       `the program takes ${B}×${T} tokens and ${B} positions, not ${tokens.length} and ${positions.length}`,
     );
   }
+  const given = (layout.regions.get(GIVEN_ROWS)?.sizeBytes ?? 0) / (MAX_STEP_ROWS * 4);
+  const required = given * B * T;
+  if (required !== (hidden?.length ?? 0))
+    throw new UsageError(
+      `a step must be fed ${required} numbers of hidden rows, not ${hidden?.length ?? 0}`,
+    );
   const end = Math.max(...positions) + T;
   if (end > S) throw new CapacityError(`the program holds ${S} tokens of context, not ${end}`);
 }

@@ -6,7 +6,8 @@ import { type Graph } from '../../ir/index.ts';
 import { quantizeWeights } from './arith/index.ts';
 import { writeImage } from './image.ts';
 import { blockBytes } from './isa.table.ts';
-import { tileAddress, type MemoryLayout } from './layout.ts';
+import { type MemoryLayout } from './layout.ts';
+import { tileAddress } from './tiles.ts';
 import { type TiledWeight } from './memoryRegions.ts';
 
 const [PLANES, ROWS, COLUMNS] = [2, 7, 96];

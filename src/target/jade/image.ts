@@ -3,7 +3,8 @@ import { f32ToBf16 } from '../../base/index.ts';
 import { MX_BLOCK, rotaryTable, type Graph, type WeightSource } from '../../ir/index.ts';
 import { biasOfGiven, quantizeWeights } from './arith/index.ts';
 import { blockBytes } from './isa.table.ts';
-import { tileAddress, type MemoryLayout } from './layout.ts';
+import { type MemoryLayout } from './layout.ts';
+import { tileAddress } from './tiles.ts';
 import {
   type ChoicesRegion,
   type FilledRegion,

@@ -43,11 +43,14 @@ import {
   type SinksRegion,
   type StateRegion,
   type TiledWeight,
+  GIVEN_ROWS,
+  HIDDEN_ROWS,
   choicesKey,
   edgeKey,
   endsKey,
   filledKey,
   isByShift,
+  isGiven,
   laterKey,
   mxRowBytes,
   newestKey,
@@ -59,6 +62,7 @@ import {
   sinksKey,
   tapsKey,
 } from './memoryRegions.ts';
+import { tileOf } from './tiles.ts';
 
 export interface MemoryLayout {
   readonly weights: ReadonlyMap<string, TiledWeight>;
@@ -67,10 +71,6 @@ export interface MemoryLayout {
   readonly sizeBytes: number;
 }
 
-/** Array widths of a tile along n: longer instructions spread the cost of starting one. */
-const TILE_PASSES = 2;
-/** Largest tile along k: a tile of weights stays within a few dozen kilobytes. */
-const MAX_TILE_COLUMNS = 512;
 const ALIGNMENT_BYTES = 64;
 /** Operators whose operands but the first are kept as they are, in f32, where they are weights. */
 const ROW_CONSTANTS: ReadonlySet<Node['op']> = new Set([
@@ -84,32 +84,6 @@ const ROW_CONSTANTS: ReadonlySet<Node['op']> = new Set([
 ]);
 /** Tokens, next tokens and logits of the largest step. */
 export const MAX_STEP_ROWS = 256;
-
-/** The tile of a weight of `rows` outputs and `columns` inputs. */
-export function tileOf(
-  rows: number,
-  columns: number,
-  chip: Chip,
-): { readonly tileRows: number; readonly tileColumns: number } {
-  return {
-    tileRows: Math.min(rows, chip.matrix.columns * TILE_PASSES),
-    tileColumns: Math.min(columns, MAX_TILE_COLUMNS),
-  };
-}
-
-export function tilesOf(weight: TiledWeight): { readonly down: number; readonly across: number } {
-  return {
-    down: Math.ceil(weight.rows / weight.tileRows),
-    across: Math.ceil(weight.columns / weight.tileColumns),
-  };
-}
-
-/** Address of the tile that holds row `n` and column `k` of a plane. */
-export function tileAddress(weight: TiledWeight, plane: number, n: number, k: number): number {
-  const { down, across } = tilesOf(weight);
-  const index = Math.floor(n / weight.tileRows) * across + Math.floor(k / weight.tileColumns);
-  return weight.address + (plane * down * across + index) * weight.slotBytes;
-}
 
 export function planLayout(
   graph: Graph,
@@ -147,6 +121,8 @@ class Layout {
     const nodes = topologicalOrder(graph).toSorted((a, b) =>
       a.label < b.label ? -1 : Number(a.label > b.label),
     );
+    this.hiddenRows(graph.outputs.get('hidden'), HIDDEN_ROWS);
+    this.hiddenRows(nodes.find(isGiven), GIVEN_ROWS);
     const values = new Set(nodes.flatMap(valuesOf));
     this.constants(nodes);
     for (const { op, inputs } of nodes)
@@ -185,6 +161,10 @@ class Layout {
 
   private mailbox(name: string, words: number): void {
     this.region({ kind: 'mailbox', name }, words * 4);
+  }
+
+  private hiddenRows(rows: Node | undefined, name: string): void {
+    if (rows !== undefined) this.mailbox(name, MAX_STEP_ROWS * lastDim(rows.type));
   }
 
   private take(sizeBytes: number): number {

@@ -128,6 +128,17 @@ export interface RotaryRegion extends PlainRegion {
   readonly offset: number;
 }
 
+/** Mailbox of the rows that the host gives to a graph that reads those of another. */
+export const GIVEN_ROWS = 'given rows';
+
+/** The input that reads them. */
+export function isGiven(node: Node): boolean {
+  return node.op === 'input' && node.attrs.name === 'hidden';
+}
+
+/** Mailbox of the rows that a graph gives. */
+export const HIDDEN_ROWS = 'hidden rows';
+
 /** Key of a rotary table: the angles it holds. */
 export function rotaryKey(node: NodeOf<'rotaryEmbedding'>): string {
   const { frequencies, magnitude, offset = 0 } = node.attrs;

@@ -31,11 +31,6 @@ const foldedOnly: Check = (node) =>
 const fromLinear: Check = (node) =>
   node.inputs[0]!.op === 'linear' ? YES : no('the result must come from a linear');
 
-const mergedRows: Check = (node) =>
-  node.inputs[0]!.type.shape.length === 3
-    ? YES
-    : no('a linear reads merged rows, not heads; use headLinear');
-
 /** The vector unit adds rows of one width: those of two values, or each with one of constants. */
 const sameRows: Check = ({ inputs: [a, b] }) => {
   if (sameType(a!.type, b!.type)) return YES;
@@ -95,11 +90,6 @@ const routed: Check = (node) => {
   return YES;
 };
 
-const fedByHost: Check = ({ attrs }) =>
-  (attrs as OpAttrs['input']).name === 'hidden'
-    ? no('the host gives a step tokens and positions, not the hidden rows of another graph')
-    : YES;
-
 /** Indices of rows come from the host. */
 const rowsByHost: Check = ({ inputs: [indices] }) =>
   indices!.op === 'input' || indices!.op === 'ngramRows'
@@ -129,7 +119,7 @@ const convolved: Check = ({ inputs }) =>
   inputs[2]!.op === 'weight' ? YES : no('the taps of a convolution must be weights');
 
 const CHECKS: Rules<Check> = {
-  input: fedByHost,
+  input: yes,
   weight: yes,
   state: yes,
   splitHeads: yes,
@@ -153,7 +143,7 @@ const CHECKS: Rules<Check> = {
   rotaryEmbedding: yes,
   argMax: fromLinear,
   quantize: yes,
-  linear: mergedRows,
+  linear: yes,
   headLinear: yes,
   attention: yes,
   topRows: withinBlocks,

@@ -2,7 +2,9 @@
  * How a call of a kernel is cut into parts that do not depend on one another: along axes, each with the
  * parameter that counts its units. A kernel that is not here runs in one piece.
  */
+import { BLOCK_COLUMNS, PANEL_FORMATS, PANEL_ROWS } from '../panels/panelFormats.table.ts';
 import { type KernelName } from './kernels.table.ts';
+import { ACTIVATION_BLOCK } from './quantizeRows.ts';
 
 export type Arguments = Readonly<Record<string, number>>;
 
@@ -56,7 +58,7 @@ const EXPERTS_OF_TOKEN = 8;
 
 /** Channels of what all experts compute. */
 const byChannels: Cut = {
-  axes: [{ extent: 'width', grain: LINE, elements: {}, adds: { first: 1 } }],
+  axes: [{ extent: 'width', grain: PANEL_ROWS, elements: {}, adds: { first: 1 } }],
   work: (a) => EXPERTS_OF_TOKEN * a['rows']! * a['F']! * a['D']!,
 };
 
@@ -97,10 +99,30 @@ const HEADS: Axis = {
 const attended = (a: Arguments): number =>
   a['B']! * a['T']! * a['G']! * a['shared']! * (a['keyWidth']! + a['valueWidth']!);
 
+/** Bytes of a panel for each of its rows. */
+function rowBytesOfPanel({ format, K }: Arguments): number {
+  const { blockBytes } = Object.values(PANEL_FORMATS).find(({ code }) => code === format)!;
+  return ((K! / BLOCK_COLUMNS) * blockBytes) / PANEL_ROWS;
+}
+
 export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
   linear: {
     axes: [{ extent: 'N', grain: 8, elements: { w: (a) => a['wStride']!, out: 1 } }],
     work: (a) => a['M']! * a['N']! * a['K']!,
+  },
+  linearPanels: {
+    axes: [{ extent: 'N', grain: PANEL_ROWS, elements: { out: 1 }, adds: { w: rowBytesOfPanel } }],
+    work: (a) => (a['M']! * a['N']! * a['K']!) / 2,
+  },
+  quantizeRows: {
+    axes: [
+      {
+        extent: 'rows',
+        elements: { x: (a) => a['xStride']! },
+        adds: { out: (a) => (a['K']! / ACTIVATION_BLOCK.columns) * ACTIVATION_BLOCK.bytes },
+      },
+    ],
+    work: (a) => 4 * a['rows']! * a['K']!,
   },
   attention: {
     axes: [SEQUENCES, GROUPS, HEADS, TOKENS],
@@ -124,6 +146,7 @@ export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
   expertsInner: byChannels,
   expertsOuter: byChannels,
   embedding: byRows({ tokens: 1, out: D }, D),
+  embeddingPanels: byRows({ tokens: 1, out: D }, D),
   copyRows: byRows({ x: (a) => a['xStride']!, out: (a) => a['outStride']! }, (a) => a['size']!),
   add: elementwise('a', 'b', 'out'),
   mul: elementwise('a', 'b', 'out'),

@@ -9,12 +9,16 @@ import {
   type Local,
   type ModuleBuilder,
 } from '../../../wasm/index.ts';
+import { BLOCK_COLUMNS, PANEL_FORMATS, PANEL_ROWS } from '../panels/panelFormats.table.ts';
 import { KERNELS } from './kernels.table.ts';
+import { forFormat } from './panelCodes.ts';
 import { ELEMENT_BYTES, forRow, pushProduct, pushRow, pushSum } from './vectors.ts';
 
 /** Functions that the experts call. */
 export interface ExpertsUses {
   readonly linear: FunctionRef;
+  readonly linearPanels: FunctionRef;
+  readonly quantizeRows: FunctionRef;
   readonly swiglu: FunctionRef;
 }
 
@@ -23,7 +27,7 @@ type Shared = Extract<keyof typeof KERNELS.expertsInner, keyof typeof KERNELS.ex
 /** The parameters that both kernels have, and the locals that all parts of a kernel share. */
 interface Site extends Readonly<Record<Shared, Local>> {
   readonly f: FunctionBuilder;
-  readonly linear: FunctionRef;
+  readonly uses: ExpertsUses;
   /** The expert at hand, and the tokens that chose it. */
   readonly e: Local;
   readonly count: Local;
@@ -32,36 +36,36 @@ interface Site extends Readonly<Record<Shared, Local>> {
 }
 
 /** Adds `expertsInner` and `expertsOuter`. */
-export function addExperts(module: ModuleBuilder, { linear, swiglu }: ExpertsUses): void {
+export function addExperts(module: ModuleBuilder, uses: ExpertsUses): void {
   const inner = { params: KERNELS.expertsInner, exported: true };
   module.addFunction('expertsInner', inner, (f, p) => {
-    const { x, gathered, lower, upper, F, D, first } = p;
+    const { x, gathered, quantized, lower, upper, F, D, first } = p;
     const [dBytes, fBytes] = [f.local('i32'), f.local('i32')];
     f.get(D).i32(ELEMENT_BYTES).emit('i32.mul').set(dBytes);
     f.get(F).i32(ELEMENT_BYTES).emit('i32.mul').set(fBytes);
     pushRow(f, p.inner, first, ELEMENT_BYTES).set(p.inner);
-    forExperts(makeSite(f, p, linear), (site) => {
+    forExperts(makeSite(f, p, uses), (site) => {
       copyChosen(site, x, dBytes, gathered, dBytes);
-      for (const [weight, out] of [
-        [p.gate, lower],
-        [p.up, upper],
+      for (const [weight, format, out] of [
+        [p.gate, p.gateFormat, lower],
+        [p.up, p.upFormat, upper],
       ] as const)
-        callLinear(site, { x: gathered, weight, out, rows: F, K: D });
+        callLinear(site, { x: gathered, weight, format, quantized, out, rows: F, K: D });
       f.get(lower).get(upper).get(lower);
-      pushProduct(f, site.count, p.width).get(p.limit).emit('call', swiglu);
+      pushProduct(f, site.count, p.width).get(p.limit).emit('call', uses.swiglu);
       spreadRows(site, lower, p.inner, fBytes);
     });
   });
   const outer = { params: KERNELS.expertsOuter, exported: true };
   module.addFunction('expertsOuter', outer, (f, p) => {
-    const { inner: rows, results, F, D } = p;
-    const site = makeSite(f, p, linear);
+    const { inner: rows, results, quantized, downFormat: format, F, D } = p;
+    const site = makeSite(f, p, uses);
     const dBytes = f.local('i32');
     f.get(D).i32(ELEMENT_BYTES).emit('i32.mul').set(dBytes);
     pushRow(f, p.out, p.first, ELEMENT_BYTES).set(p.out);
     clearRows(site, p.out, dBytes);
     forExperts(site, () => {
-      callLinear(site, { x: rows, weight: p.down, out: results, rows: D, K: F });
+      callLinear(site, { x: rows, weight: p.down, format, quantized, out: results, rows: D, K: F });
       addResults(site, results, p.out, dBytes);
       f.get(rows);
       pushProduct(f, site.count, F, ELEMENT_BYTES).emit('i32.add').set(rows);
@@ -72,12 +76,12 @@ export function addExperts(module: ModuleBuilder, { linear, swiglu }: ExpertsUse
 function makeSite(
   f: FunctionBuilder,
   params: Readonly<Record<Shared, Local>>,
-  linear: FunctionRef,
+  uses: ExpertsUses,
 ): Site {
   const [e, count] = [f.local('i32', 'e'), f.local('i32', 'count')];
   const partBytes = f.local('i32', 'partBytes');
   f.get(params.width).i32(ELEMENT_BYTES).emit('i32.mul').set(partBytes);
-  return { ...params, f, linear, e, count, partBytes };
+  return { ...params, f, uses, e, count, partBytes };
 }
 
 /** Runs `body` for each expert that tokens chose. */
@@ -124,14 +128,44 @@ function copyChosen(site: Site, x: Local, xBytes: Local, out: Local, outBytes: L
   });
 }
 
+/** A product with the weight of the expert at hand, in f32 or in panels. */
+type Product = Readonly<
+  Record<'x' | 'weight' | 'format' | 'quantized' | 'out' | 'rows' | 'K', Local>
+>;
+
 /** out [count][width] = x [count][K] times the rows from `first` on of the weight of the expert at hand. */
-function callLinear(
-  { f, linear, e, count, first, width }: Site,
-  { x, weight, out, rows, K }: Readonly<Record<'x' | 'weight' | 'out' | 'rows' | 'K', Local>>,
-): void {
-  f.get(x).get(K).get(weight).get(e).get(rows).emit('i32.mul').get(first).emit('i32.add');
-  f.get(K).emit('i32.mul').i32(ELEMENT_BYTES).emit('i32.mul').emit('i32.add').get(K);
-  f.get(out).get(width).get(count).get(width).get(K).emit('call', linear);
+function callLinear(site: Site, product: Product): void {
+  const { f, uses, e, count, first, width } = site;
+  const { x, weight, format, out, rows, K } = product;
+  f.get(format).if(
+    () => callLinearPanels(site, product),
+    () => {
+      f.get(x).get(K).get(weight).get(e).get(rows).emit('i32.mul').get(first).emit('i32.add');
+      f.get(K).emit('i32.mul').i32(ELEMENT_BYTES).emit('i32.mul').emit('i32.add').get(K);
+      f.get(out).get(width).get(count).get(width).get(K).emit('call', uses.linear);
+    },
+  );
+}
+
+/** `first` is at the start of a panel. */
+function callLinearPanels(site: Site, product: Product): void {
+  const { f, uses, e, count, first, width } = site;
+  const { x, weight, format, quantized, out, rows, K } = product;
+  const panelBytes = f.local('i32');
+  forFormat(f, format, (name) => {
+    f.get(K).i32(BLOCK_COLUMNS).emit('i32.div_u').i32(PANEL_FORMATS[name].blockBytes);
+    f.emit('i32.mul').set(panelBytes);
+  });
+  f.get(x).get(K).get(quantized).get(count).get(K).emit('call', uses.quantizeRows);
+  f.get(quantized).get(weight);
+  f.get(rows)
+    .i32(PANEL_ROWS - 1)
+    .emit('i32.add')
+    .i32(PANEL_ROWS)
+    .emit('i32.div_u');
+  f.get(e).emit('i32.mul').get(first).i32(PANEL_ROWS).emit('i32.div_u').emit('i32.add');
+  f.get(panelBytes).emit('i32.mul').emit('i32.add').get(out).get(width);
+  f.get(count).get(width).get(K).get(format).emit('call', uses.linearPanels);
 }
 
 /** Copies dense parts of rows to rows `outBytes` apart; moves `out` past them. */

@@ -13,15 +13,18 @@ import { addAttentionParts } from './attendRows.ts';
 import { addBlocks } from './blocks.ts';
 import { addCompression } from './compression.ts';
 import { addElementwise } from './elementwise.ts';
+import { addEmbeddingPanels } from './embeddingPanels.ts';
 import { addExperts } from './experts.ts';
 import { addExponential, addSigmoid, addSoftmax, addSoftplus } from './exponential.ts';
 import { addRouteByToken, addScaleRow, addScoreExperts } from './gates.ts';
 import { addFakeQuantize } from './fakeQuantize.ts';
 import { type KernelName } from './kernels.table.ts';
 import { addHeadLinear, addLinear } from './linear.ts';
+import { addLinearPanels } from './linearPanels.ts';
 import { addGatherRows, addMovement } from './movement.ts';
 import { addNgrams } from './ngrams.ts';
 import { addProducts } from './products.ts';
+import { addQuantizeRows } from './quantizeRows.ts';
 import { addRecurrences } from './recurrence.ts';
 import { addRoute } from './route.ts';
 import {
@@ -39,6 +42,9 @@ import { addStreams } from './streams.ts';
 /** The kernels by name; arguments in the order of the table. */
 export type Kernels = Readonly<Record<KernelName, (...args: readonly number[]) => void>>;
 
+/** A kernel with its arguments, in the order of the table, ready to run any number of times. */
+export type Bind = (kernel: KernelName, args: readonly number[]) => () => void;
+
 export const PAGE_BYTES = 65536;
 
 /** All pages of a 32-bit memory but the last, so that the address after any buffer is one too. */
@@ -51,8 +57,19 @@ export function createKernelMemory(shared = false): WasmMemory {
   return createMemory(shared ? { initial: 1, maximum: MOST_PAGES, shared } : { initial: 1 });
 }
 
-/** Emits the module, for a memory that threads share or for one alone; all else is the same. */
-export function emitKernels(shared = false): Uint8Array<ArrayBuffer> {
+/** What a module is emitted for; what it computes is the same. */
+export interface KernelOptions {
+  /** For a memory that threads share, or for one alone. */
+  readonly shared?: boolean;
+  /** With relaxed SIMD, which is faster. */
+  readonly relaxed?: boolean;
+}
+
+/** Emits the module. */
+export function emitKernels({
+  shared = false,
+  relaxed = false,
+}: KernelOptions = {}): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   const limits = shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
   module.importMemory('host', 'memory', limits);
@@ -64,6 +81,9 @@ export function emitKernels(shared = false): Uint8Array<ArrayBuffer> {
   const linear = addLinear(module);
   const { swiglu } = addElementwise(module, { sigmoid, softplus });
   addHeadLinear(module, linear);
+  const quantizeRows = addQuantizeRows(module);
+  const linearPanels = addLinearPanels(module, relaxed);
+  addEmbeddingPanels(module);
   const { attendRows, weightedSum } = addAttentionParts(module, { linear, softmax });
   const gatherRows = addGatherRows(module);
   addAttention(module, { attendRows, gatherRows });
@@ -82,7 +102,7 @@ export function emitKernels(shared = false): Uint8Array<ArrayBuffer> {
   const scaleRow = addScaleRow(module);
   addRoute(module, { scoreExperts, scaleRow, indexOfLargest });
   addRouteByToken(module, { scoreExperts, scaleRow });
-  addExperts(module, { linear, swiglu });
+  addExperts(module, { linear, linearPanels, quantizeRows, swiglu });
   addRecurrences(module, exp);
   addCompression(module, { exp, attendRows, gatherRows });
   addBlocks(module);
@@ -102,10 +122,10 @@ const compiled = new Map<boolean, Compiled>();
 export function compiledKernels(shared = false): Compiled {
   const known = compiled.get(shared);
   if (known !== undefined) return known;
-  const bytes = emitKernels(shared);
+  const { bytes, module } = compileBest(shared);
   let hash: string | undefined;
   const made = {
-    module: compileModule(bytes),
+    module,
     sizeBytes: bytes.length,
     get hash() {
       return (hash ??= sha256Hex(bytes));
@@ -113,6 +133,27 @@ export function compiledKernels(shared = false): Compiled {
   };
   compiled.set(shared, made);
   return made;
+}
+
+/** Binds calls of WebAssembly. */
+export function bindKernels(kernels: Kernels): Bind {
+  return (kernel, args) => {
+    const run = kernels[kernel];
+    return () => run(...args);
+  };
+}
+
+/** Hosts without relaxed SIMD refuse the module that has it. */
+function compileBest(shared: boolean): { bytes: Uint8Array<ArrayBuffer>; module: WasmModule } {
+  const compile = (relaxed: boolean) => {
+    const bytes = emitKernels({ shared, relaxed });
+    return { bytes, module: compileModule(bytes) };
+  };
+  try {
+    return compile(true);
+  } catch {
+    return compile(false);
+  }
 }
 
 /** The kernels on `memory`. */

@@ -25,6 +25,25 @@ export const KERNELS = {
     N: 'i32',
     K: 'i32',
   },
+  /** out: rows of K activations, a multiple of 32, in 8 bits; blocks of 40 bytes (quantizeRows.ts). */
+  quantizeRows: {
+    x: 'i32',
+    xStride: 'i32',
+    out: 'i32',
+    rows: 'i32',
+    K: 'i32',
+  },
+  /** As linear, with x from quantizeRows and w in panels of the format with this code. */
+  linearPanels: {
+    x: 'i32',
+    w: 'i32',
+    out: 'i32',
+    outStride: 'i32',
+    M: 'i32',
+    N: 'i32',
+    K: 'i32',
+    format: 'i32',
+  },
   /** A linear for each head h: x + h·xHeadStride, w [H][N][K], out [rows][H][N]. */
   headLinear: {
     x: 'i32',
@@ -180,6 +199,15 @@ export const KERNELS = {
   copyRows: { x: 'i32', xStride: 'i32', out: 'i32', outStride: 'i32', rows: 'i32', size: 'i32' },
   /** Row tokens[i] of table [V][D] → out [rows][D]; tokens must be below V. */
   embedding: { tokens: 'i32', table: 'i32', out: 'i32', rows: 'i32', D: 'i32' },
+  /** As embedding, from a table in panels of the format with this code. */
+  embeddingPanels: {
+    tokens: 'i32',
+    table: 'i32',
+    out: 'i32',
+    rows: 'i32',
+    D: 'i32',
+    format: 'i32',
+  },
   /** x [planes][rows][columns] → out [planes][columns][rows]. */
   transpose: { x: 'i32', out: 'i32', planes: 'i32', rows: 'i32', columns: 'i32' },
   add: { a: 'i32', b: 'i32', out: 'i32', size: 'i32' },
@@ -350,7 +378,9 @@ export const KERNELS = {
   /**
    * Of experts in ascending e, and of each the tokens with a gate that is not zero, in order: rows of
    * inner [pairs][F] = silu(gate_e x) · up_e x, `limit` as that of swiglu; only channels `first` …
-   * `first` + `width` of F. Scratch: chosen [rows], gathered [rows][D], lower and upper [rows][width].
+   * `first` + `width` of F. Weights are in f32 where their format is 0, else in panels, and `first` is a
+   * multiple of 32. Scratch: chosen [rows], gathered [rows][D], lower and upper [rows][width], quantized:
+   * rows of D in 8 bits.
    */
   expertsInner: {
     x: 'i32',
@@ -362,6 +392,9 @@ export const KERNELS = {
     gathered: 'i32',
     lower: 'i32',
     upper: 'i32',
+    quantized: 'i32',
+    gateFormat: 'i32',
+    upFormat: 'i32',
     rows: 'i32',
     E: 'i32',
     F: 'i32',
@@ -372,7 +405,8 @@ export const KERNELS = {
   },
   /**
    * out[m] = Σ_e gates[m][e] · down_e inner, in ascending e, of rows as expertsInner leaves them; only
-   * channels `first` … `first` + `width` of D. Scratch: chosen [rows], results [rows][width].
+   * channels `first` … `first` + `width` of D. Scratch: chosen [rows], results [rows][width], quantized:
+   * rows of F in 8 bits.
    */
   expertsOuter: {
     inner: 'i32',
@@ -381,6 +415,8 @@ export const KERNELS = {
     out: 'i32',
     chosen: 'i32',
     results: 'i32',
+    quantized: 'i32',
+    downFormat: 'i32',
     rows: 'i32',
     E: 'i32',
     F: 'i32',

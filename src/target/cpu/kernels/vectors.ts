@@ -107,7 +107,7 @@ const SWAP_NEIGHBOURS = [4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11];
 /** Pops a vector and pushes one whose lanes all hold its sum or maximum; `scratch` is overwritten. */
 export function reduceLanes(
   f: FunctionBuilder,
-  op: 'f32x4.add' | 'f32x4.max',
+  op: 'f32x4.add' | 'f32x4.max' | 'i32x4.add',
   scratch: Local,
 ): FunctionBuilder {
   for (const lanes of [SWAP_HALVES, SWAP_NEIGHBOURS]) {

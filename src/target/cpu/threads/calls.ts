@@ -2,8 +2,8 @@
  * A program as threads run it: calls, one after the other, each of chunks that do not depend on one
  * another. Which chunks there are does not depend on the number of threads.
  */
-import { type Kernels } from '../kernels/kernelModule.ts';
 import { type KernelName } from '../kernels/kernels.table.ts';
+import { type KernelSet } from './kernelSet.ts';
 
 export interface Chunk {
   /** The step of the program that it is a part of. */
@@ -27,19 +27,20 @@ export interface Work {
   readonly scratchBytes: number;
 }
 
-/** The calls with the addresses of one thread, whose scratch memory starts at `scratchBytes`. */
-export function callsOfThread(calls: readonly Call[], scratchBytes: number): readonly Call[] {
-  const moved = (chunk: Chunk): Chunk => ({
-    ...chunk,
-    args: chunk.args.map((value, i) =>
-      chunk.scratchArgs.includes(i) ? value + scratchBytes : value,
-    ),
-    scratchArgs: [],
-  });
-  return calls.map((chunks) => chunks.map(moved));
-}
+/** The chunks of a call as one thread runs them. */
+export type ReadyCall = readonly (() => void)[];
 
-/** Runs all chunks of a call. */
-export function runCall(kernels: Kernels, chunks: Call): void {
-  for (const { kernel, args } of chunks) kernels[kernel](...args);
+/** The calls of thread number `thread`. */
+export function prepareCalls(
+  kernels: KernelSet,
+  { calls, scratchAddress, scratchBytes }: Work,
+  thread: number,
+): readonly ReadyCall[] {
+  const scratch = scratchAddress + thread * scratchBytes;
+  const prepare = ({ kernel, args, scratchArgs }: Chunk): (() => void) =>
+    kernels.prepare(
+      kernel,
+      args.map((value, i) => (scratchArgs.includes(i) ? value + scratch : value)),
+    );
+  return calls.map((chunks) => chunks.map(prepare));
 }

@@ -1,39 +1,34 @@
 /** The threads of a device: this one, and workers that take chunks beside it. */
 import { CeladonError } from '../../../base/index.ts';
-import { type WasmMemory } from '../../../wasm/index.ts';
-import { compiledKernels, instantiateKernels, type Kernels } from '../kernels/kernelModule.ts';
-import { machineCode, withMachineCode, type Emitter } from '../x86/index.ts';
-import { callsOfThread, runCall, type Call, type Work } from './calls.ts';
+import { openKernels, type KernelSet, type KernelSource } from './kernelSet.ts';
 import { spawnWorker, type WorkerHandle } from './spawn.node.ts';
+import { runTimed, wordsOfTimes, type Times } from './times.ts';
 import { CONTROL, makeTally, nextRun, resetTally, ringBell, Walker, type Tally } from './walk.ts';
+import { prepareCalls, type ReadyCall, type Work } from './calls.ts';
 import { type Letter } from './work.ts';
 
-/** Runs the calls of a program. */
+/** Runs programs. */
 export interface Runner {
-  readonly kernels: Kernels;
-  run(work: Work): void;
+  /** The times of all chunks, where they are asked for. */
+  run(work: Work): Times | undefined;
   close(): void;
 }
 
 /** This thread alone. */
-export function singleThread(memory: WasmMemory, emitter: Emitter): Runner {
-  const code = emitter === 'x86' ? machineCode() : undefined;
-  const kernels = withMachineCode(instantiateKernels(memory), memory, code);
-  const own = new WeakMap<Work, readonly Call[]>();
+export function singleThread(source: KernelSource, timed: boolean): Runner {
+  const kernels = openKernels(source);
+  const known = new WeakMap<Work, readonly (() => void)[]>();
   return {
-    kernels,
     run(work) {
-      let calls = own.get(work);
-      if (calls === undefined) own.set(work, (calls = ownCalls(work)));
-      for (const call of calls) runCall(kernels, call);
+      let chunks = known.get(work);
+      if (chunks === undefined) known.set(work, (chunks = prepareCalls(kernels, work, 0).flat()));
+      const times = timed ? new Float64Array(wordsOfTimes(work)) : undefined;
+      if (times === undefined) for (const chunk of chunks) chunk();
+      else for (const [i, chunk] of chunks.entries()) runTimed(chunk, times, i, 0);
+      return times;
     },
     close() {},
   };
-}
-
-/** The calls with the addresses of the first thread. */
-export function ownCalls({ calls, scratchAddress }: Work): readonly Call[] {
-  return callsOfThread(calls, scratchAddress);
 }
 
 /** Programs that workers keep; a model runs few at a time, one for each bucket of dims. */
@@ -41,13 +36,14 @@ const KEPT = 8;
 
 interface Known {
   readonly id: number;
-  readonly calls: readonly Call[];
+  readonly calls: readonly ReadyCall[];
   readonly tally: Tally;
 }
 
 /** This thread and `threads` − 1 workers, on a shared memory. */
 export class ThreadPool implements Runner {
-  readonly kernels: Kernels;
+  readonly #kernels: KernelSet;
+  readonly #timed: boolean;
   readonly #control = new Int32Array(new SharedArrayBuffer(CONTROL.words * 4));
   readonly #workers: readonly WorkerHandle[];
   readonly #walker: Walker;
@@ -55,27 +51,19 @@ export class ThreadPool implements Runner {
   #run = 0;
   #programs = 0;
 
-  constructor(memory: WasmMemory, threads: number, emitter: Emitter) {
-    const { module } = compiledKernels(true);
-    const code = emitter === 'x86' ? machineCode() : undefined;
-    this.kernels = withMachineCode(instantiateKernels(memory, true), memory, code);
-    this.#walker = new Walker(this.kernels, this.#control);
+  constructor(source: KernelSource, threads: number, timed: boolean) {
+    this.#kernels = openKernels(source);
+    this.#timed = timed;
+    this.#walker = new Walker(0, this.#control);
     this.#workers = Array.from({ length: threads - 1 }, (_, i) => {
       const worker = spawnWorker();
-      const start = {
-        kind: 'start',
-        thread: i + 1,
-        memory,
-        module,
-        control: this.#control,
-      } as const;
-      worker.post({ ...start, ...(code && { code }) });
+      worker.post({ kind: 'start', thread: i + 1, kernels: source, control: this.#control });
       return worker;
     });
   }
 
   /** Throws what a kernel throws; the device can go on. */
-  run(work: Work): void {
+  run(work: Work): Times | undefined {
     const { id, calls, tally } = this.#known.get(work) ?? this.#introduce(work);
     this.#run = nextRun(this.#run);
     resetTally(tally, this.#run);
@@ -83,7 +71,7 @@ export class ThreadPool implements Runner {
     Atomics.store(this.#control, CONTROL.run, this.#run);
     ringBell(this.#control);
     this.#walker.walk(calls, tally, this.#run);
-    if (Atomics.exchange(this.#control, CONTROL.failed, 0) === 0) return;
+    if (Atomics.exchange(this.#control, CONTROL.failed, 0) === 0) return tally.times;
     throw (
       this.#walker.takeError() ??
       new CeladonError('a kernel must end, but stopped in a worker of the cpu target', {
@@ -99,9 +87,9 @@ export class ThreadPool implements Runner {
 
   #introduce(work: Work): Known {
     const id = ++this.#programs;
-    const tally = makeTally(work.calls.length);
+    const tally = makeTally(work.calls.length, this.#timed ? wordsOfTimes(work) : 0);
     this.#post({ kind: 'program', id, tally, work });
-    const known = { id, tally, calls: ownCalls(work) };
+    const known = { id, tally, calls: prepareCalls(this.#kernels, work, 0) };
     this.#known.set(work, known);
     if (this.#known.size > KEPT) {
       const [oldest, { id: gone }] = this.#known.entries().next().value!;

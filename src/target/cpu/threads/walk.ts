@@ -11,12 +11,12 @@
  *
  * The number tells a thread that wakes up late that the run is over, and it leaves.
  */
-import { type Kernels } from '../kernels/kernelModule.ts';
-import { type Call, type Chunk } from './calls.ts';
+import { runTimed, type Times } from './times.ts';
+import { type ReadyCall } from './calls.ts';
 
-/** Chunks of a call are fewer than this; the run's number stands above. */
-export const MAX_CHUNKS = 1 << 12;
 const CHUNK_BITS = 12;
+/** The most chunks of a call; the run's number stands above. */
+export const MOST_CHUNKS = (1 << CHUNK_BITS) - 1;
 
 /** Words of the control block that all threads share. */
 export const CONTROL = {
@@ -40,42 +40,52 @@ const NAP_MS = 5;
 const pause: () => void = (Atomics as { pause?: () => void }).pause?.bind(Atomics) ?? (() => {});
 
 export class Walker {
-  readonly #kernels: Kernels;
+  readonly #thread: number;
   readonly #control: Int32Array<SharedArrayBuffer>;
 
   #error: unknown;
 
-  constructor(kernels: Kernels, control: Int32Array<SharedArrayBuffer>) {
-    this.#kernels = kernels;
+  constructor(thread: number, control: Int32Array<SharedArrayBuffer>) {
+    this.#thread = thread;
     this.#control = control;
   }
 
   /** Walks the calls in run number `run`; ends early when that run is over. */
-  walk(calls: readonly Call[], tally: Tally, run: number): void {
+  walk(calls: readonly ReadyCall[], tally: Tally, run: number): void {
+    let first = 0;
     for (const [i, call] of calls.entries()) {
-      if (!this.#takeChunks(call, tally, i, run)) return;
+      if (!this.#takeChunks(call, tally, i, run, first)) return;
       if (!this.#awaitDone(tally, i, call.length, run)) return;
+      first += call.length;
     }
   }
 
-  #takeChunks(chunks: Call, { next, done }: Tally, i: number, run: number): boolean {
+  /** `first` is the number of the call's first chunk in its program. */
+  #takeChunks(
+    call: ReadyCall,
+    { next, done, times }: Tally,
+    i: number,
+    run: number,
+    first: number,
+  ): boolean {
     for (;;) {
       const seen = Atomics.load(next, i);
       if (seen >> CHUNK_BITS !== run) return false;
-      const chunk = chunks[seen & (MAX_CHUNKS - 1)];
-      if (chunk === undefined) return true;
+      const taken = seen & MOST_CHUNKS;
+      if (taken === call.length) return true;
       if (Atomics.compareExchange(next, i, seen, seen + 1) !== seen) continue;
-      this.#runChunk(chunk);
+      this.#runChunk(call[taken]!, times, first + taken);
       const count = Atomics.add(done, i, 1) + 1;
-      const wake = count === chunks.length && Atomics.load(this.#control, CONTROL.waiting) > 0;
+      const wake = count === call.length && Atomics.load(this.#control, CONTROL.waiting) > 0;
       if (wake) Atomics.notify(done, i);
     }
   }
 
   /** A chunk that fails counts as done, so that nobody waits for it; the run fails when it is over. */
-  #runChunk({ kernel, args }: Chunk): void {
+  #runChunk(chunk: () => void, times: Times | undefined, index: number): void {
     try {
-      this.#kernels[kernel](...args);
+      if (times === undefined) chunk();
+      else runTimed(chunk, times, index, this.#thread);
     } catch (error) {
       this.#error = error;
       Atomics.store(this.#control, CONTROL.failed, 1);
@@ -110,12 +120,15 @@ export class Walker {
 export interface Tally {
   readonly next: Int32Array<SharedArrayBuffer>;
   readonly done: Int32Array<SharedArrayBuffer>;
+  readonly times?: Float64Array<SharedArrayBuffer>;
 }
 
-export function makeTally(calls: number): Tally {
+/** With `timeWords` for the times of chunks, if they are to be kept. */
+export function makeTally(calls: number, timeWords = 0): Tally {
   const words = (): Int32Array<SharedArrayBuffer> =>
     new Int32Array(new SharedArrayBuffer(calls * 4));
-  return { next: words(), done: words() };
+  const times = timeWords > 0 && new Float64Array(new SharedArrayBuffer(timeWords * 8));
+  return { next: words(), done: words(), ...(times && { times }) };
 }
 
 /** Before a run, while no thread is in it. */

@@ -1,20 +1,14 @@
 /** What a worker does: it reads letters, and takes chunks in every run of a program that it knows. */
-import { instantiate, type WasmMemory, type WasmModule } from '../../../wasm/index.ts';
-import { type LinkedLibrary } from '../../../x86/index.ts';
-import { type Kernels } from '../kernels/kernelModule.ts';
-import { withMachineCode } from '../x86/index.ts';
-import { callsOfThread, type Call, type Work } from './calls.ts';
+import { openKernels, type KernelSet, type KernelSource } from './kernelSet.ts';
 import { CONTROL, Walker, type Tally } from './walk.ts';
+import { prepareCalls, type ReadyCall, type Work } from './calls.ts';
 
 /** The first letter. */
 export interface Start {
   readonly kind: 'start';
   /** From 1 on; 0 is the thread that has the workers. */
   readonly thread: number;
-  readonly memory: WasmMemory;
-  readonly module: WasmModule;
-  /** Machine code that takes the place of some kernels. */
-  readonly code?: LinkedLibrary;
+  readonly kernels: KernelSource;
   readonly control: Int32Array<SharedArrayBuffer>;
 }
 
@@ -28,24 +22,24 @@ const SPINS = 5000;
 export class WorkerThread {
   readonly #thread: number;
   readonly #control: Int32Array<SharedArrayBuffer>;
+  readonly #kernels: KernelSet;
   readonly #walker: Walker;
-  readonly #programs = new Map<number, { calls: readonly Call[]; tally: Tally }>();
+  readonly #programs = new Map<number, { calls: readonly ReadyCall[]; tally: Tally }>();
   #lettersRead = 0;
   #lastRun = 0;
 
-  constructor({ thread, memory, module, code, control }: Start) {
+  constructor({ thread, kernels, control }: Start) {
     this.#thread = thread;
     this.#control = control;
-    const kernels = instantiate<Kernels>(module, { host: { memory } });
-    this.#walker = new Walker(withMachineCode(kernels, memory, code), control);
+    this.#kernels = openKernels(kernels);
+    this.#walker = new Walker(thread, control);
   }
 
   read(letter: Letter): void {
     if (letter.kind === 'forget') this.#programs.delete(letter.id);
     else {
       const { id, tally, work } = letter;
-      const scratch = work.scratchAddress + this.#thread * work.scratchBytes;
-      this.#programs.set(id, { tally, calls: callsOfThread(work.calls, scratch) });
+      this.#programs.set(id, { tally, calls: prepareCalls(this.#kernels, work, this.#thread) });
       this.#lastRun = 0;
     }
     this.#lettersRead++;

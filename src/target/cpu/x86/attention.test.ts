@@ -54,8 +54,8 @@ function run(
   const cells = [
     ...[bench.put(q.subarray(first * keyWidth, (first + rows) * keyWidth)), 4 * keyWidth],
     ...[bench.put(keys), 4 * keyWidth, bench.put(values), 4 * valueWidth],
-    ...[bench.put(Int32Array.of(position)), out, 4 * valueWidth],
-    ...[rows, 1 + rowStep * first, rowStep, keyWidth, valueWidth, scale],
+    ...[position + 1 + rowStep * first, out, 4 * valueWidth],
+    ...[rows, rowStep, keyWidth, valueWidth, scale],
   ];
   bench.run('attention', cells, [out]);
   return bench.floats(out);

@@ -33,12 +33,12 @@ import { atRow, freeRowPointers, loadRowPointers } from './rowTile.ts';
 
 /**
  * Arguments. Pointers are addresses, strides bytes between rows. Row r of `rows` sees the first
- * position + first + r·rowStep keys, at least one; `position` points to an i32, `rowStep` is 0 or 1. Widths are
- * elements, multiples of 16; `scale` is an f32 in the cell's low half. Limits: `ATTENTION_LIMITS`.
+ * seen + r·rowStep keys, at least one; `rowStep` is 0 or 1. Widths are elements, multiples of 16; `scale` is an f32
+ * in the cell's low half. Limits: `ATTENTION_LIMITS`.
  */
 export const ATTENTION = [
-  ...(['q', 'qStride', 'keys', 'keyStride', 'values', 'valueStride', 'position'] as const),
-  ...(['out', 'outStride', 'rows', 'first', 'rowStep', 'keyWidth', 'valueWidth', 'scale'] as const),
+  ...(['q', 'qStride', 'keys', 'keyStride', 'values', 'valueStride', 'seen'] as const),
+  ...(['out', 'outStride', 'rows', 'rowStep', 'keyWidth', 'valueWidth', 'scale'] as const),
 ];
 
 /** The most rows of a call, and the widest keys and values: the kernel keeps blocks of them in its own memory. */
@@ -143,15 +143,12 @@ class Attention {
   /** How many keys the first row sees, and the last. */
   #countKeys(): void {
     const f = this.#f;
-    const [position, rows, step] = f.load(
-      this.#block.position,
-      this.#block.rows,
-      this.#block.rowStep,
+    const [seen, rows, step] = f.load(
+      ...[this.#block.seen, this.#block.rows, this.#block.rowStep],
     ) as [General, General, General];
-    f.emit('movsxd', position, at(position)).emit('add', position, this.#block.first);
-    f.emit('mov', this.#seenByFirst, position);
-    f.emit('dec', rows).emit('imul', rows, step).emit('add', position, rows);
-    f.emit('mov', this.#keysLeft, position).free(step, rows, position);
+    f.emit('mov', this.#seenByFirst, seen);
+    f.emit('dec', rows).emit('imul', rows, step).emit('add', seen, rows);
+    f.emit('mov', this.#keysLeft, seen).free(step, rows, seen);
   }
 
   /** Columns of the next 32 keys into rows of 32 lanes; keys that are not there repeat the last. */

@@ -1,5 +1,6 @@
 /** Vectors of sixteen f32: exp, sums and maxima over their lanes, 16 × 16 turned around. */
 import {
+  mask,
   at,
   broadcast,
   type Assembler,
@@ -36,8 +37,13 @@ export class Constants {
 
 const LN2_HIGH = 0.693359375;
 const LN2_LOW = -2.1219444e-4;
-/** Below this, exp is 0 as f32. */
-const SMALLEST = -104;
+/**
+ * Below this exp counts as 0. It is far from the smallest f32: numbers near that are slow, a hundred cycles an
+ * operation, and beside a sum of at least 1 nobody sees 2^-92.
+ */
+const SMALLEST = -64;
+const AT_LEAST = 13;
+const LARGE_ENOUGH = mask(7);
 /** exp(r) = 1 + r + r²·P(r), |r| ≤ ln 2 / 2; the coefficients of P, highest first [Cephes, single/expf.c]. */
 const POLYNOMIAL = [
   1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1,
@@ -47,27 +53,29 @@ const POLYNOMIAL = [
 /** What `emitExp` needs among the constants. */
 export const EXP_CONSTANTS = [SMALLEST, Math.LOG2E, LN2_HIGH, LN2_LOW, 1, ...POLYNOMIAL] as const;
 
-/** x becomes exp(x), for x ≤ 88; relative error below 2^-22. Lanes outside `lanes`, if given, become 0. */
+/** x becomes exp(x), for x ≤ 88; relative error below 2^-22, 0 below −64. Lanes outside `lanes`, if given, become 0. Uses k7. */
 export function emitExp(f: FunctionBuilder, constants: Constants, x: Vector, lanes?: Mask): void {
   const [n, power] = [f.vector(512), f.vector(512)];
   const [first, second, ...others] = POLYNOMIAL;
-  f.emit('vmaxps', x, x, constants.every(SMALLEST)).emit(
-    'vmulps',
-    n,
-    x,
-    constants.every(Math.LOG2E),
-  );
+  f.emit('vcmpps', LARGE_ENOUGH, x, constants.every(SMALLEST), AT_LEAST);
+  f.emit('vmulps', n, x, constants.every(Math.LOG2E));
   f.emit('vrndscaleps', n, n, 0);
   for (const part of [LN2_HIGH, LN2_LOW]) f.emit('vfnmadd231ps', x, n, constants.every(part));
   f.emit('vbroadcastss', power, constants.one(first));
   for (const coefficient of [second, ...others, 1, 1]) {
     f.emit('vfmadd213ps', power, x, constants.every(coefficient));
   }
-  f.emit('vscalefps', lanes ? zeroing(x, lanes) : x, power, n).free(power, n);
+  f.emit('vscalefps', zeroing(x, LARGE_ENOUGH), power, n);
+  if (lanes) f.emit('vmovups', zeroing(x, lanes), x);
+  f.free(power, n);
 }
 
 /** All lanes of x become the result of `op` over all of them; always in the same order. */
-export function emitReduce(f: FunctionBuilder, op: 'vaddps' | 'vmaxps', x: Vector): void {
+export function emitReduce(
+  f: FunctionBuilder,
+  op: 'vaddps' | 'vmaxps' | 'vpaddd',
+  x: Vector,
+): void {
   const other = f.vector(512);
   for (const order of [0x4e, 0xb1]) f.emit('vshuff32x4', other, x, x, order).emit(op, x, x, other);
   for (const order of [0x4e, 0xb1]) f.emit('vpermilps', other, x, order).emit(op, x, x, other);

@@ -1,24 +1,26 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  product,
-  randomActivations,
-  randomWeights,
-  type Activations,
-  type PanelWeights,
-} from '../../../../test/x86/panels.ts';
+  PANEL_NAMES,
+  productOnPanels,
+  quantizedRows,
+  randomStored,
+  type QuantizedRows,
+} from '../../../../test/panels.ts';
+import { normal } from '../../../../test/workbench.ts';
 import { NativeWorkbench, skip } from '../../../../test/x86/workbench.ts';
 import { Random } from '../../../base/index.ts';
 import { Assembler, loadLibrary, type NativeLibrary } from '../../../x86/index.ts';
-import { addLinearPanels } from './linearPanels.ts';
-import { NIBBLES_4, PLAIN_4, PLAIN_8 } from './panelFormats.ts';
+import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
+import { packPanels } from '../panels/packPanels.ts';
+import { BLOCK_COLUMNS, panelBytes, type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { addLinearPanels, linearPanelsName } from './linearPanels.ts';
 
 const random = new Random(5);
 
 function openKernels(): { library: NativeLibrary; reason: false | string } {
   const assembler = new Assembler();
-  addLinearPanels(assembler, PLAIN_8, PLAIN_8);
-  addLinearPanels(assembler, NIBBLES_4, PLAIN_4);
+  for (const name of PANEL_NAMES) addLinearPanels(assembler, name);
   const library = loadLibrary(assembler);
   const reason = library.features.level === 'avx512' ? false : 'this processor has no AVX-512 VNNI';
   return { library, reason };
@@ -26,12 +28,42 @@ function openKernels(): { library: NativeLibrary; reason: false | string } {
 
 const { library, reason } = skip ? { library: undefined!, reason: skip } : openKernels();
 
-function run(x: Activations, w: PanelWeights): Float32Array {
-  const bench = new NativeWorkbench(library);
-  const outStride = 4 * w.N;
-  const out = bench.room(x.M * outStride);
-  const cells = [bench.put(x.bytes), x.stride, bench.put(w.bytes), out, outStride];
-  bench.run(`linearPanels${w.bits}`, [...cells, x.M, w.K / 32, w.N], [out]);
+function randomPanels(name: PanelFormatName, N: number, K: number): Uint8Array {
+  const panels = new Uint8Array(panelBytes(name, N, K));
+  packPanels(name, randomStored(name, random, N, K), N, K, panels);
+  return panels;
+}
+
+/** Activations, with a block of the largest among them. */
+function randomRows(M: number, K: number): QuantizedRows {
+  return quantizedRows(normal(M * K).fill(3, 0, BLOCK_COLUMNS));
+}
+
+/** As quantizeRows lays them out. */
+function blocksOf({ integers, scales }: QuantizedRows): Uint8Array {
+  const bytes = new Uint8Array(scales.length * ACTIVATION_BLOCK.bytes);
+  const view = new DataView(bytes.buffer);
+  for (const [i, scale] of scales.entries()) {
+    const at = i * ACTIVATION_BLOCK.bytes;
+    const block = integers.subarray(i * BLOCK_COLUMNS, (i + 1) * BLOCK_COLUMNS);
+    new Int8Array(bytes.buffer).set(block, at);
+    view.setFloat32(at + ACTIVATION_BLOCK.scaleAt, scale, true);
+    view.setInt32(at + ACTIVATION_BLOCK.sumAt, -128 * block.reduce((a, b) => a + b, 0), true);
+  }
+  return bytes;
+}
+
+function run(
+  name: PanelFormatName,
+  x: QuantizedRows,
+  w: Uint8Array,
+  [M, N, K]: readonly [number, number, number],
+): Float32Array {
+  const bench = new NativeWorkbench(library, 2 ** 20);
+  const out = bench.room(M * N * 4);
+  const xStride = (K / BLOCK_COLUMNS) * ACTIVATION_BLOCK.bytes;
+  const cells = [bench.put(blocksOf(x)), xStride, bench.put(w), out, 4 * N];
+  bench.run(linearPanelsName(name), [...cells, M, K / BLOCK_COLUMNS, N], [out]);
   return bench.floats(out);
 }
 
@@ -39,29 +71,43 @@ test(
   'products have the bits of the definition, for any number of rows and columns',
   { skip: reason },
   () => {
-    for (const bits of [8, 4] as const) {
-      for (const M of [1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 19]) {
+    for (const name of PANEL_NAMES) {
+      for (const M of [1, 2, 3, 4, 5, 6, 7, 8, 11, 13, 19]) {
         for (const [N, K] of [
           [1, 32],
           [33, 96],
-          [48, 1056],
         ] as const) {
-          const [x, w] = [randomActivations(random, M, K), randomWeights(random, bits, N, K)];
-          assert.deepEqual(run(x, w), product(x, w), `${bits} bits, ${M} × ${N} × ${K}`);
+          const [x, w] = [randomRows(M, K), randomPanels(name, N, K)];
+          const required = productOnPanels(name, x, w, [M, N, K]);
+          assert.deepEqual(run(name, x, w, [M, N, K]), required, `${name}, ${M} × ${N} × ${K}`);
         }
       }
     }
   },
 );
 
+test('long rows have the bits of the definition too, piece after piece', { skip: reason }, () => {
+  const [N, K] = [5, 2080];
+  for (const name of PANEL_NAMES) {
+    const w = randomPanels(name, N, K);
+    for (const M of [1, 7]) {
+      const x = randomRows(M, K);
+      assert.deepEqual(run(name, x, w, [M, N, K]), productOnPanels(name, x, w, [M, N, K]), name);
+    }
+  }
+});
+
 test('a row has the same bits whatever rows are beside it', { skip: reason }, () => {
-  for (const bits of [8, 4] as const) {
-    const [M, N, K] = [300, 40, 2080];
-    const [x, w] = [randomActivations(random, M, K), randomWeights(random, bits, N, K)];
-    const together = run(x, w);
-    for (const m of [0, 1, 5, 150, 299]) {
-      const row = { ...x, M: 1, bytes: x.bytes.slice(m * x.stride, (m + 1) * x.stride) };
-      assert.deepEqual(run(row, w), together.slice(m * N, (m + 1) * N));
+  const [M, N, K] = [100, 40, 1056];
+  for (const name of PANEL_NAMES) {
+    const [x, w] = [randomRows(M, K), randomPanels(name, N, K)];
+    const together = run(name, x, w, [M, N, K]);
+    for (const m of [0, 5, 99]) {
+      const row = {
+        integers: x.integers.slice(m * K, (m + 1) * K),
+        scales: x.scales.slice((m * K) / BLOCK_COLUMNS, ((m + 1) * K) / BLOCK_COLUMNS),
+      };
+      assert.deepEqual(run(name, row, w, [1, N, K]), together.slice(m * N, (m + 1) * N));
     }
   }
 });

@@ -3,7 +3,7 @@
  *
  * ```
  * for each panel of 32 rows of w
- *   for each piece of its blocks          all of them for few rows; otherwise as many as stay in the first cache,
+ *   for each piece of its blocks          all of them for up to twelve rows; else as many as stay in the first cache,
  *     (unpack the piece)                  and formats that are not plain are unpacked once for all rows
  *     for each tile of rows of x          sums of earlier pieces lie in out
  * ```
@@ -17,9 +17,11 @@ import {
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
+import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
 import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
-import { PLAIN_BLOCK_BYTES, unpackBlock, type PanelFormat } from './panelFormats.ts';
-import { ACTIVATION_BLOCK, emitTile } from './panelTile.ts';
+import { type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { panelReaders, PLAIN_BLOCK_BYTES, unpackBlock, type PanelReader } from './panelReaders.ts';
+import { emitTile } from './panelTile.ts';
 import { freeRowPointers, loadRowPointers, MAX_ROWS } from './rowTile.ts';
 
 /**
@@ -42,20 +44,23 @@ const PANEL_ROWS = 32;
 /** How the products of a format are done. */
 interface Variant {
   /** How tiles read their blocks, and how blocks are stored: others are unpacked piece by piece. */
-  readonly tiles: PanelFormat;
-  readonly stored: PanelFormat;
+  readonly tiles: PanelReader;
+  readonly stored: PanelReader;
   readonly pieceBlocks: number;
   /** Rows of the tiles there may be. */
   readonly rows: readonly number[];
 }
 
-/** Adds `linearPanels` of a format; `unpacked` is the plain format that its blocks become for many rows. */
-export function addLinearPanels(
-  assembler: Assembler,
-  stored: PanelFormat,
-  unpacked: PanelFormat,
-): void {
-  const name = linearPanelsName(stored);
+/** Weights that a tile fetches: so many bytes for each of its blocks, from a distance beyond the piece's first. */
+interface Ahead {
+  readonly distance: number;
+  readonly bytes: number;
+}
+
+/** Adds `linearPanels` of a format. */
+export function addLinearPanels(assembler: Assembler, format: PanelFormatName): void {
+  const name = linearPanelsName(format);
+  const { stored, unpacked } = panelReaders(assembler, format);
   const few = { tiles: stored, stored, pieceBlocks: 2 ** 30, rows: [1, 2, 3, 4, 5, 6] };
   const many = { tiles: unpacked, stored, pieceBlocks: PIECE_BLOCKS, rows: [3, 4, 5, 6] };
   const add = (suffix: string, variant: Variant) =>
@@ -64,13 +69,15 @@ export function addLinearPanels(
     );
   const [fewRows, manyRows] = [add('few', few), add('many', many)];
   assembler.addFunction(name, LINEAR_PANELS, (f, { M }) => {
-    f.emit('cmp', M, MAX_ROWS).emit('jbe', fewRows).emit('jmp', manyRows);
+    f.emit('cmp', M, 2 * MAX_ROWS)
+      .emit('jbe', fewRows)
+      .emit('jmp', manyRows);
   });
 }
 
 /** The function's name for a format. */
-export function linearPanelsName({ name }: PanelFormat): string {
-  return `linearPanels${name}`;
+export function linearPanelsName(format: PanelFormatName): string {
+  return `linearPanels.${format}`;
 }
 
 class LinearPanels {
@@ -129,8 +136,10 @@ class LinearPanels {
     copyCell(f, this.#xTile, this.#xPiece);
     copyCell(f, this.#outTile, this.#out);
     copyCell(f, this.#rowsLeft, this.#block.M);
-    this.#emitTiles(true);
-    if (this.#isMany) whilePositive(f, this.#rowsLeft, () => this.#emitTiles(false));
+    const whole = { distance: AHEAD_BYTES, bytes: this.#variant.stored.blockBytes };
+    const fetched = this.#isMany ? [this.#nextPiece(0), this.#nextPiece(1)] : [whole];
+    for (const ahead of fetched) this.#emitTiles(ahead);
+    this.#whileRows(() => this.#emitTiles());
     this.#endPiece();
   }
 
@@ -179,13 +188,29 @@ class LinearPanels {
     f.free(bytes, blocks);
   }
 
-  /** Whether there is more than one tile. */
+  /** Whether panels are taken piece by piece, for at least three tiles. */
   get #isMany(): boolean {
     return this.#variant.pieceBlocks === PIECE_BLOCKS;
   }
 
-  /** One tile, of as many rows as suits the rows left; the first of a piece fetches the next piece. */
-  #emitTiles(first: boolean): void {
+  /** A half of the next piece: the first two tiles share the wait for memory. */
+  #nextPiece(half: 0 | 1): Ahead {
+    const { stored, pieceBlocks } = this.#variant;
+    const bytes = stored.blockBytes / 2;
+    return { distance: (2 + half) * pieceBlocks * bytes, bytes };
+  }
+
+  /** Repeat for the rows left, of which there may be none. */
+  #whileRows(body: () => void): void {
+    const f = this.#f;
+    const end = f.label('rowsEnd');
+    f.emit('cmp', this.#rowsLeft, 0).emit('je', end);
+    whilePositive(f, this.#rowsLeft, body);
+    f.place(end);
+  }
+
+  /** One tile, of as many rows as suits the rows left; meanwhile weights are fetched. */
+  #emitTiles(ahead?: Ahead): void {
     const f = this.#f;
     const rows = f.general();
     const tiles = this.#variant.rows.map((count) => ({ count, label: f.label(`tile${count}_`) }));
@@ -195,7 +220,7 @@ class LinearPanels {
     f.free(rows);
     for (const { count, label } of tiles) {
       f.place(label);
-      this.#emitTile(count, first);
+      this.#emitTile(count, ahead);
       advanceCell(f, this.#xTile, this.#block.xStride, count);
       advanceCell(f, this.#outTile, this.#block.outStride, count);
       f.emit('sub', this.#rowsLeft, count).emit('jmp', end);
@@ -212,10 +237,8 @@ class LinearPanels {
     f.emit('inc', rows).emit('shr', rows, 1).place(all);
   }
 
-  #emitTile(rows: number, first: boolean): void {
+  #emitTile(rows: number, fetched: Ahead | undefined): void {
     const f = this.#f;
-    const { stored, pieceBlocks } = this.#variant;
-    const distance = this.#isMany ? pieceBlocks * stored.blockBytes : AHEAD_BYTES;
     const x = loadRowPointers(f, this.#xTile, this.#block.xStride);
     const out = loadRowPointers(f, this.#outTile, this.#block.outStride);
     const [w, blocks, weights] = f.load(this.#plain, this.#pieceBlocks, this.#w) as [
@@ -223,7 +246,7 @@ class LinearPanels {
       General,
       General,
     ];
-    const ahead = first ? { base: weights, distance, bytes: stored.blockBytes } : undefined;
+    const ahead = fetched && { base: weights, ...fetched };
     const columns = this.#columns;
     const place = { x, out, w, blocks, columns, ahead, blocksBefore: this.#blocksBefore };
     emitTile(f, this.#variant.tiles, this.#constants, place, rows);

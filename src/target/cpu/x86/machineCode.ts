@@ -1,8 +1,14 @@
 /** The kernels of this folder as one library, and whether this machine can run it. */
 import { UnsupportedError } from '../../../base/index.ts';
-import { Assembler, linkLibrary, openLibrary, type LinkedLibrary } from '../../../x86/index.ts';
+import { Assembler, linkLibrary, loadLibrary, type LinkedLibrary } from '../../../x86/index.ts';
 import { addAttention } from './attention.ts';
+import { PANEL_FORMATS, type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { addElementwise } from './elementwise.ts';
 import { addLinear } from './linear.ts';
+import { addLinearPanels } from './linearPanels.ts';
+import { addQuantizeRows } from './quantizeRows.ts';
+
+const PANEL_FORMAT_NAMES = Object.keys(PANEL_FORMATS) as PanelFormatName[];
 
 /** What the code of the kernels is made with: WebAssembly everywhere, machine code where it can run. */
 export type Emitter = 'wasm' | 'x86';
@@ -21,6 +27,9 @@ export function machineCode(): LinkedLibrary {
   const assembler = new Assembler();
   addLinear(assembler);
   addAttention(assembler);
+  addQuantizeRows(assembler);
+  addElementwise(assembler);
+  for (const format of PANEL_FORMAT_NAMES) addLinearPanels(assembler, format);
   linked = linkLibrary(assembler);
   return linked;
 }
@@ -42,7 +51,8 @@ export function chooseEmitter(requested: Emitter | 'auto'): EmitterChoice {
 
 function tryMachineCode(): EmitterChoice {
   try {
-    const { level } = openLibrary(machineCode()).features;
+    // A library without kernels: theirs are made when a device is opened.
+    const { level } = loadLibrary(new Assembler()).features;
     if (level === 'avx512') return { emitter: 'x86' };
     return { emitter: 'wasm', reason: 'the processor has no AVX-512 with VNNI' };
   } catch (error) {

@@ -1,110 +1,91 @@
 /**
  * Kernels of machine code in the place of those of WebAssembly, on the same memory and with the same arguments.
- *
- * What machine code does is not bounded by the memory, so all that a call may touch is checked before it; a call
- * of a shape that has no machine code goes to WebAssembly.
+ * A call of a shape that has no machine code goes to WebAssembly.
  */
 import { CeladonError } from '../../../base/index.ts';
 import { type WasmMemory } from '../../../wasm/index.ts';
-import { openLibrary, type LinkedLibrary, type NativeLibrary } from '../../../x86/index.ts';
-import { type Kernels } from '../kernels/kernelModule.ts';
+import { openLibrary, type LinkedLibrary } from '../../../x86/index.ts';
+import { type Bind } from '../kernels/kernelModule.ts';
 import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
+import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
+import {
+  BLOCK_COLUMNS,
+  panelBytes,
+  PANEL_FORMATS,
+  type PanelFormatName,
+} from '../panels/panelFormats.table.ts';
 import { ATTENTION, ATTENTION_LIMITS } from './attention.ts';
+import { SWIGLU, VECTOR_BYTES } from './elementwise.ts';
 import { LINEAR } from './linear.ts';
+import { LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
+import { Machine, type PreparedCall } from './machine.ts';
+import { QUANTIZE_ROWS } from './quantizeRows.ts';
 
 const ELEMENT_BYTES = 4;
+const PANEL_FORMAT_NAMES = Object.keys(PANEL_FORMATS) as PanelFormatName[];
 
 /** Arguments of a kernel of the table, by name. */
 type Args<K extends KernelName> = Readonly<Record<keyof (typeof KERNELS)[K], number>>;
 
-/** Runs a call in machine code, or says that it has none for this shape. */
-type NativeCall<K extends KernelName> = (machine: Machine, args: Args<K>) => boolean;
+/** Makes a call of machine code, or undefined if there is none for this shape. */
+type NativeBind<K extends KernelName> = (
+  machine: Machine,
+  args: Args<K>,
+) => (() => void) | undefined;
 
-const NATIVE_CALLS: { readonly [K in KernelName]?: NativeCall<K> } = {
-  linear: runLinear,
-  attention: runAttention,
+type AttentionCall = PreparedCall<(typeof ATTENTION)[number]>;
+
+const NATIVE: { readonly [K in KernelName]?: NativeBind<K> } = {
+  linear: bindLinear,
+  attention: bindAttention,
+  quantizeRows: bindQuantizeRows,
+  linearPanels: bindLinearPanels,
+  swiglu: bindSwiglu,
 };
 
-/** `kernels` on `memory`, with machine code in the place of those that it has, if there is any. */
+/** `bind` on `memory`, with machine code for the calls that have it, if there is any code. */
 export function withMachineCode(
-  kernels: Kernels,
+  bind: Bind,
   memory: WasmMemory,
   code: LinkedLibrary | undefined,
-): Kernels {
-  if (code === undefined) return kernels;
+): Bind {
+  if (code === undefined) return bind;
   const machine = new Machine(memory, openLibrary(code));
-  const native = Object.entries(NATIVE_CALLS).map(([name, call]) => {
-    const kernel = name as KernelName;
-    const params = Object.keys(KERNELS[kernel]);
-    const run = (...values: readonly number[]): void => {
-      const args = Object.fromEntries(params.map((param, i) => [param, values[i]!]));
-      if (!(call as NativeCall<KernelName>)(machine, args)) kernels[kernel](...values);
+  return (kernel, values) => {
+    const native = NATIVE[kernel] as NativeBind<KernelName> | undefined;
+    if (native === undefined) return bind(kernel, values);
+    const args = namedArgs(kernel, values);
+    const make = (): (() => void) | undefined => native(machine, args);
+    let run = make();
+    if (run === undefined) return bind(kernel, values);
+    let { base } = machine;
+    return () => {
+      if (machine.base !== base) [run, base] = [make(), machine.base];
+      run!();
     };
-    return [kernel, run] as const;
-  });
-  return { ...kernels, ...Object.fromEntries(native) };
+  };
 }
 
-/** Functions of a library on the memory of a device. */
-class Machine {
-  readonly #memory: WasmMemory;
-  readonly #library: NativeLibrary;
-  /** The block of arguments: cells of eight bytes, as their lower and upper halves. */
-  readonly #cells = new Uint32Array(64);
-  readonly #block: number;
-  #buffer: ArrayBuffer | SharedArrayBuffer | undefined;
-  #base = 0;
-
-  constructor(memory: WasmMemory, library: NativeLibrary) {
-    this.#memory = memory;
-    this.#library = library;
-    this.#block = library.addressOf(this.#cells.buffer);
-  }
-
-  /**
-   * The address of `rows` rows, `strideBytes` apart, of `bytes` each, that start at an offset of the memory.
-   * Throws CeladonError if they are not all inside.
-   */
-  address(offset: number, rows: number, strideBytes: number, bytes: number): number {
-    const end = offset + (rows - 1) * strideBytes + bytes;
-    if (this.#buffer !== this.#memory.buffer) {
-      this.#buffer = this.#memory.buffer; // the memory has grown
-      this.#base = this.#library.addressOf(this.#buffer);
-    }
-    if (!(offset >= 0 && rows > 0 && strideBytes >= 0 && end <= this.#buffer.byteLength)) {
+/** Throws CeladonError for a size or an address that is no whole number of 32 bits. */
+function namedArgs(kernel: KernelName, values: readonly number[]): Args<KernelName> {
+  const entries = Object.entries(KERNELS[kernel]).map(([name, type], i) => {
+    const value = values[i]!;
+    if (type === 'i32' && !(Number.isInteger(value) && value >= 0 && value < 2 ** 32)) {
       throw new CeladonError(
-        `a kernel must keep to the ${this.#buffer.byteLength} bytes of its memory, not touch ` +
-          `${rows} rows of ${bytes} bytes, ${strideBytes} apart, from ${offset}`,
+        `${name} of ${kernel} must be a whole number of 32 bits, not ${value}`,
       );
     }
-    return this.#base + offset;
-  }
-
-  /** An i32 of the memory. */
-  integer(offset: number): number {
-    this.address(offset, 1, 0, ELEMENT_BYTES);
-    return new DataView(this.#memory.buffer).getInt32(offset, true);
-  }
-
-  call<N extends string>(
-    name: string,
-    names: readonly N[],
-    cells: Readonly<Record<N, number>>,
-  ): void {
-    for (const [i, cell] of names.entries()) {
-      this.#cells[2 * i] = cells[cell];
-      this.#cells[2 * i + 1] = Math.floor(cells[cell] / 2 ** 32);
-    }
-    this.#library.call(this.#library.functionAddress(name), this.#block);
-  }
+    return [name, value];
+  });
+  return Object.fromEntries(entries);
 }
 
-function runLinear(machine: Machine, args: Args<'linear'>): boolean {
+function bindLinear(machine: Machine, args: Args<'linear'>): (() => void) | undefined {
   const { M, N, K } = args;
-  if (!(M > 0 && N > 0 && K > 0)) return false;
+  if (!(M > 0 && N > 0 && K > 0)) return undefined;
   const rows = (offset: number, count: number, stride: number, width: number): number =>
     machine.address(offset, count, stride * ELEMENT_BYTES, width * ELEMENT_BYTES);
-  machine.call('linear', LINEAR, {
+  const call = machine.prepare('linear', LINEAR, {
     x: rows(args.x, M, args.xStride, K),
     xStride: args.xStride * ELEMENT_BYTES,
     w: rows(args.w, N, args.wStride, K),
@@ -113,25 +94,83 @@ function runLinear(machine: Machine, args: Args<'linear'>): boolean {
     outStride: args.outStride * ELEMENT_BYTES,
     ...{ M, N, K },
   });
-  return true;
+  return () => call.run();
+}
+
+function bindSwiglu(machine: Machine, args: Args<'swiglu'>): (() => void) | undefined {
+  if (args.size === 0) return undefined;
+  const vectors = Math.ceil((args.size * ELEMENT_BYTES) / VECTOR_BYTES);
+  const place = (offset: number): number => machine.address(offset, 1, 0, vectors * VECTOR_BYTES);
+  const [gate, up, out] = [place(args.gate), place(args.up), place(args.out)];
+  const call = machine.prepare('swiglu', SWIGLU, {
+    ...{ gate, up, out, vectors },
+    limit: bitsOf(args.limit),
+  });
+  return () => call.run();
+}
+
+function bindQuantizeRows(machine: Machine, args: Args<'quantizeRows'>): (() => void) | undefined {
+  const { rows, K, xStride } = args;
+  if (rows === 0 || K === 0 || K % BLOCK_COLUMNS !== 0) return undefined;
+  const blocks = K / BLOCK_COLUMNS;
+  const outBytes = blocks * ACTIVATION_BLOCK.bytes;
+  const call = machine.prepare('quantizeRows', QUANTIZE_ROWS, {
+    x: machine.address(args.x, rows, xStride * ELEMENT_BYTES, K * ELEMENT_BYTES),
+    xStride: xStride * ELEMENT_BYTES,
+    out: machine.address(args.out, rows, outBytes, outBytes),
+    ...{ rows, blocks },
+  });
+  return () => call.run();
+}
+
+function bindLinearPanels(machine: Machine, args: Args<'linearPanels'>): (() => void) | undefined {
+  const { M, N, K } = args;
+  const format = PANEL_FORMAT_NAMES.find((name) => PANEL_FORMATS[name].code === args.format);
+  if (M === 0 || N === 0 || K === 0 || K % BLOCK_COLUMNS !== 0 || !format) return undefined;
+  const xStride = (K / BLOCK_COLUMNS) * ACTIVATION_BLOCK.bytes;
+  const outStride = args.outStride * ELEMENT_BYTES;
+  const call = machine.prepare(linearPanelsName(format), LINEAR_PANELS, {
+    x: machine.address(args.x, M, xStride, xStride),
+    w: machine.address(args.w, 1, 0, panelBytes(format, N, K)),
+    out: machine.address(args.out, M, outStride, N * ELEMENT_BYTES),
+    ...{ xStride, outStride, M, N, blocks: K / BLOCK_COLUMNS },
+  });
+  return () => call.run();
 }
 
 /** Tokens are the rows, or for a single one the heads that share their keys. */
-function runAttention(machine: Machine, args: Args<'attention'>): boolean {
+function bindAttention(machine: Machine, args: Args<'attention'>): (() => void) | undefined {
   const { B, T, G, shared, keyWidth, valueWidth } = args;
-  const rows = T > 1 ? T : shared;
+  const rowStep = T > 1 ? 1 : 0;
+  const rows = rowStep ? T : shared;
   const { widthUnit } = ATTENTION_LIMITS;
-  const fits = rows <= ATTENTION_LIMITS.rows && keyWidth <= ATTENTION_LIMITS.keyWidth;
-  if (!fits || valueWidth > ATTENTION_LIMITS.valueWidth) return false;
-  if (keyWidth % widthUnit !== 0 || valueWidth % widthUnit !== 0 || B * T * G * shared === 0)
-    return false;
+  const tooLarge =
+    rows > ATTENTION_LIMITS.rows ||
+    keyWidth > ATTENTION_LIMITS.keyWidth ||
+    valueWidth > ATTENTION_LIMITS.valueWidth;
+  const uneven = keyWidth % widthUnit !== 0 || valueWidth % widthUnit !== 0;
+  if (tooLarge || uneven || B * T * G * shared === 0) return undefined;
+  const calls: { readonly position: number; readonly heads: AttentionCall[] }[] = [];
   for (let b = 0; b < B; b++) {
-    for (let g = 0; g < G; g++) {
-      if (T === 1) attendHeads(machine, args, b, g * shared, rows, 0);
-      else for (let h = 0; h < shared; h++) attendHeads(machine, args, b, g * shared + h, rows, 1);
+    const heads: AttentionCall[] = [];
+    for (let head = 0; head < G * shared; head += rowStep ? 1 : shared) {
+      heads.push(attendHeads(machine, args, b, head, rows, rowStep));
     }
+    const position = args.positions + b * ELEMENT_BYTES;
+    machine.address(position, 1, 0, ELEMENT_BYTES);
+    calls.push({ position, heads });
   }
-  return true;
+  return () => {
+    for (const { position, heads } of calls) {
+      // Read once: what a broken program writes there meanwhile must not count.
+      const seen = machine.integer(position) + args.first + 1;
+      requireRoom(seen, seen + rowStep * (rows - 1), args.capacity);
+      for (const head of heads) {
+        head.set('seen', seen);
+        head.run();
+      }
+    }
+  };
 }
 
 /** The rows of sequence `b` from head `head` on: tokens if `rowStep` is 1, else heads. */
@@ -142,46 +181,37 @@ function attendHeads(
   head: number,
   rows: number,
   rowStep: 0 | 1,
-): void {
-  const { keyWidth, valueWidth, first, T, capacity, scale } = args;
+): AttentionCall {
+  const { keyWidth, valueWidth, T, capacity } = args;
   const group = Math.floor(head / args.shared);
-  const position = args.positions + b * ELEMENT_BYTES;
-  const count = machine.integer(position) + first + 1 + rowStep * (rows - 1);
-  const place = (offset: number, elements: number, step: number, width: number, many: number) =>
+  const place = (offset: number, elements: number, many: number, step: number, width: number) =>
     machine.address(
       offset + elements * ELEMENT_BYTES,
-      many,
-      step * ELEMENT_BYTES,
-      width * ELEMENT_BYTES,
+      ...([many, step * ELEMENT_BYTES, width * ELEMENT_BYTES] as const),
     );
   const qStep = rowStep ? args.qStep : keyWidth;
   const outStep = rowStep ? args.outStep : valueWidth;
-  const row = b * capacity;
-  machine.call('attention', ATTENTION, {
-    q: place(args.q, b * T * args.qStep + head * keyWidth, qStep, keyWidth, rows),
+  const key = b * capacity * args.keyStep + group * keyWidth;
+  const value = b * capacity * args.valueStep + group * args.valueStride;
+  return machine.prepare('attention', ATTENTION, {
+    q: place(args.q, b * T * args.qStep + head * keyWidth, rows, qStep, keyWidth),
     qStride: qStep * ELEMENT_BYTES,
-    keys: place(args.keys, row * args.keyStep + group * keyWidth, args.keyStep, keyWidth, count),
+    keys: place(args.keys, key, capacity, args.keyStep, keyWidth),
     keyStride: args.keyStep * ELEMENT_BYTES,
-    values: place(
-      args.values,
-      row * args.valueStep + group * args.valueStride,
-      args.valueStep,
-      valueWidth,
-      count,
-    ),
+    values: place(args.values, value, capacity, args.valueStep, valueWidth),
     valueStride: args.valueStep * ELEMENT_BYTES,
-    position: machine.address(position, 1, 0, ELEMENT_BYTES),
-    out: place(args.out, b * T * args.outStep + head * valueWidth, outStep, valueWidth, rows),
+    out: place(args.out, b * T * args.outStep + head * valueWidth, rows, outStep, valueWidth),
     outStride: outStep * ELEMENT_BYTES,
-    ...{ rows, first: first + 1, rowStep, keyWidth, valueWidth, scale: bitsOf(scale) },
+    ...{ rows, seen: 0, rowStep, keyWidth, valueWidth, scale: bitsOf(args.scale) },
   });
 }
 
-const float = new Float32Array(1);
-const bits = new Uint32Array(float.buffer);
+function requireRoom(first: number, last: number, capacity: number): void {
+  if (first > 0 && last <= capacity) return;
+  throw new CeladonError(`attention must see 1 to ${capacity} keys, not ${first} to ${last}`);
+}
 
 /** The bits of an f32, as a whole number. */
 function bitsOf(value: number): number {
-  float[0] = value;
-  return bits[0]!;
+  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
 }

@@ -15,11 +15,9 @@ import {
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
-import { LINE_BYTES, loadCorrection, loadScales, type PanelFormat } from './panelFormats.ts';
+import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
+import { LINE_BYTES, loadCorrection, loadScales, type PanelReader } from './panelReaders.ts';
 import { atRow, type RowPointers } from './rowTile.ts';
-
-/** A block of 32 activations: int8, then the scale (f32), then −128·Σ of the int8 (i32). */
-export const ACTIVATION_BLOCK = { bytes: 40, scaleAt: 32, sumAt: 36 } as const;
 
 /** What a tile works on. */
 export interface TilePlace {
@@ -49,7 +47,7 @@ type Pair = readonly [Vector, Vector];
 /** Emit the tile of `rows` rows. */
 export function emitTile(
   f: FunctionBuilder,
-  format: PanelFormat,
+  reader: PanelReader,
   constants: readonly Vector[],
   place: TilePlace,
   rows: number,
@@ -61,10 +59,10 @@ export function emitTile(
   f.repeat(place.blocks, () => {
     integers.forEach((both, m) => {
       const sum = atRow(place.x, m, ACTIVATION_BLOCK.sumAt);
-      for (const to of both) loadCorrection(f, to, sum, format.bias);
+      for (const to of both) loadCorrection(f, to, sum, reader.bias);
     });
     if (place.ahead) fetchAhead(f, place.ahead);
-    format.forGroups(f, place.w, lines, constants, (group, [first, second]) => {
+    reader.forGroups(f, place.w, lines, constants, (group, [first, second]) => {
       for (const [m, [a, b]] of integers.entries()) {
         f.emit('vpbroadcastd', activation, atRow(place.x, m, 4 * group));
         f.emit('vpdpbusd', a, first, activation).emit('vpdpbusd', b, second, activation);
@@ -73,7 +71,7 @@ export function emitTile(
     loadScales(f, place.w, scales);
     for (const [m, both] of integers.entries())
       addBlock(f, place, m, both, sums[m]!, scales, lines);
-    f.emit('add', place.x.base, ACTIVATION_BLOCK.bytes).emit('add', place.w, format.blockBytes);
+    f.emit('add', place.x.base, ACTIVATION_BLOCK.bytes).emit('add', place.w, reader.blockBytes);
   });
   storeSums(f, place, sums);
   f.free(activation, ...scales, ...lines, ...integers.flat(), ...sums.flat());

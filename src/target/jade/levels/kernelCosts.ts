@@ -3,7 +3,7 @@
  * tile times the closed form of its instruction (machine.ts), without running anything.
  */
 import { MX_BLOCK } from '../../../ir/index.ts';
-import { tileOf } from '../layout.ts';
+import { tileOf } from '../tiles.ts';
 import { rowsOfPiece } from '../schedule/stateRows.ts';
 import { chunkOf } from '../schedule/linear.ts';
 import { EMPTY_PRODUCT_CYCLES } from '../sim/matrixTiming.ts';
@@ -19,6 +19,8 @@ import {
   type RowsShape,
 } from './kernelShapes.ts';
 import { type Machine } from './machine.ts';
+import { type RepeatedStep } from './repeatedSteps.ts';
+import { windowCost } from './windowCost.ts';
 
 /** The cost of a kernel; on one chip after another, each written over that of the one before. */
 export class KernelCost {
@@ -58,6 +60,9 @@ export class KernelCost {
         return this.attention(machine, shape);
       case 'indexer':
         return this.indexer(machine, shape);
+      case 'window':
+        Object.assign(this, windowCost(machine, shape), { waits: true });
+        return;
       case 'experts':
         return this.experts(machine, shape);
     }
@@ -92,12 +97,17 @@ export class KernelCost {
 
   private composed(machine: Machine, { steps, stateBytes }: ComposedShape): void {
     this.memory = stateBytes > 0 ? machine.transfers(2, stateBytes) : 0;
-    this.vector = 0;
+    this.vector = this.repeated(machine, steps);
+    this.lastVector = this.vector;
+  }
+
+  private repeated(machine: Machine, steps: readonly RepeatedStep[]): number {
+    let cycles = 0;
     for (let i = 0; i < steps.length; i++) {
       const { step, rows, times } = steps[i]!;
-      this.vector += times * machine.vector(step, rows, step.width);
+      cycles += times * machine.vector(step, rows, step.width);
     }
-    this.lastVector = this.vector;
+    return cycles;
   }
 
   /** Token ids, then the rows they choose, then these rows as f32. */
@@ -148,7 +158,7 @@ export class KernelCost {
     const choice =
       machine.vector(shape.max, rows, context) +
       machine.vector(shape.mix, tokens, context) +
-      machine.vector(shape.topk, tokens, context);
+      this.repeated(machine, shape.choice);
     this.memory = sequences * machine.transfers(1, context * rowBytes);
     this.matrix = sequences * scores;
     this.vector = sequences * choice;

@@ -24,10 +24,11 @@ import { chunkUnit } from '../schedule/linear.ts';
 import { headsOf } from '../schedule/placement.ts';
 import { joinsQuery } from '../schedule/schedule.ts';
 import { type MicrocodedOpcode } from '../vector/program.ts';
-import { type RepeatedStep } from './repeatedSteps.ts';
-import { repeated } from './repeatedSteps.ts';
+import { choiceSteps } from './entrySteps.ts';
+import { repeated, type RepeatedStep } from './repeatedSteps.ts';
 import { streamSteps } from './streamSteps.ts';
 import { vectorStep, type VectorStep } from './vectorSteps.ts';
+import { windowShape, type WindowShape } from './windowCost.ts';
 
 interface Shape {
   /** Places, in the list of kernels, of those whose results this one reads. */
@@ -120,10 +121,11 @@ export interface IndexerShape extends Shape {
   readonly keyWidth: number;
   /** Bytes of a row of state. */
   readonly rowBytes: number;
-  /** On products, on those of a token, and on its scores. */
+  /** On products, and on those of a token. */
   readonly max: VectorStep;
   readonly mix: VectorStep;
-  readonly topk: VectorStep;
+  /** What is chosen by the scores of a sequence. */
+  readonly choice: readonly RepeatedStep[];
 }
 
 export type KernelShape =
@@ -133,6 +135,7 @@ export type KernelShape =
   | EmbeddingShape
   | AttentionShape
   | IndexerShape
+  | WindowShape
   | ExpertsShape;
 
 /** The kernels of a lowered graph in the compiler's order. Throws UnsupportedError for an anchor without a form. */
@@ -181,6 +184,10 @@ function shapeOf(
       return choosesAll(anchor, dims)
         ? { kind: 'rows', rows, steps: [], after }
         : indexerShape(anchor, dims, after);
+    case 'topBlocks':
+      return indexerShape(anchor, dims, after);
+    case 'windowAttention':
+      return windowShape(anchor, dims, vectorSteps(kernel.chain, lastDim(anchor.type)), after);
     case 'blockRows':
       return blockRowsShape(anchor, rows, dims, after);
     case 'experts':
@@ -198,6 +205,9 @@ function embeddingShape(node: Node, rows: number, after: readonly number[]): Emb
   return { kind: 'embedding', rows: lookups, width, copy: vectorStep('copy', width, 0), after };
 }
 
+/** Operators with a state that they replace. */
+const CARRIED: ReadonlySet<Node['op']> = new Set(['causalConvolution', 'gatedDelta', 'compress']);
+
 function composedShape(
   node: Node,
   rows: number,
@@ -207,7 +217,7 @@ function composedShape(
   const steps = streamSteps(node, rows);
   if (steps === undefined) return undefined;
   const [state] = node.inputs;
-  const isCarried = node.op === 'causalConvolution' || node.op === 'gatedDelta';
+  const isCarried = CARRIED.has(node.op);
   const extents = isCarried ? (state!.type.shape.slice(1) as number[]) : [0];
   return { kind: 'composed', steps, stateBytes: B * countElements(extents) * 4, after };
 }
@@ -323,7 +333,7 @@ function blockRowsShape(
 }
 
 function indexerShape(
-  node: NodeOf<'topRows'>,
+  node: NodeOf<'topRows'> | NodeOf<'topBlocks'>,
   { B, T, S }: Dims,
   after: readonly number[],
 ): IndexerShape {
@@ -337,7 +347,7 @@ function indexerShape(
     rowBytes: mxRowBytes(keyWidth, keys.type.dtype as MxFormat),
     max: vectorStep('max', context, 0),
     mix: vectorStep('mix', context, 0, { terms: heads, accumulate: 0 }),
-    topk: vectorStep('topk', context, 0, { topK: Math.min(node.attrs.topK, context) }),
+    choice: choiceSteps(node, T, context),
     after,
   };
 }

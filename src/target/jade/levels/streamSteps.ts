@@ -2,6 +2,7 @@
 import { lastDim, type Node } from '../../../ir/index.ts';
 import { NONE, SCORINGS } from '../isa.table.ts';
 import { headsOf } from '../schedule/placement.ts';
+import { compressSteps } from './entrySteps.ts';
 import { recurrenceSteps } from './recurrenceSteps.ts';
 import { repeated, type RepeatedStep } from './repeatedSteps.ts';
 
@@ -26,6 +27,8 @@ export function streamSteps(node: Node, rows: number): RepeatedStep[] | undefine
     case 'gatedDelta':
     case 'layerNormalization':
       return recurrenceSteps(node, rows);
+    case 'compress':
+      return compressSteps(node, rows);
     case 'ngramRows': // the host's work
       return [];
     default:

@@ -3,11 +3,12 @@
  * the simulator (L2) wherever the numbers of rows are the same.
  *
  * Rows are data only in a mixture of experts, where they come from the router. Here they come from an
- * assumption: each expert has the rows that `ExpertRows` says, `balanced` unless told otherwise.
+ * assumption: each expert has the rows that `ExpertRows` says, `balanced` unless told otherwise. A list by
+ * itself, of rows that a token attends to, is as long as it may be.
  */
 import { UsageError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
-import { NONE, type Instruction } from '../isa.table.ts';
+import { NONE, type FieldsOf, type Instruction } from '../isa.table.ts';
 import { TimedProgram } from '../sim/timedProgram.ts';
 import { Timing } from '../sim/timing.ts';
 import { groupsOf, kindsOf, type Group } from './groups.ts';
@@ -93,14 +94,14 @@ export function rowsOf(instructions: readonly Instruction[], expertRows: ExpertR
   const rows = new Int32Array(instructions.length);
   let topK = 0;
   let layer = -1;
-  let counts: ReadonlyMap<number, number> = new Map();
+  const counts = new Map<number, number>();
   instructions.forEach((instruction, index) => {
     const { op, fields } = instruction;
     if (op === 'route') topK = fields['topK']!;
     if (op === 'dispatch') {
-      layer++;
-      const mixture = { layer, rows: fields['rows']!, experts: fields['columns']!, topK };
-      counts = countsOf(mixture, fields['d']!, expertRows);
+      const { rows: most, columns: experts, d } = fields as FieldsOf<'dispatch'>;
+      if (experts === 1) counts.set(d, most);
+      else setCounts(counts, { layer: ++layer, rows: most, experts, topK }, d, expertRows);
     }
     const count = countBehind(instruction, counts, index);
     const most = fields['rows']!;
@@ -109,14 +110,15 @@ export function rowsOf(instructions: readonly Instruction[], expertRows: ExpertR
   return rows;
 }
 
-/** The rows of each expert, by the address of its count. */
-function countsOf(
+/** Sets the rows of each expert, by the address of its count. */
+function setCounts(
+  counts: Map<number, number>,
   mixture: Mixture,
   address: number,
   expertRows: ExpertRows,
-): ReadonlyMap<number, number> {
-  const experts = Array.from({ length: mixture.experts }, (_, expert) => expert);
-  return new Map(experts.map((e) => [address + e * 4, expertRows(e, mixture)]));
+): void {
+  for (let expert = 0; expert < mixture.experts; expert++)
+    counts.set(address + expert * 4, expertRows(expert, mixture));
 }
 
 /** Where the count of rows is that an instruction reads; undefined when it reads none. */

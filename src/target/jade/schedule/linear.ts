@@ -6,7 +6,7 @@ import { type TiledWeight } from '../memoryRegions.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
 import { emitEpilogue, type Piece } from './epilogue.ts';
 import { emitProduct } from './matmul.ts';
-import { mxOf, rowsOf } from './placement.ts';
+import { headsOf, mxOf, rowsOf } from './placement.ts';
 import { shift, type Ref } from './tiles.ts';
 
 /** `onChunk` hears how many channels are finished, a chunk later: then their epilogue had its time. */
@@ -22,27 +22,36 @@ export function lowerLinear(
   );
   const { rows: outputs, tileRows } = weights[0]!;
   const tokens = rowsOf(context, anchor);
-  const least = chunkOf(chunkUnit(kernel, outputs), tileRows, outputs);
+  const inner = headsOf(anchor);
+  // Heads that share the weights lie one behind the other, each whole.
+  const least = inner > 1 ? outputs : chunkOf(chunkUnit(kernel, outputs), tileRows, outputs);
   const chunk = kernel.result.op === 'argMax' ? choiceChunk(context, least, tokens) : least;
   const finish = finisherOf(context, kernel, tokens);
   for (let n = 0; n < outputs; n += chunk) {
     const count = Math.min(chunk, outputs - n);
     const pieces = weights.map((weight) => {
-      const at = context.tiles.allocate('sums', 'accumulator', tokens * count * 4);
-      emitProduct(context, { source, tokens, inner: 1 }, weight, 0, [n, count], {
+      const at = context.tiles.allocate('sums', 'accumulator', tokens * inner * count * 4);
+      emitProduct(context, { source, tokens, inner }, weight, 0, [n, count], {
         at,
         stride: count * 4,
       });
       return at;
     });
-    finish(pieceOf(pieces[0]!, tokens, n, count), pieces[1]);
+    finish(pieceOf(pieces[0]!, tokens, inner, n, count), pieces[1]);
     onChunk(n);
   }
 }
 
-function pieceOf(at: Ref, tokens: number, firstChannel: number, columns: number): Piece {
+function pieceOf(
+  at: Ref,
+  tokens: number,
+  inner: number,
+  firstChannel: number,
+  columns: number,
+): Piece {
   const place = { firstToken: 0, firstHead: 0, firstChannel };
-  return { at, stride: columns * 4, innerStride: 0, tokens, inner: 1, columns, ...place };
+  const innerStride = inner > 1 ? columns * 4 : 0;
+  return { at, stride: inner * columns * 4, innerStride, tokens, inner, columns, ...place };
 }
 
 type Finisher = (piece: Piece, partner: Ref | undefined) => void;
@@ -153,7 +162,7 @@ export function lowerHeadLinear(context: Context, kernel: Kernel): void {
     const at = context.tiles.allocate('sums', 'accumulator', tokens * weight.rows * 4);
     const into = { at, stride: weight.rows * 4 };
     emitProduct(context, { source: own, tokens, inner: 1 }, weight, head, [0, weight.rows], into);
-    const piece = { ...pieceOf(at, tokens, 0, weight.rows), firstHead: head };
+    const piece = { ...pieceOf(at, tokens, 1, 0, weight.rows), firstHead: head };
     emitEpilogue(context, kernel.chain, piece, kernel.result);
   }
 }

@@ -1,6 +1,6 @@
 /** One tile of weights through the matrix unit: the load of the tile and the product that uses it. */
 import { blockBytes, FORMAT_CODES, NONE } from '../isa.table.ts';
-import { tileAddress } from '../layout.ts';
+import { tileAddress } from '../tiles.ts';
 import { mxRowBytes, type TiledWeight } from '../memoryRegions.ts';
 import { contiguous, type Context } from './context.ts';
 import { channelsFrom, type MxPlacement } from './placement.ts';

@@ -24,6 +24,7 @@ import { lowerHeadLinear, lowerLinear } from './linear.ts';
 import { destinationOf, floatOf, headsOf, headStrideOf } from './placement.ts';
 import { lowerConvolution, lowerDelta } from './recurrence.ts';
 import { lowerLayerNormalization } from './layerNormalization.ts';
+import { loadHidden, storeHidden } from './hidden.ts';
 import { regionsOf } from './regions.ts';
 import { storeState } from './stateRows.ts';
 import { lowerDot, lowerHyperConnection, lowerMixHeads, lowerNGramGate } from './streams.ts';
@@ -94,6 +95,7 @@ export function scheduleKernels(
     done: new Set(),
     rotary: new Map(),
   };
+  loadHidden(context);
   kernels.forEach((kernel, i) => {
     [...kernel.anchors, ...kernel.chain].forEach((node) => context.done.add(node));
     const next = kernels[i + 1];
@@ -102,6 +104,7 @@ export function scheduleKernels(
       lowerWithAttention(context, kernel, next);
     else lowerKernel(context, kernel);
   });
+  storeHidden(context);
   const buffers = tiles.buffers.filter((buffer) => buffer.last >= 0);
   return {
     graph,

@@ -125,10 +125,9 @@ function blocksOf(context: Context, window: Window): Block[] {
     const source = sourceOf(context, window, first, entries);
     const most = always + (entries?.most ?? 0);
     const shiftBy = Math.log2(node.attrs.tokensPerRow ?? 1);
-    const isByPosition = entries === undefined || entries.isByPosition;
     return headBlocks(context, node as Node, heads, reach).map(([firstHead, count]): Block => ({
       ...{ source, sequence, first, tokens: 1, firstHead, heads: count, reach, most },
-      visible: isByPosition ? { always, shift: shiftBy } : everyColumn(most),
+      visible: entries?.isByPosition ? { always, shift: shiftBy } : everyColumn(most),
       adjust: (scores, stride) => {
         adjust(context, window, { scores, stride, first, firstHead, heads: count });
         entries?.hide(shift(scores, always * 4), stride, count);

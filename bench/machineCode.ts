@@ -1,0 +1,101 @@
+/** Products on panels in machine code beside the roofline of the same moments: memory read, int8 multiply-accumulates. */
+import { Worker } from 'node:worker_threads';
+import { linearPanelsName } from '../src/target/cpu/x86/linearPanels.ts';
+import { panelBytes } from '../src/target/cpu/panels/panelFormats.table.ts';
+import { createMemory } from '../src/wasm/index.ts';
+import { PEAK, READ, Runner, type Task } from './machineCode/runner.ts';
+import { median, type Table } from './table.ts';
+
+const ROUNDS = 9;
+const FORMATS = ['Q8_0', 'Q4_0'] as const;
+/** The output matrix of Qwen3-0.6B for few rows, its feed-forward layers for many. */
+const FEW = { N: 151936, K: 1024 };
+const MANY = { N: 3072, K: 1024 };
+const ROWS = [1, 4, 8, 16, 128, 512];
+const MEMORY_BYTES = 2 ** 29;
+
+export async function benchMachineCode(): Promise<Table> {
+  const rows: (string | number)[][] = [];
+  for (const threads of [1, 2]) {
+    const pool = await Pool.open(threads);
+    for (const format of FORMATS) {
+      for (const M of ROWS) rows.push([threads, format, M, ...measure(pool, format, M)]);
+    }
+    pool.close();
+  }
+  return {
+    title: 'Products on panels in x86-64 machine code',
+    notes: [
+      `Medians of ${ROUNDS} rounds; in each, reading memory, multiplying in registers and the product follow each other, on the`,
+      `same threads, in processor time of the slowest. Few rows (up to 16): ${FEW.N} × ${FEW.K}, weights from memory; many: ${MANY.N} × ${MANY.K}. Shares are medians of the`,
+      "rounds' ratios to memory read and to vpdpbusd from registers; other processes share the cores.",
+    ],
+    columns: ['threads', 'format', 'M', 'GB/s', 'of memory read', 'GMAC/s', 'of int8 peak'],
+    rows,
+  };
+}
+
+function measure(pool: Pool, format: (typeof FORMATS)[number], M: number): string[] {
+  const { N, K } = M > 16 ? MANY : FEW;
+  const bytes = panelBytes(format, N, K);
+  const times = M > 16 ? 8 : 1;
+  const product: Task = { name: linearPanelsName(format), M, N, K, bytes, times };
+  const readBytes = MEMORY_BYTES / 2;
+  const rounds = Array.from({ length: ROUNDS }, () => {
+    const read = readBytes / pool.seconds({ ...product, name: READ, bytes: readBytes, times: 1 });
+    const peak = PEAK.macs / pool.seconds({ ...product, name: PEAK.name, times: 1 });
+    const seconds = pool.seconds(product);
+    return { read, peak: peak * pool.threads, rate: bytes / seconds, macs: (M * N * K) / seconds };
+  });
+  const of = (f: (round: (typeof rounds)[number]) => number): number => median(rounds.map(f));
+  const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+  return [
+    (of(({ rate }) => rate) / 1e9).toFixed(1),
+    percent(of(({ rate, read }) => rate / read)),
+    (of(({ macs }) => macs) / 1e9).toFixed(1),
+    percent(of(({ macs, peak }) => macs / peak)),
+  ];
+}
+
+/** Threads that each do a part of a task at the same time. */
+class Pool {
+  readonly threads: number;
+  readonly #own: Runner;
+  readonly #control = new Int32Array(new SharedArrayBuffer(16));
+  readonly #workers: readonly Worker[];
+
+  static async open(threads: number): Promise<Pool> {
+    const pool = new Pool(threads);
+    await Promise.all(
+      pool.#workers.map((worker) => new Promise((done) => worker.once('message', done))),
+    );
+    return pool;
+  }
+
+  private constructor(threads: number) {
+    const memory = createMemory({ initial: MEMORY_BYTES / 65536, maximum: 65535, shared: true });
+    this.threads = threads;
+    this.#own = new Runner(memory, 0, threads);
+    this.#own.fill();
+    this.#workers = Array.from({ length: threads - 1 }, (_, i) => {
+      const workerData = { memory, part: i + 1, parts: threads, control: this.#control };
+      return new Worker(new URL('machineCode/worker.ts', import.meta.url), { workerData });
+    });
+  }
+
+  /** The longest processor time of a part: others may run on the same cores meanwhile. */
+  seconds(task: Task): number {
+    for (const worker of this.#workers) worker.postMessage(task);
+    const ready = this.#workers.length;
+    while (Atomics.load(this.#control, 0) < ready);
+    Atomics.store(this.#control, 1, 0);
+    Atomics.store(this.#control, 0, 0);
+    this.#control[2] = this.#own.microseconds(task);
+    while (Atomics.load(this.#control, 1) < ready);
+    return Math.max(...this.#control.subarray(2)) / 1e6;
+  }
+
+  close(): void {
+    for (const worker of this.#workers) void worker.terminate();
+  }
+}

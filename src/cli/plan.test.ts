@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { test } from 'node:test';
+
+const PROGRAM = path.join(import.meta.dirname, '..', '..', 'bin', 'celadon.cjs');
+
+function celadon(...args: string[]) {
+  const run = spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8' });
+  return { code: run.status, out: run.stdout, err: run.stderr };
+}
+
+interface Report {
+  readonly plans: readonly {
+    readonly layout: { tp: number; pp: number; dp: number; ep: number };
+    readonly batch: number;
+    readonly ttftMs: number;
+    readonly tpotMs: number;
+    readonly tokensPerSecondPerChip: number;
+    readonly memoryBytes: number;
+    readonly limitedBy: string;
+    readonly provenance: readonly string[];
+  }[];
+  readonly rejected: readonly { readonly reason: string }[];
+}
+
+const WORKLOAD = ['--workload', 'input=4096,output=256,concurrency=64'];
+
+test('plan gives the best layouts first, and says why others are out', () => {
+  const { code, out } = celadon(
+    ...['plan', 'deepseek-v4-flash', '--chip', 'huawei-ascend-910c', '--count', '16'],
+    ...[...WORKLOAD, '--json'],
+  );
+  assert.equal(code, 0);
+  const { plans, rejected } = JSON.parse(out) as Report;
+  assert.ok(plans.length > 1);
+  const rates = plans.map(({ tokensPerSecondPerChip }) => tokensPerSecondPerChip);
+  assert.deepEqual(
+    rates,
+    rates.toSorted((a, b) => b - a),
+  );
+  for (const { layout, ttftMs, tpotMs, memoryBytes, limitedBy, provenance } of plans) {
+    assert.ok(layout.tp * layout.pp * layout.dp <= 16);
+    assert.ok(ttftMs > tpotMs && tpotMs > 1 && memoryBytes < 128 * 2 ** 30);
+    assert.match(limitedBy, /memory|arithmetic|launches|links/);
+    assert.ok(provenance.some((line) => line.startsWith('http')));
+  }
+  assert.ok(rejected.some(({ reason }) => /GiB a chip for one sequence/.test(reason)));
+});
+
+test('a fixed layout has the concurrency of its replica, in Markdown and CSV too', () => {
+  const fixed = ['plan', 'qwen3-32b', '--chip', 'nvidia-h100-sxm', '--count', '4'];
+  const layout = ['--layout', 'tp=2', '--precision', 'fp8', ...WORKLOAD];
+  const { plans } = JSON.parse(celadon(...fixed, ...layout, '--json').out) as Report;
+  assert.equal(plans.length, 1);
+  assert.equal(plans[0]!.batch, 32);
+  assert.match(celadon(...fixed, ...layout, '--format', 'md').out, /^\| layout \|/);
+  assert.match(celadon(...fixed, ...layout, '--format', 'csv').out, /^layout,replicas/);
+});
+
+test('what cannot be met ends with the closest plan and the limit that it misses', () => {
+  const asked = ['plan', 'qwen3-32b', '--chip', 'nvidia-h20', '--count', '2', ...WORKLOAD];
+  const missed = celadon(...asked, '--tpot', '2');
+  assert.equal(missed.code, 4);
+  assert.match(missed.err, /tpot must be at most 2\.0 ms, and the closest plan has \d+\.\d ms/);
+  assert.match(missed.out, /tpot × \d/);
+  const nothing = celadon(
+    'plan',
+    'deepseek-v3',
+    '--chip',
+    'nvidia-h20',
+    '--count',
+    '2',
+    ...WORKLOAD,
+  );
+  assert.equal(nothing.code, 4);
+  assert.match(nothing.err, /needs [\d.]+ GiB a chip for one sequence, has 96\.0 GiB/);
+});
+
+test('what is asked wrongly is refused with what to do', () => {
+  const asked = (...args: string[]) => celadon('plan', 'qwen3-32b', '--count', '2', ...args);
+  const chip = asked('--chip', 'huawei-ascend-910d', ...WORKLOAD);
+  assert.equal(chip.code, 2);
+  assert.match(chip.err, /did you mean huawei-ascend-910c\?/);
+  assert.match(asked('--chip', 'nvidia-h20', '--workload', 'input=5').err, /must have output/);
+  assert.match(asked('--chip', 'nvidia-h20', '--workload', 'inptu=5').err, /Did you mean input\?/);
+  const layout = asked('--chip', 'nvidia-h20', ...WORKLOAD, '--layout', 'tp=2,ep=4');
+  assert.match(layout.err, /ep must divide tp·dp = 2/);
+  const unknown = asked('--chip', 'cambricon-mlu690', ...WORKLOAD);
+  assert.equal(unknown.code, 3);
+  assert.match(unknown.err, /must be published/);
+});

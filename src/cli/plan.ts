@@ -1,0 +1,242 @@
+/** celadon plan: how a model is best laid out on chips, what users then wait for, and what limits it. */
+import type { Command } from 'commander';
+import { CapacityError, UsageError, formatBytes } from '../base/index.ts';
+import { loadAccelerator, type Accelerator } from '../chip/index.ts';
+import {
+  layoutToString,
+  SCHEDULES,
+  searchPlans,
+  servedModel,
+  type Layout,
+  type Plan,
+  type PlanRequest,
+  type PlanResult,
+  type Schedule,
+  type Workload,
+} from '../cluster/index.ts';
+import { chipModel, FORMAT_BYTES, PRECISIONS, precisionOn, type ChipModel } from '../cost/index.ts';
+import { choice, decimal, wholeNumber } from './arguments.ts';
+import { openConfiguration } from './configuration.ts';
+import { Output, type GlobalOptions } from './output.ts';
+import { parseLayout, parseWorkload } from './planOptions.ts';
+import { formatRows, FORMATS, type Format } from './rows.ts';
+
+interface PlanOptions extends GlobalOptions {
+  readonly chip: string;
+  readonly count: number;
+  readonly workload: Workload;
+  readonly layout?: Layout;
+  readonly precision?: string;
+  readonly kv: keyof typeof FORMAT_BYTES;
+  readonly ttft?: number;
+  readonly tpot?: number;
+  readonly schedule: Schedule;
+  readonly acceptance?: number;
+  readonly format: Format;
+}
+
+/** Milliseconds that a target may be. */
+const MOST_MS = 1e9;
+
+export function addPlan(program: Command): void {
+  program
+    .command('plan')
+    .description('layouts of a model on chips: TTFT, TPOT, throughput, memory, what limits them')
+    .argument('<model>', 'a name of the catalogue, a folder, .gguf file or built-in name')
+    .requiredOption('--chip <id>', 'a chip of celadon chips')
+    .requiredOption('--count <n>', 'how many of them', wholeNumber(1))
+    .requiredOption(
+      '--workload <w>',
+      'tokens and requests at once: input=1024,output=1024,concurrency=16',
+      parseWorkload,
+    )
+    .option('--layout <l>', 'only this one: tp=8,pp=1,dp=1,ep=1', parseLayout)
+    .addOption(
+      choice('--precision <p>', 'of weights; as published when left out', Object.keys(PRECISIONS)),
+    )
+    .addOption(
+      choice('--kv <format>', 'of keys, values and latents', ['bf16', 'fp8']).default('bf16'),
+    )
+    .option('--ttft <ms>', 'most milliseconds to the first token', decimal(1e-3, MOST_MS))
+    .option('--tpot <ms>', 'most milliseconds for each further token', decimal(1e-3, MOST_MS))
+    .addOption(
+      choice('--schedule <s>', 'prompts and tokens in one step or in turn', SCHEDULES).default(
+        'mixed',
+      ),
+    )
+    .option('--acceptance <share>', 'drafts of the MTP head, and how many are right', decimal(0, 1))
+    .addOption(choice('--format <f>', 'of the tables', FORMATS).default('text'))
+    .action((model: string, _: unknown, command: Command) =>
+      plan(model, command.optsWithGlobals<PlanOptions>()),
+    );
+}
+
+function plan(name: string, options: PlanOptions): void {
+  const output = new Output(options);
+  const request = requestOf(name, options);
+  const result = searchPlans(request, (done, all) => output.progress(`${done} of ${all} layouts`));
+  output.done();
+  if (result.plans.length === 0) throw nothingFits(result, request);
+  if (output.json) output.result(reportOf(request, result));
+  else print(request, result, options.format, output);
+  const [best] = result.plans;
+  if (best!.missed !== undefined) throw missedTargets(best!, request);
+  if (!best!.memory.fits) throw doesNotFit(best!);
+}
+
+function requestOf(name: string, options: PlanOptions): PlanRequest {
+  const model = servedModel(openConfiguration(name));
+  const wanted = options.precision === undefined ? model.published : PRECISIONS[options.precision]!;
+  const chip = loadAccelerator(options.chip);
+  const { ttft, tpot, acceptance } = options;
+  if (acceptance !== undefined && model.draft === undefined) {
+    throw new UsageError(`drafts need a head that is read: ${model.noDraft}`, {
+      where: '--acceptance',
+      hint: 'leave it out',
+    });
+  }
+  return {
+    model,
+    chip: chipModel(chip, precisionOn(chip, wanted, FORMAT_BYTES[options.kv])),
+    count: options.count,
+    workload: options.workload,
+    layout: options.layout,
+    schedule: options.schedule,
+    speculation: acceptance === undefined ? undefined : { acceptance },
+    targets: {
+      ttftSeconds: ttft === undefined ? undefined : ttft / 1e3,
+      tpotSeconds: tpot === undefined ? undefined : tpot / 1e3,
+    },
+  };
+}
+
+/** What a prediction rests on: published rates, and what the class of the chip reaches of them. */
+function provenanceOf({ chip, efficiency }: ChipModel): string[] {
+  const { confidence, sources } = chip;
+  const factors = Object.entries(efficiency).flatMap(([name, factor]) =>
+    typeof factor === 'object' && 'reason' in factor && 'value' in factor
+      ? [`${efficiency.id}: ${name} ${factor.value} (${factor.confidence}: ${factor.reason})`]
+      : [],
+  );
+  return [
+    `${chip.id}: peak ${confidence.peak}, memory ${confidence.memory}, interconnect ${confidence.interconnect}`,
+    ...factors,
+    ...sources.flatMap(({ url }) => url ?? []),
+  ];
+}
+
+function reportOf(request: PlanRequest, { plans, rejected }: PlanResult): object {
+  const { model, chip, count, workload } = request;
+  const { linear, experts, expanded } = chip.precision;
+  return {
+    ...{ model: model.name, chip: chip.chip.id, count, workload },
+    precision: { linear: linear.format, experts: experts.format, expanded },
+    plans: plans.map((plan) => planReport(plan, chip)),
+    rejected: rejected.map(({ layout, reason }) => ({ layout: layoutReport(layout), reason })),
+  };
+}
+
+function layoutReport({ tensor, pipeline, data, expert }: Layout) {
+  return { tp: tensor, pp: pipeline, dp: data, ep: expert };
+}
+
+function planReport(plan: Plan, chip: ChipModel) {
+  const { thermalDesignPowerWatts: watts, priceUsd } = chip.chip;
+  const { tokensPerSecondPerChip: rate, memory } = plan;
+  return {
+    ...{ mode: 'aggregated', layout: layoutReport(plan.layout), replicas: plan.replicas },
+    ...{ batch: plan.batch, overlap: plan.overlap },
+    ttftMs: plan.ttftSeconds * 1e3,
+    tpotMs: plan.tpotSeconds * 1e3,
+    tokensPerSecondPerChip: rate,
+    tokensPerSecondPerWatt: watts === null ? null : rate / watts,
+    tokensPerSecondPerUsd: priceUsd === null ? null : rate / priceUsd.value,
+    memoryBytes: memory.totalBytes,
+    memory,
+    limitedBy: plan.limitedBy,
+    missed: plan.missed ?? null,
+    provenance: provenanceOf(chip),
+  };
+}
+
+const HEADINGS = [
+  ...['layout', 'replicas', 'batch', 'TTFT ms', 'TPOT ms', 'tok/s/chip', 'tok/s/W'],
+  ...['memory', 'limited by', 'targets'],
+];
+
+function print(
+  request: PlanRequest,
+  { plans, rejected }: PlanResult,
+  format: Format,
+  output: Output,
+): void {
+  const { model, chip, count, workload } = request;
+  const rows = plans.map((plan) => cellsOf(plan, chip.chip));
+  if (format !== 'text') {
+    output.line(formatRows([HEADINGS, ...rows], format));
+    return;
+  }
+  const { linear, experts, expanded } = chip.precision;
+  output.line(output.mark('bold', `${model.name} on ${count} × ${chip.chip.name}`));
+  output.line(
+    `${workload.input} tokens in, ${workload.output} out, ${workload.concurrency} requests at once; ` +
+      `weights ${linear.format}, experts ${experts.format}` +
+      (expanded.length === 0 ? '' : ` (the chip has no arithmetic for: ${expanded.join(', ')})`),
+  );
+  output.line(`\n${formatRows([HEADINGS, ...rows], format)}`);
+  if (rejected.length > 0) output.line(`\nrejected:\n${rejectedLines(rejected)}`);
+  output.line(output.mark('gray', `\nrests on:\n  ${provenanceOf(chip).join('\n  ')}`));
+}
+
+function cellsOf(plan: Plan, chip: Accelerator): string[] {
+  const { memory, missed, overlap } = plan;
+  const watts = chip.thermalDesignPowerWatts;
+  return [
+    `${layoutToString(plan.layout)}${overlap ? ' in two halves' : ''}`,
+    `${plan.replicas}`,
+    `${plan.batch}`,
+    (plan.ttftSeconds * 1e3).toFixed(0),
+    (plan.tpotSeconds * 1e3).toFixed(2),
+    plan.tokensPerSecondPerChip.toFixed(1),
+    watts === null ? '?' : (plan.tokensPerSecondPerChip / watts).toFixed(3),
+    `${formatBytes(memory.totalBytes)} of ${formatBytes(memory.capacityBytes)}`,
+    plan.limitedBy,
+    missed === undefined ? 'met' : `${missed.target} × ${missed.factor.toFixed(2)}`,
+  ];
+}
+
+/** One line a reason, with the layouts it is against. */
+function rejectedLines(rejected: PlanResult['rejected']): string {
+  const groups = Map.groupBy(rejected, ({ reason }) => reason);
+  return [...groups]
+    .map(([reason, all]) => {
+      const more = all.length > 1 ? ` and ${all.length - 1} more` : '';
+      return `  ${layoutToString(all[0]!.layout)}${more}: ${reason}`;
+    })
+    .join('\n');
+}
+
+function nothingFits({ rejected }: PlanResult, { chip, count }: PlanRequest): CapacityError {
+  return new CapacityError(`a layout must be possible, but none is:\n${rejectedLines(rejected)}`, {
+    where: `${count} × ${chip.chip.id}`,
+    hint: 'give more chips, a narrower --precision, or less context',
+  });
+}
+
+function missedTargets({ missed, layout }: Plan, { targets }: PlanRequest): CapacityError {
+  const { target, factor } = missed!;
+  const seconds = target === 'ttft' ? targets.ttftSeconds! : targets.tpotSeconds!;
+  const found = (seconds * factor * 1e3).toFixed(1);
+  return new CapacityError(
+    `${target} must be at most ${(seconds * 1e3).toFixed(1)} ms, and the closest plan has ${found} ms`,
+    { where: layoutToString(layout), hint: 'give more chips or fewer requests, or another limit' },
+  );
+}
+
+function doesNotFit({ memory, layout }: Plan): CapacityError {
+  const { totalBytes, capacityBytes } = memory;
+  return new CapacityError(
+    `a chip must hold ${formatBytes(totalBytes)}, and has ${formatBytes(capacityBytes)}`,
+    { where: layoutToString(layout), hint: 'leave out --layout to see what fits' },
+  );
+}

@@ -1,0 +1,24 @@
+/** How a thread calls kernels. */
+import { instantiate, type WasmMemory, type WasmModule } from '../../../wasm/index.ts';
+import { type LinkedLibrary } from '../../../x86/index.ts';
+import { bindKernels, type Bind, type Kernels } from '../kernels/kernelModule.ts';
+import { withMachineCode } from '../x86/index.ts';
+
+/** What a thread makes its kernels from; it can be posted to a worker. */
+export interface KernelSource {
+  readonly module: WasmModule;
+  readonly memory: WasmMemory;
+  /** Machine code that takes the place of some kernels. */
+  readonly code?: LinkedLibrary;
+}
+
+/** The kernels of one thread. */
+export interface KernelSet {
+  /** A call that can be made many times; arguments in the order of the table. */
+  readonly prepare: Bind;
+}
+
+export function openKernels({ module, memory, code }: KernelSource): KernelSet {
+  const own = bindKernels(instantiate<Kernels>(module, { host: { memory } }));
+  return { prepare: withMachineCode(own, memory, code) };
+}

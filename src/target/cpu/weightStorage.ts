@@ -1,0 +1,92 @@
+/**
+ * How weights are kept on a device: in panels as wide as they are stored, where products and look-ups of rows alone
+ * read them, else in f32.
+ */
+import { CeladonError } from '../../base/index.ts';
+import {
+  countElements,
+  topologicalOrder,
+  type Graph,
+  type Op,
+  type WeightSource,
+} from '../../ir/index.ts';
+import { ELEMENT_BYTES } from './kernels/vectors.ts';
+import { packPanels } from './panels/packPanels.ts';
+import {
+  isPanelFormat,
+  panelBytes,
+  PANEL_ROWS,
+  type PanelFormatName,
+} from './panels/panelFormats.table.ts';
+
+/** The formats of the weights that are kept in panels; all others are kept in f32. */
+export type WeightStorage = ReadonlyMap<string, PanelFormatName>;
+
+/** The inputs of ops whose kernels read panels. */
+const PANEL_INPUTS: Partial<Record<Op, readonly number[]>> = {
+  linear: [1],
+  embedding: [1],
+  experts: [2, 3, 4],
+};
+
+/** Bytes read from a file at once. */
+const SLICE_BYTES = 2 ** 22;
+
+/** How the weights of a graph are kept. */
+export function storageOf(graph: Graph): WeightStorage {
+  const storage = new Map<string, PanelFormatName>();
+  for (const { name, stored } of graph.weights.values()) {
+    if (stored !== undefined && isPanelFormat(stored.format)) storage.set(name, stored.format);
+  }
+  for (const { op, inputs } of topologicalOrder(graph)) {
+    for (const [i, input] of inputs.entries()) {
+      if (input.op !== 'weight' || PANEL_INPUTS[op]?.includes(i)) continue;
+      storage.delete(input.attrs.name);
+    }
+  }
+  return storage;
+}
+
+/** Bytes of a weight on the device. */
+export function weightBytes({ shape }: WeightSource, format: PanelFormatName | undefined): number {
+  if (format === undefined) return countElements(shape) * ELEMENT_BYTES;
+  const { matrices, rows, columns } = matricesOf(shape);
+  return matrices * panelBytes(format, rows, columns);
+}
+
+/** Fills `out`, which holds zeros, with the panels of a weight. Throws what reading and packing throw, naming it. */
+export function loadPanels(source: WeightSource, format: PanelFormatName, out: Uint8Array): void {
+  const { shape, stored, name } = source;
+  const { matrices, rows, columns } = matricesOf(shape);
+  const matrixBytes = panelBytes(format, rows, columns);
+  const perSlice = Math.floor(SLICE_BYTES / (PANEL_ROWS * stored!.rowBytes));
+  const step = Math.max(1, perSlice) * PANEL_ROWS;
+  for (let matrix = 0; matrix < matrices; matrix++) {
+    for (let row = 0; row < rows; row += step) {
+      const count = Math.min(step, rows - row);
+      const bytes = stored!.readBytes(matrix * rows + row, count);
+      const at = matrix * matrixBytes + panelBytes(format, row, columns);
+      named(name, () => packPanels(format, bytes, count, columns, out.subarray(at)));
+    }
+  }
+}
+
+/** Runs `pack`; its errors say of which weight they are. */
+function named(name: string, pack: () => void): void {
+  try {
+    pack();
+  } catch (error) {
+    if (!(error instanceof CeladonError)) throw error;
+    const Kind = error.constructor as typeof CeladonError;
+    throw new Kind(error.message, {
+      where: `weight ${name}`,
+      ...(error.hint !== undefined && { hint: error.hint }),
+    });
+  }
+}
+
+/** A weight (…, rows, columns) as matrices. */
+function matricesOf(shape: readonly number[]): Record<'matrices' | 'rows' | 'columns', number> {
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  return { matrices: countElements(shape.slice(0, -2)), rows, columns };
+}
