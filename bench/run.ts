@@ -3,6 +3,7 @@ import { benchArea } from './area.ts';
 import { benchCpu } from './cpu.ts';
 import { benchDecode } from './decode.ts';
 import { benchGemm } from './gemm.ts';
+import { benchPanels } from './panels.ts';
 import { benchMachineCode } from './machineCode.ts';
 import { benchPrefill } from './prefill.ts';
 import { benchQuality } from './quality.ts';
@@ -24,6 +25,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   area: benchArea,
   serving: benchServing,
   text: benchText,
+  panels: benchPanels,
   cpu: benchCpu,
   machineCode: benchMachineCode,
 };

@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { loadModel, type Model } from '../src/model/index.ts';
+import { ggmlTypeOf } from '../src/model/checkpoint/gguf/ggmlTypes.table.ts';
 import { convertModel, type MatrixType } from './gguf/convertModel.ts';
 import { checkGolden, readGolden } from './golden.ts';
 
@@ -54,6 +55,25 @@ for (const [name, type, latent] of CASES) {
         found.every((x, i) => Math.abs(x - required[i]!) <= bound),
         weight,
       );
+    }
+  });
+
+  test(`${name} in ${type}, latent ${latent}: stored rows decode to the weights`, () => {
+    const sources = [...model.graph({ logits: 'last' }).weights.values()];
+    const stored = sources.filter((source) => source.stored !== undefined);
+    assert.ok(stored.length > 10);
+    for (const source of stored) {
+      const { format, rowBytes, readBytes } = source.stored!;
+      const required = source.load();
+      const [rows, width] = [required.length / source.shape.at(-1)!, source.shape.at(-1)!];
+      const found = new Float32Array(required.length);
+      const bytes = readBytes(0, rows);
+      assert.equal(bytes.length, rows * rowBytes);
+      ggmlTypeOf(format).decode!(bytes, found);
+      assert.deepEqual(found, required, source.name);
+      const last = new Float32Array(width);
+      ggmlTypeOf(format).decode!(readBytes(rows - 1, 1), last);
+      assert.deepEqual(last, required.subarray(-width), source.name);
     }
   });
 

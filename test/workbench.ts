@@ -1,8 +1,12 @@
 /** What the tests of the kernels of the cpu run them on. */
 import assert from 'node:assert/strict';
 import { Random } from '../src/base/index.ts';
-import { createMemory } from '../src/wasm/index.ts';
-import { instantiateKernels } from '../src/target/cpu/kernels/kernelModule.ts';
+import { compileModule, createMemory, instantiate, type WasmMemory } from '../src/wasm/index.ts';
+import {
+  emitKernels,
+  instantiateKernels,
+  type Kernels,
+} from '../src/target/cpu/kernels/kernelModule.ts';
 import { KERNELS } from '../src/target/cpu/kernels/kernels.table.ts';
 
 const random = new Random(1);
@@ -23,15 +27,21 @@ const PAGES = 16;
 /** What memory holds that nothing wrote. */
 export const GUARD = 0x7fc0dead; // a NaN, so that what is read out of bounds shows in sums
 
+/** The kernels for a host without relaxed SIMD. */
+function withoutRelaxed(memory: WasmMemory): Kernels {
+  return instantiate<Kernels>(compileModule(emitKernels()), { host: { memory } });
+}
+
 /** A memory on which kernels run, and which sees where they write. */
 export class Workbench {
   readonly #memory;
   readonly #kernels;
   #end = 64;
 
-  constructor(pages = PAGES) {
-    this.#memory = createMemory({ initial: pages });
-    this.#kernels = instantiateKernels(this.#memory);
+  /** With the kernels for a host with relaxed SIMD, or without. */
+  constructor({ relaxed = true } = {}) {
+    this.#memory = createMemory({ initial: PAGES });
+    this.#kernels = relaxed ? instantiateKernels(this.#memory) : withoutRelaxed(this.#memory);
     new Int32Array(this.#memory.buffer).fill(GUARD);
   }
 

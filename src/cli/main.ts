@@ -25,7 +25,8 @@ Examples:
   celadon run qwen3-tiny --chat -p "以《春夜》为题，写一首五言绝句。"
   celadon run qwen3-tiny -p "<|im_start|>user" --target jade --chip jade-nano --trace trace.json
   celadon inspect deepseek-v3
-  celadon chips --country CN --sort bandwidth`;
+  celadon chips --country CN --sort bandwidth
+  celadon check deepseek-v4-flash --chip huawei-ascend-910c`;
 
 function createProgram(): Command {
   const program = new Command('celadon')

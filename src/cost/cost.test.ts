@@ -48,32 +48,17 @@ test('the state of every model is the one that the catalogue computes from the s
     const { perToken, perSequence } = stateBytes(catalogueGraph(name));
     const indexKeys = (computed['indexer_key_bytes_per_token_fp8'] ?? 0) * INDEX_KEY_BF16;
     const kept = computed['kv_cache_bytes_per_token_bf16']! + indexKeys;
-    const means = meansOfKeys(model);
-    assert.equal(perToken, kept - means.savedPerToken, name);
+    assert.equal(perToken, kept, name);
     const recurrent = computed['recurrent_state_bytes_per_sequence_fp32_state_bf16_conv'] ?? 0;
     const windowsFp8 = computed['sliding_window_bytes_per_sequence_fp8'] ?? 0;
     const windows = computed['sliding_window_bytes_per_sequence_bf16'] ?? windowsFp8 * WINDOW_BF16;
-    const rest = compressorBytes(computed) + sharedBytes(model) + means.perSequence;
+    const rest = compressorBytes(computed) + sharedBytes(model);
     assert.equal(perSequence, recurrent + windows + rest, name);
   }
 });
 
 /** An index key of 128 channels in bf16, where the catalogue has it in fp8 with an f32 scale. */
 const INDEX_KEY_BF16 = (2 * 128) / (128 + 4);
-
-/**
- * Where index keys are means of blocks, what is saved as only those are kept, and the keys of the last
- * tokens, of which the next mean will be: in bytes of bf16.
- */
-function meansOfKeys({ family, config }: ModelConfig): {
-  readonly savedPerToken: number;
-  readonly perSequence: number;
-} {
-  if (family !== 'qwen4_exp') return { savedPerToken: 0, perSequence: 0 };
-  const { indexer_compress_ratio: tokens, indexer_head_dim: width } = config;
-  const bytes = 2 * width * config.layer_types.filter((type) => type === 'full_attention').length;
-  return { savedPerToken: bytes - bytes / tokens, perSequence: bytes * (tokens - 1) };
-}
 
 /** A row of a window in bf16, where the catalogue has it in fp8 with a scale of one byte for 32 channels. */
 const WINDOW_BF16 = (2 * 32) / (32 + 1);

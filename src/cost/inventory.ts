@@ -93,23 +93,34 @@ export interface StateRow {
   readonly bytesPerSequence: number;
 }
 
-/** The states, with `bytesPerElement` for each element of those that are not kept in f32 (bf16 by default). */
+/** How states of rows are called that keys of blocks will be means of, beyond the state of those. */
+const RAW = '.raw';
+
+/**
+ * The states, with `bytesPerElement` for each element of those that are not kept in f32 (bf16 by default).
+ * Keys of blocks that are means of keys (a state `NAME.raw` beside them) count as the keys of all tokens:
+ * published implementations keep those.
+ */
 export function stateTable(graph: Graph, bytesPerElement = 2): StateRow[] {
-  return [...graph.states].map(([name, node]) => {
-    const { type } = node.inputs[OPS[node.op].stateOperand!]!;
-    const fixed = type.shape.filter((dim) => typeof dim === 'number');
-    const each = RECURRENT.has(node.op) ? RECURRENT_BYTES : bytesPerElement;
-    const tokens = node.op === 'append' ? (node.attrs.tokensPerRow ?? 1) : 1;
-    const bytes = (countElements(fixed) * each) / tokens;
-    const grows = type.shape.includes('S');
-    return {
-      name,
-      op: node.op,
-      parts: partsOf(node.op, type.shape),
-      bytesPerToken: grows ? bytes : 0,
-      bytesPerSequence: grows ? 0 : bytes,
-    };
-  });
+  const isRaw = (name: string): boolean => name.endsWith(RAW);
+  return [...graph.states]
+    .filter(([name]) => !isRaw(name))
+    .map(([name, node]) => {
+      const { type } = node.inputs[OPS[node.op].stateOperand!]!;
+      const fixed = type.shape.filter((dim) => typeof dim === 'number');
+      const each = RECURRENT.has(node.op) ? RECURRENT_BYTES : bytesPerElement;
+      const raw = node.op !== 'append' || graph.states.has(name + RAW);
+      const tokens = raw ? 1 : (node.attrs.tokensPerRow ?? 1);
+      const bytes = (countElements(fixed) * each) / tokens;
+      const grows = type.shape.includes('S');
+      return {
+        name,
+        op: node.op,
+        parts: partsOf(node.op, type.shape),
+        bytesPerToken: grows ? bytes : 0,
+        bytesPerSequence: grows ? 0 : bytes,
+      };
+    });
 }
 
 /** The dim of a state that chips may share out, for those that have one. */

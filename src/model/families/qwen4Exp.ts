@@ -94,7 +94,7 @@ function chosenRows(b: GraphBuilder, x: Node, layer: number, config: Qwen4ExpCon
  */
 function blockKeys(b: GraphBuilder, x: Node, state: string, config: Qwen4ExpConfig): Node {
   const { indexer_compress_ratio: tokens, rms_norm_eps: epsilon } = config;
-  const means = tokens === 1 ? x : meansOfLast(b, x, `${state}.recent`, tokens);
+  const means = tokens === 1 ? x : meansOfLast(b, x, `${state}.raw`, tokens);
   const rows = b.node('splitHeads', [means], { heads: 1 });
   const normal = b.rmsNormalization(rows, 'k_layernorm', epsilon);
   const offset = 1 - tokens; // to the first token of the block

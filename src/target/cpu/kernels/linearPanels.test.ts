@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  integerAt,
   PANEL_NAMES,
   productOnPanels,
   quantizedRows,
   randomStored,
+  scaleAt,
 } from '../../../../test/panels.ts';
 import { normal, Workbench, type Region } from '../../../../test/workbench.ts';
 import { Random } from '../../../base/index.ts';
@@ -45,12 +47,16 @@ test('activations have the bits of their definition, from zeros to huge ones', (
   }
 });
 
-function multiply(name: PanelFormatName, M: number, N: number, K: number): void {
+function multiply(
+  name: PanelFormatName,
+  [M, N, K]: readonly [number, number, number],
+  relaxed = true,
+): void {
   const x = normal(M * K);
   const stored = randomStored(name, random, N, K);
   const panels = new Uint8Array(panelBytes(name, N, K));
   packPanels(name, stored, N, K, panels);
-  const bench = new Workbench();
+  const bench = new Workbench({ relaxed });
   const rows = quantize(bench, x, M, K);
   const outStride = N + 3;
   const out = bench.room(M * outStride);
@@ -75,7 +81,35 @@ test('products have the bits of their definition, for any number of rows', () =>
       [33, 64],
       [70, 160],
     ] as const) {
-      for (const M of [1, 2, 3, 4, 7]) multiply(name, M, N, K);
+      for (const M of [1, 2, 3, 4, 7]) multiply(name, [M, N, K]);
     }
+  }
+});
+
+test('hosts without relaxed SIMD give the same bits', () => {
+  for (const name of PANEL_NAMES) for (const M of [1, 2, 5]) multiply(name, [M, 40, 96], false);
+});
+
+test('rows of tables in panels are exactly what is stored', () => {
+  for (const name of PANEL_NAMES) {
+    const [V, D] = [70, 96];
+    const stored = randomStored(name, random, V, D);
+    const panels = new Uint8Array(panelBytes(name, V, D));
+    packPanels(name, stored, V, D, panels);
+    const tokens = Int32Array.of(0, 69, 15, 16, 31, 32, 64);
+    const bench = new Workbench();
+    const out = bench.room(tokens.length * D);
+    const places = { tokens: bench.put(tokens), table: bench.put(panels), out: out.address };
+    const { code: format } = PANEL_FORMATS[name];
+    bench.run('embeddingPanels', { ...places, rows: tokens.length, D, format }, [out]);
+    const required = Array.from(tokens).flatMap((n) =>
+      Array.from({ length: D }, (_, k) => {
+        return integerAt(name, panels, D, n, k) * scaleAt(name, panels, D, n, k) + 0;
+      }),
+    );
+    assert.deepEqual(
+      Array.from(bench.floats(out), (value) => value + 0),
+      required,
+    );
   }
 });

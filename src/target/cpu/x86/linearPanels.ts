@@ -3,7 +3,7 @@
  *
  * ```
  * for each panel of 32 rows of w
- *   for each piece of its blocks          all of them for few rows; otherwise as many as stay in the first cache,
+ *   for each piece of its blocks          all of them for up to twelve rows; else as many as stay in the first cache,
  *     (unpack the piece)                  and formats that are not plain are unpacked once for all rows
  *     for each tile of rows of x          sums of earlier pieces lie in out
  * ```
@@ -51,6 +51,12 @@ interface Variant {
   readonly rows: readonly number[];
 }
 
+/** Weights that a tile fetches: so many bytes for each of its blocks, from a distance beyond the piece's first. */
+interface Ahead {
+  readonly distance: number;
+  readonly bytes: number;
+}
+
 /** Adds `linearPanels` of a format. */
 export function addLinearPanels(assembler: Assembler, format: PanelFormatName): void {
   const name = linearPanelsName(format);
@@ -63,7 +69,9 @@ export function addLinearPanels(assembler: Assembler, format: PanelFormatName): 
     );
   const [fewRows, manyRows] = [add('few', few), add('many', many)];
   assembler.addFunction(name, LINEAR_PANELS, (f, { M }) => {
-    f.emit('cmp', M, MAX_ROWS).emit('jbe', fewRows).emit('jmp', manyRows);
+    f.emit('cmp', M, 2 * MAX_ROWS)
+      .emit('jbe', fewRows)
+      .emit('jmp', manyRows);
   });
 }
 
@@ -128,8 +136,10 @@ class LinearPanels {
     copyCell(f, this.#xTile, this.#xPiece);
     copyCell(f, this.#outTile, this.#out);
     copyCell(f, this.#rowsLeft, this.#block.M);
-    this.#emitTiles(true);
-    if (this.#isMany) whilePositive(f, this.#rowsLeft, () => this.#emitTiles(false));
+    const whole = { distance: AHEAD_BYTES, bytes: this.#variant.stored.blockBytes };
+    const fetched = this.#isMany ? [this.#nextPiece(0), this.#nextPiece(1)] : [whole];
+    for (const ahead of fetched) this.#emitTiles(ahead);
+    this.#whileRows(() => this.#emitTiles());
     this.#endPiece();
   }
 
@@ -178,13 +188,29 @@ class LinearPanels {
     f.free(bytes, blocks);
   }
 
-  /** Whether there is more than one tile. */
+  /** Whether panels are taken piece by piece, for at least three tiles. */
   get #isMany(): boolean {
     return this.#variant.pieceBlocks === PIECE_BLOCKS;
   }
 
-  /** One tile, of as many rows as suits the rows left; the first of a piece fetches the next piece. */
-  #emitTiles(first: boolean): void {
+  /** A half of the next piece: the first two tiles share the wait for memory. */
+  #nextPiece(half: 0 | 1): Ahead {
+    const { stored, pieceBlocks } = this.#variant;
+    const bytes = stored.blockBytes / 2;
+    return { distance: (2 + half) * pieceBlocks * bytes, bytes };
+  }
+
+  /** Repeat for the rows left, of which there may be none. */
+  #whileRows(body: () => void): void {
+    const f = this.#f;
+    const end = f.label('rowsEnd');
+    f.emit('cmp', this.#rowsLeft, 0).emit('je', end);
+    whilePositive(f, this.#rowsLeft, body);
+    f.place(end);
+  }
+
+  /** One tile, of as many rows as suits the rows left; meanwhile weights are fetched. */
+  #emitTiles(ahead?: Ahead): void {
     const f = this.#f;
     const rows = f.general();
     const tiles = this.#variant.rows.map((count) => ({ count, label: f.label(`tile${count}_`) }));
@@ -194,7 +220,7 @@ class LinearPanels {
     f.free(rows);
     for (const { count, label } of tiles) {
       f.place(label);
-      this.#emitTile(count, first);
+      this.#emitTile(count, ahead);
       advanceCell(f, this.#xTile, this.#block.xStride, count);
       advanceCell(f, this.#outTile, this.#block.outStride, count);
       f.emit('sub', this.#rowsLeft, count).emit('jmp', end);
@@ -211,10 +237,8 @@ class LinearPanels {
     f.emit('inc', rows).emit('shr', rows, 1).place(all);
   }
 
-  #emitTile(rows: number, first: boolean): void {
+  #emitTile(rows: number, fetched: Ahead | undefined): void {
     const f = this.#f;
-    const { stored, pieceBlocks } = this.#variant;
-    const distance = this.#isMany ? pieceBlocks * stored.blockBytes : AHEAD_BYTES;
     const x = loadRowPointers(f, this.#xTile, this.#block.xStride);
     const out = loadRowPointers(f, this.#outTile, this.#block.outStride);
     const [w, blocks, weights] = f.load(this.#plain, this.#pieceBlocks, this.#w) as [
@@ -222,7 +246,7 @@ class LinearPanels {
       General,
       General,
     ];
-    const ahead = first ? { base: weights, distance, bytes: stored.blockBytes } : undefined;
+    const ahead = fetched && { base: weights, ...fetched };
     const columns = this.#columns;
     const place = { x, out, w, blocks, columns, ahead, blocksBefore: this.#blocksBefore };
     emitTile(f, this.#variant.tiles, this.#constants, place, rows);

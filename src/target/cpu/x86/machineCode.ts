@@ -1,6 +1,6 @@
 /** The kernels of this folder as one library, and whether this machine can run it. */
 import { UnsupportedError } from '../../../base/index.ts';
-import { Assembler, linkLibrary, openLibrary, type LinkedLibrary } from '../../../x86/index.ts';
+import { Assembler, linkLibrary, loadLibrary, type LinkedLibrary } from '../../../x86/index.ts';
 import { addAttention } from './attention.ts';
 import { PANEL_FORMATS, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { addElementwise } from './elementwise.ts';
@@ -51,7 +51,8 @@ export function chooseEmitter(requested: Emitter | 'auto'): EmitterChoice {
 
 function tryMachineCode(): EmitterChoice {
   try {
-    const { level } = openLibrary(machineCode()).features;
+    // A library without kernels: theirs are made when a device is opened.
+    const { level } = loadLibrary(new Assembler()).features;
     if (level === 'avx512') return { emitter: 'x86' };
     return { emitter: 'wasm', reason: 'the processor has no AVX-512 with VNNI' };
   } catch (error) {

@@ -50,8 +50,8 @@ function pieceOf(
   columns: number,
 ): Piece {
   const place = { firstToken: 0, firstHead: 0, firstChannel };
-  const innerStride = columns * 4;
-  return { at, stride: inner * innerStride, innerStride, tokens, inner, columns, ...place };
+  const innerStride = inner > 1 ? columns * 4 : 0;
+  return { at, stride: inner * columns * 4, innerStride, tokens, inner, columns, ...place };
 }
 
 type Finisher = (piece: Piece, partner: Ref | undefined) => void;
