@@ -15,6 +15,9 @@ const ROUNDS = 7;
 /** Sources, builds and model files, which later runs find again. */
 const FOLDER = process.env['CELADON_BENCH_FOLDER'] ?? path.join(os.tmpdir(), 'celadon-bench');
 
+/** Measures only the workloads whose names have this in them. */
+const CHOSEN = process.env['CELADON_BENCH_WORKLOADS'] ?? '';
+
 /** Tokens a second of each engine, in the order of the rounds. */
 type Rates = Readonly<Record<'peer' | 'native' | 'wasm', readonly number[]>>;
 
@@ -29,7 +32,9 @@ export function benchCpu(): Table {
       'there, f32 here. Ratios are medians of the ratios of the rounds, with the smallest and the largest; in brackets the goal.',
     ],
     columns: ['workload', 'llama.cpp', 'native', 'native ÷', 'WASM', 'WASM ÷'],
-    rows: WORKLOADS.map((workload) => row(workload, measure(workload, engines))),
+    rows: WORKLOADS.filter((workload) => workloadName(workload).includes(CHOSEN)).map((workload) =>
+      row(workload, measure(workload, engines)),
+    ),
   };
 }
 
