@@ -88,6 +88,16 @@ export const COMPRESSION: readonly Case[] = [
     build: (s) => s.logits(s.node('add', [s.rows(32), pooled(s, s.rows(64), 32, overlap)], {})),
     feedings: FEEDINGS,
   })),
+  {
+    op: 'compress',
+    name: 'a window of more rows than there is room for',
+    build: (s) => {
+      const pool = pooled(s, s.rows(64), 32, false, 32);
+      const both = pooled(s, s.rows(64), 32, true, 32);
+      return s.logits(s.node('add', [s.rows(32), s.node('add', [pool, both], {})], {}));
+    },
+    feedings: FEEDINGS,
+  },
   { op: 'hyperConnection', name: 'all', build: (s) => s.logits(hyper(s, s.rows(64), 24)) },
   { op: 'hyperConnection', name: 'pre alone', build: (s) => s.logits(hyper(s, s.rows(64), 4)) },
   {
