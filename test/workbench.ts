@@ -2,11 +2,8 @@
 import assert from 'node:assert/strict';
 import { Random } from '../src/base/index.ts';
 import { compileModule, createMemory, instantiate, type WasmMemory } from '../src/wasm/index.ts';
-import {
-  emitKernels,
-  instantiateKernels,
-  type Kernels,
-} from '../src/target/cpu/kernels/kernelModule.ts';
+import { emitKernels, instantiateKernels } from '../src/target/cpu/kernels/kernelModule.ts';
+import { type Kernels } from '../src/target/cpu/kernels/bind.ts';
 import { KERNELS } from '../src/target/cpu/kernels/kernels.table.ts';
 
 const random = new Random(1);

@@ -10,6 +10,7 @@ import {
 } from '../../../wasm/index.ts';
 import { addAttention } from './attention.ts';
 import { addAttentionParts } from './attendRows.ts';
+import { type Kernels } from './bind.ts';
 import { addBlocks } from './blocks.ts';
 import { addCompression } from './compression.ts';
 import { addElementwise } from './elementwise.ts';
@@ -18,7 +19,6 @@ import { addExperts } from './experts.ts';
 import { addExponential, addSigmoid, addSoftmax, addSoftplus } from './exponential.ts';
 import { addRouteByToken, addScaleRow, addScoreExperts } from './gates.ts';
 import { addFakeQuantize } from './fakeQuantize.ts';
-import { type KernelName } from './kernels.table.ts';
 import { addHeadLinear, addLinear } from './linear.ts';
 import { addLinearPanels } from './linearPanels.ts';
 import { addGatherRows, addMovement } from './movement.ts';
@@ -38,12 +38,6 @@ import {
 } from './rows.ts';
 import { addSelection } from './selection.ts';
 import { addStreams } from './streams.ts';
-
-/** The kernels by name; arguments in the order of the table. */
-export type Kernels = Readonly<Record<KernelName, (...args: readonly number[]) => void>>;
-
-/** A kernel with its arguments, in the order of the table, ready to run any number of times. */
-export type Bind = (kernel: KernelName, args: readonly number[]) => () => void;
 
 export const PAGE_BYTES = 65536;
 
@@ -133,14 +127,6 @@ export function compiledKernels(shared = false): Compiled {
   };
   compiled.set(shared, made);
   return made;
-}
-
-/** Binds calls of WebAssembly. */
-export function bindKernels(kernels: Kernels): Bind {
-  return (kernel, args) => {
-    const run = kernels[kernel];
-    return () => run(...args);
-  };
 }
 
 /** Hosts without relaxed SIMD refuse the module that has it. */

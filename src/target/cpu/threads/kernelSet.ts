@@ -1,7 +1,7 @@
 /** How a thread calls kernels. */
 import { instantiate, type WasmMemory, type WasmModule } from '../../../wasm/index.ts';
 import { type LinkedLibrary } from '../../../x86/index.ts';
-import { bindKernels, type Bind, type Kernels } from '../kernels/kernelModule.ts';
+import { bindKernels, type Bind, type Kernels } from '../kernels/bind.ts';
 import { withMachineCode } from '../x86/index.ts';
 
 /** What a thread makes its kernels from; it can be posted to a worker. */

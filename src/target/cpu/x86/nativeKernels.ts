@@ -5,7 +5,7 @@
 import { CeladonError } from '../../../base/index.ts';
 import { type WasmMemory } from '../../../wasm/index.ts';
 import { openLibrary, type LinkedLibrary } from '../../../x86/index.ts';
-import { type Bind } from '../kernels/kernelModule.ts';
+import { type Bind } from '../kernels/bind.ts';
 import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
 import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
 import {
