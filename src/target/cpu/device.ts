@@ -39,7 +39,8 @@ interface CpuSnapshot extends DeviceSnapshot {
 export class CpuDevice implements Device {
   readonly #options: CpuDeviceOptions;
   #memory: DeviceMemory;
-  #runner: Runner;
+  /** Started when weights are there: a model that cannot be loaded needs no threads. */
+  #runner: Runner | undefined;
   /** Tokens that each sequence has seen. */
   readonly #lengths: number[] = [];
   #bindings = new WeakMap<CpuProgram, Binding>();
@@ -47,7 +48,6 @@ export class CpuDevice implements Device {
   constructor(options: CpuDeviceOptions) {
     this.#options = options;
     this.#memory = new DeviceMemory(options.contextTokens, options.threads);
-    this.#runner = startThreads(this.#memory, options);
   }
 
   run(program: Program, inputs: StepInputs): StepResult {
@@ -81,14 +81,15 @@ export class CpuDevice implements Device {
   /** Gives memory, weights and threads back; a later run starts afresh. */
   close(): void {
     const { contextTokens, threads } = this.#options;
-    this.#runner.close();
+    this.#runner?.close();
+    this.#runner = undefined;
     this.#memory = new DeviceMemory(contextTokens, threads);
-    this.#runner = startThreads(this.#memory, this.#options);
     this.#bindings = new WeakMap();
     this.#lengths.length = 0;
   }
 
   #runSteps({ content: { steps } }: CpuProgram, binding: Binding): void {
+    this.#runner ??= startThreads(this.#memory, this.#options);
     const startMs = nowMs();
     const times = this.#runner.run(binding);
     if (times !== undefined) traceTimes(this.#options.trace!, binding, steps, times, startMs);

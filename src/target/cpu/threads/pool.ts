@@ -45,21 +45,21 @@ export class ThreadPool implements Runner {
   readonly #kernels: KernelSet;
   readonly #timed: boolean;
   readonly #control = new Int32Array(new SharedArrayBuffer(CONTROL.words * 4));
-  readonly #source: KernelSource;
-  readonly #threads: number;
-  /** Started when there is a program to run: a model that cannot be loaded starts none. */
-  #workers: readonly WorkerHandle[] = [];
+  readonly #workers: readonly WorkerHandle[];
   readonly #walker: Walker;
   readonly #known = new Map<Work, Known>();
   #run = 0;
   #programs = 0;
 
   constructor(source: KernelSource, threads: number, timed: boolean) {
-    this.#source = source;
-    this.#threads = threads;
     this.#kernels = openKernels(source);
     this.#timed = timed;
     this.#walker = new Walker(0, this.#control);
+    this.#workers = Array.from({ length: threads - 1 }, (_, i) => {
+      const worker = spawnWorker();
+      worker.post({ kind: 'start', thread: i + 1, kernels: source, control: this.#control });
+      return worker;
+    });
   }
 
   /** Throws what a kernel throws; the device can go on. */
@@ -86,7 +86,6 @@ export class ThreadPool implements Runner {
   }
 
   #introduce(work: Work): Known {
-    if (this.#programs === 0) this.#workers = this.#startWorkers();
     const id = ++this.#programs;
     const tally = makeTally(work.calls.length, this.#timed ? wordsOfTimes(work) : 0);
     this.#post({ kind: 'program', id, tally, work });
@@ -98,15 +97,6 @@ export class ThreadPool implements Runner {
       this.#post({ kind: 'forget', id: gone });
     }
     return known;
-  }
-
-  #startWorkers(): readonly WorkerHandle[] {
-    return Array.from({ length: this.#threads - 1 }, (_, i) => {
-      const worker = spawnWorker();
-      const start = { kind: 'start', thread: i + 1, kernels: this.#source } as const;
-      worker.post({ ...start, control: this.#control });
-      return worker;
-    });
   }
 
   /** Workers read letters when they see that there are more than they have read. */
