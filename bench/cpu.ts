@@ -15,8 +15,8 @@ const ROUNDS = 7;
 /** Sources, builds and model files, which later runs find again. */
 const FOLDER = process.env['CELADON_BENCH_FOLDER'] ?? path.join(os.tmpdir(), 'celadon-bench');
 
-/** Measures only the workloads whose names have this in them. */
-const CHOSEN = process.env['CELADON_BENCH_WORKLOADS'] ?? '';
+/** Names of the workloads to measure, with commas between them; all without it. */
+const CHOSEN = process.env['CELADON_BENCH_WORKLOADS']?.split(',');
 
 /** Tokens a second of each engine, in the order of the rounds. */
 type Rates = Readonly<Record<'peer' | 'native' | 'wasm', readonly number[]>>;
@@ -32,8 +32,8 @@ export function benchCpu(): Table {
       'there, f32 here. Ratios are medians of the ratios of the rounds, with the smallest and the largest; in brackets the goal.',
     ],
     columns: ['workload', 'llama.cpp', 'native', 'native ÷', 'WASM', 'WASM ÷'],
-    rows: WORKLOADS.filter((workload) => workloadName(workload).includes(CHOSEN)).map((workload) =>
-      row(workload, measure(workload, engines)),
+    rows: WORKLOADS.filter((workload) => CHOSEN?.includes(workloadName(workload)) ?? true).map(
+      (workload) => row(workload, measure(workload, engines)),
     ),
   };
 }
