@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -95,17 +95,25 @@ test(
 );
 
 test('several threads load the library, and no file stays behind', { skip }, async () => {
-  const worker = new Worker(
-    `import { parentPort } from 'node:worker_threads';
-     console.log = (text) => parentPort.postMessage(text);${SCRIPT}`,
-    { eval: true, type: 'module' } as object,
-  );
-  loadLibrary(addNumbers(new Assembler()));
-  const text = await new Promise((resolve, reject) => {
-    worker.once('message', resolve).once('error', reject);
-  });
-  assert.equal(text, 'loaded');
-  await worker.terminate();
-  const left = readdirSync(tmpdir()).filter((name) => name.startsWith('celadon-'));
-  assert.ok(left.every((name) => !readdirSync(join(tmpdir(), name)).includes('kernels.node')));
+  const folder = mkdtempSync(join(tmpdir(), 'celadon-load-test-'));
+  const before = process.env['TMPDIR'];
+  process.env['TMPDIR'] = folder;
+  try {
+    const worker = new Worker(
+      `import { parentPort } from 'node:worker_threads';
+       console.log = (text) => parentPort.postMessage(text);${SCRIPT}`,
+      { eval: true, type: 'module' } as object,
+    );
+    loadLibrary(addNumbers(new Assembler()));
+    const text = await new Promise((resolve, reject) => {
+      worker.once('message', resolve).once('error', reject);
+    });
+    assert.equal(text, 'loaded');
+    await worker.terminate();
+    assert.deepEqual(readdirSync(folder), []);
+  } finally {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+    rmSync(folder, { recursive: true });
+  }
 });
