@@ -6,6 +6,7 @@ export * from './modelRunner.ts';
 export type { PhaseTotals } from './phaseTotals.ts';
 export * from './predictorDrafter.ts';
 export * from './programCache.ts';
+export type * from './request.ts';
 export * from './retrieval.ts';
 export * from './sampler.ts';
 export * from './speculate.ts';
