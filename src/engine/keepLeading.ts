@@ -1,14 +1,16 @@
 /**
- * The leading tokens of a distribution, found by partition [1] instead of by sorting the vocabulary:
- * each pass settles on which side of a pivot the last of them is, by the mass above it.
- *
- * [1] Hoare: Algorithm 65, Find, CACM 4 (7), 1961; here with weights
+ * The leading tokens of a distribution without sorting the vocabulary: tokens fall into classes of
+ * nearly equal weight, whose masses tell in which one the last token to keep is; only that class is sorted.
  */
+
+/** A class is the exponent of an f64 and the first bits of its fraction: weights at most 1/8 apart. */
+const CLASS_SHIFT = 17;
+const CLASSES = 2 ** (31 - CLASS_SHIFT);
 
 /**
  * Clears all weights but those of the fewest tokens, likeliest first and the first of equals, whose
  * mass adds up to `wanted`: a token's mass is 1, or its weight when `byWeight`. One is always kept, and
- * all when there is not enough mass. Weights are finite and 0 for tokens that are out.
+ * all when there is not enough mass. Weights are finite, and 0 for tokens that are out.
  */
 export function keepLeading(weights: Float64Array, wanted: number, byWeight: boolean): void {
   const last = lastLeading(weights, wanted, byWeight);
@@ -22,63 +24,34 @@ export function keepLeading(weights: Float64Array, wanted: number, byWeight: boo
 
 /** The last token to keep; undefined when that is all of them. */
 function lastLeading(weights: Float64Array, wanted: number, byWeight: boolean): number | undefined {
-  let tokens = tokensIn(weights);
-  let before = 0;
-  while (tokens.length > 0) {
-    const pivot = medianOfThree(weights, tokens);
-    const { above, equal, below } = partition(weights, tokens, pivot);
-    const aboveMass = before + massOf(weights, above, byWeight);
-    if (aboveMass >= wanted && above.length > 0) {
-      tokens = above;
+  const massOf = (weight: number): number => (byWeight ? weight : 1);
+  const classes = classesOf(weights);
+  const masses = new Float64Array(CLASSES);
+  for (let token = 0; token < weights.length; token++) {
+    if (weights[token]! > 0) masses[classes(token)]! += massOf(weights[token]!);
+  }
+  let mass = 0;
+  for (let leading = CLASSES - 1; leading >= 0; leading--) {
+    if (masses[leading] === 0) continue;
+    if (mass + masses[leading]! < wanted) {
+      mass += masses[leading]!;
       continue;
     }
-    const each = byWeight ? pivot : 1;
-    const needed = Math.max(1, Math.ceil((wanted - aboveMass) / each));
-    if (needed <= equal.length) return equal[needed - 1]!;
-    before = aboveMass + each * equal.length;
-    tokens = below;
+    const tokens = tokensOf(weights.length, (token) => classes(token) === leading);
+    tokens.sort((a, b) => weights[b]! - weights[a]! || a - b);
+    return tokens.find((token) => (mass += massOf(weights[token]!)) >= wanted) ?? tokens.at(-1);
   }
   return undefined;
 }
 
-function tokensIn(weights: Float64Array): Int32Array {
-  const tokens = new Int32Array(weights.length);
-  let count = 0;
-  for (let token = 0; token < weights.length; token++) {
-    if (weights[token]! > 0) tokens[count++] = token;
-  }
-  return tokens.subarray(0, count);
+function tokensOf(count: number, belongs: (token: number) => boolean): number[] {
+  const tokens: number[] = [];
+  for (let token = 0; token < count; token++) if (belongs(token)) tokens.push(token);
+  return tokens;
 }
 
-function medianOfThree(weights: Float64Array, tokens: Int32Array): number {
-  const [a, b, c] = [0, tokens.length >> 1, tokens.length - 1].map((i) => weights[tokens[i]!]!);
-  return Math.max(Math.min(a!, b!), Math.min(Math.max(a!, b!), c!));
-}
-
-/** The tokens above, at and below the pivot, each in their order. */
-function partition(
-  weights: Float64Array,
-  tokens: Int32Array,
-  pivot: number,
-): { above: Int32Array; equal: Int32Array; below: Int32Array } {
-  const [above, equal, below] = [0, 1, 2].map(() => new Int32Array(tokens.length));
-  let [aboves, equals, belows] = [0, 0, 0];
-  for (const token of tokens) {
-    const weight = weights[token]!;
-    if (weight > pivot) above![aboves++] = token;
-    else if (weight < pivot) below![belows++] = token;
-    else equal![equals++] = token;
-  }
-  return {
-    above: above!.subarray(0, aboves),
-    equal: equal!.subarray(0, equals),
-    below: below!.subarray(0, belows),
-  };
-}
-
-function massOf(weights: Float64Array, tokens: Int32Array, byWeight: boolean): number {
-  if (!byWeight) return tokens.length;
-  let mass = 0;
-  for (const token of tokens) mass += weights[token]!;
-  return mass;
+/** The class of each token, higher for larger weights: bits of positive floats are in their order. */
+function classesOf(weights: Float64Array): (token: number) => number {
+  const words = new Uint32Array(weights.buffer, weights.byteOffset, weights.length * 2);
+  return (token) => words[token * 2 + 1]! >>> CLASS_SHIFT; // the high word: all machines are little-endian
 }

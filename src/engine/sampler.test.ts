@@ -121,7 +121,7 @@ test('a vocabulary of 151,936 is drawn from as by sorting it', () => {
   let mass = 0;
   const nucleus = new Set(ranked.slice(0, 1 + weights.findIndex((w) => (mass += w) >= wanted)));
   const sampler = new Sampler({ ...GREEDY, temperature: 1, topP: 0.9 });
-  for (let i = 0; i < 20; i++) assert.ok(nucleus.has(sampler.next(row, 0)));
+  for (let i = 0; i < 6; i++) assert.ok(nucleus.has(sampler.next(row, 0)));
 });
 
 test('all options out of range are named at once', () => {
