@@ -1,7 +1,7 @@
 /** Products on panels in machine code beside the roofline of the same moments: memory read, int8 multiply-accumulates. */
 import { Worker } from 'node:worker_threads';
 import { linearPanelsName } from '../src/target/cpu/x86/linearPanels.ts';
-import { panelBytes } from '../src/target/cpu/panels/panelFormats.table.ts';
+import { panelBytes } from '../src/target/cpu/panels/panelLayout.ts';
 import { createMemory } from '../src/wasm/index.ts';
 import { PEAK, READ, Runner, type Task } from './machineCode/runner.ts';
 import { median, type Table } from './table.ts';

@@ -1,7 +1,13 @@
 /** What the tests of the kernels of the cpu run them on. */
 import assert from 'node:assert/strict';
 import { Random } from '../src/base/index.ts';
-import { compileModule, createMemory, instantiate, type WasmMemory } from '../src/wasm/index.ts';
+import {
+  compileModule,
+  createMemory,
+  instantiate,
+  type WasmMemory,
+  type WasmModule,
+} from '../src/wasm/index.ts';
 import { emitKernels, instantiateKernels } from '../src/target/cpu/kernels/kernelModule.ts';
 import { type Kernels } from '../src/target/cpu/kernels/bind.ts';
 import { KERNELS } from '../src/target/cpu/kernels/kernels.table.ts';
@@ -24,9 +30,12 @@ const PAGES = 16;
 /** What memory holds that nothing wrote. */
 export const GUARD = 0x7fc0dead; // a NaN, so that what is read out of bounds shows in sums
 
+let plainModule: WasmModule | undefined;
+
 /** The kernels for a host without relaxed SIMD. */
 function withoutRelaxed(memory: WasmMemory): Kernels {
-  return instantiate<Kernels>(compileModule(emitKernels()), { host: { memory } });
+  plainModule ??= compileModule(emitKernels());
+  return instantiate<Kernels>(plainModule, { host: { memory } });
 }
 
 /** A memory on which kernels run, and which sees where they write. */
