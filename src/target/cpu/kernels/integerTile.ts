@@ -8,38 +8,15 @@
 import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
 import { type IntegerFormat } from '../panels/panelFormats.table.ts';
 import { layoutOf } from '../panels/panelLayout.ts';
-import {
-  HALF_BYTES,
-  isNarrow,
-  narrowSums,
-  VECTOR_ROWS,
-  wideSums,
-  type BlockSums,
-} from './panelCodes.ts';
+import { type BlockProducts, type BlockSite, type BlockSums } from './blockSums.ts';
+import { HALF_BYTES, VECTOR_ROWS } from './panelCodes.ts';
 import { pushFactor, type FactorPlaces } from './panelScales.ts';
-import { vectorLocals, type Tile, type TileSite } from './panelTile.ts';
+import { vectorLocals, type TileSite } from './panelTile.ts';
 import { ACTIVATION_BLOCK, sumOfPart } from './quantizeRows.ts';
 import { pushRow, VECTOR_BYTES } from './vectors.ts';
 
-/** The most rows first; eight sums in registers each. */
-const WIDE_TILES: readonly Tile[] = [
-  { rows: 4, vectors: 1, atOnce: 1 },
-  { rows: 2, vectors: 2, atOnce: 2 },
-  { rows: 1, vectors: 8, atOnce: 4 },
-];
-const NARROW_TILES: readonly Tile[] = [
-  { rows: 4, vectors: 2, atOnce: 2 },
-  { rows: 2, vectors: 4, atOnce: 4 },
-  { rows: 1, vectors: 8, atOnce: 8 },
-];
-
 /** Activations carry their sums times −128. */
 const SUM_SHIFT = 7;
-
-/** `relaxed`: whether the host has relaxed SIMD. */
-export function integerTiles(format: IntegerFormat, relaxed: boolean): readonly Tile[] {
-  return relaxed && isNarrow(format) ? NARROW_TILES : WIDE_TILES;
-}
 
 /** What the parts of a block need: pointers, and registers for sums, scales and mins. */
 interface PartSite extends TileSite {
@@ -55,16 +32,17 @@ interface PartSite extends TileSite {
 export function integerSums(
   site: TileSite,
   format: IntegerFormat,
-  { rows, vectors, atOnce }: Tile,
-  relaxed: boolean,
+  products: BlockProducts,
 ): () => void {
-  const { f, p, at, x, start } = site;
+  const { f, p, at, x, start, totals } = site;
+  const [rows, vectors] = [totals.length, totals[0]!.length];
+  const atOnce = products.vectorsAtOnce(rows);
   const { unitBlocks, headerBytes, blockBytes, unitBytes } = layoutOf(format);
   const [unit, block] = [f.local('i32', 'unit'), f.local('i32', 'block')];
   const [header, integers] = [f.local('i32', 'header'), f.local('i32', 'integers')];
   const lines = f.local('i32', 'lines');
   const [scales, mins] = vectorLocals(f, 2, atOnce) as [Local[], Local[]];
-  const sums = (relaxed && isNarrow(format) ? narrowSums : wideSums)(f, format, rows, atOnce);
+  const sums = products.sums(f, rows, atOnce);
   const parts = { ...site, format, places: { header, integers }, lines, sums, scales, mins };
   const addBlock = (): void => {
     for (let part = 0; part < format.scaling.parts; part++) {
@@ -86,41 +64,26 @@ export function integerSums(
 
 function addPart(site: PartSite, vectors: readonly number[], part: number): void {
   const { f, p, x, totals, format, places, lines, sums, scales, mins } = site;
-  sums.multiply({ x, lines, table: p.table }, vectors, part);
+  const block: BlockSite = { f, x, lines, table: p.table };
+  sums.multiply(block, vectors, part);
   for (const [i, vector] of vectors.entries()) {
     pushFactor(f, format, 'scale', places, vector, part).set(scales[i]!);
     if (format.scaling.hasMin) pushFactor(f, format, 'min', places, vector, part).set(mins[i]!);
   }
+  const sumAt = sumOfPart(format.scaling.parts, part);
   for (const [m, row] of totals.entries()) {
     for (const [i, vector] of vectors.entries()) {
-      const place = { x: x[m]!, sumAt: sumOfPart(format.scaling.parts, part) };
-      sums.push(m, i);
-      addBias(f, place, format.bias);
-      addScaled(f, place, scales[i]!, row[vector]!);
+      sums.push(block, m, i, part);
+      addScaled(f, x[m]!, scales[i]!, row[vector]!);
       if (!format.scaling.hasMin) continue;
-      f.get(place.x).emit('v128.load32_splat', place.sumAt).i32(SUM_SHIFT);
-      addScaled(f.emit('i32x4.shr_s'), place, mins[i]!, row[vector]!);
+      f.get(x[m]!).emit('v128.load32_splat', sumAt).i32(SUM_SHIFT).emit('i32x4.shr_s');
+      addScaled(f, x[m]!, mins[i]!, row[vector]!);
     }
   }
 }
 
-/** The activations of a block, and where in it the sum of the part is. */
-interface RowPlace {
-  readonly x: Local;
-  readonly sumAt: number;
-}
-
-/** Pops sums of levels and pushes them less bias · Σa. */
-function addBias(f: FunctionBuilder, { x, sumAt }: RowPlace, bias: number): void {
-  if (bias === 0) return;
-  f.get(x).emit('v128.load32_splat', sumAt);
-  f.i32(SUM_SHIFT - Math.log2(bias))
-    .emit('i32x4.shr_s')
-    .emit('i32x4.add');
-}
-
 /** Pops integers and adds them, times (factor · scaleA), to the total. */
-function addScaled(f: FunctionBuilder, { x }: RowPlace, factor: Local, total: Local): void {
+function addScaled(f: FunctionBuilder, x: Local, factor: Local, total: Local): void {
   f.emit('f32x4.convert_i32x4_s');
   f.get(factor).get(x).emit('v128.load32_splat', ACTIVATION_BLOCK.scaleAt);
   f.emit('f32x4.mul').emit('f32x4.mul').get(total).emit('f32x4.add').set(total);

@@ -1,8 +1,6 @@
 /**
- * Products of rows of activations and weights in panels (../panels).
- *
- * A panel is walked for each tile of rows of x, a few of its 32 rows at a time, so that all sums stay in registers; only
- * a single row takes it in one go, as it comes from memory.
+ * Products of rows of activations and weights in panels (../panels). A panel is walked for each tile of rows of x
+ * (panelTile.ts).
  */
 import {
   type FunctionBuilder,
@@ -12,74 +10,92 @@ import {
 } from '../../../wasm/index.ts';
 import { BLOCK_COLUMNS, PANEL_ROWS, type PanelFormat } from '../panels/panelFormats.table.ts';
 import { layoutOf } from '../panels/panelLayout.ts';
-import { integerSums, integerTiles } from './integerTile.ts';
+import { blockProducts } from './blockSums.ts';
+import { type ByteProducts } from './byteProducts.ts';
+import { integerSums } from './integerTile.ts';
 import { KERNELS } from './kernels.table.ts';
-import { byKind, forFormat, levelsOf } from './panelCodes.ts';
-import { addStoreVector, addTile } from './panelTile.ts';
+import { byKind, forFormat, levelsOf, PANEL_VECTORS } from './panelCodes.ts';
+import { addPanelTile, addStoreVector, type Tile } from './panelTile.ts';
 import { ACTIVATION_BLOCK } from './quantizeRows.ts';
 import { ELEMENT_BYTES, pushProduct, pushRow } from './vectors.ts';
 
 const WALK_PARAMS = { ...KERNELS.linearPanels, table: 'v128' } as const;
 
-/** Adds `linearPanels`; `relaxed`: whether the host has relaxed SIMD. */
-export function addLinearPanels(module: ModuleBuilder, relaxed: boolean): FunctionRef {
+/** Adds `linearPanels` for a host with these products. */
+export function addLinearPanels(module: ModuleBuilder, bytes: ByteProducts): FunctionRef {
   const storeVector = addStoreVector(module);
-  const walkOf = byKind((format, name) => addWalk(module, { name, format, storeVector, relaxed }));
+  const walkOf = byKind((format, name) => {
+    const products = blockProducts(format, bytes);
+    const tiles = Array.from({ length: products.mostRows }, (_, i): Tile => {
+      const rows = i + 1;
+      const vectors = rows === 1 ? PANEL_VECTORS : products.vectorsAtOnce(rows);
+      const sums: Tile['sums'] = (site) => integerSums(site, format, products);
+      return { name, rows, vectors, storeVector, sums };
+    });
+    return { levelBias: products.levelBias, walk: addWalk(module, name, format, tiles) };
+  });
   const spec = { params: KERNELS.linearPanels, exported: true };
   return module.addFunction('linearPanels', spec, (f, p) => {
     forFormat(f, p.format, (name) => {
+      const { levelBias, walk } = walkOf(name);
       for (const local of Object.values(p)) f.get(local);
-      f.emit('v128.const', levelsOf(name)).emit('call', walkOf(name));
+      f.emit('v128.const', levelsOf(name, levelBias)).emit('call', walk);
     });
   });
 }
 
-/** What the code for one kind of panels is made from; the name is that of one of them. */
-interface Variant {
-  readonly name: string;
-  readonly format: PanelFormat;
-  readonly storeVector: FunctionRef;
-  readonly relaxed: boolean;
-}
-
-/** The tiles, the most rows first. */
-function tilesOf(module: ModuleBuilder, { name, format, storeVector, relaxed }: Variant) {
-  return integerTiles(format, relaxed).map((tile) => ({
-    rows: tile.rows,
-    tile: addTile(module, name, tile, storeVector, (site) =>
-      integerSums(site, format, tile, relaxed),
-    ),
-  }));
-}
-
-/** All panels, and for each all rows of x. */
-function addWalk(module: ModuleBuilder, variant: Variant): FunctionRef {
-  const tiles = tilesOf(module, variant);
-  return module.addFunction(`panels ${variant.name}`, { params: WALK_PARAMS }, (f, p) => {
+/** All panels, and for each all rows of x; tiles of one row, two, and so on. */
+function addWalk(
+  module: ModuleBuilder,
+  name: string,
+  format: PanelFormat,
+  rowTiles: readonly Tile[],
+): FunctionRef {
+  const tiles = rowTiles.map((tile) => addPanelTile(module, tile));
+  return module.addFunction(`panels ${name}`, { params: WALK_PARAMS }, (f, p) => {
     const { x, w, out, outStride, M, N, K, table } = p;
     const [n, m, limit] = [f.local('i32', 'n'), f.local('i32', 'm'), f.local('i32', 'limit')];
     const [blocks, xStride] = [f.local('i32', 'blocks'), f.local('i32', 'xStride')];
-    const last = f.local('i32', 'last');
+    const rows = f.local('i32', 'rows');
     f.get(K).i32(BLOCK_COLUMNS).emit('i32.div_u').set(blocks);
     pushProduct(f, blocks, ACTIVATION_BLOCK.bytes).set(xStride);
     pushProduct(f, outStride, ELEMENT_BYTES).set(outStride);
     f.forLoop(n, 0, N, PANEL_ROWS, () => {
       f.get(N).get(n).emit('i32.sub').set(limit);
-      f.i32(0).set(m);
-      for (const { rows, tile } of tiles) {
-        f.get(M).get(M).get(m).emit('i32.sub').i32(rows).emit('i32.rem_u').emit('i32.sub');
-        f.set(last);
-        f.forLoop(m, m, last, rows, () => {
-          pushRow(f, x, m, xStride).get(xStride).get(w);
-          pushRow(f, out, m, outStride);
-          pushProduct(f, n, ELEMENT_BYTES).emit('i32.add');
-          f.get(outStride).get(blocks).get(limit).get(table).emit('call', tile);
-        });
-      }
+      f.i32(0).set(rows);
+      f.forLoop(m, 0, M, rows, () => {
+        f.get(M).get(m).emit('i32.sub').set(rows);
+        limitRows(f, rows, tiles.length);
+        for (const [i, tile] of tiles.entries()) {
+          f.get(rows)
+            .i32(i + 1)
+            .emit('i32.eq');
+          f.if(() => {
+            pushRow(f, x, m, xStride).get(xStride).get(w);
+            pushRow(f, out, m, outStride);
+            pushProduct(f, n, ELEMENT_BYTES).emit('i32.add');
+            f.get(outStride).get(blocks).get(limit).get(table).emit('call', tile);
+          });
+        }
+      });
       f.get(w);
-      pushPanelBytes(f, variant.format, blocks).emit('i32.add').set(w);
+      pushPanelBytes(f, format, blocks).emit('i32.add').set(w);
     });
   });
+}
+
+/** Rows left to rows of the next tile: `most` of at least twice as many, half of less, all of no more than `most`. */
+function limitRows(f: FunctionBuilder, rows: Local, most: number): void {
+  f.get(rows)
+    .i32(2 * most)
+    .emit('i32.ge_u');
+  f.if(
+    () => f.i32(most).set(rows),
+    () => {
+      f.get(rows).i32(most).emit('i32.gt_u');
+      f.if(() => f.get(rows).i32(1).emit('i32.add').i32(1).emit('i32.shr_u').set(rows));
+    },
+  );
 }
 
 /** Pushes the bytes of a panel. */

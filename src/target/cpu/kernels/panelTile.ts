@@ -1,4 +1,9 @@
-/** What tiles of products on panels have in common: rows of x, a few rows of w at a time, their sums stored. */
+/**
+ * What tiles of products on panels have in common: a few rows of x times the 32 rows of a panel, some vectors of those at
+ * a time, so that all sums stay in registers; only a single row takes the panel in one go, as it comes from memory.
+ *
+ * Results are stored side by side and loads are side by side, so that a host may make one of two vectors.
+ */
 import {
   type FunctionBuilder,
   type FunctionRef,
@@ -8,15 +13,8 @@ import {
 import { PANEL_VECTORS, VECTOR_ROWS } from './panelCodes.ts';
 import { ELEMENT_BYTES, pushProduct, pushSplat, VECTOR_BYTES } from './vectors.ts';
 
-/** Rows of x, vectors of rows of w, and how many of those at once. */
-export interface Tile {
-  readonly rows: number;
-  readonly vectors: number;
-  readonly atOnce: number;
-}
-
 /** `limit` rows of the panel there are. Pointers are of the first row; strides in bytes. */
-export const TILE_PARAMS = {
+const TILE_PARAMS = {
   x: 'i32',
   xStride: 'i32',
   w: 'i32',
@@ -40,20 +38,23 @@ export interface TileSite {
   readonly totals: readonly (readonly Local[])[];
 }
 
-/** Adds the tile; what `make` gives emits the sums over all columns. */
-export function addTile(
-  module: ModuleBuilder,
-  name: string,
-  { rows, vectors }: Tile,
-  storeVector: FunctionRef,
-  make: (site: TileSite) => () => void,
-): FunctionRef {
+/** A tile of so many rows of x, and vectors of rows of w; `sums` emits what is added over all columns. */
+export interface Tile {
+  readonly name: string;
+  readonly rows: number;
+  readonly vectors: number;
+  readonly storeVector: FunctionRef;
+  sums(site: TileSite): () => void;
+}
+
+/** Adds the tile. */
+export function addPanelTile(module: ModuleBuilder, tile: Tile): FunctionRef {
+  const { name, rows, vectors } = tile;
   return module.addFunction(`panelTile ${name} ${rows}`, { params: TILE_PARAMS }, (f, p) => {
     const [at, start] = [f.local('i32', 'at'), f.local('i32', 'start')];
     const x = Array.from({ length: rows }, () => f.local('i32'));
     const totals = vectorLocals(f, rows, vectors);
-    const site = { f, p, at, x, start, totals };
-    const addAll = make(site);
+    const addAll = tile.sums({ f, p, at, x, start, totals });
     f.forLoop(at, 0, PANEL_VECTORS, vectors, () => {
       for (const [m, pointer] of x.entries()) {
         f.get(p.x);
@@ -62,21 +63,35 @@ export function addTile(
       f.get(p.w).set(start);
       for (const total of totals.flat()) pushSplat(f, 0).set(total);
       addAll();
-      storeTotals(site, storeVector);
+      storeTotals({ f, p, totals }, tile.storeVector);
+      f.advance(p.out, VECTOR_BYTES * vectors).advance(p.limit, -VECTOR_ROWS * vectors);
     });
   });
 }
 
-function storeTotals({ f, p, at, totals }: TileSite, storeVector: FunctionRef): void {
+type Totals = Pick<TileSite, 'f' | 'p' | 'totals'>;
+
+function storeTotals(site: Totals, storeVector: FunctionRef): void {
+  const { f, p, totals } = site;
+  f.get(p.limit).i32(VECTOR_ROWS * totals[0]!.length);
+  f.emit('i32.ge_s').if(
+    () => forTotals(site, (total, offset) => f.get(total).emit('v128.store', offset)),
+    () => {
+      forTotals(site, (total, offset) => {
+        f.i32(offset).emit('i32.add').get(p.limit);
+        f.i32(offset / ELEMENT_BYTES).emit('i32.sub');
+        f.get(total).emit('call', storeVector);
+      });
+    },
+  );
+}
+
+/** Runs `store` for each total, with the address of its row pushed and its offset there. */
+function forTotals({ f, p, totals }: Totals, store: (total: Local, offset: number) => void): void {
   for (const [m, row] of totals.entries()) {
     for (const [i, total] of row.entries()) {
       pushProduct(f, p.outStride, m).get(p.out).emit('i32.add');
-      pushProduct(f, at, VECTOR_BYTES)
-        .emit('i32.add')
-        .i32(VECTOR_BYTES * i)
-        .emit('i32.add');
-      f.get(p.limit).get(at).i32(i).emit('i32.add').i32(VECTOR_ROWS).emit('i32.mul');
-      f.emit('i32.sub').get(total).emit('call', storeVector);
+      store(total, VECTOR_BYTES * i);
     }
   }
 }
