@@ -67,6 +67,15 @@ export function loadPanels(source: WeightSource, format: PanelFormatName, out: U
   }
 }
 
+/** Whether panels start with the first rows of the weight. */
+export function isAsStored(source: WeightSource, format: PanelFormatName, panels: Uint8Array): boolean {
+  const { rows, columns } = matricesOf(source.shape);
+  const count = Math.min(rows, PANEL_ROWS);
+  const expected = new Uint8Array(panelBytes(format, count, columns));
+  packPanels(format, source.stored!.readBytes(0, count), count, columns, expected);
+  return expected.every((byte, i) => byte === panels[i]);
+}
+
 /** Runs `pack`; its errors say of which weight they are. */
 function named(name: string, pack: () => void): void {
   try {
