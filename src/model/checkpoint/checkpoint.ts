@@ -5,7 +5,7 @@
  */
 import { UsageError } from '../../base/index.ts';
 import type { JsonRecord } from '../../base/index.ts';
-import type { StoredRows } from '../../ir/index.ts';
+import type { StoredPart, StoredRows } from '../../ir/index.ts';
 import { absent, TensorSet } from './formats/format.ts';
 import type { GenerationConfig } from './generation.ts';
 import { quantizationOf } from './quantization.ts';
@@ -50,6 +50,8 @@ export interface Checkpoint {
   readRows(name: string, start: number, count: number): Float32Array;
   /** The rows of a weight as they are stored, where they are whole rows of a known format. */
   storedRows(name: string): StoredRows | undefined;
+  /** What is stored apart for a part of a weight. */
+  storedPart(name: string, part: string): StoredPart | undefined;
   /** Close the files; no read may follow. */
   close(): void;
 }
@@ -141,6 +143,10 @@ class StoredCheckpoint implements Checkpoint {
 
   storedRows(name: string): StoredRows | undefined {
     return this.#weight(name).rows;
+  }
+
+  storedPart(name: string, part: string): StoredPart | undefined {
+    return this.#weight(name).parts?.[part];
   }
 
   close(): void {
