@@ -21,6 +21,7 @@ export type WeightStorage = ReadonlyMap<string, PanelFormatName>;
 /** The inputs of ops whose kernels read panels. */
 const PANEL_INPUTS: Partial<Record<Op, readonly number[]>> = {
   linear: [1],
+  headLinear: [1],
   embedding: [1],
   experts: [2, 3, 4],
 };
