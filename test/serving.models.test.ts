@@ -10,13 +10,15 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { loadChip } from '../src/chip/index.ts';
 import { lowerGraph, type Target } from '../src/compile/index.ts';
-import { Engine, type DraftSource, type EngineOptions } from '../src/engine/index.ts';
+import { Engine, lookupDrafts, type DraftSource, type EngineOptions } from '../src/engine/index.ts';
 import { topologicalOrder, type Graph } from '../src/ir/index.ts';
 import { loadModel } from '../src/model/index.ts';
 import { cpuTarget } from '../src/target/cpu/index.ts';
 import { jadeTarget } from '../src/target/jade/index.ts';
 import { referenceTarget } from '../src/target/reference/index.ts';
 import { serveAll, type Served, type Visit } from './serving.ts';
+import { alone as aloneOn, requireEmpty, serveAtRandom } from './servingAtRandom.ts';
+import { smallModel } from './smallModel.ts';
 
 const FOLDER = path.join(import.meta.dirname, 'golden');
 const CONTEXT = 128;
@@ -53,7 +55,7 @@ function visitsOf(
   generated: number,
 ): Visit[] {
   return Array.from({ length: requests }, (_, i) => {
-    const length = Math.max(2, prompt - ((5 * i) % (prompt - 2)));
+    const length = prompt - ((5 * i) % (prompt - BLOCK - 1));
     const from = i % 3 === 0 ? 0 : 3 * i;
     return {
       id: `r${i}`,
@@ -127,5 +129,21 @@ for (const name of fs.readdirSync(FOLDER)) {
       const { draftedTokens, acceptedTokens } = guessed.status;
       assert.ok(0 < acceptedTokens && acceptedTokens < draftedTokens, 'guesses right and wrong');
     });
+  }
+}
+
+for (const graph of [smallModel('rows'), smallModel('replaced')]) {
+  for (const target of [referenceTarget(), cpuTarget()]) {
+    for (const drafts of [undefined, lookupDrafts(1, 3)]) {
+      const guesses = drafts === undefined ? '' : ' with guesses';
+      test(`${graph.name} on ${target.name}: 10,000 random requests${guesses} get what they get alone, and leave nothing`, () => {
+        const engine = new Engine(graph, target, target.open({}), {
+          ...{ contextTokens: 48, blockTokens: 4, maxSequences: 8, blocks: 24, snapshots: 12 },
+          ...(drafts && { drafts }),
+        });
+        serveAtRandom(engine, aloneOn(graph, target, 48), 10_000);
+        requireEmpty(engine);
+      });
+    }
   }
 }
