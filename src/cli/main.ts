@@ -17,6 +17,7 @@ import { addParity } from './parity.ts';
 import { addPlan } from './plan.ts';
 import { addRtl } from './rtl.ts';
 import { addRun } from './run.ts';
+import { addServe } from './serve.ts';
 import { addVerify } from './verify.ts';
 
 const EXAMPLES = `
@@ -39,7 +40,7 @@ function createProgram(): Command {
     .showHelpAfterError('  try: celadon --help')
     .exitOverride();
   const commands = [
-    ...[addDemo, addRun, addEval, addBench, addInspect, addCompile],
+    ...[addDemo, addRun, addServe, addEval, addBench, addInspect, addCompile],
     ...[addRtl, addVerify, addArea, addChips, addCheck, addCompare, addParity, addPlan],
     addDoctor,
   ];
