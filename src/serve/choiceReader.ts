@@ -1,9 +1,8 @@
 /** Reads one text of the engine: tokens to characters, stop strings, thoughts and calls. */
 import type { EngineEvent } from '../engine/index.ts';
-import type { ReplyEvent } from '../model/index.ts';
+import { StopText, type ReplyEvent } from '../model/index.ts';
 import type { EndReason, GenerationRequest, Piece, TokenReport } from './generation.ts';
 import type { Service } from './service.ts';
-import { StopStrings } from './stopStrings.ts';
 
 /** What takes a text apart: `ReplyParser` of a chat, or PLAIN_READER. */
 export interface ReplyReader {
@@ -25,7 +24,7 @@ export class ChoiceReader {
   readonly #choice: number;
   readonly #decoder;
   readonly #eosTokenIds: readonly number[];
-  readonly #stops: StopStrings;
+  readonly #stops: StopText;
   readonly #reader: ReplyReader;
   /** Tokens whose text is not sent yet. */
   #unsent: TokenReport[] = [];
@@ -40,7 +39,7 @@ export class ChoiceReader {
     this.#choice = choice;
     this.#decoder = model.tokenizer.stream({ skipSpecial: true });
     this.#eosTokenIds = generation.eosTokenIds;
-    this.#stops = new StopStrings(request.stop);
+    this.#stops = new StopText(request.stop);
     this.#reader = request.startReader();
   }
 
@@ -52,9 +51,9 @@ export class ChoiceReader {
   token(event: TokenEvent): Piece[] {
     if (this.#stopped || this.#eosTokenIds.includes(event.token)) return [];
     if (this.#request.logprobs !== undefined) this.#unsent.push(reportOf(event));
-    const { text, stopped } = this.#stops.push(this.#decoder.push(event.token));
-    this.#stopped = stopped;
-    const read = [...this.#reader.push(text), ...(stopped ? this.#reader.end() : [])];
+    const text = this.#stops.push(this.#decoder.push(event.token));
+    this.#stopped = this.#stops.found !== undefined;
+    const read = [...this.#reader.push(text), ...(this.#stopped ? this.#reader.end() : [])];
     const parts = this.#cut(read);
     this.#count(parts);
     return parts.length === 0 ? [] : [this.#piece(parts)];
@@ -72,9 +71,8 @@ export class ChoiceReader {
 
   /** What was held back; a stop string may still be in it. */
   #rest(): readonly ReplyEvent[] {
-    const { text, stopped } = this.#stops.push(this.#decoder.end());
-    const all = stopped ? text : text + this.#stops.end();
-    const parts = this.#cut([...this.#reader.push(all), ...this.#reader.end()]);
+    const text = this.#stops.push(this.#decoder.end()) + this.#stops.end();
+    const parts = this.#cut([...this.#reader.push(text), ...this.#reader.end()]);
     this.#count(parts);
     return parts;
   }

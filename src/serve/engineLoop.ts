@@ -43,6 +43,10 @@ export class EngineLoop {
     return this.#engine.contextTokens;
   }
 
+  get vocabularySize(): number {
+    return this.#engine.vocabularySize;
+  }
+
   /** Whether the engine can still be used: a step that fails as a whole leaves it in no known state. */
   get broken(): boolean {
     return this.#broken;

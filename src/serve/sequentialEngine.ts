@@ -1,7 +1,7 @@
 /** An engine that runs one request after another. */
 import {
   generate,
-  logLoss,
+  logprobOf,
   requireRequest,
   type EngineEvent,
   type EngineRequest,
@@ -12,6 +12,7 @@ import {
   type ModelRunner,
   type RequestUsage,
   type ServingEngine,
+  topLogprobs,
 } from '../engine/index.ts';
 
 interface Job {
@@ -95,9 +96,8 @@ export class SequentialEngine implements ServingEngine {
     const { token } = event;
     if (logprobs === undefined) return [{ kind: 'token', id, token }];
     const logits = event.step.logits.subarray(-this.vocabularySize);
-    const order = [...logits.keys()].toSorted((a, b) => logits[b]! - logits[a]!).slice(0, logprobs);
-    const top = order.map((other) => ({ token: other, logprob: -logLoss(logits, other) }));
-    return [{ kind: 'token', id, token, logprob: -logLoss(logits, token), top }];
+    const top = topLogprobs(logits, logprobs);
+    return [{ kind: 'token', id, token, logprob: logprobOf(logits, token), top }];
   }
 }
 

@@ -1,7 +1,7 @@
 /** Fields that the endpoints for text have in common, and what they mean to the engine. */
 import { z } from 'zod';
 import { integer, number } from '../base/index.ts';
-import type { SamplingOptions } from '../engine/index.ts';
+import { requireSampling, type SamplingOptions } from '../engine/index.ts';
 import { ApiError, unsupported } from './apiError.ts';
 import type { GenerationRequest } from './generation.ts';
 import type { Service } from './service.ts';
@@ -25,6 +25,11 @@ export const SAMPLING_FIELDS = {
   top_p: number(0, 1).nullish(),
   top_k: integer(-1, 1e7).nullish(),
   seed: integer(-(2 ** 52), 2 ** 52).nullish(),
+  min_p: number(0, 1).nullish(),
+  repetition_penalty: number(0, 100).nullish(),
+  presence_penalty: number(-2, 2).nullish(),
+  frequency_penalty: number(-2, 2).nullish(),
+  logit_bias: z.record(z.string().regex(/^\d{1,9}$/, 'a token id'), number(-100, 100)).nullish(),
 };
 
 export const TEXT_FIELDS = {
@@ -57,14 +62,21 @@ type SamplingFields = z.output<z.ZodObject<typeof SAMPLING_FIELDS>>;
 type TextFields = z.output<z.ZodObject<typeof TEXT_FIELDS>>;
 
 /** What is not said is as the model's makers have it; without a seed each request has one of its own. */
-export function samplingOf(fields: SamplingFields, { generation }: Service): SamplingOptions {
-  const { temperature, top_k: topK, top_p: topP, seed } = fields;
-  return {
-    temperature: temperature ?? generation.temperature,
-    topK: Math.max(0, topK ?? generation.topK),
-    topP: topP ?? generation.topP,
-    seed: seed ?? randomSeed(),
+export function samplingOf(fields: SamplingFields, { generation, loop }: Service): SamplingOptions {
+  const biases = Object.entries(fields.logit_bias ?? {});
+  const sampling = {
+    temperature: fields.temperature ?? generation.temperature,
+    topK: Math.max(0, fields.top_k ?? generation.topK),
+    topP: fields.top_p ?? generation.topP,
+    seed: fields.seed ?? randomSeed(),
+    minP: fields.min_p ?? 0,
+    repetitionPenalty: fields.repetition_penalty ?? 1,
+    presencePenalty: fields.presence_penalty ?? 0,
+    frequencyPenalty: fields.frequency_penalty ?? 0,
+    logitBias: new Map(biases.map(([token, bias]) => [Number(token), bias])),
   };
+  requireSampling(sampling, loop.vocabularySize);
+  return sampling;
 }
 
 /** The part of a request for text that all endpoints read alike. */

@@ -105,6 +105,19 @@ test('a demo model through the official client says what it says without a serve
     }
   });
 
+  await t.test('biases and penalties change what is said', async () => {
+    const ask = async (more: object) => {
+      const asked = { model: 'qwen3-tiny', messages: [POEM], temperature: 0, max_tokens: 30 };
+      return (await create({ ...asked, ...more })).choices[0]!.message.content!;
+    };
+    const [first, second] = solo.tokens;
+    const biased = await ask({ logit_bias: { [first!]: -100, [second!]: 100 }, max_tokens: 3 });
+    assert.equal(biased, solo.text[1]!.repeat(3));
+    const penalised = await ask({ presence_penalty: 2, logit_bias: { [second!]: 10 } });
+    assert.notEqual(penalised, await ask({ logit_bias: { [second!]: 10 } }));
+    await assert.rejects(() => ask({ logit_bias: { 99999: 1 } }), /99999/);
+  });
+
   await t.test('stop strings end the text before them, wherever tokens begin', async () => {
     const stop = solo.text.slice(3, 5);
     const asked = {
