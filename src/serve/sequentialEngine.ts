@@ -75,6 +75,8 @@ export class SequentialEngine implements ServingEngine {
       prefixHitTokens: 0,
       draftedTokens: 0,
       acceptedTokens: 0,
+      publishedBlocks: 0,
+      snapshots: 0,
     };
   }
 
