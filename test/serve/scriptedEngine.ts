@@ -67,6 +67,8 @@ export class ScriptedEngine implements ServingEngine {
       prefixHitTokens: 5,
       draftedTokens: 4,
       acceptedTokens: 3,
+      publishedBlocks: 0,
+      snapshots: 0,
     };
   }
 
