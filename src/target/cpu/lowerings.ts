@@ -21,6 +21,7 @@ import { dot, fakeQuantize, nGramGate, ngramRows, signedRoot } from './ngramLowe
 import { allocateFor, formatCode, shift, type Inputs, type Lower, type Place } from './lowering.ts';
 import { experts, hyperConnection, mixHeads, route, routeByToken } from './mixtureLowerings.ts';
 import { blockRows, topBlocks, topRows } from './selectionLowerings.ts';
+import { FIRST_FLOAT_CODE } from './panels/panelFormats.table.ts';
 import { type StepList } from './steps.ts';
 
 /** What the host writes for an input. */
@@ -233,7 +234,7 @@ function linear(list: StepList, node: NodeOf<'linear'>, [x, w]: Inputs): Place {
     list.add('linear', node.label, { x, w, out, ...strides, M, N, K });
     return out;
   }
-  const rows = list.quantizedRows(x, M, K, node.label);
+  const rows = format < FIRST_FLOAT_CODE ? list.quantizedRows(x, M, K, node.label) : x;
   list.add('linearPanels', node.label, { x: rows, w, out, outStride: N, M, N, K, format });
   return out;
 }
