@@ -30,6 +30,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   compare: async () => (await import('./compare.ts')).addCompare,
   parity: async () => (await import('./parity.ts')).addParity,
   plan: async () => (await import('./plan.ts')).addPlan,
+  cache: async () => (await import('./cache.ts')).addCache,
   doctor: async () => (await import('./doctor.ts')).addDoctor,
 };
 
