@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OPS } from '../src/ir/index.ts';
 import { CASES } from './conformance/cases.ts';
-import { check, refusalOf, SUBJECTS } from './conformance/conformance.ts';
+import { check, refusalOf, SUBJECTS, WITHOUT_MACHINE_CODE } from './conformance/conformance.ts';
+import { NO_MACHINE_CODE } from './emitters.ts';
 
 test('every operator has a case, and every case a name of its own', () => {
   const tested = new Set(CASES.map(({ op }) => op));
@@ -14,7 +15,9 @@ test('every operator has a case, and every case a name of its own', () => {
   assert.equal(new Set(CASES.map(({ op, name }) => `${op}: ${name}`)).size, CASES.length);
 });
 
-for (const subject of SUBJECTS) {
+test('the cpu of the suite has machine code', { skip: NO_MACHINE_CODE }, () => {});
+
+for (const subject of [...SUBJECTS, ...(NO_MACHINE_CODE ? [] : [WITHOUT_MACHINE_CODE])]) {
   for (const given of CASES) {
     test(`${subject.name}: ${given.op}: ${given.name}`, (t) => {
       const refusal = refusalOf(given, subject.target);

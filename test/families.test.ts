@@ -21,6 +21,7 @@ import { loadModel, type Model } from '../src/model/index.ts';
 import { cpuTarget } from '../src/target/cpu/index.ts';
 import { jadeNumerics, jadePasses, jadeTarget } from '../src/target/jade/index.ts';
 import { referenceTarget } from '../src/target/reference/index.ts';
+import { EMITTERS } from './emitters.ts';
 import { bitsOf, Session } from './session.ts';
 
 const FOLDER = path.join(import.meta.dirname, 'golden');
@@ -196,13 +197,15 @@ function testSteps(name: string, graph: Model['graph'], golden: Golden): void {
 }
 
 function testCpu(name: string, { graph }: Model, golden: Golden): void {
-  test(`${name} on cpu: the logits of transformers, and the same bits however the prompt is cut`, () => {
-    const steps = (size: number): Float32Array[] =>
-      steppedLogits(cpuTarget(), graph({ logits: 'all' }), golden, size);
-    const whole = steps(golden.promptTokens.length);
-    requireGolden(golden, whole);
-    for (const size of [32, 7, 1]) assert.deepEqual(steps(size), whole, `in chunks of ${size}`);
-  });
+  for (const emitter of EMITTERS) {
+    test(`${name} on cpu, ${emitter}: the logits of transformers, and the same bits however the prompt is cut`, () => {
+      const steps = (size: number): Float32Array[] =>
+        steppedLogits(cpuTarget({ emitter }), graph({ logits: 'all' }), golden, size);
+      const whole = steps(golden.promptTokens.length);
+      requireGolden(golden, whole);
+      for (const size of [32, 7, 1]) assert.deepEqual(steps(size), whole, `in chunks of ${size}`);
+    });
+  }
 }
 
 function testJade(name: string, { graph }: Model, golden: Golden): void {

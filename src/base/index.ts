@@ -1,6 +1,7 @@
 /** Floor 0: what every other floor may use. */
 export * from './byteSource.node.ts';
 export * from './byteSource.ts';
+export { randomAt } from './counterRandom.ts';
 export * from './document.ts';
 export * from './errors.ts';
 export * from './formats.ts';

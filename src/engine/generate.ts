@@ -2,7 +2,9 @@
 import { CapacityError, UsageError } from '../base/index.ts';
 import type { ModelRunner, Step } from './modelRunner.ts';
 import { addStep, NO_TOTALS, type PhaseTotals } from './phaseTotals.ts';
-import { GREEDY, Sampler, type SamplingOptions } from './sampler.ts';
+import type { TokenConstraint } from './request.ts';
+import { Sampler } from './sampler.ts';
+import { GREEDY, type SamplingOptions } from './samplingOptions.ts';
 
 export interface GenerateOptions {
   /** The most tokens to generate. */
@@ -11,6 +13,7 @@ export interface GenerateOptions {
   readonly eosTokenIds?: readonly number[];
   /** Greedy when absent. */
   readonly sampling?: SamplingOptions;
+  readonly constraint?: TokenConstraint;
 }
 
 /** `stop` at an end token, `length` after maxNewTokens, `context` when the context is full. */
@@ -36,10 +39,10 @@ export type GenerationEvent =
 export function* generate(
   runner: ModelRunner,
   prompt: readonly number[],
-  { maxNewTokens, eosTokenIds = [], sampling = GREEDY }: GenerateOptions,
+  { maxNewTokens, eosTokenIds = [], sampling = GREEDY, constraint }: GenerateOptions,
 ): Generator<GenerationEvent, Generation> {
   requireRequest(runner, prompt, maxNewTokens);
-  const sampler = new Sampler(sampling);
+  const sampler = new Sampler(sampling, { prompt, constraint });
   const tokens: number[] = [];
   const done = (finishReason: FinishReason): Generation => ({
     tokens,

@@ -2,6 +2,7 @@
 export * from './complete.ts';
 export * from './evaluate.ts';
 export * from './generate.ts';
+export * from './logprobs.ts';
 export * from './modelRunner.ts';
 export type { PhaseTotals } from './phaseTotals.ts';
 export * from './predictorDrafter.ts';
@@ -9,5 +10,6 @@ export * from './programCache.ts';
 export type * from './request.ts';
 export * from './retrieval.ts';
 export * from './sampler.ts';
+export * from './samplingOptions.ts';
 export * from './speculate.ts';
 export * from './throughput.ts';

@@ -31,6 +31,9 @@ export interface Mark {
   readonly snapshot: DeviceSnapshot | undefined;
 }
 
+/** The runner has its device for itself. */
+const SLOT = 0;
+
 /** Runs the graph of a model for one sequence. */
 export class ModelRunner {
   /** The most tokens the sequence may have. */
@@ -99,7 +102,7 @@ export class ModelRunner {
 
   /** Where the sequence is now, to come back to. */
   mark(): Mark {
-    return { position: this.#position, snapshot: this.#device.snapshot?.() };
+    return { position: this.#position, snapshot: this.#device.snapshot?.(SLOT) };
   }
 
   /**
@@ -112,7 +115,7 @@ export class ModelRunner {
       this.#position += count;
       return;
     }
-    this.#device.restore!(snapshot);
+    this.#device.restore!(SLOT, snapshot);
     for (const _ of this.feed(fed.slice(0, count)));
   }
 

@@ -1,6 +1,6 @@
 /** What is asked of an engine that serves many, and what it tells while it works. */
 import type { FinishReason } from './generate.ts';
-import type { SamplingOptions } from './sampler.ts';
+import type { SamplingOptions } from './samplingOptions.ts';
 
 /** Says which tokens may come next, as a grammar does; one for each request. */
 export interface TokenConstraint {

@@ -19,4 +19,5 @@ export * from './modelInMemory.ts';
 export { type Model } from './openedModel.ts';
 export * from './model.ts';
 export * from './retrieval.ts';
+export * from './stopText.ts';
 export * from './tokenizer.ts';

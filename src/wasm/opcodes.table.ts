@@ -10,8 +10,9 @@
  * - Unit: for `memory` and `memoryLane` the bytes accessed, which is also the natural alignment; for
  *   `lane` the number of lanes.
  *
- * Of relaxed SIMD there is one product of bytes, for operands where its results are the same on all machines:
- * the second from 0 to 127. The rest is left out, as Celadon's numerics do not differ between machines.
+ * Of relaxed SIMD there are two products of bytes, for operands where their results are the same on all machines, the
+ * second from 0 to 127, and for others where a test of the host has shown which they are. The rest is left out, as
+ * Celadon's numerics do not differ between machines.
  *
  * [1] WebAssembly Core Specification 2.0, https://www.w3.org/TR/wasm-core-2/; atomics from the threads
  *     proposal, https://webassembly.github.io/threads/core/
@@ -350,6 +351,7 @@ export const OPCODES = {
   'i16x8.max_u': [0xfd_99, 'v128 v128 -> v128'],
   'i16x8.avgr_u': [0xfd_9b, 'v128 v128 -> v128'],
   'i16x8.relaxed_dot_i8x16_i7x16_s': [0xfd_112, 'v128 v128 -> v128'],
+  'i32x4.relaxed_dot_i8x16_i7x16_add_s': [0xfd_113, 'v128 v128 v128 -> v128'],
   'i16x8.extmul_low_i8x16_s': [0xfd_9c, 'v128 v128 -> v128'],
   'i16x8.extmul_high_i8x16_s': [0xfd_9d, 'v128 v128 -> v128'],
   'i16x8.extmul_low_i8x16_u': [0xfd_9e, 'v128 v128 -> v128'],

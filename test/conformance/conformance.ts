@@ -65,6 +65,14 @@ export const SUBJECTS: readonly Subject[] = [
   }),
 ];
 
+/** The cpu with WebAssembly alone, which is not the same where SUBJECTS have machine code. */
+export const WITHOUT_MACHINE_CODE: Subject = {
+  name: 'cpu, wasm',
+  target: cpuTarget({ emitter: 'wasm' }),
+  judge: interpreted,
+  agree: requireClose,
+};
+
 /** Why `target` does not run the case, or undefined when it must. */
 export function refusalOf(given: Case, target: Target): string | undefined {
   return whyRefused(graphOf(given), target);

@@ -36,6 +36,13 @@ export interface Layout {
   readonly arenaAddress: number;
 }
 
+/** What there must be room for: so many sequences of so many tokens, beside activations. */
+interface Room {
+  readonly sequences: number;
+  readonly tokens: number;
+  readonly activationBytes: number;
+}
+
 /** A memory that programs of one model share. */
 export class DeviceMemory {
   readonly memory: WasmMemory;
@@ -43,6 +50,10 @@ export class DeviceMemory {
   readonly #threads: number;
   #model: LoadedModel | undefined;
   #layout: Layout | undefined;
+  /** The layout as a program sees it that starts at a later slot, by that slot. */
+  readonly #shifted = new Map<number, { readonly whole: Layout; readonly own: Layout }>();
+  /** Of the program that needs most. */
+  #activationBytes = 0;
   /** Beyond this the memory is still as it was made: zeros that the host need not provide. */
   #touchedBytes = 0;
 
@@ -54,40 +65,67 @@ export class DeviceMemory {
   }
 
   /**
-   * Makes room for `program`, and loads the weights if it is the first. Throws CapacityError when it
-   * does not fit, UsageError for a program of another model, and what loading a weight throws.
+   * Makes room for `program` on slots from `firstSlot` on, and loads the weights if it is the first; the
+   * layout has the states of those slots. Throws CapacityError when it does not fit, UsageError for a
+   * program of another model, and what loading a weight throws.
    */
-  reserve(program: CpuProgram): Layout {
+  reserve(program: CpuProgram, firstSlot = 0): Layout {
     const model = this.#model ?? placeWeights(program);
     requireModel(program, model);
-    const layout = this.#layoutFor(program, model);
-    const endBytes = layout.arenaAddress + this.#activationBytes(program);
+    const { B, S } = program.dims;
+    const { arenaBytes, scratchBytes } = program.content;
+    const activationBytes = arenaBytes + this.#threads * scratchBytes;
+    const room = { sequences: firstSlot + B, tokens: S, activationBytes };
+    const load = (): void => this.#loadWeights(program, model);
+    return this.#layoutFrom(firstSlot, this.#fit(model, room, program.graph.name, load), model);
+  }
+
+  /** Makes room; where weights are not there yet, `load` brings them. */
+  #fit(model: LoadedModel, room: Room, where: string, load?: () => void): Layout {
+    const layout = this.#layoutFor(room, model, where);
+    const endBytes = layout.arenaAddress + room.activationBytes;
     this.#grow(endBytes);
-    if (this.#model === undefined) this.#loadWeights(program, model);
+    if (this.#model === undefined) load?.();
     this.#model = model;
     if (layout !== this.#layout) this.#moveStates(layout, model);
     this.#layout = layout;
     this.#touchedBytes = Math.max(this.#touchedBytes, endBytes);
+    this.#activationBytes = Math.max(this.#activationBytes, room.activationBytes);
     return layout;
   }
 
-  /** The bytes of each state that steps replace, of all sequences. */
-  replacedStates(): ReadonlyMap<string, Uint8Array> {
-    const names = [...(this.#model?.states ?? [])].filter(([, { perToken }]) => !perToken);
-    return new Map(names.map(([name, size]) => [name, this.#stateBytes(name, size).slice()]));
+  /** The same layout for the same slot, until addresses change. */
+  #layoutFrom(firstSlot: number, layout: Layout, model: LoadedModel): Layout {
+    if (firstSlot === 0) return layout;
+    const known = this.#shifted.get(firstSlot);
+    if (known?.whole === layout) return known.own;
+    const states = new Map(
+      [...layout.states].map(([name, address]) => {
+        const slotBytes = sequenceBytes(model.states.get(name)!, layout.capacity);
+        return [name, address + firstSlot * slotBytes];
+      }),
+    );
+    const own = { ...layout, states };
+    this.#shifted.set(firstSlot, { whole: layout, own });
+    return own;
   }
 
-  /** Puts back what `replacedStates` gave; sequences that have joined since keep theirs. */
-  putStates(states: ReadonlyMap<string, Uint8Array>): void {
-    for (const [name, bytes] of states) {
-      this.#stateBytes(name, this.#model!.states.get(name)!).set(bytes);
-    }
+  /** The states of the model, and of each the bytes of a slot; there is none before the first program. */
+  get states(): ReadonlyMap<string, StateSize> {
+    return this.#model?.states ?? new Map();
   }
 
-  #stateBytes(name: string, size: StateSize): Uint8Array {
+  /** What a slot has of a state; nothing of a slot that no program has used. Valid until the next `reserve`. */
+  slotBytes(name: string, slot: number): Uint8Array {
     const { batch, capacity, states } = this.#layout!;
-    const bytes = batch * sequenceBytes(size, capacity);
-    return new Uint8Array(this.memory.buffer, states.get(name)!, bytes);
+    const bytes = slot < batch ? sequenceBytes(this.#model!.states.get(name)!, capacity) : 0;
+    return new Uint8Array(this.memory.buffer, states.get(name)! + slot * bytes, bytes);
+  }
+
+  /** Makes room for a slot of so many tokens. Throws as `reserve` does. */
+  reserveSlot(slot: number, tokens: number): void {
+    const room = { sequences: slot + 1, tokens, activationBytes: this.#activationBytes };
+    this.#fit(this.#model!, room, 'the states of a sequence');
   }
 
   /** Forgets the state of all sequences. */
@@ -107,26 +145,24 @@ export class DeviceMemory {
     return new Float32Array(this.memory.buffer, this.#layout!.arenaAddress + addressBytes, count);
   }
 
-  /** The layout as it is if `program` fits, else a larger one. */
-  #layoutFor(program: CpuProgram, model: LoadedModel): Layout {
-    const { dims, graph } = program;
-    const activationBytes = this.#activationBytes(program);
+  /** The layout as it is if there is room, else a larger one. */
+  #layoutFor(room: Room, model: LoadedModel, where: string): Layout {
+    const { sequences, tokens, activationBytes } = room;
     const old = this.#layout;
-    if (old !== undefined && dims.B <= old.batch && dims.S <= old.capacity) return old;
-    const batch = Math.max(dims.B, old?.batch ?? 0);
-    const doubled = Math.min(2 * (old?.capacity ?? 0), this.#contextTokens);
-    const fits = (layout: Layout): boolean =>
-      layout.arenaAddress + activationBytes <= MEMORY_LIMIT_BYTES;
-    const generous = placeStates(model, batch, Math.max(dims.S, doubled));
-    if (fits(generous)) return generous;
-    const exact = placeStates(model, batch, Math.max(dims.S, old?.capacity ?? 0));
-    if (fits(exact)) return exact;
-    throw doesNotFit(graph.name, model, exact, activationBytes);
-  }
-
-  /** Of the arena, and of scratch memory for all threads. */
-  #activationBytes({ content: { arenaBytes, scratchBytes } }: CpuProgram): number {
-    return arenaBytes + this.#threads * scratchBytes;
+    if (old !== undefined && sequences <= old.batch && tokens <= old.capacity) return old;
+    const batch = Math.max(sequences, old?.batch ?? 0);
+    const capacity = Math.max(tokens, old?.capacity ?? 0);
+    const doubled = Math.max(capacity, Math.min(2 * (old?.capacity ?? 0), this.#contextTokens));
+    const layouts = [
+      placeStates(model, 2 ** Math.ceil(Math.log2(batch)), doubled),
+      placeStates(model, batch, doubled),
+      placeStates(model, batch, capacity),
+    ];
+    const fits = layouts.find(
+      ({ arenaAddress }) => arenaAddress + activationBytes <= MEMORY_LIMIT_BYTES,
+    );
+    if (fits !== undefined) return fits;
+    throw doesNotFit(where, model, layouts.at(-1)!, activationBytes);
   }
 
   #grow(sizeBytes: number): void {

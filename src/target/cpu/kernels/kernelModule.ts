@@ -12,6 +12,7 @@ import { addAttention } from './attention.ts';
 import { addAttentionParts } from './attendRows.ts';
 import { type Kernels } from './bind.ts';
 import { addBlocks } from './blocks.ts';
+import { byteProductsOfHost, type ByteProducts } from './byteProducts.ts';
 import { addCompression } from './compression.ts';
 import { addElementwise } from './elementwise.ts';
 import { addEmbeddingPanels } from './embeddingPanels.ts';
@@ -55,14 +56,14 @@ export function createKernelMemory(shared = false): WasmMemory {
 export interface KernelOptions {
   /** For a memory that threads share, or for one alone. */
   readonly shared?: boolean;
-  /** With relaxed SIMD, which is faster. */
-  readonly relaxed?: boolean;
+  /** Products of bytes that the host has; without them it is slower. */
+  readonly products?: ByteProducts;
 }
 
 /** Emits the module. */
 export function emitKernels({
   shared = false,
-  relaxed = false,
+  products = 'none',
 }: KernelOptions = {}): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   const limits = shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
@@ -76,7 +77,7 @@ export function emitKernels({
   const { swiglu } = addElementwise(module, { sigmoid, softplus });
   addHeadLinear(module, linear);
   const quantizeRows = addQuantizeRows(module);
-  const linearPanels = addLinearPanels(module, relaxed);
+  const linearPanels = addLinearPanels(module, products);
   addEmbeddingPanels(module);
   const { attendRows, weightedSum } = addAttentionParts(module, { linear, softmax });
   const gatherRows = addGatherRows(module);
@@ -112,14 +113,14 @@ interface Compiled {
 
 const compiled = new Map<boolean, Compiled>();
 
-/** The module, emitted and compiled once a process. */
+/** The module for this host, emitted and compiled once a process. */
 export function compiledKernels(shared = false): Compiled {
   const known = compiled.get(shared);
   if (known !== undefined) return known;
-  const { bytes, module } = compileBest(shared);
+  const bytes = emitKernels({ shared, products: byteProductsOfHost() });
   let hash: string | undefined;
   const made = {
-    module,
+    module: compileModule(bytes),
     sizeBytes: bytes.length,
     get hash() {
       return (hash ??= sha256Hex(bytes));
@@ -127,19 +128,6 @@ export function compiledKernels(shared = false): Compiled {
   };
   compiled.set(shared, made);
   return made;
-}
-
-/** Hosts without relaxed SIMD refuse the module that has it. */
-function compileBest(shared: boolean): { bytes: Uint8Array<ArrayBuffer>; module: WasmModule } {
-  const compile = (relaxed: boolean) => {
-    const bytes = emitKernels({ shared, relaxed });
-    return { bytes, module: compileModule(bytes) };
-  };
-  try {
-    return compile(true);
-  } catch {
-    return compile(false);
-  }
 }
 
 /** The kernels on `memory`. */
