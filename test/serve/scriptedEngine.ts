@@ -15,6 +15,7 @@ interface Job {
 export class ScriptedEngine implements ServingEngine {
   readonly contextTokens: number;
   readonly vocabularySize = 2 ** 20;
+  readonly cycles = null;
   /** Steps so far. */
   steps = 0;
   /** Requests that were added, in order. */
@@ -58,7 +59,7 @@ export class ScriptedEngine implements ServingEngine {
   }
 
   get idle(): boolean {
-    return this.#jobs.size === 0;
+    return this.#jobs.size === 0 && this.#aborted.length === 0;
   }
 
   status(): EngineStatus {
@@ -67,13 +68,13 @@ export class ScriptedEngine implements ServingEngine {
       waitingRequests: this.waiting,
       usedBlocks: this.#jobs.size,
       totalBlocks: 100,
+      publishedBlocks: 0,
+      snapshots: 0,
       preemptions: 0,
       prefixQueriedTokens: 10,
       prefixHitTokens: 5,
       draftedTokens: 4,
       acceptedTokens: 3,
-      publishedBlocks: 0,
-      snapshots: 0,
     };
   }
 
