@@ -19,6 +19,7 @@ import { type Trace } from '../../trace/index.ts';
 import { bindProgram, type Binding } from './binding.ts';
 import { DeviceMemory } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
+import { type ImageStore } from './images/imageStore.ts';
 import { compiledKernels } from './kernels/kernelModule.ts';
 import { putSnapshot, SlotRows, snapshotOf, type CpuRows, type CpuSnapshot } from './slots.ts';
 import { type Placed, type RotaryFeed } from './steps.ts';
@@ -35,6 +36,8 @@ export interface CpuDeviceOptions {
   readonly emitter: Emitter;
   /** The least multiply-accumulates of a part of a kernel's call. */
   readonly workOfPart: number;
+  /** Keeps weights as they lie in memory from one run to the next. */
+  readonly images?: ImageStore | undefined;
   /** Records the time of each chunk of a step, in cycles of the clock of the trace. */
   readonly trace?: Trace;
 }
@@ -43,7 +46,7 @@ export interface CpuDeviceOptions {
 export class CpuDevice implements Device {
   readonly #options: CpuDeviceOptions;
   #memory: DeviceMemory;
-  /** Started when weights are there: a model that cannot be loaded needs no threads. */
+  /** Started with the first program. */
   #runner: Runner | undefined;
   /** Tokens that each slot has seen. */
   readonly #lengths: number[] = [];
@@ -54,7 +57,7 @@ export class CpuDevice implements Device {
 
   constructor(options: CpuDeviceOptions) {
     this.#options = options;
-    this.#memory = new DeviceMemory(options.contextTokens, options.threads);
+    this.#memory = memoryFor(options);
   }
 
   run(program: Program, inputs: StepInputs): StepResult {
@@ -96,23 +99,23 @@ export class CpuDevice implements Device {
 
   /** Gives memory, weights and threads back; a later run starts afresh. */
   close(): void {
-    const { contextTokens, threads } = this.#options;
     this.#runner?.close();
     this.#runner = undefined;
-    this.#memory = new DeviceMemory(contextTokens, threads);
+    this.#memory = memoryFor(this.#options);
     this.#bindings = new WeakMap();
     this.#rows = undefined;
     this.#lengths.length = 0;
   }
 
   #runSteps({ content: { steps } }: CpuProgram, binding: Binding): void {
-    this.#runner ??= startThreads(this.#memory, this.#options);
     const startMs = nowMs();
-    const times = this.#runner.run(binding);
+    const times = this.#runner!.run(binding);
     if (times !== undefined) traceTimes(this.#options.trace!, binding, steps, times, startMs);
   }
 
   #bind(program: CpuProgram, firstSlot: number): Binding {
+    // Workers start while weights are read, into huge pages that machine code asks for before there is anything.
+    this.#runner ??= startThreads(this.#memory, this.#options);
     const layout = this.#memory.reserve(program, firstSlot);
     this.#rows ??= new SlotRows(this.#memory, tokensPerRow(program.graph));
     const own = this.#bindings.get(program) ?? new Map<number, Binding>();
@@ -199,6 +202,10 @@ function requireHidden({ content }: CpuProgram, length: number | undefined): voi
   const elements = content.feeds.hidden?.elements;
   if (elements === undefined || elements === length) return;
   throw new UsageError(`a step must be fed ${elements} numbers of hidden rows, not ${length ?? 0}`);
+}
+
+function memoryFor({ contextTokens, threads, images }: CpuDeviceOptions): DeviceMemory {
+  return new DeviceMemory(contextTokens, threads, images);
 }
 
 function startThreads({ memory }: DeviceMemory, options: CpuDeviceOptions): Runner {
