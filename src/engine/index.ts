@@ -1,5 +1,7 @@
 /** Floor 5: sequences of tokens on a device, whatever the target. */
 export * from './complete.ts';
+export * from './draftSource.ts';
+export * from './engine.ts';
 export * from './evaluate.ts';
 export * from './generate.ts';
 export * from './logprobs.ts';

@@ -1,10 +1,11 @@
-/** The module with all kernels: its bytes, which depend on nothing, and an instance on a memory. */
+/** The module with all kernels: its bytes, and an instance on a memory. */
 import { sha256Hex } from '../../../base/index.ts';
 import {
   compileModule,
   createMemory,
   instantiate,
   ModuleBuilder,
+  type MemoryLimits,
   type WasmMemory,
   type WasmModule,
 } from '../../../wasm/index.ts';
@@ -21,7 +22,7 @@ import { addExperts } from './experts.ts';
 import { addExponential, addSigmoid, addSoftmax, addSoftplus } from './exponential.ts';
 import { addRouteByToken, addScaleRow, addScoreExperts } from './gates.ts';
 import { addFakeQuantize } from './fakeQuantize.ts';
-import { addHeadLinear, addLinear } from './linear.ts';
+import { addLinear } from './linear.ts';
 import { addLinearPanels } from './linearPanels.ts';
 import { addGatherRows, addMovement } from './movement.ts';
 import { addNgrams } from './ngrams.ts';
@@ -53,6 +54,11 @@ export function createKernelMemory(shared = false): WasmMemory {
   return createMemory(shared ? { initial: 1, maximum: MOST_PAGES, shared } : { initial: 1 });
 }
 
+/** What a module imports such a memory with. */
+export function memoryLimits(shared: boolean): MemoryLimits {
+  return shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
+}
+
 /** What a module is emitted for; what it computes is the same. */
 export interface KernelOptions {
   /** For a memory that threads share, or for one alone. */
@@ -70,8 +76,7 @@ export function emitKernels({
   formats = PANEL_FORMAT_NAMES,
 }: KernelOptions = {}): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
-  const limits = shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
-  module.importMemory('host', 'memory', limits);
+  module.importMemory('host', 'memory', memoryLimits(shared));
   const exp = addExponential(module);
   const sigmoid = addSigmoid(module, exp);
   const softplus = addSoftplus(module, exp);
@@ -79,7 +84,6 @@ export function emitKernels({
   const indexOfLargest = addIndexOfLargest(module);
   const linear = addLinear(module);
   const { swiglu } = addElementwise(module, { sigmoid, softplus });
-  addHeadLinear(module, linear);
   const quantizeRows = addQuantizeRows(module);
   const linearPanels = addLinearPanels(module, { products, formats });
   addEmbeddingPanels(module, formats);
@@ -115,13 +119,17 @@ interface Compiled {
   readonly sizeBytes: number;
 }
 
-const compiled = new Map<boolean, Compiled>();
+const compiled = new Map<string, Compiled>();
 
-/** The module for this host, emitted and compiled once a process. */
-export function compiledKernels(shared = false): Compiled {
-  const known = compiled.get(shared);
+/** The module for this host that reads these formats of panels, emitted and compiled once a process. */
+export function compiledKernels(
+  shared = false,
+  formats: readonly PanelFormatName[] = PANEL_FORMAT_NAMES,
+): Compiled {
+  const key = `${shared} ${formats.join(' ')}`;
+  const known = compiled.get(key);
   if (known !== undefined) return known;
-  const bytes = emitKernels({ shared, products: byteProductsOfHost() });
+  const bytes = emitKernels({ shared, products: byteProductsOfHost(), formats });
   let hash: string | undefined;
   const made = {
     module: compileModule(bytes),
@@ -130,7 +138,7 @@ export function compiledKernels(shared = false): Compiled {
       return (hash ??= sha256Hex(bytes));
     },
   };
-  compiled.set(shared, made);
+  compiled.set(key, made);
   return made;
 }
 
