@@ -3,6 +3,8 @@ import os from 'node:os';
 import { UsageError } from '../base/index.ts';
 import { loadChip, type Chip } from '../chip/index.ts';
 import type { Target } from '../compile/index.ts';
+import type { Model } from '../model/index.ts';
+import { imagesOf } from './weightImages.ts';
 
 export const TARGET_NAMES = ['reference', 'cpu', 'jade'] as const;
 export type TargetName = (typeof TARGET_NAMES)[number];
@@ -59,13 +61,17 @@ export function chooseTarget(request: TargetRequest): TargetChoice {
   return { target, chip: loaded, threads: count, emitter, activations };
 }
 
-/** Make the target for sequences of at most `contextTokens`. */
+/** Make the target for sequences of at most `contextTokens`; the cpu keeps weights of `model` for the next run. */
 export async function createTarget(
   { target, chip, ...ofCpu }: TargetChoice,
   contextTokens: number,
+  model?: Model,
 ): Promise<Target> {
-  if (target === 'cpu')
-    return (await import('../target/cpu/index.ts')).cpuTarget({ contextTokens, ...ofCpu });
+  if (target === 'cpu') {
+    const { cpuTarget } = await import('../target/cpu/index.ts');
+    const images = model && (await imagesOf(model));
+    return cpuTarget({ contextTokens, ...ofCpu, images });
+  }
   if (target === 'reference') return createReference(chip);
   return createJade(chip!, contextTokens);
 }

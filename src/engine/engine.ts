@@ -91,11 +91,6 @@ export class Engine implements ServingEngine {
     return this.#sequences.size === 0 && this.#events.length === 0;
   }
 
-  /** Simulated cycles of all steps; null where the target has no cycle model. */
-  get cycles(): number | null {
-    return this.#cycles;
-  }
-
   add(request: EngineRequest): void {
     if (this.#sequences.has(request.id)) {
       throw new UsageError(`an id must be of one request, not ${request.id} again`, {
@@ -132,6 +127,7 @@ export class Engine implements ServingEngine {
       snapshots: this.#blocks.snapshots,
       preemptions: this.#scheduler.preemptions,
       ...this.#totals,
+      cycles: this.#cycles,
     };
   }
 

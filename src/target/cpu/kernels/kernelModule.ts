@@ -5,9 +5,11 @@ import {
   createMemory,
   instantiate,
   ModuleBuilder,
+  type MemoryLimits,
   type WasmMemory,
   type WasmModule,
 } from '../../../wasm/index.ts';
+import { PANEL_FORMAT_NAMES, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { addAttention } from './attention.ts';
 import { addAttentionParts } from './attendRows.ts';
 import { type Kernels } from './bind.ts';
@@ -20,7 +22,7 @@ import { addExperts } from './experts.ts';
 import { addExponential, addSigmoid, addSoftmax, addSoftplus } from './exponential.ts';
 import { addRouteByToken, addScaleRow, addScoreExperts } from './gates.ts';
 import { addFakeQuantize } from './fakeQuantize.ts';
-import { addHeadLinear, addLinear } from './linear.ts';
+import { addLinear } from './linear.ts';
 import { addLinearPanels } from './linearPanels.ts';
 import { addGatherRows, addMovement } from './movement.ts';
 import { addNgrams } from './ngrams.ts';
@@ -52,22 +54,29 @@ export function createKernelMemory(shared = false): WasmMemory {
   return createMemory(shared ? { initial: 1, maximum: MOST_PAGES, shared } : { initial: 1 });
 }
 
+/** What a module imports such a memory with. */
+export function memoryLimits(shared: boolean): MemoryLimits {
+  return shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
+}
+
 /** What a module is emitted for; what it computes is the same. */
 export interface KernelOptions {
   /** For a memory that threads share, or for one alone. */
   readonly shared?: boolean;
   /** Products of bytes that the host has; without them it is slower. */
   readonly products?: ByteProducts;
+  /** Formats that panels may have; all unless said. */
+  readonly formats?: readonly PanelFormatName[];
 }
 
 /** Emits the module. */
 export function emitKernels({
   shared = false,
   products = 'none',
+  formats = PANEL_FORMAT_NAMES,
 }: KernelOptions = {}): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
-  const limits = shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
-  module.importMemory('host', 'memory', limits);
+  module.importMemory('host', 'memory', memoryLimits(shared));
   const exp = addExponential(module);
   const sigmoid = addSigmoid(module, exp);
   const softplus = addSoftplus(module, exp);
@@ -75,10 +84,9 @@ export function emitKernels({
   const indexOfLargest = addIndexOfLargest(module);
   const linear = addLinear(module);
   const { swiglu } = addElementwise(module, { sigmoid, softplus });
-  addHeadLinear(module, linear);
   const quantizeRows = addQuantizeRows(module);
-  const linearPanels = addLinearPanels(module, products);
-  addEmbeddingPanels(module);
+  const linearPanels = addLinearPanels(module, { products, formats });
+  addEmbeddingPanels(module, formats);
   const { attendRows, weightedSum } = addAttentionParts(module, { linear, softmax });
   const gatherRows = addGatherRows(module);
   addAttention(module, { attendRows, gatherRows });
@@ -97,7 +105,7 @@ export function emitKernels({
   const scaleRow = addScaleRow(module);
   addRoute(module, { scoreExperts, scaleRow, indexOfLargest });
   addRouteByToken(module, { scoreExperts, scaleRow });
-  addExperts(module, { linear, linearPanels, quantizeRows, swiglu });
+  addExperts(module, { linear, linearPanels, quantizeRows, swiglu, formats });
   addRecurrences(module, exp);
   addCompression(module, { exp, attendRows, gatherRows });
   addBlocks(module);
