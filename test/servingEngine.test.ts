@@ -216,6 +216,21 @@ test('sequences that do not fit one program run in several', () => {
   assert.deepEqual([...new Set(sizes)].toSorted(), [1, 2]);
 });
 
+test('an engine that was warmed up has room for all, and gives the same', () => {
+  for (const graph of [ROWS, REPLACED]) {
+    const engine = open(graph, { maxSequences: 3 });
+    engine.warmUp();
+    assert.deepEqual([engine.idle, engine.status().usedBlocks], [true, 0]);
+    const { chosen } = serveAll(engine, [
+      { id: 'a', prompt: PROMPT, maxNewTokens: 6, atStep: 0 },
+    ]).get('a')!;
+    assert.deepEqual(
+      chosen.map(({ token }) => token),
+      alone(graph, referenceTarget(), CONTEXT)(PROMPT, 6),
+    );
+  }
+});
+
 test('logprobs are those of the model, likeliest first', () => {
   const engine = open(ROWS);
   const visit = { id: 'a', prompt: PROMPT, maxNewTokens: 3, atStep: 0 };
