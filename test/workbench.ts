@@ -1,8 +1,15 @@
 /** What the tests of the kernels of the cpu run them on. */
 import assert from 'node:assert/strict';
 import { Random } from '../src/base/index.ts';
-import { compileModule, createMemory, instantiate, type WasmMemory } from '../src/wasm/index.ts';
+import {
+  compileModule,
+  createMemory,
+  instantiate,
+  type WasmMemory,
+  type WasmModule,
+} from '../src/wasm/index.ts';
 import { emitKernels, instantiateKernels } from '../src/target/cpu/kernels/kernelModule.ts';
+import { type ByteProducts } from '../src/target/cpu/kernels/byteProducts.ts';
 import { type Kernels } from '../src/target/cpu/kernels/bind.ts';
 import { KERNELS } from '../src/target/cpu/kernels/kernels.table.ts';
 
@@ -24,9 +31,12 @@ const PAGES = 16;
 /** What memory holds that nothing wrote. */
 export const GUARD = 0x7fc0dead; // a NaN, so that what is read out of bounds shows in sums
 
-/** The kernels for a host without relaxed SIMD. */
-function withoutRelaxed(memory: WasmMemory): Kernels {
-  return instantiate<Kernels>(compileModule(emitKernels()), { host: { memory } });
+const modules = new Map<ByteProducts, WasmModule>();
+
+function kernelsFor(products: ByteProducts, memory: WasmMemory): Kernels {
+  const module = modules.get(products) ?? compileModule(emitKernels({ products }));
+  modules.set(products, module);
+  return instantiate<Kernels>(module, { host: { memory } });
 }
 
 /** A memory on which kernels run, and which sees where they write. */
@@ -35,10 +45,12 @@ export class Workbench {
   readonly #kernels;
   #end = 64;
 
-  /** With the kernels for a host with relaxed SIMD, or without. */
-  constructor({ relaxed = true } = {}) {
+  /** With the kernels for this host, or for one with these products. */
+  constructor(products?: ByteProducts) {
     this.#memory = createMemory({ initial: PAGES });
-    this.#kernels = relaxed ? instantiateKernels(this.#memory) : withoutRelaxed(this.#memory);
+    this.#kernels = products
+      ? kernelsFor(products, this.#memory)
+      : instantiateKernels(this.#memory);
     new Int32Array(this.#memory.buffer).fill(GUARD);
   }
 

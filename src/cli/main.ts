@@ -19,6 +19,7 @@ Examples:
 const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
   demo: async () => (await import('./demo.ts')).addDemo,
   run: async () => (await import('./run.ts')).addRun,
+  serve: async () => (await import('./serve.ts')).addServe,
   eval: async () => (await import('./eval.ts')).addEval,
   bench: async () => (await import('./bench.ts')).addBench,
   inspect: async () => (await import('./inspect.ts')).addInspect,
@@ -31,6 +32,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   compare: async () => (await import('./compare.ts')).addCompare,
   parity: async () => (await import('./parity.ts')).addParity,
   plan: async () => (await import('./plan.ts')).addPlan,
+  cache: async () => (await import('./cache.ts')).addCache,
   doctor: async () => (await import('./doctor.ts')).addDoctor,
 };
 

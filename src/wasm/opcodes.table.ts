@@ -10,8 +10,10 @@
  * - Unit: for `memory` and `memoryLane` the bytes accessed, which is also the natural alignment; for
  *   `lane` the number of lanes.
  *
- * Of relaxed SIMD there is one product of bytes, for operands where its results are the same on all machines:
- * the second from 0 to 127. The rest is left out, as Celadon's numerics do not differ between machines.
+ * Of relaxed SIMD there are two products of bytes, for operands where their results are the same on all machines, the
+ * second from 0 to 127, and for others where a test of the host has shown which they are; and the fused multiply-add of
+ * f32, whose users say that machines without it round twice. The rest is left out, as Celadon's numerics do not differ
+ * between machines.
  *
  * [1] WebAssembly Core Specification 2.0, https://www.w3.org/TR/wasm-core-2/; atomics from the threads
  *     proposal, https://webassembly.github.io/threads/core/
@@ -350,6 +352,7 @@ export const OPCODES = {
   'i16x8.max_u': [0xfd_99, 'v128 v128 -> v128'],
   'i16x8.avgr_u': [0xfd_9b, 'v128 v128 -> v128'],
   'i16x8.relaxed_dot_i8x16_i7x16_s': [0xfd_112, 'v128 v128 -> v128'],
+  'i32x4.relaxed_dot_i8x16_i7x16_add_s': [0xfd_113, 'v128 v128 v128 -> v128'],
   'i16x8.extmul_low_i8x16_s': [0xfd_9c, 'v128 v128 -> v128'],
   'i16x8.extmul_high_i8x16_s': [0xfd_9d, 'v128 v128 -> v128'],
   'i16x8.extmul_low_i8x16_u': [0xfd_9e, 'v128 v128 -> v128'],
@@ -434,6 +437,7 @@ export const OPCODES = {
   'f32x4.neg': [0xfd_e1, 'v128 -> v128'],
   'f32x4.sqrt': [0xfd_e3, 'v128 -> v128'],
   'f32x4.add': [0xfd_e4, 'v128 v128 -> v128'],
+  'f32x4.relaxed_madd': [0xfd_105, 'v128 v128 v128 -> v128'],
   'f32x4.sub': [0xfd_e5, 'v128 v128 -> v128'],
   'f32x4.mul': [0xfd_e6, 'v128 v128 -> v128'],
   'f32x4.div': [0xfd_e7, 'v128 v128 -> v128'],

@@ -12,12 +12,8 @@ import {
 } from '../../ir/index.ts';
 import { ELEMENT_BYTES } from './kernels/vectors.ts';
 import { packPanels } from './panels/packPanels.ts';
-import {
-  isPanelFormat,
-  panelBytes,
-  PANEL_ROWS,
-  type PanelFormatName,
-} from './panels/panelFormats.table.ts';
+import { isPanelFormat, PANEL_ROWS, type PanelFormatName } from './panels/panelFormats.table.ts';
+import { panelBytes } from './panels/panelLayout.ts';
 
 /** The formats of the weights that are kept in panels; all others are kept in f32. */
 export type WeightStorage = ReadonlyMap<string, PanelFormatName>;
@@ -25,6 +21,7 @@ export type WeightStorage = ReadonlyMap<string, PanelFormatName>;
 /** The inputs of ops whose kernels read panels. */
 const PANEL_INPUTS: Partial<Record<Op, readonly number[]>> = {
   linear: [1],
+  headLinear: [1],
   embedding: [1],
   experts: [2, 3, 4],
 };
@@ -69,6 +66,19 @@ export function loadPanels(source: WeightSource, format: PanelFormatName, out: U
       named(name, () => packPanels(format, bytes, count, columns, out.subarray(at)));
     }
   }
+}
+
+/** Whether panels start with the first rows of the weight. */
+export function isAsStored(
+  source: WeightSource,
+  format: PanelFormatName,
+  panels: Uint8Array,
+): boolean {
+  const { rows, columns } = matricesOf(source.shape);
+  const count = Math.min(rows, PANEL_ROWS);
+  const expected = new Uint8Array(panelBytes(format, count, columns));
+  packPanels(format, source.stored!.readBytes(0, count), count, columns, expected);
+  return expected.every((byte, i) => byte === panels[i]);
 }
 
 /** Runs `pack`; its errors say of which weight they are. */

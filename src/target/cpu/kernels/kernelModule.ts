@@ -5,13 +5,16 @@ import {
   createMemory,
   instantiate,
   ModuleBuilder,
+  type MemoryLimits,
   type WasmMemory,
   type WasmModule,
 } from '../../../wasm/index.ts';
+import { PANEL_FORMAT_NAMES, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { addAttention } from './attention.ts';
 import { addAttentionParts } from './attendRows.ts';
 import { type Kernels } from './bind.ts';
 import { addBlocks } from './blocks.ts';
+import { byteProductsOfHost, type ByteProducts } from './byteProducts.ts';
 import { addCompression } from './compression.ts';
 import { addElementwise } from './elementwise.ts';
 import { addEmbeddingPanels } from './embeddingPanels.ts';
@@ -19,7 +22,7 @@ import { addExperts } from './experts.ts';
 import { addExponential, addSigmoid, addSoftmax, addSoftplus } from './exponential.ts';
 import { addRouteByToken, addScaleRow, addScoreExperts } from './gates.ts';
 import { addFakeQuantize } from './fakeQuantize.ts';
-import { addHeadLinear, addLinear } from './linear.ts';
+import { addLinear } from './linear.ts';
 import { addLinearPanels } from './linearPanels.ts';
 import { addGatherRows, addMovement } from './movement.ts';
 import { addNgrams } from './ngrams.ts';
@@ -51,22 +54,29 @@ export function createKernelMemory(shared = false): WasmMemory {
   return createMemory(shared ? { initial: 1, maximum: MOST_PAGES, shared } : { initial: 1 });
 }
 
+/** What a module imports such a memory with. */
+export function memoryLimits(shared: boolean): MemoryLimits {
+  return shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
+}
+
 /** What a module is emitted for; what it computes is the same. */
 export interface KernelOptions {
   /** For a memory that threads share, or for one alone. */
   readonly shared?: boolean;
-  /** With relaxed SIMD, which is faster. */
-  readonly relaxed?: boolean;
+  /** Products of bytes that the host has; without them it is slower. */
+  readonly products?: ByteProducts;
+  /** Formats that panels may have; all unless said. */
+  readonly formats?: readonly PanelFormatName[];
 }
 
 /** Emits the module. */
 export function emitKernels({
   shared = false,
-  relaxed = false,
+  products = 'none',
+  formats = PANEL_FORMAT_NAMES,
 }: KernelOptions = {}): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
-  const limits = shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
-  module.importMemory('host', 'memory', limits);
+  module.importMemory('host', 'memory', memoryLimits(shared));
   const exp = addExponential(module);
   const sigmoid = addSigmoid(module, exp);
   const softplus = addSoftplus(module, exp);
@@ -74,10 +84,9 @@ export function emitKernels({
   const indexOfLargest = addIndexOfLargest(module);
   const linear = addLinear(module);
   const { swiglu } = addElementwise(module, { sigmoid, softplus });
-  addHeadLinear(module, linear);
   const quantizeRows = addQuantizeRows(module);
-  const linearPanels = addLinearPanels(module, relaxed);
-  addEmbeddingPanels(module);
+  const linearPanels = addLinearPanels(module, { products, formats });
+  addEmbeddingPanels(module, formats);
   const { attendRows, weightedSum } = addAttentionParts(module, { linear, softmax });
   const gatherRows = addGatherRows(module);
   addAttention(module, { attendRows, gatherRows });
@@ -96,7 +105,7 @@ export function emitKernels({
   const scaleRow = addScaleRow(module);
   addRoute(module, { scoreExperts, scaleRow, indexOfLargest });
   addRouteByToken(module, { scoreExperts, scaleRow });
-  addExperts(module, { linear, linearPanels, quantizeRows, swiglu });
+  addExperts(module, { linear, linearPanels, quantizeRows, swiglu, formats });
   addRecurrences(module, exp);
   addCompression(module, { exp, attendRows, gatherRows });
   addBlocks(module);
@@ -112,14 +121,14 @@ interface Compiled {
 
 const compiled = new Map<boolean, Compiled>();
 
-/** The module, emitted and compiled once a process. */
+/** The module for this host, emitted and compiled once a process. */
 export function compiledKernels(shared = false): Compiled {
   const known = compiled.get(shared);
   if (known !== undefined) return known;
-  const { bytes, module } = compileBest(shared);
+  const bytes = emitKernels({ shared, products: byteProductsOfHost() });
   let hash: string | undefined;
   const made = {
-    module,
+    module: compileModule(bytes),
     sizeBytes: bytes.length,
     get hash() {
       return (hash ??= sha256Hex(bytes));
@@ -127,19 +136,6 @@ export function compiledKernels(shared = false): Compiled {
   };
   compiled.set(shared, made);
   return made;
-}
-
-/** Hosts without relaxed SIMD refuse the module that has it. */
-function compileBest(shared: boolean): { bytes: Uint8Array<ArrayBuffer>; module: WasmModule } {
-  const compile = (relaxed: boolean) => {
-    const bytes = emitKernels({ shared, relaxed });
-    return { bytes, module: compileModule(bytes) };
-  };
-  try {
-    return compile(true);
-  } catch {
-    return compile(false);
-  }
 }
 
 /** The kernels on `memory`. */

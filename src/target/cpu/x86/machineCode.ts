@@ -2,13 +2,11 @@
 import { UnsupportedError } from '../../../base/index.ts';
 import { Assembler, linkLibrary, loadLibrary, type LinkedLibrary } from '../../../x86/index.ts';
 import { addAttention } from './attention.ts';
-import { PANEL_FORMATS, type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { PANEL_FORMAT_NAMES } from '../panels/panelFormats.table.ts';
 import { addElementwise } from './elementwise.ts';
 import { addLinear } from './linear.ts';
 import { addLinearPanels } from './linearPanels.ts';
 import { addQuantizeRows } from './quantizeRows.ts';
-
-const PANEL_FORMAT_NAMES = Object.keys(PANEL_FORMATS) as PanelFormatName[];
 
 /** What the code of the kernels is made with: WebAssembly everywhere, machine code where it can run. */
 export type Emitter = 'wasm' | 'x86';
