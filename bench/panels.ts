@@ -2,10 +2,10 @@ import { Random } from '../src/base/index.ts';
 import { createMemory } from '../src/wasm/index.ts';
 import { instantiateKernels } from '../src/target/cpu/kernels/kernelModule.ts';
 import {
-  panelBytes,
   PANEL_FORMATS,
   type PanelFormatName,
 } from '../src/target/cpu/panels/panelFormats.table.ts';
+import { panelBytes } from '../src/target/cpu/panels/panelLayout.ts';
 import { packPanels } from '../src/target/cpu/panels/packPanels.ts';
 import { PANEL_NAMES, randomStored } from '../test/panels.ts';
 import { secondsOf, type Table } from './table.ts';

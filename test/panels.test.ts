@@ -1,21 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { integerAt, PANEL_NAMES, randomStored, scaleAt } from './panels.ts';
+import { columnsOf, PANEL_NAMES, randomStored, scaleAt, weightAt } from './panels.ts';
 import { FormatError, Random, UnsupportedError } from '../src/base/index.ts';
 import { ggmlTypeOf } from '../src/model/checkpoint/gguf/ggmlTypes.table.ts';
 import { packPanels } from '../src/target/cpu/panels/packPanels.ts';
-import { panelBytes, PANEL_FORMATS } from '../src/target/cpu/panels/panelFormats.table.ts';
+import { PANEL_FORMATS } from '../src/target/cpu/panels/panelFormats.table.ts';
+import { panelBytes } from '../src/target/cpu/panels/panelLayout.ts';
 
 const random = new Random(3);
 
 test('panels decode to what is stored, for any number of rows', () => {
   for (const name of PANEL_NAMES) {
-    for (const [rows, columns] of [
-      [1, 32],
-      [31, 64],
-      [32, 96],
-      [77, 288],
+    for (const [rows, units] of [
+      [1, 1],
+      [31, 2],
+      [32, 1],
+      [45, 3],
     ] as const) {
+      const columns = columnsOf(name, units);
       const stored = randomStored(name, random, rows, columns);
       const bytes = new Uint8Array(panelBytes(name, rows, columns));
       packPanels(name, stored, rows, columns, bytes);
@@ -23,9 +25,9 @@ test('panels decode to what is stored, for any number of rows', () => {
       ggmlTypeOf(name).decode!(stored, required);
       const found = Float32Array.from(required, (_, i) => {
         const [n, k] = [Math.floor(i / columns), i % columns];
-        return integerAt(name, bytes, columns, n, k) * scaleAt(name, bytes, columns, n, k);
+        return weightAt(name, bytes, columns, n, k);
       });
-      assert.deepEqual(found.map(positiveZero), required.map(positiveZero), `${name} ${rows}`);
+      assert.deepEqual(found, required.map(positiveZero), `${name} ${rows}`);
     }
   }
 });
@@ -37,18 +39,20 @@ function positiveZero(value: number): number {
 
 test('rows beyond the last have scale 0', () => {
   for (const name of PANEL_NAMES) {
-    const bytes = new Uint8Array(panelBytes(name, 33, 32));
-    packPanels(name, randomStored(name, random, 33, 32), 33, 32, bytes);
-    for (let n = 33; n < 64; n++) assert.equal(scaleAt(name, bytes, 32, n, 0), 0);
+    const columns = columnsOf(name, 1);
+    const bytes = new Uint8Array(panelBytes(name, 33, columns));
+    packPanels(name, randomStored(name, random, 33, columns), 33, columns, bytes);
+    for (let n = 33; n < 64; n++) assert.equal(scaleAt(name, bytes, columns, n, 0), 0);
   }
 });
 
-test('no size is added but that of the rows that fill the last panel', () => {
+test('panels are as wide as what is stored, to 4 % where small integers become bytes', () => {
   for (const name of PANEL_NAMES) {
-    const { bytes } = PANEL_FORMATS[name].stored;
-    const perBlock = panelBytes(name, 32, 32) / 32;
-    assert.ok(perBlock - bytes <= (name === 'MXFP4' ? 1 : 0), name);
-    assert.equal(panelBytes(name, 33, 320), 2 * panelBytes(name, 32, 320));
+    const { columns, bytes } = PANEL_FORMATS[name].stored;
+    const ratio = panelBytes(name, 32, 2560) / ((32 * 2560 * bytes) / columns);
+    const most = name === 'MXFP4' ? 1.06 : /Q[345]_K/.test(name) ? 1.04 : 1;
+    assert.ok(ratio >= 1 && ratio <= most, `${name}: ${ratio}`);
+    assert.equal(panelBytes(name, 33, 2560), 2 * panelBytes(name, 32, 2560));
   }
 });
 

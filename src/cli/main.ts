@@ -17,6 +17,7 @@ Examples:
 const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
   demo: async () => (await import('./demo.ts')).addDemo,
   run: async () => (await import('./run.ts')).addRun,
+  serve: async () => (await import('./serve.ts')).addServe,
   eval: async () => (await import('./eval.ts')).addEval,
   bench: async () => (await import('./bench.ts')).addBench,
   inspect: async () => (await import('./inspect.ts')).addInspect,

@@ -20,11 +20,12 @@ export function planTraining(
   if (plans.length === 0) {
     const reasons = [...new Set(rejected.map(({ reason }) => reason))];
     throw new CapacityError(`a layout must be possible, but none is: ${reasons.join('; ')}`, {
-      where: `${budget.count} × ${budget.chip.chip.id}`,
+      where: `${budget.count / budget.chip.devices} × ${budget.chip.chip.id}`,
       hint: 'give more chips, a narrower --precision, or a batch that divides evenly',
     });
   }
-  const { model, chip, count, tokens, batch, sequenceTokens } = budget;
+  const { model, chip, tokens, batch, sequenceTokens } = budget;
+  const count = budget.count / chip.devices;
   if (output.json) {
     output.result({
       ...{ model: model.name, chip: chip.chip.id, count, tokens, batch, sequenceTokens },

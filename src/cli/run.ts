@@ -20,24 +20,13 @@ import { noteSkipped, openModel } from './models.ts';
 import { NewFile } from './newFile.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { formatRates, ratesOf } from './rates.ts';
-import {
-  chooseTarget,
-  createTarget,
-  EMITTERS,
-  TARGET_NAMES,
-  type EmitterName,
-  type TargetChoice,
-  type TargetName,
-} from './targets.ts';
+import { addTargetOptions } from './targetOptions.ts';
+import { chooseTarget, createTarget, type TargetChoice, type TargetRequest } from './targets.ts';
 import { writeTrace } from './traceFile.ts';
 
-interface RunOptions extends GlobalOptions, DraftOptions {
+interface RunOptions extends GlobalOptions, DraftOptions, TargetRequest {
   readonly prompt: string;
   readonly chat?: boolean;
-  readonly target: TargetName;
-  readonly chip?: string;
-  readonly threads?: number;
-  readonly emitter?: EmitterName;
   readonly tokens: number;
   readonly seed: number;
   readonly temperature: number;
@@ -47,18 +36,17 @@ interface RunOptions extends GlobalOptions, DraftOptions {
 }
 
 export function addRun(program: Command): void {
-  program
-    .command('run')
-    .description('generate text')
-    .argument('<model>', 'folder, .gguf file or built-in name')
-    .requiredOption('-p, --prompt <text>', 'text to continue; special tokens in it are recognised')
-    .option('--chat', 'put the prompt into the chat template of the model')
-    .addOption(choice('--target <name>', 'what runs it', TARGET_NAMES).default('cpu'))
-    .option('--chip <name|file>', 'chip of jade, or whose numerics the reference has')
-    .option('--threads <count>', 'of the cpu (default: one a core)', wholeNumber(1))
-    .addOption(
-      choice('--emitter <name>', 'of the cpu: code that it runs (default: auto)', EMITTERS),
-    )
+  addTargetOptions(
+    program
+      .command('run')
+      .description('generate text')
+      .argument('<model>', 'folder, .gguf file or built-in name')
+      .requiredOption(
+        '-p, --prompt <text>',
+        'text to continue; special tokens in it are recognised',
+      )
+      .option('--chat', 'put the prompt into the chat template of the model'),
+  )
     .option('-n, --tokens <count>', 'most tokens to generate', wholeNumber(1), 128)
     .option('--seed <number>', 'seed of sampling', wholeNumber(), 0)
     .option('--temperature <number>', '0 takes the likeliest token', decimal(0, 100), 0)

@@ -12,6 +12,9 @@ export type TargetName = (typeof TARGET_NAMES)[number];
 export const EMITTERS = ['auto', 'wasm', 'x86'] as const;
 export type EmitterName = (typeof EMITTERS)[number];
 
+export const ACTIVATIONS = ['int8', 'f32'] as const;
+export type ActivationsName = (typeof ACTIVATIONS)[number];
+
 /** The chip of the jade target when none is given. */
 export const DEFAULT_CHIP = 'jade-edge';
 
@@ -23,6 +26,8 @@ export interface TargetRequest {
   readonly threads?: number | undefined;
   /** Of the cpu: what its kernels are made with; `auto` when not given. */
   readonly emitter?: EmitterName | undefined;
+  /** Of the cpu: what weights of few bits are multiplied with; `int8` when not given. */
+  readonly activations?: ActivationsName | undefined;
 }
 
 /** What was asked for, with defaults filled in; `chip` is null where none takes part. */
@@ -31,12 +36,13 @@ export interface TargetChoice {
   readonly chip: Chip | null;
   readonly threads: number;
   readonly emitter: EmitterName;
+  readonly activations: ActivationsName;
 }
 
 /** Check a request and load its chip. Throws UsageError where a chip makes no sense, and as loadChip. */
 export function chooseTarget(request: TargetRequest): TargetChoice {
-  const { target, chip, threads, emitter = 'auto' } = request;
-  for (const option of ['threads', 'emitter'] as const) {
+  const { target, chip, threads, emitter = 'auto', activations = 'int8' } = request;
+  for (const option of ['threads', 'emitter', 'activations'] as const) {
     if (target === 'cpu' || request[option] === undefined) continue;
     throw new UsageError(`${option} must be of the cpu, not of ${target}`, {
       where: `--${option}`,
@@ -51,19 +57,20 @@ export function chooseTarget(request: TargetRequest): TargetChoice {
   }
   const name = chip ?? (target === 'jade' ? DEFAULT_CHIP : undefined);
   const loaded = name === undefined ? null : loadChip(name);
-  return { target, chip: loaded, threads: threads ?? os.availableParallelism(), emitter };
+  const count = threads ?? os.availableParallelism();
+  return { target, chip: loaded, threads: count, emitter, activations };
 }
 
 /** Make the target for sequences of at most `contextTokens`; the cpu keeps weights of `model` for the next run. */
 export async function createTarget(
-  { target, chip, threads, emitter }: TargetChoice,
+  { target, chip, ...ofCpu }: TargetChoice,
   contextTokens: number,
   model?: Model,
 ): Promise<Target> {
   if (target === 'cpu') {
     const { cpuTarget } = await import('../target/cpu/index.ts');
     const images = model && (await imagesOf(model));
-    return cpuTarget({ contextTokens, threads, emitter, images });
+    return cpuTarget({ contextTokens, ...ofCpu, images });
   }
   if (target === 'reference') return createReference(chip);
   return createJade(chip!, contextTokens);

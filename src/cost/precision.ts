@@ -26,6 +26,11 @@ export interface FormatRate {
   readonly operationsPerSecond: number;
 }
 
+/** Whether rows must be quantised before they meet such weights. */
+export function isNarrow({ format }: FormatRate): boolean {
+  return format !== 'bf16' && format !== 'fp16';
+}
+
 export interface Precision {
   readonly linear: FormatRate;
   readonly experts: FormatRate;
@@ -78,6 +83,16 @@ export function precisionOn(
     bytesPerStateElement,
     expanded: [...new Set(expanded.map(([from, to]) => `${from} → ${to}`))],
   };
+}
+
+/** Of one of `shares` equal parts of a chip. */
+export function precisionOfShare(precision: Precision, shares: number): Precision {
+  const part = (rate: FormatRate): FormatRate => ({
+    ...rate,
+    operationsPerSecond: rate.operationsPerSecond / shares,
+  });
+  const { linear, experts, wide } = precision;
+  return { ...precision, linear: part(linear), experts: part(experts), wide: part(wide) };
 }
 
 function rateOf(chip: Accelerator, wanted: WeightFormat): FormatRate {

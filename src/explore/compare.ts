@@ -5,7 +5,13 @@
  */
 import { UnsupportedError } from '../base/index.ts';
 import type { Accelerator, UnitFormat } from '../chip/index.ts';
-import { searchPlans, type Plan, type ServedModel, type Workload } from '../cluster/index.ts';
+import {
+  searchPlans,
+  type Layout,
+  type Plan,
+  type ServedModel,
+  type Workload,
+} from '../cluster/index.ts';
 import {
   chipModel,
   roofline,
@@ -122,7 +128,8 @@ function predictedBy(
     expanded: [],
   };
   try {
-    const request = { model, chip: chipModel(chip, precision), count, workload, layout };
+    const on = chipModel(chip, precision);
+    const request = { model, chip: on, count, workload, layout: onDevices(layout, on.devices) };
     const targets = { ttftSeconds: undefined, tpotSeconds: undefined };
     const { plans, rejected } = searchPlans({ ...request, targets, schedule: 'mixed' });
     const [best] = plans;
@@ -132,6 +139,17 @@ function predictedBy(
     if (error instanceof UnsupportedError) return error.message;
     throw error;
   }
+}
+
+/** A layout of chips on their devices: more tensor ranks, and experts among all where they were. */
+function onDevices(layout: Layout, devices: number): Layout {
+  const { tensor, data, expert } = layout;
+  const isWhole = expert === tensor * data;
+  return {
+    ...layout,
+    tensor: tensor * devices,
+    expert: isWhole && expert > 1 ? expert * devices : expert,
+  };
 }
 
 function formatRate(

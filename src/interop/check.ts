@@ -6,7 +6,7 @@ import {
   type SoftwareStack,
   type UnitFormats,
 } from '../chip/index.ts';
-import { chipsOf, type Layout } from '../cluster/index.ts';
+import { ranksOf, type Layout } from '../cluster/index.ts';
 import type { ModelFacts } from './facts.ts';
 import type { Finding, FindingStatus } from './finding.ts';
 import { defectFindings } from './defects.ts';
@@ -207,7 +207,7 @@ function placeOf(facts: ModelFacts, formats: Formats, chip: Accelerator, request
   const usableBytes = room?.usableBytes ?? null;
   const fits = usableBytes === null ? null : used.totalBytes <= usableBytes;
   return {
-    count: chipsOf(layout),
+    count: ranksOf(layout),
     layout,
     memory: { ...used, capacityBytes: chip.memory.capacityBytes, usableBytes, fits },
     settings: room ? settingsThatFit(facts, formats, layout, request, room.usableBytes) : null,

@@ -1,6 +1,6 @@
 /** Whether weights, state and buffers fit, with every number that the answer comes from. */
 import type { ModelFacts } from './facts.ts';
-import { chipsOf, type Layout } from '../cluster/index.ts';
+import { ranksOf, type Layout } from '../cluster/index.ts';
 import { usualLayout } from './layout.ts';
 import { GROUPS, WEIGHT_BITS, type Formats } from './precision.ts';
 
@@ -128,7 +128,7 @@ export function settingsThatFit(
     contextTokens: largestThat(facts.contextTokens, (tokens) =>
       fits({ contextTokens: tokens, batch }),
     ),
-    batch: largestThat(2 ** 20 * chipsOf(layout), (sequences) =>
+    batch: largestThat(2 ** 20 * ranksOf(layout), (sequences) =>
       fits({ contextTokens, batch: sequences }),
     ),
   };

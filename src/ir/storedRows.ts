@@ -18,6 +18,12 @@ export type StoredFormat =
   | 'IQ4_NL'
   | 'MXFP4';
 
+/** What is stored of a weight that is one of several in a tensor of a checkpoint: its rows, or those of its transpose. */
+export interface StoredPart {
+  readonly stored?: StoredRows | undefined;
+  readonly storedTransposed?: StoredRows | undefined;
+}
+
 /** The rows of a weight as they are stored; a row is what lies along the last axis. */
 export interface StoredRows {
   readonly format: StoredFormat;

@@ -50,8 +50,8 @@ export class ChatTemplate implements Chat {
     return taken.tool_calls && TAKES_VALUES.test(this.#source) ? withArgumentValues(taken) : taken;
   }
 
-  startReply(prompt: string, tools: readonly Tool[] = []): ReplyParser {
-    return startReply(dialectOfTemplate(this.#source), prompt, tools);
+  startReply(prompt: string, tools: readonly Tool[] = [], readsCalls = true): ReplyParser {
+    return startReply(dialectOfTemplate(this.#source), prompt, tools, readsCalls);
   }
 
   /** Write messages out as text for the tokenizer. Throws UsageError when the template refuses them. */

@@ -163,6 +163,15 @@ test('the end of a stream shows an incomplete character as U+FFFD and starts afr
   assert.equal(stream.push(0xe5) + stream.push(258), '\ufffd<end>');
 });
 
+test('the bytes of tokens add up to the text, and added tokens have none', () => {
+  const bytes = tokenizer.tokenBytes();
+  const text = 'Zoë: 中文 😀\n';
+  const joined = tokenizer.encode(text).flatMap((id) => [...bytes[id]!]);
+  assert.equal(new TextDecoder().decode(Uint8Array.from(joined)), text);
+  for (const id of tokenizer.specialTokens.values()) assert.equal(bytes[id], undefined);
+  assert.equal(bytes.length, tokenizer.vocabularySize);
+});
+
 test('added tokens are recognised in text, and only special ones are skipped', () => {
   const small = new Tokenizer(smallFile(), 'tokenizer.json');
   const ids = small.encode('<think>abc<end>');

@@ -58,6 +58,21 @@ export class Tokenizer {
     return this.#table.entries[id];
   }
 
+  /** The bytes that a token stands for; none for an id without a token. */
+  bytesOf(id: number): Uint8Array {
+    const added = this.#table.addedTokens.get(id);
+    if (added) return new TextEncoder().encode(added.content);
+    return bytesOfEntry(this.#table.entries[id] ?? '');
+  }
+
+  /** The bytes of each token that is text; undefined for added tokens and ids without one. */
+  tokenBytes(): (Uint8Array | undefined)[] {
+    const { entries, addedTokens } = this.#table;
+    return Array.from(entries, (entry, id) =>
+      entry === undefined || addedTokens.has(id) ? undefined : bytesOfEntry(entry),
+    );
+  }
+
   /** Encode text. Added tokens in it are recognised; nothing is put before or after; a surrogate alone counts as U+FFFD. */
   encode(text: string): number[] {
     return this.#encoder.encode(text.toWellFormed(), { add_special_tokens: false }).ids;

@@ -6,8 +6,11 @@ import type { ChatEncoder, Tool } from './message.ts';
 import { ReplyParser } from './reply.ts';
 
 export interface Chat extends ChatEncoder {
-  /** Begin to read the reply to `prompt`, a text that `apply` wrote with `tools`. */
-  startReply(prompt: string, tools?: readonly Tool[]): ReplyParser;
+  /**
+   * Begin to read the reply to `prompt`, a text that `apply` wrote with `tools`. Without `readsCalls` what looks
+   * like a call stays text.
+   */
+  startReply(prompt: string, tools?: readonly Tool[], readsCalls?: boolean): ReplyParser;
 }
 
 /** Models that ship code instead of a template, by the `model_type` of config.json. */
@@ -27,7 +30,8 @@ export function chatOfModelType(modelType: unknown): Chat | undefined {
 function encodedChat(encoder: ChatEncoder, dialect: DialectName): Chat {
   return {
     apply: (messages, options) => encoder.apply(messages, options),
-    startReply: (prompt, tools = []) => startReply(dialect, prompt, tools),
+    startReply: (prompt, tools = [], readsCalls = true) =>
+      startReply(dialect, prompt, tools, readsCalls),
   };
 }
 
@@ -36,7 +40,12 @@ export function startReply(
   dialect: DialectName,
   prompt: string,
   tools: readonly Tool[],
+  readsCalls: boolean,
 ): ReplyParser {
   const thinking = prompt.trimEnd().endsWith('<think>');
-  return new ReplyParser(DIALECTS[dialect], { thinking, tools });
+  const { trims } = DIALECTS[dialect];
+  return new ReplyParser(readsCalls ? DIALECTS[dialect] : { opens: [], trims }, {
+    thinking,
+    tools,
+  });
 }

@@ -5,7 +5,7 @@
  */
 import { UsageError } from '../../base/index.ts';
 import type { ByteSource, JsonRecord } from '../../base/index.ts';
-import type { StoredRows } from '../../ir/index.ts';
+import type { StoredPart, StoredRows } from '../../ir/index.ts';
 import { contentKeyOf } from './contentKey.ts';
 import { absent, TensorSet } from './formats/format.ts';
 import type { GenerationConfig } from './generation.ts';
@@ -53,6 +53,8 @@ export interface Checkpoint {
   storedRows(name: string): StoredRows | undefined;
   /** Identifies the content, without reading all of it; undefined where the files cannot tell when they changed. */
   contentKey(): string | undefined;
+  /** What is stored apart for a part of a weight. */
+  storedPart(name: string, part: string): StoredPart | undefined;
   /** Close the files; no read may follow. */
   close(): void;
 }
@@ -148,6 +150,10 @@ class StoredCheckpoint implements Checkpoint {
 
   contentKey(): string | undefined {
     return contentKeyOf(this.#sources(), this.config);
+  }
+
+  storedPart(name: string, part: string): StoredPart | undefined {
+    return this.#weight(name).parts?.[part];
   }
 
   close(): void {

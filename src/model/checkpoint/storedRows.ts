@@ -23,6 +23,31 @@ export function permuteStoredRows(
   return stored && gatherRows(stored, (row) => [stored, storedRow(row)]);
 }
 
+/**
+ * Blocks of a row in another order: block i of `bytes` bytes is block storedBlock(i) of `stored`.
+ */
+export function permuteStoredBlocks(
+  stored: StoredRows | undefined,
+  bytes: number,
+  storedBlock: (block: number) => number,
+): StoredRows | undefined {
+  if (stored === undefined) return undefined;
+  const { rowBytes } = stored;
+  const from = Int32Array.from({ length: rowBytes / bytes }, (_, block) => storedBlock(block));
+  const readBytes = (start: number, count: number): Uint8Array<ArrayBuffer> => {
+    const all = stored.readBytes(start, count);
+    const moved = new Uint8Array(all.length);
+    for (let row = 0; row < all.length; row += rowBytes) {
+      for (const [block, at] of from.entries()) {
+        const first = row + at * bytes;
+        moved.set(all.subarray(first, first + bytes), row + block * bytes);
+      }
+    }
+    return moved;
+  };
+  return { ...stored, readBytes };
+}
+
 /** Rows that follow each other where they are stored are read together. */
 function gatherRows(
   { format, rowBytes }: StoredRows,

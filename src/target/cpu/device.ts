@@ -115,7 +115,7 @@ export class CpuDevice implements Device {
 
   #bind(program: CpuProgram, firstSlot: number): Binding {
     // Workers start while weights are read, into huge pages that machine code asks for before there is anything.
-    this.#runner ??= startThreads(this.#memory, this.#options);
+    this.#runner ??= startThreads(program, this.#memory, this.#options);
     const layout = this.#memory.reserve(program, firstSlot);
     this.#rows ??= new SlotRows(this.#memory, tokensPerRow(program.graph));
     const own = this.#bindings.get(program) ?? new Map<number, Binding>();
@@ -208,10 +208,18 @@ function memoryFor({ contextTokens, threads, images }: CpuDeviceOptions): Device
   return new DeviceMemory(contextTokens, threads, images);
 }
 
-function startThreads({ memory }: DeviceMemory, options: CpuDeviceOptions): Runner {
+function startThreads(
+  { storage }: CpuProgram,
+  { memory }: DeviceMemory,
+  options: CpuDeviceOptions,
+): Runner {
   const { threads, emitter, trace } = options;
   const { module } = compiledKernels(threads > 1);
-  const source = { module, memory, ...(emitter === 'x86' && { code: machineCode() }) };
+  const source = {
+    module,
+    memory,
+    ...(emitter === 'x86' && { code: machineCode(storage.values()) }),
+  };
   const timed = trace !== undefined;
   return threads > 1 ? new ThreadPool(source, threads, timed) : singleThread(source, timed);
 }

@@ -12,12 +12,8 @@ import {
 } from '../../ir/index.ts';
 import { ELEMENT_BYTES } from './kernels/vectors.ts';
 import { packPanels } from './panels/packPanels.ts';
-import {
-  isPanelFormat,
-  panelBytes,
-  PANEL_ROWS,
-  type PanelFormatName,
-} from './panels/panelFormats.table.ts';
+import { isPanelFormat, PANEL_ROWS, type PanelFormatName } from './panels/panelFormats.table.ts';
+import { panelBytes } from './panels/panelLayout.ts';
 
 /** The formats of the weights that are kept in panels; all others are kept in f32. */
 export type WeightStorage = ReadonlyMap<string, PanelFormatName>;
@@ -25,6 +21,7 @@ export type WeightStorage = ReadonlyMap<string, PanelFormatName>;
 /** The inputs of ops whose kernels read panels. */
 const PANEL_INPUTS: Partial<Record<Op, readonly number[]>> = {
   linear: [1],
+  headLinear: [1],
   embedding: [1],
   experts: [2, 3, 4],
 };

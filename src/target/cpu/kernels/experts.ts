@@ -11,6 +11,7 @@ import {
 } from '../../../wasm/index.ts';
 import { BLOCK_COLUMNS, PANEL_FORMATS, PANEL_ROWS } from '../panels/panelFormats.table.ts';
 import { KERNELS } from './kernels.table.ts';
+import { pushPanelBytes } from './linearPanels.ts';
 import { forFormat } from './panelCodes.ts';
 import { ELEMENT_BYTES, forRow, pushProduct, pushRow, pushSum } from './vectors.ts';
 
@@ -151,10 +152,10 @@ function callLinear(site: Site, product: Product): void {
 function callLinearPanels(site: Site, product: Product): void {
   const { f, uses, e, count, first, width } = site;
   const { x, weight, format, quantized, out, rows, K } = product;
-  const panelBytes = f.local('i32');
+  const [blocks, panelBytes] = [f.local('i32'), f.local('i32')];
   forFormat(f, format, (name) => {
-    f.get(K).i32(BLOCK_COLUMNS).emit('i32.div_u').i32(PANEL_FORMATS[name].blockBytes);
-    f.emit('i32.mul').set(panelBytes);
+    f.get(K).i32(BLOCK_COLUMNS).emit('i32.div_u').set(blocks);
+    pushPanelBytes(f, PANEL_FORMATS[name], blocks).set(panelBytes);
   });
   f.get(x).get(K).get(quantized).get(count).get(K).emit('call', uses.quantizeRows);
   f.get(quantized).get(weight);

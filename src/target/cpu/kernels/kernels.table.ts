@@ -44,18 +44,6 @@ export const KERNELS = {
     K: 'i32',
     format: 'i32',
   },
-  /** A linear for each head h: x + h·xHeadStride, w [H][N][K], out [rows][H][N]. */
-  headLinear: {
-    x: 'i32',
-    xStride: 'i32',
-    xHeadStride: 'i32',
-    w: 'i32',
-    out: 'i32',
-    rows: 'i32',
-    H: 'i32',
-    N: 'i32',
-    K: 'i32',
-  },
   /**
    * q [B][T] rows `qStep` apart of [G][shared][keyWidth], keys and values [B][capacity] rows `keyStep` and
    * `valueStep` apart of [G][keyWidth] and [G][valueStride] → out [B][T] rows `outStep` apart of

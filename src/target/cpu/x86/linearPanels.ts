@@ -20,7 +20,15 @@ import {
 import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
 import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
 import { type PanelFormatName } from '../panels/panelFormats.table.ts';
-import { panelReaders, PLAIN_BLOCK_BYTES, unpackBlock, type PanelReader } from './panelReaders.ts';
+import {
+  bytesOfBlock,
+  panelReaders,
+  startBlock,
+  unpackBlock,
+  withPlace,
+  type Pair,
+  type PanelReader,
+} from './panelReaders.ts';
 import { emitTile } from './panelTile.ts';
 import { freeRowPointers, loadRowPointers, MAX_ROWS } from './rowTile.ts';
 
@@ -35,7 +43,7 @@ export const LINEAR_PANELS = [
 
 type Block = Readonly<Record<(typeof LINEAR_PANELS)[number], Memory>>;
 
-/** Blocks of a piece: 34 KiB of plain lines. */
+/** Blocks of a piece, whole units: 36 to 48 KiB of plain lines. */
 const PIECE_BLOCKS = 32;
 /** How far ahead of a single tile weights are fetched: past the page, where the hardware stops by itself. */
 const AHEAD_BYTES = 8192;
@@ -111,7 +119,7 @@ class LinearPanels {
     [this.#xTile, this.#outTile, this.#rowsLeft] = [f.slot(), f.slot(), f.slot()];
     [this.#pieceBlocks, this.#plain] = [f.slot(), f.slot()];
     const unpacks = variant.tiles !== variant.stored;
-    this.#room = unpacks ? f.slot(PIECE_BLOCKS * PLAIN_BLOCK_BYTES) : undefined;
+    this.#room = unpacks ? f.slot(PIECE_BLOCKS * variant.tiles.blockBytes) : undefined;
   }
 
   emit(): void {
@@ -136,7 +144,7 @@ class LinearPanels {
     copyCell(f, this.#xTile, this.#xPiece);
     copyCell(f, this.#outTile, this.#out);
     copyCell(f, this.#rowsLeft, this.#block.M);
-    const whole = { distance: AHEAD_BYTES, bytes: this.#variant.stored.blockBytes };
+    const whole = { distance: AHEAD_BYTES, bytes: bytesOfBlock(this.#variant.stored) };
     const fetched = this.#isMany ? [this.#nextPiece(0), this.#nextPiece(1)] : [whole];
     for (const ahead of fetched) this.#emitTiles(ahead);
     this.#whileRows(() => this.#emitTiles());
@@ -169,14 +177,17 @@ class LinearPanels {
 
   #unpackPiece(blocks: General, to: General): void {
     const f = this.#f;
-    const { stored } = this.#variant;
+    const { stored, tiles } = this.#variant;
     const [from] = f.load(this.#w) as [General];
-    const lines = [f.vector(512), f.vector(512)] as const;
-    f.repeat(blocks, () => {
-      unpackBlock(f, stored, from, to, lines, this.#constants);
-      f.emit('add', from, stored.blockBytes).emit('add', to, PLAIN_BLOCK_BYTES);
-    });
-    f.free(from, ...lines);
+    const [lines, spare] = [f.vectors(512, 2), f.vectors(512, 2)] as unknown as [Pair, Pair];
+    withPlace(f, stored, from, (place) =>
+      f.repeat(blocks, () => {
+        startBlock(f, stored, blocks, place);
+        unpackBlock(f, stored, place, to, [lines, spare], this.#constants);
+        f.emit('add', from, stored.blockBytes).emit('add', to, tiles.blockBytes);
+      }),
+    );
+    f.free(from, ...lines, ...spare);
   }
 
   #endPiece(): void {
@@ -184,7 +195,7 @@ class LinearPanels {
     const [blocks, bytes] = [...f.load(this.#pieceBlocks), f.general()] as [General, General];
     f.emit('sub', this.#blocksLeft, blocks).emit('add', this.#blocksBefore, blocks);
     f.emit('imul', bytes, blocks, ACTIVATION_BLOCK.bytes).emit('add', this.#xPiece, bytes);
-    f.emit('imul', bytes, blocks, this.#variant.stored.blockBytes).emit('add', this.#w, bytes);
+    f.emit('imul', bytes, blocks, bytesOfBlock(this.#variant.stored)).emit('add', this.#w, bytes);
     f.free(bytes, blocks);
   }
 
@@ -196,7 +207,7 @@ class LinearPanels {
   /** A half of the next piece: the first two tiles share the wait for memory. */
   #nextPiece(half: 0 | 1): Ahead {
     const { stored, pieceBlocks } = this.#variant;
-    const bytes = stored.blockBytes / 2;
+    const bytes = bytesOfBlock(stored) / 2;
     return { distance: (2 + half) * pieceBlocks * bytes, bytes };
   }
 

@@ -1,0 +1,29 @@
+/** What one client may take from the others. */
+export interface Limits {
+  /** Of a request's body; larger ones are refused before they are read. */
+  readonly bodyBytes: number;
+  /** Levels of brackets in a body. */
+  readonly bodyDepth: number;
+  /** Requests that may wait for the engine; one more is answered with 429. */
+  readonly waitingRequests: number;
+  /** From a request's arrival to its end, in seconds; what runs longer is ended. */
+  readonly requestSeconds: number;
+  /** Answers to one request (`n`), or texts in it (embeddings, documents to rank). */
+  readonly answers: number;
+  readonly texts: number;
+  /** Bytes of a stream that a client has not read yet; one that reads more slowly is let go. */
+  readonly unreadBytes: number;
+  /** Between comments that keep a silent stream open, in seconds. */
+  readonly keepAliveSeconds: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  bodyBytes: 8 * 2 ** 20,
+  bodyDepth: 100,
+  waitingRequests: 256,
+  requestSeconds: 600,
+  answers: 16,
+  texts: 256,
+  unreadBytes: 2 ** 20,
+  keepAliveSeconds: 15,
+};
