@@ -109,16 +109,18 @@ async function serve(name: string, options: ServeOptions): Promise<void> {
   requireGuarded(options, apiKeys);
   const model = openModel(name);
   noteSkipped(model, output);
+  const limits = limitsOf(options);
   const server = await startServer({
     host: options.host,
     port: options.port,
+    limits,
     apiKeys,
     origins: options.allowOrigin,
     report: (error) => output.note(reportText(error, output.verbose)),
   });
   endOnSignals(server, output);
   await letGo();
-  const service = await openService(model, target, options, output);
+  const service = await openService(model, target, options, limits, output);
   server.ready(service);
   tellStart(server, service, target, output);
 }
@@ -141,6 +143,15 @@ function requireGuarded({ host, allowAnyone }: ServeOptions, keys: readonly stri
   );
 }
 
+function limitsOf({ maxWaiting, maxSeconds, maxBodyBytes }: ServeOptions): Limits {
+  return {
+    ...DEFAULT_LIMITS,
+    waitingRequests: maxWaiting,
+    requestSeconds: maxSeconds,
+    bodyBytes: maxBodyBytes,
+  };
+}
+
 /** Longer contexts take memory that most conversations do not need. */
 const DEFAULT_CONTEXT = 4096;
 
@@ -148,6 +159,7 @@ async function openService(
   model: Model,
   choice: TargetChoice,
   options: ServeOptions,
+  limits: Limits,
   output: Output,
 ): Promise<Service> {
   const { max_position_embeddings: most } = model.config.config;
@@ -155,12 +167,6 @@ async function openService(
   const target = await createTarget(choice, contextTokens);
   const runnerOf = (head: 'tokens' | 'embedding'): ModelRunner =>
     new ModelRunner(model.graph({ logits: 'last', head }), target, target.open({}), contextTokens);
-  const limits: Limits = {
-    ...DEFAULT_LIMITS,
-    waitingRequests: options.maxWaiting,
-    requestSeconds: options.maxSeconds,
-    bodyBytes: options.maxBodyBytes,
-  };
   const metrics = new Metrics();
   const loop = new EngineLoop(new SequentialEngine(runnerOf('tokens')), {
     metrics,

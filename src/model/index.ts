@@ -11,6 +11,7 @@ export * from './checkpoint/configuration.node.ts';
 export { type GenerationConfig } from './checkpoint/generation.ts';
 export * from './checkpoint/openCheckpoint.node.ts';
 export * from './checkpoint/skippedParts.ts';
+export { downloadModel, type DownloadOptions } from './download/download.node.ts';
 export { type WeightKind } from './checkpoint/tensorValues.ts';
 export { NO_WEIGHTS, type WeightReader } from './families/builder.ts';
 export { type GraphOptions } from './families/decoder.ts';

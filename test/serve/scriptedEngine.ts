@@ -21,6 +21,10 @@ export class ScriptedEngine implements ServingEngine {
   readonly asked: EngineRequest[] = [];
   /** The step that is to fail as a whole. */
   failsAtStep: number | undefined;
+  /** Requests that wait, as the engine tells. */
+  waiting = 0;
+  /** Steps do nothing. */
+  stalled = false;
   readonly #say: (request: EngineRequest) => Iterable<number>;
   readonly #jobs = new Map<string, Job>();
   #aborted: Job[] = [];
@@ -49,6 +53,7 @@ export class ScriptedEngine implements ServingEngine {
     if (this.steps === this.failsAtStep) throw new Error('the device is on fire');
     const aborted = this.#aborted.map((job) => finished(job, 'aborted'));
     this.#aborted = [];
+    if (this.stalled) return aborted;
     return [...aborted, ...[...this.#jobs.values()].flatMap((job) => this.#stepOf(job))];
   }
 
@@ -59,7 +64,7 @@ export class ScriptedEngine implements ServingEngine {
   status(): EngineStatus {
     return {
       runningRequests: this.#jobs.size,
-      waitingRequests: 0,
+      waitingRequests: this.waiting,
       usedBlocks: this.#jobs.size,
       totalBlocks: 100,
       preemptions: 0,
