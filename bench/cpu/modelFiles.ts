@@ -1,0 +1,26 @@
+/** The files that the cpu is measured on. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { writeRandomGguf, type MatrixType } from '../gguf/randomGguf.ts';
+import { SHAPES, type ShapeName } from '../gguf/shapes.table.ts';
+
+/** Sources, builds and model files, which later runs find again. */
+export const FOLDER =
+  process.env['CELADON_BENCH_FOLDER'] ?? path.join(os.tmpdir(), 'celadon-bench');
+
+/** The file of a shape, written if there is none. */
+export function modelFile({
+  model,
+  format,
+}: {
+  readonly model: ShapeName;
+  readonly format: MatrixType;
+}): string {
+  const file = path.join(FOLDER, `${model}-${format}.gguf`);
+  if (!fs.existsSync(file)) {
+    writeRandomGguf(SHAPES[model], format, `${file}.part`);
+    fs.renameSync(`${file}.part`, file);
+  }
+  return file;
+}
