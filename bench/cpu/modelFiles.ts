@@ -1,13 +1,9 @@
 /** The files that the cpu is measured on. */
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { writeRandomGguf, type MatrixType } from '../gguf/randomGguf.ts';
+import { FOLDER } from './llamaCpp.ts';
 import { SHAPES, type ShapeName } from '../gguf/shapes.table.ts';
-
-/** Sources, builds and model files, which later runs find again. */
-export const FOLDER =
-  process.env['CELADON_BENCH_FOLDER'] ?? path.join(os.tmpdir(), 'celadon-bench');
 
 /** The file of a shape, written if there is none. */
 export function modelFile({
