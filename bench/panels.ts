@@ -3,7 +3,7 @@ import { createMemory } from '../src/wasm/index.ts';
 import { instantiateKernels } from '../src/target/cpu/kernels/kernelModule.ts';
 import {
   PANEL_FORMATS,
-  type PanelFormatName,
+  type IntegerFormatName,
 } from '../src/target/cpu/panels/panelFormats.table.ts';
 import { panelBytes } from '../src/target/cpu/panels/panelLayout.ts';
 import { packPanels } from '../src/target/cpu/panels/packPanels.ts';
@@ -29,7 +29,7 @@ export function benchPanels(): Table {
   };
 }
 
-function measure(name: PanelFormatName): (string | number)[] {
+function measure(name: IntegerFormatName): (string | number)[] {
   const bytes = panelBytes(name, N, K);
   const most = Math.max(...ROWS);
   const [xAt, rowsAt] = [64, 64 + 4 * most * K];

@@ -4,14 +4,14 @@ import { type StoredFormat } from '../src/ir/index.ts';
 import {
   BLOCK_COLUMNS,
   LINE_BYTES,
-  PANEL_FORMATS,
+  INTEGER_FORMATS,
   PANEL_ROWS,
-  type PanelFormat,
-  type PanelFormatName,
+  type IntegerFormat,
+  type IntegerFormatName,
 } from '../src/target/cpu/panels/panelFormats.table.ts';
 
 /** Where in panels element (n, k) is: its unit and its block, its lane, and the byte of its first line of codes. */
-function placeOf({ planes, scaling }: PanelFormat, columns: number, n: number, k: number) {
+function placeOf({ planes, scaling }: IntegerFormat, columns: number, n: number, k: number) {
   const { unitBlocks, hasMin, integers } = scaling;
   const headerBytes = LINE_BYTES * (hasMin ? 2 : 1);
   const codesAt = integers ? LINE_BYTES : 0;
@@ -29,13 +29,13 @@ function placeOf({ planes, scaling }: PanelFormat, columns: number, n: number, k
 
 /** The integer of weight (n, k): its level without bias. */
 export function integerAt(
-  name: PanelFormatName,
+  name: IntegerFormatName,
   bytes: Uint8Array,
   columns: number,
   n: number,
   k: number,
 ): number {
-  const format: PanelFormat = PANEL_FORMATS[name];
+  const format: IntegerFormat = INTEGER_FORMATS[name];
   const { line, codes } = placeOf(format, columns, n, k);
   let [code, first, from] = [0, 0, 0];
   for (const bits of format.planes) {
@@ -52,19 +52,19 @@ function halfAt(bytes: Uint8Array, at: number): number {
 }
 
 /** The part of its block that column k is in. */
-function partOf({ scaling }: PanelFormat, k: number): number {
+function partOf({ scaling }: IntegerFormat, k: number): number {
   return Math.floor(((k % BLOCK_COLUMNS) * scaling.parts) / BLOCK_COLUMNS);
 }
 
 /** The scale of weight (n, k). */
 export function scaleAt(
-  name: PanelFormatName,
+  name: IntegerFormatName,
   bytes: Uint8Array,
   columns: number,
   n: number,
   k: number,
 ): number {
-  const format: PanelFormat = PANEL_FORMATS[name];
+  const format: IntegerFormat = INTEGER_FORMATS[name];
   const { unit, block, lane } = placeOf(format, columns, n, k);
   const scale = halfAt(bytes, unit + 2 * lane);
   const integer = bytes[block + PANEL_ROWS * partOf(format, k) + lane]!;
@@ -74,13 +74,13 @@ export function scaleAt(
 
 /** What is subtracted from weight (n, k). */
 export function minAt(
-  name: PanelFormatName,
+  name: IntegerFormatName,
   bytes: Uint8Array,
   columns: number,
   n: number,
   k: number,
 ): number {
-  const format: PanelFormat = PANEL_FORMATS[name];
+  const format: IntegerFormat = INTEGER_FORMATS[name];
   const { hasMin, integers } = format.scaling;
   if (!hasMin) return 0;
   const { unit, block, lane } = placeOf(format, columns, n, k);
@@ -92,13 +92,13 @@ export function minAt(
 
 /** Weight (n, k), rounded to f32. */
 export function weightAt(
-  ...where: readonly [PanelFormatName, Uint8Array, columns: number, n: number, k: number]
+  ...where: readonly [IntegerFormatName, Uint8Array, columns: number, n: number, k: number]
 ): number {
   return Math.fround(integerAt(...where) * scaleAt(...where) - minAt(...where)) + 0;
 }
 
 /** Bytes of a stored block where f16 numbers are; other formats have one at byte 0. */
-const HALVES: Partial<Record<PanelFormatName, readonly number[]>> = {
+const HALVES: Partial<Record<IntegerFormatName, readonly number[]>> = {
   MXFP4: [],
   Q4_1: [0, 2],
   Q5_1: [0, 2],
@@ -111,12 +111,12 @@ const HALVES: Partial<Record<PanelFormatName, readonly number[]>> = {
 
 /** Random rows as they are stored: any codes and small integers, f16 numbers around 0.05, or a thousandth of it. */
 export function randomStored(
-  name: PanelFormatName,
+  name: IntegerFormatName,
   random: Random,
   rows: number,
   columns: number,
 ): Uint8Array<ArrayBuffer> {
-  const { stored: block, scaling }: PanelFormat = PANEL_FORMATS[name];
+  const { stored: block, scaling }: IntegerFormat = INTEGER_FORMATS[name];
   const stored = Uint8Array.from(
     { length: rows * (columns / block.columns) * block.bytes },
     () => random.uint32() >>> 24,
@@ -133,11 +133,11 @@ export function randomStored(
 }
 
 /** All formats of panels. */
-export const PANEL_NAMES = Object.keys(PANEL_FORMATS) as (PanelFormatName & StoredFormat)[];
+export const PANEL_NAMES = Object.keys(INTEGER_FORMATS) as (IntegerFormatName & StoredFormat)[];
 
 /** Odd numbers of whole units of columns. */
-export function columnsOf(name: PanelFormatName, units: number): number {
-  return units * BLOCK_COLUMNS * PANEL_FORMATS[name].scaling.unitBlocks;
+export function columnsOf(name: IntegerFormatName, units: number): number {
+  return units * BLOCK_COLUMNS * INTEGER_FORMATS[name].scaling.unitBlocks;
 }
 
 /** Rows of activations in 8 bits: integers, and a scale for each 32 of them. */
@@ -169,12 +169,12 @@ function roundToEven(value: number): number {
 
 /** The definition of products on panels: out [M][N], bit for bit. */
 export function productOnPanels(
-  name: PanelFormatName,
+  name: IntegerFormatName,
   x: QuantizedRows,
   w: Uint8Array,
   [M, N, K]: readonly [number, number, number],
 ): Float32Array {
-  const { scaling }: PanelFormat = PANEL_FORMATS[name];
+  const { scaling }: IntegerFormat = INTEGER_FORMATS[name];
   const columns = BLOCK_COLUMNS / scaling.parts;
   const out = new Float32Array(M * N);
   for (let n = 0; n < N; n++) {

@@ -3,9 +3,9 @@ import { f16ToF32, f32ToF16 } from '../src/base/index.ts';
 import { type Graph, type WeightSource } from '../src/ir/index.ts';
 import { ggmlTypeOf } from '../src/model/checkpoint/gguf/ggmlTypes.table.ts';
 import {
-  PANEL_FORMATS,
-  type PanelFormat,
-  type PanelFormatName,
+  INTEGER_FORMATS,
+  type IntegerFormat,
+  type IntegerFormatName,
 } from '../src/target/cpu/panels/panelFormats.table.ts';
 import { cpuTarget, type CpuOptions } from '../src/target/cpu/index.ts';
 import { Session } from './session.ts';
@@ -28,8 +28,8 @@ export function relativeError(found: Float32Array, required: Float32Array): numb
 }
 
 /** `graph` with its matrices in this format, but those whose rows are no whole blocks. */
-export function quantizedGraph(graph: Graph, format: PanelFormatName): Graph {
-  const { columns } = PANEL_FORMATS[format].stored;
+export function quantizedGraph(graph: Graph, format: IntegerFormatName): Graph {
+  const { columns } = INTEGER_FORMATS[format].stored;
   const weights = [...graph.weights].map(([name, source]) => {
     const isMatrix = source.shape.length > 1 && source.shape.at(-1)! % columns === 0;
     return [name, isMatrix ? quantizedWeight(source, format) : source] as const;
@@ -37,9 +37,9 @@ export function quantizedGraph(graph: Graph, format: PanelFormatName): Graph {
   return { ...graph, weights: new Map(weights) };
 }
 
-function quantizedWeight({ name, shape, load }: WeightSource, format: PanelFormatName) {
+function quantizedWeight({ name, shape, load }: WeightSource, format: IntegerFormatName) {
   const values = load();
-  const { columns, bytes: blockBytes } = PANEL_FORMATS[format].stored;
+  const { columns, bytes: blockBytes } = INTEGER_FORMATS[format].stored;
   const bytes = encode(values, format);
   const rowBytes = (shape.at(-1)! / columns) * blockBytes;
   return {
@@ -59,8 +59,8 @@ function quantizedWeight({ name, shape, load }: WeightSource, format: PanelForma
   };
 }
 
-function encode(values: Float32Array, name: PanelFormatName): Uint8Array<ArrayBuffer> {
-  const { stored }: PanelFormat = PANEL_FORMATS[name];
+function encode(values: Float32Array, name: IntegerFormatName): Uint8Array<ArrayBuffer> {
+  const { stored }: IntegerFormat = INTEGER_FORMATS[name];
   const blocks = values.length / stored.columns;
   const out = new Uint8Array(blocks * stored.bytes);
   for (let block = 0; block < blocks; block++) {
@@ -71,8 +71,8 @@ function encode(values: Float32Array, name: PanelFormatName): Uint8Array<ArrayBu
 }
 
 /** Each part with the smallest scale, and min, that reach its numbers; each number the code nearest to it. */
-function encodeBlock(name: PanelFormatName, values: Float32Array): EncodedBlock {
-  const { scaling }: PanelFormat = PANEL_FORMATS[name];
+function encodeBlock(name: IntegerFormatName, values: Float32Array): EncodedBlock {
+  const { scaling }: IntegerFormat = INTEGER_FORMATS[name];
   const levels = levelsOf(name);
   const size = scaling.integers ? 32 / scaling.parts : values.length;
   const parts = Array.from({ length: values.length / size }, (_, i) =>
@@ -92,18 +92,18 @@ function encodeBlock(name: PanelFormatName, values: Float32Array): EncodedBlock 
 }
 
 /** Of six bits, with a sign or without, or of four. */
-function largestInteger(name: PanelFormatName): number {
+function largestInteger(name: IntegerFormatName): number {
   if (name === 'Q2_K') return 15;
   return name === 'Q3_K' ? 31 : 63;
 }
 
 /** An f16, and the integers that make the factors of it. */
 function roundedFactors(
-  name: PanelFormatName,
+  name: IntegerFormatName,
   factors: readonly number[],
   largest: number,
 ): readonly [number, number[]] {
-  const { scaling }: PanelFormat = PANEL_FORMATS[name];
+  const { scaling }: IntegerFormat = INTEGER_FORMATS[name];
   if (name === 'MXFP4') return [powerOfTwo(factors[0]!), [1]];
   const most = Math.max(...factors);
   if (!scaling.integers) return [toHalf(most), [1]];
@@ -120,8 +120,8 @@ function powerOfTwo(scale: number): number {
 }
 
 /** What each code stands for, before scales. */
-function levelsOf(name: PanelFormatName): readonly number[] {
-  const { levels, planes, bias }: PanelFormat = PANEL_FORMATS[name];
+function levelsOf(name: IntegerFormatName): readonly number[] {
+  const { levels, planes, bias }: IntegerFormat = INTEGER_FORMATS[name];
   const bits = planes.reduce<number>((sum, plane) => sum + plane, 0);
   return levels ?? Array.from({ length: 2 ** bits }, (_, code) => code - bias);
 }

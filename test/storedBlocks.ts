@@ -1,6 +1,6 @@
 /** Blocks as ggml stores them, written from their parts: the inverse of panels/storedBlocks.ts. */
 import { f32ToF16 } from '../src/base/index.ts';
-import { type PanelFormatName } from '../src/target/cpu/panels/panelFormats.table.ts';
+import { type IntegerFormatName } from '../src/target/cpu/panels/panelFormats.table.ts';
 
 /** What a block says: value = scale · scales[part] · level(code) − min · mins[part]. */
 export interface EncodedBlock {
@@ -14,7 +14,7 @@ export interface EncodedBlock {
 type PutBlock = (block: EncodedBlock, out: Uint8Array, at: number) => void;
 
 /** Writes the block at byte `at`, where there are zeros. */
-export const PUT_BLOCK: Readonly<Record<PanelFormatName, PutBlock>> = {
+export const PUT_BLOCK: Readonly<Record<IntegerFormatName, PutBlock>> = {
   Q8_0({ scale, codes }, out, at) {
     putHalf(out, at, scale);
     for (let i = 0; i < 32; i++) out[at + 2 + i] = codes[i]! - 128;

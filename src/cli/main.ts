@@ -1,6 +1,7 @@
 /** The command line: what commands there are, and how every one of them ends. */
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
+import { fetchModels } from './fetchModels.ts';
 import { INTERRUPTED, reportFailure } from './failure.ts';
 import { endQuietlyOnClosedPipe } from './output.ts';
 
@@ -9,6 +10,7 @@ Examples:
   celadon demo
   celadon run qwen3-tiny --chat -p "以《春夜》为题，写一首五言绝句。"
   celadon run qwen3-tiny -p "<|im_start|>user" --target jade --chip jade-nano --trace trace.json
+  celadon run hf:Qwen/Qwen3-0.6B --chat -p "Why is the sky blue?"
   celadon inspect deepseek-v3
   celadon chips --country CN --sort bandwidth
   celadon check deepseek-v4-flash --chip huawei-ascend-910c`;
@@ -50,6 +52,7 @@ async function createProgram(commands: readonly string[]): Promise<Command> {
     .addHelpText('after', EXAMPLES)
     .showHelpAfterError('  try: celadon --help')
     .exitOverride();
+  program.hook('preAction', (_, command) => fetchModels(command));
   for (const name of commands) (await COMMANDS[name]!())(program);
   return program;
 }

@@ -11,6 +11,7 @@ export * from './predictorDrafter.ts';
 export * from './programCache.ts';
 export type * from './request.ts';
 export * from './retrieval.ts';
+export * from './requireTokens.ts';
 export * from './sampler.ts';
 export * from './samplingOptions.ts';
 export * from './speculate.ts';

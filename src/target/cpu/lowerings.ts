@@ -29,6 +29,7 @@ import {
 } from './lowering.ts';
 import { experts, hyperConnection, mixHeads, route, routeByToken } from './mixtureLowerings.ts';
 import { blockRows, topBlocks, topRows } from './selectionLowerings.ts';
+import { FIRST_FLOAT_CODE } from './panels/panelFormats.table.ts';
 import { type StepList } from './steps.ts';
 
 /** What the host writes for an input. */
@@ -264,7 +265,7 @@ interface Operands {
   readonly outStride: number;
 }
 
-/** out = x · wᵀ, on panels with x in 8 bits. */
+/** out = x · wᵀ, on panels of integers with x in 8 bits. */
 function product(
   list: StepList,
   { x, xStride, w, out, outStride }: Operands,
@@ -276,6 +277,23 @@ function product(
     list.add('linear', label, { x, xStride, w, wStride: K, out, outStride, M, N, K });
     return;
   }
-  const rows = list.quantizedRows(x, { rows: M, K, xStride }, label);
+  const sizes = { rows: M, K, xStride };
+  const rows =
+    format < FIRST_FLOAT_CODE
+      ? list.quantizedRows(x, sizes, label)
+      : sideBySide(list, x, sizes, label);
   list.add('linearPanels', label, { x: rows, w, out, outStride, M, N, K, format });
+}
+
+/** Rows of K numbers, `xStride` apart, without what is between them. */
+function sideBySide(
+  list: StepList,
+  x: Place,
+  { rows, K, xStride }: Readonly<Record<'rows' | 'K' | 'xStride', number>>,
+  label: string,
+): Place {
+  if (xStride === K) return x;
+  const out = list.allocate(`${label} side by side`, rows * K);
+  list.add('copyRows', label, { x, xStride, out, outStride: K, rows, size: K });
+  return out;
 }

@@ -69,7 +69,11 @@ export function loadPanels(source: WeightSource, format: PanelFormatName, out: U
 }
 
 /** Whether panels start with the first rows of the weight. */
-export function isAsStored(source: WeightSource, format: PanelFormatName, panels: Uint8Array): boolean {
+export function isAsStored(
+  source: WeightSource,
+  format: PanelFormatName,
+  panels: Uint8Array,
+): boolean {
   const { rows, columns } = matricesOf(source.shape);
   const count = Math.min(rows, PANEL_ROWS);
   const expected = new Uint8Array(panelBytes(format, count, columns));

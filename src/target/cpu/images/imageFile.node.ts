@@ -43,7 +43,8 @@ export function encodeHead(
   head.writeUInt32LE(SLICE_BYTES, 12);
   head.writeBigUInt64LE(BigInt(imageBytes), 16);
   head.set(sha256(Buffer.from(name)), 24);
-  for (const [i, checksum] of checksums.entries()) head.writeBigUInt64LE(checksum, TABLE_AT + 8 * i);
+  for (const [i, checksum] of checksums.entries())
+    head.writeBigUInt64LE(checksum, TABLE_AT + 8 * i);
   const end = TABLE_AT + 8 * checksums.length;
   head.set(sha256(head.subarray(0, end)), end);
   return head;

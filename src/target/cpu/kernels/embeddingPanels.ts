@@ -2,12 +2,17 @@
 import { type FunctionBuilder, type Local, type ModuleBuilder } from '../../../wasm/index.ts';
 import {
   BLOCK_COLUMNS,
+  FLOAT_FORMATS,
+  isFloatFormat,
   LINE_BYTES,
   PANEL_FORMATS,
   PANEL_ROWS,
-  type PanelFormat,
+  type FloatFormat,
+  type IntegerFormat,
+  type PanelFormatName,
 } from '../panels/panelFormats.table.ts';
 import { layoutOf } from '../panels/panelLayout.ts';
+import { pushFloats } from './floatTile.ts';
 import { KERNELS } from './kernels.table.ts';
 import { pushPanelBytes } from './linearPanels.ts';
 import { byKind, CodeReader, forFormat, HALF_BYTES, levelsOf } from './panelCodes.ts';
@@ -22,9 +27,17 @@ const ROW_PARAMS = { w: 'i32', out: 'i32', blocks: 'i32', lane: 'i32', table: 'v
 type Row = Readonly<Record<keyof typeof ROW_PARAMS, Local>>;
 
 /** Adds `embeddingPanels`. */
-export function addEmbeddingPanels(module: ModuleBuilder): void {
-  const rowOf = byKind((format, name) =>
-    module.addFunction(`row ${name}`, { params: ROW_PARAMS }, (f, p) => decodeRow(f, p, format)),
+export function addEmbeddingPanels(
+  module: ModuleBuilder,
+  formats: readonly PanelFormatName[],
+): void {
+  const add = (name: string, decode: (f: FunctionBuilder, p: Row) => void) =>
+    module.addFunction(`row ${name}`, { params: ROW_PARAMS }, decode);
+  const integers = byKind(formats, (format, name) => add(name, (f, p) => decodeRow(f, p, format)));
+  const floats = new Map(
+    formats.filter(isFloatFormat).map((name) => {
+      return [name, add(name, (f, p) => decodeFloats(f, p, FLOAT_FORMATS[name]))];
+    }),
   );
   const spec = { params: KERNELS.embeddingPanels, exported: true };
   module.addFunction('embeddingPanels', spec, (f, { tokens, table, out, rows, D, format }) => {
@@ -33,11 +46,13 @@ export function addEmbeddingPanels(module: ModuleBuilder): void {
     f.get(D).i32(BLOCK_COLUMNS).emit('i32.div_u').set(blocks);
     f.forLoop(row, 0, rows, 1, () => {
       f.get(tokens).emit('i32.load').set(token);
-      forFormat(f, format, (name) => {
+      forFormat(f, format, formats, (name) => {
         f.get(table).get(token).i32(PANEL_ROWS).emit('i32.div_u');
         pushPanelBytes(f, PANEL_FORMATS[name], blocks).emit('i32.mul').emit('i32.add');
         f.get(out).get(blocks).get(token).i32(PANEL_ROWS).emit('i32.rem_u');
-        f.emit('v128.const', levelsOf(name)).emit('call', rowOf(name));
+        const isFloat = isFloatFormat(name);
+        f.emit('v128.const', isFloat ? new Uint8Array(VECTOR_BYTES) : levelsOf(name));
+        f.emit('call', isFloat ? floats.get(name)! : integers(name));
       });
       f.advance(tokens, ELEMENT_BYTES);
       pushRow(f, out, D, ELEMENT_BYTES).set(out);
@@ -45,8 +60,33 @@ export function addEmbeddingPanels(module: ModuleBuilder): void {
   });
 }
 
+/** Number by number. */
+function decodeFloats(
+  f: FunctionBuilder,
+  { w, out, blocks, lane }: Row,
+  format: FloatFormat,
+): void {
+  const { unitBlocks, headerBytes, blockBytes } = layoutOf(format);
+  const columnBytes = blockBytes / BLOCK_COLUMNS;
+  const [block, column] = [f.local('i32', 'block'), f.local('i32', 'column')];
+  const [header, place] = [f.local('i32', 'header'), f.local('i32', 'place')];
+  const scale = f.local('v128', 'scale');
+  f.forLoop(block, 0, blocks, 1, () => {
+    f.get(block).i32(unitBlocks).emit('i32.rem_u').emit('i32.eqz');
+    f.if(() => f.get(w).set(header).advance(w, headerBytes));
+    if (headerBytes > 0) f.get(header).emit('v128.load32_splat').set(scale);
+    f.advance(header, ELEMENT_BYTES);
+    f.forLoop(column, 0, BLOCK_COLUMNS, 1, () => {
+      pushRow(f, w, lane, columnBytes / PANEL_ROWS).set(place);
+      f.get(out);
+      pushFloats(f, format, place, 0, scale).emit('v128.store32_lane', 0);
+      f.advance(w, columnBytes).advance(out, ELEMENT_BYTES);
+    });
+  });
+}
+
 /** Vectors are of the columns of one row: that of lane 0 of what the kernels of products load. */
-function decodeRow(f: FunctionBuilder, p: Row, format: PanelFormat): void {
+function decodeRow(f: FunctionBuilder, p: Row, format: IntegerFormat): void {
   const { w, out, blocks, lane, table } = p;
   const { unitBlocks, headerBytes, codesAt, blockBytes, unitBytes } = layoutOf(format);
   const [unit, block] = [f.local('i32', 'unit'), f.local('i32', 'block')];
@@ -93,7 +133,7 @@ function decodeRow(f: FunctionBuilder, p: Row, format: PanelFormat): void {
 }
 
 /** Pops the codes of four columns, after the table where there is one, and pushes f32 levels without bias. */
-function pushLevels(f: FunctionBuilder, { levels, bias }: PanelFormat): void {
+function pushLevels(f: FunctionBuilder, { levels, bias }: IntegerFormat): void {
   if (levels) {
     f.emit('i8x16.swizzle').emit('i16x8.extend_low_i8x16_s').emit('i32x4.extend_low_i16x8_s');
   } else {

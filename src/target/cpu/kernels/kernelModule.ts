@@ -9,6 +9,7 @@ import {
   type WasmMemory,
   type WasmModule,
 } from '../../../wasm/index.ts';
+import { PANEL_FORMAT_NAMES, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { addAttention } from './attention.ts';
 import { addAttentionParts } from './attendRows.ts';
 import { type Kernels } from './bind.ts';
@@ -64,12 +65,15 @@ export interface KernelOptions {
   readonly shared?: boolean;
   /** Products of bytes that the host has; without them it is slower. */
   readonly products?: ByteProducts;
+  /** Formats that panels may have; all unless said. */
+  readonly formats?: readonly PanelFormatName[];
 }
 
 /** Emits the module. */
 export function emitKernels({
   shared = false,
   products = 'none',
+  formats = PANEL_FORMAT_NAMES,
 }: KernelOptions = {}): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory('host', 'memory', memoryLimits(shared));
@@ -81,8 +85,8 @@ export function emitKernels({
   const linear = addLinear(module);
   const { swiglu } = addElementwise(module, { sigmoid, softplus });
   const quantizeRows = addQuantizeRows(module);
-  const linearPanels = addLinearPanels(module, products);
-  addEmbeddingPanels(module);
+  const linearPanels = addLinearPanels(module, { products, formats });
+  addEmbeddingPanels(module, formats);
   const { attendRows, weightedSum } = addAttentionParts(module, { linear, softmax });
   const gatherRows = addGatherRows(module);
   addAttention(module, { attendRows, gatherRows });
@@ -101,7 +105,7 @@ export function emitKernels({
   const scaleRow = addScaleRow(module);
   addRoute(module, { scoreExperts, scaleRow, indexOfLargest });
   addRouteByToken(module, { scoreExperts, scaleRow });
-  addExperts(module, { linear, linearPanels, quantizeRows, swiglu });
+  addExperts(module, { linear, linearPanels, quantizeRows, swiglu, formats });
   addRecurrences(module, exp);
   addCompression(module, { exp, attendRows, gatherRows });
   addBlocks(module);

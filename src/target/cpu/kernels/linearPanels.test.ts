@@ -12,7 +12,7 @@ import {
 import { normal, Workbench, type Region } from '../../../../test/workbench.ts';
 import { Random } from '../../../base/index.ts';
 import { packPanels } from '../panels/packPanels.ts';
-import { PANEL_FORMATS, type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { PANEL_FORMATS, type IntegerFormatName } from '../panels/panelFormats.table.ts';
 import { panelBytes } from '../panels/panelLayout.ts';
 import { type ByteProducts } from './byteProducts.ts';
 import { ACTIVATION_BLOCK } from './quantizeRows.ts';
@@ -55,7 +55,7 @@ test('activations have the bits of their definition, from zeros to huge ones', (
 });
 
 function multiply(
-  name: PanelFormatName,
+  name: IntegerFormatName,
   [M, N, K]: readonly [number, number, number],
   products?: ByteProducts,
 ): void {

@@ -8,40 +8,93 @@ import {
   type Local,
   type ModuleBuilder,
 } from '../../../wasm/index.ts';
-import { BLOCK_COLUMNS, PANEL_ROWS, type PanelFormat } from '../panels/panelFormats.table.ts';
+import {
+  BLOCK_COLUMNS,
+  FLOAT_FORMATS,
+  isFloatFormat,
+  PANEL_ROWS,
+  type FloatFormat,
+  type FloatFormatName,
+  type IntegerFormat,
+  type PanelFormat,
+  type PanelFormatName,
+} from '../panels/panelFormats.table.ts';
 import { layoutOf } from '../panels/panelLayout.ts';
-import { blockProducts } from './blockSums.ts';
+import { blockProducts, type BlockProducts } from './blockSums.ts';
 import { type ByteProducts } from './byteProducts.ts';
+import { floatSums, floatVectors, MOST_FLOAT_ROWS } from './floatTile.ts';
 import { integerSums } from './integerTile.ts';
 import { KERNELS } from './kernels.table.ts';
 import { byKind, forFormat, levelsOf, PANEL_VECTORS } from './panelCodes.ts';
 import { addPanelTile, addStoreVector, type Tile } from './panelTile.ts';
-import { ACTIVATION_BLOCK } from './quantizeRows.ts';
-import { ELEMENT_BYTES, pushProduct, pushRow } from './vectors.ts';
+import { activationBytes } from './quantizeRows.ts';
+import { ELEMENT_BYTES, pushProduct, pushRow, VECTOR_BYTES } from './vectors.ts';
 
 const WALK_PARAMS = { ...KERNELS.linearPanels, table: 'v128' } as const;
 
-/** Adds `linearPanels` for a host with these products. */
-export function addLinearPanels(module: ModuleBuilder, bytes: ByteProducts): FunctionRef {
+/** What products on panels are emitted for. */
+export interface PanelOptions {
+  readonly products: ByteProducts;
+  /** Formats that there are. */
+  readonly formats: readonly PanelFormatName[];
+}
+
+/** Adds `linearPanels`; rows of x are f32 for formats of floats, else in 8 bits. */
+export function addLinearPanels(module: ModuleBuilder, options: PanelOptions): FunctionRef {
+  const { formats, products } = options;
   const storeVector = addStoreVector(module);
-  const walkOf = byKind((format, name) => {
-    const products = blockProducts(format, bytes);
-    const tiles = Array.from({ length: products.mostRows }, (_, i): Tile => {
-      const rows = i + 1;
-      const vectors = rows === 1 ? PANEL_VECTORS : products.vectorsAtOnce(rows);
-      const sums: Tile['sums'] = (site) => integerSums(site, format, products);
-      return { name, rows, vectors, storeVector, sums };
-    });
-    return { levelBias: products.levelBias, walk: addWalk(module, name, format, tiles) };
-  });
+  const integers = byKind(formats, (format, name) =>
+    addIntegerWalk(module, name, format, blockProducts(format, products), storeVector),
+  );
+  const floats = new Map(
+    formats.filter(isFloatFormat).map((name) => {
+      return [name, addFloatWalk(module, name, products !== 'none', storeVector)];
+    }),
+  );
   const spec = { params: KERNELS.linearPanels, exported: true };
   return module.addFunction('linearPanels', spec, (f, p) => {
-    forFormat(f, p.format, (name) => {
-      const { levelBias, walk } = walkOf(name);
+    forFormat(f, p.format, formats, (name) => {
       for (const local of Object.values(p)) f.get(local);
+      if (isFloatFormat(name)) {
+        f.emit('v128.const', NO_LEVELS).emit('call', floats.get(name)!);
+        return;
+      }
+      const { levelBias, walk } = integers(name);
       f.emit('v128.const', levelsOf(name, levelBias)).emit('call', walk);
     });
   });
+}
+
+const NO_LEVELS = new Uint8Array(VECTOR_BYTES);
+
+function addIntegerWalk(
+  module: ModuleBuilder,
+  name: string,
+  format: IntegerFormat,
+  products: BlockProducts,
+  storeVector: FunctionRef,
+) {
+  const tiles = Array.from({ length: products.mostRows }, (_, i): Tile => {
+    const rows = i + 1;
+    const vectors = rows === 1 ? PANEL_VECTORS : products.vectorsAtOnce(rows);
+    const sums: Tile['sums'] = (site) => integerSums(site, format, products);
+    return { name, rows, vectors, storeVector, sums };
+  });
+  return { levelBias: products.levelBias, walk: addWalk(module, name, format, tiles) };
+}
+
+function addFloatWalk(
+  module: ModuleBuilder,
+  name: FloatFormatName,
+  fused: boolean,
+  storeVector: FunctionRef,
+): FunctionRef {
+  const format: FloatFormat = FLOAT_FORMATS[name];
+  const tiles = Array.from({ length: MOST_FLOAT_ROWS }, (_, i): Tile => {
+    const sums: Tile['sums'] = (site) => floatSums(site, format, fused);
+    return { name, rows: i + 1, vectors: floatVectors(i + 1), storeVector, sums };
+  });
+  return addWalk(module, name, format, tiles);
 }
 
 /** All panels, and for each all rows of x; tiles of one row, two, and so on. */
@@ -58,7 +111,7 @@ function addWalk(
     const [blocks, xStride] = [f.local('i32', 'blocks'), f.local('i32', 'xStride')];
     const rows = f.local('i32', 'rows');
     f.get(K).i32(BLOCK_COLUMNS).emit('i32.div_u').set(blocks);
-    pushProduct(f, blocks, ACTIVATION_BLOCK.bytes).set(xStride);
+    pushProduct(f, blocks, activationBytes(format)).set(xStride);
     pushProduct(f, outStride, ELEMENT_BYTES).set(outStride);
     f.forLoop(n, 0, N, PANEL_ROWS, () => {
       f.get(N).get(n).emit('i32.sub').set(limit);

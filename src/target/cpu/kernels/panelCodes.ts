@@ -1,9 +1,11 @@
 /** The kinds of panels, and what the kernels that read them share: levels, scales, codes. */
 import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
 import {
-  PANEL_FORMAT_NAMES,
+  INTEGER_FORMATS,
+  isFloatFormat,
   PANEL_FORMATS,
   type IntegerFormat,
+  type IntegerFormatName,
   type PanelFormatName,
 } from '../panels/panelFormats.table.ts';
 import { planesOf } from '../panels/panelLayout.ts';
@@ -15,37 +17,45 @@ export const PANEL_VECTORS = 8;
 
 export const HALF_BYTES = 2;
 
-/** What `make` gives for a format, made once for those that differ in their levels alone. */
+/** What `make` gives for each of the formats of integers, made once for those that differ in their levels alone. */
 export function byKind<T>(
-  make: (format: IntegerFormat, name: PanelFormatName) => T,
-): (name: PanelFormatName) => T {
+  formats: readonly PanelFormatName[],
+  make: (format: IntegerFormat, name: IntegerFormatName) => T,
+): (name: IntegerFormatName) => T {
   const made = new Map<string, T>();
-  for (const name of PANEL_FORMAT_NAMES) {
-    if (!made.has(kindOf(name))) made.set(kindOf(name), make(PANEL_FORMATS[name], name));
+  for (const name of formats) {
+    if (isFloatFormat(name) || made.has(kindOf(name))) continue;
+    made.set(kindOf(name), make(INTEGER_FORMATS[name], name));
   }
   return (name) => made.get(kindOf(name))!;
 }
 
-function kindOf(name: PanelFormatName): string {
-  const { planes, bias, levels, scaling }: IntegerFormat = PANEL_FORMATS[name];
+function kindOf(name: IntegerFormatName): string {
+  const { planes, bias, levels, scaling }: IntegerFormat = INTEGER_FORMATS[name];
   return JSON.stringify({ planes, bias, levels: levels !== undefined, scaling });
 }
 
-/** Runs the code for the format whose number is in `code`. */
+/** Runs the code for the format, one of `formats`, whose number is in `code`; traps for any other. */
 export function forFormat(
   f: FunctionBuilder,
   code: Local,
+  [name, ...others]: readonly PanelFormatName[],
   body: (name: PanelFormatName) => void,
 ): void {
-  for (const name of PANEL_FORMAT_NAMES) {
-    f.get(code).i32(PANEL_FORMATS[name].code).emit('i32.eq');
-    f.if(() => body(name));
+  if (name === undefined) {
+    f.emit('unreachable');
+    return;
   }
+  f.get(code).i32(PANEL_FORMATS[name].code).emit('i32.eq');
+  f.if(
+    () => body(name),
+    () => forFormat(f, code, others, body),
+  );
 }
 
 /** The sixteen levels of a format plus `bias`, zeros where it has none. */
-export function levelsOf(name: PanelFormatName, bias = 0): Uint8Array {
-  const { levels = [] }: IntegerFormat = PANEL_FORMATS[name];
+export function levelsOf(name: IntegerFormatName, bias = 0): Uint8Array {
+  const { levels = [] }: IntegerFormat = INTEGER_FORMATS[name];
   const bytes = new Uint8Array(VECTOR_BYTES);
   bytes.set(levels.map((level) => level + bias));
   return bytes;

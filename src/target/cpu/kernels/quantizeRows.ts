@@ -11,6 +11,7 @@ import {
   type Local,
   type ModuleBuilder,
 } from '../../../wasm/index.ts';
+import { BLOCK_COLUMNS, type PanelFormat } from '../panels/panelFormats.table.ts';
 import { KERNELS } from './kernels.table.ts';
 import {
   ELEMENT_BYTES,
@@ -27,6 +28,11 @@ export const ACTIVATION_BLOCK = {
   sumAt: 36,
   halfSumsAt: [40, 44],
 } as const;
+
+/** Bytes of the activations of a block: f32, or in 8 bits. */
+export function activationBytes(format: PanelFormat): number {
+  return 'element' in format ? BLOCK_COLUMNS * ELEMENT_BYTES : ACTIVATION_BLOCK.bytes;
+}
 
 /** Where the sum of one of so many parts of a block is. */
 export function sumOfPart(parts: 1 | 2, part: number): number {

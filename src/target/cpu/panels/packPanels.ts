@@ -1,13 +1,15 @@
 /** Stored rows to panels, laid out as panelLayout.ts says. Each bit is kept; nothing grows but by the padding. */
 import {
   BLOCK_COLUMNS,
+  INTEGER_FORMATS,
+  isFloatFormat,
   LINE_BYTES,
-  PANEL_FORMATS,
   PANEL_ROWS,
-  type PanelFormat,
+  type IntegerFormat,
   type PanelFormatName,
 } from './panelFormats.table.ts';
 import { integerPlace, layoutOf, planesOf } from './panelLayout.ts';
+import { packFloats } from './packFloats.ts';
 import { READ_BLOCK, StoredBlock } from './storedBlocks.ts';
 
 const GROUPS = 8;
@@ -16,7 +18,7 @@ const ONES = 0x01010101;
 /**
  * Packs `rows` stored rows of `columns` each into panels from the start of `out` on, which holds zeros and starts at a
  * multiple of four bytes. Throws FormatError for a scale that is not finite, UnsupportedError for one of MXFP4 that is
- * no f16.
+ * no f16, or one of E4M3 that a panel cannot have.
  */
 export function packPanels(
   name: PanelFormatName,
@@ -25,7 +27,11 @@ export function packPanels(
   columns: number,
   out: Uint8Array,
 ): void {
-  const format: PanelFormat = PANEL_FORMATS[name];
+  if (isFloatFormat(name)) {
+    packFloats(name, stored, rows, columns, out);
+    return;
+  }
+  const format: IntegerFormat = INTEGER_FORMATS[name];
   const { unitBlocks, unitBytes } = layoutOf(format);
   const units = columns / BLOCK_COLUMNS / unitBlocks;
   const perUnit = (unitBlocks * BLOCK_COLUMNS) / format.stored.columns;
@@ -43,7 +49,7 @@ export function packPanels(
 /** Writes a unit of a row, whose unit of 32 rows is at byte `at`. */
 type WriteUnit = (block: StoredBlock, at: number, lane: number) => void;
 
-function unitWriter(format: PanelFormat, out: Uint8Array): WriteUnit {
+function unitWriter(format: IntegerFormat, out: Uint8Array): WriteUnit {
   const { unitBlocks, headerBytes, codesAt, blockBytes } = layoutOf(format);
   const { hasMin, integers } = format.scaling;
   const writeCodes = codeWriter(format, out);
@@ -64,7 +70,7 @@ function writeHalf(out: Uint8Array, at: number, bits: number): void {
 }
 
 function writeIntegers(
-  { scaling }: PanelFormat,
+  { scaling }: IntegerFormat,
   out: Uint8Array,
   at: number,
   { scales, mins }: StoredBlock,
@@ -81,7 +87,7 @@ function writeIntegers(
 }
 
 /** Writes the codes of 32 columns, four in each of the words from `first` on, to lines from byte `at` on. */
-function codeWriter(format: PanelFormat, out: Uint8Array) {
+function codeWriter(format: IntegerFormat, out: Uint8Array) {
   const lines = new Uint32Array(out.buffer, out.byteOffset, out.byteLength >> 2);
   const planes = Array.from({ length: GROUPS }, (_, group) =>
     planesOf(format, group).map(({ line, shift, from, bits }) => {

@@ -1,6 +1,8 @@
 /**
  * The formats of panels: weights in blocks of 32 columns, as the kernels read them, in the bits that they are stored in.
  *
+ * Floats are multiplied with activations in f32, as floats. Integers are multiplied with activations in 8 bits:
+ *
  *   weight = scale · (level − bias) − min
  *
  * The level is the code, or the entry of the table that it is an index of, plus the bias. A code has one or two planes
@@ -41,7 +43,16 @@ export interface IntegerFormat {
   readonly stored: { readonly columns: 32 | 256; readonly bytes: number };
 }
 
-export type PanelFormat = IntegerFormat;
+/** Numbers of 16 bits; or of 8, of which 32 rows and columns share an f32 scale. */
+export interface FloatFormat {
+  readonly code: number;
+  readonly element: 'BF16' | 'F16' | 'E4M3';
+  /** Blocks that share a header of as many scales; without a header, 1. */
+  readonly unitBlocks: 1 | 4;
+  readonly stored: { readonly columns: 1 | 32; readonly bytes: number };
+}
+
+export type PanelFormat = IntegerFormat | FloatFormat;
 
 export type Plane = 8 | 4 | 2 | 1;
 export type Bias = 128 | 32 | 16 | 8 | 4 | 0;
@@ -57,7 +68,7 @@ const NIBBLES_OF_HALVES = { unitBlocks: 8, hasMin: true, parts: 2, integers: 'ni
 const block = <B extends number>(bytes: B) => ({ columns: 32, bytes }) as const;
 const superBlock = <B extends number>(bytes: B) => ({ columns: 256, bytes }) as const;
 
-export const PANEL_FORMATS = {
+export const INTEGER_FORMATS = {
   Q8_0: { code: 1, planes: [8], bias: 128, scaling: SCALE, stored: block(34) },
   Q4_0: { code: 2, planes: [4], bias: 8, scaling: SCALE, stored: block(18) },
   IQ4_NL: {
@@ -85,13 +96,31 @@ export const PANEL_FORMATS = {
   Q4_K: { code: 10, planes: [4], bias: 0, scaling: BYTES_OF_BLOCKS, stored: superBlock(144) },
   Q5_K: { code: 11, planes: [4, 1], bias: 0, scaling: BYTES_OF_BLOCKS, stored: superBlock(176) },
   Q6_K: { code: 12, planes: [4, 2], bias: 32, scaling: BYTES_OF_HALVES, stored: superBlock(210) },
-} as const satisfies Partial<Record<StoredFormat, PanelFormat>>;
+} as const satisfies Partial<Record<StoredFormat, IntegerFormat>>;
+
+/** Codes of floats are from here on. */
+export const FIRST_FLOAT_CODE = 64;
+
+export const FLOAT_FORMATS = {
+  BF16: { code: 64, element: 'BF16', unitBlocks: 1, stored: { columns: 1, bytes: 2 } },
+  F16: { code: 65, element: 'F16', unitBlocks: 1, stored: { columns: 1, bytes: 2 } },
+  E4M3: { code: 66, element: 'E4M3', unitBlocks: 4, stored: block(36) },
+} as const satisfies Partial<Record<StoredFormat, FloatFormat>>;
+
+export const PANEL_FORMATS = { ...INTEGER_FORMATS, ...FLOAT_FORMATS } as const;
+
+export type IntegerFormatName = keyof typeof INTEGER_FORMATS;
+export type FloatFormatName = keyof typeof FLOAT_FORMATS;
 
 /** Formats whose weights are kept in panels. */
-export type PanelFormatName = keyof typeof PANEL_FORMATS;
+export type PanelFormatName = IntegerFormatName | FloatFormatName;
 
 export const PANEL_FORMAT_NAMES = Object.keys(PANEL_FORMATS) as readonly PanelFormatName[];
 
 export function isPanelFormat(format: StoredFormat): format is PanelFormatName {
   return format in PANEL_FORMATS;
+}
+
+export function isFloatFormat(name: PanelFormatName): name is FloatFormatName {
+  return name in FLOAT_FORMATS;
 }

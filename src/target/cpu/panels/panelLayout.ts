@@ -7,14 +7,20 @@
  *   8 bits  line 2·g + h, of column group g (columns 4g…4g+3) and row half h (rows 16h…16h+15): byte 4·r + c is
  *           row r of the half and column c of the group
  *   b bits  2·b lines: bits b·j… of line i are what line i + 2·b·j would be at 8 bits
+ *
+ * Of floats a block is its columns, one after another, 32 numbers each in the order of rows; units of E4M3 start with a
+ * line whose first four numbers are the f32 scales of its blocks, times 2^120: what a code, moved to the bits of an f32,
+ * is to be multiplied with.
  */
 import {
   BLOCK_COLUMNS,
   LINE_BYTES,
   PANEL_FORMATS,
   PANEL_ROWS,
+  type IntegerFormat,
   type PanelFormat,
   type PanelFormatName,
+  type Scaling,
 } from './panelFormats.table.ts';
 
 /** Bytes of the parts of a unit. */
@@ -27,7 +33,19 @@ export interface PanelLayout {
   readonly unitBytes: number;
 }
 
-export function layoutOf({ planes, scaling }: PanelFormat): PanelLayout {
+/** What is multiplied with the scales of E4M3: exponents of f32 are that much larger. */
+export const E4M3_FACTOR = 2 ** 120;
+
+export function layoutOf(format: PanelFormat): PanelLayout {
+  if (!('element' in format)) return layoutOfIntegers(format);
+  const { unitBlocks, element } = format;
+  const headerBytes = element === 'E4M3' ? LINE_BYTES : 0;
+  const blockBytes = PANEL_ROWS * BLOCK_COLUMNS * (element === 'E4M3' ? 1 : 2);
+  const unitBytes = headerBytes + unitBlocks * blockBytes;
+  return { unitBlocks, headerBytes, codesAt: 0, blockBytes, unitBytes };
+}
+
+function layoutOfIntegers({ planes, scaling }: IntegerFormat): PanelLayout {
   const { unitBlocks, hasMin, integers } = scaling;
   const headerBytes = hasMin ? 2 * LINE_BYTES : LINE_BYTES;
   const codesAt = integers ? LINE_BYTES : 0;
@@ -53,7 +71,7 @@ export interface PlanePlace {
 }
 
 /** The planes of the codes of a column group. */
-export function planesOf({ planes }: PanelFormat, group: number): readonly PlanePlace[] {
+export function planesOf({ planes }: IntegerFormat, group: number): readonly PlanePlace[] {
   let [first, from] = [0, 0];
   return planes.map((bits) => {
     const lines = planeLines(bits);
@@ -66,7 +84,7 @@ export function planesOf({ planes }: PanelFormat, group: number): readonly Plane
 
 /** Byte of the integers of a block, for row 0, that scales or mins of a part are multiplied with; nibbles: which of it. */
 export function integerPlace(
-  { integers, hasMin }: PanelFormat['scaling'],
+  { integers, hasMin }: Scaling,
   kind: 'scale' | 'min',
   part: number,
 ): { readonly at: number; readonly nibble?: 'low' | 'high' } | undefined {
@@ -85,5 +103,5 @@ export function panelBytes(format: PanelFormatName, rows: number, columns: numbe
 
 /** Columns that rows are a multiple of. */
 export function unitColumns(format: PanelFormatName): number {
-  return PANEL_FORMATS[format].scaling.unitBlocks * BLOCK_COLUMNS;
+  return layoutOf(PANEL_FORMATS[format]).unitBlocks * BLOCK_COLUMNS;
 }

@@ -3,7 +3,7 @@
  * they are. Codes of signed numbers have the bias added; mins have the sign with which they are subtracted.
  */
 import { FormatError, UnsupportedError } from '../../../base/index.ts';
-import { type PanelFormatName } from './panelFormats.table.ts';
+import { type IntegerFormatName } from './panelFormats.table.ts';
 
 /** Of 32 or 256 columns. */
 export class StoredBlock {
@@ -24,7 +24,7 @@ export type ReadBlock = (stored: Uint8Array, at: number, to: StoredBlock) => voi
 const SIGN = 0x8000;
 
 /** By format. */
-export const READ_BLOCK: Readonly<Record<PanelFormatName, ReadBlock>> = {
+export const READ_BLOCK: Readonly<Record<IntegerFormatName, ReadBlock>> = {
   Q8_0(stored, at, to) {
     to.scale = halfAt(stored, at);
     for (let i = 0; i < 32; i++) to.codes[i] = stored[at + 2 + i]! ^ 0x80;

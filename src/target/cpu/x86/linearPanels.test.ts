@@ -14,7 +14,7 @@ import { Random } from '../../../base/index.ts';
 import { Assembler, loadLibrary, type NativeLibrary } from '../../../x86/index.ts';
 import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
 import { packPanels } from '../panels/packPanels.ts';
-import { BLOCK_COLUMNS, type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { BLOCK_COLUMNS, type IntegerFormatName } from '../panels/panelFormats.table.ts';
 import { panelBytes } from '../panels/panelLayout.ts';
 import { addLinearPanels, linearPanelsName } from './linearPanels.ts';
 
@@ -30,14 +30,14 @@ function openKernels(): { library: NativeLibrary; reason: false | string } {
 
 const { library, reason } = skip ? { library: undefined!, reason: skip } : openKernels();
 
-function randomPanels(name: PanelFormatName, N: number, K: number): Uint8Array {
+function randomPanels(name: IntegerFormatName, N: number, K: number): Uint8Array {
   const panels = new Uint8Array(panelBytes(name, N, K));
   packPanels(name, randomStored(name, random, N, K), N, K, panels);
   return panels;
 }
 
 /** To whole units. */
-function roundedUp(name: PanelFormatName, columns: number): number {
+function roundedUp(name: IntegerFormatName, columns: number): number {
   const unit = columnsOf(name, 1);
   return Math.ceil(columns / unit) * unit;
 }
@@ -66,7 +66,7 @@ function blocksOf({ integers, scales }: QuantizedRows): Uint8Array {
 }
 
 function run(
-  name: PanelFormatName,
+  name: IntegerFormatName,
   x: QuantizedRows,
   w: Uint8Array,
   [M, N, K]: readonly [number, number, number],

@@ -8,7 +8,7 @@ import { bindKernels } from '../kernels/bind.ts';
 import { createKernelMemory, instantiateKernels } from '../kernels/kernelModule.ts';
 import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
 import { packPanels } from '../panels/packPanels.ts';
-import { PANEL_FORMATS, type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { PANEL_FORMATS, type IntegerFormatName } from '../panels/panelFormats.table.ts';
 import { panelBytes } from '../panels/panelLayout.ts';
 import { chooseEmitter, machineCode } from './machineCode.ts';
 import { withMachineCode } from './nativeKernels.ts';
@@ -62,7 +62,7 @@ const PANELS: Args<'linearPanels'> = {
 };
 
 /** Rows in 8 bits, and weights of the format. */
-function putPanels(memory: WasmMemory, name: PanelFormatName): void {
+function putPanels(memory: WasmMemory, name: IntegerFormatName): void {
   const { M, N, K, x, w } = PANELS;
   const rows = { x: 4096, xStride: K, out: x, rows: M, K };
   bindKernels(instantiateKernels(memory))('quantizeRows', inOrder('quantizeRows', rows))();

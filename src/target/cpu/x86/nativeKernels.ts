@@ -7,7 +7,7 @@ import { type WasmMemory } from '../../../wasm/index.ts';
 import { openLibrary, type LinkedLibrary } from '../../../x86/index.ts';
 import { type Bind } from '../kernels/bind.ts';
 import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
-import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
+import { ACTIVATION_BLOCK, activationBytes } from '../kernels/quantizeRows.ts';
 import { BLOCK_COLUMNS, PANEL_FORMATS, PANEL_FORMAT_NAMES } from '../panels/panelFormats.table.ts';
 import { panelBytes, unitColumns } from '../panels/panelLayout.ts';
 import { ATTENTION, ATTENTION_LIMITS } from './attention.ts';
@@ -122,7 +122,7 @@ function bindLinearPanels(machine: Machine, args: Args<'linearPanels'>): (() => 
   const { M, N, K } = args;
   const format = PANEL_FORMAT_NAMES.find((name) => PANEL_FORMATS[name].code === args.format);
   if (!format || M === 0 || N === 0 || K === 0 || K % unitColumns(format) !== 0) return undefined;
-  const xStride = (K / BLOCK_COLUMNS) * ACTIVATION_BLOCK.bytes;
+  const xStride = (K / BLOCK_COLUMNS) * activationBytes(PANEL_FORMATS[format]);
   const outStride = args.outStride * ELEMENT_BYTES;
   const call = machine.prepare(linearPanelsName(format), LINEAR_PANELS, {
     x: machine.address(args.x, M, xStride, xStride),

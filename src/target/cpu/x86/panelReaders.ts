@@ -17,11 +17,11 @@ import {
   type Vector,
 } from '../../../x86/index.ts';
 import {
+  INTEGER_FORMATS,
   LINE_BYTES,
-  PANEL_FORMATS,
   type Bias,
-  type PanelFormat,
-  type PanelFormatName,
+  type IntegerFormat,
+  type IntegerFormatName,
 } from '../panels/panelFormats.table.ts';
 import { integerPlace, layoutOf, planesOf } from '../panels/panelLayout.ts';
 
@@ -41,12 +41,15 @@ export interface BlockPlace {
   readonly block: General;
 }
 
-/** Reads one format. */
-export interface PanelReader {
-  /** Blocks that share a header, its bytes where it is apart from blocks, and bytes of a block. */
+/** Blocks that share a header, its bytes where it is apart from blocks, and bytes of a block. */
+export interface Units {
   readonly unitBlocks: number;
   readonly headerBytes: number;
   readonly blockBytes: number;
+}
+
+/** Reads one format of integers. */
+export interface PanelReader extends Units {
   /** What the unsigned bytes are more than the values. */
   readonly bias: Bias;
   /** Parts of a block that have factors of their own, and whether one is a min. */
@@ -75,14 +78,14 @@ export interface PanelReader {
 }
 
 /** Bytes of a block, with its share of the header. */
-export function bytesOfBlock({ unitBlocks, headerBytes, blockBytes }: PanelReader): number {
+export function bytesOfBlock({ unitBlocks, headerBytes, blockBytes }: Units): number {
   return blockBytes + headerBytes / unitBlocks;
 }
 
 /** Emit at the start of a block, with `blocks` to go, a multiple of units: move on to the next unit where it is due. */
 export function startBlock(
   f: FunctionBuilder,
-  { unitBlocks, headerBytes }: PanelReader,
+  { unitBlocks, headerBytes }: Units,
   blocks: General,
   { header, block }: BlockPlace,
 ): void {
@@ -98,7 +101,7 @@ export function startBlock(
 /** Run `body` with registers for a block's place, which starts at `block`. */
 export function withPlace(
   f: FunctionBuilder,
-  { unitBlocks }: PanelReader,
+  { unitBlocks }: Units,
   block: General,
   body: (place: BlockPlace) => void,
 ): void {
@@ -109,8 +112,8 @@ export function withPlace(
 }
 
 /** Reads blocks as they are in panels. */
-function storedReader(name: PanelFormatName, table: Label | undefined): PanelReader {
-  const format: PanelFormat = PANEL_FORMATS[name];
+function storedReader(name: IntegerFormatName, table: Label | undefined): PanelReader {
+  const format: IntegerFormat = INTEGER_FORMATS[name];
   const { scaling } = format;
   const layout = layoutOf(format);
   const isApart = layout.unitBlocks > 1;
@@ -209,8 +212,8 @@ export interface PanelReaders {
 }
 
 /** Tables become constants of the assembler: levels plus 128, so that bytes are unsigned. */
-export function panelReaders(assembler: Assembler, name: PanelFormatName): PanelReaders {
-  const { planes, levels }: PanelFormat = PANEL_FORMATS[name];
+export function panelReaders(assembler: Assembler, name: IntegerFormatName): PanelReaders {
+  const { planes, levels }: IntegerFormat = INTEGER_FORMATS[name];
   const table = levels && assembler.constant(Uint8Array.from(levels, (level) => level + 128));
   const stored = storedReader(name, table);
   return { stored, unpacked: planes[0] === 8 ? stored : plainReader(stored) };
@@ -231,8 +234,28 @@ function loadTable(f: FunctionBuilder, table: Label): Vector {
   return all;
 }
 
+/** Unpack blocks to what `unpacked` reads; the registers are moved on. */
+export function unpackBlocks(
+  f: FunctionBuilder,
+  stored: PanelReader,
+  unpacked: PanelReader,
+  { from, to, blocks }: Readonly<Record<'from' | 'to' | 'blocks', General>>,
+  constants: readonly Vector[],
+): void {
+  const vectors = f.vectors(512, 4) as [Vector, Vector, Vector, Vector];
+  const pairs = [vectors.slice(0, 2), vectors.slice(2)] as unknown as readonly [Pair, Pair];
+  withPlace(f, stored, from, (place) =>
+    f.repeat(blocks, () => {
+      startBlock(f, stored, blocks, place);
+      unpackBlock(f, stored, place, to, pairs, constants);
+      f.emit('add', from, stored.blockBytes).emit('add', to, unpacked.blockBytes);
+    }),
+  );
+  f.free(...vectors);
+}
+
 /** Unpack a block to plain lines at `to`. */
-export function unpackBlock(
+function unpackBlock(
   f: FunctionBuilder,
   reader: PanelReader,
   place: BlockPlace,

@@ -115,13 +115,13 @@ function addPart(
   }
 }
 
-function fetchAhead(f: FunctionBuilder, { base, distance, bytes }: Ahead): void {
+export function fetchAhead(f: FunctionBuilder, { base, distance, bytes }: Ahead): void {
   for (let line = 0; line < bytes; line += LINE_BYTES)
     f.emit('prefetcht0', at(base, distance + line));
   f.emit('add', base, bytes);
 }
 
-function pair(f: FunctionBuilder): Pair {
+export function pair(f: FunctionBuilder): Pair {
   return [f.vector(512), f.vector(512)];
 }
 
@@ -140,7 +140,7 @@ function addScaled(
   }
 }
 
-function startSums(
+export function startSums(
   f: FunctionBuilder,
   { out, columns, blocksBefore }: TilePlace,
   sums: Pair[],
@@ -155,7 +155,7 @@ function startSums(
   f.place(ready);
 }
 
-function storeSums(f: FunctionBuilder, { out, columns }: TilePlace, sums: Pair[]): void {
+export function storeSums(f: FunctionBuilder, { out, columns }: TilePlace, sums: Pair[]): void {
   sums.forEach((both, m) =>
     both.forEach((sum, h) => f.emit('vmovups', merging(atRow(out, m, 64 * h), columns[h]!), sum)),
   );

@@ -1,0 +1,85 @@
+/** Limits and references of a schema, checked. */
+import {
+  CapacityError,
+  isRecord,
+  show,
+  UnsupportedError,
+  UsageError,
+  type JsonRecord,
+} from '../base/index.ts';
+import { LARGEST } from './integerRange.ts';
+import { MAX_STATES } from './network.ts';
+
+/** The least and the most of a length or count; without end when the most is absent. */
+export function countsOf(
+  schema: JsonRecord,
+  leastKeyword: string,
+  mostKeyword: string,
+  where: string,
+): [least: number, most: number | undefined] {
+  const least = countOf(schema, leastKeyword, where) ?? 0;
+  const most = countOf(schema, mostKeyword, where);
+  if (most === undefined || most >= least) return [least, most];
+  throw new UsageError(`${mostKeyword} must be at least ${leastKeyword}, ${least}, not ${most}`, {
+    where,
+  });
+}
+
+function countOf(schema: JsonRecord, keyword: string, where: string): number | undefined {
+  const value = schema[keyword];
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && value > MAX_STATES) {
+    throw new CapacityError(`${keyword} must be at most ${MAX_STATES}, not ${value}`, { where });
+  }
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw new UsageError(`${keyword} must be a whole number from 0, not ${show(value)}`, { where });
+}
+
+const BOUNDS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'] as const;
+
+/** The least and the most integer that a schema allows, within what is written at all. */
+export function integerBounds(schema: JsonRecord, where: string): [least: number, most: number] {
+  const bound = (keyword: (typeof BOUNDS)[number], otherwise: number): number => {
+    const value = schema[keyword] ?? otherwise;
+    if (typeof value === 'number') return value;
+    throw new UsageError(`${keyword} must be a number, not ${show(value)}`, { where });
+  };
+  const least = Math.max(
+    Math.ceil(bound('minimum', -LARGEST)),
+    Math.floor(bound('exclusiveMinimum', -Infinity)) + 1,
+  );
+  const most = Math.min(
+    Math.floor(bound('maximum', LARGEST)),
+    Math.ceil(bound('exclusiveMaximum', Infinity)) - 1,
+  );
+  return [Math.max(least, -LARGEST), Math.min(most, LARGEST)];
+}
+
+/** Bounds hold for numbers with a fraction too, and their digits do not tell which of two is larger. */
+export function refuseBounds(schema: JsonRecord, where: string): void {
+  const given = BOUNDS.filter((keyword) => Object.hasOwn(schema, keyword));
+  if (given.length === 0) return;
+  throw new UnsupportedError(`${given.join(', ')} must be of integers, not of the type number`, {
+    where,
+    hint: 'use the type integer, or leave the bounds out and check the answer yourself',
+  });
+}
+
+/** What a reference within a schema points to [1]. Throws UsageError when there is nothing.
+ *
+ * [1] https://www.rfc-editor.org/rfc/rfc6901 */
+export function pointedTo(schema: unknown, reference: string, where: string): unknown {
+  let at: unknown = schema;
+  for (const part of reference.split('/').slice(1)) {
+    const key = part.replaceAll('~1', '/').replaceAll('~0', '~');
+    const inside = isRecord(at) || Array.isArray(at);
+    if (!inside || !Object.hasOwn(at as object, key)) {
+      throw new UsageError(`$ref must point to a part of the schema, not to ${show(reference)}`, {
+        where,
+        hint: 'define it in $defs',
+      });
+    }
+    at = (at as JsonRecord)[key];
+  }
+  return at;
+}
