@@ -21,23 +21,12 @@ import {
 import { choice, wholeNumber } from './arguments.ts';
 import { noteSkipped, openModel } from './models.ts';
 import { Output, type GlobalOptions } from './output.ts';
-import {
-  chooseTarget,
-  createTarget,
-  EMITTERS,
-  TARGET_NAMES,
-  type EmitterName,
-  type TargetChoice,
-  type TargetName,
-} from './targets.ts';
+import { addTargetOptions } from './targetOptions.ts';
+import { chooseTarget, createTarget, type TargetChoice, type TargetRequest } from './targets.ts';
 
-interface ServeOptions extends GlobalOptions {
+interface ServeOptions extends GlobalOptions, TargetRequest {
   readonly host: string;
   readonly port: number;
-  readonly target: TargetName;
-  readonly chip?: string;
-  readonly threads?: number;
-  readonly emitter?: EmitterName;
   readonly context?: number;
   readonly alias?: string;
   readonly apiKey: readonly string[];
@@ -55,22 +44,18 @@ interface ServeOptions extends GlobalOptions {
 const gather = (value: string, before: readonly string[]): string[] => [...before, value];
 
 export function addServe(program: Command): void {
-  program
-    .command('serve')
-    .description('answer the OpenAI API over HTTP, and chat in a browser')
-    .argument('<model>', 'folder, .gguf file or built-in name')
+  addTargetOptions(
+    program
+      .command('serve')
+      .description('answer the OpenAI API over HTTP, and chat in a browser')
+      .argument('<model>', 'folder, .gguf file or built-in name'),
+  )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option(
       '--port <number>',
       'port to listen on; 0: any that is free',
       wholeNumber(0, 65535),
       8000,
-    )
-    .addOption(choice('--target <name>', 'what runs it', TARGET_NAMES).default('cpu'))
-    .option('--chip <name|file>', 'chip of jade, or whose numerics the reference has')
-    .option('--threads <count>', 'of the cpu (default: one a core)', wholeNumber(1))
-    .addOption(
-      choice('--emitter <name>', 'of the cpu: code that it runs (default: auto)', EMITTERS),
     )
     .option(
       '--context <tokens>',
@@ -174,11 +159,14 @@ async function openService(
 ): Promise<Service> {
   const { max_position_embeddings: most } = model.config.config;
   const contextTokens = Math.min(options.context ?? DEFAULT_CONTEXT, most);
-  const target = await createTarget(choice, contextTokens);
+  const target = await createTarget(choice, contextTokens, model);
+  const others = await createTarget(choice, contextTokens);
   const runnerOf = (head: 'tokens' | 'embedding'): ModelRunner =>
-    new ModelRunner(model.graph({ logits: 'last', head }), target, target.open({}), contextTokens);
+    new ModelRunner(model.graph({ logits: 'last', head }), others, others.open({}), contextTokens);
   const metrics = new Metrics();
-  const loop = new EngineLoop(openEngine(model, target, contextTokens, options), {
+  const engine = openEngine(model, target, contextTokens, options);
+  await warmUp(engine);
+  const loop = new EngineLoop(engine, {
     metrics,
     waitingRequests: limits.waitingRequests,
     pause: letGo,
@@ -217,6 +205,15 @@ function openEngine(
   const head = model.predictor({ logits: 'last' });
   const drafts = predictorDrafts(head, target, target.open({}), contextTokens, draftTokens ?? 1);
   return open(model.graph({ logits: 'all', hidden: true }), { drafts });
+}
+
+/** Weights are read and kernels made in the first step, so that no client waits for them. */
+async function warmUp(engine: Engine): Promise<void> {
+  engine.add({ id: 'first', prompt: [0], maxNewTokens: 2, eosTokenIds: [] });
+  while (!engine.idle) {
+    engine.step();
+    await letGo();
+  }
 }
 
 /** The first signal lets requests end; the second does not. */

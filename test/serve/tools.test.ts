@@ -204,7 +204,7 @@ test('what is wrong is an error of its class, with the field that is wrong', asy
     [{ tool_choice: 'required' }, 400, 'tool_choice', 'invalid_value'],
     [{ response_format: { type: 'xml' } }, 400, 'response_format', 'unsupported'],
     [{ response_format: { type: 'json_schema' } }, 400, 'response_format', 'invalid_value'],
-    [{ response_format: format({ type: 'string', pattern: 'a+' }) }, 400, null, 'unsupported'],
+    [{ response_format: format({ not: {} }) }, 400, null, 'unsupported'],
     [{ response_format: format({ type: 'strange' }) }, 400, null, 'invalid_value'],
     [
       { response_format: format({ enum: Array.from({ length: 20_000 }, (_, i) => `value ${i}`) }) },
