@@ -100,10 +100,6 @@ export class Engine implements ServingEngine {
     return (this.#slots.size = this.#runner.reserve(this.#slots.size));
   }
 
-  get cycles(): number | null {
-    return this.#cycles;
-  }
-
   get idle(): boolean {
     return this.#sequences.size === 0 && this.#events.length === 0;
   }
@@ -143,6 +139,7 @@ export class Engine implements ServingEngine {
       publishedBlocks: this.#blocks.publishedBlocks,
       snapshots: this.#blocks.snapshots,
       preemptions: this.#scheduler.preemptions,
+      cycles: this.#cycles,
       ...this.#totals,
     };
   }
