@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { celadon, llamaCpp, THREADS, type Engine } from './cpu/engines.ts';
-import { buildLlamaCpp } from './cpu/llamaCpp.ts';
+import { buildLlamaCpp, FOLDER } from './cpu/llamaCpp.ts';
 import { openLimits, shareOf, tokenCost } from './cpu/roofline.ts';
 import { workloadName, WORKLOADS, type Workload } from './cpu/workloads.table.ts';
 import { writeRandomGguf } from './gguf/randomGguf.ts';
@@ -13,9 +13,6 @@ import { type Limits, type Pool } from './machineCode/pool.ts';
 import { median, type Table } from './table.ts';
 
 const ROUNDS = 7;
-
-/** Sources, builds and model files, which later runs find again. */
-const FOLDER = process.env['CELADON_BENCH_FOLDER'] ?? path.join(os.tmpdir(), 'celadon-bench');
 
 /** Names of the workloads to measure, with commas between them; all without it. */
 const CHOSEN = process.env['CELADON_BENCH_WORKLOADS']?.split(',');

@@ -9,6 +9,7 @@ import { benchPrefill } from './prefill.ts';
 import { benchQuality } from './quality.ts';
 import { benchLevels } from './levels.ts';
 import { benchRtl } from './rtl.ts';
+import { benchServe } from './serve.ts';
 import { benchServing } from './serving.ts';
 import { benchText } from './text.ts';
 import { writeTables, type Table } from './table.ts';
@@ -24,6 +25,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   rtl: benchRtl,
   area: benchArea,
   serving: benchServing,
+  serve: benchServe,
   text: benchText,
   panels: benchPanels,
   cpu: benchCpu,

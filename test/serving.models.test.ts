@@ -67,6 +67,16 @@ function visitsOf(
   });
 }
 
+/** Three that together need more blocks than five: each grows from two to three. */
+function crowdOf(text: readonly number[]): Visit[] {
+  return Array.from({ length: 3 }, (_, i) => ({
+    id: `c${i}`,
+    prompt: text.slice(7 * i, 7 * i + BLOCK + 3),
+    maxNewTokens: BLOCK,
+    atStep: 0,
+  }));
+}
+
 /** Guesses the true continuation up to a token that is wrong, now after more, now after fewer. */
 function mostlyRight(truth: readonly number[]): DraftSource {
   const draft = (tokens: readonly number[]): number[] =>
@@ -100,8 +110,11 @@ for (const name of fs.readdirSync(FOLDER)) {
         ...{ contextTokens: CONTEXT, blockTokens: BLOCK, maxSequences: 1, prefixCaching: false },
       });
       const alone = new Map<string, Served>();
-      for (const { abortAtStep: _, ...visit } of visits)
-        alone.set(visit.id, serveAll(solo, [{ ...visit, atStep: 0 }], logprobs).get(visit.id)!);
+      const soloOf = (who: readonly Visit[]): void => {
+        for (const { abortAtStep: _, ...visit } of who)
+          alone.set(visit.id, serveAll(solo, [{ ...visit, atStep: 0 }], logprobs).get(visit.id)!);
+      };
+      soloOf(visits);
       const required = (served: ReadonlyMap<string, Served>): void => {
         for (const [id, { chosen, end }] of served) {
           const own = alone.get(id)!;
@@ -117,8 +130,9 @@ for (const name of fs.readdirSync(FOLDER)) {
       assert.equal(together.status.usedBlocks, 0);
       assert.ok(together.status.prefixHitTokens > 0, 'a beginning is found');
 
-      const few = Math.ceil((prompt + generated) / BLOCK) + 2;
-      const preempted = serve(graph, visits, { blocks: few, snapshots: 2 });
+      const crowd = crowdOf(text);
+      soloOf(crowd);
+      const preempted = serve(graph, crowd, { blocks: 5, snapshots: 2 });
       required(preempted.served);
       assert.ok(preempted.status.preemptions > 0, 'some are sent away');
 

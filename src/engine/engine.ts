@@ -104,7 +104,7 @@ export class Engine implements ServingEngine {
       });
     }
     requireRequest(this, request.prompt, request.maxNewTokens);
-    const sequence = new Sequence(request, this.#arrivals++);
+    const sequence = new Sequence(request, this.#arrivals++, this.vocabularySize);
     this.#sequences.set(request.id, sequence);
     this.#scheduler.waiting.push(sequence);
   }
@@ -234,14 +234,10 @@ export class Engine implements ServingEngine {
     sequence.outcome = sequence.request.maxNewTokens === 0 ? 'length' : undefined;
     for (let right = 0; sequence.outcome === undefined; right++) {
       const row = first + right;
-      const { token, ...told } = sequence.chooser.choose(
-        logits.subarray(row * width, (row + 1) * width),
-        next[row]!,
-      );
-      sequence.append(token);
-      this.#events.push({ kind: 'token', id: sequence.request.id, token, ...told });
-      sequence.outcome = this.#reasonToEnd(sequence, token);
-      if (guesses[right] !== token) return right;
+      const choice = sequence.choose(logits.subarray(row * width, (row + 1) * width), next[row]!);
+      this.#events.push({ kind: 'token', id: sequence.request.id, ...choice });
+      sequence.outcome = this.#reasonToEnd(sequence, choice.token);
+      if (guesses[right] !== choice.token) return right;
       this.#count(sequence, 'accepted', 1);
       if (sequence.outcome !== undefined) return right;
     }

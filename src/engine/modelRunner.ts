@@ -2,11 +2,11 @@
  * ModelRunner: one sequence on one device. It feeds tokens in steps that the target can take, and
  * keeps count of the context and of the time.
  */
-import { CapacityError, CeladonError } from '../base/index.ts';
+import { CapacityError } from '../base/index.ts';
 import type { Device, DeviceSnapshot, Target } from '../compile/index.ts';
 import type { Graph } from '../ir/index.ts';
 import { ProgramCache } from './programCache.ts';
-import { requireTokenIds } from './requireTokens.ts';
+import { requireFinite, requireTokenIds } from './requireTokens.ts';
 import { vocabularySize } from './vocabularySize.ts';
 
 /** The result of one step: of `count` tokens from `position` on. */
@@ -144,18 +144,8 @@ export class ModelRunner {
     this.#position += count;
     const compileSeconds = (compiled - start) / 1000;
     const runSeconds = (performance.now() - compiled) / 1000;
-    requireNumbers(logits, position);
+    requireFinite(logits, `step from token ${position}`);
     const times = { cycles, compileSeconds, runSeconds };
     return { position, count, logits, next, ...(hidden && { hidden }), ...times };
   }
-}
-
-/** Weights are finite, but sums of absurd ones need not be; no token can be chosen from such logits. */
-function requireNumbers(logits: Float32Array, position: number): void {
-  const bad = logits.findIndex((logit) => !Number.isFinite(logit));
-  if (bad < 0) return;
-  throw new CeladonError(`logits must be finite numbers, not ${logits[bad]}`, {
-    where: `step from token ${position}`,
-    hint: 'check that config.json and the weights belong to the same model',
-  });
 }

@@ -1,5 +1,5 @@
-/** What tokens and requests must be, whoever runs them. */
-import { CapacityError, UsageError } from '../base/index.ts';
+/** What tokens, requests and logits must be, whoever runs them. */
+import { CapacityError, CeladonError, UsageError } from '../base/index.ts';
 
 /** What runs tokens, as far as they must fit it. */
 export interface TokenLimits {
@@ -60,4 +60,14 @@ function requireCount(maxNewTokens: number): void {
   throw new UsageError(
     `the number of tokens to generate must be a whole number, not ${maxNewTokens}`,
   );
+}
+
+/** Weights are finite, but sums of absurd ones need not be; no token can be chosen from such logits. */
+export function requireFinite(logits: Float32Array, where: string): void {
+  const bad = logits.findIndex((logit) => !Number.isFinite(logit));
+  if (bad < 0) return;
+  throw new CeladonError(`logits must be finite numbers, not ${logits[bad]}`, {
+    where,
+    hint: 'check that config.json and the weights belong to the same model',
+  });
 }

@@ -2,8 +2,18 @@
 import type { Block } from './blockManager.ts';
 import type { DrafterLease } from './draftSource.ts';
 import type { FinishReason } from './generate.ts';
-import type { EngineRequest, PrefixReuse, RequestUsage } from './request.ts';
-import { TokenChooser } from './tokenChooser.ts';
+import { logprobOf, topLogprobs } from './logprobs.ts';
+import type { EngineRequest, PrefixReuse, RequestUsage, TokenLogprob } from './request.ts';
+import { requireFinite } from './requireTokens.ts';
+import { Sampler } from './sampler.ts';
+import { GREEDY, requireSampling } from './samplingOptions.ts';
+
+/** A token, and what was asked to be told of it. */
+export interface Choice {
+  readonly token: number;
+  readonly logprob?: number;
+  readonly top?: readonly TokenLogprob[];
+}
 
 /** How a sequence ends. */
 export type Outcome = FinishReason | 'aborted' | Error;
@@ -14,7 +24,6 @@ export class Sequence {
   readonly arrival: number;
   /** The prompt, then what was generated. */
   readonly tokens: number[];
-  readonly chooser: TokenChooser;
   /** Where its state is; undefined while it waits. */
   slot: number | undefined;
   /** Tokens whose state is in the slot. */
@@ -39,16 +48,19 @@ export class Sequence {
   outcome: Outcome | undefined;
   drafted = 0;
   accepted = 0;
+  readonly #sampler: Sampler;
   readonly #addedMs = performance.now();
   #startedMs: number | undefined;
   #firstTokenMs: number | undefined;
 
   /** Throws UsageError for sampling options out of range. */
-  constructor(request: EngineRequest, arrival: number) {
+  constructor(request: EngineRequest, arrival: number, vocabularySize: number) {
+    const { prompt, constraint, sampling = GREEDY } = request;
+    requireSampling(sampling, vocabularySize);
     this.request = request;
     this.arrival = arrival;
-    this.tokens = [...request.prompt];
-    this.chooser = new TokenChooser(request);
+    this.tokens = [...prompt];
+    this.#sampler = new Sampler(sampling, { prompt, constraint });
   }
 
   get generated(): number {
@@ -67,9 +79,18 @@ export class Sequence {
     return isFirst;
   }
 
-  append(token: number): void {
+  /**
+   * Chooses the next token by a row of logits whose largest is at `greedy`, and appends it. Throws CeladonError
+   * for logits that are no finite numbers, and where the constraint leaves no token.
+   */
+  choose(logits: Float32Array, greedy: number): Choice {
+    requireFinite(logits, `token ${this.tokens.length}`);
+    const token = this.#sampler.next(logits, greedy);
     this.#firstTokenMs ??= performance.now();
     this.tokens.push(token);
+    const { logprobs } = this.request;
+    if (logprobs === undefined) return { token };
+    return { token, logprob: logprobOf(logits, token), top: topLogprobs(logits, logprobs) };
   }
 
   /** Takes the first `kept` of the hidden rows of `count` tokens. */

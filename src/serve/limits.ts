@@ -6,6 +6,11 @@ export interface Limits {
   readonly bodyDepth: number;
   /** Requests that may wait for the engine; one more is answered with 429. */
   readonly waitingRequests: number;
+  /** For a client to send its headers, and all of its request, in seconds. */
+  readonly headersSeconds: number;
+  readonly sendingSeconds: number;
+  /** Connections at one time. */
+  readonly connections: number;
   /** From a request's arrival to its end, in seconds; what runs longer is ended. */
   readonly requestSeconds: number;
   /** Answers to one request (`n`), or texts in it (embeddings, documents to rank). */
@@ -21,6 +26,9 @@ export const DEFAULT_LIMITS: Limits = {
   bodyBytes: 8 * 2 ** 20,
   bodyDepth: 100,
   waitingRequests: 256,
+  headersSeconds: 10,
+  sendingSeconds: 60,
+  connections: 1024,
   requestSeconds: 600,
   answers: 16,
   texts: 256,

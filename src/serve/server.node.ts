@@ -6,12 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { setImmediate as pause } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
 import { createApp, type AppOptions, type ServerState } from './app.ts';
+import type { Limits } from './limits.ts';
 import type { Service } from './service.ts';
 
 export interface ServerOptions extends Omit<AppOptions, 'state' | 'page' | 'hosts'> {
   readonly host: string;
   /** 0 is any that is free. */
   readonly port: number;
+  readonly limits: Limits;
 }
 
 export interface RunningServer {
@@ -26,11 +28,6 @@ export interface RunningServer {
 
 const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]', '::1'];
 
-/** Connections at one time; a client that opens more waits, and takes nothing from others. */
-const MAX_CONNECTIONS = 1024;
-/** For a client to send its headers, and its whole request. */
-const [HEADERS_SECONDS, REQUEST_SECONDS] = [10, 60];
-
 /** Whether only programs of this machine can reach `host`. */
 export function isLoopback(host: string): boolean {
   return LOOPBACK.includes(host);
@@ -41,21 +38,21 @@ export const letGo = (): Promise<void> => pause();
 
 /** Listens; until the model is there everything is answered with 503. Rejects with what the system says. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { host, port } = options;
+  const { host, port, limits } = options;
   let state: ServerState = { phase: 'loading' };
   const hosts = isLoopback(host) ? { hosts: LOOPBACK } : {};
   const app = createApp({ ...options, ...hosts, page: readPage(), state: () => state });
   const server = createAdaptorServer({
     fetch: app.fetch,
     serverOptions: {
-      headersTimeout: HEADERS_SECONDS * 1000,
-      requestTimeout: REQUEST_SECONDS * 1000,
-      connectionsCheckingInterval: 1000,
+      headersTimeout: limits.headersSeconds * 1000,
+      requestTimeout: limits.sendingSeconds * 1000,
+      connectionsCheckingInterval: Math.min(1000, limits.headersSeconds * 1000),
       keepAlive: true,
       noDelay: true,
     },
   }) as Server;
-  server.maxConnections = MAX_CONNECTIONS;
+  server.maxConnections = limits.connections;
   await listen(server, host, port);
   const { address, family, port: chosen } = server.address() as AddressInfo;
   return {
@@ -82,9 +79,14 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
+/** Connections that are kept alive are closed as soon as their last request is answered. */
 function closed(server: Server): Promise<void> {
+  const timer = setInterval(() => server.closeIdleConnections(), 20);
   return new Promise((resolve) => {
-    server.close(() => resolve());
+    server.close(() => {
+      clearInterval(timer);
+      resolve();
+    });
   });
 }
 
@@ -94,6 +96,7 @@ const FILES: Readonly<Record<string, { readonly file: string; readonly type: str
   '/': { file: 'chat.html', type: 'text/html; charset=utf-8' },
   '/chat.js': { file: 'chat.js', type: 'text/javascript; charset=utf-8' },
   '/events.js': { file: 'events.js', type: 'text/javascript; charset=utf-8' },
+  '/favicon.svg': { file: 'favicon.svg', type: 'image/svg+xml' },
   '/chat.css': { file: 'chat.css', type: 'text/css; charset=utf-8' },
 };
 

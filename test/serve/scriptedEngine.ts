@@ -15,12 +15,17 @@ interface Job {
 export class ScriptedEngine implements ServingEngine {
   readonly contextTokens: number;
   readonly vocabularySize = 2 ** 20;
+  readonly cycles = null;
   /** Steps so far. */
   steps = 0;
   /** Requests that were added, in order. */
   readonly asked: EngineRequest[] = [];
   /** The step that is to fail as a whole. */
   failsAtStep: number | undefined;
+  /** Requests that wait, as the engine tells. */
+  waiting = 0;
+  /** Steps do nothing. */
+  stalled = false;
   readonly #say: (request: EngineRequest) => Iterable<number>;
   readonly #jobs = new Map<string, Job>();
   #aborted: Job[] = [];
@@ -49,26 +54,27 @@ export class ScriptedEngine implements ServingEngine {
     if (this.steps === this.failsAtStep) throw new Error('the device is on fire');
     const aborted = this.#aborted.map((job) => finished(job, 'aborted'));
     this.#aborted = [];
+    if (this.stalled) return aborted;
     return [...aborted, ...[...this.#jobs.values()].flatMap((job) => this.#stepOf(job))];
   }
 
   get idle(): boolean {
-    return this.#jobs.size === 0;
+    return this.#jobs.size === 0 && this.#aborted.length === 0;
   }
 
   status(): EngineStatus {
     return {
       runningRequests: this.#jobs.size,
-      waitingRequests: 0,
+      waitingRequests: this.waiting,
       usedBlocks: this.#jobs.size,
       totalBlocks: 100,
+      publishedBlocks: 0,
+      snapshots: 0,
       preemptions: 0,
       prefixQueriedTokens: 10,
       prefixHitTokens: 5,
       draftedTokens: 4,
       acceptedTokens: 3,
-      publishedBlocks: 0,
-      snapshots: 0,
     };
   }
 

@@ -3,7 +3,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import OpenAI from 'openai';
-import { ModelRunner, type EngineRequest, type ServingEngine } from '../../src/engine/index.ts';
+import {
+  Engine,
+  ModelRunner,
+  type EngineRequest,
+  type ServingEngine,
+} from '../../src/engine/index.ts';
 import {
   loadModel,
   readChatTemplate,
@@ -16,7 +21,6 @@ import {
   letGo,
   Metrics,
   Retrieval,
-  SequentialEngine,
   startServer,
   type Limits,
   type RetrievalRunners,
@@ -69,7 +73,9 @@ export async function serveDemo(t: TestContext, options: TestOptions = {}): Prom
   return serve(t, options, {
     name: 'qwen3-tiny',
     model,
-    engine: new SequentialEngine(runner('tokens')),
+    engine: new Engine(model.graph({ logits: 'last' }), target, target.open({}), {
+      contextTokens: CONTEXT,
+    }),
     generation: { ...GREEDY, eosTokenIds },
     runners: { embedding: () => runner('embedding'), ranking: () => runner('tokens') },
   });
@@ -79,11 +85,16 @@ const QWEN3 = publishedFolder('qwen3');
 const IM_END = 151_645;
 let qwen3: Pick<Service, 'model'>['model'] | undefined;
 
+export interface ScriptOptions extends TestOptions {
+  readonly runners?: RetrievalRunners;
+  readonly contextTokens?: number;
+}
+
 /** Qwen3's tokenizer and template; `say` is what the model answers to a prompt, token by token or as text. */
 export async function serveScript(
   t: TestContext,
   say: (prompt: string, request: EngineRequest) => string | Iterable<number>,
-  options: TestOptions & { readonly runners?: RetrievalRunners } = {},
+  options: ScriptOptions = {},
 ): Promise<TestServer & { readonly engine: ScriptedEngine }> {
   const read = (file: string) => JSON.parse(fs.readFileSync(path.join(QWEN3, file), 'utf8'));
   qwen3 ??= {
@@ -94,7 +105,7 @@ export async function serveScript(
   const engine = new ScriptedEngine((request) => {
     const said = say(model.tokenizer.decode(request.prompt), request);
     return typeof said === 'string' ? [...model.tokenizer.encode(said), IM_END] : said;
-  });
+  }, options.contextTokens);
   const generation = { ...GREEDY, eosTokenIds: [IM_END] };
   const { runners = NO_RUNNERS } = options;
   const served = await serve(t, options, { name: 'script', model, engine, generation, runners });
@@ -118,8 +129,8 @@ async function serve(
   const { waitingRequests } = limits;
   const loop = new EngineLoop(engine, { metrics, waitingRequests, pause: letGo, report });
   const retrieval = new Retrieval(loop, runners);
-  const service = { ...parts, fingerprint: 'test', created: 1, loop, metrics, limits, retrieval };
-  const options = { host: '127.0.0.1', port: 0, apiKeys: [], origins: [], report, ...more };
+  const service = { ...parts, fingerprint: 'test', created: 1, loop, limits, retrieval };
+  const options = { host: '127.0.0.1', port: 0, limits, apiKeys: [], origins: [], report, ...more };
   const server = await startServer(options);
   t.after(() => server.close());
   server.ready(service);
