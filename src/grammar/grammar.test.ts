@@ -207,6 +207,8 @@ test('schemas that would grow without bound are refused', () => {
   let deep: unknown = { type: 'null' };
   for (let i = 0; i < 100; i++) deep = { anyOf: [deep] };
   assert.throws(() => Grammar.ofSchema(deep), { name: 'UsageError' });
+  for (let i = 0; i < 100_000; i++) deep = [deep];
+  assert.throws(() => Grammar.ofSchema(deep), { name: 'UsageError' });
   const tooLarge = [
     { type: 'string', maxLength: 1e9 },
     { type: 'array', maxItems: 1e9 },
@@ -235,6 +237,27 @@ test('counts within counts do not multiply, and neither do references', () => {
 test('a grammar that can be read in too many ways fails its text, and no more', () => {
   const options = Array.from({ length: 5000 }, () => ({ type: 'array', items: { type: 'array' } }));
   assert.throws(() => takes({ anyOf: options }, '[[['), { name: 'CapacityError' });
+});
+
+test('so does one that makes each token a state of its own', () => {
+  const words = Array.from({ length: 4096 }, (_, i) =>
+    i.toString(2).padStart(12, '0').replaceAll('0', 'a').replaceAll('1', 'b'),
+  );
+  const tokens = words.map((word) => new TextEncoder().encode(word));
+  const anyOf = Array.from({ length: 200 }, (_, i) => ({ pattern: `^[ab]*a[ab]{60}${i}$` }));
+  const quote = tokens.length;
+  const vocabulary = new Vocabulary([...tokens, Uint8Array.of(0x22), undefined]);
+  const constraint = Grammar.ofSchema({ anyOf }).constrain(vocabulary, [quote + 1]);
+  constraint.accept(quote);
+  assert.throws(() => constraint.restrict(new Uint8Array(quote + 2).fill(1)), {
+    message: 'a grammar must be followed with less work for one token',
+  });
+});
+
+test('the same schema is worked out once', () => {
+  const schema = { type: 'array', items: { enum: ['a', 'b'] } };
+  assert.equal(Grammar.ofSchema(schema), Grammar.ofSchema(structuredClone(schema)));
+  assert.notEqual(Grammar.ofSchema(schema), Grammar.ofSchema({ ...schema, maxItems: 2 }));
 });
 
 test('tokens of several bytes are allowed where all their bytes are', () => {
