@@ -62,11 +62,12 @@ export class BatchRunner {
 
   /**
    * Feeds as many tokens each to slots from `firstSlot` on: to all, or to the first of them, as many as a
-   * program can take. Throws what compiling and the device throw.
+   * program can take. The program has room for `context` tokens, or for as many as are needed. Throws what
+   * compiling and the device throw.
    */
-  run(firstSlot: number, feeds: readonly Feed[]): BatchStep {
+  run(firstSlot: number, feeds: readonly Feed[], context = 0): BatchStep {
     const T = feeds[0]!.tokens.length;
-    const S = Math.max(...feeds.map(({ position }) => position + T));
+    const S = Math.max(context, ...feeds.map(({ position }) => position + T));
     const program = this.#programFor(feeds.length, T, this.#contextFor(S));
     const { B } = program.dims;
     const batch = feeds.slice(0, B);
@@ -81,6 +82,14 @@ export class BatchRunner {
       ...(hidden && { hidden: partOf(hidden, b, B) }),
     }));
     return { fed, cycles };
+  }
+
+  /** Runs a token of no sense in each of the first slots, all of which must be free, by programs for the whole context. */
+  fill(slots: number): void {
+    for (let slot = 0; slot < slots;) {
+      const feeds = Array.from({ length: slots - slot }, () => ({ position: 0, tokens: [0] }));
+      slot += this.run(slot, feeds, this.contextTokens).fed.length;
+    }
   }
 
   /** Makes slot `to` what slot `from` is, which has been fed so many tokens. */
