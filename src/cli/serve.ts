@@ -174,11 +174,15 @@ async function openService(
 ): Promise<Service> {
   const { max_position_embeddings: most } = model.config.config;
   const contextTokens = Math.min(options.context ?? DEFAULT_CONTEXT, most);
-  const target = await createTarget(choice, contextTokens);
+  const { maxSequences: sequences } = options;
+  const target = await createTarget(choice, contextTokens, { model, sequences });
   const runnerOf = (head: 'tokens' | 'embedding'): ModelRunner =>
     new ModelRunner(model.graph({ logits: 'last', head }), target, target.open({}), contextTokens);
   const metrics = new Metrics();
-  const loop = new EngineLoop(openEngine(model, target, contextTokens, options), {
+  const engine = openEngine(model, target, contextTokens, options);
+  const fit = engine.warmUp();
+  if (fit < sequences) output.note(`there is room for ${fit} sequences at once, not ${sequences}`);
+  const loop = new EngineLoop(engine, {
     metrics,
     waitingRequests: limits.waitingRequests,
     pause: letGo,

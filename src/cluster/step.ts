@@ -53,12 +53,12 @@ export interface Replica {
 
 /**
  * Rows of the fullest rank over those of uniform choices, experts placed by their load of before (EPLB).
- * CloudMatrix gives prompts 18 % more a second with loads made equal [2]; that is 1.2 of all that experts
- * and exchanges of a step take, and more of those alone.
+ * CloudMatrix reads 18 % more prompt tokens a second with loads made equal [2]; here that takes 1.46. No
+ * load by itself was read. Between 1 and 1.5 the median errors of docs/performance.md hardly move.
  *
- * [2] https://arxiv.org/abs/2506.12708, section 5.2 (5655 and 6688 tokens/s)
+ * [2] https://arxiv.org/abs/2506.12708, section 5.2 (5655 and, projected, 6688 tokens/s; EP32)
  */
-const SERVED_SKEW = 1.2;
+const SERVED_SKEW = 1.46;
 
 /** One step; `dims.B` sequences in each group of `layout.data`, at once in a stage. */
 export function stepTime(graph: KernelGraph, replica: Replica, dims: Dims): StepTime {

@@ -112,7 +112,5 @@ export interface ServingEngine {
   readonly idle: boolean;
   readonly contextTokens: number;
   readonly vocabularySize: number;
-  /** Simulated cycles of all steps; null where the target has no cycle model. */
-  readonly cycles: number | null;
   status(): EngineStatus;
 }

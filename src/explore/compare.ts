@@ -5,21 +5,16 @@
  */
 import { UnsupportedError } from '../base/index.ts';
 import type { Accelerator, UnitFormat } from '../chip/index.ts';
-import {
-  searchPlans,
-  type Layout,
-  type Plan,
-  type ServedModel,
-  type Workload,
-} from '../cluster/index.ts';
+import { searchPlans, type Plan, type ServedModel, type Workload } from '../cluster/index.ts';
 import {
   chipModel,
+  FORMAT_BYTES,
   roofline,
   type FormatRate,
   type Machine,
   type Precision,
 } from '../cost/index.ts';
-import { WEIGHT_BITS, type CheckReport, type WeightFormat } from '../interop/index.ts';
+import { type CheckReport, type WeightFormat } from '../interop/index.ts';
 import type { Graph } from '../ir/index.ts';
 
 /** One phase of the workload on a chip. */
@@ -98,7 +93,7 @@ function machineOf(
     macsPerSecond: rate / 2,
     bandwidthBytesPerSecond,
     format: held === computed ? held : `${held}, multiplied in ${computed}`,
-    bytesPerWeight: WEIGHT_BITS[held] / 8,
+    bytesPerWeight: FORMAT_BYTES[held],
     bytesPerStateElement: STATE_BYTES,
     provenance: {
       text: `peak ${confidence.peak}, memory ${confidence.memory}`,
@@ -128,8 +123,7 @@ function predictedBy(
     expanded: [],
   };
   try {
-    const on = chipModel(chip, precision);
-    const request = { model, chip: on, count, workload, layout: onDevices(layout, on.devices) };
+    const request = { model, chip: chipModel(chip, precision), count, workload, layout };
     const targets = { ttftSeconds: undefined, tpotSeconds: undefined };
     const { plans, rejected } = searchPlans({ ...request, targets, schedule: 'mixed' });
     const [best] = plans;
@@ -141,17 +135,6 @@ function predictedBy(
   }
 }
 
-/** A layout of chips on their devices: more tensor ranks, and experts among all where they were. */
-function onDevices(layout: Layout, devices: number): Layout {
-  const { tensor, data, expert } = layout;
-  const isWhole = expert === tensor * data;
-  return {
-    ...layout,
-    tensor: tensor * devices,
-    expert: isWhole && expert > 1 ? expert * devices : expert,
-  };
-}
-
 function formatRate(
   chip: Accelerator,
   held: WeightFormat,
@@ -160,7 +143,7 @@ function formatRate(
   const operationsPerSecond = rateOf(chip, computed);
   if (operationsPerSecond === null) return null;
   const format = computed === 'e8m0' || computed === 'int4' ? 'int8' : computed;
-  return { format, bytesPerWeight: WEIGHT_BITS[held] / 8, operationsPerSecond };
+  return { format, bytesPerWeight: FORMAT_BYTES[held], operationsPerSecond };
 }
 
 /** State in bf16. */

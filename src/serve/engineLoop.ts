@@ -52,7 +52,7 @@ export class EngineLoop {
 
   /** The page of metrics. */
   metrics(): string {
-    return this.#options.metrics.text(this.#engine.status(), this.#engine.cycles);
+    return this.#options.metrics.text(this.#engine.status());
   }
 
   /** Adds requests, all or none. Throws ApiError (429) when too many wait, and as the engine's `add`. */

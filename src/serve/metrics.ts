@@ -94,8 +94,9 @@ export class Metrics {
     this.#queued.observe(queuedSeconds);
   }
 
-  /** The page that Prometheus reads; `cycles` of a simulated chip. */
-  text(status: EngineStatus, cycles: number | null): string {
+  /** The page that Prometheus reads; with the cycles of a simulated chip. */
+  text(status: EngineStatus): string {
+    const { cycles = null } = status;
     const finished = [...this.#finished].map(
       ([reason, count]) => `${PREFIX}request_success_total{finished_reason="${reason}"} ${count}`,
     );

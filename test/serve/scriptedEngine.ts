@@ -15,7 +15,6 @@ interface Job {
 export class ScriptedEngine implements ServingEngine {
   readonly contextTokens: number;
   readonly vocabularySize = 2 ** 20;
-  readonly cycles = null;
   /** Steps so far. */
   steps = 0;
   /** Requests that were added, in order. */

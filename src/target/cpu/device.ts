@@ -1,5 +1,5 @@
 /** A device of the cpu target: a memory with a model, and threads that run kernels on it. */
-import { CapacityError, UsageError } from '../../base/index.ts';
+import { CapacityError, RecentMap, UsageError } from '../../base/index.ts';
 import {
   type Device,
   type DeviceRows,
@@ -43,6 +43,9 @@ export interface CpuDeviceOptions {
   readonly trace?: Trace;
 }
 
+/** Of a program: a prompt is read in the slot that happens to be free. */
+const MOST_BINDINGS = 8;
+
 /** Runs programs of one model; its weights and states are loaded and grow as programs need them. */
 export class CpuDevice implements Device {
   readonly #options: CpuDeviceOptions;
@@ -54,7 +57,7 @@ export class CpuDevice implements Device {
   /** Tokens that each slot has seen. */
   readonly #lengths: number[] = [];
   /** Of each program by the slot of its first sequence. */
-  #bindings = new WeakMap<CpuProgram, Map<number, Binding>>();
+  #bindings = new WeakMap<CpuProgram, RecentMap<number, Binding>>();
   /** Of the first program; those of others of the model are the same. */
   #rows: SlotRows | undefined;
 
@@ -130,7 +133,7 @@ export class CpuDevice implements Device {
     this.#startFor(program);
     const layout = this.#memory.reserve(program, firstSlot);
     this.#rows ??= new SlotRows(this.#memory, tokensPerRow(program.graph));
-    const own = this.#bindings.get(program) ?? new Map<number, Binding>();
+    const own = this.#bindings.get(program) ?? new RecentMap<number, Binding>(MOST_BINDINGS);
     this.#bindings.set(program, own);
     const known = own.get(firstSlot);
     if (known?.layout === layout) return known;
