@@ -6,6 +6,7 @@ import {
   type IntegerFormatName,
 } from '../src/target/cpu/panels/panelFormats.table.ts';
 import { panelBytes } from '../src/target/cpu/panels/panelLayout.ts';
+import { quantizedStride } from '../src/target/cpu/kernels/quantizeRows.ts';
 import { packPanels } from '../src/target/cpu/panels/packPanels.ts';
 import { PANEL_NAMES, randomStored } from '../test/panels.ts';
 import { secondsOf, type Table } from './table.ts';
@@ -50,7 +51,17 @@ function measure(name: IntegerFormatName): (string | number)[] {
     const seconds = secondsOf(() => {
       const w = wAt + (next++ % MATRICES) * bytes;
       kernels.quantizeRows(xAt, K, rowsAt, M, K);
-      kernels.linearPanels(rowsAt, w, outAt, N, M, N, K, PANEL_FORMATS[name].code);
+      kernels.linearPanels(
+        rowsAt,
+        quantizedStride(K),
+        w,
+        outAt,
+        N,
+        M,
+        N,
+        K,
+        PANEL_FORMATS[name].code,
+      );
     });
     return (M * N * K) / seconds / 1e9;
   });

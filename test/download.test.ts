@@ -1,11 +1,12 @@
 // Downloads from a hub on this machine that breaks connections, lies, and redirects.
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { promisify } from 'node:util';
 import { Random } from '../src/base/index.ts';
 import { downloadModel, loadModel, type DownloadOptions } from '../src/model/index.ts';
 import { COMMIT, HubServer, REPOSITORY, type Faults } from './hub/server.ts';
@@ -325,4 +326,19 @@ test('a model that was downloaded is opened by its own name', async () => {
   const model = loadModel(await get(server, { partBytes: 2 ** 20 }));
   assert.equal(model.name, 'Model-1.5');
   assert.ok(model.tokenizer.encode('春').length > 0);
+});
+
+test('the command line takes a model of a hub wherever it takes one', async () => {
+  await using server = await HubServer.start({
+    'config.json': '{"model_type":"none"}',
+    'model.safetensors': '',
+  });
+  const main = path.join(import.meta.dirname, '../src/cli/main.ts');
+  const env = { ...process.env, HF_ENDPOINT: server.endpoint, HF_HOME: newHome() };
+  const run = promisify(execFile)(process.execPath, [main, 'inspect', `hf:${REPOSITORY}`], { env });
+  await assert.rejects(run, ({ stderr }) => {
+    assert.match(stderr, /^downloaded to .*snapshots/);
+    assert.match(stderr, /error: a safetensors file/);
+    return true;
+  });
 });

@@ -20,6 +20,8 @@ const LIMITS = { contextTokens: CONTEXT, blockTokens: 4, maxSequences: 3 };
 const jade = (): Target =>
   jadeTarget(loadChip('jade-edge'), { contextTokens: CONTEXT, batch: LIMITS.maxSequences });
 
+const NEVER = -1;
+
 const PROMPT = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5];
 const VISITS: readonly Visit[] = [
   { id: 'a', prompt: PROMPT, maxNewTokens: 9, atStep: 0 },
@@ -55,7 +57,7 @@ for (const [name, open] of CASES) {
     const tokensOf = ({ chosen }: Served): number[] => chosen.map(({ token }) => token);
     for (const [id, required] of serveAll(
       plain,
-      VISITS.map(({ abortAtStep: _, ...visit }) => visit),
+      VISITS.map((visit) => ({ ...visit, abortAtStep: NEVER })),
     )) {
       const own = served.get(id)!;
       const all = tokensOf(required);

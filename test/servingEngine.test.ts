@@ -1,6 +1,8 @@
 /** The engine that serves many, on a model so small that thousands of requests are quick. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { CapacityError } from '../src/base/index.ts';
+import { type Target } from '../src/compile/index.ts';
 import {
   Engine,
   lookupDrafts,
@@ -157,6 +159,84 @@ test('one request that fails does not stop the others', () => {
   assert.deepEqual(tokensOf('c'), required(PROMPT.slice(2), 2));
   assert.equal(served.get('c')!.end, 'failed');
   requireEmpty(engine);
+});
+
+test('a step that the device refuses ends the requests that it was for', () => {
+  const target = referenceTarget();
+  const device = target.open({});
+  const run = device.run.bind(device);
+  device.run = (program, inputs) => {
+    if (inputs.tokens.includes(23)) throw new Error('refused');
+    return run(program, inputs);
+  };
+  const engine = new Engine(REPLACED, target, device, LIMITS);
+  const visits = [PROMPT, [1, 2, 23], PROMPT.slice(1)].map((prompt, i) => ({
+    ...{ id: `${i}`, prompt, maxNewTokens: 5, atStep: i },
+  }));
+  const served = serveAll(engine, visits);
+  assert.deepEqual(
+    [...served.values()].map(({ end }) => end),
+    ['length', 'failed', 'length'],
+  );
+  const required = alone(REPLACED, target, CONTEXT);
+  for (const i of [0, 2]) {
+    const tokens = served.get(`${i}`)!.chosen.map(({ token }) => token);
+    assert.deepEqual(tokens, required(visits[i]!.prompt, 5));
+  }
+  requireEmpty(engine);
+});
+
+test('sequences that do not fit one program run in several', () => {
+  const whole: Target = referenceTarget();
+  const sizes: number[] = [];
+  const target: Target = {
+    name: whole.name,
+    passes: whole.passes,
+    supports: (node) => whole.supports(node),
+    bucket: (dims) => {
+      if (dims.B > 2) throw new CapacityError('at most two');
+      sizes.push(dims.B);
+      return whole.bucket(dims);
+    },
+    maxTokens: (on) => whole.maxTokens(on),
+    schedule: (kernels, on, dims) => whole.schedule(kernels, on, dims),
+    emit: (schedule, plan) => whole.emit(schedule, plan),
+    open: (options) => whole.open(options),
+  };
+  const engine = new Engine(ROWS, target, whole.open({}), LIMITS);
+  const required = alone(ROWS, whole, CONTEXT);
+  const visits = Array.from({ length: 5 }, (_, i) => ({
+    ...{ id: `${i}`, prompt: PROMPT.slice(i), maxNewTokens: 6, atStep: 0 },
+  }));
+  const served = serveAll(engine, visits);
+  for (const { id, prompt } of visits) {
+    const tokens = served.get(id)!.chosen.map(({ token }) => token);
+    assert.deepEqual(tokens, required(prompt, 6), id);
+  }
+  assert.deepEqual([...new Set(sizes)].toSorted(), [1, 2]);
+});
+
+test('an engine that was warmed up has room for all, or for as many as fit, and gives the same', () => {
+  for (const graph of [ROWS, REPLACED]) {
+    const target = referenceTarget();
+    const device = target.open({});
+    const run = device.run.bind(device);
+    device.run = (program, inputs) => {
+      if (inputs.firstSlot! + inputs.positions.length > 3) throw new CapacityError('three slots');
+      return run(program, inputs);
+    };
+    const engine = new Engine(graph, target, device, { ...LIMITS, maxSequences: 7 });
+    assert.equal(engine.warmUp(), 3);
+    assert.deepEqual([engine.idle, engine.status().usedBlocks], [true, 0]);
+    const required = alone(graph, target, CONTEXT);
+    const visits = Array.from({ length: 5 }, (_, i) => ({
+      ...{ id: `${i}`, prompt: PROMPT.slice(i), maxNewTokens: 6, atStep: 0 },
+    }));
+    for (const [id, { chosen }] of serveAll(engine, visits)) {
+      const tokens = chosen.map(({ token }) => token);
+      assert.deepEqual(tokens, required(PROMPT.slice(Number(id)), 6));
+    }
+  }
 });
 
 test('logprobs are those of the model, likeliest first', () => {

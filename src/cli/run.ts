@@ -104,7 +104,7 @@ async function openRunners(
 ): Promise<Runners> {
   const { max_position_embeddings: most } = model.config.config;
   const contextTokens = Math.min(prompt.length + tokens, most);
-  const target = await createTarget(choice, contextTokens, model);
+  const target = await createTarget(choice, contextTokens, { model });
   const opened = trace === undefined ? {} : { trace };
   if (draft !== undefined) return openHead(model, target, contextTokens, opened);
   const device = target.open(opened);

@@ -3,7 +3,8 @@ import fs from 'node:fs';
 import { type Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { UsageError } from '../base/index.ts';
-import { ModelRunner } from '../engine/index.ts';
+import { Engine, lookupDrafts, ModelRunner, predictorDrafts } from '../engine/index.ts';
+import { type Target } from '../compile/index.ts';
 import { type Model } from '../model/index.ts';
 import {
   DEFAULT_LIMITS,
@@ -12,7 +13,6 @@ import {
   letGo,
   Metrics,
   Retrieval,
-  SequentialEngine,
   startServer,
   type Limits,
   type RunningServer,
@@ -44,6 +44,9 @@ interface ServeOptions extends GlobalOptions {
   readonly apiKeyFile?: string;
   readonly allowAnyone?: boolean;
   readonly allowOrigin: readonly string[];
+  readonly maxSequences: number;
+  readonly draft?: 'mtp' | 'lookup';
+  readonly draftTokens?: number;
   readonly maxWaiting: number;
   readonly maxSeconds: number;
   readonly maxBodyBytes: number;
@@ -73,6 +76,13 @@ export function addServe(program: Command): void {
       '--context <tokens>',
       'most tokens of a conversation (default: as the model, up to 4096)',
       wholeNumber(2),
+    )
+    .option('--max-sequences <count>', 'requests that run at once', wholeNumber(1, 1024), 16)
+    .addOption(choice('--draft <kind>', 'guess ahead; same tokens', ['mtp', 'lookup']))
+    .option(
+      '--draft-tokens <count>',
+      'guesses a step (default: 1 of mtp, 8 of lookup)',
+      wholeNumber(1),
     )
     .option('--alias <name>', 'what clients call the model (default: its name)')
     .option('--api-key <key>', 'a key that clients may use; may be repeated', gather, [])
@@ -164,11 +174,15 @@ async function openService(
 ): Promise<Service> {
   const { max_position_embeddings: most } = model.config.config;
   const contextTokens = Math.min(options.context ?? DEFAULT_CONTEXT, most);
-  const target = await createTarget(choice, contextTokens);
+  const { maxSequences: sequences } = options;
+  const target = await createTarget(choice, contextTokens, { model, sequences });
   const runnerOf = (head: 'tokens' | 'embedding'): ModelRunner =>
     new ModelRunner(model.graph({ logits: 'last', head }), target, target.open({}), contextTokens);
   const metrics = new Metrics();
-  const loop = new EngineLoop(new SequentialEngine(runnerOf('tokens')), {
+  const engine = openEngine(model, target, contextTokens, options);
+  const fit = engine.warmUp();
+  if (fit < sequences) output.note(`there is room for ${fit} sequences at once, not ${sequences}`);
+  const loop = new EngineLoop(engine, {
     metrics,
     waitingRequests: limits.waitingRequests,
     pause: letGo,
@@ -185,10 +199,28 @@ async function openService(
     fingerprint: `celadon-${packageJson.version}-${choice.target}${choice.chip ? `-${choice.chip.name}` : ''}`,
     created: Math.floor(Date.now() / 1000),
     loop,
-    metrics,
     limits,
     retrieval,
   };
+}
+
+/** Guesses need the logits of every token that is judged; a head also needs the rows below them. */
+function openEngine(
+  model: Model,
+  target: Target,
+  contextTokens: number,
+  { maxSequences, draft, draftTokens }: ServeOptions,
+): Engine {
+  const limits = { contextTokens, maxSequences };
+  const open = (graph: ReturnType<Model['graph']>, more: object = {}): Engine =>
+    new Engine(graph, target, target.open({}), { ...limits, ...more });
+  if (draft === undefined) return open(model.graph({ logits: 'last' }));
+  if (draft === 'lookup') {
+    return open(model.graph({ logits: 'all' }), { drafts: lookupDrafts(2, draftTokens ?? 8) });
+  }
+  const head = model.predictor({ logits: 'last' });
+  const drafts = predictorDrafts(head, target, target.open({}), contextTokens, draftTokens ?? 1);
+  return open(model.graph({ logits: 'all', hidden: true }), { drafts });
 }
 
 /** The first signal lets requests end; the second does not. */

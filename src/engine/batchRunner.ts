@@ -62,11 +62,12 @@ export class BatchRunner {
 
   /**
    * Feeds as many tokens each to slots from `firstSlot` on: to all, or to the first of them, as many as a
-   * program can take. Throws what compiling and the device throw.
+   * program can take. The program has room for `context` tokens, or for as many as are needed. Throws what
+   * compiling and the device throw.
    */
-  run(firstSlot: number, feeds: readonly Feed[]): BatchStep {
+  run(firstSlot: number, feeds: readonly Feed[], context = 0): BatchStep {
     const T = feeds[0]!.tokens.length;
-    const S = Math.max(...feeds.map(({ position }) => position + T));
+    const S = Math.max(context, ...feeds.map(({ position }) => position + T));
     const program = this.#programFor(feeds.length, T, this.#contextFor(S));
     const { B } = program.dims;
     const batch = feeds.slice(0, B);
@@ -81,6 +82,21 @@ export class BatchRunner {
       ...(hidden && { hidden: partOf(hidden, b, B) }),
     }));
     return { fed, cycles };
+  }
+
+  /**
+   * Makes room for so many slots of the whole context, or for half as many, and so on, if more do not fit the
+   * device: by a token of no sense in the last of them. All must be free. How many there are; throws
+   * CapacityError when not even one fits.
+   */
+  reserve(slots: number): number {
+    try {
+      this.run(slots - 1, [{ position: 0, tokens: [0] }], this.contextTokens);
+      return slots;
+    } catch (error) {
+      if (!(error instanceof CapacityError) || slots === 1) throw error;
+      return this.reserve(Math.floor(slots / 2));
+    }
   }
 
   /** Makes slot `to` what slot `from` is, which has been fed so many tokens. */

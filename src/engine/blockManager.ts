@@ -36,12 +36,15 @@ export interface BlockManagerOptions {
   readonly blockTokens: number;
   /** Snapshots that are kept of states which steps replace, beside the blocks. */
   readonly snapshots: number;
+  /** What the copies of published blocks and the snapshots may take in the host's memory. */
+  readonly keptBytes: number;
 }
 
 export class BlockManager {
   readonly blockTokens: number;
   readonly totalBlocks: number;
   readonly #snapshotLimit: number;
+  readonly #byteLimit: number;
   /** Blocks that nobody holds: those that have nothing, and those that are published, the longest let go first. */
   readonly #empty: Set<Block>;
   readonly #kept = new Set<Block>();
@@ -49,11 +52,13 @@ export class BlockManager {
   /** The state after the last token of a block, the longest unused first. */
   readonly #snapshots = new Map<Block, DeviceSnapshot>();
   #serials = 0;
+  #keptBytes = 0;
 
-  constructor({ blocks, blockTokens, snapshots }: BlockManagerOptions) {
+  constructor({ blocks, blockTokens, snapshots, keptBytes }: BlockManagerOptions) {
     this.blockTokens = blockTokens;
     this.totalBlocks = blocks;
     this.#snapshotLimit = snapshots;
+    this.#byteLimit = keptBytes;
     this.#empty = new Set(Array.from({ length: blocks }, () => new Block()));
   }
 
@@ -69,6 +74,11 @@ export class BlockManager {
 
   get snapshots(): number {
     return this.#snapshots.size;
+  }
+
+  /** Of copies of blocks and of snapshots. */
+  get keptBytes(): number {
+    return this.#keptBytes;
   }
 
   /** Blocks that so many tokens take. */
@@ -118,8 +128,9 @@ export class BlockManager {
   }
 
   /**
-   * Publishes block `index` of a sequence of `tokens` which holds `blocks`. If the same tokens were published
-   * before, the sequence holds that block instead, and `contents` is not asked.
+   * Publishes block `index` of a sequence of `tokens` which holds `blocks`, unless its contents find no room, or
+   * the block before did not. If the same tokens were published before, the sequence holds that block instead,
+   * and `contents` is not asked.
    */
   publish(
     blocks: Block[],
@@ -127,17 +138,22 @@ export class BlockManager {
     tokens: readonly number[],
     contents: () => BlockContents,
   ): void {
-    const key = this.#key(tokens, index, blocks[index - 1]);
+    const before = blocks[index - 1];
     const own = blocks[index]!;
+    if (own.key !== undefined || (before !== undefined && before.key === undefined)) return;
+    const key = this.#key(tokens, index, before);
     const known = this.#published.get(key);
-    if (known === own) return;
     if (known !== undefined) {
       this.#hold(known);
       this.release([own]);
       blocks[index] = known;
       return;
     }
-    own.contents = contents();
+    const kept = contents();
+    const bytes = bytesOf(kept);
+    if (!this.#makeRoom(bytes)) return;
+    this.#keptBytes += bytes;
+    own.contents = kept;
     own.key = key;
     own.serial = ++this.#serials;
     this.#published.set(key, own);
@@ -153,26 +169,44 @@ export class BlockManager {
   }
 
   /** Keeps the state after the last token of a published block, in place of the longest unused. */
-  keepSnapshot(block: Block, snapshot: () => DeviceSnapshot): void {
-    if (this.#snapshotLimit === 0 || this.#snapshots.has(block)) return;
-    if (this.#snapshots.size === this.#snapshotLimit) {
-      const [oldest] = this.#snapshots.keys();
-      this.#snapshots.delete(oldest!);
-    }
-    this.#snapshots.set(block, snapshot());
+  keepSnapshot(block: Block, take: () => DeviceSnapshot): void {
+    if (this.#snapshotLimit === 0 || block.key === undefined || this.#snapshots.has(block)) return;
+    if (this.#snapshots.size === this.#snapshotLimit)
+      this.dropSnapshot(first(this.#snapshots.keys())!);
+    const snapshot = take();
+    if (!this.#makeRoom(snapshot.sizeBytes)) return;
+    this.#keptBytes += snapshot.sizeBytes;
+    this.#snapshots.set(block, snapshot);
   }
 
   dropSnapshot(block: Block): void {
+    this.#keptBytes -= this.#snapshots.get(block)?.sizeBytes ?? 0;
     this.#snapshots.delete(block);
   }
 
   /** Forgets what nobody holds. */
   clear(): void {
+    for (const block of this.#kept) this.#forget(block);
+  }
+
+  /** Forgets what was let go longest ago until so many bytes more may be kept; whether they may. */
+  #makeRoom(bytes: number): boolean {
+    const isFull = (): boolean => this.#keptBytes + bytes > this.#byteLimit;
     for (const block of this.#kept) {
-      this.#unpublish(block);
-      this.#empty.add(block);
+      if (!isFull()) return true;
+      this.#forget(block);
     }
-    this.#kept.clear();
+    for (const block of this.#snapshots.keys()) {
+      if (!isFull()) return true;
+      this.dropSnapshot(block);
+    }
+    return !isFull();
+  }
+
+  #forget(block: Block): void {
+    this.#kept.delete(block);
+    this.#unpublish(block);
+    this.#empty.add(block);
   }
 
   #key(tokens: readonly number[], index: number, before: Block | undefined): string {
@@ -188,14 +222,20 @@ export class BlockManager {
   }
 
   #unpublish(block: Block): void {
-    if (block.key !== undefined) this.#published.delete(block.key);
+    if (block.key === undefined) return;
+    this.#published.delete(block.key);
+    this.#keptBytes -= bytesOf(block.contents!);
+    this.dropSnapshot(block);
     block.key = undefined;
     block.contents = undefined;
-    this.#snapshots.delete(block);
   }
 }
 
-function first<T>(set: ReadonlySet<T>): T | undefined {
-  const [one] = set;
+function bytesOf({ rows, hidden }: BlockContents): number {
+  return rows.sizeBytes + (hidden?.byteLength ?? 0);
+}
+
+function first<T>(all: Iterable<T>): T | undefined {
+  const [one] = all;
   return one;
 }

@@ -16,6 +16,8 @@ import { Scheduler } from './scheduler.ts';
 import { Sequence, type Outcome } from './sequence.ts';
 import { SlotTable } from './slotTable.ts';
 
+const KEPT_BYTES = 2 ** 30;
+
 export interface EngineOptions {
   /** The most tokens of a sequence. */
   readonly contextTokens: number;
@@ -27,6 +29,8 @@ export interface EngineOptions {
   readonly blocks?: number;
   /** Copies of states that steps replace; 4 a slot unless said. */
   readonly snapshots?: number;
+  /** What copies of beginnings and of such states may take in the host's memory; 1 GiB unless said. */
+  readonly keptBytes?: number;
   /** The most tokens of a step, as many as a program takes unless said; those that decode get theirs anyway. */
   readonly stepTokens?: number;
   /** Whether computed beginnings are kept for others; true unless said. */
@@ -70,10 +74,11 @@ export class Engine implements ServingEngine {
     const { maxSequences = 16, blockTokens = 16, prefixCaching = true, drafts } = options;
     const perSlot = Math.ceil(options.contextTokens / blockTokens);
     const { blocks = maxSequences * perSlot, snapshots = 4 * maxSequences } = options;
+    const { keptBytes = KEPT_BYTES } = options;
     this.contextTokens = Math.min(options.contextTokens, blocks * blockTokens);
     this.#runner = new BatchRunner(graph, target, device, this.contextTokens);
     this.vocabularySize = this.#runner.vocabularySize;
-    this.#blocks = new BlockManager({ blocks, blockTokens, snapshots });
+    this.#blocks = new BlockManager({ blocks, blockTokens, snapshots, keptBytes });
     this.#slots = new SlotTable(maxSequences, this.#runner);
     this.#prefixes = new PrefixCache(this.#runner, this.#blocks, prefixCaching);
     this.#scheduler = new Scheduler({
@@ -87,13 +92,20 @@ export class Engine implements ServingEngine {
     if (drafts !== undefined) requireAllRows(this.#runner);
   }
 
-  get idle(): boolean {
-    return this.#sequences.size === 0 && this.#events.length === 0;
+  /**
+   * Loads the weights and makes room for all sequences, each as long as it may be, before a request comes; for
+   * fewer where the device has no room for all. How many may run at once; throws CapacityError when none can.
+   */
+  warmUp(): number {
+    return (this.#slots.size = this.#runner.reserve(this.#slots.size));
   }
 
-  /** Simulated cycles of all steps; null where the target has no cycle model. */
   get cycles(): number | null {
     return this.#cycles;
+  }
+
+  get idle(): boolean {
+    return this.#sequences.size === 0 && this.#events.length === 0;
   }
 
   add(request: EngineRequest): void {

@@ -62,11 +62,16 @@ function requireCount(maxNewTokens: number): void {
   );
 }
 
+/** All bits of the exponent: of an infinity or no number. */
+const EXPONENT = 0x7f800000;
+
 /** Weights are finite, but sums of absurd ones need not be; no token can be chosen from such logits. */
 export function requireFinite(logits: Float32Array, where: string): void {
-  const bad = logits.findIndex((logit) => !Number.isFinite(logit));
-  if (bad < 0) return;
-  throw new CeladonError(`logits must be finite numbers, not ${logits[bad]}`, {
+  const bits = new Int32Array(logits.buffer, logits.byteOffset, logits.length);
+  let i = 0;
+  while (i < bits.length && (bits[i]! & EXPONENT) !== EXPONENT) i++;
+  if (i === bits.length) return;
+  throw new CeladonError(`logits must be finite numbers, not ${logits[i]}`, {
     where,
     hint: 'check that config.json and the weights belong to the same model',
   });

@@ -92,14 +92,15 @@ export class Scheduler {
   }
 
   /**
-   * A chunk ends at the end of the prompt, where a snapshot is wanted, or else with a block: so chunks have
+   * A chunk ends at the end of the prompt, or where a snapshot is wanted, or else with a block: so chunks have
    * few lengths, and each needs a program.
    */
   #chunkEnd({ computed, tokens, branch }: Sequence, budget: number): number {
     const { runner, blocks } = this.#parts;
     const { blockTokens } = blocks;
     const whole = (count: number): number => Math.floor(count / blockTokens) * blockTokens;
-    const wanted = [branch, whole(tokens.length), tokens.length].filter((at) => at > computed);
+    const snapshots = runner.recurrent ? [branch, whole(tokens.length)] : [];
+    const wanted = [...snapshots, tokens.length].filter((at) => at > computed);
     const most = computed + Math.min(budget, runner.maxTokens);
     const end = Math.min(...wanted);
     if (end <= most) return end;

@@ -1,7 +1,11 @@
 /** A grammar as what a sampler asks: which tokens may come next. */
 import { CeladonError, UsageError } from '../base/index.ts';
 import { Automaton, type Progress } from './automaton.ts';
+import { networkOfGrammar } from './grammarText.ts';
+import { Network } from './network.ts';
+import { regularExpression } from './regularExpression.ts';
 import { networkOfSchema } from './schema.ts';
+import { characters } from './unicode.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** A grammar that is ready for use, by any number of texts. */
@@ -18,6 +22,20 @@ export class Grammar {
    */
   static ofSchema(schema: unknown): Grammar {
     const { network, root } = networkOfSchema(schema);
+    return new Grammar(new Automaton(network, root));
+  }
+
+  /** Of a grammar in the words of llama.cpp. Throws UsageError or CapacityError. */
+  static ofText(source: string): Grammar {
+    const { network, root } = networkOfGrammar(source);
+    return new Grammar(new Automaton(network, root));
+  }
+
+  /** Of all texts in which a regular expression is found. Throws UnsupportedError, UsageError or CapacityError. */
+  static ofExpression(source: string): Grammar {
+    const network = new Network();
+    const root = network.rule();
+    network.define(root, regularExpression(source, characters, 'regular expression'));
     return new Grammar(new Automaton(network, root));
   }
 

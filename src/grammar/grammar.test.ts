@@ -9,7 +9,11 @@ const VOCABULARY = new Vocabulary([...BYTES, undefined]);
 
 /** Whether a grammar takes a whole text. */
 function takes(schema: unknown, text: string): boolean {
-  const constraint = Grammar.ofSchema(schema).constrain(VOCABULARY, [END]);
+  return fits(Grammar.ofSchema(schema), text);
+}
+
+function fits(grammar: Grammar, text: string): boolean {
+  const constraint = grammar.constrain(VOCABULARY, [END]);
   for (const byte of new TextEncoder().encode(text)) {
     const allowed = new Uint8Array(257).fill(1);
     constraint.restrict(allowed);
@@ -143,16 +147,7 @@ test('after the end nothing comes but the end', () => {
 });
 
 test('keywords that are not understood are refused by name', () => {
-  for (const keyword of [
-    'pattern',
-    'format',
-    'multipleOf',
-    'uniqueItems',
-    'oneOf',
-    'not',
-    'if',
-    'colour',
-  ]) {
+  for (const keyword of ['multipleOf', 'uniqueItems', 'oneOf', 'not', 'if', 'colour']) {
     assert.throws(() => Grammar.ofSchema({ properties: { a: { [keyword]: 1 } } }), {
       name: 'UnsupportedError',
       message: new RegExp(`not "${keyword}"$`),
@@ -258,4 +253,113 @@ test('tokens of several bytes are allowed where all their bytes are', () => {
   assert.deepEqual(allowedWords(), ['{"', '{"a']);
   constraint.accept(words.indexOf('{"a'));
   assert.deepEqual(allowedWords(), ['b":', 'b']);
+});
+
+test('expressions are found where they are in JavaScript', () => {
+  const sources = [
+    '^a+b*$',
+    'b',
+    '^(?:ab|ba){2,3}$',
+    '^[^a]$|^aa',
+    '^a?.b$',
+    String.raw`^\w\.\d$`,
+    '^(a|)$',
+    '^[a-b]{2}',
+    'a$|^b',
+    '',
+  ];
+  const texts = [
+    '',
+    ...'ab1.',
+    'aa',
+    'ab',
+    'ba',
+    'aab',
+    'abab',
+    'baabba',
+    'b.1',
+    'acb',
+    'éa',
+    '\n',
+    'a\nb',
+  ];
+  for (const source of sources) {
+    const grammar = Grammar.ofExpression(source);
+    for (const text of texts) {
+      const found = new RegExp(source, 'u').test(text);
+      assert.equal(fits(grammar, text), found, `${source} in ${JSON.stringify(text)}`);
+      const spelled = JSON.stringify(text);
+      assert.equal(takes({ pattern: source }, spelled), found, `${source} in ${spelled}`);
+    }
+  }
+});
+
+test('expressions that are not understood are refused', () => {
+  for (const source of [
+    '(?=a)',
+    '(?<!a)b',
+    String.raw`a\b`,
+    String.raw`(a)\1`,
+    'a(^b)',
+    'a(b$)',
+    'a$b',
+    String.raw`\p{L}`,
+  ]) {
+    assert.throws(() => Grammar.ofExpression(source), { name: 'UnsupportedError' }, source);
+  }
+  for (const source of ['(', 'a)', '[', '*', 'a{2,1}', '[b-a]', String.raw`\q`]) {
+    assert.throws(() => Grammar.ofExpression(source), { name: 'UsageError' }, source);
+  }
+  assert.throws(() => Grammar.ofExpression('(((a{99}){99}){99}){99}'), { name: 'CapacityError' });
+});
+
+test('formats', () => {
+  check({ format: 'date' }, ['"2026-11-28"'], ['"2026-13-01"', '"2026-02-30"']);
+  check(
+    { format: 'date-time' },
+    ['"2026-11-28T10:20:30Z"', '"2026-11-28T10:20:30.5+08:00"'],
+    ['"2026-11-28"'],
+  );
+  check({ format: 'uuid' }, ['"123e4567-e89b-12d3-a456-426614174000"'], ['"123e4567"']);
+  check({ format: 'ipv4' }, ['"10.0.255.1"'], ['"10.0.256.1"', '"10.0.0"']);
+  check({ format: 'email' }, ['"a.b@c.org"'], ['"a@b"', '"@c.org"']);
+  for (const schema of [
+    { format: 'iri' },
+    { format: 'date', maxLength: 3 },
+    { pattern: 'a', minLength: 1 },
+  ]) {
+    assert.throws(() => Grammar.ofSchema(schema), { name: 'UnsupportedError' });
+  }
+});
+
+test('grammars in the words of llama.cpp', () => {
+  const sums = Grammar.ofText(`
+    # sums of numbers
+    root   ::= term ("+" term)* "\\n"?
+    term   ::= number |
+               "(" root ")"
+    number ::= [1-9] [0-9]{0,2} | "0"
+  `);
+  for (const text of ['1', '12+0', '(1+(203))+4', '1\n']) assert.ok(fits(sums, text), text);
+  for (const text of ['', '01', '1+', '(1', '1234', '1\n\n']) assert.ok(!fits(sums, text), text);
+  const left = Grammar.ofText('root ::= root "a" | "b"');
+  assert.ok(fits(left, 'baaa'));
+  const words = Grammar.ofText(String.raw`root ::= [^"\\\x41-\x43] . "\u4e2d"`);
+  assert.ok(fits(words, 'D!中') && !fits(words, 'B!中') && !fits(words, '"!中'));
+});
+
+test('what is no grammar is refused with its place', () => {
+  const cases = {
+    'root ::= "a': 'grammar, character 12',
+    'root = "a"': 'grammar, character 6',
+    'root ::= ("a"': 'grammar, character 14',
+    'root ::= "a" )': 'grammar, character 14',
+    'root ::= "a" root ::= "b"': 'grammar, character 22',
+    'a ::= "a"': 'grammar',
+    'root ::= b': 'grammar',
+    [`root ::= ${'('.repeat(100)}`]: 'grammar, character 75',
+  };
+  for (const [source, where] of Object.entries(cases)) {
+    assert.throws(() => Grammar.ofText(source), { name: 'UsageError', where }, source);
+  }
 });

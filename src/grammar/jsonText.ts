@@ -14,7 +14,7 @@ import {
   type Network,
   type Piece,
 } from './network.ts';
-import { characters, otherRanges, type CodePointRange } from './unicode.ts';
+import { characters, commonRanges, otherRanges, type CodePointRange } from './unicode.ts';
 
 /** Digits before the point of a number, which an f64 holds exactly; and after it. */
 export const MAX_DIGITS = 15;
@@ -41,6 +41,26 @@ export const plainCharacter = characters(otherRanges([...ESCAPED, ...CONTROLS]))
 export function plainCharacterBut(codePoints: readonly number[]): Piece {
   const these = codePoints.map((point): CodePointRange => [point, point]);
   return characters(otherRanges([...ESCAPED, ...CONTROLS, ...these]));
+}
+
+/** What a string cannot have as it is, and how it is spelled. */
+const SPELLED_OTHERWISE: Readonly<Record<string, string>> = Object.fromEntries(
+  ESCAPED.flatMap(([first, last]) =>
+    Array.from({ length: last - first + 1 }, (_, i) => String.fromCodePoint(first + i)),
+  ).map((character) => [character, JSON.stringify(character).slice(1, -1)]),
+);
+
+/** One character of the ranges, in a string: as it is where that can be. */
+export function characterInString(ranges: readonly CodePointRange[]): Piece {
+  const within = (character: string): boolean => {
+    const point = character.codePointAt(0)!;
+    return ranges.some(([first, last]) => point >= first && point <= last);
+  };
+  const escaped = Object.keys(SPELLED_OTHERWISE).filter(within);
+  return oneOf(
+    characters(commonRanges(ranges, otherRanges(ESCAPED))),
+    ...escaped.map((character) => text(SPELLED_OTHERWISE[character]!)),
+  );
 }
 
 /** \u and a code of four digits that is no half of a surrogate pair. */

@@ -10,7 +10,7 @@ export type TypeName = 'object' | 'array' | 'string' | 'integer' | 'number' | 'b
 export const KEYWORDS_BY_TYPE: Readonly<Record<TypeName, readonly string[]>> = {
   object: ['properties', 'required', 'additionalProperties'],
   array: ['items', 'prefixItems', 'minItems', 'maxItems'],
-  string: ['minLength', 'maxLength'],
+  string: ['minLength', 'maxLength', 'pattern', 'format'],
   integer: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
   number: [],
   boolean: [],

@@ -7,6 +7,7 @@ import {
   UsageError,
   type JsonRecord,
 } from '../base/index.ts';
+import { FORMATS } from './formats.ts';
 import { LARGEST } from './integerRange.ts';
 import { MAX_STATES } from './network.ts';
 
@@ -33,6 +34,30 @@ function countOf(schema: JsonRecord, keyword: string, where: string): number | u
   }
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   throw new UsageError(`${keyword} must be a whole number from 0, not ${show(value)}`, { where });
+}
+
+/** The regular expression of a string's `pattern` or `format`, neither of which stands beside a length. */
+export function expressionOf(schema: JsonRecord, where: string): string | undefined {
+  const given = ['pattern', 'format', 'minLength', 'maxLength'].filter((keyword) =>
+    Object.hasOwn(schema, keyword),
+  );
+  const { pattern, format } = schema;
+  if (pattern === undefined && format === undefined) return undefined;
+  if (given.length > 1) {
+    throw new UnsupportedError(`${given[0]} must stand without ${given.slice(1).join(', ')}`, {
+      where,
+      hint: 'say the length in the pattern, as in ^[a-z]{1,8}$',
+    });
+  }
+  if (typeof pattern === 'string') return pattern;
+  if (pattern !== undefined) {
+    throw new UsageError(`pattern must be a regular expression, not ${show(pattern)}`, { where });
+  }
+  if (typeof format === 'string' && Object.hasOwn(FORMATS, format)) return FORMATS[format];
+  throw new UnsupportedError(
+    `format must be one of ${Object.keys(FORMATS).join(', ')}, not ${show(format)}`,
+    { where, hint: 'leave it out, and check the answer yourself' },
+  );
 }
 
 const BOUNDS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'] as const;

@@ -5,11 +5,12 @@
  */
 import { isRecord, show, UnsupportedError, UsageError, type JsonRecord } from '../base/index.ts';
 import { integersBetween } from './integerRange.ts';
-import { JsonText, type Member } from './jsonText.ts';
+import { characterInString, JsonText, type Member } from './jsonText.ts';
 import { requireKeywords, typesOf, type TypeName } from './keywords.ts';
-import { countsOf, integerBounds, pointedTo, refuseBounds } from './limits.ts';
+import { countsOf, expressionOf, integerBounds, pointedTo, refuseBounds } from './limits.ts';
 import { call, Network, oneOf, sequence, text, type Piece } from './network.ts';
 import { otherName } from './otherNames.ts';
+import { regularExpression } from './regularExpression.ts';
 
 const MAX_NESTING = 64;
 
@@ -90,7 +91,7 @@ class SchemaWriter {
       case 'array':
         return this.#array(schema, site);
       case 'string':
-        return this.#json.string(...countsOf(schema, 'minLength', 'maxLength', site.where));
+        return this.#string(schema, site.where);
       case 'integer':
         return integersBetween(...integerBounds(schema, site.where));
       case 'number':
@@ -99,6 +100,17 @@ class SchemaWriter {
       default:
         return this.#json[type];
     }
+  }
+
+  #string(schema: JsonRecord, where: string): Piece {
+    const [least, most] = countsOf(schema, 'minLength', 'maxLength', where);
+    const expression = expressionOf(schema, where);
+    if (expression === undefined) return this.#json.string(least, most);
+    return sequence(
+      text('"'),
+      regularExpression(expression, characterInString, `${where}.pattern`),
+      text('"'),
+    );
   }
 
   #object(schema: JsonRecord, site: Site): Piece {

@@ -53,3 +53,11 @@ function aligned(first: number, last: number): Piece[] {
   );
   return [sequence(...Array.from(lows!, (byte, i) => byteRange(byte, highs![i]!)))];
 }
+
+/** What two lists of ranges have in common. */
+export function commonRanges(
+  ranges: readonly CodePointRange[],
+  others: readonly CodePointRange[],
+): CodePointRange[] {
+  return otherRanges([...otherRanges(ranges), ...otherRanges(others)]);
+}

@@ -2,7 +2,7 @@
 
 /**
  * Formats by the names and with the bytes of GGUF; plain numbers are little-endian. E4M3, which GGUF lacks: for each 32
- * columns an f32 scale and 32 numbers of 8 bits.
+ * columns an f32 scale and 32 numbers of 8 bits; 32 rows from a multiple of 32 on have the same scales.
  */
 export type StoredFormat =
   | 'F32'

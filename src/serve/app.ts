@@ -45,8 +45,8 @@ const POST: Readonly<Record<string, Endpoint>> = {
 
 const GET: Readonly<Record<string, Endpoint>> = {
   '/v1/models': (service) => Response.json({ object: 'list', data: [describe(service)] }),
-  '/metrics': ({ loop, metrics }) =>
-    new Response(metrics.text(loop.status()), {
+  '/metrics': ({ loop }) =>
+    new Response(loop.metrics(), {
       headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
     }),
 };

@@ -4,7 +4,7 @@
  * Everything runs on one thread: between two steps the loop lets go of it, so that bytes are read and
  * written, requests come in, and those whose client is gone are ended before the next step.
  */
-import type { EngineEvent, EngineRequest, EngineStatus, ServingEngine } from '../engine/index.ts';
+import type { EngineEvent, EngineRequest, ServingEngine } from '../engine/index.ts';
 import { ApiError } from './apiError.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -29,8 +29,6 @@ export class EngineLoop {
   readonly #options: EngineLoopOptions;
   readonly #queues = new Map<string, EventQueue>();
   readonly #jobs: (() => void)[] = [];
-  /** An aborted request is told about in the next step, even if nothing else is left to do. */
-  #aborted = false;
   #running = false;
   #broken = false;
 
@@ -52,8 +50,9 @@ export class EngineLoop {
     return this.#broken;
   }
 
-  status(): EngineStatus {
-    return this.#engine.status();
+  /** The page of metrics. */
+  metrics(): string {
+    return this.#options.metrics.text(this.#engine.status());
   }
 
   /** Adds requests, all or none. Throws ApiError (429) when too many wait, and as the engine's `add`. */
@@ -108,9 +107,7 @@ export class EngineLoop {
   #abort(ids: readonly string[]): void {
     const known = ids.filter((id) => this.#queues.has(id));
     for (const id of known) this.#engine.abort(id);
-    if (known.length === 0) return;
-    this.#aborted = true;
-    void this.#run();
+    if (known.length > 0) void this.#run();
   }
 
   async #run(): Promise<void> {
@@ -118,7 +115,7 @@ export class EngineLoop {
     this.#running = true;
     for (;;) {
       await this.#options.pause();
-      if (this.#jobs.length === 0 && this.#engine.idle && !this.#aborted) break;
+      if (this.#jobs.length === 0 && this.#engine.idle) break;
       this.#jobs.shift()?.();
       this.#step();
     }
@@ -126,7 +123,6 @@ export class EngineLoop {
   }
 
   #step(): void {
-    this.#aborted = false;
     try {
       for (const event of this.#engine.step()) this.#deliver(event);
     } catch (error) {

@@ -4,5 +4,4 @@ export * from './limits.ts';
 export { Metrics } from './metrics.ts';
 export { Retrieval, type RetrievalRunners } from './retrieval.ts';
 export * from './server.node.ts';
-export { SequentialEngine } from './sequentialEngine.ts';
 export { type Service } from './service.ts';

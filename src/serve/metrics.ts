@@ -94,8 +94,9 @@ export class Metrics {
     this.#queued.observe(queuedSeconds);
   }
 
-  /** The page that Prometheus reads. */
+  /** The page that Prometheus reads; with the cycles of a simulated chip. */
   text(status: EngineStatus): string {
+    const { cycles = null } = status;
     const finished = [...this.#finished].map(
       ([reason, count]) => `${PREFIX}request_success_total{finished_reason="${reason}"} ${count}`,
     );
@@ -107,6 +108,7 @@ export class Metrics {
         this.#promptTokens,
       ),
       ...single('generation_tokens_total', 'Tokens generated', this.#generatedTokens),
+      ...(cycles === null ? [] : single('chip_cycles_total', 'Cycles of the chip', cycles)),
       ...head('request_success_total', 'counter', 'Requests that ended, by reason'),
       ...finished,
       ...histogram(

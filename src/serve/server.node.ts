@@ -96,6 +96,7 @@ const FILES: Readonly<Record<string, { readonly file: string; readonly type: str
   '/': { file: 'chat.html', type: 'text/html; charset=utf-8' },
   '/chat.js': { file: 'chat.js', type: 'text/javascript; charset=utf-8' },
   '/events.js': { file: 'events.js', type: 'text/javascript; charset=utf-8' },
+  '/favicon.svg': { file: 'favicon.svg', type: 'image/svg+xml' },
   '/chat.css': { file: 'chat.css', type: 'text/css; charset=utf-8' },
 };
 

@@ -2,7 +2,6 @@
 import type { GenerationConfig, Model } from '../model/index.ts';
 import type { EngineLoop } from './engineLoop.ts';
 import type { Limits } from './limits.ts';
-import type { Metrics } from './metrics.ts';
 import type { Retrieval } from './retrieval.ts';
 
 export interface Service {
@@ -15,7 +14,6 @@ export interface Service {
   /** When the model was loaded: seconds since 1970. */
   readonly created: number;
   readonly loop: EngineLoop;
-  readonly metrics: Metrics;
   readonly limits: Limits;
   readonly retrieval: Retrieval;
 }

@@ -56,10 +56,11 @@ export function responseUsageOf(usage: ChoiceUsage): object {
 /** Times of one answer, as llama.cpp's server tells them, and how long it waited. */
 export function timingsOf(usage: ChoiceUsage): object {
   const { promptTokens, cachedTokens, generatedTokens, draftedTokens, acceptedTokens } = usage;
-  const { queuedSeconds, firstTokenSeconds, totalSeconds } = usage;
+  const { queuedSeconds, firstTokenSeconds, totalSeconds, prefix } = usage;
   return {
     queued_ms: round(queuedSeconds * 1000),
     cache_n: cachedTokens,
+    ...(prefix && { cache_found_n: prefix.foundTokens, cache_miss: prefix.miss }),
     ...phase('prompt', promptTokens - cachedTokens, firstTokenSeconds - queuedSeconds),
     ...phase('predicted', generatedTokens, totalSeconds - firstTokenSeconds),
     draft_n: draftedTokens,

@@ -204,6 +204,22 @@ test('a demo model through the official client says what it says without a serve
     await assert.rejects(() => client.models.retrieve('other'), OpenAI.NotFoundError);
   });
 
+  await t.test('sixteen at once, some of whom leave, each get what they get alone', async () => {
+    const asked = { model: 'qwen3-tiny', messages: [POEM], temperature: 0 };
+    const ask = async (i: number): Promise<string | null> => {
+      if (i % 3 > 0) return (await create(asked)).choices[0]!.message.content;
+      for await (const _ of await create({ ...asked, stream: true })) break;
+      return solo.text;
+    };
+    const texts = await Promise.all(Array.from({ length: 16 }, (_, i) => ask(i)));
+    assert.deepEqual(
+      texts,
+      Array.from({ length: 16 }, () => solo.text),
+    );
+    const { usage } = await create(asked);
+    assert.equal(usage!.prompt_tokens_details!.cached_tokens, 16, 'a whole block of the prompt');
+  });
+
   await t.test('cancellation frees the engine', async () => {
     const stream = await create({
       model: 'qwen3-tiny',

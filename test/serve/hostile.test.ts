@@ -9,7 +9,7 @@ import { post, serveScript, type ScriptOptions } from './testServer.ts';
 const HELLO = { messages: [{ role: 'user', content: 'hello' }] };
 
 function* forever(): Generator<number> {
-  for (;;) yield 15_339; // "hello"
+  for (;;) yield 14_990; // "hello"
 }
 
 const serveHello = (t: TestContext, options: ScriptOptions = {}) =>

@@ -58,7 +58,7 @@ export class ScriptedEngine implements ServingEngine {
   }
 
   get idle(): boolean {
-    return this.#jobs.size === 0;
+    return this.#jobs.size === 0 && this.#aborted.length === 0;
   }
 
   status(): EngineStatus {
@@ -67,13 +67,13 @@ export class ScriptedEngine implements ServingEngine {
       waitingRequests: this.waiting,
       usedBlocks: this.#jobs.size,
       totalBlocks: 100,
+      publishedBlocks: 0,
+      snapshots: 0,
       preemptions: 0,
       prefixQueriedTokens: 10,
       prefixHitTokens: 5,
       draftedTokens: 4,
       acceptedTokens: 3,
-      publishedBlocks: 0,
-      snapshots: 0,
     };
   }
 

@@ -3,7 +3,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import OpenAI from 'openai';
-import { ModelRunner, type EngineRequest, type ServingEngine } from '../../src/engine/index.ts';
+import {
+  Engine,
+  ModelRunner,
+  type EngineRequest,
+  type ServingEngine,
+} from '../../src/engine/index.ts';
 import {
   loadModel,
   readChatTemplate,
@@ -16,7 +21,6 @@ import {
   letGo,
   Metrics,
   Retrieval,
-  SequentialEngine,
   startServer,
   type Limits,
   type RetrievalRunners,
@@ -69,7 +73,9 @@ export async function serveDemo(t: TestContext, options: TestOptions = {}): Prom
   return serve(t, options, {
     name: 'qwen3-tiny',
     model,
-    engine: new SequentialEngine(runner('tokens')),
+    engine: new Engine(model.graph({ logits: 'last' }), target, target.open({}), {
+      contextTokens: CONTEXT,
+    }),
     generation: { ...GREEDY, eosTokenIds },
     runners: { embedding: () => runner('embedding'), ranking: () => runner('tokens') },
   });
@@ -123,7 +129,7 @@ async function serve(
   const { waitingRequests } = limits;
   const loop = new EngineLoop(engine, { metrics, waitingRequests, pause: letGo, report });
   const retrieval = new Retrieval(loop, runners);
-  const service = { ...parts, fingerprint: 'test', created: 1, loop, metrics, limits, retrieval };
+  const service = { ...parts, fingerprint: 'test', created: 1, loop, limits, retrieval };
   const options = { host: '127.0.0.1', port: 0, limits, apiKeys: [], origins: [], report, ...more };
   const server = await startServer(options);
   t.after(() => server.close());

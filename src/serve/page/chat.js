@@ -3,7 +3,7 @@
 import { eventsOf } from './events.js';
 
 const byId = (id) => document.getElementById(id);
-const [turns, form, text, send, stop] = ['turns', 'form', 'text', 'send', 'stop'].map(byId);
+const [turns, form, text, send, stop] = ['turns', 'say', 'text', 'send', 'stop'].map(byId);
 
 /** What was said, as the API has it. */
 let messages = [];
@@ -129,6 +129,8 @@ text.addEventListener('keydown', (event) => {
   event.preventDefault();
   form.requestSubmit();
 });
+
+byId('parameters').addEventListener('submit', (event) => event.preventDefault());
 
 stop.addEventListener('click', () => running.abort());
 

@@ -1,5 +1,5 @@
 /** A device of the cpu target: a memory with a model, and threads that run kernels on it. */
-import { CapacityError, UsageError } from '../../base/index.ts';
+import { CapacityError, RecentMap, UsageError } from '../../base/index.ts';
 import {
   type Device,
   type DeviceRows,
@@ -21,6 +21,7 @@ import { DeviceMemory } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
 import { type ImageStore } from './images/imageStore.ts';
 import { compiledKernels } from './kernels/kernelModule.ts';
+import { PANEL_FORMAT_NAMES, type PanelFormatName } from './panels/panelFormats.table.ts';
 import { putSnapshot, SlotRows, snapshotOf, type CpuRows, type CpuSnapshot } from './slots.ts';
 import { type Placed, type RotaryFeed } from './steps.ts';
 import { singleThread, ThreadPool, type Runner } from './threads/pool.ts';
@@ -42,16 +43,21 @@ export interface CpuDeviceOptions {
   readonly trace?: Trace;
 }
 
+/** Of a program: a prompt is read in the slot that happens to be free. */
+const MOST_BINDINGS = 8;
+
 /** Runs programs of one model; its weights and states are loaded and grow as programs need them. */
 export class CpuDevice implements Device {
   readonly #options: CpuDeviceOptions;
   #memory: DeviceMemory;
   /** Started with the first program. */
   #runner: Runner | undefined;
+  /** Formats of panels that its kernels read. */
+  readonly #formats = new Set<PanelFormatName>();
   /** Tokens that each slot has seen. */
   readonly #lengths: number[] = [];
   /** Of each program by the slot of its first sequence. */
-  #bindings = new WeakMap<CpuProgram, Map<number, Binding>>();
+  #bindings = new WeakMap<CpuProgram, RecentMap<number, Binding>>();
   /** Of the first program; those of others of the model are the same. */
   #rows: SlotRows | undefined;
 
@@ -113,12 +119,21 @@ export class CpuDevice implements Device {
     if (times !== undefined) traceTimes(this.#options.trace!, binding, steps, times, startMs);
   }
 
+  /** Threads whose kernels read the formats of the program, and of those before. */
+  #startFor({ formats }: CpuProgram): void {
+    if (this.#runner && formats.every((name) => this.#formats.has(name))) return;
+    this.#runner?.close();
+    for (const name of formats) this.#formats.add(name);
+    const all = PANEL_FORMAT_NAMES.filter((name) => this.#formats.has(name));
+    this.#runner = startThreads(this.#memory, this.#options, all);
+  }
+
   #bind(program: CpuProgram, firstSlot: number): Binding {
     // Workers start while weights are read, into huge pages that machine code asks for before there is anything.
-    this.#runner ??= startThreads(this.#memory, this.#options);
+    this.#startFor(program);
     const layout = this.#memory.reserve(program, firstSlot);
     this.#rows ??= new SlotRows(this.#memory, tokensPerRow(program.graph));
-    const own = this.#bindings.get(program) ?? new Map<number, Binding>();
+    const own = this.#bindings.get(program) ?? new RecentMap<number, Binding>(MOST_BINDINGS);
     this.#bindings.set(program, own);
     const known = own.get(firstSlot);
     if (known?.layout === layout) return known;
@@ -208,10 +223,13 @@ function memoryFor({ contextTokens, threads, images }: CpuDeviceOptions): Device
   return new DeviceMemory(contextTokens, threads, images);
 }
 
-function startThreads({ memory }: DeviceMemory, options: CpuDeviceOptions): Runner {
-  const { threads, emitter, trace } = options;
-  const { module } = compiledKernels(threads > 1);
-  const source = { module, memory, ...(emitter === 'x86' && { code: machineCode() }) };
+function startThreads(
+  { memory }: DeviceMemory,
+  { threads, emitter, trace }: CpuDeviceOptions,
+  formats: readonly PanelFormatName[],
+): Runner {
+  const { module } = compiledKernels(threads > 1, formats);
+  const source = { module, memory, ...(emitter === 'x86' && { code: machineCode(formats) }) };
   const timed = trace !== undefined;
   return threads > 1 ? new ThreadPool(source, threads, timed) : singleThread(source, timed);
 }

@@ -30,6 +30,7 @@ import {
 import { experts, hyperConnection, mixHeads, route, routeByToken } from './mixtureLowerings.ts';
 import { blockRows, topBlocks, topRows } from './selectionLowerings.ts';
 import { FIRST_FLOAT_CODE } from './panels/panelFormats.table.ts';
+import { quantizedStride } from './kernels/quantizeRows.ts';
 import { type StepList } from './steps.ts';
 
 /** What the host writes for an input. */
@@ -277,23 +278,9 @@ function product(
     list.add('linear', label, { x, xStride, w, wStride: K, out, outStride, M, N, K });
     return;
   }
-  const sizes = { rows: M, K, xStride };
   const rows =
     format < FIRST_FLOAT_CODE
-      ? list.quantizedRows(x, sizes, label)
-      : sideBySide(list, x, sizes, label);
-  list.add('linearPanels', label, { x: rows, w, out, outStride, M, N, K, format });
-}
-
-/** Rows of K numbers, `xStride` apart, without what is between them. */
-function sideBySide(
-  list: StepList,
-  x: Place,
-  { rows, K, xStride }: Readonly<Record<'rows' | 'K' | 'xStride', number>>,
-  label: string,
-): Place {
-  if (xStride === K) return x;
-  const out = list.allocate(`${label} side by side`, rows * K);
-  list.add('copyRows', label, { x, xStride, out, outStride: K, rows, size: K });
-  return out;
+      ? { x: list.quantizedRows(x, { rows: M, K, xStride }, label), xStride: quantizedStride(K) }
+      : { x, xStride };
+  list.add('linearPanels', label, { ...rows, w, out, outStride, M, N, K, format });
 }

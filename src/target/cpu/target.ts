@@ -29,8 +29,8 @@ export interface CpuOptions {
   /** The least multiply-accumulates that a thread takes at a time; 65536 unless said. */
   readonly workOfPart?: number;
   /**
-   * What weights of few bits are multiplied with; `int8` unless said. With `f32` they are kept in f32, and results
-   * are those of the interpreter.
+   * What weights of few bits, but FP8, are multiplied with; `int8` unless said. With `f32` they are kept in f32, and
+   * results are those of the interpreter.
    */
   readonly activations?: 'int8' | 'f32';
   /** Keeps weights ready to be used between runs; without it each run prepares them. */
@@ -110,8 +110,7 @@ export class CpuTarget implements Target<CpuSchedule, CpuProgram> {
 
   /** Node by node: kernels of one op each. */
   schedule(_: readonly Kernel[], graph: Graph, dims: Dims): CpuSchedule {
-    const isExact = this.#options.activations === 'f32';
-    return scheduleGraph(graph, dims, isExact ? new Map() : storageOf(graph));
+    return scheduleGraph(graph, dims, storageOf(graph, this.#options.activations));
   }
 
   emit(schedule: CpuSchedule, plan: BufferPlan): CpuProgram {

@@ -36,7 +36,7 @@ function multiply(
   const outStride = N + 3;
   const out = bench.room(M * outStride);
   const { code: format } = PANEL_FORMATS[name];
-  const places = { x: bench.put(x), w: bench.put(panels), out: out.address, outStride };
+  const places = { x: bench.put(x), xStride: K, w: bench.put(panels), out: out.address, outStride };
   const before = bench.floats(out);
   bench.run('linearPanels', { ...places, M, N, K, format }, [out]);
   const found = bench.floats(out);

@@ -1,4 +1,4 @@
-/** The module with all kernels: its bytes, which depend on nothing, and an instance on a memory. */
+/** The module with all kernels: its bytes, and an instance on a memory. */
 import { sha256Hex } from '../../../base/index.ts';
 import {
   compileModule,
@@ -119,13 +119,17 @@ interface Compiled {
   readonly sizeBytes: number;
 }
 
-const compiled = new Map<boolean, Compiled>();
+const compiled = new Map<string, Compiled>();
 
-/** The module for this host, emitted and compiled once a process. */
-export function compiledKernels(shared = false): Compiled {
-  const known = compiled.get(shared);
+/** The module for this host that reads these formats of panels, emitted and compiled once a process. */
+export function compiledKernels(
+  shared = false,
+  formats: readonly PanelFormatName[] = PANEL_FORMAT_NAMES,
+): Compiled {
+  const key = `${shared} ${formats.join(' ')}`;
+  const known = compiled.get(key);
   if (known !== undefined) return known;
-  const bytes = emitKernels({ shared, products: byteProductsOfHost() });
+  const bytes = emitKernels({ shared, products: byteProductsOfHost(), formats });
   let hash: string | undefined;
   const made = {
     module: compileModule(bytes),
@@ -134,7 +138,7 @@ export function compiledKernels(shared = false): Compiled {
       return (hash ??= sha256Hex(bytes));
     },
   };
-  compiled.set(shared, made);
+  compiled.set(key, made);
   return made;
 }
 

@@ -15,7 +15,7 @@ import { packPanels } from '../panels/packPanels.ts';
 import { PANEL_FORMATS, type IntegerFormatName } from '../panels/panelFormats.table.ts';
 import { panelBytes } from '../panels/panelLayout.ts';
 import { type ByteProducts } from './byteProducts.ts';
-import { ACTIVATION_BLOCK } from './quantizeRows.ts';
+import { ACTIVATION_BLOCK, quantizedStride } from './quantizeRows.ts';
 
 const random = new Random(9);
 
@@ -68,7 +68,8 @@ function multiply(
   const outStride = N + 3;
   const out = bench.room(M * outStride);
   const { code: format } = PANEL_FORMATS[name];
-  const places = { x: rows.address, w: bench.put(panels), out: out.address, outStride };
+  const activations = { x: rows.address, xStride: quantizedStride(K) };
+  const places = { ...activations, w: bench.put(panels), out: out.address, outStride };
   const before = bench.floats(out);
   bench.run('linearPanels', { ...places, M, N, K, format }, [out]);
   const required = productOnPanels(name, quantizedRows(x), panels, [M, N, K]);

@@ -27,7 +27,6 @@ import { integerSums } from './integerTile.ts';
 import { KERNELS } from './kernels.table.ts';
 import { byKind, forFormat, levelsOf, PANEL_VECTORS } from './panelCodes.ts';
 import { addPanelTile, addStoreVector, type Tile } from './panelTile.ts';
-import { activationBytes } from './quantizeRows.ts';
 import { ELEMENT_BYTES, pushProduct, pushRow, VECTOR_BYTES } from './vectors.ts';
 
 const WALK_PARAMS = { ...KERNELS.linearPanels, table: 'v128' } as const;
@@ -106,12 +105,12 @@ function addWalk(
 ): FunctionRef {
   const tiles = rowTiles.map((tile) => addPanelTile(module, tile));
   return module.addFunction(`panels ${name}`, { params: WALK_PARAMS }, (f, p) => {
-    const { x, w, out, outStride, M, N, K, table } = p;
+    const { x, xStride, w, out, outStride, M, N, K, table } = p;
     const [n, m, limit] = [f.local('i32', 'n'), f.local('i32', 'm'), f.local('i32', 'limit')];
-    const [blocks, xStride] = [f.local('i32', 'blocks'), f.local('i32', 'xStride')];
+    const blocks = f.local('i32', 'blocks');
     const rows = f.local('i32', 'rows');
     f.get(K).i32(BLOCK_COLUMNS).emit('i32.div_u').set(blocks);
-    pushProduct(f, blocks, activationBytes(format)).set(xStride);
+    pushProduct(f, xStride, ELEMENT_BYTES).set(xStride);
     pushProduct(f, outStride, ELEMENT_BYTES).set(outStride);
     f.forLoop(n, 0, N, PANEL_ROWS, () => {
       f.get(N).get(n).emit('i32.sub').set(limit);

@@ -34,6 +34,11 @@ export function activationBytes(format: PanelFormat): number {
   return 'element' in format ? BLOCK_COLUMNS * ELEMENT_BYTES : ACTIVATION_BLOCK.bytes;
 }
 
+/** From one row of K activations in 8 bits to the next, in elements of 4 bytes. */
+export function quantizedStride(K: number): number {
+  return ((K / ACTIVATION_BLOCK.columns) * ACTIVATION_BLOCK.bytes) / ELEMENT_BYTES;
+}
+
 /** Where the sum of one of so many parts of a block is. */
 export function sumOfPart(parts: 1 | 2, part: number): number {
   return parts === 1 ? ACTIVATION_BLOCK.sumAt : ACTIVATION_BLOCK.halfSumsAt[part as 0 | 1];

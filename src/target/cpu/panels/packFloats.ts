@@ -75,7 +75,7 @@ function requireScale(scaled: number): number {
   throw new UnsupportedError(
     'scales of FP8 weights must be finite and below 2^8, to be kept in 8 bits',
     {
-      hint: "give the cpu target activations: 'f32'",
+      hint: 'use the BF16 weights of this model',
     },
   );
 }
@@ -83,7 +83,7 @@ function requireScale(scaled: number): number {
 function unevenScales(): UnsupportedError {
   return new UnsupportedError(
     `${PANEL_ROWS} rows of FP8 weights must share their scales, to be kept in 8 bits`,
-    { hint: "give the cpu target activations: 'f32'" },
+    { hint: 'use the BF16 weights of this model' },
   );
 }
 

@@ -57,7 +57,7 @@ const QUANTIZE: Args<'quantizeRows'> = { x: 1024, xStride: 100, out: 16384, rows
 const SWIGLU: Args<'swiglu'> = { gate: 1024, up: 4096, out: 16384, size: 70, limit: 1.5 };
 
 const PANELS: Args<'linearPanels'> = {
-  ...{ x: 16384, w: 20480, out: 45056, outStride: 40 },
+  ...{ x: 16384, xStride: 96, w: 20480, out: 45056, outStride: 40 },
   ...{ M: 5, N: 37, K: 256, format: 1 },
 };
 

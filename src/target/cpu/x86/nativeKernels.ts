@@ -122,10 +122,11 @@ function bindLinearPanels(machine: Machine, args: Args<'linearPanels'>): (() => 
   const { M, N, K } = args;
   const format = PANEL_FORMAT_NAMES.find((name) => PANEL_FORMATS[name].code === args.format);
   if (!format || M === 0 || N === 0 || K === 0 || K % unitColumns(format) !== 0) return undefined;
-  const xStride = (K / BLOCK_COLUMNS) * activationBytes(PANEL_FORMATS[format]);
+  const xStride = args.xStride * ELEMENT_BYTES;
+  const xBytes = (K / BLOCK_COLUMNS) * activationBytes(PANEL_FORMATS[format]);
   const outStride = args.outStride * ELEMENT_BYTES;
   const call = machine.prepare(linearPanelsName(format), LINEAR_PANELS, {
-    x: machine.address(args.x, M, xStride, xStride),
+    x: machine.address(args.x, M, xStride, xBytes),
     w: machine.address(args.w, 1, 0, panelBytes(format, N, K)),
     out: machine.address(args.out, M, outStride, N * ELEMENT_BYTES),
     ...{ xStride, outStride, M, N, blocks: K / BLOCK_COLUMNS },
