@@ -100,10 +100,6 @@ export class Engine implements ServingEngine {
     return (this.#slots.size = this.#runner.reserve(this.#slots.size));
   }
 
-  get cycles(): number | null {
-    return this.#cycles;
-  }
-
   get idle(): boolean {
     return this.#sequences.size === 0 && this.#events.length === 0;
   }
@@ -144,6 +140,7 @@ export class Engine implements ServingEngine {
       snapshots: this.#blocks.snapshots,
       preemptions: this.#scheduler.preemptions,
       ...this.#totals,
+      cycles: this.#cycles,
     };
   }
 
