@@ -11,6 +11,7 @@ import { benchLevels } from './levels.ts';
 import { benchRtl } from './rtl.ts';
 import { benchServe } from './serve.ts';
 import { benchServing } from './serving.ts';
+import { benchStart } from './start.ts';
 import { benchText } from './text.ts';
 import { writeTables, type Table } from './table.ts';
 
@@ -29,6 +30,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   text: benchText,
   panels: benchPanels,
   cpu: benchCpu,
+  start: benchStart,
   machineCode: benchMachineCode,
 };
 

@@ -216,18 +216,26 @@ test('sequences that do not fit one program run in several', () => {
   assert.deepEqual([...new Set(sizes)].toSorted(), [1, 2]);
 });
 
-test('an engine that was warmed up has room for all, and gives the same', () => {
+test('an engine that was warmed up has room for all, or for as many as fit, and gives the same', () => {
   for (const graph of [ROWS, REPLACED]) {
-    const engine = open(graph, { maxSequences: 3 });
-    engine.warmUp();
+    const target = referenceTarget();
+    const device = target.open({});
+    const run = device.run.bind(device);
+    device.run = (program, inputs) => {
+      if (inputs.firstSlot! + inputs.positions.length > 3) throw new CapacityError('three slots');
+      return run(program, inputs);
+    };
+    const engine = new Engine(graph, target, device, { ...LIMITS, maxSequences: 7 });
+    assert.equal(engine.warmUp(), 3);
     assert.deepEqual([engine.idle, engine.status().usedBlocks], [true, 0]);
-    const { chosen } = serveAll(engine, [
-      { id: 'a', prompt: PROMPT, maxNewTokens: 6, atStep: 0 },
-    ]).get('a')!;
-    assert.deepEqual(
-      chosen.map(({ token }) => token),
-      alone(graph, referenceTarget(), CONTEXT)(PROMPT, 6),
-    );
+    const required = alone(graph, target, CONTEXT);
+    const visits = Array.from({ length: 5 }, (_, i) => ({
+      ...{ id: `${i}`, prompt: PROMPT.slice(i), maxNewTokens: 6, atStep: 0 },
+    }));
+    for (const [id, { chosen }] of serveAll(engine, visits)) {
+      const tokens = chosen.map(({ token }) => token);
+      assert.deepEqual(tokens, required(PROMPT.slice(Number(id)), 6));
+    }
   }
 });
 

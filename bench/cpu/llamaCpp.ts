@@ -31,7 +31,7 @@ const FEATURES = {
 } as const;
 
 export interface LlamaCpp {
-  /** Folder of llama-bench, llama-batched-bench and llama-server. */
+  /** Folder of llama-bench, llama-batched-bench, llama-server and llama-completion. */
   readonly bin: string;
   readonly version: string;
 }
@@ -75,7 +75,7 @@ function compile(sources: string, folder: string): void {
   const parts = ['TESTS', 'EXAMPLES', 'UI'].map((name) => `-DLLAMA_BUILD_${name}=OFF`);
   const options = ['-DCMAKE_BUILD_TYPE=Release', '-DBUILD_SHARED_LIBS=OFF', '-DLLAMA_CURL=OFF'];
   run('cmake', '-S', folder, '-B', build, ...options, ...off, ...parts, ...featureOptions());
-  const targets = ['llama-bench', 'llama-batched-bench', 'llama-server'];
+  const targets = ['bench', 'batched-bench', 'server', 'completion'].map((name) => `llama-${name}`);
   run('cmake', '--build', build, '--parallel', '2', '--target', ...targets);
 }
 

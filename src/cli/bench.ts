@@ -60,7 +60,7 @@ async function bench(name: string, options: BenchOptions): Promise<void> {
   const model = openModel(name);
   noteSkipped(model, output);
   const contextTokens = requireContext(model, tests);
-  const target = await createTarget(chosen, contextTokens, model);
+  const target = await createTarget(chosen, contextTokens, { model });
   const graph = model.graph({ logits: 'last' });
   const parameters = countParameters(graph).total;
   const runner = new ThroughputBench(graph, target);

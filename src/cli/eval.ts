@@ -52,7 +52,7 @@ async function runEval(name: string, options: EvalOptions): Promise<void> {
   const documents = readDocuments(model, options, limit);
   const longest = documents.reduce((most, { length }) => Math.max(most, length), 0);
   const contextTokens = Math.min(longest, limit);
-  const target = await createTarget(choice, contextTokens, model);
+  const target = await createTarget(choice, contextTokens, { model });
   const graph = model.graph({ logits: 'all' });
   const runner = new ModelRunner(graph, target, target.open({}), contextTokens);
   for (const [i, ids] of documents.entries()) {

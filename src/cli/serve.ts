@@ -162,13 +162,15 @@ async function openService(
 ): Promise<Service> {
   const { max_position_embeddings: most } = model.config.config;
   const contextTokens = Math.min(options.context ?? DEFAULT_CONTEXT, most);
-  const target = await createTarget(choice, contextTokens, model);
+  const { maxSequences: sequences } = options;
+  const target = await createTarget(choice, contextTokens, { model, sequences });
   const others = await createTarget(choice, contextTokens);
   const runnerOf = (head: 'tokens' | 'embedding'): ModelRunner =>
     new ModelRunner(model.graph({ logits: 'last', head }), others, others.open({}), contextTokens);
   const metrics = new Metrics();
   const engine = openEngine(model, target, contextTokens, options);
-  await warmUp(engine);
+  const fit = engine.warmUp();
+  if (fit < sequences) output.note(`there is room for ${fit} sequences at once, not ${sequences}`);
   const loop = new EngineLoop(engine, {
     metrics,
     waitingRequests: limits.waitingRequests,
@@ -208,15 +210,6 @@ function openEngine(
   const head = model.predictor({ logits: 'last' });
   const drafts = predictorDrafts(head, target, target.open({}), contextTokens, draftTokens ?? 1);
   return open(model.graph({ logits: 'all', hidden: true }), { drafts });
-}
-
-/** Weights are read and kernels made in the first step, so that no client waits for them. */
-async function warmUp(engine: Engine): Promise<void> {
-  engine.add({ id: 'first', prompt: [0], maxNewTokens: 2, eosTokenIds: [] });
-  while (!engine.idle) {
-    engine.step();
-    await letGo();
-  }
 }
 
 /** The first signal lets requests end; the second does not. */

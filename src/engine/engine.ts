@@ -58,7 +58,6 @@ export class Engine implements ServingEngine {
   readonly #scheduler: Scheduler;
   readonly #drafts: DraftSource | undefined;
   readonly #stepTokens: number;
-  readonly #maxSequences: number;
   readonly #sequences = new Map<string, Sequence>();
   #events: EngineEvent[] = [];
   #arrivals = 0;
@@ -89,17 +88,16 @@ export class Engine implements ServingEngine {
       prefixes: this.#prefixes,
     });
     this.#drafts = drafts;
-    this.#maxSequences = maxSequences;
     this.#stepTokens = options.stepTokens ?? this.#runner.maxTokens;
     if (drafts !== undefined) requireAllRows(this.#runner);
   }
 
   /**
-   * Loads the weights and makes room for as many sequences as there may be, each as long as it may be, before a
-   * request comes. Throws CapacityError when they do not fit the device.
+   * Loads the weights and makes room for all sequences, each as long as it may be, before a request comes; for
+   * fewer where the device has no room for all. How many may run at once; throws CapacityError when none can.
    */
-  warmUp(): void {
-    this.#runner.fill(this.#maxSequences);
+  warmUp(): number {
+    return (this.#slots.size = this.#runner.reserve(this.#slots.size));
   }
 
   get idle(): boolean {
@@ -141,8 +139,8 @@ export class Engine implements ServingEngine {
       publishedBlocks: this.#blocks.publishedBlocks,
       snapshots: this.#blocks.snapshots,
       preemptions: this.#scheduler.preemptions,
-      ...this.#totals,
       cycles: this.#cycles,
+      ...this.#totals,
     };
   }
 
