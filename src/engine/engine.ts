@@ -139,7 +139,6 @@ export class Engine implements ServingEngine {
       publishedBlocks: this.#blocks.publishedBlocks,
       snapshots: this.#blocks.snapshots,
       preemptions: this.#scheduler.preemptions,
-      cycles: this.#cycles,
       ...this.#totals,
       cycles: this.#cycles,
     };
