@@ -79,6 +79,6 @@ export function typesOf(schema: JsonRecord, where: string): TypeName[] | undefin
   if (wrong === undefined && types.length > 0) return types as TypeName[];
   throw new UsageError(
     `type must be one or some of ${Object.keys(KEYWORDS_BY_TYPE).join(', ')}, not ${show(type)}`,
-    { where },
+    { where, hint: 'correct the schema' },
   );
 }

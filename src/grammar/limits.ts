@@ -31,7 +31,10 @@ function countOf(schema: JsonRecord, keyword: string, where: string): number | u
   const value = schema[keyword];
   if (value === undefined) return undefined;
   if (typeof value === 'number' && value > MAX_STATES) {
-    throw new CapacityError(`${keyword} must be at most ${MAX_STATES}, not ${value}`, { where });
+    throw new CapacityError(`${keyword} must be at most ${MAX_STATES}, not ${value}`, {
+      where,
+      hint: 'use a lower limit',
+    });
   }
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   throw new UsageError(`${keyword} must be a whole number from 0, not ${show(value)}`, { where });

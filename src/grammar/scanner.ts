@@ -58,7 +58,10 @@ export class Scanner {
   }
 
   wrong(message: string): UsageError {
-    return new UsageError(message, { where: `${this.#what}, character ${this.#at + 1}` });
+    return new UsageError(message, {
+      where: `${this.#what}, character ${this.#at + 1}`,
+      hint: 'correct it there',
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 /** Requests that cannot be met: commands, options, models, prompts, places to write to. */
 import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
 import path from 'node:path';
 import { bad, type BadInput } from './case.ts';
 import { writeModel } from './tinyModel.ts';
@@ -18,6 +19,14 @@ function onModel(name: string, ...args: string[]): Prepare {
 
 function run(prompt: string, ...options: string[]): Prepare {
   return onModel('run', '-p', prompt, ...options);
+}
+
+/** A run whose answer must be as a file says, which has this content. */
+function shaped(option: string, content: string): Prepare {
+  return (folder) => {
+    fs.writeFileSync(path.join(folder, 'shape'), content);
+    return run('x', option, 'FOLDER/shape')(folder);
+  };
 }
 
 function trace(file: string): Prepare {
@@ -51,6 +60,19 @@ export const REQUESTS: readonly BadInput[] = [
   bad('a model without weights', 2, command('run', 'deepseek-v3', '-p', 'x')),
   bad('a model of a hub without its organisation', 2, command('run', 'hf:Qwen3-8B', '-p', 'x')),
   bad('a GGUF file that is not there', 2, command('run', 'qwen3.gguf', '-p', 'x')),
+
+  bad('a schema that is not there', 2, run('x', '--schema', 'FOLDER/none')),
+  bad('a schema that is not JSON', 1, shaped('--schema', '{')),
+  bad('a schema that is none', 2, shaped('--schema', '{"type":"text"}')),
+  bad('a schema with a keyword that is not understood', 3, shaped('--schema', '{"not":{}}')),
+  bad('a schema of a billion items', 4, shaped('--schema', '{"maxItems":1000000000}')),
+  bad(
+    'a schema that nothing satisfies',
+    2,
+    shaped('--schema', '{"required":["a"],"properties":{"a":false}}'),
+  ),
+  bad('a grammar without its end', 2, shaped('--grammar', 'root ::= ("a"')),
+  bad('a grammar beside drafts', 2, run('x', '--grammar', 'FOLDER/none', '--draft', 'mtp')),
 
   bad('no prompt', 2, command('run', 'qwen3-tiny')),
   bad('an empty prompt', 2, run('')),
