@@ -38,7 +38,9 @@ export class Workbench {
   /** With the kernels for this host, or for one with these products. */
   constructor(products?: ByteProducts) {
     this.#memory = createMemory({ initial: PAGES });
-    this.#kernels = products ? kernelsFor(products, this.#memory) : instantiateKernels(this.#memory);
+    this.#kernels = products
+      ? kernelsFor(products, this.#memory)
+      : instantiateKernels(this.#memory);
     new Int32Array(this.#memory.buffer).fill(GUARD);
   }
 

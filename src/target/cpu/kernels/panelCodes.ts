@@ -66,4 +66,3 @@ export function convertHalves(f: FunctionBuilder): FunctionBuilder {
   f.get(bits).i32(0x8000).emit('i32x4.splat').emit('v128.and').i32(16).emit('i32x4.shl');
   return f.emit('v128.or');
 }
-

@@ -157,11 +157,14 @@ class PanelTile {
   /** Runs `store` for each total, with the address of its row pushed and its offset there. */
   #forTotals(store: (total: Local, offset: number) => void): void {
     const [f, p] = [this.#f, this.#p];
-    for (const [m, row] of this.#totals.entries()) {
+    const [to] = this.#site.x as [Local];
+    f.get(p.out).set(to);
+    for (const row of this.#totals) {
       for (const [i, total] of row.entries()) {
-        pushProduct(f, p.outStride, m).get(p.out).emit('i32.add');
+        f.get(to);
         store(total, VECTOR_BYTES * i);
       }
+      f.advance(to, p.outStride);
     }
   }
 }
