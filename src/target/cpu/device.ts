@@ -183,8 +183,10 @@ function requireHidden({ content }: CpuProgram, length: number | undefined): voi
 
 function startThreads({ memory }: DeviceMemory, options: CpuDeviceOptions): Runner {
   const { threads, emitter, trace } = options;
-  const { module } = compiledKernels(threads > 1);
-  const source = { module, memory, ...(emitter === 'x86' && { code: machineCode() }) };
+  const isNative = emitter === 'x86';
+  const kernels = compiledKernels(threads > 1);
+  const module = isNative ? kernels.module : kernels.optimized;
+  const source = { module, memory, ...(isNative && { code: machineCode() }) };
   const timed = trace !== undefined;
   return threads > 1 ? new ThreadPool(source, threads, timed) : singleThread(source, timed);
 }

@@ -21,9 +21,11 @@ import { addExponential, addSigmoid, addSoftmax, addSoftplus } from './exponenti
 import { addRouteByToken, addScaleRow, addScoreExperts } from './gates.ts';
 import { addFakeQuantize } from './fakeQuantize.ts';
 import { addHeadLinear, addLinear } from './linear.ts';
+import { answerOf, KNOWN_ANSWER } from './knownAnswer.ts';
 import { addLinearPanels } from './linearPanels.ts';
 import { addGatherRows, addMovement } from './movement.ts';
 import { addNgrams } from './ngrams.ts';
+import { canOptimize, compileOptimized } from './optimize.ts';
 import { addProducts } from './products.ts';
 import { addQuantizeRows } from './quantizeRows.ts';
 import { addRecurrences } from './recurrence.ts';
@@ -106,31 +108,53 @@ export function emitKernels({
 }
 
 interface Compiled {
+  /** As the host compiles it. */
   readonly module: WasmModule;
+  /** Compiled for speed, which takes longer. */
+  readonly optimized: WasmModule;
   readonly hash: string;
   readonly sizeBytes: number;
 }
 
 const compiled = new Map<boolean, Compiled>();
 
-/** The module for this host, emitted and compiled once a process. */
+/** The module for this host, emitted once a process and compiled when it is wanted. */
 export function compiledKernels(shared = false): Compiled {
   const known = compiled.get(shared);
   if (known !== undefined) return known;
   const bytes = emitKernels({ shared, products: byteProductsOfHost() });
-  let hash: string | undefined;
+  const once: { module?: WasmModule; optimized?: WasmModule; hash?: string } = {};
   const made = {
-    module: compileModule(bytes),
+    get module() {
+      return (once.module ??= compileModule(bytes));
+    },
+    get optimized() {
+      return (once.optimized ??= canOptimize() ? optimize(bytes, shared) : this.module);
+    },
     sizeBytes: bytes.length,
     get hash() {
-      return (hash ??= sha256Hex(bytes));
+      return (once.hash ??= sha256Hex(bytes));
     },
   };
   compiled.set(shared, made);
   return made;
 }
 
+/** Neighbouring vectors become one only where that gives the known answer. */
+function optimize(bytes: Uint8Array<ArrayBuffer>, shared: boolean): WasmModule {
+  const module = compileOptimized(withName(bytes, 'pairs'), true);
+  const memory = createKernelMemory(shared);
+  const answer = answerOf(instantiate<Kernels>(module, { host: { memory } }), memory);
+  return answer === KNOWN_ANSWER ? module : compileOptimized(withName(bytes, 'singles'), false);
+}
+
+/** The module with an empty section of this name, for hosts that keep code for bytes they have seen. */
+function withName(bytes: Uint8Array<ArrayBuffer>, name: string): Uint8Array<ArrayBuffer> {
+  const text = new TextEncoder().encode(name);
+  return Uint8Array.of(...bytes, 0, text.length + 1, text.length, ...text);
+}
+
 /** The kernels on `memory`. */
 export function instantiateKernels(memory: WasmMemory, shared = false): Kernels {
-  return instantiate<Kernels>(compiledKernels(shared).module, { host: { memory } });
+  return instantiate<Kernels>(compiledKernels(shared).optimized, { host: { memory } });
 }
