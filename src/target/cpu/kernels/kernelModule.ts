@@ -10,6 +10,7 @@ import {
 } from '../../../wasm/index.ts';
 import { addAttention } from './attention.ts';
 import { addAttentionParts } from './attendRows.ts';
+import { addAttendTile } from './attendTile.ts';
 import { type Kernels } from './bind.ts';
 import { addBlocks } from './blocks.ts';
 import { byteProductsOfHost, type ByteProducts } from './byteProducts.ts';
@@ -83,7 +84,8 @@ export function emitKernels({
   addEmbeddingPanels(module);
   const { attendRows, weightedSum } = addAttentionParts(module, { linear, softmax });
   const gatherRows = addGatherRows(module);
-  addAttention(module, { attendRows, gatherRows });
+  const attendTile = addAttendTile(module, softmax);
+  addAttention(module, { attendRows, attendTile, gatherRows });
   addSelection(module, linear);
   addMovement(module);
   addRmsNormalization(module);
