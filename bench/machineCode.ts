@@ -1,9 +1,8 @@
 /** Products on panels in machine code beside the roofline of the same moments: memory read, int8 multiply-accumulates. */
-import { Worker } from 'node:worker_threads';
 import { linearPanelsName } from '../src/target/cpu/x86/linearPanels.ts';
-import { panelBytes } from '../src/target/cpu/panels/panelFormats.table.ts';
-import { createMemory } from '../src/wasm/index.ts';
-import { PEAK, READ, Runner, type Task } from './machineCode/runner.ts';
+import { panelBytes } from '../src/target/cpu/panels/panelLayout.ts';
+import { Pool } from './machineCode/pool.ts';
+import { type Task } from './machineCode/runner.ts';
 import { median, type Table } from './table.ts';
 
 const ROUNDS = 9;
@@ -12,7 +11,6 @@ const FORMATS = ['Q8_0', 'Q4_0'] as const;
 const FEW = { N: 151936, K: 1024 };
 const MANY = { N: 3072, K: 1024 };
 const ROWS = [1, 4, 8, 16, 128, 512];
-const MEMORY_BYTES = 2 ** 29;
 
 export async function benchMachineCode(): Promise<Table> {
   const rows: (string | number)[][] = [];
@@ -40,12 +38,10 @@ function measure(pool: Pool, format: (typeof FORMATS)[number], M: number): strin
   const bytes = panelBytes(format, N, K);
   const times = M > 16 ? 8 : 1;
   const product: Task = { name: linearPanelsName(format), M, N, K, bytes, times };
-  const readBytes = MEMORY_BYTES / 2;
   const rounds = Array.from({ length: ROUNDS }, () => {
-    const read = readBytes / pool.seconds({ ...product, name: READ, bytes: readBytes, times: 1 });
-    const peak = PEAK.macs / pool.seconds({ ...product, name: PEAK.name, times: 1 });
+    const { read, peak } = pool.limits();
     const seconds = pool.seconds(product);
-    return { read, peak: peak * pool.threads, rate: bytes / seconds, macs: (M * N * K) / seconds };
+    return { read, peak, rate: bytes / seconds, macs: (M * N * K) / seconds };
   });
   const of = (f: (round: (typeof rounds)[number]) => number): number => median(rounds.map(f));
   const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
@@ -55,47 +51,4 @@ function measure(pool: Pool, format: (typeof FORMATS)[number], M: number): strin
     (of(({ macs }) => macs) / 1e9).toFixed(1),
     percent(of(({ macs, peak }) => macs / peak)),
   ];
-}
-
-/** Threads that each do a part of a task at the same time. */
-class Pool {
-  readonly threads: number;
-  readonly #own: Runner;
-  readonly #control = new Int32Array(new SharedArrayBuffer(16));
-  readonly #workers: readonly Worker[];
-
-  static async open(threads: number): Promise<Pool> {
-    const pool = new Pool(threads);
-    await Promise.all(
-      pool.#workers.map((worker) => new Promise((done) => worker.once('message', done))),
-    );
-    return pool;
-  }
-
-  private constructor(threads: number) {
-    const memory = createMemory({ initial: MEMORY_BYTES / 65536, maximum: 65535, shared: true });
-    this.threads = threads;
-    this.#own = new Runner(memory, 0, threads);
-    this.#own.fill();
-    this.#workers = Array.from({ length: threads - 1 }, (_, i) => {
-      const workerData = { memory, part: i + 1, parts: threads, control: this.#control };
-      return new Worker(new URL('machineCode/worker.ts', import.meta.url), { workerData });
-    });
-  }
-
-  /** The longest processor time of a part: others may run on the same cores meanwhile. */
-  seconds(task: Task): number {
-    for (const worker of this.#workers) worker.postMessage(task);
-    const ready = this.#workers.length;
-    while (Atomics.load(this.#control, 0) < ready);
-    Atomics.store(this.#control, 1, 0);
-    Atomics.store(this.#control, 0, 0);
-    this.#control[2] = this.#own.microseconds(task);
-    while (Atomics.load(this.#control, 1) < ready);
-    return Math.max(...this.#control.subarray(2)) / 1e6;
-  }
-
-  close(): void {
-    for (const worker of this.#workers) void worker.terminate();
-  }
 }

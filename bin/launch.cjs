@@ -5,6 +5,7 @@
 // beside us as an optional dependency; the two then share terminal, signals and exit code.
 
 var childProcess = require('child_process');
+var os = require('os');
 var path = require('path');
 
 /** The first Node that runs TypeScript without a flag and without a warning. */
@@ -38,6 +39,13 @@ function putOnPath(node) {
   process.env.PATH = path.dirname(node) + path.delimiter + process.env.PATH;
 }
 
+/** Node keeps what it made of our sources for the next start, which takes a third of the time then. */
+function keepCompiledCode() {
+  var cache = process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache');
+  process.env.NODE_COMPILE_CACHE =
+    process.env.NODE_COMPILE_CACHE || path.join(cache, 'celadon', 'node');
+}
+
 /** Ends this process the way the child ended. */
 function endLike(code, signal) {
   if (!signal) process.exit(code);
@@ -48,6 +56,7 @@ function endLike(code, signal) {
 function runHere(file, args) {
   putOnPath(process.execPath);
   process.argv = [process.argv[0], file].concat(args);
+  require('module').enableCompileCache(); // the variable is read when a process starts
   require('module').runMain();
 }
 
@@ -84,6 +93,7 @@ function refuse() {
 /** Runs `file` with `args` in this process if its Node is recent enough, else in the packaged one. */
 module.exports = function launch(file, args) {
   var node;
+  keepCompiledCode();
   if (isRecent(process.versions.node)) return runHere(file, args);
   node = findPackagedNode();
   return node ? runOn(node, file, args) : refuse();

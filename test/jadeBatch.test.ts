@@ -88,9 +88,9 @@ test('a recurrent model on the chip comes back to a snapshot, and refuses to go 
     return bitsOf(device.run(program, { tokens: Int32Array.from(tokens), positions }).logits);
   };
   run([3, 14, 15], 0);
-  const mark = device.snapshot!();
+  const mark = device.snapshot!(0);
   const required = run([9, 2], 3);
   assert.throws(() => run([9, 2], 3), /must start at token 0 or 5, not at 3/);
-  device.restore!(mark);
+  device.restore!(0, mark);
   assert.deepEqual(run([9, 2], 3), required);
 });

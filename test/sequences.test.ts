@@ -1,7 +1,7 @@
 /**
  * Every checkpoint of golden/ on every target that runs it: a sequence gives the bits that it gives
- * alone and from its start, beside another of another length, after guesses that were wrong, and on a
- * beginning that was read before another end.
+ * alone and from its start, beside another of another length, in another slot, after guesses that were
+ * wrong, and on a beginning that was read before another end.
  */
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -25,7 +25,7 @@ const SUBJECTS = [
   { target: referenceTarget(), step: 18, read: 41, more: 7 },
   { target: cpuTarget(), step: 24, read: 61, more: 9 },
   {
-    target: jadeTarget(loadChip('jade-edge'), { contextTokens: CONTEXT, batch: 2 }),
+    target: jadeTarget(loadChip('jade-edge'), { contextTokens: CONTEXT, batch: 4 }),
     step: 9,
     read: 19,
     more: 5,
@@ -52,6 +52,32 @@ function besides(graph: Graph, target: Target, first: number[], second: number[]
   return [logits.slice(0, width), logits.slice(width)].map(bitsOf);
 }
 
+/**
+ * The last logits of a sequence that starts in slot 2, is copied to slot 1 in two pieces, and goes on there
+ * beside another in slot 2, and those of that.
+ */
+function moved(graph: Graph, target: Target, first: number[], second: number[]): Uint32Array[] {
+  const lowered = lowerGraph(graph, target);
+  const device = target.open({});
+  const T = second.length;
+  const cut = Math.ceil(T / 2);
+  const run = (tokens: number[], positions: number[], firstSlot: number): Float32Array => {
+    const B = positions.length;
+    const program = compileLowered(lowered, target, target.bucket({ B, T, S: 2 * T }));
+    const fed = { tokens: Int32Array.from(tokens), positions: Int32Array.from(positions) };
+    return device.run(program, { ...fed, firstSlot }).logits;
+  };
+  run(first.slice(0, T), [0], 2);
+  const pieces = [device.saveRows(2, 0, cut), device.saveRows(2, cut, T)];
+  const snapshot = device.snapshot?.(2);
+  run([...second.toReversed(), ...first.slice(T).toReversed()], [0, 0], 2);
+  for (const piece of pieces) device.loadRows(1, piece);
+  if (snapshot !== undefined) device.restore!(1, snapshot);
+  const logits = run([...first.slice(T), ...second], [T, 0], 1);
+  const width = logits.length / 2;
+  return [logits.slice(0, width), logits.slice(width)].map(bitsOf);
+}
+
 for (const name of fs.readdirSync(FOLDER)) {
   const graph = loadModel(path.join(FOLDER, name)).graph({ logits: 'last' });
   const file = fs.readFileSync(path.join(FOLDER, name, 'golden.json'), 'utf8');
@@ -63,12 +89,13 @@ for (const name of fs.readdirSync(FOLDER)) {
       bitsOf([...runner.feed(tokens)].at(-1)!.logits);
     const open = (): ModelRunner => new ModelRunner(graph, target, target.open({}), CONTEXT);
 
-    test(`${name} on ${target.name}: sequences of unequal lengths in one step give the bits of each alone`, () => {
+    test(`${name} on ${target.name}: sequences of unequal lengths in one step, and in other slots, give the bits of each alone`, () => {
       const sequences = [text.slice(0, 2 * step), text.slice(5, 5 + step)] as const;
       const alone = sequences.map((tokens) =>
         bitsOf(new Session(target, graph).feed(tokens, step)),
       );
       assert.deepEqual(besides(graph, target, ...sequences), alone);
+      assert.deepEqual(moved(graph, target, ...sequences), alone, 'in other slots');
     });
 
     test(`${name} on ${target.name}: what was read is taken up again after wrong guesses and another end`, () => {

@@ -57,10 +57,12 @@ export function parseJsonRecord(bytes: Uint8Array, where: string): JsonRecord {
   });
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
 /** Decode bytes that must be UTF-8. Throws FormatError naming `where`. */
 export function decodeUtf8(bytes: Uint8Array, where: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch {
     throw new FormatError('content must be text in UTF-8, not other bytes', {
       where,

@@ -47,6 +47,8 @@ export interface StepInputs {
   readonly tokens: Int32Array;
   /** Start position of each sequence [B]: how many tokens its state already holds. */
   readonly positions: Int32Array;
+  /** The slot of the first sequence, 0 when absent; the others follow it. */
+  readonly firstSlot?: number;
   /** f32 rows [B][T], for a graph that reads the `hidden` rows of another. */
   readonly hidden?: Float32Array;
 }
@@ -62,21 +64,40 @@ export interface StepResult {
   readonly cycles: number | null;
 }
 
-/** What a device held; for the device alone to read. */
+/** The states that steps replace, as a slot had them; for the device alone to read. */
 export interface DeviceSnapshot {
-  /** Tokens of each sequence. */
-  readonly lengths: readonly number[];
+  /** How many tokens the slot had seen. */
+  readonly tokens: number;
+  readonly sizeBytes: number;
 }
 
+/** The rows that a slot had of tokens `from` to `to`; for the device alone to read. */
+export interface DeviceRows {
+  readonly from: number;
+  readonly to: number;
+  readonly sizeBytes: number;
+}
+
+/**
+ * A device has slots: places for the states of one sequence each. A step runs sequences of consecutive
+ * slots, each at a position of its own. What a sequence is consists of rows, which steps append (keys,
+ * latent rows, compressed entries), and of states that steps replace (recurrences, windows, what
+ * compressors hold); rows that several tokens share are of all of them.
+ */
 export interface Device {
   run(program: Program, inputs: StepInputs): StepResult;
   /**
-   * A copy of the states that steps replace, to come back to: after `restore` sequences go on from the
-   * lengths they had, exactly as the first time. Rows that were appended since stay, and are not seen. A
-   * device whose states are rows alone has neither: there a step may start at any position that was reached.
+   * A copy of the states of a slot that steps replace, to come back to: after `restore`, of that slot or
+   * another, the sequence goes on from where it was, exactly as the first time. Rows that were appended
+   * since stay, and are not seen. A device whose states are rows alone may have neither: there a step may
+   * start at any position that was reached.
    */
-  snapshot?(): DeviceSnapshot;
-  restore?(snapshot: DeviceSnapshot): void;
+  snapshot?(slot: number): DeviceSnapshot;
+  restore?(slot: number, snapshot: DeviceSnapshot): void;
+  /** A copy of the rows of tokens `from` to `to`, which the slot has been fed. */
+  saveRows(slot: number, from: number, to: number): DeviceRows;
+  /** Gives a slot rows that a slot of this device had, at the same tokens. */
+  loadRows(slot: number, rows: DeviceRows): void;
   /** Forgets all state; weights stay. */
   reset(): void;
   close(): void;

@@ -12,6 +12,7 @@ import {
   tensor,
   type Dims,
   type Graph,
+  type InterpreterRows,
 } from '../ir/index.ts';
 import { complete } from './complete.ts';
 import { evaluate, logLoss } from './evaluate.ts';
@@ -73,6 +74,8 @@ function countingTarget(compiled: Dims[] = []): Target {
             cycles: 10 * dims.T,
           };
         },
+        saveRows: (slot, from, to) => interpreter.saveRows(slot, from, to),
+        loadRows: (slot, rows) => interpreter.loadRows(slot, rows as InterpreterRows),
         reset: () => interpreter.reset(),
         close: () => {},
       };

@@ -1,8 +1,10 @@
 /** Generation: a prompt in, tokens out, one at a time. */
-import { CapacityError, UsageError } from '../base/index.ts';
 import type { ModelRunner, Step } from './modelRunner.ts';
 import { addStep, NO_TOTALS, type PhaseTotals } from './phaseTotals.ts';
-import { GREEDY, Sampler, type SamplingOptions } from './sampler.ts';
+import type { TokenConstraint } from './request.ts';
+import { requireRequest } from './requireTokens.ts';
+import { Sampler } from './sampler.ts';
+import { GREEDY, type SamplingOptions } from './samplingOptions.ts';
 
 export interface GenerateOptions {
   /** The most tokens to generate. */
@@ -11,6 +13,7 @@ export interface GenerateOptions {
   readonly eosTokenIds?: readonly number[];
   /** Greedy when absent. */
   readonly sampling?: SamplingOptions;
+  readonly constraint?: TokenConstraint;
 }
 
 /** `stop` at an end token, `length` after maxNewTokens, `context` when the context is full. */
@@ -36,10 +39,10 @@ export type GenerationEvent =
 export function* generate(
   runner: ModelRunner,
   prompt: readonly number[],
-  { maxNewTokens, eosTokenIds = [], sampling = GREEDY }: GenerateOptions,
+  { maxNewTokens, eosTokenIds = [], sampling = GREEDY, constraint }: GenerateOptions,
 ): Generator<GenerationEvent, Generation> {
   requireRequest(runner, prompt, maxNewTokens);
-  const sampler = new Sampler(sampling);
+  const sampler = new Sampler(sampling, { prompt, constraint });
   const tokens: number[] = [];
   const done = (finishReason: FinishReason): Generation => ({
     tokens,
@@ -70,39 +73,4 @@ export function* generate(
 
 function chooseToken(sampler: Sampler, { logits, next }: Step, vocabularySize: number): number {
   return sampler.next(logits.subarray(-vocabularySize), next.at(-1)!);
-}
-
-/** Throws what `generate` throws before its first step. */
-export function requireRequest(
-  runner: ModelRunner,
-  prompt: readonly number[],
-  maxNewTokens: number,
-): void {
-  requirePrompt(prompt, runner.contextTokens);
-  runner.requireTokens(prompt, 'the prompt');
-  requireCount(maxNewTokens);
-}
-
-function requirePrompt(prompt: readonly number[], contextTokens: number): void {
-  if (prompt.length === 0) {
-    throw new UsageError('a prompt must have at least one token, not none', {
-      where: 'the prompt',
-      hint: 'give some text',
-    });
-  }
-  if (prompt.length <= contextTokens) return;
-  throw new CapacityError(
-    `the prompt must fit the context of ${contextTokens} tokens, not have ${prompt.length}`,
-    {
-      where: 'the prompt',
-      hint: `shorten it by ${prompt.length - contextTokens} tokens, or use a model with a longer context`,
-    },
-  );
-}
-
-function requireCount(maxNewTokens: number): void {
-  if (Number.isSafeInteger(maxNewTokens) && maxNewTokens >= 0) return;
-  throw new UsageError(
-    `the number of tokens to generate must be a whole number, not ${maxNewTokens}`,
-  );
 }

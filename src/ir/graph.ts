@@ -27,6 +27,8 @@ export interface WeightSource {
   readonly loadRows?: (start: number, count: number) => Float32Array;
   /** Its rows as they are stored, where it is made of whole rows of a known format. */
   readonly stored?: StoredRows;
+  /** The rows of its matrices transposed, where it is those that are stored. */
+  readonly storedTransposed?: StoredRows;
 }
 
 export interface Graph {

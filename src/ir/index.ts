@@ -14,6 +14,13 @@ export * from './print.ts';
 export { requireContinues } from './recurrence.ts';
 export * from './rewrite.ts';
 export * from './rotary.ts';
+export {
+  hasReplacedStates,
+  rowsOfTokens,
+  tokensPerRow,
+  type InterpreterRows,
+  type InterpreterSnapshot,
+} from './slotStates.ts';
 export * from './storedRows.ts';
 export * from './types.ts';
 export * from './value.ts';

@@ -24,17 +24,15 @@ import { type Op } from './ops.table.ts';
 import { SELECTION_RULES } from './selection.ts';
 import { STREAM_RULES } from './streams.ts';
 import { NGRAM_RULES } from './ngramRules.ts';
-import { RECURRENCE_RULES, requireContinues } from './recurrence.ts';
+import { RECURRENCE_RULES } from './recurrence.ts';
 import {
-  countElements,
-  isReplaced,
-  resolveShape,
-  sameShape,
-  typeToString,
-  type Dims,
-  type TensorType,
-} from './types.ts';
-import { allocateValue, copyElements, f32Value, i32Value, type Value } from './value.ts';
+  hasReplacedStates,
+  SlotStates,
+  type InterpreterRows,
+  type InterpreterSnapshot,
+} from './slotStates.ts';
+import { countElements, typeToString, type Dims } from './types.ts';
+import { f32Value, i32Value, type Value } from './value.ts';
 
 /** What a step is fed. */
 export interface StepValues {
@@ -42,6 +40,8 @@ export interface StepValues {
   readonly tokens: Int32Array;
   /** How many tokens each sequence already has [B]. */
   readonly positions: Int32Array;
+  /** The slot of the first sequence, 0 when absent; the others follow it. */
+  readonly firstSlot?: number;
   /** Rows [B][T] of another graph, where this one reads such. */
   readonly hidden?: Float32Array;
 }
@@ -65,12 +65,6 @@ const RULES: EvaluationRules = {
   ...RECURRENCE_RULES,
 };
 
-/** What an interpreter held. */
-export interface InterpreterSnapshot {
-  readonly lengths: readonly number[];
-  readonly states: ReadonlyMap<string, Value>;
-}
-
 /** What is known of a graph before its first step. */
 interface Prepared {
   /** The nodes to evaluate each step: all but constants. */
@@ -86,11 +80,7 @@ export class Interpreter {
   readonly #numerics: Numerics;
   readonly #prepared = new WeakMap<Graph, Prepared>();
   readonly #constants = new Map<string, Value>();
-  readonly #states = new Map<string, Value>();
-  /** Names of the states that steps replace. */
-  readonly #replaced = new Set<string>();
-  /** Tokens that each sequence has seen. */
-  readonly #lengths: number[] = [];
+  readonly #states = new SlotStates();
   /** What may still be kept of constants. */
   #leftBytes: number;
 
@@ -101,13 +91,13 @@ export class Interpreter {
   }
 
   /**
-   * Runs one step and returns the outputs by name. Sequence b is the b-th of the batch in every
-   * step. Throws CapacityError when a position is beyond `dims.S`, UsageError for tokens the model
+   * Runs one step and returns the outputs by name. The sequences are those of consecutive slots. Throws CapacityError when a position is beyond `dims.S`, UsageError for tokens the model
    * does not have or a position that a replaced state has left, and what loading a weight throws.
    */
   run(graph: Graph, dims: Dims, fed: StepValues): Map<string, Value> {
     const prepared = this.#prepare(graph);
-    if (prepared.recurrent) requireContinues(fed.positions, this.#lengths);
+    const { positions, firstSlot = 0 } = fed;
+    if (prepared.recurrent) this.#states.requireContinues(positions, firstSlot);
     const step = this.#step(graph, dims, fed);
     const values = new Map<Node, Value>();
     const uses = new Map(prepared.uses);
@@ -120,31 +110,32 @@ export class Interpreter {
       values.set(node, evaluate(node, inputs, step));
       for (const input of node.inputs) release(input, uses, values);
     }
-    for (const [b, start] of fed.positions.entries()) this.#lengths[b] = start + dims.T;
+    this.#states.advance(positions, dims.T, firstSlot);
     return new Map([...graph.outputs].map(([name, node]) => [name, valueOf(node)]));
   }
 
   /** Forgets all state; weights stay. */
   reset(): void {
-    this.#states.clear();
-    this.#lengths.length = 0;
+    this.#states.reset();
   }
 
-  /** A copy of the states that steps replace, and of the lengths of the sequences. */
-  snapshot(): InterpreterSnapshot {
-    const replaced = [...this.#states].filter(([name]) => this.#replaced.has(name));
-    const states = new Map(replaced.map(([name, state]) => [name, copyOf(state)]));
-    return { lengths: [...this.#lengths], states };
+  /** A copy of the states that steps replace, of a slot. */
+  snapshot(slot = 0): InterpreterSnapshot {
+    return this.#states.snapshot(slot);
   }
 
   /** Goes back to a snapshot of this interpreter; rows appended since stay, and are not seen. */
-  restore({ lengths, states }: InterpreterSnapshot): void {
-    for (const [name, state] of states) {
-      const held = this.#states.get(name);
-      if (held === undefined) this.#states.set(name, copyOf(state));
-      else copySequences(state, held);
-    }
-    this.#lengths.splice(0, Infinity, ...lengths);
+  restore(snapshot: InterpreterSnapshot, slot = 0): void {
+    this.#states.restore(slot, snapshot);
+  }
+
+  /** A copy of the rows of tokens `from` to `to` of a slot. */
+  saveRows(slot: number, from: number, to: number): InterpreterRows {
+    return this.#states.saveRows(slot, from, to);
+  }
+
+  loadRows(slot: number, rows: InterpreterRows): void {
+    this.#states.loadRows(slot, rows);
   }
 
   #prepare(graph: Graph): Prepared {
@@ -153,13 +144,14 @@ export class Interpreter {
     const nodes = topologicalOrder(graph);
     const constants = constantKeys(nodes);
     const order = nodes.filter((node) => !constants.has(node));
-    const recurrent = nodes.some(({ op, type }) => op === 'state' && isReplaced(type));
+    const recurrent = hasReplacedStates(graph);
     const prepared = { order, constants, uses: countUses(graph), recurrent };
+    this.#states.know(graph);
     this.#prepared.set(graph, prepared);
     return prepared;
   }
 
-  #step(graph: Graph, dims: Dims, { tokens, positions, hidden }: StepValues): Step {
+  #step(graph: Graph, dims: Dims, { tokens, positions, firstSlot = 0, hidden }: StepValues): Step {
     const { B, T } = dims;
     requireFits(dims, { tokens, positions });
     return {
@@ -171,7 +163,7 @@ export class Interpreter {
         const source = graph.weights.get(name)!;
         return f32Value(source.shape, source.load());
       },
-      state: (name, type) => this.#state(name, type, dims),
+      state: (name, type) => this.#states.at(name, type, dims, firstSlot),
     };
   }
 
@@ -204,18 +196,6 @@ export class Interpreter {
     if (sizeBytes > this.#leftBytes) return;
     this.#leftBytes -= sizeBytes;
     this.#constants.set(key, value);
-  }
-
-  #state(name: string, type: TensorType, dims: Dims): Value {
-    const needed = resolveShape(type.shape, dims);
-    const known = this.#states.get(name);
-    const shape = needed.map((extent, i) => Math.max(extent, known?.shape[i] ?? 0));
-    if (known !== undefined && sameShape(shape, known.shape)) return known;
-    const state = allocateValue(type.dtype, shape);
-    if (isReplaced(type)) this.#replaced.add(name);
-    if (known !== undefined) copySequences(known, state);
-    this.#states.set(name, state);
-    return state;
   }
 }
 
@@ -257,17 +237,4 @@ function release(node: Node, uses: Map<Node, number>, values: Map<Node, Value>):
   const left = uses.get(node)! - 1;
   uses.set(node, left);
   if (left === 0) values.delete(node);
-}
-
-function copyOf(state: Value): Value {
-  const copy = allocateValue(state.dtype, state.shape);
-  copySequences(state, copy);
-  return copy;
-}
-
-/** Copies a state into a buffer with room for more sequences, or more rows of each. */
-function copySequences(state: Value, larger: Value): void {
-  const [size, room] = [state, larger].map(({ shape }) => countElements(shape.slice(1)));
-  for (let b = 0; b < state.shape[0]!; b++)
-    copyElements(state, b * size!, larger, b * room!, size!);
 }

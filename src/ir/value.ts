@@ -111,6 +111,13 @@ export function viewRows(value: Value, first: number, count: number): Value {
   return { ...value, shape, data };
 }
 
+/** Slots `first … first + count - 1` of a state (slots, …) on the same memory. */
+export function viewSlots(state: Value, first: number, count: number): Value {
+  const [, ...extents] = state.shape;
+  const rows = countElements(extents.slice(0, -1));
+  return { ...viewRows(state, first * rows, count * rows), shape: [count, ...extents] };
+}
+
 /** A copy of the rows named, in that order, as a value (rows, columns). */
 export function gatherRows(value: Value, rows: readonly number[]): Value {
   const columns = value.shape.at(-1)!;

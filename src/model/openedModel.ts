@@ -44,6 +44,7 @@ export function modelOf(name: string, opened: Opened): Model {
     readF32: (...weight) => checkpoint.readF32(...weight),
     readRows: (...rows) => checkpoint.readRows(...rows),
     storedRows: (weight) => checkpoint.storedRows(weight),
+    storedPart: (...part) => checkpoint.storedPart(...part),
     get tokenizer() {
       return (tokenizer ??= opened.openTokenizer());
     },

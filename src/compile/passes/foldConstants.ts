@@ -34,7 +34,9 @@ function weightNode(source: WeightSource, replaced: Node): Node {
 function transposed(source: WeightSource): WeightSource {
   const [rows, columns] = source.shape.slice(-2) as [number, number];
   const shape = [...source.shape.slice(0, -2), columns, rows];
+  const { storedTransposed: stored } = source;
   return {
+    ...(stored && { stored }),
     name: `transpose(${source.name})`,
     shape,
     load: () => transposeLast(source.load(), rows, columns, countElements(shape)),

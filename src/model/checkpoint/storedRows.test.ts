@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { StoredRows } from '../../ir/index.ts';
-import { concatenateRows, permuteStoredRows } from './storedRows.ts';
+import { concatenateRows, permuteStoredBlocks, permuteStoredRows } from './storedRows.ts';
 
 /** Rows of two bytes, which hold the number of the row twice, and what was read of them. */
 function tableOfRows(numbers: readonly number[]) {
@@ -48,6 +48,28 @@ test('weights stored in different ways have no rows together', () => {
   assert.equal(concatenateRows([], 1), undefined);
   assert.equal(
     permuteStoredRows(undefined, (row) => row),
+    undefined,
+  );
+});
+
+test('blocks of a row come in the order asked for', () => {
+  const rows: StoredRows = {
+    format: 'F16',
+    rowBytes: 6,
+    readBytes: (start, count) => Uint8Array.from({ length: 6 * count }, (_, i) => 6 * start + i),
+  };
+  const permuted = permuteStoredBlocks(rows, 2, (block) => [2, 0, 1][block]!)!;
+  assert.deepEqual([...permuted.readBytes(1, 2)], [10, 11, 6, 7, 8, 9, 16, 17, 12, 13, 14, 15]);
+  assert.equal(permuteStoredBlocks(undefined, 2, Number), undefined);
+});
+
+test('rows that share scales with those beside them stay together, by 32', () => {
+  const { rows } = tableOfRows([0]);
+  const scaled = { ...rows, format: 'E4M3' } as const;
+  assert.notEqual(concatenateRows([scaled, scaled], 64), undefined);
+  assert.equal(concatenateRows([scaled, scaled], 48), undefined);
+  assert.equal(
+    permuteStoredRows(scaled, (row) => row),
     undefined,
   );
 });

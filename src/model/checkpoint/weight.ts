@@ -5,7 +5,7 @@
  * the cost in memory is that of the result.
  */
 import { CapacityError, FormatError, formatBytes, ShapeError } from '../../base/index.ts';
-import type { StoredRows } from '../../ir/index.ts';
+import type { StoredPart, StoredRows } from '../../ir/index.ts';
 import { elementCount } from './safetensors.ts';
 import type { StoredTensor } from './safetensors.ts';
 
@@ -20,6 +20,8 @@ export interface Weight {
   readonly decodeRows: (start: number, out: Float32Array) => void;
   /** Its rows as they are stored, where they are whole rows of a known format. */
   readonly rows?: StoredRows | undefined;
+  /** What is stored apart for the weights that it is made of, by their names: `key`, `value`. */
+  readonly parts?: Readonly<Record<string, StoredPart>>;
 }
 
 const SLICE_BYTES = 2 ** 22;

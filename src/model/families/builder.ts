@@ -13,6 +13,7 @@ import {
   type Node,
   type Op,
   type OpAttrs,
+  type StoredPart,
   type StoredRows,
   type WeightSource,
 } from '../../ir/index.ts';
@@ -30,6 +31,8 @@ export interface WeightReader {
   readRows?(name: string, start: number, count: number): Float32Array;
   /** The rows of a weight as they are stored, where they are whole rows of a known format. */
   storedRows?(name: string): StoredRows | undefined;
+  /** What is stored apart for a part of a weight. */
+  storedPart?(name: string, part: string): StoredPart | undefined;
   /** The tokenizer of the model, where it has one; read when first asked for. */
   readonly tokenizer?: Tokenizer;
 }
@@ -67,11 +70,10 @@ export interface Derivation {
 }
 
 /** How a weight is read. */
-interface Readers {
+interface Readers extends StoredPart {
   readonly load: () => Float32Array;
   /** In which stored weight a row is, and where. */
   readonly placeOf?: (row: number) => [string, number];
-  readonly stored?: StoredRows | undefined;
 }
 
 /** Prefixes of the names of all weights but the head's: of a text model, of one in a multimodal model, of one without a head. */
@@ -157,7 +159,9 @@ export class GraphBuilder {
     const load = (): Float32Array => derive(this.#reader.readF32(full, stored));
     const { rows } = derivation;
     const taken = rows && permuteStoredRows(this.#reader.storedRows?.(full), rows);
-    return this.#declare(`${full}[${part}]`, shape, `${name}[${part}]`, { load, stored: taken });
+    const apart = this.#reader.storedPart?.(full, part);
+    const readers = { load, ...(taken && { stored: taken }), ...apart };
+    return this.#declare(`${full}[${part}]`, shape, `${name}[${part}]`, readers);
   }
 
   /** A table of integers, kept as exact f32. */
@@ -341,11 +345,12 @@ export class GraphBuilder {
     name: string,
     shape: readonly number[],
     label: string,
-    { load, placeOf, stored }: Readers,
+    { load, placeOf, stored, storedTransposed }: Readers,
   ): Node {
     const byRow = placeOf && this.#rowReader(placeOf);
     const source = { name, shape, load, ...(byRow && { loadRows: byRow }) };
-    this.#weights.set(name, { ...source, ...(stored && { stored }) });
+    const rows = { ...(stored && { stored }), ...(storedTransposed && { storedTransposed }) };
+    this.#weights.set(name, { ...source, ...rows });
     return this.node('weight', [], { name, type: tensor('f32', shape) }, label);
   }
 }

@@ -1,18 +1,28 @@
 /** A device of the cpu target: a memory with a model, and threads that run kernels on it. */
-import { CapacityError, UsageError } from '../../base/index.ts';
+import { CapacityError, RecentMap, UsageError } from '../../base/index.ts';
 import {
   type Device,
+  type DeviceRows,
   type DeviceSnapshot,
   type Program,
   type StepInputs,
   type StepResult,
 } from '../../compile/index.ts';
-import { requireContinues, rotaryTable, type Dims, type RotaryTable } from '../../ir/index.ts';
+import {
+  requireContinues,
+  rotaryTable,
+  tokensPerRow,
+  type Dims,
+  type RotaryTable,
+} from '../../ir/index.ts';
 import { type Trace } from '../../trace/index.ts';
 import { bindProgram, type Binding } from './binding.ts';
 import { DeviceMemory } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
+import { type ImageStore } from './images/imageStore.ts';
 import { compiledKernels } from './kernels/kernelModule.ts';
+import { PANEL_FORMAT_NAMES, type PanelFormatName } from './panels/panelFormats.table.ts';
+import { putSnapshot, SlotRows, snapshotOf, type CpuRows, type CpuSnapshot } from './slots.ts';
 import { type Placed, type RotaryFeed } from './steps.ts';
 import { singleThread, ThreadPool, type Runner } from './threads/pool.ts';
 import { nowMs, traceTimes } from './threads/times.ts';
@@ -27,27 +37,33 @@ export interface CpuDeviceOptions {
   readonly emitter: Emitter;
   /** The least multiply-accumulates of a part of a kernel's call. */
   readonly workOfPart: number;
+  /** Keeps weights as they lie in memory from one run to the next. */
+  readonly images?: ImageStore | undefined;
   /** Records the time of each chunk of a step, in cycles of the clock of the trace. */
   readonly trace?: Trace;
 }
 
-interface CpuSnapshot extends DeviceSnapshot {
-  readonly states: ReadonlyMap<string, Uint8Array>;
-}
+/** Of a program: a prompt is read in the slot that happens to be free. */
+const MOST_BINDINGS = 8;
 
 /** Runs programs of one model; its weights and states are loaded and grow as programs need them. */
 export class CpuDevice implements Device {
   readonly #options: CpuDeviceOptions;
   #memory: DeviceMemory;
-  /** Started when weights are there: a model that cannot be loaded needs no threads. */
+  /** Started with the first program. */
   #runner: Runner | undefined;
-  /** Tokens that each sequence has seen. */
+  /** Formats of panels that its kernels read. */
+  readonly #formats = new Set<PanelFormatName>();
+  /** Tokens that each slot has seen. */
   readonly #lengths: number[] = [];
-  #bindings = new WeakMap<CpuProgram, Binding>();
+  /** Of each program by the slot of its first sequence. */
+  #bindings = new WeakMap<CpuProgram, RecentMap<number, Binding>>();
+  /** Of the first program; those of others of the model are the same. */
+  #rows: SlotRows | undefined;
 
   constructor(options: CpuDeviceOptions) {
     this.#options = options;
-    this.#memory = new DeviceMemory(options.contextTokens, options.threads);
+    this.#memory = memoryFor(options);
   }
 
   run(program: Program, inputs: StepInputs): StepResult {
@@ -55,22 +71,31 @@ export class CpuDevice implements Device {
       throw new UsageError(`a program must be for the cpu target, not for ${program.target}`);
     }
     requireInputs(program, inputs);
-    if (program.recurrent) requireContinues(inputs.positions, this.#lengths);
-    const binding = this.#bind(program);
+    const { positions, firstSlot = 0 } = inputs;
+    if (program.recurrent) requireContinues(positions, this.#lengths.slice(firstSlot));
+    const binding = this.#bind(program, firstSlot);
     this.#feed(program, inputs);
     this.#runSteps(program, binding);
-    for (const [b, start] of inputs.positions.entries()) this.#lengths[b] = start + program.dims.T;
+    for (const [b, start] of positions.entries())
+      this.#lengths[firstSlot + b] = start + program.dims.T;
     return this.#results(program);
   }
 
-  snapshot(): CpuSnapshot {
-    return { lengths: [...this.#lengths], states: this.#memory.replacedStates() };
+  snapshot(slot: number): CpuSnapshot {
+    return snapshotOf(this.#memory, slot, this.#lengths[slot] ?? 0);
   }
 
-  restore(snapshot: DeviceSnapshot): void {
-    const { lengths, states } = snapshot as CpuSnapshot;
-    this.#memory.putStates(states);
-    this.#lengths.splice(0, Infinity, ...lengths);
+  restore(slot: number, snapshot: DeviceSnapshot): void {
+    putSnapshot(this.#memory, slot, snapshot as CpuSnapshot);
+    this.#lengths[slot] = snapshot.tokens;
+  }
+
+  saveRows(slot: number, from: number, to: number): CpuRows {
+    return this.#rows!.save(slot, from, to);
+  }
+
+  loadRows(slot: number, rows: DeviceRows): void {
+    this.#rows!.load(slot, rows as CpuRows);
   }
 
   reset(): void {
@@ -80,27 +105,40 @@ export class CpuDevice implements Device {
 
   /** Gives memory, weights and threads back; a later run starts afresh. */
   close(): void {
-    const { contextTokens, threads } = this.#options;
     this.#runner?.close();
     this.#runner = undefined;
-    this.#memory = new DeviceMemory(contextTokens, threads);
+    this.#memory = memoryFor(this.#options);
     this.#bindings = new WeakMap();
+    this.#rows = undefined;
     this.#lengths.length = 0;
   }
 
   #runSteps({ content: { steps } }: CpuProgram, binding: Binding): void {
-    this.#runner ??= startThreads(this.#memory, this.#options);
     const startMs = nowMs();
-    const times = this.#runner.run(binding);
+    const times = this.#runner!.run(binding);
     if (times !== undefined) traceTimes(this.#options.trace!, binding, steps, times, startMs);
   }
 
-  #bind(program: CpuProgram): Binding {
-    const layout = this.#memory.reserve(program);
-    const known = this.#bindings.get(program);
+  /** Threads whose kernels read the formats of the program, and of those before. */
+  #startFor({ formats }: CpuProgram): void {
+    if (this.#runner && formats.every((name) => this.#formats.has(name))) return;
+    this.#runner?.close();
+    for (const name of formats) this.#formats.add(name);
+    const all = PANEL_FORMAT_NAMES.filter((name) => this.#formats.has(name));
+    this.#runner = startThreads(this.#memory, this.#options, all);
+  }
+
+  #bind(program: CpuProgram, firstSlot: number): Binding {
+    // Workers start while weights are read, into huge pages that machine code asks for before there is anything.
+    this.#startFor(program);
+    const layout = this.#memory.reserve(program, firstSlot);
+    this.#rows ??= new SlotRows(this.#memory, tokensPerRow(program.graph));
+    const own = this.#bindings.get(program) ?? new RecentMap<number, Binding>(MOST_BINDINGS);
+    this.#bindings.set(program, own);
+    const known = own.get(firstSlot);
     if (known?.layout === layout) return known;
     const binding = bindProgram(program, layout, this.#options.workOfPart);
-    this.#bindings.set(program, binding);
+    own.set(firstSlot, binding);
     return binding;
   }
 
@@ -181,12 +219,19 @@ function requireHidden({ content }: CpuProgram, length: number | undefined): voi
   throw new UsageError(`a step must be fed ${elements} numbers of hidden rows, not ${length ?? 0}`);
 }
 
-function startThreads({ memory }: DeviceMemory, options: CpuDeviceOptions): Runner {
-  const { threads, emitter, trace } = options;
+function memoryFor({ contextTokens, threads, images }: CpuDeviceOptions): DeviceMemory {
+  return new DeviceMemory(contextTokens, threads, images);
+}
+
+function startThreads(
+  { memory }: DeviceMemory,
+  { threads, emitter, trace }: CpuDeviceOptions,
+  formats: readonly PanelFormatName[],
+): Runner {
   const isNative = emitter === 'x86';
-  const kernels = compiledKernels(threads > 1);
+  const kernels = compiledKernels(threads > 1, formats);
   const module = isNative ? kernels.module : kernels.optimized;
-  const source = { module, memory, ...(isNative && { code: machineCode() }) };
+  const source = { module, memory, ...(isNative && { code: machineCode(formats) }) };
   const timed = trace !== undefined;
   return threads > 1 ? new ThreadPool(source, threads, timed) : singleThread(source, timed);
 }

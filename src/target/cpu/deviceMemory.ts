@@ -15,7 +15,9 @@ import { type CpuProgram, type StateSize } from './emit.ts';
 import { createKernelMemory, MEMORY_LIMIT_BYTES, PAGE_BYTES } from './kernels/kernelModule.ts';
 import { ALIGNMENT_BYTES, alignBytes, ELEMENT_BYTES } from './kernels/vectors.ts';
 import { type Argument, type Placed } from './steps.ts';
-import { loadPanels, weightBytes } from './weightStorage.ts';
+import { type ImageStore } from './images/imageStore.ts';
+import { loadWeights } from './weightLoading.ts';
+import { weightBytes } from './weightStorage.ts';
 
 /** What the first program brought; later ones must be of the same model. */
 interface LoadedModel {
@@ -36,58 +38,101 @@ export interface Layout {
   readonly arenaAddress: number;
 }
 
+/** What there must be room for: so many sequences of so many tokens, beside activations. */
+interface Room {
+  readonly sequences: number;
+  readonly tokens: number;
+  readonly activationBytes: number;
+}
+
 /** A memory that programs of one model share. */
 export class DeviceMemory {
   readonly memory: WasmMemory;
   readonly #contextTokens: number;
   readonly #threads: number;
+  readonly #images: ImageStore | undefined;
   #model: LoadedModel | undefined;
   #layout: Layout | undefined;
+  /** The layout as a program sees it that starts at a later slot, by that slot. */
+  readonly #shifted = new Map<number, { readonly whole: Layout; readonly own: Layout }>();
+  /** Of the program that needs most. */
+  #activationBytes = 0;
   /** Beyond this the memory is still as it was made: zeros that the host need not provide. */
   #touchedBytes = 0;
 
-  /** States grow to at most `contextTokens`, unless a program needs more. More than one thread share it. */
-  constructor(contextTokens: number, threads: number) {
+  /** States grow to at most `contextTokens`, unless a program needs more. More than one thread share it. `images` keep weights. */
+  constructor(contextTokens: number, threads: number, images?: ImageStore) {
     this.#contextTokens = contextTokens;
+    this.#images = images;
     this.#threads = threads;
     this.memory = createKernelMemory(threads > 1);
   }
 
   /**
-   * Makes room for `program`, and loads the weights if it is the first. Throws CapacityError when it
-   * does not fit, UsageError for a program of another model, and what loading a weight throws.
+   * Makes room for `program` on slots from `firstSlot` on, and loads the weights if it is the first; the
+   * layout has the states of those slots. Throws CapacityError when it does not fit, UsageError for a
+   * program of another model, and what loading a weight throws.
    */
-  reserve(program: CpuProgram): Layout {
+  reserve(program: CpuProgram, firstSlot = 0): Layout {
     const model = this.#model ?? placeWeights(program);
     requireModel(program, model);
-    const layout = this.#layoutFor(program, model);
-    const endBytes = layout.arenaAddress + this.#activationBytes(program);
+    const { B, S } = program.dims;
+    const { arenaBytes, scratchBytes } = program.content;
+    const activationBytes = arenaBytes + this.#threads * scratchBytes;
+    const room = { sequences: firstSlot + B, tokens: S, activationBytes };
+    const load = (): void => {
+      this.#touchedBytes = model.weightsEnd;
+      loadWeights(program, model, this.memory, this.#images);
+    };
+    return this.#layoutFrom(firstSlot, this.#fit(model, room, program.graph.name, load), model);
+  }
+
+  /** Makes room; where weights are not there yet, `load` brings them. */
+  #fit(model: LoadedModel, room: Room, where: string, load?: () => void): Layout {
+    const layout = this.#layoutFor(room, model, where);
+    const endBytes = layout.arenaAddress + room.activationBytes;
     this.#grow(endBytes);
-    if (this.#model === undefined) this.#loadWeights(program, model);
+    if (this.#model === undefined) load?.();
     this.#model = model;
     if (layout !== this.#layout) this.#moveStates(layout, model);
     this.#layout = layout;
     this.#touchedBytes = Math.max(this.#touchedBytes, endBytes);
+    this.#activationBytes = Math.max(this.#activationBytes, room.activationBytes);
     return layout;
   }
 
-  /** The bytes of each state that steps replace, of all sequences. */
-  replacedStates(): ReadonlyMap<string, Uint8Array> {
-    const names = [...(this.#model?.states ?? [])].filter(([, { perToken }]) => !perToken);
-    return new Map(names.map(([name, size]) => [name, this.#stateBytes(name, size).slice()]));
+  /** The same layout for the same slot, until addresses change. */
+  #layoutFrom(firstSlot: number, layout: Layout, model: LoadedModel): Layout {
+    if (firstSlot === 0) return layout;
+    const known = this.#shifted.get(firstSlot);
+    if (known?.whole === layout) return known.own;
+    const states = new Map(
+      [...layout.states].map(([name, address]) => {
+        const slotBytes = sequenceBytes(model.states.get(name)!, layout.capacity);
+        return [name, address + firstSlot * slotBytes];
+      }),
+    );
+    const own = { ...layout, states };
+    this.#shifted.set(firstSlot, { whole: layout, own });
+    return own;
   }
 
-  /** Puts back what `replacedStates` gave; sequences that have joined since keep theirs. */
-  putStates(states: ReadonlyMap<string, Uint8Array>): void {
-    for (const [name, bytes] of states) {
-      this.#stateBytes(name, this.#model!.states.get(name)!).set(bytes);
-    }
+  /** The states of the model, and of each the bytes of a slot; there is none before the first program. */
+  get states(): ReadonlyMap<string, StateSize> {
+    return this.#model?.states ?? new Map();
   }
 
-  #stateBytes(name: string, size: StateSize): Uint8Array {
+  /** What a slot has of a state; nothing of a slot that no program has used. Valid until the next `reserve`. */
+  slotBytes(name: string, slot: number): Uint8Array {
     const { batch, capacity, states } = this.#layout!;
-    const bytes = batch * sequenceBytes(size, capacity);
-    return new Uint8Array(this.memory.buffer, states.get(name)!, bytes);
+    const bytes = slot < batch ? sequenceBytes(this.#model!.states.get(name)!, capacity) : 0;
+    return new Uint8Array(this.memory.buffer, states.get(name)! + slot * bytes, bytes);
+  }
+
+  /** Makes room for a slot of so many tokens. Throws as `reserve` does. */
+  reserveSlot(slot: number, tokens: number): void {
+    const room = { sequences: slot + 1, tokens, activationBytes: this.#activationBytes };
+    this.#fit(this.#model!, room, 'the states of a sequence');
   }
 
   /** Forgets the state of all sequences. */
@@ -107,26 +152,24 @@ export class DeviceMemory {
     return new Float32Array(this.memory.buffer, this.#layout!.arenaAddress + addressBytes, count);
   }
 
-  /** The layout as it is if `program` fits, else a larger one. */
-  #layoutFor(program: CpuProgram, model: LoadedModel): Layout {
-    const { dims, graph } = program;
-    const activationBytes = this.#activationBytes(program);
+  /** The layout as it is if there is room, else a larger one. */
+  #layoutFor(room: Room, model: LoadedModel, where: string): Layout {
+    const { sequences, tokens, activationBytes } = room;
     const old = this.#layout;
-    if (old !== undefined && dims.B <= old.batch && dims.S <= old.capacity) return old;
-    const batch = Math.max(dims.B, old?.batch ?? 0);
-    const doubled = Math.min(2 * (old?.capacity ?? 0), this.#contextTokens);
-    const fits = (layout: Layout): boolean =>
-      layout.arenaAddress + activationBytes <= MEMORY_LIMIT_BYTES;
-    const generous = placeStates(model, batch, Math.max(dims.S, doubled));
-    if (fits(generous)) return generous;
-    const exact = placeStates(model, batch, Math.max(dims.S, old?.capacity ?? 0));
-    if (fits(exact)) return exact;
-    throw doesNotFit(graph.name, model, exact, activationBytes);
-  }
-
-  /** Of the arena, and of scratch memory for all threads. */
-  #activationBytes({ content: { arenaBytes, scratchBytes } }: CpuProgram): number {
-    return arenaBytes + this.#threads * scratchBytes;
+    if (old !== undefined && sequences <= old.batch && tokens <= old.capacity) return old;
+    const batch = Math.max(sequences, old?.batch ?? 0);
+    const capacity = Math.max(tokens, old?.capacity ?? 0);
+    const doubled = Math.max(capacity, Math.min(2 * (old?.capacity ?? 0), this.#contextTokens));
+    const layouts = [
+      placeStates(model, 2 ** Math.ceil(Math.log2(batch)), doubled),
+      placeStates(model, batch, doubled),
+      placeStates(model, batch, capacity),
+    ];
+    const fits = layouts.find(
+      ({ arenaAddress }) => arenaAddress + activationBytes <= MEMORY_LIMIT_BYTES,
+    );
+    if (fits !== undefined) return fits;
+    throw doesNotFit(where, model, layouts.at(-1)!, activationBytes);
   }
 
   #grow(sizeBytes: number): void {
@@ -139,26 +182,6 @@ export class DeviceMemory {
         `the cpu target must have ${sizeBytes} bytes, which the host refuses`,
         { hint: 'free some memory, or use a shorter context or a smaller model' },
       );
-    }
-  }
-
-  #loadWeights(
-    { graph, expertTables, storage }: CpuProgram,
-    { weights, weightsEnd }: LoadedModel,
-  ): void {
-    this.#touchedBytes = Math.max(this.#touchedBytes, weightsEnd);
-    for (const [name, address] of weights) {
-      const source = graph.weights.get(name)!;
-      const format = storage.get(name);
-      if (format !== undefined) {
-        const bytes = weightBytes(source, format);
-        loadPanels(source, format, new Uint8Array(this.memory.buffer, address, bytes));
-        continue;
-      }
-      const values = source.load();
-      const experts = expertTables.get(name);
-      if (experts !== undefined) requireExperts(name, values, experts);
-      new Float32Array(this.memory.buffer, address, values.length).set(values);
     }
   }
 
@@ -177,15 +200,6 @@ export class DeviceMemory {
       }
     }
   }
-}
-
-/** A kernel writes to the places that a table of experts names, so they must be of experts. */
-function requireExperts(name: string, values: Float32Array, count: number): void {
-  const wrong = values.find((e) => !(Number.isInteger(e) && e >= 0 && e < count));
-  if (wrong === undefined) return;
-  throw new UsageError(`the experts of a token must be from 0 to ${count - 1}, not ${wrong}`, {
-    where: name,
-  });
 }
 
 /** Where the scratch memory of the first thread starts; those of the others follow. */

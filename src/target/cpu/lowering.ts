@@ -1,7 +1,8 @@
 /** What the rules of all ops share: where values lie, and buffers for them. */
 import { type Node, type NodeOf, type Op } from '../../ir/index.ts';
 import { ELEMENT_BYTES, VECTOR_ELEMENTS } from './kernels/vectors.ts';
-import { PANEL_FORMATS } from './panels/panelFormats.table.ts';
+import { PANEL_FORMATS, type PanelFormatName } from './panels/panelFormats.table.ts';
+import { panelBytes } from './panels/panelLayout.ts';
 import { type Named, type StepList, type Unplaced } from './steps.ts';
 
 /** Where the value of a node lies, dense and row-major. */
@@ -20,6 +21,17 @@ export function allocateFor(list: StepList, { op, label, type }: Node): Unplaced
 /** The part of a value that starts some elements in. */
 export function shift<P extends Place>(place: P, elements: number): P {
   return { ...place, offsetBytes: place.offsetBytes + elements * ELEMENT_BYTES };
+}
+
+/** Matrix `index` of a stack of N × K. */
+export function matrixOf(
+  stack: Place,
+  index: number,
+  [N, K]: readonly [N: number, K: number],
+): Place {
+  const { format } = stack as { readonly format?: PanelFormatName };
+  const bytes = format === undefined ? N * K * ELEMENT_BYTES : panelBytes(format, N, K);
+  return { ...stack, offsetBytes: stack.offsetBytes + index * bytes };
 }
 
 /** Rounded up to whole vectors. */

@@ -18,9 +18,19 @@ import {
   windowAttention,
 } from './contextLowerings.ts';
 import { dot, fakeQuantize, nGramGate, ngramRows, signedRoot } from './ngramLowerings.ts';
-import { allocateFor, formatCode, shift, type Inputs, type Lower, type Place } from './lowering.ts';
+import {
+  allocateFor,
+  formatCode,
+  matrixOf,
+  shift,
+  type Inputs,
+  type Lower,
+  type Place,
+} from './lowering.ts';
 import { experts, hyperConnection, mixHeads, route, routeByToken } from './mixtureLowerings.ts';
 import { blockRows, topBlocks, topRows } from './selectionLowerings.ts';
+import { FIRST_FLOAT_CODE } from './panels/panelFormats.table.ts';
+import { quantizedStride } from './kernels/quantizeRows.ts';
 import { type StepList } from './steps.ts';
 
 /** What the host writes for an input. */
@@ -227,22 +237,50 @@ function argMax(list: StepList, node: NodeOf<'argMax'>, [x]: Inputs): Place {
 function linear(list: StepList, node: NodeOf<'linear'>, [x, w]: Inputs): Place {
   const out = allocateFor(list, node);
   const [M, N, K] = [list.rowsOf(node.type), lastDim(node.type), lastDim(node.inputs[0]!.type)];
-  const format = formatCode(w);
-  if (format === 0) {
-    const strides = { xStride: K, wStride: K, outStride: N };
-    list.add('linear', node.label, { x, w, out, ...strides, M, N, K });
-    return out;
-  }
-  const rows = list.quantizedRows(x, M, K, node.label);
-  list.add('linearPanels', node.label, { x: rows, w, out, outStride: N, M, N, K, format });
+  product(list, { x, xStride: K, w, out, outStride: N }, [M, N, K], node.label);
   return out;
 }
 
+/** A product for each head. */
 function headLinear(list: StepList, node: NodeOf<'headLinear'>, [x, w]: Inputs): Place {
   const out = allocateFor(list, node);
   const [, , given, K] = list.shapeOf(node.inputs[0]!.type) as [number, number, number, number];
   const [B, T, H, N] = list.shapeOf(node.type) as [number, number, number, number];
-  const strides = { xStride: given * K, xHeadStride: given === 1 ? 0 : K };
-  list.add('headLinear', node.label, { x, w, out, ...strides, rows: B * T, H, N, K });
+  const heads = Array.from({ length: given }, (_, h) => shift(x, h * K));
+  for (let h = 0; h < H; h++) {
+    const operands = {
+      ...{ x: heads[h % given]!, xStride: given * K, w: matrixOf(w, h, [N, K]) },
+      ...{ out: shift(out, h * N), outStride: H * N },
+    };
+    product(list, operands, [B * T, N, K], node.label);
+  }
   return out;
+}
+
+/** Rows of M × K, weights N × K, and where the rows of the result lie. */
+interface Operands {
+  readonly x: Place;
+  readonly xStride: number;
+  readonly w: Place;
+  readonly out: Place;
+  readonly outStride: number;
+}
+
+/** out = x · wᵀ, on panels of integers with x in 8 bits. */
+function product(
+  list: StepList,
+  { x, xStride, w, out, outStride }: Operands,
+  [M, N, K]: readonly [M: number, N: number, K: number],
+  label: string,
+): void {
+  const format = formatCode(w);
+  if (format === 0) {
+    list.add('linear', label, { x, xStride, w, wStride: K, out, outStride, M, N, K });
+    return;
+  }
+  const rows =
+    format < FIRST_FLOAT_CODE
+      ? { x: list.quantizedRows(x, { rows: M, K, xStride }, label), xStride: quantizedStride(K) }
+      : { x, xStride };
+  list.add('linearPanels', label, { ...rows, w, out, outStride, M, N, K, format });
 }

@@ -174,11 +174,15 @@ export class StepList {
   }
 
   /** The rows of K elements at x in 8 bits, made once for all that read them. */
-  quantizedRows(x: Named | Unplaced, rows: number, K: number, label: string): Unplaced {
+  quantizedRows(
+    x: Named | Unplaced,
+    { rows, K, xStride = K }: { rows: number; K: number; xStride?: number },
+    label: string,
+  ): Unplaced {
     const known = this.#quantized.get(x);
     if (known !== undefined) return known;
     const out = this.allocate(`${label} in 8 bits`, quantizedElements(rows, K));
-    this.add('quantizeRows', label, { x, xStride: K, out, rows, K });
+    this.add('quantizeRows', label, { x, xStride, out, rows, K });
     this.#quantized.set(x, out);
     return out;
   }

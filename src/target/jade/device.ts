@@ -6,6 +6,7 @@ import { CapacityError, formatBytes, UsageError } from '../../base/index.ts';
 import { type Chip } from '../../chip/index.ts';
 import {
   type Device,
+  type DeviceRows,
   type DeviceSnapshot,
   type Program,
   type StepInputs,
@@ -19,8 +20,8 @@ import { writeImage } from './image.ts';
 import { QUEUES, type Instruction } from './isa.table.ts';
 import { MAX_STEP_ROWS } from './layout.ts';
 import { GIVEN_ROWS, HIDDEN_ROWS, type PlainRegion } from './memoryRegions.ts';
-import { ReplacedStates } from './replacedStates.ts';
 import { createSimulator, type RunOptions, type RunStats, type Simulator } from './sim/index.ts';
+import { Slots } from './slots.ts';
 
 export interface JadeDevice extends Device {
   /** Counters of the last run. */
@@ -53,8 +54,8 @@ export function openJadeDevice(chip: Chip, options: JadeDeviceOptions): JadeDevi
 class SimulatedJade implements JadeDevice {
   lastRun: RunStats | undefined;
   /** There with a model that has states to come back to. */
-  snapshot?: () => DeviceSnapshot;
-  restore?: (snapshot: DeviceSnapshot) => void;
+  snapshot?: (slot: number) => DeviceSnapshot;
+  restore?: (slot: number, snapshot: DeviceSnapshot) => void;
   private readonly chip: Chip;
   private readonly options: JadeDeviceOptions;
   private readonly hostRows = new HostRows();
@@ -62,7 +63,7 @@ class SimulatedJade implements JadeDevice {
     read: (address, bytes) => this.simulator!.memory.subarray(address, address + bytes),
     write: (address, bytes) => this.writeAt(address, bytes),
   };
-  private replaced: ReplacedStates | undefined;
+  private slots: Slots | undefined;
   private simulator: Simulator | undefined;
   private layoutBytes = 0;
   private states: readonly (readonly [number, number])[] = [];
@@ -79,28 +80,38 @@ class SimulatedJade implements JadeDevice {
     checkInputs(jade, inputs);
     this.write(jade, 'tokens', bytesOf(inputs.tokens));
     if (inputs.hidden !== undefined) this.write(jade, GIVEN_ROWS, bytesOf(inputs.hidden));
-    this.replaced!.start(inputs);
+    const slots = this.slots!;
+    slots.start(inputs);
     this.hostRows.write(jade.graph, jade.layout, inputs, this.memory);
     simulator.positions.set(inputs.positions);
     const { trace, checkHazards, observer } = this.options;
     observer?.positioned(inputs.positions);
     const observe = observer?.begins();
-    const stats = simulator.run(jade.instructions, {
+    const instructions = slots.instructionsFrom(jade.instructions, inputs.firstSlot ?? 0);
+    const stats = simulator.run(instructions, {
       maxPosition: S - T,
       collectEvents: trace !== undefined,
       checkHazards: checkHazards ?? false,
       ...(observe !== undefined && { observe }),
     });
-    observer?.ran(jade.instructions, stats);
+    observer?.ran(instructions, stats);
     this.lastRun = stats;
     if (trace !== undefined) record(trace, jade, stats);
     return this.results(jade, stats);
   }
 
+  saveRows(slot: number, from: number, to: number): DeviceRows {
+    return this.slots!.saveRows(slot, from, to);
+  }
+
+  loadRows(slot: number, rows: DeviceRows): void {
+    this.slots!.loadRows(slot, rows);
+  }
+
   reset(): void {
     for (const [address, bytes] of this.states)
       this.simulator?.memory.fill(0, address, address + bytes);
-    this.replaced?.forget();
+    this.slots?.forget();
   }
 
   close(): void {
@@ -117,7 +128,7 @@ class SimulatedJade implements JadeDevice {
       const states = [...layout.regions.values()].filter(isState);
       this.states = states.map((region) => [region.address, region.sizeBytes] as const);
       this.layoutBytes = layout.sizeBytes;
-      this.keep(new ReplacedStates(layout.regions.values(), this.memory));
+      this.keep(new Slots(program, layout, this.memory));
       this.options.observer?.loaded(this.simulator.memory);
     }
     if (this.layoutBytes !== layout.sizeBytes) {
@@ -126,11 +137,11 @@ class SimulatedJade implements JadeDevice {
     return this.simulator;
   }
 
-  private keep(replaced: ReplacedStates): void {
-    this.replaced = replaced;
-    if (!replaced.exist) return;
-    this.snapshot = () => replaced.snapshot();
-    this.restore = (snapshot) => replaced.restore(snapshot);
+  private keep(slots: Slots): void {
+    this.slots = slots;
+    if (!slots.haveReplaced) return;
+    this.snapshot = (slot) => slots.snapshot(slot);
+    this.restore = (slot, snapshot) => slots.restore(slot, snapshot);
   }
 
   private write(program: JadeProgram, mailbox: string, bytes: Uint8Array): void {
@@ -178,7 +189,7 @@ function isState({ kind }: PlainRegion): boolean {
 }
 
 function checkInputs({ dims, layout }: JadeProgram, inputs: StepInputs): void {
-  const { tokens, positions, hidden } = inputs;
+  const { tokens, positions, firstSlot = 0, hidden } = inputs;
   const { B, T, S } = dims;
   if (tokens.length !== B * T || positions.length !== B) {
     throw new UsageError(
@@ -190,6 +201,11 @@ function checkInputs({ dims, layout }: JadeProgram, inputs: StepInputs): void {
   if (required !== (hidden?.length ?? 0))
     throw new UsageError(
       `a step must be fed ${required} numbers of hidden rows, not ${hidden?.length ?? 0}`,
+    );
+  if (firstSlot + B > layout.batch)
+    throw new CapacityError(
+      `the state has room for ${layout.batch} sequences, not ${firstSlot + B}`,
+      { hint: 'give the target a larger batch' },
     );
   const end = Math.max(...positions) + T;
   if (end > S) throw new CapacityError(`the program holds ${S} tokens of context, not ${end}`);

@@ -34,7 +34,7 @@ export class HostRows {
     graph: Graph,
     { regions }: MemoryLayout,
     node: NodeOf<'ngramRows'>,
-    { tokens, positions }: StepInputs,
+    { tokens, positions, firstSlot = 0 }: StepInputs,
     memory: HostMemory,
   ): void {
     const classes = this.classesOf(graph, node);
@@ -42,7 +42,7 @@ export class HostRows {
     const mailbox = regions.get(ngramsKey(node))!;
     const T = tokens.length / positions.length;
     for (const [b, position] of positions.entries()) {
-      const at = state.address + b * state.sequenceBytes;
+      const at = state.address + (firstSlot + b) * state.sequenceBytes;
       const kept = new Float32Array(memory.read(at, state.sequenceBytes).slice().buffer);
       const past = position === 0 ? startOfNgrams(node.attrs, classes) : kept;
       const own = tokens.subarray(b * T, (b + 1) * T);

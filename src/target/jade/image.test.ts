@@ -26,7 +26,7 @@ for (const format of ['mxint8', 'mxfp8', 'mxfp4'] as const) {
     const memory = new Uint8Array(64 + PLANES * 4 * 320);
     const layout: MemoryLayout = {
       ...{ weights: new Map([['w', tiles]]), regions: new Map() },
-      ...{ contextTokens: 32, sizeBytes: memory.length },
+      ...{ batch: 1, contextTokens: 32, sizeBytes: memory.length },
     };
     const weights = new Map([['w', { shape: [PLANES, ROWS, COLUMNS], load: () => values }]]);
     writeImage(memory, layout, { weights } as unknown as Graph);

@@ -68,6 +68,8 @@ export interface MemoryLayout {
   readonly weights: ReadonlyMap<string, TiledWeight>;
   readonly regions: ReadonlyMap<string, PlainRegion>;
   readonly contextTokens: number;
+  /** Slots of each state. */
+  readonly batch: number;
   readonly sizeBytes: number;
 }
 
@@ -129,8 +131,8 @@ class Layout {
       if (op === 'experts') inputs.slice(2, 4).forEach((weight) => this.filled.add(weight));
     for (const node of nodes) if (node.op === 'append') this.step(node);
     nodes.forEach((node) => this.place(node, values));
-    const { weights, regions, contextTokens, cursor } = this;
-    return { weights, regions, contextTokens, sizeBytes: cursor };
+    const { weights, regions, contextTokens, batch, cursor } = this;
+    return { weights, regions, contextTokens, batch, sizeBytes: cursor };
   }
 
   private place(node: Node, values: ReadonlySet<Node>): void {

@@ -184,6 +184,11 @@ export function scalesKey({ attrs }: NodeOf<'state'>): string {
   return `scales:${attrs.name}`;
 }
 
+/** The name of the state that a region is of, or has the scale bytes of. */
+export function stateOfScales(name: string): string {
+  return name.replace(/^scales:/, '');
+}
+
 /** Region of one f32, again and again. */
 export function filledKey(value: number): string {
   return `filled:${value}`;

@@ -1,5 +1,6 @@
 import {
   type Device,
+  type DeviceRows,
   type DeviceSnapshot,
   type Program,
   type StepInputs,
@@ -9,6 +10,7 @@ import {
   f32Of,
   i32Of,
   Interpreter,
+  type InterpreterRows,
   type InterpreterSnapshot,
   type Numerics,
 } from '../../ir/index.ts';
@@ -32,12 +34,20 @@ export class ReferenceDevice implements Device {
     };
   }
 
-  snapshot(): InterpreterSnapshot {
-    return this.#interpreter.snapshot();
+  snapshot(slot: number): InterpreterSnapshot {
+    return this.#interpreter.snapshot(slot);
   }
 
-  restore(snapshot: DeviceSnapshot): void {
-    this.#interpreter.restore(snapshot as InterpreterSnapshot);
+  restore(slot: number, snapshot: DeviceSnapshot): void {
+    this.#interpreter.restore(snapshot as InterpreterSnapshot, slot);
+  }
+
+  saveRows(slot: number, from: number, to: number): InterpreterRows {
+    return this.#interpreter.saveRows(slot, from, to);
+  }
+
+  loadRows(slot: number, rows: DeviceRows): void {
+    this.#interpreter.loadRows(slot, rows as InterpreterRows);
   }
 
   reset(): void {

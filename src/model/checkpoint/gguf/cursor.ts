@@ -1,6 +1,7 @@
 /** Reads the head of a file field by field, a window at a time, and never more than its limit. */
 import { decodeUtf8, FormatError } from '../../../base/index.ts';
 import type { ByteSource } from '../../../base/index.ts';
+import { JoinedTexts } from './joinedTexts.ts';
 
 const WINDOW_BYTES = 2 ** 18;
 
@@ -12,7 +13,8 @@ export class Cursor {
   readonly #limit: number;
   #position = 0;
   #windowStart = 0;
-  #window = new DataView(new ArrayBuffer(0));
+  #window = new Uint8Array(0);
+  #view = new DataView(this.#window.buffer);
 
   /** Reads at most `limitBytes` from the start of the source. */
   constructor(source: ByteSource, limitBytes: number) {
@@ -80,9 +82,14 @@ export class Cursor {
 
   /** A u64 that must be at most `most`, which is a safe integer. */
   count(most: number, what: string): number {
-    const value = this.u64(what);
-    if (value <= BigInt(most)) return Number(value);
-    throw new FormatError(`${what} must be at most ${most}, not ${value}`, {
+    const value = this.#take(
+      8,
+      what,
+      (view, at) => view.getUint32(at, true) + 2 ** 32 * view.getUint32(at + 4, true),
+    );
+    if (value <= most) return value;
+    const exact = this.#view.getBigUint64(this.#position - 8 - this.#windowStart, true);
+    throw new FormatError(`${what} must be at most ${most}, not ${exact}`, {
       where: this.source.name,
       hint: GET_AGAIN,
     });
@@ -92,23 +99,42 @@ export class Cursor {
   text(mostBytes: number, what: string): string {
     const length = this.count(mostBytes, `the length of ${what}`);
     this.require(length, what);
-    const bytes = this.source.read(this.#position, length);
-    this.#position += length;
+    const bytes = this.#bytes(length);
     return decodeUtf8(bytes, `${what} in ${this.source.name}`);
+  }
+
+  /** `count` texts of UTF-8. */
+  texts(count: number, mostBytes: number, what: string): string[] {
+    const joined = new JoinedTexts();
+    for (let i = 0; i < count; i++) {
+      const length = this.count(mostBytes, 'the length of a text');
+      this.require(length, what);
+      joined.add(this.#bytes(length));
+    }
+    return joined.decode(`${what} in ${this.source.name}`);
   }
 
   #take<T>(bytes: number, what: string, read: (view: DataView, at: number) => T): T {
     this.require(bytes, what);
     const at = this.#position - this.#windowStart;
-    if (at < 0 || at + bytes > this.#window.byteLength) this.#fill();
-    const value = read(this.#window, this.#position - this.#windowStart);
+    if (at + bytes > this.#window.length) this.#fill();
+    const value = read(this.#view, this.#position - this.#windowStart);
     this.#position += bytes;
     return value;
   }
 
-  #fill(): void {
+  /** The next bytes, which are before the limit; valid until the next read. */
+  #bytes(length: number): Uint8Array {
+    if (this.#position + length > this.#windowStart + this.#window.length) this.#fill(length);
+    const at = this.#position - this.#windowStart;
+    this.#position += length;
+    return this.#window.subarray(at, at + length);
+  }
+
+  #fill(least = 0): void {
     this.#windowStart = this.#position;
-    const { buffer } = this.source.read(this.#position, Math.min(WINDOW_BYTES, this.left));
-    this.#window = new DataView(buffer);
+    const length = Math.min(Math.max(WINDOW_BYTES, least), this.left);
+    this.#window = this.source.read(this.#position, length);
+    this.#view = new DataView(this.#window.buffer);
   }
 }

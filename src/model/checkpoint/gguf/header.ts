@@ -115,7 +115,10 @@ function readValue(cursor: Cursor, key: string, most: number): GgufValue {
   const [leastBytes, read] = scalarOf(cursor, key, inner);
   const count = cursor.count(most, `the number of elements of ${key}`);
   cursor.require(count * leastBytes, key);
-  return Array.from({ length: count }, () => read(cursor, key));
+  if (inner === TEXT) return cursor.texts(count, MAX_TEXT_BYTES, key);
+  const values: (number | boolean | string)[] = [];
+  for (let i = 0; i < count; i++) values.push(read(cursor, key));
+  return values;
 }
 
 function scalarOf(cursor: Cursor, key: string, type: number): readonly [number, ReadScalar] {

@@ -11,11 +11,13 @@
  *
  * [1] https://github.com/ggml-org/llama.cpp, conversion/qwen.py, Qwen3NextModel and _LinearAttentionVReorderBase
  */
+import type { StoredRows } from '../../../ir/index.ts';
 import { elementCount } from '../safetensors.ts';
 import type { StoredTensor } from '../safetensors.ts';
-import { permuteStoredRows } from '../storedRows.ts';
+import { permuteStoredBlocks, permuteStoredRows } from '../storedRows.ts';
 import { rowCount, rowWidth } from '../weight.ts';
 import type { Weight } from '../weight.ts';
+import { ggmlTypeOf } from './ggmlTypes.table.ts';
 import { ggufWeight } from './ggufWeight.ts';
 import type { ModelMetadata } from './metadata.ts';
 import { wrongShape } from './tensors.ts';
@@ -66,7 +68,7 @@ function restoreDeltaWeight(module: string, weight: Weight, heads: DeltaHeads): 
       return { ...rows, shape: [rowCount(weight.shape), 1, rowWidth(weight.shape)] };
     }
     case 'out_proj':
-      return permuteColumns(weight, tiledFrom(0, valueWidth, heads));
+      return permuteColumnHeads(weight, valueWidth, tiledFrom(0, 1, heads));
     default:
       return weight;
   }
@@ -165,18 +167,35 @@ function permuteRows(weight: Weight, storedRow: MapIndex): Weight {
   return { ...weight, decodeRows, rows };
 }
 
-function permuteColumns(weight: Weight, storedColumn: MapIndex): Weight {
+/** Heads of `headWidth` columns; where they are whole blocks, as they are stored too. */
+function permuteColumnHeads(weight: Weight, headWidth: number, storedHead: MapIndex): Weight {
   const width = rowWidth(weight.shape);
-  const order = Int32Array.from({ length: width }, (_, column) => storedColumn(column));
+  const stays = Array.from({ length: width / headWidth }, (_, head) => storedHead(head) === head);
+  if (stays.every(Boolean)) return weight;
   const stored = new Float32Array(width);
   const decodeRows = (start: number, out: Float32Array): void => {
     weight.decodeRows(start, out);
     for (let at = 0; at < out.length; at += width) {
       stored.set(out.subarray(at, at + width));
-      for (let column = 0; column < width; column++) out[at + column] = stored[order[column]!]!;
+      for (let first = 0; first < width; first += headWidth) {
+        const from = storedHead(first / headWidth) * headWidth;
+        out.set(stored.subarray(from, from + headWidth), at + first);
+      }
     }
   };
-  return { ...weight, decodeRows, rows: undefined };
+  return { ...weight, decodeRows, rows: permuteStoredHeads(weight.rows, headWidth, storedHead) };
+}
+
+/** Undefined where heads are no whole blocks. */
+function permuteStoredHeads(
+  stored: StoredRows | undefined,
+  headWidth: number,
+  storedHead: MapIndex,
+): StoredRows | undefined {
+  if (stored === undefined) return undefined;
+  const { elements, bytes } = ggmlTypeOf(stored.format);
+  if (headWidth % elements !== 0) return undefined;
+  return permuteStoredBlocks(stored, (headWidth / elements) * bytes, storedHead);
 }
 
 /** A vector as a matrix of one row. */

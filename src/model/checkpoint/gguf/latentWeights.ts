@@ -41,6 +41,10 @@ export function latentUpProjection(name: string, tensors: Tensors): Weight | und
     stored: [keys, values],
     rowBytes: perHead === 0 ? 0 : (keyWeight.rowBytes + valueWeight.rowBytes) / perHead,
     decodeRows,
+    parts: {
+      key: { storedTransposed: keyWeight.rows },
+      value: { stored: valueWeight.rows },
+    },
   };
 }
 

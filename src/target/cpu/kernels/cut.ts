@@ -16,34 +16,9 @@ const MOST_PARTS = 64;
 
 /** The parts of a call, each of at least `workOfPart`, in order; they depend on the arguments alone. */
 export function cutCall(part: Part, workOfPart: number): readonly Part[] {
-  const expanded = part.kernel === 'headLinear' ? linears(part.args) : [part];
-  const most = Math.ceil(MOST_PARTS / expanded.length);
-  return expanded.flatMap((one) => cutAlongAxes(one, most, workOfPart));
-}
-
-/** A linear for each head. */
-function linears(args: Arguments): Part[] {
-  const { x, xStride, xHeadStride, w, out, rows, H, N, K } = args as Record<string, number>;
-  return Array.from({ length: H! }, (_, h) => ({
-    kernel: 'linear',
-    args: {
-      x: x! + h * xHeadStride! * ELEMENT_BYTES,
-      xStride: xStride!,
-      w: w! + h * N! * K! * ELEMENT_BYTES,
-      wStride: K!,
-      out: out! + h * N! * ELEMENT_BYTES,
-      outStride: H! * N!,
-      M: rows!,
-      N: N!,
-      K: K!,
-    },
-  }));
-}
-
-function cutAlongAxes(part: Part, mostParts: number, workOfPart: number): readonly Part[] {
   const cut = CUTS[part.kernel];
   if (cut === undefined) return [part];
-  const wanted = Math.min(mostParts, Math.floor(cut.work(part.args) / workOfPart));
+  const wanted = Math.min(MOST_PARTS, Math.floor(cut.work(part.args) / workOfPart));
   let parts: readonly Part[] = [part];
   for (const axis of cut.axes)
     parts = parts.flatMap((one) => cutAlong(axis, one, Math.ceil(wanted / parts.length)));

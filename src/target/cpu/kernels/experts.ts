@@ -9,8 +9,16 @@ import {
   type Local,
   type ModuleBuilder,
 } from '../../../wasm/index.ts';
-import { BLOCK_COLUMNS, PANEL_FORMATS, PANEL_ROWS } from '../panels/panelFormats.table.ts';
+import {
+  BLOCK_COLUMNS,
+  FIRST_FLOAT_CODE,
+  PANEL_FORMATS,
+  PANEL_ROWS,
+  type PanelFormatName,
+} from '../panels/panelFormats.table.ts';
 import { KERNELS } from './kernels.table.ts';
+import { pushPanelBytes } from './linearPanels.ts';
+import { quantizedStride } from './quantizeRows.ts';
 import { forFormat } from './panelCodes.ts';
 import { ELEMENT_BYTES, forRow, pushProduct, pushRow, pushSum } from './vectors.ts';
 
@@ -20,6 +28,8 @@ export interface ExpertsUses {
   readonly linearPanels: FunctionRef;
   readonly quantizeRows: FunctionRef;
   readonly swiglu: FunctionRef;
+  /** Formats that panels may have. */
+  readonly formats: readonly PanelFormatName[];
 }
 
 type Shared = Extract<keyof typeof KERNELS.expertsInner, keyof typeof KERNELS.expertsOuter>;
@@ -151,13 +161,20 @@ function callLinear(site: Site, product: Product): void {
 function callLinearPanels(site: Site, product: Product): void {
   const { f, uses, e, count, first, width } = site;
   const { x, weight, format, quantized, out, rows, K } = product;
-  const panelBytes = f.local('i32');
-  forFormat(f, format, (name) => {
-    f.get(K).i32(BLOCK_COLUMNS).emit('i32.div_u').i32(PANEL_FORMATS[name].blockBytes);
-    f.emit('i32.mul').set(panelBytes);
+  const [blocks, panelBytes] = [f.local('i32'), f.local('i32')];
+  const [activations, xStride] = [f.local('i32'), f.local('i32')];
+  forFormat(f, format, uses.formats, (name) => {
+    f.get(K).i32(BLOCK_COLUMNS).emit('i32.div_u').set(blocks);
+    pushPanelBytes(f, PANEL_FORMATS[name], blocks).set(panelBytes);
   });
-  f.get(x).get(K).get(quantized).get(count).get(K).emit('call', uses.quantizeRows);
-  f.get(quantized).get(weight);
+  f.get(x).set(activations).get(K).set(xStride).get(format).i32(FIRST_FLOAT_CODE).emit('i32.lt_u');
+  f.if(() => {
+    f.get(x).get(K).get(quantized).get(count).get(K).emit('call', uses.quantizeRows);
+    f.get(quantized).set(activations);
+    f.get(K).i32(BLOCK_COLUMNS).emit('i32.div_u').i32(quantizedStride(BLOCK_COLUMNS));
+    f.emit('i32.mul').set(xStride);
+  });
+  f.get(activations).get(xStride).get(weight);
   f.get(rows)
     .i32(PANEL_ROWS - 1)
     .emit('i32.add')

@@ -1,13 +1,15 @@
-/** The module with all kernels: its bytes, which depend on nothing, and an instance on a memory. */
+/** The module with all kernels: its bytes, and an instance on a memory. */
 import { sha256Hex } from '../../../base/index.ts';
 import {
   compileModule,
   createMemory,
   instantiate,
   ModuleBuilder,
+  type MemoryLimits,
   type WasmMemory,
   type WasmModule,
 } from '../../../wasm/index.ts';
+import { PANEL_FORMAT_NAMES, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { addAttention } from './attention.ts';
 import { addAttentionParts } from './attendRows.ts';
 import { addAttendTile } from './attendTile.ts';
@@ -21,8 +23,8 @@ import { addExperts } from './experts.ts';
 import { addExponential, addSigmoid, addSoftmax, addSoftplus } from './exponential.ts';
 import { addRouteByToken, addScaleRow, addScoreExperts } from './gates.ts';
 import { addFakeQuantize } from './fakeQuantize.ts';
-import { addHeadLinear, addLinear } from './linear.ts';
-import { answerOf, KNOWN_ANSWER } from './knownAnswer.ts';
+import { knowsAnswers } from './knownAnswer.ts';
+import { addLinear } from './linear.ts';
 import { addLinearPanels } from './linearPanels.ts';
 import { addGatherRows, addMovement } from './movement.ts';
 import { addNgrams } from './ngrams.ts';
@@ -55,22 +57,29 @@ export function createKernelMemory(shared = false): WasmMemory {
   return createMemory(shared ? { initial: 1, maximum: MOST_PAGES, shared } : { initial: 1 });
 }
 
+/** What a module imports such a memory with. */
+export function memoryLimits(shared: boolean): MemoryLimits {
+  return shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
+}
+
 /** What a module is emitted for; what it computes is the same. */
 export interface KernelOptions {
   /** For a memory that threads share, or for one alone. */
   readonly shared?: boolean;
   /** Products of bytes that the host has; without them it is slower. */
   readonly products?: ByteProducts;
+  /** Formats that panels may have; all unless said. */
+  readonly formats?: readonly PanelFormatName[];
 }
 
 /** Emits the module. */
 export function emitKernels({
   shared = false,
   products = 'none',
+  formats = PANEL_FORMAT_NAMES,
 }: KernelOptions = {}): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
-  const limits = shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
-  module.importMemory('host', 'memory', limits);
+  module.importMemory('host', 'memory', memoryLimits(shared));
   const exp = addExponential(module);
   const sigmoid = addSigmoid(module, exp);
   const softplus = addSoftplus(module, exp);
@@ -78,10 +87,9 @@ export function emitKernels({
   const indexOfLargest = addIndexOfLargest(module);
   const linear = addLinear(module);
   const { swiglu } = addElementwise(module, { sigmoid, softplus });
-  addHeadLinear(module, linear);
   const quantizeRows = addQuantizeRows(module);
-  const linearPanels = addLinearPanels(module, products);
-  addEmbeddingPanels(module);
+  const linearPanels = addLinearPanels(module, { products, formats });
+  addEmbeddingPanels(module, formats);
   const { attendRows, weightedSum } = addAttentionParts(module, { linear, softmax });
   const gatherRows = addGatherRows(module);
   const attendTile = addAttendTile(module, softmax);
@@ -101,7 +109,7 @@ export function emitKernels({
   const scaleRow = addScaleRow(module);
   addRoute(module, { scoreExperts, scaleRow, indexOfLargest });
   addRouteByToken(module, { scoreExperts, scaleRow });
-  addExperts(module, { linear, linearPanels, quantizeRows, swiglu });
+  addExperts(module, { linear, linearPanels, quantizeRows, swiglu, formats });
   addRecurrences(module, exp);
   addCompression(module, { exp, attendRows, gatherRows });
   addBlocks(module);
@@ -118,42 +126,55 @@ interface Compiled {
   readonly sizeBytes: number;
 }
 
-const compiled = new Map<boolean, Compiled>();
+const compiled = new Map<string, Compiled>();
 
-/** The module for this host, emitted once a process and compiled when it is wanted. */
-export function compiledKernels(shared = false): Compiled {
-  const known = compiled.get(shared);
+/** The module for this host that reads these formats of panels, emitted and compiled once a process. */
+export function compiledKernels(
+  shared = false,
+  formats: readonly PanelFormatName[] = PANEL_FORMAT_NAMES,
+): Compiled {
+  const key = `${shared} ${formats.join(' ')}`;
+  const known = compiled.get(key);
   if (known !== undefined) return known;
-  const bytes = emitKernels({ shared, products: byteProductsOfHost() });
+  const bytes = emitKernels({ shared, products: byteProductsOfHost(), formats });
   const once: { module?: WasmModule; optimized?: WasmModule; hash?: string } = {};
   const made = {
     get module() {
       return (once.module ??= compileModule(bytes));
     },
     get optimized() {
-      return (once.optimized ??= canOptimize() ? optimize(bytes, shared) : this.module);
+      return (once.optimized ??= canOptimize() ? optimize(bytes, shared, formats) : this.module);
     },
     sizeBytes: bytes.length,
     get hash() {
       return (once.hash ??= sha256Hex(bytes));
     },
   };
-  compiled.set(shared, made);
+  compiled.set(key, made);
   return made;
 }
 
-/** Neighbouring vectors become one only where that gives the known answer. */
-function optimize(bytes: Uint8Array<ArrayBuffer>, shared: boolean): WasmModule {
+/** Neighbouring vectors become one only where that gives the known answers. */
+function optimize(
+  bytes: Uint8Array<ArrayBuffer>,
+  shared: boolean,
+  formats: readonly PanelFormatName[],
+): WasmModule {
   const module = compileOptimized(withName(bytes, 'pairs'), true);
   const memory = createKernelMemory(shared);
-  const answer = answerOf(instantiate<Kernels>(module, { host: { memory } }), memory);
-  return answer === KNOWN_ANSWER ? module : compileOptimized(withName(bytes, 'singles'), false);
+  const kernels = instantiate<Kernels>(module, { host: { memory } });
+  return knowsAnswers(kernels, memory, formats)
+    ? module
+    : compileOptimized(withName(bytes, 'singles'), false);
 }
 
 /** The module with an empty section of this name, for hosts that keep code for bytes they have seen. */
 function withName(bytes: Uint8Array<ArrayBuffer>, name: string): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder().encode(name);
-  return Uint8Array.of(...bytes, 0, text.length + 1, text.length, ...text);
+  const named = new Uint8Array(bytes.length + 3 + text.length);
+  named.set(bytes);
+  named.set([0, text.length + 1, text.length, ...text], bytes.length);
+  return named;
 }
 
 /** The kernels on `memory`. */

@@ -85,26 +85,6 @@ test('linear gives a row the same bits whatever rows are beside it', () => {
   }
 });
 
-test('headLinear multiplies each head, or one shared row, by its own weight', () => {
-  const [rows, H, N, K] = [3, 4, 5, 6];
-  const w = normal(H * N * K);
-  for (const given of [1, H]) {
-    const x = normal(rows * given * K);
-    const bench = new Workbench();
-    const out = bench.room(rows * H * N);
-    const strides = { xStride: given * K, xHeadStride: given === 1 ? 0 : K };
-    const places = { x: bench.put(x), w: bench.put(w), out: out.address };
-    bench.run('headLinear', { ...places, ...strides, rows, H, N, K }, [out]);
-    const required = Array.from({ length: rows * H }, (_, i) => {
-      const [row, h] = [Math.floor(i / H), i % H];
-      const from = (row * given + (given === 1 ? 0 : h)) * K;
-      const weight = w.subarray(h * N * K, (h + 1) * N * K);
-      return [...product(x.subarray(from, from + K), weight, 1, N, K)];
-    });
-    assertClose(bench.floats(out), required.flat(), 1e-6);
-  }
-});
-
 test('elementwise kernels work on sizes that are no whole vectors', () => {
   const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
   for (const size of [1, 4, 15, 33]) {

@@ -69,27 +69,6 @@ export function addLinear(module: ModuleBuilder): FunctionRef {
   });
 }
 
-/** Adds `headLinear`: a linear for each head. */
-export function addHeadLinear(module: ModuleBuilder, linear: FunctionRef): void {
-  const spec = { params: KERNELS.headLinear, exported: true };
-  module.addFunction('headLinear', spec, (f, p) => {
-    const { x, xStride, xHeadStride, w, out, rows, H, N, K } = p;
-    const h = f.local('i32', 'h');
-    const outStride = f.local('i32', 'outStride');
-    pushProduct(f, H, N).set(outStride);
-    f.forLoop(h, 0, H, 1, () => {
-      f.get(x).get(xStride).get(w).get(K).get(out).get(outStride).get(rows).get(N).get(K);
-      f.emit('call', linear);
-      f.get(x);
-      pushProduct(f, xHeadStride, ELEMENT_BYTES).emit('i32.add').set(x);
-      f.get(w);
-      pushProduct(f, N, K, ELEMENT_BYTES).emit('i32.add').set(w);
-      f.get(out);
-      pushProduct(f, N, ELEMENT_BYTES).emit('i32.add').set(out);
-    });
-  });
-}
-
 /** M rows of x, a multiple of `rows`, times N rows of w, which are read once. */
 function addPanel(module: ModuleBuilder, rows: number, columns: number): FunctionRef {
   const wide = addTile(module, rows, columns);

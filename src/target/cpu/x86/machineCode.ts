@@ -2,13 +2,11 @@
 import { UnsupportedError } from '../../../base/index.ts';
 import { Assembler, linkLibrary, loadLibrary, type LinkedLibrary } from '../../../x86/index.ts';
 import { addAttention } from './attention.ts';
-import { PANEL_FORMATS, type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { PANEL_FORMAT_NAMES, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { addElementwise } from './elementwise.ts';
 import { addLinear } from './linear.ts';
 import { addLinearPanels } from './linearPanels.ts';
 import { addQuantizeRows } from './quantizeRows.ts';
-
-const PANEL_FORMAT_NAMES = Object.keys(PANEL_FORMATS) as PanelFormatName[];
 
 /** What the code of the kernels is made with: WebAssembly everywhere, machine code where it can run. */
 export type Emitter = 'wasm' | 'x86';
@@ -19,19 +17,23 @@ export interface EmitterChoice {
   readonly reason?: string;
 }
 
-let linked: LinkedLibrary | undefined;
+const linked = new Map<string, LinkedLibrary>();
 
-/** The library, emitted once a process. */
-export function machineCode(): LinkedLibrary {
-  if (linked) return linked;
+/** The library that reads these formats of panels, emitted once a process. */
+export function machineCode(
+  formats: readonly PanelFormatName[] = PANEL_FORMAT_NAMES,
+): LinkedLibrary {
+  const known = linked.get(formats.join());
+  if (known) return known;
   const assembler = new Assembler();
   addLinear(assembler);
   addAttention(assembler);
   addQuantizeRows(assembler);
   addElementwise(assembler);
-  for (const format of PANEL_FORMAT_NAMES) addLinearPanels(assembler, format);
-  linked = linkLibrary(assembler);
-  return linked;
+  for (const format of formats) addLinearPanels(assembler, format);
+  const library = linkLibrary(assembler);
+  linked.set(formats.join(), library);
+  return library;
 }
 
 let possible: EmitterChoice | undefined;

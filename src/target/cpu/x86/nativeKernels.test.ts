@@ -8,7 +8,8 @@ import { bindKernels } from '../kernels/bind.ts';
 import { createKernelMemory, instantiateKernels } from '../kernels/kernelModule.ts';
 import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
 import { packPanels } from '../panels/packPanels.ts';
-import { panelBytes, PANEL_FORMATS, type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { PANEL_FORMATS, type IntegerFormatName } from '../panels/panelFormats.table.ts';
+import { panelBytes } from '../panels/panelLayout.ts';
 import { chooseEmitter, machineCode } from './machineCode.ts';
 import { withMachineCode } from './nativeKernels.ts';
 
@@ -56,12 +57,12 @@ const QUANTIZE: Args<'quantizeRows'> = { x: 1024, xStride: 100, out: 16384, rows
 const SWIGLU: Args<'swiglu'> = { gate: 1024, up: 4096, out: 16384, size: 70, limit: 1.5 };
 
 const PANELS: Args<'linearPanels'> = {
-  ...{ x: 16384, w: 20480, out: 40960, outStride: 40 },
-  ...{ M: 5, N: 37, K: 96, format: 1 },
+  ...{ x: 16384, xStride: 96, w: 20480, out: 45056, outStride: 40 },
+  ...{ M: 5, N: 37, K: 256, format: 1 },
 };
 
 /** Rows in 8 bits, and weights of the format. */
-function putPanels(memory: WasmMemory, name: PanelFormatName): void {
+function putPanels(memory: WasmMemory, name: IntegerFormatName): void {
   const { M, N, K, x, w } = PANELS;
   const rows = { x: 4096, xStride: K, out: x, rows: M, K };
   bindKernels(instantiateKernels(memory))('quantizeRows', inOrder('quantizeRows', rows))();
