@@ -10,6 +10,7 @@ import {
   type ServingEngine,
 } from '../../src/engine/index.ts';
 import {
+  ChatTemplate,
   loadModel,
   readChatTemplate,
   Tokenizer,
@@ -40,6 +41,7 @@ export interface TestServer extends RunningServer {
 }
 
 export interface TestOptions {
+  readonly encodeLong?: (text: string) => Promise<number[]>;
   readonly limits?: Partial<Limits>;
   readonly server?: Partial<ServerOptions>;
 }
@@ -88,6 +90,8 @@ let qwen3: Pick<Service, 'model'>['model'] | undefined;
 export interface ScriptOptions extends TestOptions {
   readonly runners?: RetrievalRunners;
   readonly contextTokens?: number;
+  /** Instead of Qwen3's. */
+  readonly template?: string;
 }
 
 /** Qwen3's tokenizer and template; `say` is what the model answers to a prompt, token by token or as text. */
@@ -101,7 +105,10 @@ export async function serveScript(
     tokenizer: new Tokenizer(read('tokenizer.json'), 'qwen3'),
     chat: readChatTemplate(read('tokenizer_config.json'), 'qwen3'),
   };
-  const model = qwen3;
+  const { tokenizer } = qwen3;
+  const { template } = options;
+  const chat = template === undefined ? qwen3.chat : new ChatTemplate(template, {}, 'template');
+  const model = { tokenizer, chat };
   const engine = new ScriptedEngine((request) => {
     const said = say(model.tokenizer.decode(request.prompt), request);
     return typeof said === 'string' ? [...model.tokenizer.encode(said), IM_END] : said;
@@ -119,7 +126,7 @@ interface Parts extends Pick<Service, 'name' | 'model' | 'generation'> {
 
 async function serve(
   t: TestContext,
-  { limits: changed, server: more }: TestOptions,
+  { limits: changed, server: more, encodeLong }: TestOptions,
   { engine, runners, ...parts }: Parts,
 ): Promise<TestServer> {
   const reports: unknown[] = [];
@@ -129,7 +136,15 @@ async function serve(
   const { waitingRequests } = limits;
   const loop = new EngineLoop(engine, { metrics, waitingRequests, pause: letGo, report });
   const retrieval = new Retrieval(loop, runners);
-  const service = { ...parts, fingerprint: 'test', created: 1, loop, limits, retrieval };
+  const service = {
+    ...parts,
+    fingerprint: 'test',
+    created: 1,
+    loop,
+    limits,
+    retrieval,
+    ...(encodeLong && { encodeLong }),
+  };
   const options = { host: '127.0.0.1', port: 0, limits, apiKeys: [], origins: [], report, ...more };
   const server = await startServer(options);
   t.after(() => server.close());
