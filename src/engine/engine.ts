@@ -100,10 +100,6 @@ export class Engine implements ServingEngine {
     return (this.#slots.size = this.#runner.reserve(this.#slots.size));
   }
 
-  get cycles(): number | null {
-    return this.#cycles;
-  }
-
   get idle(): boolean {
     return this.#sequences.size === 0 && this.#events.length === 0;
   }
@@ -143,7 +139,9 @@ export class Engine implements ServingEngine {
       publishedBlocks: this.#blocks.publishedBlocks,
       snapshots: this.#blocks.snapshots,
       preemptions: this.#scheduler.preemptions,
+      cycles: this.#cycles,
       ...this.#totals,
+      cycles: this.#cycles,
     };
   }
 
@@ -154,6 +152,7 @@ export class Engine implements ServingEngine {
 
   /** A turn for each that decodes; how many tokens were fed. */
   #decode(): number {
+    this.#draft();
     const turns = this.#scheduler.scheduleDecode().map((sequence) => this.#turnOf(sequence));
     for (let first = 0; first < turns.length;) {
       const { length } = turns[first]!.tokens;
@@ -177,9 +176,21 @@ export class Engine implements ServingEngine {
     }
   }
 
-  /** The last token of a sequence, and as many guesses as there is room for. */
+  /** Guesses for all that decode; a drafter that fails ends its request. */
+  #draft(): void {
+    for (const sequence of this.#slots.decoding) {
+      try {
+        sequence.guesses = this.#guess(sequence);
+      } catch (error) {
+        this.#end(sequence, asError(error));
+      }
+    }
+  }
+
+  /** The last token of a sequence, and its guesses if there is room for them. */
   #turnOf(sequence: Sequence): Turn {
-    const guesses = this.#guess(sequence);
+    const { computed, guesses: all } = sequence;
+    const guesses = this.#scheduler.grow(sequence, computed + 1 + all.length) ? all : [];
     const tokens = [sequence.tokens.at(-1)!, ...guesses];
     if (guesses.length === 0 || !this.#runner.recurrent) return { sequence, tokens, guesses };
     return { sequence, tokens, guesses, mark: this.#runner.snapshot(sequence.slot!) };
@@ -195,9 +206,7 @@ export class Engine implements ServingEngine {
     );
     if (most < 1) return [];
     sequence.drafter ??= this.#drafts.start();
-    const guesses = sequence.drafter.draft(tokens, sequence.hiddenForDrafter(), most);
-    const used = guesses.slice(0, most);
-    return this.#scheduler.grow(sequence, computed + 1 + used.length) ? used : [];
+    return sequence.drafter.draft(tokens, sequence.hiddenForDrafter(), most).slice(0, most);
   }
 
   /** Runs turns of as many tokens each, in consecutive slots; how many of them were run. */

@@ -98,6 +98,8 @@ export interface EngineStatus {
   readonly prefixHitTokens: number;
   readonly draftedTokens: number;
   readonly acceptedTokens: number;
+  /** Simulated cycles of all steps; null, or absent, where there is no cycle model. */
+  readonly cycles?: number | null;
 }
 
 /** Serves many requests on one device, a step at a time. */
