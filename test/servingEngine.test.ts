@@ -186,6 +186,39 @@ test('a step that the device refuses ends the requests that it was for', () => {
   requireEmpty(engine);
 });
 
+test('a drafter that fails ends its request, not the others', () => {
+  const draft = (tokens: readonly number[]): readonly number[] => {
+    if (tokens[0] === 1) throw new Error('no guess');
+    return [];
+  };
+  const drafts = { start: () => ({ draft, end: () => {} }) };
+  const engine = open(ROWS, { drafts });
+  const visits = [PROMPT, [1, 2, 3], PROMPT.slice(2)].map((prompt, i) => ({
+    ...{ id: `${i}`, prompt, maxNewTokens: 5, atStep: i },
+  }));
+  const ends = [...serveAll(engine, visits).values()].map(({ end }) => end);
+  assert.deepEqual(ends, ['length', 'failed', 'length']);
+  requireEmpty(engine);
+});
+
+test('draws depend on the seed and the place in the text, not on who is there or what was guessed', () => {
+  const sampling = { temperature: 1, topK: 0, topP: 1, repetitionPenalty: 1.2 };
+  const visits = Array.from({ length: 8 }, (_, i) => ({
+    ...{ id: `${i}`, prompt: PROMPT.slice(i), maxNewTokens: 12, atStep: i % 3 },
+    request: { sampling: { ...sampling, seed: i } },
+  }));
+  const tokensOf = (engine: Engine): number[][] =>
+    [...serveAll(engine, visits)]
+      .toSorted(([a], [b]) => Number(a) - Number(b))
+      .map(([, { chosen }]) => chosen.map(({ token }) => token));
+  const required = tokensOf(open(REPLACED, { maxSequences: 1 }));
+  assert.ok(new Set(required.map((tokens) => tokens.join())).size === 8);
+  assert.deepEqual(tokensOf(open(REPLACED)), required);
+  const crowded = open(REPLACED, { blocks: 12, drafts: lookupDrafts(1, 3) });
+  assert.deepEqual(tokensOf(crowded), required);
+  assert.ok(crowded.status().preemptions > 0);
+});
+
 test('sequences that do not fit one program run in several', () => {
   const whole: Target = referenceTarget();
   const sizes: number[] = [];
@@ -216,18 +249,26 @@ test('sequences that do not fit one program run in several', () => {
   assert.deepEqual([...new Set(sizes)].toSorted(), [1, 2]);
 });
 
-test('an engine that was warmed up has room for all, and gives the same', () => {
+test('an engine that was warmed up has room for all, or for as many as fit, and gives the same', () => {
   for (const graph of [ROWS, REPLACED]) {
-    const engine = open(graph, { maxSequences: 3 });
-    engine.warmUp();
+    const target = referenceTarget();
+    const device = target.open({});
+    const run = device.run.bind(device);
+    device.run = (program, inputs) => {
+      if (inputs.firstSlot! + inputs.positions.length > 3) throw new CapacityError('three slots');
+      return run(program, inputs);
+    };
+    const engine = new Engine(graph, target, device, { ...LIMITS, maxSequences: 7 });
+    assert.equal(engine.warmUp(), 3);
     assert.deepEqual([engine.idle, engine.status().usedBlocks], [true, 0]);
-    const { chosen } = serveAll(engine, [
-      { id: 'a', prompt: PROMPT, maxNewTokens: 6, atStep: 0 },
-    ]).get('a')!;
-    assert.deepEqual(
-      chosen.map(({ token }) => token),
-      alone(graph, referenceTarget(), CONTEXT)(PROMPT, 6),
-    );
+    const required = alone(graph, target, CONTEXT);
+    const visits = Array.from({ length: 5 }, (_, i) => ({
+      ...{ id: `${i}`, prompt: PROMPT.slice(i), maxNewTokens: 6, atStep: 0 },
+    }));
+    for (const [id, { chosen }] of serveAll(engine, visits)) {
+      const tokens = chosen.map(({ token }) => token);
+      assert.deepEqual(tokens, required(PROMPT.slice(Number(id)), 6));
+    }
   }
 });
 

@@ -33,7 +33,7 @@ export function addEval(program: Command): void {
     program
       .command('eval')
       .description('perplexity and logits of given tokens, each predicted from those before it')
-      .argument('<model>', 'folder, .gguf file or built-in name')
+      .argument('<model>', 'folder, .gguf file, hf:ORG/NAME or built-in name')
       .option('--tokens <file>', 'JSON: token ids, or documents as [{"tokens": [...]}, ...]')
       .option('--text <file>', 'UTF-8 text; evaluated in pieces if longer than the context'),
   )
@@ -52,7 +52,7 @@ async function runEval(name: string, options: EvalOptions): Promise<void> {
   const documents = readDocuments(model, options, limit);
   const longest = documents.reduce((most, { length }) => Math.max(most, length), 0);
   const contextTokens = Math.min(longest, limit);
-  const target = await createTarget(choice, contextTokens, model);
+  const target = await createTarget(choice, contextTokens, { model });
   const graph = model.graph({ logits: 'all' });
   const runner = new ModelRunner(graph, target, target.open({}), contextTokens);
   for (const [i, ids] of documents.entries()) {

@@ -22,7 +22,9 @@ import {
   FORMAT_BYTES,
   PRECISIONS,
   precisionOn,
+  trainedIn,
   type ChipModel,
+  type WantedPrecision,
 } from '../cost/index.ts';
 import { choice, decimal, wholeNumber } from './arguments.ts';
 import { openConfiguration } from './configuration.ts';
@@ -156,7 +158,10 @@ function split(name: string, request: PlanRequest, options: PlanOptions, output:
 }
 
 function train(name: string, training: Training, options: PlanOptions, output: Output): void {
-  const { model, chip } = servedOn(name, options);
+  const model = servedModel(openConfiguration(name));
+  const found = loadAccelerator(options.chip);
+  const wanted = trainedIn(found, wantedOf(model, options));
+  const chip = chipModel(found, precisionOn(found, wanted));
   const { active } = countParameters(model.decode.graph);
   const { count, layout } = options;
   const devices = count * chip.devices;
@@ -165,14 +170,15 @@ function train(name: string, training: Training, options: PlanOptions, output: O
 }
 
 /** The model, and the chip with the precision of its weights. */
-function servedOn(
-  name: string,
-  { chip: id, precision, kv }: PlanOptions,
-): { model: ServedModel; chip: ChipModel } {
-  const chip = loadAccelerator(id);
+function servedOn(name: string, options: PlanOptions): { model: ServedModel; chip: ChipModel } {
+  const chip = loadAccelerator(options.chip);
   const model = servedModel(openConfiguration(name));
-  const wanted = precision === undefined ? model.published : PRECISIONS[precision]!;
-  return { model, chip: chipModel(chip, precisionOn(chip, wanted, FORMAT_BYTES[kv])) };
+  const precision = precisionOn(chip, wantedOf(model, options), FORMAT_BYTES[options.kv]);
+  return { model, chip: chipModel(chip, precision) };
+}
+
+function wantedOf({ published }: ServedModel, { precision }: PlanOptions): WantedPrecision {
+  return precision === undefined ? published : PRECISIONS[precision]!;
 }
 
 function requestOf(name: string, options: PlanOptions): PlanRequest {

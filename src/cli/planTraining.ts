@@ -29,6 +29,7 @@ export function planTraining(
   if (output.json) {
     output.result({
       ...{ model: model.name, chip: chip.chip.id, count, tokens, batch, sequenceTokens },
+      precision: chip.precision.linear.format,
       plans: plans.map(({ layout, step, ...plan }) => ({
         layout: { tp: layout.tensor, pp: layout.pipeline, dp: layout.data, ep: layout.expert },
         ...plan,
@@ -52,6 +53,12 @@ export function planTraining(
       limitedBy,
     ],
   ]);
+  if (format === 'text') {
+    output.line(
+      output.mark('bold', `${model.name} on ${count} × ${chip.chip.name}`) +
+        `: ${tokens / 1e12} T tokens, products in ${chip.precision.linear.format}\n`,
+    );
+  }
   output.line(formatRows([HEADINGS, ...rows], format));
   if (format === 'text')
     output.line(output.mark('gray', `\nrests on:\n  ${provenance.join('\n  ')}`));

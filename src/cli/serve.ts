@@ -21,23 +21,12 @@ import {
 import { choice, wholeNumber } from './arguments.ts';
 import { noteSkipped, openModel } from './models.ts';
 import { Output, type GlobalOptions } from './output.ts';
-import {
-  chooseTarget,
-  createTarget,
-  EMITTERS,
-  TARGET_NAMES,
-  type EmitterName,
-  type TargetChoice,
-  type TargetName,
-} from './targets.ts';
+import { addTargetOptions } from './targetOptions.ts';
+import { chooseTarget, createTarget, type TargetChoice, type TargetRequest } from './targets.ts';
 
-interface ServeOptions extends GlobalOptions {
+interface ServeOptions extends GlobalOptions, TargetRequest {
   readonly host: string;
   readonly port: number;
-  readonly target: TargetName;
-  readonly chip?: string;
-  readonly threads?: number;
-  readonly emitter?: EmitterName;
   readonly context?: number;
   readonly alias?: string;
   readonly apiKey: readonly string[];
@@ -55,22 +44,18 @@ interface ServeOptions extends GlobalOptions {
 const gather = (value: string, before: readonly string[]): string[] => [...before, value];
 
 export function addServe(program: Command): void {
-  program
-    .command('serve')
-    .description('answer the OpenAI API over HTTP, and chat in a browser')
-    .argument('<model>', 'folder, .gguf file or built-in name')
+  addTargetOptions(
+    program
+      .command('serve')
+      .description('answer the OpenAI API over HTTP, and chat in a browser')
+      .argument('<model>', 'folder, .gguf file, hf:ORG/NAME or built-in name'),
+  )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option(
       '--port <number>',
       'port to listen on; 0: any that is free',
       wholeNumber(0, 65535),
       8000,
-    )
-    .addOption(choice('--target <name>', 'what runs it', TARGET_NAMES).default('cpu'))
-    .option('--chip <name|file>', 'chip of jade, or whose numerics the reference has')
-    .option('--threads <count>', 'of the cpu (default: one a core)', wholeNumber(1))
-    .addOption(
-      choice('--emitter <name>', 'of the cpu: code that it runs (default: auto)', EMITTERS),
     )
     .option(
       '--context <tokens>',
@@ -174,11 +159,16 @@ async function openService(
 ): Promise<Service> {
   const { max_position_embeddings: most } = model.config.config;
   const contextTokens = Math.min(options.context ?? DEFAULT_CONTEXT, most);
-  const target = await createTarget(choice, contextTokens);
+  const { maxSequences: sequences } = options;
+  const target = await createTarget(choice, contextTokens, { model, sequences });
+  const others = await createTarget(choice, contextTokens);
   const runnerOf = (head: 'tokens' | 'embedding'): ModelRunner =>
-    new ModelRunner(model.graph({ logits: 'last', head }), target, target.open({}), contextTokens);
+    new ModelRunner(model.graph({ logits: 'last', head }), others, others.open({}), contextTokens);
   const metrics = new Metrics();
-  const loop = new EngineLoop(openEngine(model, target, contextTokens, options), {
+  const engine = openEngine(model, target, contextTokens, options);
+  const fit = engine.warmUp();
+  if (fit < sequences) output.note(`there is room for ${fit} sequences at once, not ${sequences}`);
+  const loop = new EngineLoop(engine, {
     metrics,
     waitingRequests: limits.waitingRequests,
     pause: letGo,

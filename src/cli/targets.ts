@@ -61,11 +61,19 @@ export function chooseTarget(request: TargetRequest): TargetChoice {
   return { target, chip: loaded, threads: count, emitter, activations };
 }
 
-/** Make the target for sequences of at most `contextTokens`; the cpu keeps weights of `model` for the next run. */
+/** What a target is for, beside the length of sequences. */
+export interface TargetUse {
+  /** The cpu keeps its weights for the next run. */
+  readonly model?: Model;
+  /** That run at once; 1 unless said. */
+  readonly sequences?: number;
+}
+
+/** Make the target for sequences of at most `contextTokens`. */
 export async function createTarget(
   { target, chip, ...ofCpu }: TargetChoice,
   contextTokens: number,
-  model?: Model,
+  { model, sequences }: TargetUse = {},
 ): Promise<Target> {
   if (target === 'cpu') {
     const { cpuTarget } = await import('../target/cpu/index.ts');
@@ -73,13 +81,13 @@ export async function createTarget(
     return cpuTarget({ contextTokens, ...ofCpu, images });
   }
   if (target === 'reference') return createReference(chip);
-  return createJade(chip!, contextTokens);
+  return createJade(chip!, contextTokens, sequences);
 }
 
 /** The simulator of `chip`. */
-export async function createJade(chip: Chip, contextTokens: number) {
+export async function createJade(chip: Chip, contextTokens: number, sequences = 1) {
   const { jadeTarget } = await import('../target/jade/index.ts');
-  return jadeTarget(chip, { contextTokens });
+  return jadeTarget(chip, { contextTokens, batch: sequences });
 }
 
 /** The interpreter: in f32, or with the passes and the arithmetic of `chip`. */

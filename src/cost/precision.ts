@@ -57,6 +57,17 @@ export function publishedPrecision(config: Readonly<Record<string, unknown>>): W
   return PRECISIONS[config['expert_dtype'] === 'fp4' ? 'mxfp4' : 'fp8']!;
 }
 
+/**
+ * What is trained in where such weights are wanted: FP8 where the chip has it [2], else BF16. INT8 and
+ * FP4 are formats of inference: gradients do not fit their range.
+ *
+ * [2] DeepSeek-V3, https://arxiv.org/abs/2412.19437, section 3.3
+ */
+export function trainedIn(chip: Accelerator, wanted: WantedPrecision): WantedPrecision {
+  const isNarrowed = wanted.linear !== 'bf16' && wanted.linear !== 'fp16';
+  return PRECISIONS[isNarrowed && chip.peakOperationsPerSecond.fp8 !== null ? 'fp8' : 'bf16']!;
+}
+
 const WIDER: Partial<Record<WeightFormat, readonly WeightFormat[]>> = {
   mxfp4: ['fp8', 'int8', 'bf16', 'fp16'],
   fp8: ['int8', 'bf16', 'fp16'],

@@ -75,7 +75,7 @@ export function waysOf(split: Split, tensor: number): number {
 }
 
 /** As ways, of the state of attention. */
-export function stateWaysOf(split: Split, tensor: number): number {
+function stateWaysOf(split: Split, tensor: number): number {
   if (split.by !== 'heads') return 1;
   return waysOf({ ...split, heads: split.stateHeads }, tensor);
 }

@@ -84,11 +84,18 @@ export class BatchRunner {
     return { fed, cycles };
   }
 
-  /** Runs a token of no sense in each of the first slots, all of which must be free, by programs for the whole context. */
-  fill(slots: number): void {
-    for (let slot = 0; slot < slots;) {
-      const feeds = Array.from({ length: slots - slot }, () => ({ position: 0, tokens: [0] }));
-      slot += this.run(slot, feeds, this.contextTokens).fed.length;
+  /**
+   * Makes room for so many slots of the whole context, or for half as many, and so on, if more do not fit the
+   * device: by a token of no sense in the last of them. All must be free. How many there are; throws
+   * CapacityError when not even one fits.
+   */
+  reserve(slots: number): number {
+    try {
+      this.run(slots - 1, [{ position: 0, tokens: [0] }], this.contextTokens);
+      return slots;
+    } catch (error) {
+      if (!(error instanceof CapacityError) || slots === 1) throw error;
+      return this.reserve(Math.floor(slots / 2));
     }
   }
 

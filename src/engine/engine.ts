@@ -58,7 +58,6 @@ export class Engine implements ServingEngine {
   readonly #scheduler: Scheduler;
   readonly #drafts: DraftSource | undefined;
   readonly #stepTokens: number;
-  readonly #maxSequences: number;
   readonly #sequences = new Map<string, Sequence>();
   #events: EngineEvent[] = [];
   #arrivals = 0;
@@ -89,17 +88,16 @@ export class Engine implements ServingEngine {
       prefixes: this.#prefixes,
     });
     this.#drafts = drafts;
-    this.#maxSequences = maxSequences;
     this.#stepTokens = options.stepTokens ?? this.#runner.maxTokens;
     if (drafts !== undefined) requireAllRows(this.#runner);
   }
 
   /**
-   * Loads the weights and makes room for as many sequences as there may be, each as long as it may be, before a
-   * request comes. Throws CapacityError when they do not fit the device.
+   * Loads the weights and makes room for all sequences, each as long as it may be, before a request comes; for
+   * fewer where the device has no room for all. How many may run at once; throws CapacityError when none can.
    */
-  warmUp(): void {
-    this.#runner.fill(this.#maxSequences);
+  warmUp(): number {
+    return (this.#slots.size = this.#runner.reserve(this.#slots.size));
   }
 
   get idle(): boolean {
@@ -141,6 +139,7 @@ export class Engine implements ServingEngine {
       publishedBlocks: this.#blocks.publishedBlocks,
       snapshots: this.#blocks.snapshots,
       preemptions: this.#scheduler.preemptions,
+      cycles: this.#cycles,
       ...this.#totals,
       cycles: this.#cycles,
     };
@@ -153,6 +152,7 @@ export class Engine implements ServingEngine {
 
   /** A turn for each that decodes; how many tokens were fed. */
   #decode(): number {
+    this.#draft();
     const turns = this.#scheduler.scheduleDecode().map((sequence) => this.#turnOf(sequence));
     for (let first = 0; first < turns.length;) {
       const { length } = turns[first]!.tokens;
@@ -176,9 +176,21 @@ export class Engine implements ServingEngine {
     }
   }
 
-  /** The last token of a sequence, and as many guesses as there is room for. */
+  /** Guesses for all that decode; a drafter that fails ends its request. */
+  #draft(): void {
+    for (const sequence of this.#slots.decoding) {
+      try {
+        sequence.guesses = this.#guess(sequence);
+      } catch (error) {
+        this.#end(sequence, asError(error));
+      }
+    }
+  }
+
+  /** The last token of a sequence, and its guesses if there is room for them. */
   #turnOf(sequence: Sequence): Turn {
-    const guesses = this.#guess(sequence);
+    const { computed, guesses: all } = sequence;
+    const guesses = this.#scheduler.grow(sequence, computed + 1 + all.length) ? all : [];
     const tokens = [sequence.tokens.at(-1)!, ...guesses];
     if (guesses.length === 0 || !this.#runner.recurrent) return { sequence, tokens, guesses };
     return { sequence, tokens, guesses, mark: this.#runner.snapshot(sequence.slot!) };
@@ -194,9 +206,7 @@ export class Engine implements ServingEngine {
     );
     if (most < 1) return [];
     sequence.drafter ??= this.#drafts.start();
-    const guesses = sequence.drafter.draft(tokens, sequence.hiddenForDrafter(), most);
-    const used = guesses.slice(0, most);
-    return this.#scheduler.grow(sequence, computed + 1 + used.length) ? used : [];
+    return sequence.drafter.draft(tokens, sequence.hiddenForDrafter(), most).slice(0, most);
   }
 
   /** Runs turns of as many tokens each, in consecutive slots; how many of them were run. */

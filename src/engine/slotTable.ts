@@ -8,16 +8,17 @@ import type { Sequence } from './sequence.ts';
 export class SlotTable {
   /** By slot. */
   readonly sequences: Sequence[] = [];
-  readonly #size: number;
+  /** How many sequences there may be. */
+  size: number;
   readonly #runner: BatchRunner;
 
   constructor(size: number, runner: BatchRunner) {
-    this.#size = size;
+    this.size = size;
     this.#runner = runner;
   }
 
   get isFull(): boolean {
-    return this.sequences.length === this.#size;
+    return this.sequences.length === this.size;
   }
 
   /** The one that reads its prompt. */

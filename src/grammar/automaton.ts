@@ -11,7 +11,9 @@ const MAX_DEPTH = 256;
 /** Places of one state; an ambiguous grammar could multiply them without end. */
 const MAX_PLACES = 4096;
 /** States that are kept, some kilobytes each; beyond, all are forgotten. */
-const MAX_KEPT = 8192;
+const MAX_KEPT = 4096;
+/** Places and edges that may be looked at for one token: some tenths of a second. */
+const MAX_WORK = 4_000_000;
 
 /** Where to go on after a call; the same object for the same calls. */
 class Frame {
@@ -56,6 +58,7 @@ export class Automaton {
   readonly #ends: Uint8Array;
   readonly #kept = new Map<string, Progress>();
   #frames = 0;
+  #work = 0;
   readonly start: Progress;
 
   /** Of the rule `root`. Throws UsageError when no text can satisfy it, CapacityError when it is too ambiguous. */
@@ -74,12 +77,30 @@ export class Automaton {
     this.start = this.#progress([{ state: start, frame: new Frame(this.#frames++) }]);
   }
 
-  /** After one more byte; undefined when it cannot come here. Throws CapacityError as the constructor does. */
+  /** Work is counted from here on: an expression can make each byte of each token a state of its own. */
+  startWork(): void {
+    this.#work = 0;
+  }
+
+  #count(work: number): void {
+    this.#work += work;
+    if (this.#work <= MAX_WORK) return;
+    throw new CapacityError('a grammar must be followed with less work for one token', {
+      where: 'grammar',
+      hint: 'use expressions with fewer ways to read one text',
+    });
+  }
+
+  /**
+   * After one more byte; undefined when it cannot come here. Throws CapacityError as the constructor does,
+   * and for too much work since `startWork`.
+   */
   step(progress: Progress, byte: number): Progress | undefined {
     const known = progress.next[byte];
     if (known !== undefined) return known ?? undefined;
     const after: Place[] = [];
     for (const { state, frame } of progress.places) {
+      this.#count(this.#network.edges[state]!.length);
       for (const { low, high, to } of this.#network.edges[state]!) {
         if (byte >= low && byte <= high && this.#finishing[to] === 1)
           after.push({ state: to, frame });
@@ -111,6 +132,7 @@ export class Automaton {
       this.#enterCalls(place, visit);
       if (this.#network.edges[state]!.length > 0) places.push(place);
     }
+    this.#count(seen.size);
     return this.#keep(places, complete);
   }
 

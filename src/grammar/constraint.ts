@@ -21,14 +21,12 @@ export class Grammar {
    * UnsupportedError, UsageError or CapacityError, as `networkOfSchema` and `Automaton` do.
    */
   static ofSchema(schema: unknown): Grammar {
-    const { network, root } = networkOfSchema(schema);
-    return new Grammar(new Automaton(network, root));
+    return kept(`schema ${written(schema)}`, () => networkOfSchema(schema));
   }
 
   /** Of a grammar in the words of llama.cpp. Throws UsageError or CapacityError. */
   static ofText(source: string): Grammar {
-    const { network, root } = networkOfGrammar(source);
-    return new Grammar(new Automaton(network, root));
+    return kept(`grammar ${source}`, () => networkOfGrammar(source));
   }
 
   /** Of all texts in which a regular expression is found. Throws UnsupportedError, UsageError or CapacityError. */
@@ -43,6 +41,38 @@ export class Grammar {
   constrain(vocabulary: Vocabulary, endTokens: readonly number[]): GrammarConstraint {
     return new GrammarConstraint(this.#automaton, vocabulary, endTokens);
   }
+}
+
+/** Grammars of the last requests, with all that has been worked out for them; large ones are not kept. */
+const KEPT = new Map<string, Grammar>();
+const MAX_KEPT = 16;
+const MAX_KEPT_STATES = 5000;
+
+/** A schema as text; nesting that is too deep even for that is what `networkOfSchema` would refuse. */
+function written(schema: unknown): string {
+  try {
+    return JSON.stringify(schema);
+  } catch {
+    throw new UsageError('a schema must be JSON that is not nested as deep as this', {
+      where: 'the schema',
+      hint: 'use $defs and $ref',
+    });
+  }
+}
+
+/** The grammar that was made from `source` before, or a new one. */
+function kept(source: string, make: () => { network: Network; root: number }): Grammar {
+  const known = KEPT.get(source);
+  if (known !== undefined) {
+    KEPT.delete(source);
+    KEPT.set(source, known); // the last one to be forgotten
+    return known;
+  }
+  const { network, root } = make();
+  const grammar = new Grammar(new Automaton(network, root));
+  if (network.edges.length <= MAX_KEPT_STATES) KEPT.set(source, grammar);
+  if (KEPT.size > MAX_KEPT) KEPT.delete(KEPT.keys().next().value!);
+  return grammar;
 }
 
 /** Follows one text; a `TokenConstraint` of the engine. */

@@ -77,6 +77,56 @@ test('integers within bounds are exactly those', () => {
   check({ type: 'integer', exclusiveMinimum: 1.5, exclusiveMaximum: 4 }, ['2', '3'], ['1', '4']);
 });
 
+test('numbers within whole bounds are exactly those', () => {
+  const texts = ['0', '1', '2', '-1', '-2', '-3', '10', '99'].flatMap((whole) =>
+    ['', '.5', '.01', '.999999999999'].map((fraction) => whole + fraction),
+  );
+  for (const least of [-2, -1, 0, 1]) {
+    for (const most of [-1, 0, 1, 10]) {
+      for (const [from, to] of [
+        ['minimum', 'maximum'],
+        ['exclusiveMinimum', 'exclusiveMaximum'],
+      ] as const) {
+        const schema = { anyOf: [{ type: 'null' }, { type: 'number', [from]: least, [to]: most }] };
+        for (const text of texts) {
+          const value = Number(text);
+          const open = from !== 'minimum';
+          const within = open ? value > least && value < most : value >= least && value <= most;
+          assert.equal(takes(schema, text), within, `${text} of ${JSON.stringify(schema)}`);
+        }
+      }
+    }
+  }
+  check({ type: 'number', minimum: 0 }, ['0', '123456.5'], ['-0', '-1', '0.0', '1e3']);
+});
+
+test('oneOf is taken where its schemas can be told apart', () => {
+  const shape = (kind: string, name: string) => ({
+    type: 'object',
+    properties: { kind: { const: kind }, [name]: { type: 'integer' } },
+    required: ['kind', name],
+  });
+  const $defs = { circle: shape('circle', 'radius'), square: shape('square', 'side') };
+  const oneOf = [{ $ref: '#/$defs/circle' }, { $ref: '#/$defs/square' }];
+  check(
+    { oneOf, $defs, discriminator: { propertyName: 'kind' } },
+    ['{"kind":"circle","radius":1}', '{"kind":"square","side":1}'],
+    ['{"kind":"circle","side":1}'],
+  );
+  check({ oneOf: [{ type: 'string' }, { type: ['null', 'boolean'] }] }, ['"a"', 'null'], ['1']);
+  check({ oneOf: [{ enum: [1, 2] }, { const: 3 }] }, ['1', '3'], ['4']);
+  for (const alike of [
+    [{ type: 'integer' }, { type: 'number' }],
+    [{ enum: [1, 2] }, { const: 2 }],
+    [{ $ref: '#' }, { $ref: '#' }],
+    [{ properties: { a: { const: 1 } } }, { properties: { a: { const: 2 } } }],
+    [{}, { type: 'null' }],
+    [{ properties: {} }, { type: 'null' }],
+  ]) {
+    assert.throws(() => Grammar.ofSchema({ oneOf: alike }), { name: 'UnsupportedError' });
+  }
+});
+
 test('properties come in their order, those that are required always', () => {
   const schema = {
     type: 'object',
@@ -147,14 +197,14 @@ test('after the end nothing comes but the end', () => {
 });
 
 test('keywords that are not understood are refused by name', () => {
-  for (const keyword of ['multipleOf', 'uniqueItems', 'oneOf', 'not', 'if', 'colour']) {
+  for (const keyword of ['multipleOf', 'uniqueItems', 'not', 'if', 'colour']) {
     assert.throws(() => Grammar.ofSchema({ properties: { a: { [keyword]: 1 } } }), {
       name: 'UnsupportedError',
       message: new RegExp(`not "${keyword}"$`),
       where: 'the schema.properties.a',
     });
   }
-  assert.throws(() => Grammar.ofSchema({ type: 'number', minimum: 0 }), {
+  assert.throws(() => Grammar.ofSchema({ type: 'number', minimum: 0.5 }), {
     name: 'UnsupportedError',
   });
   assert.throws(() => Grammar.ofSchema({ $ref: 'https://example.com' }), {
@@ -207,6 +257,8 @@ test('schemas that would grow without bound are refused', () => {
   let deep: unknown = { type: 'null' };
   for (let i = 0; i < 100; i++) deep = { anyOf: [deep] };
   assert.throws(() => Grammar.ofSchema(deep), { name: 'UsageError' });
+  for (let i = 0; i < 100_000; i++) deep = [deep];
+  assert.throws(() => Grammar.ofSchema(deep), { name: 'UsageError' });
   const tooLarge = [
     { type: 'string', maxLength: 1e9 },
     { type: 'array', maxItems: 1e9 },
@@ -235,6 +287,27 @@ test('counts within counts do not multiply, and neither do references', () => {
 test('a grammar that can be read in too many ways fails its text, and no more', () => {
   const options = Array.from({ length: 5000 }, () => ({ type: 'array', items: { type: 'array' } }));
   assert.throws(() => takes({ anyOf: options }, '[[['), { name: 'CapacityError' });
+});
+
+test('so does one that makes each token a state of its own', () => {
+  const words = Array.from({ length: 4096 }, (_, i) =>
+    i.toString(2).padStart(12, '0').replaceAll('0', 'a').replaceAll('1', 'b'),
+  );
+  const tokens = words.map((word) => new TextEncoder().encode(word));
+  const anyOf = Array.from({ length: 200 }, (_, i) => ({ pattern: `^[ab]*a[ab]{60}${i}$` }));
+  const quote = tokens.length;
+  const vocabulary = new Vocabulary([...tokens, Uint8Array.of(0x22), undefined]);
+  const constraint = Grammar.ofSchema({ anyOf }).constrain(vocabulary, [quote + 1]);
+  constraint.accept(quote);
+  assert.throws(() => constraint.restrict(new Uint8Array(quote + 2).fill(1)), {
+    message: 'a grammar must be followed with less work for one token',
+  });
+});
+
+test('the same schema is worked out once', () => {
+  const schema = { type: 'array', items: { enum: ['a', 'b'] } };
+  assert.equal(Grammar.ofSchema(schema), Grammar.ofSchema(structuredClone(schema)));
+  assert.notEqual(Grammar.ofSchema(schema), Grammar.ofSchema({ ...schema, maxItems: 2 }));
 });
 
 test('tokens of several bytes are allowed where all their bytes are', () => {

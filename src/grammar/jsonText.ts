@@ -18,7 +18,7 @@ import { characters, commonRanges, otherRanges, type CodePointRange } from './un
 
 /** Digits before the point of a number, which an f64 holds exactly; and after it. */
 export const MAX_DIGITS = 15;
-const MAX_INDENT = 40;
+const MAX_INDENT = 20;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -94,12 +94,9 @@ const decimal = sequence(
   optional(sequence(oneOf(text('e'), text('E')), optional(oneOf(text('-'), text('+'))), digits(2))),
 );
 
-/** A space, or a line break or two with what the next line is set in by. */
+/** A space, or a line break with what the next line is set in by. */
 const layout = optional(
-  oneOf(
-    text(' '),
-    sequence(repeat(text('\n'), 1, 2), repeat(oneOf(text(' '), text('\t')), 0, MAX_INDENT)),
-  ),
+  oneOf(text(' '), sequence(text('\n'), repeat(oneOf(text(' '), text('\t')), 0, MAX_INDENT))),
 );
 
 /** The rules of JSON in a network. */

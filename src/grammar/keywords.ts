@@ -12,7 +12,7 @@ export const KEYWORDS_BY_TYPE: Readonly<Record<TypeName, readonly string[]>> = {
   array: ['items', 'prefixItems', 'minItems', 'maxItems'],
   string: ['minLength', 'maxLength', 'pattern', 'format'],
   integer: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
-  number: [],
+  number: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
   boolean: [],
   null: [],
 };
@@ -20,13 +20,14 @@ export const KEYWORDS_BY_TYPE: Readonly<Record<TypeName, readonly string[]>> = {
 /** Keywords that allow or forbid nothing. */
 const ANNOTATIONS = new Set([
   ...['title', 'description', 'default', 'examples', 'deprecated', 'readOnly', 'writeOnly'],
-  ...['$schema', '$id', '$comment', '$defs', 'definitions'],
+  ...['discriminator', '$schema', '$id', '$comment', '$defs', 'definitions'],
 ]);
 
 /** Keywords that say all there is to say: beside them, only these may stand. */
 const ALONE: Readonly<Record<string, readonly string[]>> = {
   $ref: [],
   anyOf: [],
+  oneOf: [],
   allOf: [],
   enum: ['type'],
   const: ['type'],
@@ -34,7 +35,6 @@ const ALONE: Readonly<Record<string, readonly string[]>> = {
 
 /** Keywords whose absence from the tables has a way around. */
 const INSTEAD: Readonly<Record<string, string>> = {
-  oneOf: 'use anyOf',
   nullable: 'use type: ["…", "null"]',
   dependencies: 'use anyOf',
 };

@@ -7,6 +7,7 @@ import {
   UsageError,
   type JsonRecord,
 } from '../base/index.ts';
+import type { Interval } from './decimalRange.ts';
 import { FORMATS } from './formats.ts';
 import { LARGEST } from './integerRange.ts';
 import { MAX_STATES } from './network.ts';
@@ -62,13 +63,20 @@ export function expressionOf(schema: JsonRecord, where: string): string | undefi
 
 const BOUNDS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'] as const;
 
+function boundOf(
+  schema: JsonRecord,
+  keyword: (typeof BOUNDS)[number],
+  where: string,
+): number | undefined {
+  const value = schema[keyword];
+  if (value === undefined || typeof value === 'number') return value;
+  throw new UsageError(`${keyword} must be a number, not ${show(value)}`, { where });
+}
+
 /** The least and the most integer that a schema allows, within what is written at all. */
 export function integerBounds(schema: JsonRecord, where: string): [least: number, most: number] {
-  const bound = (keyword: (typeof BOUNDS)[number], otherwise: number): number => {
-    const value = schema[keyword] ?? otherwise;
-    if (typeof value === 'number') return value;
-    throw new UsageError(`${keyword} must be a number, not ${show(value)}`, { where });
-  };
+  const bound = (keyword: (typeof BOUNDS)[number], otherwise: number): number =>
+    boundOf(schema, keyword, where) ?? otherwise;
   const least = Math.max(
     Math.ceil(bound('minimum', -LARGEST)),
     Math.floor(bound('exclusiveMinimum', -Infinity)) + 1,
@@ -80,14 +88,27 @@ export function integerBounds(schema: JsonRecord, where: string): [least: number
   return [Math.max(least, -LARGEST), Math.min(most, LARGEST)];
 }
 
-/** Bounds hold for numbers with a fraction too, and their digits do not tell which of two is larger. */
-export function refuseBounds(schema: JsonRecord, where: string): void {
+/** The interval of a number with bounds; undefined when there are none. Throws UnsupportedError for bounds with a fraction. */
+export function numberBounds(schema: JsonRecord, where: string): Interval | undefined {
   const given = BOUNDS.filter((keyword) => Object.hasOwn(schema, keyword));
-  if (given.length === 0) return;
-  throw new UnsupportedError(`${given.join(', ')} must be of integers, not of the type number`, {
-    where,
-    hint: 'use the type integer, or leave the bounds out and check the answer yourself',
-  });
+  if (given.length === 0) return undefined;
+  const broken = given.find((keyword) => !Number.isInteger(boundOf(schema, keyword, where)));
+  if (broken !== undefined) {
+    throw new UnsupportedError(`${broken} must be a whole number, not ${show(schema[broken])}`, {
+      where,
+      hint: 'use a whole bound, and check the answer yourself',
+    });
+  }
+  const bound = (keyword: (typeof BOUNDS)[number], otherwise: number): number =>
+    boundOf(schema, keyword, where) ?? otherwise;
+  const [minimum, above] = [bound('minimum', -LARGEST), bound('exclusiveMinimum', -Infinity)];
+  const [maximum, below] = [bound('maximum', LARGEST), bound('exclusiveMaximum', Infinity)];
+  return {
+    least: Math.max(minimum, above, -LARGEST),
+    most: Math.min(maximum, below, LARGEST),
+    leastOpen: above >= minimum,
+    mostOpen: below <= maximum,
+  };
 }
 
 /** What a reference within a schema points to [1]. Throws UsageError when there is nothing.

@@ -4,10 +4,12 @@
  * asks for them; names of those have no escapes; numbers have at most 15 digits on each side.
  */
 import { isRecord, show, UnsupportedError, UsageError, type JsonRecord } from '../base/index.ts';
+import { decimalsBetween } from './decimalRange.ts';
+import { areExclusive } from './exclusive.ts';
 import { integersBetween } from './integerRange.ts';
 import { characterInString, JsonText, type Member } from './jsonText.ts';
 import { requireKeywords, typesOf, type TypeName } from './keywords.ts';
-import { countsOf, expressionOf, integerBounds, pointedTo, refuseBounds } from './limits.ts';
+import { countsOf, expressionOf, integerBounds, numberBounds, pointedTo } from './limits.ts';
 import { call, Network, oneOf, sequence, text, type Piece } from './network.ts';
 import { otherName } from './otherNames.ts';
 import { regularExpression } from './regularExpression.ts';
@@ -64,6 +66,8 @@ class SchemaWriter {
     if (Object.hasOwn(known, 'enum') || Object.hasOwn(known, 'const'))
       return constants(known, site);
     if (Object.hasOwn(known, 'anyOf')) return this.#oneOf(known['anyOf'], within(site, 'anyOf'));
+    if (Object.hasOwn(known, 'oneOf'))
+      return this.#exactlyOneOf(known['oneOf'], within(site, 'oneOf'));
     if (Object.hasOwn(known, 'allOf')) return this.#onlyOf(known['allOf'], within(site, 'allOf'));
     const types = typesOf(known, site.where);
     if (types === undefined) return this.#json.value;
@@ -73,6 +77,22 @@ class SchemaWriter {
   #oneOf(schemas: unknown, site: Site): Piece {
     const list = requireList(schemas, site);
     return oneOf(...list.map((schema, i) => this.#any(schema, within(site, String(i)))));
+  }
+
+  /** Schemas of which one alone can hold: any of them, then. */
+  #exactlyOneOf(schemas: unknown, site: Site): Piece {
+    const list = requireList(schemas, site);
+    const piece = this.#oneOf(list, site);
+    const resolve = ({ $ref }: JsonRecord): unknown =>
+      pointedTo(this.#schema, String($ref), site.where);
+    const alike = list.findIndex((one, i) =>
+      list.slice(0, i).some((other) => !areExclusive(one, other, resolve)),
+    );
+    if (alike < 0) return piece;
+    throw new UnsupportedError(
+      `schemas of oneOf must differ in type, or in a required property of listed values, and number ${alike} does not`,
+      { where: site.where, hint: 'use anyOf' },
+    );
   }
 
   #onlyOf(schemas: unknown, site: Site): Piece {
@@ -94,9 +114,10 @@ class SchemaWriter {
         return this.#string(schema, site.where);
       case 'integer':
         return integersBetween(...integerBounds(schema, site.where));
-      case 'number':
-        refuseBounds(schema, site.where);
-        return this.#json.number;
+      case 'number': {
+        const interval = numberBounds(schema, site.where);
+        return interval === undefined ? this.#json.number : decimalsBetween(interval);
+      }
       default:
         return this.#json[type];
     }

@@ -50,6 +50,7 @@ export class Vocabulary {
     const known = this.#masks.get(from);
     if (known !== undefined) return known;
     if (this.#masks.size >= MAX_MASKS) this.#masks.clear();
+    automaton.startWork();
     const mask = this.#walk(automaton, from);
     this.#masks.set(from, mask);
     return mask;

@@ -1,7 +1,7 @@
 /** Whether weights, state and buffers fit, with every number that the answer comes from. */
 import type { ModelFacts } from './facts.ts';
 import { ranksOf, type Layout } from '../cluster/index.ts';
-import { FORMAT_BYTES } from '../cost/index.ts';
+import { FORMAT_BYTES, stateShare } from '../cost/index.ts';
 import { usualLayout } from './layout.ts';
 import { GROUPS, type Formats } from './precision.ts';
 
@@ -58,10 +58,8 @@ export function memoryUse(
     0,
   );
   const sequences = Math.ceil(batch / dp);
-  const state = facts.states.reduce((sum, { parts, bytesPerToken, bytesPerSequence }) => {
-    const bytes = bytesPerToken * contextTokens + bytesPerSequence;
-    return sum + (bytes / Math.min(tp, parts)) * stage;
-  }, 0);
+  const { perToken, perSequence } = stateShare(facts.states, tp);
+  const state = (perToken * contextTokens + perSequence) * stage;
   const tokens = Math.min(STEP_TOKENS, contextTokens * sequences);
   const buffers = tokens * facts.widestBytesPerToken + (4 * sequences * facts.vocabulary) / tp;
   return {

@@ -1,7 +1,8 @@
 /** Floor 2: models as people publish them: checkpoint, tokenizer, chat, and families as graphs. */
 export * from './chat.ts';
 export { type ReplyEvent } from './chat/callWriter.ts';
-export { chatOfModelType, type Chat } from './chat/format.ts';
+export { type ForcedCall } from './chat/dialect.ts';
+export { chatOfModelType, endsThinking, type Chat } from './chat/format.ts';
 export * from './chat/message.ts';
 export { messageOf, type ReplyParser } from './chat/reply.ts';
 export * from './checkpoint/catalogue.node.ts';

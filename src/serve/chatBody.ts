@@ -3,11 +3,12 @@ import { z } from 'zod';
 import { integer } from '../base/index.ts';
 import type { ChatMessage } from '../model/index.ts';
 import { ApiError, unsupported } from './apiError.ts';
+import { chatPrompt, requireFewMessages } from './chatPrompt.ts';
 import type { GenerationRequest } from './generation.ts';
-import { encodePrompt } from './prompts.ts';
 import type { Service } from './service.ts';
 import { flag, IDLE_FIELDS, refuseFields, TEXT_FIELDS, textSettings } from './settings.ts';
-import { chooseTools, TOOL_FIELDS, type ToolFields } from './tools.ts';
+import { responseFormat, schemaOf } from './structure.ts';
+import { TOOL_FIELDS } from './tools.ts';
 
 const text = z.string('a text');
 
@@ -54,7 +55,7 @@ export const CHAT_BODY = z.strictObject({
   store: flag,
   verbosity: z.unknown().optional(),
   modalities: z.array(text, 'a list of texts').nullish(),
-  response_format: z.looseObject({ type: text }, 'an object').nullish(),
+  response_format: responseFormat.nullish(),
   audio: z.unknown().optional(),
   prediction: z.unknown().optional(),
   web_search_options: z.unknown().optional(),
@@ -83,9 +84,10 @@ export function chatRequest(body: ChatBody, service: Service): GenerationRequest
       param: 'top_logprobs',
       code: 'invalid_value',
     });
+  const schema = schemaOf(body.response_format, 'response_format');
   return {
     ...settings,
-    ...chatPrompt(body.messages.map(messageOf), body, body, service),
+    ...chatPrompt(body.messages.map(messageOf), body, schema, service),
     logprobs: body.logprobs === true ? (top ?? 0) : undefined,
   };
 }
@@ -95,57 +97,7 @@ function requireAnswerable(body: ChatBody, service: Service): void {
   if (body.modalities?.some((modality) => modality !== 'text'))
     throw unsupported('modalities', 'the model gives text');
   if (body.store === true) throw unsupported('store', 'the server keeps nothing');
-  const format = body.response_format?.type ?? 'text';
-  if (format !== 'text') throw unsupported('response_format', `${format} needs constrained output`);
   requireFewMessages('messages', body.messages.length, service);
-}
-
-/** A message is at least a token; what can never be read is refused before a template is run on it. */
-export function requireFewMessages(param: string, count: number, { loop }: Service): void {
-  if (count <= loop.contextTokens) return;
-  throw new ApiError(
-    400,
-    `${param} must be at most as many as the context has tokens (${loop.contextTokens}), not ${count}`,
-    { param, code: 'context_length_exceeded' },
-  );
-}
-
-export interface Thinking {
-  readonly reasoning_effort?: string | null | undefined;
-  readonly chat_template_kwargs?: Readonly<Record<string, unknown>> | null | undefined;
-}
-
-/** What a chat is written as, and how the answer to it is read. */
-export function chatPrompt(
-  messages: readonly ChatMessage[],
-  thinking: Thinking,
-  fields: ToolFields,
-  service: Service,
-): Pick<GenerationRequest, 'prompts' | 'startReader' | 'oneCall'> {
-  const { chat } = service.model;
-  const tools = chooseTools(fields);
-  const variables = variablesOf(thinking);
-  const written = chat.apply(messages, { tools, variables });
-  if (tools.length > 0) requireToolsWritten(written, chat.apply(messages, { variables }));
-  return {
-    prompts: [encodePrompt(written, service)],
-    startReader: () => chat.startReply(written, tools, tools.length > 0),
-    oneCall: fields.parallel_tool_calls === false,
-  };
-}
-
-/** A template that does not write tools down leaves the model without any. */
-function requireToolsWritten(written: string, without: string): void {
-  if (written === without) throw unsupported('tools', 'the chat template of the model knows none');
-}
-
-/** Models know the effort by different names; none is no thinking at all. */
-function variablesOf({ reasoning_effort: effort, chat_template_kwargs: kwargs }: Thinking) {
-  return {
-    ...(typeof effort === 'string' && { reasoning_effort: effort }),
-    ...(effort === 'none' && { enable_thinking: false, thinking: false }),
-    ...kwargs,
-  };
 }
 
 function messageOf(given: z.output<typeof message>): ChatMessage {

@@ -94,9 +94,8 @@ export class Metrics {
     this.#queued.observe(queuedSeconds);
   }
 
-  /** The page that Prometheus reads; with the cycles of a simulated chip. */
+  /** The page that Prometheus reads. */
   text(status: EngineStatus): string {
-    const { cycles = null } = status;
     const finished = [...this.#finished].map(
       ([reason, count]) => `${PREFIX}request_success_total{finished_reason="${reason}"} ${count}`,
     );
@@ -108,7 +107,9 @@ export class Metrics {
         this.#promptTokens,
       ),
       ...single('generation_tokens_total', 'Tokens generated', this.#generatedTokens),
-      ...(cycles === null ? [] : single('chip_cycles_total', 'Cycles of the chip', cycles)),
+      ...(typeof status.cycles === 'number'
+        ? single('chip_cycles_total', 'Cycles of the chip', status.cycles)
+        : []),
       ...head('request_success_total', 'counter', 'Requests that ended, by reason'),
       ...finished,
       ...histogram(

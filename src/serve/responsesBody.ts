@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { ChatMessage } from '../model/index.ts';
 import { unsupported } from './apiError.ts';
-import { chatPrompt, requireFewMessages } from './chatBody.ts';
+import { chatPrompt, requireFewMessages } from './chatPrompt.ts';
 import type { GenerationRequest } from './generation.ts';
 import type { Service } from './service.ts';
 import {
@@ -13,6 +13,7 @@ import {
   TEXT_FIELDS,
   textSettings,
 } from './settings.ts';
+import { responseFormat, schemaOf } from './structure.ts';
 import { calledFunction, FUNCTION_TYPE, TOOL_FIELDS } from './tools.ts';
 
 const text = z.string('a text');
@@ -58,10 +59,7 @@ export const RESPONSES_BODY = z.strictObject({
   parallel_tool_calls: TOOL_FIELDS.parallel_tool_calls,
   reasoning: z.object({ effort: text.nullish() }, 'an object').nullish(),
   text: z
-    .object(
-      { format: z.looseObject({ type: text }).nullish(), verbosity: z.null().optional() },
-      'an object',
-    )
+    .object({ format: responseFormat.nullish(), verbosity: z.null().optional() }, 'an object')
     .nullish(),
   store: flag,
   truncation: z.enum(['disabled', 'auto'], '"disabled"').nullish(),
@@ -95,6 +93,7 @@ export function responsesRequest(body: ResponsesBody, service: Service): Generat
   const system =
     typeof instructions === 'string' ? [{ role: 'system', content: instructions }] : [];
   const fields = {
+    reasoning_effort: body.reasoning?.effort,
     parallel_tool_calls: body.parallel_tool_calls,
     tools: tools?.map(({ type, ...called }) => ({ type, function: called })),
     tool_choice:
@@ -102,10 +101,10 @@ export function responsesRequest(body: ResponsesBody, service: Service): Generat
         ? { type: 'function' as const, function: { name: choice.name } }
         : choice,
   };
-  const thinking = { reasoning_effort: body.reasoning?.effort };
+  const schema = schemaOf(body.text?.format, 'text.format');
   return {
     ...textSettings({ ...body, max_tokens: body.max_output_tokens }, service),
-    ...chatPrompt([...system, ...messagesOf(items)], thinking, fields, service),
+    ...chatPrompt([...system, ...messagesOf(items)], fields, schema, service),
   };
 }
 
@@ -114,8 +113,6 @@ function requireAnswerable(body: ResponsesBody): void {
   if (body.store === true) throw unsupported('store', 'the server keeps nothing');
   if (body.background === true) throw unsupported('background', 'the server keeps nothing');
   if (body.truncation === 'auto') throw unsupported('truncation', 'shorten the input');
-  const format = body.text?.format?.type ?? 'text';
-  if (format !== 'text') throw unsupported('text.format', `${format} needs constrained output`);
   const more = body.include?.find((name) => name !== 'reasoning.encrypted_content');
   if (more !== undefined)
     throw unsupported('include', `${more.slice(0, 100)} is nothing that the server has`);

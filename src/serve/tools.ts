@@ -37,23 +37,33 @@ export const TOOL_FIELDS = {
 
 export type ToolFields = z.output<z.ZodObject<typeof TOOL_FIELDS>>;
 
-/** The tools that the model is told of. */
-export function chooseTools({ tools, tool_choice: choice }: ToolFields): Tool[] {
+/** What the model is told of, and what it must call. */
+export interface ChosenTools {
+  readonly offered: readonly Tool[];
+  /** Those of which one must be called; none where the model is free. */
+  readonly forced: readonly Tool[];
+}
+
+/** Throws ApiError for a choice among no tools, or of one that is not there. */
+export function chooseTools({ tools, tool_choice: choice }: ToolFields): ChosenTools {
   const offered = (tools ?? []).map(toolOf);
-  if (choice === undefined || choice === null || choice === 'auto') return offered;
-  if (choice === 'none') return [];
-  if (offered.length === 0)
-    throw new ApiError(400, 'tool_choice must come with tools', {
-      param: 'tool_choice',
-      code: 'invalid_value',
-    });
-  throw unsupported('tool_choice', 'to make the model call needs constrained output');
+  if (choice === 'none') return { offered: [], forced: [] };
+  if (choice === undefined || choice === null || choice === 'auto') {
+    const strict = tools?.find(({ function: called }) => called.strict === true);
+    if (strict === undefined) return { offered, forced: [] };
+    throw unsupported('strict', 'only a call that must come (tool_choice) is held to its schema');
+  }
+  const name = choice === 'required' ? undefined : choice.function.name;
+  const forced = offered.filter((tool) => name === undefined || tool.function.name === name);
+  if (forced.length > 0) return { offered, forced };
+  throw new ApiError(400, 'tool_choice must be of tools that the request offers', {
+    param: 'tool_choice',
+    code: 'invalid_value',
+  });
 }
 
 /** Fields of null are left out: templates would write them down. */
 function toolOf({ function: called }: z.output<typeof tool>): Tool {
-  if (called.strict === true)
-    throw unsupported('strict', 'arguments by a schema need constrained output');
   const { name, description, parameters } = called;
   return {
     type: 'function',

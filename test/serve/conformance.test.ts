@@ -26,7 +26,7 @@ function soloAnswer(): {
 }
 
 test('a demo model through the official client says what it says without a server', async (t) => {
-  const { client } = await serveDemo(t);
+  const { client, service } = await serveDemo(t);
   const solo = soloAnswer();
   const create = client.chat.completions.create.bind(client.chat.completions);
 
@@ -133,6 +133,46 @@ test('a demo model through the official client says what it says without a serve
     const chunks = await Array.fromAsync(stream);
     const text = chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('');
     assert.equal(text, choices[0]!.message.content);
+  });
+
+  await t.test('JSON by a schema, at once, in a stream and as a response', async () => {
+    const schema = {
+      type: 'object',
+      properties: {
+        title: { type: 'string', minLength: 2, maxLength: 6 },
+        lines: { type: 'integer', minimum: 1, maximum: 8 },
+        season: { enum: ['春', '秋'] },
+      },
+      required: ['title', 'lines', 'season'],
+      additionalProperties: false,
+    };
+    const format = { type: 'json_schema' as const, json_schema: { name: 'poem', schema } };
+    const check = (text: string): void => {
+      const { title, lines, season, ...rest } = JSON.parse(text);
+      assert.ok(title.length >= 2 && title.length <= 6 && ['春', '秋'].includes(season), text);
+      assert.ok(Number.isInteger(lines) && lines >= 1 && lines <= 8, text);
+      assert.deepEqual(rest, {});
+    };
+    const { tokenizer } = service.model; // without line breaks, for which the context is too short
+    const breaks = ['\n', '\n\n'].map((text) => [tokenizer.encode(text)[0]!, -100]);
+    const asked = {
+      model: 'qwen3-tiny',
+      messages: [POEM],
+      response_format: format,
+      temperature: 1,
+      logit_bias: Object.fromEntries(breaks) as Record<string, number>,
+      n: 4,
+    };
+    const { choices } = await create(asked);
+    for (const { message, finish_reason: reason } of choices) {
+      assert.equal(reason, 'stop', message.content!);
+      check(message.content!);
+    }
+    const chunks = await Array.fromAsync(await create({ ...asked, n: 1, stream: true }));
+    check(chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join(''));
+    const text = { format: { type: 'json_schema' as const, name: 'poem', schema } };
+    const asResponse = { model: 'qwen3-tiny', input: 'x', text, temperature: 0 };
+    check((await client.responses.create(asResponse)).output_text);
   });
 
   await t.test('completions', async () => {

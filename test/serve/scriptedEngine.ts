@@ -14,7 +14,7 @@ interface Job {
 
 export class ScriptedEngine implements ServingEngine {
   readonly contextTokens: number;
-  readonly vocabularySize = 2 ** 20;
+  readonly vocabularySize = 151_936;
   /** Steps so far. */
   steps = 0;
   /** Requests that were added, in order. */
@@ -82,11 +82,21 @@ export class ScriptedEngine implements ServingEngine {
     const next = job.tokens.next();
     if (next.done) return this.#end(job, 'stop');
     job.said++;
-    const token = next.value;
+    const token = this.#allowed(next.value, job.request);
     const probability = logprobs === undefined ? {} : { logprob: -0.5, top: [] };
     const told: EngineEvent = { kind: 'token', id, token, ...probability };
     if (eosTokenIds.includes(token)) return [told, ...this.#end(job, 'stop')];
     return job.said === maxNewTokens ? [told, ...this.#end(job, 'length')] : [told];
+  }
+
+  /** The token of the script, or the first that the constraint allows instead. */
+  #allowed(token: number, { constraint }: EngineRequest): number {
+    if (constraint === undefined) return token;
+    const allowed = new Uint8Array(this.vocabularySize).fill(1);
+    constraint.restrict(allowed);
+    const chosen = allowed[token] === 1 ? token : allowed.indexOf(1);
+    constraint.accept(chosen);
+    return chosen;
   }
 
   #end(job: Job, reason: 'stop' | 'length'): EngineEvent[] {

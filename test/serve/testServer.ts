@@ -10,6 +10,7 @@ import {
   type ServingEngine,
 } from '../../src/engine/index.ts';
 import {
+  ChatTemplate,
   loadModel,
   readChatTemplate,
   Tokenizer,
@@ -88,6 +89,8 @@ let qwen3: Pick<Service, 'model'>['model'] | undefined;
 export interface ScriptOptions extends TestOptions {
   readonly runners?: RetrievalRunners;
   readonly contextTokens?: number;
+  /** Instead of Qwen3's. */
+  readonly template?: string;
 }
 
 /** Qwen3's tokenizer and template; `say` is what the model answers to a prompt, token by token or as text. */
@@ -101,7 +104,10 @@ export async function serveScript(
     tokenizer: new Tokenizer(read('tokenizer.json'), 'qwen3'),
     chat: readChatTemplate(read('tokenizer_config.json'), 'qwen3'),
   };
-  const model = qwen3;
+  const { tokenizer } = qwen3;
+  const { template } = options;
+  const chat = template === undefined ? qwen3.chat : new ChatTemplate(template, {}, 'template');
+  const model = { tokenizer, chat };
   const engine = new ScriptedEngine((request) => {
     const said = say(model.tokenizer.decode(request.prompt), request);
     return typeof said === 'string' ? [...model.tokenizer.encode(said), IM_END] : said;

@@ -118,9 +118,77 @@ test('thoughts and parallel calls come apart, at once and in a stream', async (t
   });
 });
 
+test('a call that must come has a name and arguments by a schema', async (t) => {
+  const call = '{"name": "get_weather", "arguments": {"city": "北京"}}';
+  let said = call;
+  const { client, engine, service } = await serveScript(t, () => said);
+  const asked = {
+    model: 'script',
+    messages: [{ role: 'user' as const, content: 'weather?' }],
+    tools: TOOLS,
+    tool_choice: 'required' as const,
+  };
+  const answer = await client.chat.completions.create(asked);
+  const [choice] = answer.choices;
+  assert.equal(choice!.finish_reason, 'tool_calls');
+  assert.deepEqual(choice!.message.tool_calls!.map(argumentsOf), [{ city: '北京' }]);
+  const prompt = service.model.tokenizer.decode(engine.asked[0]!.prompt);
+  assert.ok(prompt.endsWith('<|im_start|>assistant\n<tool_call>\n'));
+  const named = { type: 'function' as const, function: { name: 'get_weather' } };
+  const chunks = client.chat.completions.stream({ ...asked, tool_choice: named });
+  const { choices } = await chunks.finalChatCompletion();
+  assert.deepEqual(choices[0]!.message.tool_calls!.map(argumentsOf), [{ city: '北京' }]);
+
+  said = '{"name": "rm", "arguments": {"city": 3}}'; // what the grammar does not allow is not said
+  const other = await client.chat.completions.create({ ...asked, max_tokens: 40 });
+  assert.doesNotMatch(JSON.stringify(other), /"rm"/);
+
+  await assert.rejects(
+    () =>
+      client.chat.completions.create({
+        ...asked,
+        tool_choice: { ...named, function: { name: 'x' } },
+      }),
+    /tool_choice must be of tools that the request offers/,
+  );
+  const flat = {
+    type: 'function' as const,
+    name: 'get_weather',
+    strict: true,
+    parameters: { type: 'object', properties: {}, additionalProperties: false },
+  };
+  said = '{"name": "get_weather", "arguments": {}}';
+  const response = await client.responses.create({
+    model: 'script',
+    input: 'x',
+    tools: [flat],
+    tool_choice: 'required',
+  });
+  assert.deepEqual(
+    response.output.map(({ type }) => type),
+    ['function_call'],
+  );
+});
+
+test('a model that thinks may think before its answer by a schema', async (t) => {
+  const template = '{{ messages[0].content }}<think>\n';
+  const { client } = await serveScript(t, () => 'so much </think>{"a": 1} and more', { template });
+  const properties = { a: { type: 'integer' } };
+  const schema = { type: 'object', properties, required: ['a'], additionalProperties: false };
+  const { choices } = await client.chat.completions.create({
+    model: 'script',
+    messages: [{ role: 'user', content: 'x' }],
+    response_format: { type: 'json_schema', json_schema: { name: 'a', schema } },
+  });
+  const [{ message }] = choices as [OpenAI.Chat.ChatCompletion.Choice];
+  assert.equal((message as { reasoning_content?: string }).reasoning_content, 'so much ');
+  assert.equal(message.content, '{"a": 1}');
+});
+
 test('what is wrong is an error of its class, with the field that is wrong', async (t) => {
   const { client } = await serveScript(t, () => 'hello');
   const messages = [{ role: 'user' as const, content: 'hi' }];
+  const format = (schema: object) => ({ type: 'json_schema', json_schema: { name: 'a', schema } });
   const wrong: readonly (readonly [object, number, string | null, string])[] = [
     [{ messages: [] }, 400, 'messages', 'invalid_value'],
     [{ temperature: 'hot' }, 400, 'temperature', 'invalid_value'],
@@ -134,6 +202,22 @@ test('what is wrong is an error of its class, with the field that is wrong', asy
     [{ top_logprobs: 2 }, 400, 'top_logprobs', 'invalid_value'],
     [{ stop: [''] }, 400, 'stop.0', 'invalid_value'],
     [{ tool_choice: 'required' }, 400, 'tool_choice', 'invalid_value'],
+    [{ response_format: { type: 'xml' } }, 400, 'response_format', 'unsupported'],
+    [{ response_format: { type: 'json_schema' } }, 400, 'response_format', 'invalid_value'],
+    [{ response_format: format({ not: {} }) }, 400, null, 'unsupported'],
+    [{ response_format: format({ type: 'strange' }) }, 400, null, 'invalid_value'],
+    [
+      { response_format: format({ enum: Array.from({ length: 20_000 }, (_, i) => `value ${i}`) }) },
+      400,
+      null,
+      'context_length_exceeded',
+    ],
+    [
+      { response_format: { type: 'json_object' }, tools: TOOLS },
+      400,
+      'response_format',
+      'unsupported',
+    ],
     [
       { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }] },
       400,
@@ -154,7 +238,12 @@ test('what is wrong is an error of its class, with the field that is wrong', asy
       ...change,
     } as OpenAI.Chat.ChatCompletionCreateParamsNonStreaming;
     await assert.rejects(
-      () => client.chat.completions.create(asked),
+      () =>
+        client.chat.completions
+          .create(asked)
+          .then((answer) =>
+            assert.fail(`${JSON.stringify(change)} gave ${JSON.stringify(answer)}`),
+          ),
       (error) => {
         assert.ok(error instanceof OpenAI.APIError, String(error));
         assert.deepEqual(
