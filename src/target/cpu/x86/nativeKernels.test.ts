@@ -43,7 +43,7 @@ function runBoth<K extends KernelName>(
   const values = inOrder(kernel, args);
   bindKernels(instantiateKernels(wasm))(kernel, values)();
   const bind = bindKernels(instantiateKernels(native, true));
-  withMachineCode(bind, native, machineCode())(kernel, values)();
+  withMachineCode(bind, [native], machineCode())(kernel, values)();
   return [new Float32Array(wasm.buffer), new Float32Array(native.buffer)];
 }
 
@@ -134,7 +134,7 @@ test(
     const memory = makeMemory(true);
     const positions = new Int32Array(memory.buffer, 64, 2);
     const fallback = () => () => {};
-    const bind = withMachineCode(fallback, memory, machineCode());
+    const bind = withMachineCode(fallback, [memory], machineCode());
     let refused = 0;
     for (let round = 0; round < 3000; round++) {
       const [kernel, usual] = CALLS[round % CALLS.length]!;
@@ -158,7 +158,7 @@ test(
 
 test('calls go on when the memory has grown', { skip }, () => {
   const memory = makeMemory();
-  const bind = withMachineCode(bindKernels(instantiateKernels(memory)), memory, machineCode());
+  const bind = withMachineCode(bindKernels(instantiateKernels(memory)), [memory], machineCode());
   const run = bind('linear', inOrder('linear', LINEAR));
   run();
   const before = new Float32Array(memory.buffer, LINEAR.out, 9).slice();
