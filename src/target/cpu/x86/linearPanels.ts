@@ -14,6 +14,7 @@ import {
   type Assembler,
   type FunctionBuilder,
   type General,
+  type Label,
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
@@ -58,7 +59,7 @@ interface Ahead {
 }
 
 /** Adds `linearPanels` of a format. */
-export function addLinearPanels(assembler: Assembler, format: PanelFormatName): void {
+export function addLinearPanels(assembler: Assembler, format: PanelFormatName): Label {
   const name = linearPanelsName(format);
   const { stored, unpacked } = panelReaders(assembler, format);
   const few = { tiles: stored, stored, pieceBlocks: 2 ** 30, rows: [1, 2, 3, 4, 5, 6] };
@@ -68,7 +69,7 @@ export function addLinearPanels(assembler: Assembler, format: PanelFormatName): 
       new LinearPanels(f, block, variant).emit(),
     );
   const [fewRows, manyRows] = [add('few', few), add('many', many)];
-  assembler.addFunction(name, LINEAR_PANELS, (f, { M }) => {
+  return assembler.addFunction(name, LINEAR_PANELS, (f, { M }) => {
     f.emit('cmp', M, 2 * MAX_ROWS)
       .emit('jbe', fewRows)
       .emit('jmp', manyRows);

@@ -4,8 +4,9 @@ import { Assembler, linkLibrary, loadLibrary, type LinkedLibrary } from '../../.
 import { addAttention } from './attention.ts';
 import { PANEL_FORMATS, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { addElementwise } from './elementwise.ts';
-import { addLinear } from './linear.ts';
-import { addLinearPanels } from './linearPanels.ts';
+import { addGrouped } from './grouped.ts';
+import { addLinear, LINEAR } from './linear.ts';
+import { addLinearPanels, LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
 import { addQuantizeRows } from './quantizeRows.ts';
 
 const PANEL_FORMAT_NAMES = Object.keys(PANEL_FORMATS) as PanelFormatName[];
@@ -25,11 +26,14 @@ let linked: LinkedLibrary | undefined;
 export function machineCode(): LinkedLibrary {
   if (linked) return linked;
   const assembler = new Assembler();
-  addLinear(assembler);
+  addGrouped(assembler, { name: 'linear', label: addLinear(assembler), args: LINEAR });
   addAttention(assembler);
   addQuantizeRows(assembler);
   addElementwise(assembler);
-  for (const format of PANEL_FORMAT_NAMES) addLinearPanels(assembler, format);
+  for (const format of PANEL_FORMAT_NAMES) {
+    const label = addLinearPanels(assembler, format);
+    addGrouped(assembler, { name: linearPanelsName(format), label, args: LINEAR_PANELS });
+  }
   linked = linkLibrary(assembler);
   return linked;
 }
