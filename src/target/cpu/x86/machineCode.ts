@@ -4,6 +4,7 @@ import { Assembler, linkLibrary, loadLibrary, type LinkedLibrary } from '../../.
 import { addAttention } from './attention.ts';
 import { PANEL_FORMATS, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { addElementwise } from './elementwise.ts';
+import { addGatedDelta } from './gatedDelta.ts';
 import { addGrouped } from './grouped.ts';
 import { addLinear, LINEAR } from './linear.ts';
 import { addLinearPanels, LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
@@ -30,6 +31,7 @@ export function machineCode(): LinkedLibrary {
   addAttention(assembler);
   addQuantizeRows(assembler);
   addElementwise(assembler);
+  addGatedDelta(assembler);
   for (const format of PANEL_FORMAT_NAMES) {
     const label = addLinearPanels(assembler, format);
     addGrouped(assembler, { name: linearPanelsName(format), label, args: LINEAR_PANELS });

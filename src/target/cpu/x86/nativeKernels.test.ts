@@ -104,6 +104,11 @@ function putPanels(memory: WasmMemory, name: PanelFormatName): void {
   packPanels(name, randomStored(name, new Random(7), N, K), N, K, panels);
 }
 
+const DELTA: Args<'gatedDelta'> = {
+  ...{ state: 4096, q: 20480, k: 24576, v: 28672, decay: 36864, beta: 40960, positions: 64 },
+  ...{ out: 45056, B: 2, T: 3, G: 1, H: 2, K: 5, V: 80, first: 1, heads: 1, scale: 0.25 },
+};
+
 const ATTENTION: Args<'attention'> = {
   ...{ q: 1024, qStep: 128, keys: 4096, keyStep: 64, values: 16384, valueStep: 32, positions: 64 },
   ...{ first: 1, scores: 32768, scoreStride: 16, out: 40960, outStep: 64 },
@@ -143,6 +148,11 @@ test(
     }
   },
 );
+
+test('recurrences have the bits of WebAssembly, from zeros and from a state', { skip }, () => {
+  const [required, given] = runBoth('gatedDelta', DELTA);
+  assert.deepEqual(given, required);
+});
 
 test('products of groups have the bits of WebAssembly, or its numbers in f32', { skip }, () => {
   for (const name of PANEL_NAMES) {
@@ -184,6 +194,7 @@ const CALLS = [
   ['linearPanels', PANELS],
   ['groupedLinearPanels', GROUPED],
   ['groupedLinear', GROUPED_LINEAR],
+  ['gatedDelta', DELTA],
   ['swiglu', SWIGLU],
 ] as const;
 

@@ -16,23 +16,15 @@ import {
 } from '../panels/panelFormats.table.ts';
 import { ATTENTION, ATTENTION_LIMITS } from './attention.ts';
 import { SWIGLU, VECTOR_BYTES } from './elementwise.ts';
-import { groupedArguments, groupedName } from './grouped.ts';
+import { bindGroupedLinear, bindGroupedLinearPanels } from './bindGrouped.ts';
+import { bindGatedDelta } from './bindRecurrences.ts';
 import { LINEAR } from './linear.ts';
 import { LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
 import { Machine, type PreparedCall } from './machine.ts';
+import { bitsOf, ELEMENT_BYTES, type Args, type NativeBind } from './nativeBind.ts';
 import { QUANTIZE_ROWS } from './quantizeRows.ts';
 
-const ELEMENT_BYTES = 4;
 const PANEL_FORMAT_NAMES = Object.keys(PANEL_FORMATS) as PanelFormatName[];
-
-/** Arguments of a kernel of the table, by name. */
-type Args<K extends KernelName> = Readonly<Record<keyof (typeof KERNELS)[K], number>>;
-
-/** Makes a call of machine code, or undefined if there is none for this shape. */
-type NativeBind<K extends KernelName> = (
-  machine: Machine,
-  args: Args<K>,
-) => (() => void) | undefined;
 
 type AttentionCall = PreparedCall<(typeof ATTENTION)[number]>;
 
@@ -44,6 +36,7 @@ const NATIVE: { readonly [K in KernelName]?: NativeBind<K> } = {
   groupedLinear: bindGroupedLinear,
   groupedLinearPanels: bindGroupedLinearPanels,
   swiglu: bindSwiglu,
+  gatedDelta: bindGatedDelta,
 };
 
 /** `bind` on `memory`, with machine code for the calls that have it, if there is any code. */
@@ -141,55 +134,6 @@ function bindLinearPanels(machine: Machine, args: Args<'linearPanels'>): (() => 
   return () => call.run();
 }
 
-const GROUPED_LINEAR = groupedArguments(LINEAR);
-const GROUPED_LINEAR_PANELS = groupedArguments(LINEAR_PANELS);
-
-/** The cells of any product of groups, of matrices of so many bytes each. */
-function groupedCells(
-  machine: Machine,
-  args: Args<'groupedLinear'> | Args<'groupedLinearPanels'>,
-  { xStride, partBytes }: { readonly xStride: number; readonly partBytes: number },
-) {
-  const { rows, E, N, matrixBytes } = args;
-  const outStride = args.outStride * ELEMENT_BYTES;
-  return {
-    ...{ x: machine.address(args.x, rows, xStride, xStride), xStride },
-    w: machine.address(args.w, E, matrixBytes, partBytes),
-    ...{ out: machine.address(args.out, rows, outStride, N * ELEMENT_BYTES), outStride },
-    starts: machine.address(args.starts, E + 1, ELEMENT_BYTES, ELEMENT_BYTES),
-    ...{ M: rows, N, groups: E, matrixBytes },
-  };
-}
-
-function bindGroupedLinear(
-  machine: Machine,
-  args: Args<'groupedLinear'>,
-): (() => void) | undefined {
-  const { rows, E, N, K } = args;
-  if (rows === 0 || E === 0 || N === 0 || K === 0) return undefined;
-  const xStride = K * ELEMENT_BYTES;
-  const cells = groupedCells(machine, args, { xStride, partBytes: N * xStride });
-  const given = { ...cells, wStride: xStride, K };
-  const call = machine.prepare(groupedName('linear'), GROUPED_LINEAR, given);
-  return () => call.run();
-}
-
-function bindGroupedLinearPanels(
-  machine: Machine,
-  args: Args<'groupedLinearPanels'>,
-): (() => void) | undefined {
-  const { rows, E, N, K } = args;
-  const format = PANEL_FORMAT_NAMES.find((name) => PANEL_FORMATS[name].code === args.format);
-  if (rows === 0 || E === 0 || N === 0 || K === 0 || K % BLOCK_COLUMNS !== 0 || !format)
-    return undefined;
-  const blocks = K / BLOCK_COLUMNS;
-  const xStride = blocks * ACTIVATION_BLOCK.bytes;
-  const cells = groupedCells(machine, args, { xStride, partBytes: panelBytes(format, N, K) });
-  const name = groupedName(linearPanelsName(format));
-  const call = machine.prepare(name, GROUPED_LINEAR_PANELS, { ...cells, blocks });
-  return () => call.run();
-}
-
 /** Tokens are the rows, or for a single one the heads that share their keys. */
 function bindAttention(machine: Machine, args: Args<'attention'>): (() => void) | undefined {
   const { B, T, G, shared, keyWidth, valueWidth } = args;
@@ -261,9 +205,4 @@ function attendHeads(
 function requireRoom(first: number, last: number, capacity: number): void {
   if (first > 0 && last <= capacity) return;
   throw new CeladonError(`attention must see 1 to ${capacity} keys, not ${first} to ${last}`);
-}
-
-/** The bits of an f32, as a whole number. */
-function bitsOf(value: number): number {
-  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
 }
