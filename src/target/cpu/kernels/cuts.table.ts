@@ -133,6 +133,16 @@ export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
     ],
     work: (a) => attended(a) * a['topK']!,
   },
+  causalConvolution: {
+    axes: [
+      {
+        extent: 'channels',
+        grain: LINE,
+        elements: { state: 1, x: 1, w: (a) => a['W']!, out: 1 },
+      },
+    ],
+    work: (a) => 4 * a['B']! * (a['T']! + 1) * a['W']! * a['channels']!,
+  },
   gatedDelta: {
     axes: [{ extent: 'heads', elements: {}, adds: { first: 1 } }],
     work: (a) => 3 * a['B']! * a['T']! * a['heads']! * a['K']! * a['V']!,

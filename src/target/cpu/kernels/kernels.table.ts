@@ -424,8 +424,8 @@ export const KERNELS = {
   },
   /**
    * Each channel of x [B][T][C] with its own taps w [C][W], `dilation` rows apart; state [B][kept][C],
-   * kept = (W-1)·dilation, holds the rows before x, and then the last ones of both. `rows` has room for
-   * kept + T rows of C.
+   * kept = (W-1)·dilation, holds the rows before x, and then the last ones of both. Only so many `channels`
+   * from those that the pointers are at; `rows` has room for kept + T + W rows of them.
    */
   causalConvolution: {
     state: 'i32',
@@ -439,6 +439,7 @@ export const KERNELS = {
     C: 'i32',
     W: 'i32',
     dilation: 'i32',
+    channels: 'i32',
   },
   /**
    * The gated delta rule: state [B][H][K][V], q and k [B][T][G][K], v and out [B][T][H][V], decay (a

@@ -1,4 +1,5 @@
 /** Calls of kernels whose state a step replaces. */
+import { CONVOLUTION, CONVOLUTION_CHANNELS, TAPS } from './convolution.ts';
 import { DELTA_COLUMNS, GATED_DELTA } from './gatedDelta.ts';
 import { type Machine, type PreparedCall } from './machine.ts';
 import { bitsOf, ELEMENT_BYTES, type Args } from './nativeBind.ts';
@@ -42,6 +43,32 @@ function stepHead(machine: Machine, args: Args<'gatedDelta'>, b: number, head: n
     gateStride: H * ELEMENT_BYTES,
     ...{ tokens: T, K, V, fresh: 0, scale: bitsOf(args.scale) },
   });
+}
+
+/** In machine code of four taps that follow each other. */
+export function bindConvolution(
+  machine: Machine,
+  args: Args<'causalConvolution'>,
+): (() => void) | undefined {
+  const { B, T, C, W, dilation, channels, positions } = args;
+  if (B * T * channels === 0 || channels > C || channels % CONVOLUTION_CHANNELS !== 0)
+    return undefined;
+  if (W !== TAPS || dilation !== 1) return undefined;
+  const rowStride = C * ELEMENT_BYTES;
+  const rows = (offset: number, first: number, count: number): number =>
+    machine.address(offset + first * rowStride, count, rowStride, channels * ELEMENT_BYTES);
+  const sequences = Array.from({ length: B }, (_, b) => ({
+    position: machine.address(positions + b * ELEMENT_BYTES, 1, 0, ELEMENT_BYTES) - machine.base,
+    calls: [
+      machine.prepare('causalConvolution', CONVOLUTION, {
+        state: rows(args.state, b * (TAPS - 1), TAPS - 1),
+        ...{ x: rows(args.x, b * T, T), out: rows(args.out, b * T, T), rowStride },
+        w: machine.address(args.w, 1, 0, channels * TAPS * ELEMENT_BYTES),
+        ...{ tokens: T, vectors: channels / CONVOLUTION_CHANNELS, fresh: 0 },
+      }),
+    ],
+  }));
+  return () => runSequences(machine, sequences);
 }
 
 function runSequences<N extends string>(

@@ -3,6 +3,7 @@ import { UnsupportedError } from '../../../base/index.ts';
 import { Assembler, linkLibrary, loadLibrary, type LinkedLibrary } from '../../../x86/index.ts';
 import { addAttention } from './attention.ts';
 import { PANEL_FORMATS, type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { addConvolution } from './convolution.ts';
 import { addElementwise } from './elementwise.ts';
 import { addGatedDelta } from './gatedDelta.ts';
 import { addGrouped } from './grouped.ts';
@@ -32,6 +33,7 @@ export function machineCode(): LinkedLibrary {
   addQuantizeRows(assembler);
   addElementwise(assembler);
   addGatedDelta(assembler);
+  addConvolution(assembler);
   for (const format of PANEL_FORMAT_NAMES) {
     const label = addLinearPanels(assembler, format);
     addGrouped(assembler, { name: linearPanelsName(format), label, args: LINEAR_PANELS });

@@ -15,9 +15,9 @@ import {
   type PanelFormatName,
 } from '../panels/panelFormats.table.ts';
 import { ATTENTION, ATTENTION_LIMITS } from './attention.ts';
-import { SWIGLU, VECTOR_BYTES } from './elementwise.ts';
+import { ACTIVATION, SWIGLU, VECTOR_BYTES } from './elementwise.ts';
 import { bindGroupedLinear, bindGroupedLinearPanels } from './bindGrouped.ts';
-import { bindGatedDelta } from './bindRecurrences.ts';
+import { bindConvolution, bindGatedDelta } from './bindRecurrences.ts';
 import { LINEAR } from './linear.ts';
 import { LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
 import { Machine, type PreparedCall } from './machine.ts';
@@ -37,6 +37,9 @@ const NATIVE: { readonly [K in KernelName]?: NativeBind<K> } = {
   groupedLinearPanels: bindGroupedLinearPanels,
   swiglu: bindSwiglu,
   gatedDelta: bindGatedDelta,
+  causalConvolution: bindConvolution,
+  silu: bindActivation('silu'),
+  sigmoid: bindActivation('sigmoid'),
 };
 
 /** `bind` on `memory`, with machine code for the calls that have it, if there is any code. */
@@ -103,6 +106,18 @@ function bindSwiglu(machine: Machine, args: Args<'swiglu'>): (() => void) | unde
     limit: bitsOf(args.limit),
   });
   return () => call.run();
+}
+
+function bindActivation<K extends 'silu' | 'sigmoid'>(name: K): NativeBind<K> {
+  return (machine, args) => {
+    if (args.size === 0) return undefined;
+    const vectors = Math.ceil((args.size * ELEMENT_BYTES) / VECTOR_BYTES);
+    const [x, out] = [args.x, args.out].map((offset) =>
+      machine.address(offset, 1, 0, vectors * VECTOR_BYTES),
+    ) as [number, number];
+    const call = machine.prepare(name, ACTIVATION, { x, out, vectors });
+    return () => call.run();
+  };
 }
 
 function bindQuantizeRows(machine: Machine, args: Args<'quantizeRows'>): (() => void) | undefined {
