@@ -1,21 +1,15 @@
 /** The cpu target beside llama.cpp: the same files, the same machine, run by turns. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import fs from 'node:fs';
 import os from 'node:os';
-import path from 'node:path';
 import { celadon, llamaCpp, THREADS, type Engine } from './cpu/engines.ts';
-import { buildLlamaCpp } from './cpu/llamaCpp.ts';
+import { buildLlamaCpp, FOLDER } from './cpu/llamaCpp.ts';
+import { modelFile } from './cpu/modelFiles.ts';
 import { openLimits, shareOf, tokenCost } from './cpu/roofline.ts';
 import { workloadName, WORKLOADS, type Workload } from './cpu/workloads.table.ts';
-import { writeRandomGguf } from './gguf/randomGguf.ts';
-import { SHAPES } from './gguf/shapes.table.ts';
 import { type Limits, type Pool } from './machineCode/pool.ts';
 import { median, type Table } from './table.ts';
 
 const ROUNDS = 7;
-
-/** Sources, builds and model files, which later runs find again. */
-const FOLDER = process.env['CELADON_BENCH_FOLDER'] ?? path.join(os.tmpdir(), 'celadon-bench');
 
 /** Names of the workloads to measure, with commas between them; all without it. */
 const CHOSEN = process.env['CELADON_BENCH_WORKLOADS']?.split(',');
@@ -70,15 +64,6 @@ function measure(
     for (const neighbour of neighbours) neighbour.kill();
   }
   return { rates, limits };
-}
-
-function modelFile({ model, format }: Workload): string {
-  const file = path.join(FOLDER, `${model}-${format}.gguf`);
-  if (!fs.existsSync(file)) {
-    writeRandomGguf(SHAPES[model], format, `${file}.part`);
-    fs.renameSync(`${file}.part`, file);
-  }
-  return file;
 }
 
 function spinningProcess(): ChildProcess {

@@ -1,6 +1,6 @@
 /** Products on panels in machine code beside the roofline of the same moments: memory read, int8 multiply-accumulates. */
 import { linearPanelsName } from '../src/target/cpu/x86/linearPanels.ts';
-import { panelBytes } from '../src/target/cpu/panels/panelFormats.table.ts';
+import { panelBytes } from '../src/target/cpu/panels/panelLayout.ts';
 import { Pool } from './machineCode/pool.ts';
 import { type Task } from './machineCode/runner.ts';
 import { median, type Table } from './table.ts';

@@ -2,10 +2,11 @@ import { Random } from '../src/base/index.ts';
 import { createMemory } from '../src/wasm/index.ts';
 import { instantiateKernels } from '../src/target/cpu/kernels/kernelModule.ts';
 import {
-  panelBytes,
   PANEL_FORMATS,
-  type PanelFormatName,
+  type IntegerFormatName,
 } from '../src/target/cpu/panels/panelFormats.table.ts';
+import { panelBytes } from '../src/target/cpu/panels/panelLayout.ts';
+import { quantizedStride } from '../src/target/cpu/kernels/quantizeRows.ts';
 import { packPanels } from '../src/target/cpu/panels/packPanels.ts';
 import { PANEL_NAMES, randomStored } from '../test/panels.ts';
 import { secondsOf, type Table } from './table.ts';
@@ -29,7 +30,7 @@ export function benchPanels(): Table {
   };
 }
 
-function measure(name: PanelFormatName): (string | number)[] {
+function measure(name: IntegerFormatName): (string | number)[] {
   const bytes = panelBytes(name, N, K);
   const most = Math.max(...ROWS);
   const [xAt, rowsAt] = [64, 64 + 4 * most * K];
@@ -50,7 +51,17 @@ function measure(name: PanelFormatName): (string | number)[] {
     const seconds = secondsOf(() => {
       const w = wAt + (next++ % MATRICES) * bytes;
       kernels.quantizeRows(xAt, K, rowsAt, M, K);
-      kernels.linearPanels(rowsAt, w, outAt, N, M, N, K, PANEL_FORMATS[name].code);
+      kernels.linearPanels(
+        rowsAt,
+        quantizedStride(K),
+        w,
+        outAt,
+        N,
+        M,
+        N,
+        K,
+        PANEL_FORMATS[name].code,
+      );
     });
     return (M * N * K) / seconds / 1e9;
   });

@@ -9,7 +9,9 @@ import { benchPrefill } from './prefill.ts';
 import { benchQuality } from './quality.ts';
 import { benchLevels } from './levels.ts';
 import { benchRtl } from './rtl.ts';
+import { benchServe } from './serve.ts';
 import { benchServing } from './serving.ts';
+import { benchStart } from './start.ts';
 import { benchText } from './text.ts';
 import { writeTables, type Table } from './table.ts';
 
@@ -24,9 +26,11 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   rtl: benchRtl,
   area: benchArea,
   serving: benchServing,
+  serve: benchServe,
   text: benchText,
   panels: benchPanels,
   cpu: benchCpu,
+  start: benchStart,
   machineCode: benchMachineCode,
 };
 

@@ -17,6 +17,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   wasm: 1,
   x86: 1,
   trace: 1,
+  grammar: 1,
   ir: 1,
   hdl: 1,
   chip: 2,

@@ -1,27 +1,47 @@
 /** Graphs with the weights of another in few bits, as a file would have them. */
-import { f32ToF16 } from '../src/base/index.ts';
+import { f16ToF32, f32ToF16 } from '../src/base/index.ts';
 import { type Graph, type WeightSource } from '../src/ir/index.ts';
 import { ggmlTypeOf } from '../src/model/checkpoint/gguf/ggmlTypes.table.ts';
 import {
-  BLOCK_COLUMNS,
-  PANEL_FORMATS,
-  type PanelFormat,
-  type PanelFormatName,
+  INTEGER_FORMATS,
+  type IntegerFormat,
+  type IntegerFormatName,
 } from '../src/target/cpu/panels/panelFormats.table.ts';
+import { cpuTarget, type CpuOptions } from '../src/target/cpu/index.ts';
+import { Session } from './session.ts';
+import { PUT_BLOCK, type EncodedBlock } from './storedBlocks.ts';
+
+const TOKENS = Array.from({ length: 19 }, (_, i) => (i * i * 7 + 3 * i + 5) % 60);
+
+/** Logits of the last of some tokens, fed so many at a time. */
+export function logitsOf(graph: Graph, options: CpuOptions, size = TOKENS.length): Float32Array {
+  const session = new Session(cpuTarget(options), graph);
+  const logits = Float32Array.from(session.feed(TOKENS, size));
+  session.device.close();
+  return logits;
+}
+
+/** The root of the mean squared difference, relative to that of `required`. */
+export function relativeError(found: Float32Array, required: Float32Array): number {
+  const squares = (values: Float32Array): number => values.reduce((sum, x) => sum + x * x, 0);
+  return Math.sqrt(squares(found.map((x, i) => x - required[i]!)) / squares(required));
+}
 
 /** `graph` with its matrices in this format, but those whose rows are no whole blocks. */
-export function quantizedGraph(graph: Graph, format: PanelFormatName): Graph {
+export function quantizedGraph(graph: Graph, format: IntegerFormatName): Graph {
+  const { columns } = INTEGER_FORMATS[format].stored;
   const weights = [...graph.weights].map(([name, source]) => {
-    const isMatrix = source.shape.length > 1 && source.shape.at(-1)! % BLOCK_COLUMNS === 0;
+    const isMatrix = source.shape.length > 1 && source.shape.at(-1)! % columns === 0;
     return [name, isMatrix ? quantizedWeight(source, format) : source] as const;
   });
   return { ...graph, weights: new Map(weights) };
 }
 
-function quantizedWeight({ name, shape, load }: WeightSource, format: PanelFormatName) {
+function quantizedWeight({ name, shape, load }: WeightSource, format: IntegerFormatName) {
   const values = load();
+  const { columns, bytes: blockBytes } = INTEGER_FORMATS[format].stored;
   const bytes = encode(values, format);
-  const rowBytes = (shape.at(-1)! / BLOCK_COLUMNS) * PANEL_FORMATS[format].stored.bytes;
+  const rowBytes = (shape.at(-1)! / columns) * blockBytes;
   return {
     name,
     shape,
@@ -39,54 +59,80 @@ function quantizedWeight({ name, shape, load }: WeightSource, format: PanelForma
   };
 }
 
-/** Blocks whose largest magnitude is the largest level; each number the level nearest to it. */
-function encode(values: Float32Array, name: PanelFormatName): Uint8Array<ArrayBuffer> {
-  const { stored, bits }: PanelFormat = PANEL_FORMATS[name];
-  const levels = levelsOf(name);
-  const blocks = values.length / BLOCK_COLUMNS;
+function encode(values: Float32Array, name: IntegerFormatName): Uint8Array<ArrayBuffer> {
+  const { stored }: IntegerFormat = INTEGER_FORMATS[name];
+  const blocks = values.length / stored.columns;
   const out = new Uint8Array(blocks * stored.bytes);
   for (let block = 0; block < blocks; block++) {
-    const own = values.subarray(block * BLOCK_COLUMNS, (block + 1) * BLOCK_COLUMNS);
-    const at = block * stored.bytes;
-    const scale = writeScale(name, Math.max(...levels), own, out, at);
-    const codes = own.map((value) => nearestCode(levels, scale === 0 ? 0 : value / scale));
-    for (const [i, code] of codes.entries()) {
-      if (bits === 8) out[at + stored.codesAt + i] = code;
-      else out[at + stored.codesAt + (i % 16)]! |= code << (i < 16 ? 0 : 4);
-    }
+    const own = values.subarray(block * stored.columns, (block + 1) * stored.columns);
+    PUT_BLOCK[name](encodeBlock(name, own), out, block * stored.bytes);
   }
   return out;
 }
 
-/** Levels by code: of Q8_0 signed bytes. */
-function levelsOf(name: PanelFormatName): readonly number[] {
-  const { levels, bits, bias }: PanelFormat = PANEL_FORMATS[name];
-  if (bits === 8) return Array.from({ length: 256 }, (_, code) => (code << 24) >> 24);
-  return levels ?? Array.from({ length: 16 }, (_, code) => code - bias);
+/** Each part with the smallest scale, and min, that reach its numbers; each number the code nearest to it. */
+function encodeBlock(name: IntegerFormatName, values: Float32Array): EncodedBlock {
+  const { scaling }: IntegerFormat = INTEGER_FORMATS[name];
+  const levels = levelsOf(name);
+  const size = scaling.integers ? 32 / scaling.parts : values.length;
+  const parts = Array.from({ length: values.length / size }, (_, i) =>
+    values.subarray(i * size, (i + 1) * size),
+  );
+  const lows = parts.map((part) => (scaling.hasMin ? Math.max(0, -Math.min(...part)) : 0));
+  const reaches = parts.map((part, i) => Math.max(...part.map((v) => Math.abs(v + lows[i]!))));
+  const unit = reaches.map((reach) => reach / Math.max(...levels));
+  const [scale, scales] = roundedFactors(name, unit, name === 'Q6_K' ? 127 : largestInteger(name));
+  const [min, mins] = roundedFactors(name, lows, largestInteger(name));
+  const codes = Uint8Array.from(values, (value, i) => {
+    const part = Math.floor(i / size);
+    const step = scale * scales[part]!;
+    return nearestCode(levels, step === 0 ? 0 : (value + min * mins[part]!) / step);
+  });
+  return { scale, min, scales, mins, codes };
 }
 
-/** Writes the scale of a block; gives what a level of 1 stands for. */
-function writeScale(
-  name: PanelFormatName,
-  highest: number,
-  block: Float32Array,
-  out: Uint8Array,
-  at: number,
-): number {
-  const largest = block.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  const scale = largest / highest;
-  if (name === 'MXFP4') {
-    const exponent = largest === 0 ? -20 : Math.max(-20, Math.round(Math.log2(scale)));
-    out[at] = exponent + 128;
-    return 2 ** exponent;
-  }
-  const half = f32ToF16(Float32Array.of(scale));
-  out.set(new Uint8Array(half.buffer), at);
-  return scale;
+/** Of six bits, with a sign or without, or of four. */
+function largestInteger(name: IntegerFormatName): number {
+  if (name === 'Q2_K') return 15;
+  return name === 'Q3_K' ? 31 : 63;
+}
+
+/** An f16, and the integers that make the factors of it. */
+function roundedFactors(
+  name: IntegerFormatName,
+  factors: readonly number[],
+  largest: number,
+): readonly [number, number[]] {
+  const { scaling }: IntegerFormat = INTEGER_FORMATS[name];
+  if (name === 'MXFP4') return [powerOfTwo(factors[0]!), [1]];
+  const most = Math.max(...factors);
+  if (!scaling.integers) return [toHalf(most), [1]];
+  const unit = toHalf(most / largest);
+  return [unit, factors.map((one) => (unit === 0 ? 0 : Math.min(largest, Math.round(one / unit))))];
+}
+
+function toHalf(value: number): number {
+  return f16ToF32(f32ToF16(Float32Array.of(value)))[0]!;
+}
+
+function powerOfTwo(scale: number): number {
+  return 2 ** (scale === 0 ? -20 : Math.max(-20, Math.round(Math.log2(scale))));
+}
+
+/** What each code stands for, before scales. */
+function levelsOf(name: IntegerFormatName): readonly number[] {
+  const { levels, planes, bias }: IntegerFormat = INTEGER_FORMATS[name];
+  const bits = planes.reduce<number>((sum, plane) => sum + plane, 0);
+  return levels ?? Array.from({ length: 2 ** bits }, (_, code) => code - bias);
 }
 
 function nearestCode(levels: readonly number[], value: number): number {
-  if (levels.length === 256) return Math.max(-127, Math.min(127, Math.round(value))) & 255;
+  const [first, second] = levels as [number, number];
+  if (second === first + 1) {
+    // Q8_0 has no use for its lowest.
+    const lowest = levels.length === 256 ? 1 : 0;
+    return Math.max(lowest, Math.min(levels.length - 1, Math.round(value) - first));
+  }
   let best = 0;
   for (const [code, level] of levels.entries()) {
     if (Math.abs(level - value) < Math.abs(levels[best]! - value)) best = code;

@@ -6,8 +6,8 @@ import { compareAnchors, compareTraining, medianError } from '../bench/serving.t
 const compared = compareAnchors();
 
 test('the median error of TPOT and throughput is what docs/performance.md says', () => {
-  assert.ok(medianError(compared, 'nvidia') < 0.115);
-  assert.ok(medianError(compared, 'huawei') < 0.23);
+  assert.ok(medianError(compared, 'nvidia') < 0.1);
+  assert.ok(medianError(compared, 'huawei') < 0.1);
 });
 
 test('no TPOT and no throughput is off by more than twice', () => {
@@ -31,7 +31,8 @@ test('decode on CloudMatrix rises with the batch as it was measured', () => {
   assert.ok(rates[0]! > rates[1]! && rates[1]! > rates[2]!);
 });
 
-test('the hours of DeepSeek-V3 lie between exchanges that hide and exchanges that do not', () => {
-  const { measured, predicted, exposed } = compareTraining();
-  assert.ok(predicted < measured && Math.abs(exposed / measured - 1) < 0.15);
+test('the hours of DeepSeek-V3 are within 15 %, newer products save some, hidden exchanges many', () => {
+  const { measured, predicted, exposed, today } = compareTraining();
+  assert.ok(Math.abs(predicted / measured - 1) < 0.15);
+  assert.ok(today < predicted && predicted < exposed);
 });

@@ -25,7 +25,7 @@ after(() => fs.rmSync(FOLDER, { recursive: true }));
 
 const TARGETS: readonly Target[] = [
   referenceTarget(),
-  cpuTarget(),
+  cpuTarget({ activations: 'f32' }),
   jadeTarget(loadChip('jade-edge'), { contextTokens: 64 }),
 ];
 const PROMPT = [3, 17, 41, 5, 60, 22, 9];
@@ -67,7 +67,15 @@ function compare(name: string, writer: Writer): void {
   for (const each of TARGETS) {
     if (whyRefused(required, each) !== undefined) continue;
     const [a, b] = [found, required].map((graph) => new Session(each, graph).step(PROMPT));
-    assert.deepEqual(bitsOf(a!), bitsOf(b!), each.name);
+    // Sums of floats that the cpu keeps as they are stored have another order than those of f32.
+    if (each.name === 'cpu') requireClose(a!, b!);
+    else assert.deepEqual(bitsOf(a!), bitsOf(b!), each.name);
   }
   for (const { checkpoint } of models) checkpoint.close();
+}
+
+function requireClose(found: Float32Array, required: Float32Array): void {
+  const largest = required.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const error = found.reduce((most, x, i) => Math.max(most, Math.abs(x - required[i]!)), 0);
+  assert.ok(error <= 1e-4 * largest, `cpu: ${error} of ${largest}`);
 }

@@ -1,7 +1,13 @@
 /** What the tests of the kernels of the cpu run them on. */
 import assert from 'node:assert/strict';
 import { Random } from '../src/base/index.ts';
-import { compileModule, createMemory, instantiate, type WasmMemory } from '../src/wasm/index.ts';
+import {
+  compileModule,
+  createMemory,
+  instantiate,
+  type WasmMemory,
+  type WasmModule,
+} from '../src/wasm/index.ts';
 import { emitKernels, instantiateKernels } from '../src/target/cpu/kernels/kernelModule.ts';
 import { type ByteProducts } from '../src/target/cpu/kernels/byteProducts.ts';
 import { type Kernels } from '../src/target/cpu/kernels/bind.ts';
@@ -25,8 +31,12 @@ const PAGES = 16;
 /** What memory holds that nothing wrote. */
 export const GUARD = 0x7fc0dead; // a NaN, so that what is read out of bounds shows in sums
 
+const modules = new Map<ByteProducts, WasmModule>();
+
 function kernelsFor(products: ByteProducts, memory: WasmMemory): Kernels {
-  return instantiate<Kernels>(compileModule(emitKernels({ products })), { host: { memory } });
+  const module = modules.get(products) ?? compileModule(emitKernels({ products }));
+  modules.set(products, module);
+  return instantiate<Kernels>(module, { host: { memory } });
 }
 
 /** A memory on which kernels run, and which sees where they write. */

@@ -7,7 +7,12 @@
  */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
+
+/** Sources, builds and model files, which later runs find again. */
+export const FOLDER =
+  process.env['CELADON_BENCH_FOLDER'] ?? path.join(os.tmpdir(), 'celadon-bench');
 
 const PACKAGE = 'node-llama-cpp@3.22.1';
 
@@ -26,7 +31,7 @@ const FEATURES = {
 } as const;
 
 export interface LlamaCpp {
-  /** Folder of llama-bench and llama-batched-bench. */
+  /** Folder of llama-bench, llama-batched-bench, llama-server and llama-completion. */
   readonly bin: string;
   readonly version: string;
 }
@@ -67,10 +72,10 @@ function compile(sources: string, folder: string): void {
   run('git', 'clone', '--quiet', path.join(sources, 'gitRelease.bundle'), folder);
   const build = path.join(folder, 'build');
   const off = ['-DGGML_NATIVE=OFF'];
-  const parts = ['TESTS', 'EXAMPLES', 'SERVER'].map((name) => `-DLLAMA_BUILD_${name}=OFF`);
+  const parts = ['TESTS', 'EXAMPLES', 'UI'].map((name) => `-DLLAMA_BUILD_${name}=OFF`);
   const options = ['-DCMAKE_BUILD_TYPE=Release', '-DBUILD_SHARED_LIBS=OFF', '-DLLAMA_CURL=OFF'];
   run('cmake', '-S', folder, '-B', build, ...options, ...off, ...parts, ...featureOptions());
-  const targets = ['llama-bench', 'llama-batched-bench'];
+  const targets = ['bench', 'batched-bench', 'server', 'completion'].map((name) => `llama-${name}`);
   run('cmake', '--build', build, '--parallel', '2', '--target', ...targets);
 }
 

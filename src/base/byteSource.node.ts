@@ -11,9 +11,11 @@ const MAX_READ_BYTES = 2 ** 30;
 /** Open a regular file for reading. Throws UsageError when there is none or it may not be read. */
 export function openFileSource(path: string): ByteSource {
   const file = openFile(path);
+  const { size, mtimeNs } = fs.fstatSync(file, { bigint: true });
   const source: ByteSource = {
     name: path,
-    sizeBytes: fs.fstatSync(file).size,
+    sizeBytes: Number(size),
+    changed: String(mtimeNs),
     read(offset, length) {
       requireRange(source, offset, length);
       const bytes = new Uint8Array(length);

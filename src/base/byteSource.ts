@@ -11,6 +11,8 @@ export interface ByteSource {
   /** What the bytes are, for messages: a file path or a label. */
   readonly name: string;
   readonly sizeBytes: number;
+  /** When the bytes were last written, as their file system tells; absent where nothing does. */
+  readonly changed?: string;
   /**
    * Read exactly `length` bytes from `offset` into a new buffer of that size, which the caller owns;
    * it starts at byte 0 of its ArrayBuffer, so that typed arrays can be laid over it.

@@ -8,5 +8,6 @@ export * from './formats.ts';
 export * from './json.ts';
 export * from './npy.ts';
 export * from './random.ts';
+export * from './recentMap.ts';
 export * from './units.ts';
 export * from './sha256.node.ts';

@@ -43,6 +43,11 @@ const fields = z.strictObject({
   /** All logic dies of the package. */
   dieAreaMm2: positive,
   dies: count,
+  /**
+   * Devices that software sees, where it is not one: each has its share of rates, memory and links, and
+   * work is divided among them as among chips.
+   */
+  devices: z.int().positive().optional(),
   /** Dense operations a second, a multiplication and an addition counted as two. */
   peakOperationsPerSecond: z.strictObject({
     fp64: positive,

@@ -28,14 +28,22 @@ const schema = z.strictObject({
   chips: z.array(text),
   /** Of the peak, that a large matrix product reaches. */
   matrix: share,
-  /** Of the peak, that fused attention reaches. */
+  /** Of the peak, that fused attention reaches on a few tokens of many sequences. */
   attention: share,
+  /** The same on whole prompts, half of whose products a causal mask leaves out. */
+  promptAttention: share,
+  /** The same in the backward pass of training. */
+  backwardAttention: share,
   /** Of the memory bandwidth, that a long read reaches. */
   memory: share,
   /** Of the bandwidth of a link, that a large transfer reaches. */
   link: share,
+  /** From the end of a tile's products to the start of the next, of the highest tile of a core. */
+  tileSeconds: seconds,
   /** From the end of a kernel to the first work of the next, with its own ramp. */
   kernelSeconds: seconds,
+  /** Between two steps: sampling, what the next step reads, kernels that the host starts one by one. */
+  stepSeconds: seconds,
   /** All ranks of a group meet: a small all-reduce. */
   meetingSeconds: seconds,
   /** Sending each token to its experts, or back, with the least of bytes. */

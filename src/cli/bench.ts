@@ -10,21 +10,10 @@ import { choice, wholeNumber } from './arguments.ts';
 import { BENCH_FORMATS, formatBench, type BenchFormat, type BenchRow } from './benchRows.ts';
 import { noteSkipped, openModel } from './models.ts';
 import { Output, type GlobalOptions } from './output.ts';
-import {
-  chooseTarget,
-  createTarget,
-  EMITTERS,
-  TARGET_NAMES,
-  type EmitterName,
-  type TargetChoice,
-  type TargetName,
-} from './targets.ts';
+import { addTargetOptions } from './targetOptions.ts';
+import { chooseTarget, createTarget, type TargetChoice, type TargetRequest } from './targets.ts';
 
-interface BenchOptions extends GlobalOptions {
-  readonly target: TargetName;
-  readonly chip?: string;
-  readonly threads?: number;
-  readonly emitter?: EmitterName;
+interface BenchOptions extends GlobalOptions, TargetRequest {
   readonly prompt: readonly number[];
   readonly generate: readonly number[];
   readonly depth: readonly number[];
@@ -37,16 +26,12 @@ const DEFAULT_PROMPT = [512];
 const DEFAULT_GENERATE = [128];
 
 export function addBench(program: Command): void {
-  program
-    .command('bench')
-    .description('tokens a second: prompts (pp512) and generation (tg128), as llama-bench has it')
-    .argument('<model>', 'folder, .gguf file or built-in name')
-    .addOption(choice('--target <name>', 'what runs it', TARGET_NAMES).default('cpu'))
-    .option('--chip <name|file>', 'chip of jade, or whose numerics the reference has')
-    .option('--threads <count>', 'of the cpu (default: one a core)', wholeNumber(1))
-    .addOption(
-      choice('--emitter <name>', 'of the cpu: code that it runs (default: auto)', EMITTERS),
-    )
+  addTargetOptions(
+    program
+      .command('bench')
+      .description('tokens a second: prompts (pp512) and generation (tg128), as llama-bench has it')
+      .argument('<model>', 'folder, .gguf file or built-in name'),
+  )
     .option('-p, --prompt <counts>', 'prompt tokens, 0: none', counts(0), DEFAULT_PROMPT)
     .option('-n, --generate <counts>', 'generated tokens, 0: none', counts(0), DEFAULT_GENERATE)
     .option('-d, --depth <counts>', 'tokens before the first that is timed', counts(0), [0])
@@ -75,7 +60,7 @@ async function bench(name: string, options: BenchOptions): Promise<void> {
   const model = openModel(name);
   noteSkipped(model, output);
   const contextTokens = requireContext(model, tests);
-  const target = await createTarget(chosen, contextTokens);
+  const target = await createTarget(chosen, contextTokens, { model });
   const graph = model.graph({ logits: 'last' });
   const parameters = countParameters(graph).total;
   const runner = new ThroughputBench(graph, target);

@@ -272,7 +272,7 @@ test('wrong usage ends with 2 and says what is possible', () => {
   const cases: [string[], RegExp][] = [
     [
       ['run', 'qwen3-tin', '-p', 'x'],
-      /must be a folder, a .gguf file or one of .*\n {2}at: <model>\n {2}try: did you mean qwen3-tiny\?\n$/,
+      /must be a folder, a .gguf file, hf:ORG\/NAME or one of .*\n {2}at: <model>\n {2}try: did you mean qwen3-tiny\?\n$/,
     ],
     [
       ['run', 'qwen3-tiny', '-p', 'x', '--target', 'jade', '--chip', 'jade'],
@@ -308,7 +308,8 @@ test('wrong usage ends with 2 and says what is possible', () => {
 });
 
 test('what is not supported ends with 3, what does not fit with 4, and both say what would', () => {
-  assert.equal(celadon('run', 'hf:Qwen/Qwen3-8B', '-p', 'x').status, 3);
+  const lacking = ['--chip', 'huawei-ascend-310p3'];
+  assert.equal(celadon('check', 'qwen3.5-4b', ...lacking).status, 3);
   const long = celadon('run', 'qwen3-tiny', '-p', '春夜'.repeat(1000), '--target', 'reference');
   assert.equal(long.status, 4);
   assert.match(

@@ -15,7 +15,7 @@ import {
 } from '../engine/index.ts';
 import type { Model } from '../model/index.ts';
 import { summarize, Trace, type TraceShare } from '../trace/index.ts';
-import { createJade, createReference, createTarget } from './targets.ts';
+import { chooseTarget, createJade, createReference, createTarget } from './targets.ts';
 
 /** How far chip and definition agree. */
 export interface Agreement {
@@ -197,7 +197,7 @@ export async function measureQuality(
   const contextTokens = Math.max(...documents.map(({ length }) => length));
   const graph = model.graph({ logits: 'all' });
   const targets = [
-    await createTarget({ target: 'cpu', chip: null, threads: 1, emitter: 'auto' }, contextTokens),
+    await createTarget(chooseTarget({ target: 'cpu', threads: 1 }), contextTokens),
     await createJade(chip, contextTokens),
   ];
   const evaluations: Evaluation[] = [];

@@ -14,44 +14,29 @@ import {
 } from '../base/index.ts';
 import { evaluate, ModelRunner, type Evaluation } from '../engine/index.ts';
 import type { Model } from '../model/index.ts';
-import { choice, wholeNumber } from './arguments.ts';
 import { noteSkipped, openModel } from './models.ts';
 import { NewFile } from './newFile.ts';
 import { Output, type GlobalOptions } from './output.ts';
-import {
-  chooseTarget,
-  createTarget,
-  EMITTERS,
-  TARGET_NAMES,
-  type EmitterName,
-  type TargetName,
-} from './targets.ts';
+import { addTargetOptions } from './targetOptions.ts';
+import { chooseTarget, createTarget, type TargetRequest } from './targets.ts';
 
-interface EvalOptions extends GlobalOptions {
+interface EvalOptions extends GlobalOptions, TargetRequest {
   readonly tokens?: string;
   readonly text?: string;
-  readonly target: TargetName;
-  readonly chip?: string;
-  readonly threads?: number;
-  readonly emitter?: EmitterName;
   readonly logits?: string;
 }
 
 type Documents = readonly (readonly number[])[];
 
 export function addEval(program: Command): void {
-  program
-    .command('eval')
-    .description('perplexity and logits of given tokens, each predicted from those before it')
-    .argument('<model>', 'folder, .gguf file or built-in name')
-    .option('--tokens <file>', 'JSON: token ids, or documents as [{"tokens": [...]}, ...]')
-    .option('--text <file>', 'UTF-8 text; evaluated in pieces if longer than the context')
-    .addOption(choice('--target <name>', 'what runs it', TARGET_NAMES).default('cpu'))
-    .option('--chip <name|file>', 'chip of jade, or whose numerics the reference has')
-    .option('--threads <count>', 'of the cpu (default: one a core)', wholeNumber(1))
-    .addOption(
-      choice('--emitter <name>', 'of the cpu: code that it runs (default: auto)', EMITTERS),
-    )
+  addTargetOptions(
+    program
+      .command('eval')
+      .description('perplexity and logits of given tokens, each predicted from those before it')
+      .argument('<model>', 'folder, .gguf file or built-in name')
+      .option('--tokens <file>', 'JSON: token ids, or documents as [{"tokens": [...]}, ...]')
+      .option('--text <file>', 'UTF-8 text; evaluated in pieces if longer than the context'),
+  )
     .option('--logits <file.npy>', 'write the logits, f32, a row for each token')
     .action((model: string, _: unknown, command: Command) =>
       runEval(model, command.optsWithGlobals<EvalOptions>()),
@@ -67,7 +52,7 @@ async function runEval(name: string, options: EvalOptions): Promise<void> {
   const documents = readDocuments(model, options, limit);
   const longest = documents.reduce((most, { length }) => Math.max(most, length), 0);
   const contextTokens = Math.min(longest, limit);
-  const target = await createTarget(choice, contextTokens);
+  const target = await createTarget(choice, contextTokens, { model });
   const graph = model.graph({ logits: 'all' });
   const runner = new ModelRunner(graph, target, target.open({}), contextTokens);
   for (const [i, ids] of documents.entries()) {

@@ -1,6 +1,7 @@
 /** The command line: what commands there are, and how every one of them ends. */
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
+import { fetchModels } from './fetchModels.ts';
 import { INTERRUPTED, reportFailure } from './failure.ts';
 import { endQuietlyOnClosedPipe } from './output.ts';
 
@@ -9,6 +10,7 @@ Examples:
   celadon demo
   celadon run qwen3-tiny --chat -p "以《春夜》为题，写一首五言绝句。"
   celadon run qwen3-tiny -p "<|im_start|>user" --target jade --chip jade-nano --trace trace.json
+  celadon run hf:Qwen/Qwen3-0.6B --chat -p "Why is the sky blue?"
   celadon inspect deepseek-v3
   celadon chips --country CN --sort bandwidth
   celadon check deepseek-v4-flash --chip huawei-ascend-910c`;
@@ -17,6 +19,7 @@ Examples:
 const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
   demo: async () => (await import('./demo.ts')).addDemo,
   run: async () => (await import('./run.ts')).addRun,
+  serve: async () => (await import('./serve.ts')).addServe,
   eval: async () => (await import('./eval.ts')).addEval,
   bench: async () => (await import('./bench.ts')).addBench,
   inspect: async () => (await import('./inspect.ts')).addInspect,
@@ -29,6 +32,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   compare: async () => (await import('./compare.ts')).addCompare,
   parity: async () => (await import('./parity.ts')).addParity,
   plan: async () => (await import('./plan.ts')).addPlan,
+  cache: async () => (await import('./cache.ts')).addCache,
   doctor: async () => (await import('./doctor.ts')).addDoctor,
 };
 
@@ -48,6 +52,7 @@ async function createProgram(commands: readonly string[]): Promise<Command> {
     .addHelpText('after', EXAMPLES)
     .showHelpAfterError('  try: celadon --help')
     .exitOverride();
+  program.hook('preAction', (_, command) => fetchModels(command));
   for (const name of commands) (await COMMANDS[name]!())(program);
   return program;
 }

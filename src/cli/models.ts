@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { UnsupportedError, UsageError } from '../base/index.ts';
+import { UsageError } from '../base/index.ts';
 import { nearestName } from '../chip/index.ts';
 import {
   catalogueModelNames,
@@ -36,7 +36,7 @@ export function builtinModelFolder(name: string): string {
 
 /**
  * Open the model that `name` stands for: a built-in name, else a folder or a GGUF file. Throws UsageError when there
- * is none, UnsupportedError for kinds of models that cannot be opened yet. `configurations` are names
+ * is none, UnsupportedError for kinds of models that cannot be opened. `configurations` are names
  * that would do as well, because the caller needs no weights.
  */
 export function openModel(name: string, configurations: readonly string[] = []): Model {
@@ -59,15 +59,6 @@ export function noteSkipped(
 }
 
 function noModel(name: string, configurations: readonly string[]): Error {
-  if (/^(?:hf|ms|modelscope):/.test(name)) {
-    return new UnsupportedError(
-      'models must be on this machine: downloading is not supported yet',
-      {
-        where: name,
-        hint: 'download the checkpoint and give its folder',
-      },
-    );
-  }
   const builtin = builtinModelNames();
   if (catalogueModelNames().includes(name)) {
     return new UsageError('this needs weights, and the catalogue knows only the configuration', {
@@ -75,7 +66,7 @@ function noModel(name: string, configurations: readonly string[]): Error {
       hint: `give the folder of a checkpoint, or one of ${builtin.join(', ')}`,
     });
   }
-  const expected = `a folder, a .gguf file or one of ${[...builtin, ...configurations].join(', ')}`;
+  const expected = `a folder, a .gguf file, hf:ORG/NAME or one of ${[...builtin, ...configurations].join(', ')}`;
   const near = nearestName(name, [...builtin, ...configurations]);
   return new UsageError(`the model must be ${expected}, not ${JSON.stringify(name)}`, {
     where: '<model>',

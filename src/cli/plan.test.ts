@@ -40,12 +40,12 @@ test('plan gives the best layouts first, and says why others are out', () => {
     rates.toSorted((a, b) => b - a),
   );
   for (const { layout, ttftMs, tpotMs, memoryBytes, limitedBy, provenance } of plans) {
-    assert.ok(layout.tp * layout.pp * layout.dp <= 16);
-    assert.ok(ttftMs > tpotMs && tpotMs > 1 && memoryBytes < 128 * 2 ** 30);
+    assert.ok(layout.tp * layout.pp * layout.dp <= 32);
+    assert.ok(ttftMs > tpotMs && tpotMs > 1 && memoryBytes < 64 * 2 ** 30);
     assert.match(limitedBy, /memory|arithmetic|launches|links/);
     assert.ok(provenance.some((line) => line.startsWith('http')));
   }
-  assert.ok(rejected.some(({ reason }) => /GiB a chip for one sequence/.test(reason)));
+  assert.ok(rejected.some(({ reason }) => /GiB a die for one sequence/.test(reason)));
 });
 
 test('a fixed layout has the concurrency of its replica, in Markdown and CSV too', () => {
@@ -105,5 +105,12 @@ test('training: the fastest layouts that fit, and the hours of the budget', () =
   const few = celadon(...asked.slice(0, 5), '8', '--training', 'tokens=1e12,batch=1024');
   assert.equal(few.code, 4);
   assert.match(few.err, /everything recomputed, has 80\.0 GiB/);
-  assert.match(celadon(...asked).err, /must have --workload or --training/);
+});
+
+test('two pools: streams are sent to them, and what is of one pool is refused', () => {
+  const pools = ['plan', 'qwen3-32b', '--chip', 'nvidia-h200-sxm', '--count', '2'];
+  const asked = (...more: string[]) => celadon(...pools, ...WORKLOAD, ...more);
+  assert.match(asked('--decode-count', '2', '--rate', '2').out, /2000 requests on the best plan/);
+  assert.match(asked('--decode-count', '2', '--layout', 'tp=2').err, /--layout is of one pool/);
+  assert.match(asked('--decode-chip', 'nvidia-h20').err, /--decode-chip needs a number of them/);
 });

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { CapacityError, UsageError, formatBytes } from '../base/index.ts';
 import { loadAccelerator, type Accelerator } from '../chip/index.ts';
 import {
+  deviceName,
   layoutToString,
   SCHEDULES,
   searchPlans,
@@ -21,7 +22,9 @@ import {
   FORMAT_BYTES,
   PRECISIONS,
   precisionOn,
+  trainedIn,
   type ChipModel,
+  type WantedPrecision,
 } from '../cost/index.ts';
 import { choice, decimal, wholeNumber } from './arguments.ts';
 import { openConfiguration } from './configuration.ts';
@@ -29,7 +32,7 @@ import { Output, type GlobalOptions } from './output.ts';
 import { parseLayout, parseTraining, parseWorkload, type Training } from './planOptions.ts';
 import { planSplit } from './planSplit.ts';
 import { planTraining } from './planTraining.ts';
-import { streamTable, streamTimes } from './planTrace.ts';
+import { isStream, streamTable, streamTimes } from './planTrace.ts';
 import { formatRows, FORMATS, type Format } from './rows.ts';
 
 interface PlanOptions extends GlobalOptions {
@@ -65,7 +68,7 @@ export function addPlan(program: Command): void {
     .requiredOption('--count <n>', 'how many of them', wholeNumber(1, MOST_CHIPS))
     .option(
       '--workload <w>',
-      'tokens and requests at once: input=1024,output=1024,concurrency=16',
+      'tokens and requests at once: input=1024,output=1024,concurrency=16; left out 4096, 1024 and 16 a chip',
       parseWorkload,
     )
     .option(
@@ -73,7 +76,11 @@ export function addPlan(program: Command): void {
       'train instead of serving: tokens=14.8e12,sequence=4096,batch=15360',
       parseTraining,
     )
-    .option('--layout <l>', 'only this one: tp=8,pp=1,dp=1,ep=1', parseLayout)
+    .option(
+      '--layout <l>',
+      'only this one: tp=8,pp=1,dp=1,ep=1 (of dies where a chip is several)',
+      parseLayout,
+    )
     .addOption(
       choice('--precision <p>', 'of weights; as published when left out', Object.keys(PRECISIONS)),
     )
@@ -113,21 +120,14 @@ function plan(name: string, options: PlanOptions): void {
     return;
   }
   const request = requestOf(name, options);
-  if (options.decodeCount !== undefined) {
-    const { chip } = servedOn(name, { ...options, chip: options.decodeChip ?? options.chip });
-    const pools = {
-      read: { chip: request.chip, count: request.count },
-      write: { chip, count: options.decodeCount },
-    };
-    const rests = [...provenanceOf(request.chip), ...provenanceOf(chip)];
-    planSplit({ ...request, ...pools }, options.format, [...new Set(rests)], output);
+  if (options.decodeCount !== undefined || options.decodeChip !== undefined) {
+    split(name, request, options, output);
     return;
   }
   const result = searchPlans(request, (done, all) => output.progress(`${done} of ${all} layouts`));
   output.done();
   if (result.plans.length === 0) throw nothingFits(result, request);
-  const isStreamed = options.rate !== undefined || options.trace !== undefined;
-  const stream = isStreamed ? streamTimes(options, result.plans[0]!, request) : undefined;
+  const stream = isStream(options) ? streamTimes(options, result.plans[0]!, request) : undefined;
   if (output.json) output.result({ ...reportOf(request, result), stream: stream ?? null });
   else print(request, result, options.format, output);
   if (stream !== undefined && !output.json) output.line(`\n${streamTable(stream)}`);
@@ -136,32 +136,52 @@ function plan(name: string, options: PlanOptions): void {
   if (!best!.memory.fits) throw doesNotFit(best!);
 }
 
+/** Prompts on the chips of the request, tokens on chips of their own. */
+function split(name: string, request: PlanRequest, options: PlanOptions, output: Output): void {
+  const { decodeCount, decodeChip } = options;
+  if (decodeCount === undefined || options.layout !== undefined) {
+    const wrong = decodeCount === undefined ? '--decode-chip' : '--layout';
+    const required =
+      decodeCount === undefined ? 'needs a number of them' : 'is of one pool, and there are two';
+    throw new UsageError(`${wrong} ${required}`, {
+      where: wrong,
+      hint: decodeCount === undefined ? 'give --decode-count' : 'leave it out',
+    });
+  }
+  const { chip } = servedOn(name, { ...options, chip: decodeChip ?? options.chip });
+  const pools = {
+    read: { chip: request.chip, count: request.count },
+    write: { chip, count: decodeCount },
+  };
+  const rests = [...provenanceOf(request.chip), ...provenanceOf(chip)];
+  planSplit({ ...request, ...pools }, options, [...new Set(rests)], output);
+}
+
 function train(name: string, training: Training, options: PlanOptions, output: Output): void {
-  const { model, chip } = servedOn(name, options);
+  const model = servedModel(openConfiguration(name));
+  const found = loadAccelerator(options.chip);
+  const wanted = trainedIn(found, wantedOf(model, options));
+  const chip = chipModel(found, precisionOn(found, wanted));
   const { active } = countParameters(model.decode.graph);
   const { count, layout } = options;
-  const budget = { ...training, model, chip, count, layout, activeParameters: active };
+  const devices = count * chip.devices;
+  const budget = { ...training, model, chip, count: devices, layout, activeParameters: active };
   planTraining(budget, options.format, provenanceOf(chip), output);
 }
 
 /** The model, and the chip with the precision of its weights. */
-function servedOn(
-  name: string,
-  { chip: id, precision, kv }: PlanOptions,
-): { model: ServedModel; chip: ChipModel } {
-  const chip = loadAccelerator(id);
+function servedOn(name: string, options: PlanOptions): { model: ServedModel; chip: ChipModel } {
+  const chip = loadAccelerator(options.chip);
   const model = servedModel(openConfiguration(name));
-  const wanted = precision === undefined ? model.published : PRECISIONS[precision]!;
-  return { model, chip: chipModel(chip, precisionOn(chip, wanted, FORMAT_BYTES[kv])) };
+  const precision = precisionOn(chip, wantedOf(model, options), FORMAT_BYTES[options.kv]);
+  return { model, chip: chipModel(chip, precision) };
+}
+
+function wantedOf({ published }: ServedModel, { precision }: PlanOptions): WantedPrecision {
+  return precision === undefined ? published : PRECISIONS[precision]!;
 }
 
 function requestOf(name: string, options: PlanOptions): PlanRequest {
-  if (options.workload === undefined) {
-    throw new UsageError('a plan must have --workload or --training, but has neither', {
-      where: 'celadon plan',
-      hint: '--workload input=1024,output=1024,concurrency=16',
-    });
-  }
   const { model, chip } = servedOn(name, options);
   const { ttft, tpot, acceptance } = options;
   if (acceptance !== undefined && model.draft === undefined) {
@@ -174,7 +194,7 @@ function requestOf(name: string, options: PlanOptions): PlanRequest {
     model,
     chip,
     count: options.count,
-    workload: options.workload,
+    workload: options.workload ?? usualWorkload(options.count),
     layout: options.layout,
     schedule: options.schedule,
     speculation: acceptance === undefined ? undefined : { acceptance },
@@ -183,6 +203,11 @@ function requestOf(name: string, options: PlanOptions): PlanRequest {
       tpotSeconds: tpot === undefined ? undefined : tpot / 1e3,
     },
   };
+}
+
+/** Of long questions, where nothing is asked: as benchmarks of serving often have them. */
+function usualWorkload(chips: number): Workload {
+  return { input: 4096, output: 1024, concurrency: 16 * chips };
 }
 
 /** What a prediction rests on: published rates, and what the class of the chip reaches of them. */
@@ -205,6 +230,7 @@ function reportOf(request: PlanRequest, { plans, rejected }: PlanResult): object
   const { linear, experts, expanded } = chip.precision;
   return {
     ...{ model: model.name, chip: chip.chip.id, count, workload },
+    devicesPerChip: chip.devices,
     precision: { linear: linear.format, experts: experts.format, expanded },
     plans: plans.map((plan) => planReport(plan, chip)),
     rejected: rejected.map(({ layout, reason }) => ({ layout: layoutReport(layout), reason })),
@@ -253,6 +279,11 @@ function print(
   }
   const { linear, experts, expanded } = chip.precision;
   output.line(output.mark('bold', `${model.name} on ${count} × ${chip.chip.name}`));
+  if (chip.devices > 1) {
+    output.line(
+      `a chip is ${chip.devices} devices: layouts and memory are of ${deviceName(chip)}s`,
+    );
+  }
   output.line(
     `${workload.input} tokens in, ${workload.output} out, ${workload.concurrency} requests at once; ` +
       `weights ${linear.format}, experts ${experts.format}` +

@@ -2,6 +2,7 @@
 import { CapacityError } from '../base/index.ts';
 import { layoutToString, searchSplit, type Pool, type SplitRequest } from '../cluster/index.ts';
 import { type Output } from './output.ts';
+import { isStream, splitStreamTimes, streamTable, type Stream } from './planTrace.ts';
 import { formatRows, type Format } from './rows.ts';
 
 const HEADINGS = [
@@ -10,7 +11,7 @@ const HEADINGS = [
 
 export function planSplit(
   request: SplitRequest,
-  format: Format,
+  { format, ...asked }: Stream & { readonly format: Format },
   provenance: readonly string[],
   output: Output,
 ): void {
@@ -22,6 +23,7 @@ export function planSplit(
       hint: 'celadon plan for each pool alone says why',
     });
   }
+  const stream = isStream(asked) ? splitStreamTimes(asked, best, request) : undefined;
   if (output.json) {
     const { model, workload } = request;
     output.result({
@@ -35,6 +37,7 @@ export function planSplit(
         ...plan,
         provenance,
       })),
+      stream: stream ?? null,
     });
   } else {
     const rows = plans.map(({ read, write, serving, limitedBy, missed }) => [
@@ -44,6 +47,7 @@ export function planSplit(
       missed === undefined ? 'met' : `${missed.target} × ${missed.factor.toFixed(2)}`,
     ]);
     output.line(formatRows([HEADINGS, ...rows], format));
+    if (stream !== undefined) output.line(`\n${streamTable(stream)}`);
   }
   if (best.missed === undefined) return;
   const { target, factor } = best.missed;

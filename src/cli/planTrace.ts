@@ -4,25 +4,35 @@ import { Random } from '../base/index.ts';
 import {
   parseTrace,
   poissonRequests,
+  openArrivals,
   simulateReplicas,
+  simulateSplit,
+  timesOf,
   type Plan,
   type PlanRequest,
   type Request,
+  type SplitPlan,
+  type SplitRequest,
   type ServedTimes,
+  type Workload,
 } from '../cluster/index.ts';
 import { formatTable } from './table.ts';
 
 /** Where requests come from: drawn at a rate, or a file. */
 export interface Stream {
-  readonly rate?: number;
-  readonly trace?: string;
+  readonly rate?: number | undefined;
+  readonly trace?: string | undefined;
+}
+
+export function isStream({ rate, trace }: Stream): boolean {
+  return rate !== undefined || trace !== undefined;
 }
 
 /** Drawn requests: enough for a 99th percentile. */
 const DRAWN = 2000;
 const SEED = 1;
 
-export function requestsOf({ rate, trace }: Stream, { workload }: PlanRequest): Request[] {
+export function requestsOf({ rate, trace }: Stream, workload: Workload): Request[] {
   if (trace !== undefined) return parseTrace(fs.readFileSync(trace), trace);
   return poissonRequests(workload, rate!, DRAWN, new Random(SEED));
 }
@@ -32,7 +42,17 @@ export function streamTimes(stream: Stream, plan: Plan, request: PlanRequest): S
   const { model, chip, schedule, speculation } = request;
   const { layout, overlap, batch, replicas } = plan;
   const server = { model, replica: { chip, layout, overlap }, batch, schedule, speculation };
-  return simulateReplicas(server, replicas, requestsOf(stream, request));
+  return simulateReplicas(server, replicas, requestsOf(stream, request.workload));
+}
+
+/** The same of two pools. */
+export function splitStreamTimes(
+  stream: Stream,
+  { read, write }: SplitPlan,
+  { model, workload, speculation }: SplitRequest,
+): ServedTimes {
+  const server = { model, read, write, speculation };
+  return timesOf(simulateSplit(server, openArrivals(requestsOf(stream, workload))));
 }
 
 export function streamTable({ requests, ttft, tpot, tokensPerSecond }: ServedTimes): string {

@@ -20,14 +20,16 @@ export function planTraining(
   if (plans.length === 0) {
     const reasons = [...new Set(rejected.map(({ reason }) => reason))];
     throw new CapacityError(`a layout must be possible, but none is: ${reasons.join('; ')}`, {
-      where: `${budget.count} × ${budget.chip.chip.id}`,
+      where: `${budget.count / budget.chip.devices} × ${budget.chip.chip.id}`,
       hint: 'give more chips, a narrower --precision, or a batch that divides evenly',
     });
   }
-  const { model, chip, count, tokens, batch, sequenceTokens } = budget;
+  const { model, chip, tokens, batch, sequenceTokens } = budget;
+  const count = budget.count / chip.devices;
   if (output.json) {
     output.result({
       ...{ model: model.name, chip: chip.chip.id, count, tokens, batch, sequenceTokens },
+      precision: chip.precision.linear.format,
       plans: plans.map(({ layout, step, ...plan }) => ({
         layout: { tp: layout.tensor, pp: layout.pipeline, dp: layout.data, ep: layout.expert },
         ...plan,
@@ -51,6 +53,12 @@ export function planTraining(
       limitedBy,
     ],
   ]);
+  if (format === 'text') {
+    output.line(
+      output.mark('bold', `${model.name} on ${count} × ${chip.chip.name}`) +
+        `: ${tokens / 1e12} T tokens, products in ${chip.precision.linear.format}\n`,
+    );
+  }
   output.line(formatRows([HEADINGS, ...rows], format));
   if (format === 'text')
     output.line(output.mark('gray', `\nrests on:\n  ${provenance.join('\n  ')}`));

@@ -2,9 +2,15 @@
 import { setImmediate as pause } from 'node:timers/promises';
 import { type Command } from 'commander';
 import { UsageError } from '../base/index.ts';
-import { ModelRunner, type Generation, type SamplingOptions } from '../engine/index.ts';
+import {
+  ModelRunner,
+  type Generation,
+  type SamplingOptions,
+  type TokenConstraint,
+} from '../engine/index.ts';
 import { messageOf, type ChatMessage, type Model } from '../model/index.ts';
 import { Trace } from '../trace/index.ts';
+import { addShapeOptions, constrain, grammarOf, type ShapeOptions } from './answerShape.ts';
 import { choice, decimal, wholeNumber } from './arguments.ts';
 import {
   DRAFT_KINDS,
@@ -20,24 +26,13 @@ import { noteSkipped, openModel } from './models.ts';
 import { NewFile } from './newFile.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { formatRates, ratesOf } from './rates.ts';
-import {
-  chooseTarget,
-  createTarget,
-  EMITTERS,
-  TARGET_NAMES,
-  type EmitterName,
-  type TargetChoice,
-  type TargetName,
-} from './targets.ts';
+import { addTargetOptions } from './targetOptions.ts';
+import { chooseTarget, createTarget, type TargetChoice, type TargetRequest } from './targets.ts';
 import { writeTrace } from './traceFile.ts';
 
-interface RunOptions extends GlobalOptions, DraftOptions {
+interface RunOptions extends GlobalOptions, DraftOptions, TargetRequest, ShapeOptions {
   readonly prompt: string;
   readonly chat?: boolean;
-  readonly target: TargetName;
-  readonly chip?: string;
-  readonly threads?: number;
-  readonly emitter?: EmitterName;
   readonly tokens: number;
   readonly seed: number;
   readonly temperature: number;
@@ -47,18 +42,19 @@ interface RunOptions extends GlobalOptions, DraftOptions {
 }
 
 export function addRun(program: Command): void {
-  program
-    .command('run')
-    .description('generate text')
-    .argument('<model>', 'folder, .gguf file or built-in name')
-    .requiredOption('-p, --prompt <text>', 'text to continue; special tokens in it are recognised')
-    .option('--chat', 'put the prompt into the chat template of the model')
-    .addOption(choice('--target <name>', 'what runs it', TARGET_NAMES).default('cpu'))
-    .option('--chip <name|file>', 'chip of jade, or whose numerics the reference has')
-    .option('--threads <count>', 'of the cpu (default: one a core)', wholeNumber(1))
-    .addOption(
-      choice('--emitter <name>', 'of the cpu: code that it runs (default: auto)', EMITTERS),
-    )
+  addShapeOptions(
+    addTargetOptions(
+      program
+        .command('run')
+        .description('generate text')
+        .argument('<model>', 'folder, .gguf file or built-in name')
+        .requiredOption(
+          '-p, --prompt <text>',
+          'text to continue; special tokens in it are recognised',
+        )
+        .option('--chat', 'put the prompt into the chat template of the model'),
+    ),
+  )
     .option('-n, --tokens <count>', 'most tokens to generate', wholeNumber(1), 128)
     .option('--seed <number>', 'seed of sampling', wholeNumber(), 0)
     .option('--temperature <number>', '0 takes the likeliest token', decimal(0, 100), 0)
@@ -76,12 +72,14 @@ async function run(name: string, options: RunOptions): Promise<void> {
   const output = new Output(options);
   const choice = chooseTarget(options);
   requireDrafts(options);
+  const grammar = grammarOf(options, options.draft);
   const traced = openTrace(choice, options);
   const model = openModel(name);
   noteSkipped(model, output, options.draft === 'mtp');
   const prompt = encodePrompt(model, options);
   const runners = await openRunners(model, choice, prompt, options, traced?.trace);
-  const generation = await stream(runners, model, prompt, options, output);
+  const constraint = grammar === undefined ? undefined : constrain(grammar, model);
+  const generation = await stream(runners, { model, prompt, constraint }, options, output);
   if (traced !== undefined) writeTrace(traced.file, traced.trace, output);
   report({ model, choice, prompt, generation, output, options });
 }
@@ -116,7 +114,7 @@ async function openRunners(
 ): Promise<Runners> {
   const { max_position_embeddings: most } = model.config.config;
   const contextTokens = Math.min(prompt.length + tokens, most);
-  const target = await createTarget(choice, contextTokens);
+  const target = await createTarget(choice, contextTokens, { model });
   const opened = trace === undefined ? {} : { trace };
   if (draft !== undefined) return openHead(model, target, contextTokens, opened);
   const device = target.open(opened);
@@ -124,15 +122,26 @@ async function openRunners(
   return { runner: new ModelRunner(graph, target, device, contextTokens) };
 }
 
+/** What is to be answered, and what the answer must be like. */
+interface Question {
+  readonly model: Model;
+  readonly prompt: readonly number[];
+  readonly constraint: TokenConstraint | undefined;
+}
+
+/** Whether the text has an end of its own, which is not shown. */
+function isAnswer({ chat = false, schema, grammar }: RunOptions): boolean {
+  return chat || schema !== undefined || grammar !== undefined;
+}
+
 /** Generates, showing the text as it comes; lets go of the thread after each step. */
 async function stream(
   runners: Runners,
-  model: Model,
-  prompt: readonly number[],
+  { model, prompt, constraint }: Question,
   options: RunOptions,
   output: Output,
 ): Promise<Generation> {
-  const text = model.tokenizer.stream({ skipSpecial: options.chat ?? false });
+  const text = model.tokenizer.stream({ skipSpecial: isAnswer(options) });
   const show = (piece: string): void => {
     if (!output.json && piece !== '') output.write(piece);
   };
@@ -140,6 +149,7 @@ async function stream(
     maxNewTokens: options.tokens,
     eosTokenIds: model.checkpoint.generation.eosTokenIds,
     sampling: samplingOf(options),
+    ...(constraint && { constraint }),
   };
   const steps = stepsOf(runners, prompt, request, options);
   for (let next = steps.next(); ; next = steps.next()) {
@@ -177,7 +187,7 @@ function report(done: {
     return;
   }
   const cycles = prefill.cycles === null ? null : prefill.cycles + (decode.cycles ?? 0);
-  const text = model.tokenizer.decode([...tokens], { skipSpecial: chat });
+  const text = model.tokenizer.decode([...tokens], { skipSpecial: isAnswer(options) });
   output.result({
     model: model.name,
     target: choice.target,

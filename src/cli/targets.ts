@@ -3,12 +3,17 @@ import os from 'node:os';
 import { UsageError } from '../base/index.ts';
 import { loadChip, type Chip } from '../chip/index.ts';
 import type { Target } from '../compile/index.ts';
+import type { Model } from '../model/index.ts';
+import { imagesOf } from './weightImages.ts';
 
 export const TARGET_NAMES = ['reference', 'cpu', 'jade'] as const;
 export type TargetName = (typeof TARGET_NAMES)[number];
 
 export const EMITTERS = ['auto', 'wasm', 'x86'] as const;
 export type EmitterName = (typeof EMITTERS)[number];
+
+export const ACTIVATIONS = ['int8', 'f32'] as const;
+export type ActivationsName = (typeof ACTIVATIONS)[number];
 
 /** The chip of the jade target when none is given. */
 export const DEFAULT_CHIP = 'jade-edge';
@@ -21,6 +26,8 @@ export interface TargetRequest {
   readonly threads?: number | undefined;
   /** Of the cpu: what its kernels are made with; `auto` when not given. */
   readonly emitter?: EmitterName | undefined;
+  /** Of the cpu: what weights of few bits are multiplied with; `int8` when not given. */
+  readonly activations?: ActivationsName | undefined;
 }
 
 /** What was asked for, with defaults filled in; `chip` is null where none takes part. */
@@ -29,12 +36,13 @@ export interface TargetChoice {
   readonly chip: Chip | null;
   readonly threads: number;
   readonly emitter: EmitterName;
+  readonly activations: ActivationsName;
 }
 
 /** Check a request and load its chip. Throws UsageError where a chip makes no sense, and as loadChip. */
 export function chooseTarget(request: TargetRequest): TargetChoice {
-  const { target, chip, threads, emitter = 'auto' } = request;
-  for (const option of ['threads', 'emitter'] as const) {
+  const { target, chip, threads, emitter = 'auto', activations = 'int8' } = request;
+  for (const option of ['threads', 'emitter', 'activations'] as const) {
     if (target === 'cpu' || request[option] === undefined) continue;
     throw new UsageError(`${option} must be of the cpu, not of ${target}`, {
       where: `--${option}`,
@@ -49,24 +57,37 @@ export function chooseTarget(request: TargetRequest): TargetChoice {
   }
   const name = chip ?? (target === 'jade' ? DEFAULT_CHIP : undefined);
   const loaded = name === undefined ? null : loadChip(name);
-  return { target, chip: loaded, threads: threads ?? os.availableParallelism(), emitter };
+  const count = threads ?? os.availableParallelism();
+  return { target, chip: loaded, threads: count, emitter, activations };
+}
+
+/** What a target is for, beside the length of sequences. */
+export interface TargetUse {
+  /** The cpu keeps its weights for the next run. */
+  readonly model?: Model;
+  /** That run at once; 1 unless said. */
+  readonly sequences?: number;
 }
 
 /** Make the target for sequences of at most `contextTokens`. */
 export async function createTarget(
-  { target, chip, threads, emitter }: TargetChoice,
+  { target, chip, ...ofCpu }: TargetChoice,
   contextTokens: number,
+  { model, sequences }: TargetUse = {},
 ): Promise<Target> {
-  if (target === 'cpu')
-    return (await import('../target/cpu/index.ts')).cpuTarget({ contextTokens, threads, emitter });
+  if (target === 'cpu') {
+    const { cpuTarget } = await import('../target/cpu/index.ts');
+    const images = model && (await imagesOf(model));
+    return cpuTarget({ contextTokens, ...ofCpu, images });
+  }
   if (target === 'reference') return createReference(chip);
-  return createJade(chip!, contextTokens);
+  return createJade(chip!, contextTokens, sequences);
 }
 
 /** The simulator of `chip`. */
-export async function createJade(chip: Chip, contextTokens: number) {
+export async function createJade(chip: Chip, contextTokens: number, sequences = 1) {
   const { jadeTarget } = await import('../target/jade/index.ts');
-  return jadeTarget(chip, { contextTokens });
+  return jadeTarget(chip, { contextTokens, batch: sequences });
 }
 
 /** The interpreter: in f32, or with the passes and the arithmetic of `chip`. */

@@ -7,6 +7,7 @@ export * from './search.ts';
 export * from './servedModel.ts';
 export * from './serving.ts';
 export * from './simulate.ts';
+export * from './simulateSplit.ts';
 export * from './split.ts';
 export * from './step.ts';
 export * from './training.ts';

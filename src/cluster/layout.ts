@@ -1,4 +1,4 @@
-/** Layout: how one replica of a model lies on chips. */
+/** Layout: how one replica of a model lies on chips. A rank is a device of a chip, mostly the only one. */
 
 export interface Layout {
   /** Ranks that divide attention and dense products. */
@@ -11,8 +11,8 @@ export interface Layout {
   readonly expert: number;
 }
 
-/** Chips of a replica. */
-export function chipsOf({ tensor, pipeline, data }: Layout): number {
+/** Ranks of a replica. */
+export function ranksOf({ tensor, pipeline, data }: Layout): number {
   return tensor * pipeline * data;
 }
 

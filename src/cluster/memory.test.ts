@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadAccelerator } from '../chip/index.ts';
-import { chipModel, countParameters, PRECISIONS, precisionOn } from '../cost/index.ts';
+import { chipModel, countParameters, PRECISIONS, precisionOn, trainedIn } from '../cost/index.ts';
 import { readCatalogueModel } from '../model/index.ts';
 import { memoryPerChip, mostSequences, weightBytesPerChip } from './memory.ts';
 import { type Layout } from './layout.ts';
@@ -71,4 +71,12 @@ test('what a chip has no arithmetic for becomes wider, and takes the bytes', () 
   assert.deepEqual(on('nvidia-h20').expanded, ['mxfp4 → fp8']);
   assert.deepEqual(on('huawei-ascend-910c').expanded, ['fp8 → int8', 'mxfp4 → int8']);
   assert.equal(on('metax-c500').experts.format, 'int8');
+});
+
+test('nothing is trained in INT8 or FP4: FP8 where a chip has it, else BF16', () => {
+  const on = (id: string, wanted: string): string =>
+    trainedIn(loadAccelerator(id), PRECISIONS[wanted]!).experts;
+  assert.equal(on('nvidia-h800-sxm', 'mxfp4'), 'fp8');
+  assert.equal(on('huawei-ascend-910c', 'fp8'), 'bf16');
+  assert.equal(on('nvidia-h800-sxm', 'bf16'), 'bf16');
 });

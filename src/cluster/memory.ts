@@ -3,10 +3,9 @@
  * keeps for itself.
  */
 import {
-  RECURRENT,
-  RECURRENT_BYTES,
   rowElements,
-  stateWaysOf,
+  stateShare,
+  stateTable,
   waysOf,
   weightBehind,
   type ChipModel,
@@ -14,8 +13,9 @@ import {
   type KernelGraph,
   type Precision,
   type Split,
+  type StateSize,
 } from '../cost/index.ts';
-import { countElements, OPS, type Node } from '../ir/index.ts';
+import { countElements, type Node } from '../ir/index.ts';
 import { expertTensorOf, type Layout } from './layout.ts';
 import { type ServedModel } from './servedModel.ts';
 
@@ -123,36 +123,15 @@ function weightElements(node: Node): number {
   }, 0);
 }
 
-export interface SequenceState {
-  readonly perToken: number;
-  readonly perSequence: number;
-}
-
-/** State of a sequence on one chip; heads of keys and values are divided, a latent is not. */
+/** State of a sequence on one rank; heads of keys and values are divided, a latent is not. */
 export function stateBytesPerSequence(
   { graph, layers }: KernelGraph,
-  layout: Layout,
+  { tensor, pipeline }: Layout,
   { bytesPerStateElement }: Precision,
-): SequenceState {
-  const size = { perToken: 0, perSequence: 0 };
-  const stage = Math.ceil(layers / layout.pipeline) / layers;
-  for (const node of graph.states.values()) {
-    const { shape } = node.inputs[OPS[node.op].stateOperand!]!.type;
-    const fixed = shape.filter((dim) => typeof dim === 'number');
-    const each = RECURRENT.has(node.op) ? RECURRENT_BYTES : bytesPerStateElement;
-    const ways = stateWaysOf(splitOfState(node), layout.tensor);
-    const bytes = ((countElements(fixed) * each) / ways) * stage;
-    const rowTokens = node.op === 'append' ? (node.attrs.tokensPerRow ?? 1) : 1;
-    if (shape.includes('S')) size.perToken += bytes / rowTokens;
-    else size.perSequence += bytes;
-  }
-  return size;
-}
-
-function splitOfState(node: Node): Split {
-  const { shape } = node.inputs[OPS[node.op].stateOperand!]!.type;
-  const heads = node.op === 'gatedDelta' ? shape[1] : shape.length === 4 ? shape[2] : 1;
-  return { by: 'heads', heads: heads as number, stateHeads: heads as number };
+): StateSize {
+  const stage = Math.ceil(layers / pipeline) / layers;
+  const { perToken, perSequence } = stateShare(stateTable(graph, bytesPerStateElement), tensor);
+  return { perToken: perToken * stage, perSequence: perSequence * stage };
 }
 
 /** Rows of the widest kernel twice, what it reads and what the next writes. */

@@ -3,7 +3,7 @@
  * then simulated, so that what is reported is what requests would see.
  */
 import { type ChipModel } from '../cost/index.ts';
-import { chipsOf, layoutToString, type Layout } from './layout.ts';
+import { ranksOf, layoutToString, type Layout } from './layout.ts';
 import { memoryPerChip, mostSequences, type ChipMemory } from './memory.ts';
 import { type ServedModel } from './servedModel.ts';
 import {
@@ -68,7 +68,7 @@ export function searchPlans(
   request: PlanRequest,
   progress: (done: number, all: number) => void = () => {},
 ): PlanResult {
-  const layouts = request.layout ? [request.layout] : layoutsOf(request.count);
+  const layouts = request.layout ? [request.layout] : layoutsOf(devicesOf(request));
   const rejected: Rejected[] = [];
   const candidates: Plan[] = [];
   layouts.forEach((layout, i) => {
@@ -81,7 +81,12 @@ export function searchPlans(
   return { plans: best.map((plan) => simulated(plan, request)).toSorted(better), rejected };
 }
 
-/** Layouts of at most `count` chips whose extents are powers of two; experts whole or divided by all. */
+/** What a rank may be, in all chips. */
+function devicesOf({ chip, count }: Pick<PlanRequest, 'chip' | 'count'>): number {
+  return count * chip.devices;
+}
+
+/** Layouts of at most `count` ranks whose extents are powers of two; experts whole or divided by all. */
 export function layoutsOf(count: number): Layout[] {
   const powers = Array.from({ length: Math.floor(Math.log2(count)) + 1 }, (_, i) => 2 ** i);
   return powers
@@ -96,10 +101,10 @@ export function layoutsOf(count: number): Layout[] {
 
 /** Why a layout is out of the question; undefined when it is not. */
 export function reasonAgainst(layout: Layout, request: PlanRequest): string | undefined {
-  const { model, chip, count, workload } = request;
+  const { model, chip, workload } = request;
   const { tensor, pipeline, data, expert } = layout;
-  const chips = chipsOf(layout);
-  if (chips > count) return `needs ${chips} chips of ${count}`;
+  const [ranks, devices] = [ranksOf(layout), devicesOf(request)];
+  if (ranks > devices) return `needs ${ranks} ${deviceName(chip)}s of ${devices}`;
   const { experts, heads } = extentsOf(model);
   if (heads % tensor !== 0) return `tp=${tensor} does not divide ${heads} heads`;
   if ((tensor * data) % expert !== 0) return `ep=${expert} does not divide ${tensor * data} ranks`;
@@ -110,10 +115,14 @@ export function reasonAgainst(layout: Layout, request: PlanRequest): string | un
   }
   if (pipeline > model.decode.layers)
     return `pp=${pipeline} is more than ${model.decode.layers} layers`;
-  const domain = chip.chip.interconnect.scaleUpChips ?? 1;
-  if (!request.layout && tensor > domain)
-    return `tp=${tensor} is more than the ${domain} chips of a domain`;
+  if (!request.layout && tensor > chip.domain)
+    return `tp=${tensor} is more than the ${chip.domain} ${deviceName(chip)}s of a domain`;
   return reasonOfMemory(layout, request, workload);
+}
+
+/** What a rank has of a chip. */
+export function deviceName({ devices }: ChipModel): 'chip' | 'die' {
+  return devices === 1 ? 'chip' : 'die';
 }
 
 function reasonOfMemory(
@@ -125,7 +134,7 @@ function reasonOfMemory(
   const load = { ...loadOf(workload), sequences: 1 };
   const { totalBytes, capacityBytes } = memoryPerChip(model, layout, chip, load);
   const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  return `needs ${gib(totalBytes)} a chip for one sequence, has ${gib(capacityBytes)}`;
+  return `needs ${gib(totalBytes)} a ${deviceName(chip)} for one sequence, has ${gib(capacityBytes)}`;
 }
 
 export function loadOf({ input, output }: Workload): { context: number; stepTokens: number } {
@@ -146,8 +155,8 @@ function extentsOf({ decode }: ServedModel): { experts: number | undefined; head
 
 /** With half batches in turn and without, at the batch that the workload asks for and memory allows. */
 function plansOf(layout: Layout, request: PlanRequest): Plan[] {
-  const { model, chip, count, workload } = request;
-  const replicas = Math.max(1, Math.floor(count / chipsOf(layout)));
+  const { model, chip, workload } = request;
+  const replicas = Math.max(1, Math.floor(devicesOf(request) / ranksOf(layout)));
   const most = mostSequences(model, layout, chip, loadOf(workload)) * layout.data;
   const asked = Math.ceil(workload.concurrency / replicas);
   const batch = request.layout ? asked : Math.min(asked, most);
@@ -200,9 +209,9 @@ function distinct(plans: readonly Plan[]): Plan[] {
 }
 
 /** Rounds of requests that are simulated for each place: as benchmarks do. */
-const ROUNDS = 10;
+export const ROUNDS = 10;
 /** Larger batches keep the closed forms: single requests hardly change what the others see. */
-const MOST_SIMULATED = 4096;
+export const MOST_SIMULATED = 4096;
 
 function simulated(
   plan: Plan,
@@ -217,7 +226,7 @@ function simulated(
     ...plan,
     ttftSeconds: ttft.mean,
     tpotSeconds: tpot.mean,
-    tokensPerSecondPerChip: tokensPerSecond / chipsOf(layout),
+    tokensPerSecondPerChip: (tokensPerSecond * chip.devices) / ranksOf(layout),
     missed: missedTarget(ttft.mean, tpot.mean, targets),
   };
 }

@@ -20,6 +20,8 @@ export interface ServedModel {
   readonly decode: KernelGraph;
   /** The head of multi-token prediction; undefined, with the reason, where it is not read. */
   readonly draft: KernelGraph | undefined;
+  /** The same for all tokens of a prompt at once, as in training. */
+  readonly draftPrefill: KernelGraph | undefined;
   readonly noDraft: string | undefined;
   /** What the weights of the checkpoint are in. */
   readonly published: WantedPrecision;
@@ -39,13 +41,11 @@ export function servedModel({
   const build = (latentAttention: 'naive' | 'absorbed'): KernelGraph =>
     kernelsOf(buildGraph(model, NO_WEIGHTS, { logits: 'last', latentAttention }));
   const decode = build('absorbed');
-  const { draft, noDraft } = draftOf(model);
   return {
     name,
     decode,
     prefill: hasLatent(model) ? build('naive') : decode,
-    draft,
-    noDraft,
+    ...draftOf(model),
     published: publishedPrecision(raw),
   };
 }
@@ -54,13 +54,15 @@ function hasLatent({ config }: ModelConfig): boolean {
   return 'kv_lora_rank' in config;
 }
 
-function draftOf(model: ModelConfig): Pick<ServedModel, 'draft' | 'noDraft'> {
+function draftOf(model: ModelConfig): Pick<ServedModel, 'draft' | 'draftPrefill' | 'noDraft'> {
+  const build = (latentAttention: 'naive' | 'absorbed'): KernelGraph =>
+    kernelsOf(buildPredictorGraph(model, NO_WEIGHTS, { logits: 'all', latentAttention }));
   try {
-    const options = { logits: 'all', latentAttention: 'absorbed' } as const;
-    const graph = buildPredictorGraph(model, NO_WEIGHTS, options);
-    return { draft: kernelsOf(graph), noDraft: undefined };
+    const draft = build('absorbed');
+    const draftPrefill = hasLatent(model) ? build('naive') : draft;
+    return { draft, draftPrefill, noDraft: undefined };
   } catch (error) {
-    if (error instanceof UnsupportedError) return { draft: undefined, noDraft: error.message };
-    throw error;
+    if (!(error instanceof UnsupportedError)) throw error;
+    return { draft: undefined, draftPrefill: undefined, noDraft: error.message };
   }
 }

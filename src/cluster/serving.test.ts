@@ -2,14 +2,22 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../base/index.ts';
 import { loadAccelerator, loadAccelerators, loadEfficiencies } from '../chip/index.ts';
-import { chipModel, largestLoad, PRECISIONS, precisionOn, type ChipModel } from '../cost/index.ts';
+import {
+  chipModel,
+  largestLoad,
+  PRECISIONS,
+  precisionOn,
+  tiledSeconds,
+  type ChipModel,
+} from '../cost/index.ts';
 import { readCatalogueModel } from '../model/index.ts';
-import { exchangeSeconds, networkOf, sumSeconds, type Network } from './collectives.ts';
+import { exchangeOf, networkOf, sumSeconds, type Network } from './collectives.ts';
 import { parseTrace, poissonRequests, simulateReplicas } from './requests.ts';
 import { servedModel } from './servedModel.ts';
 import { searchSplit } from './split.ts';
-import { serveAggregated, writeStep } from './serving.ts';
+import { serveAggregated, serveDisaggregated, writeStep } from './serving.ts';
 import { closedArrivals, openArrivals, simulate, timesOf } from './simulate.ts';
+import { simulateSplit } from './simulateSplit.ts';
 import { stepTime, type Replica } from './step.ts';
 import { trainingStep } from './training.ts';
 
@@ -42,7 +50,7 @@ test('sums take one shot when short, two when long, and go over adapters between
   near(sumSeconds(1e9, 16, network), 4e-6 + 1.75e9 / 100e9 + outside);
 });
 
-test('an exchange sends a token to each of its experts, and once to each domain', () => {
+test('an exchange sends a token to each of its experts, and once to each domain or directly', () => {
   const meeting = {
     kind: 'experts',
     width: 1000,
@@ -51,9 +59,78 @@ test('an exchange sends a token to each of its experts, and once to each domain'
     last: false,
     count: 1,
   } as const;
-  near(exchangeSeconds(100, meeting, 8, 1, network), 4e-6 + (100 * 8 * 3000 * 7) / 8 / 100e9);
+  const seconds = (ranks: number, direct: boolean, skew = 1): number => {
+    const sent = { tokens: 100, ranks, dispatchBytes: 1, direct, skew };
+    const { dispatchSeconds, combineSeconds } = exchangeOf(meeting, sent, network);
+    near(combineSeconds - 2e-6, 2 * (dispatchSeconds - 2e-6));
+    return dispatchSeconds + combineSeconds;
+  };
+  near(seconds(8, false), 4e-6 + (100 * 8 * 3000 * 7) / 8 / 100e9);
+  near(seconds(8, true), seconds(8, false));
   const met = 2 * (1 - 0.5 ** 8);
-  near(exchangeSeconds(100, meeting, 16, 1, network), 4e-6 + (100 * met * 3000) / 2 / 10e9);
+  near(seconds(16, false), 4e-6 + (100 * met * 3000) / 2 / 10e9);
+  near(seconds(16, true), 4e-6 + (100 * 8 * 3000) / 2 / 10e9);
+  near(seconds(16, true, 1.5) - 4e-6, 1.5 * (seconds(16, true) - 4e-6));
+});
+
+/** Microseconds of dispatch and combine, 128 tokens of 7168 channels to 8 experts: DeepEP, docs/legacy.md. */
+const LOW_LATENCY = [
+  [8, 77, 114],
+  [16, 118, 195],
+  [32, 155, 273],
+  [64, 173, 314],
+  [128, 192, 369],
+  [256, 194, 360],
+] as const;
+
+test('direct exchanges are those of the low-latency kernels of DeepEP on H800', () => {
+  const meeting = {
+    kind: 'experts',
+    width: 7168,
+    topK: 8,
+    topGroups: 4,
+    last: false,
+    count: 1,
+  } as const;
+  const links = networkOf(on('nvidia-h800-sxm', 'fp8'));
+  for (const [ranks, dispatch, combine] of LOW_LATENCY) {
+    const sent = { tokens: 128, ranks, dispatchBytes: 1, direct: true, skew: 1 };
+    const found = exchangeOf(meeting, sent, links);
+    near(found.dispatchSeconds * 1e6, dispatch, 0.2);
+    near(found.combineSeconds * 1e6, combine, 0.13);
+  }
+});
+
+/** Groups, rows, columns, depth, TFLOPS of FP8 products on H800: DeepGEMM, README of February 2025. */
+const PRODUCTS = [
+  [1, 4096, 2112, 7168, 1058],
+  [1, 4096, 24576, 1536, 990],
+  [1, 4096, 32768, 512, 590],
+  [1, 4096, 7168, 16384, 1358],
+  [1, 4096, 4096, 7168, 1304],
+  [1, 4096, 7168, 2048, 1025],
+  [4, 8192, 4096, 7168, 1297],
+  [4, 8192, 7168, 2048, 1099],
+  [8, 4096, 4096, 7168, 1288],
+  [8, 4096, 7168, 2048, 1093],
+] as const;
+
+test('products on tiles are those of DeepGEMM on H800', () => {
+  const { efficiency, precision, cores } = on('nvidia-h800-sxm', 'fp8');
+  const speed = precision.linear.operationsPerSecond * efficiency.matrix.value;
+  for (const [count, rows, columns, depth, tflops] of PRODUCTS) {
+    const seconds = tiledSeconds({ rows, columns, depth, count }, speed, efficiency, cores);
+    near((2 * count * rows * columns * depth) / seconds / 1e12, tflops, 0.04);
+  }
+});
+
+test('a chip of two devices is two halves', () => {
+  const [die, chip] = [on('huawei-ascend-910c', 'int8'), loadAccelerator('huawei-ascend-910c')];
+  assert.equal(die.devices, 2);
+  assert.equal(die.capacityBytes, chip.memory.capacityBytes! / 2);
+  assert.equal(die.bandwidthBytesPerSecond, chip.memory.bandwidthBytesPerSecond! / 2);
+  assert.equal(2 * die.precision.linear.operationsPerSecond, chip.peakOperationsPerSecond.int8);
+  assert.equal(die.domain, 2 * chip.interconnect.scaleUpChips!);
 });
 
 test('the fullest of many ranks has more than the mean, the only one just that', () => {
@@ -195,9 +272,10 @@ test('every class of efficiencies names chips of the catalogue, and one is for a
 
 test('a chip without scale-up links is a domain of its own', () => {
   const chip = loadAccelerators().find(
-    ({ interconnect }) => interconnect.bandwidthBytesPerSecond === null,
+    ({ interconnect, memory }) =>
+      interconnect.bandwidthBytesPerSecond === null && memory.bandwidthBytesPerSecond !== null,
   );
-  assert.equal(networkOf({ ...h100, chip: chip! }).domain, 1);
+  assert.equal(networkOf(chipModel(chip!, h100.precision)).domain, 1);
 });
 
 test('prompts and tokens on chips of their own: mixed chips, and the pool that limits', () => {
@@ -215,4 +293,29 @@ test('prompts and tokens on chips of their own: mixed chips, and the pool that l
   assert.ok(best!.serving.ttftSeconds > best!.serving.tpotSeconds);
   assert.equal(split(1, 16)[0]!.limitedBy, 'prompts');
   assert.notEqual(split(8, 1)[0]!.limitedBy, 'prompts');
+});
+
+test('two pools: accepted drafts save time, all requests are served, a burst waits for its turn', () => {
+  const model = servedModel(readCatalogueModel('deepseek-v3'));
+  const replica = { chip: on('nvidia-h200-sxm', 'fp8'), layout: { ...ONE, tensor: 8 } };
+  const read = { replica, replicas: 1, sequences: 1 };
+  const write = { replica, replicas: 2, sequences: 8 };
+  const served = (requests: number, acceptance?: number) => {
+    const speculation = acceptance === undefined ? undefined : { acceptance };
+    const arrivals = closedArrivals({ input: 1000, output: 50 }, requests, 3 * requests);
+    return timesOf(simulateSplit({ model, read, write, speculation }, arrivals));
+  };
+  const [alone, burst] = [served(1), served(16)];
+  assert.equal(alone.requests, 3);
+  assert.equal(burst.requests, 48);
+  assert.ok(burst.ttft.p99 > 8 * alone.ttft.p99);
+  assert.ok(burst.tokensPerSecond > 2 * alone.tokensPerSecond);
+  assert.ok(served(1, 0.9).tpot.mean < alone.tpot.mean);
+  const { ttftSeconds, tpotSeconds } = serveDisaggregated(
+    model,
+    { read, write: { ...write, sequences: 1 } },
+    { input: 1000, output: 50, concurrency: 1 },
+  );
+  near(alone.tpot.mean, tpotSeconds, 0.03);
+  near(alone.ttft.mean, ttftSeconds, 0.1);
 });

@@ -11,9 +11,10 @@
  *
  * [1] Kleinrock: Queueing Systems, volume 1, 1975, section 5.6
  */
-import { type ChipModel } from '../cost/index.ts';
+import { type ChipModel, type KernelGraph } from '../cost/index.ts';
+import { type Dims } from '../ir/index.ts';
 import { networkOf } from './collectives.ts';
-import { chipsOf } from './layout.ts';
+import { ranksOf } from './layout.ts';
 import { stateBytesPerSequence } from './memory.ts';
 import { type ServedModel } from './servedModel.ts';
 import { stepTime, type Replica, type StepParts, type StepTime } from './step.ts';
@@ -55,11 +56,18 @@ export function writeStep(
   const S = Math.round(input + output / 2);
   const B = Math.max(1, sequences / replica.layout.pipeline);
   if (speculation === undefined || model.draft === undefined) {
-    return { ...stepTime(model.decode, replica, { B, T: 1, S }), tokens: 1 };
+    return { ...forward(model.decode, replica, { B, T: 1, S }), tokens: 1 };
   }
-  const checked = stepTime(model.decode, replica, { B, T: 2, S });
+  const checked = forward(model.decode, replica, { B, T: 2, S });
   const drafted = stepTime(model.draft, replica, { B, T: 1, S });
   return { ...addSteps([checked, drafted]), tokens: 1 + speculation.acceptance };
+}
+
+/** A step with what happens until the next can start. */
+function forward(graph: KernelGraph, replica: Replica, dims: Dims): StepTime {
+  const { seconds, parts } = stepTime(graph, replica, dims);
+  const between = replica.chip.efficiency.stepSeconds.value;
+  return { seconds: seconds + between, parts: { ...parts, launches: parts.launches + between } };
 }
 
 /** `prompts` of each group read at once. */
@@ -70,15 +78,15 @@ export function readStep(
   prompts: number,
 ): StepTime {
   const chunks = Math.ceil((input * prompts) / CHUNK_TOKENS);
-  if (chunks === 1) return stepTime(model.prefill, replica, { B: prompts, T: input, S: input });
+  if (chunks === 1) return forward(model.prefill, replica, { B: prompts, T: input, S: input });
   const together = Math.max(1, Math.floor(CHUNK_TOKENS / input));
   if (together > 1) {
-    const step = stepTime(model.prefill, replica, { B: together, T: input, S: input });
+    const step = forward(model.prefill, replica, { B: together, T: input, S: input });
     return scaled(step, prompts / together);
   }
   const parts = Array.from({ length: Math.ceil(input / CHUNK_TOKENS) }, (_, i) => {
     const S = Math.min(input, (i + 1) * CHUNK_TOKENS);
-    return stepTime(model.prefill, replica, { B: 1, T: S - i * CHUNK_TOKENS, S });
+    return forward(model.prefill, replica, { B: 1, T: S - i * CHUNK_TOKENS, S });
   });
   return scaled(addSteps(parts), prompts);
 }
@@ -131,7 +139,8 @@ export function serveAggregated(
   const residual = sequences <= 1 ? 0 : step.seconds / 2;
   const ttftSeconds = residual + prompt.seconds * (1 + waited);
   const life = ttftSeconds + (workload.output - 1) * tpotSeconds;
-  const tokensPerSecondPerChip = (batch * workload.output) / life / chipsOf(layout);
+  const chips = ranksOf(layout) / replica.chip.devices;
+  const tokensPerSecondPerChip = (batch * workload.output) / life / chips;
   return { ttftSeconds, tpotSeconds, tokensPerSecondPerChip, batch, step, prompt };
 }
 
@@ -194,7 +203,7 @@ export function serveDisaggregated(
 }
 
 export function poolChips({ replica, replicas }: Pool): number {
-  return chipsOf(replica.layout) * replicas;
+  return (ranksOf(replica.layout) * replicas) / replica.chip.devices;
 }
 
 /**
@@ -207,7 +216,12 @@ function waitSeconds(promptSeconds: number, busy: number, notWriting: number): n
 }
 
 /** The state of one prompt from the chips that read it to those that go on. */
-function transferSeconds(model: ServedModel, read: Pool, write: Pool, input: number): number {
+export function transferSeconds(
+  model: ServedModel,
+  read: Pool,
+  write: Pool,
+  input: number,
+): number {
   const state = (chip: ChipModel): number => {
     const one = { tensor: 1, pipeline: 1, data: 1, expert: 1 };
     const { perToken, perSequence } = stateBytesPerSequence(model.decode, one, chip.precision);

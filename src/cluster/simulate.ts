@@ -70,7 +70,8 @@ export function closedArrivals(
   };
 }
 
-interface Sequence {
+/** A request that is written. */
+export interface Sequence {
   readonly request: Request;
   readonly firstSeconds: number;
   written: number;
@@ -145,7 +146,7 @@ function writeUntilEvent(
   return steps * each;
 }
 
-interface StepCosts {
+export interface StepCosts {
   read(prompts: readonly Request[], writing: readonly Sequence[]): number;
   /** Seconds for each token of a sequence. */
   write(active: readonly Sequence[]): number;
@@ -154,7 +155,11 @@ interface StepCosts {
 /** Contexts are told apart in steps of this share. */
 const CONTEXT_STEP = 1.1;
 
-function stepCosts({ model, replica, speculation }: Server): StepCosts {
+export function stepCosts({
+  model,
+  replica,
+  speculation,
+}: Pick<Server, 'model' | 'replica' | 'speculation'>): StepCosts {
   const { data } = replica.layout;
   const writes = memoized((sequences: number, context: number) => {
     const lengths = { input: context, output: 0 };

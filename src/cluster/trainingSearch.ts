@@ -1,10 +1,11 @@
 /** The search for a layout to train in: every one that divides the chips evenly and fits in memory. */
 import { rowElements, waysOf, type KernelGraph } from '../cost/index.ts';
-import { chipsOf, type Layout } from './layout.ts';
+import { ranksOf, type Layout } from './layout.ts';
 import { weightBytesPerChip } from './memory.ts';
-import { layoutsOf, type Rejected } from './search.ts';
+import { deviceName, layoutsOf, type Rejected } from './search.ts';
 import {
   elementsHeld,
+  isCheap,
   PIPELINES,
   RECOMPUTES,
   trainingStep,
@@ -67,8 +68,8 @@ function reasonAgainst(
   layout: Layout,
   { model, count, batch }: TrainingBudget,
 ): string | undefined {
-  const chips = chipsOf(layout);
-  if (count % chips !== 0) return `${chips} chips of a group do not divide ${count}`;
+  const group = ranksOf(layout);
+  if (count % group !== 0) return `${group} ranks of a group do not divide ${count}`;
   const ranks = count / (layout.tensor * layout.pipeline);
   if (batch % ranks !== 0) return `${ranks} ranks do not divide a batch of ${batch} sequences`;
   const experts = model.prefill.kernels.find(({ kind }) => kind === 'experts');
@@ -92,7 +93,7 @@ function variantsOf(layout: Layout, budget: TrainingBudget): TrainingPlan[] {
 function lackOf(layout: Layout, budget: TrainingBudget): string {
   const least = trainingBytes({ ...budget, layout, pipeline: '1f1b', recompute: 'all' });
   const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  return `needs ${gib(least)} a chip with everything recomputed, has ${gib(budget.chip.capacityBytes)}`;
+  return `needs ${gib(least)} a ${deviceName(budget.chip)} with everything recomputed, has ${gib(budget.chip.capacityBytes)}`;
 }
 
 /** Bytes a weight: f32 gradient; f32 master and two bf16 moments, divided among ranks that share it. */
@@ -103,7 +104,7 @@ const ROW_BYTES = 2;
 /** Weights, gradients, optimizer state and rows kept for backward of as many sequences as stages. */
 export function trainingBytes({ model, chip, layout, count, ...request }: TrainingRequest): number {
   const held = elementsHeld(model, chip, layout);
-  const sharing = Math.max(1, count / chipsOf(layout));
+  const sharing = Math.max(1, count / ranksOf(layout));
   const weights = weightBytesPerChip(model.prefill, layout, chip.precision);
   const inFlight = layout.pipeline + (request.pipeline === 'dualPipe' ? 1 : 0);
   const copies = request.pipeline === 'dualPipe' ? 2 : 1; // both directions hold a stage [3 of training.ts]
@@ -118,12 +119,12 @@ export function trainingBytes({ model, chip, layout, count, ...request }: Traini
 
 /** Elements of rows that backward reads of one sequence. */
 function keptRows(
-  { kernels, width, layers }: KernelGraph,
+  graph: KernelGraph,
   { tensor }: Layout,
   { recompute, sequenceTokens: T }: Pick<TrainingRequest, 'recompute' | 'sequenceTokens'>,
 ): number {
-  if (recompute === 'all') return layers * width * T;
-  const kept = kernels.filter(({ kind }) => recompute === 'none' || kind !== 'rows');
+  if (recompute === 'all') return graph.layers * graph.width * T;
+  const kept = graph.kernels.filter((kernel) => recompute === 'none' || !isCheap(kernel, graph));
   return kept.reduce((sum, { nodes, splits, count }) => {
     return sum + (count * rowElements(nodes, { B: 1, T })) / waysOf(splits[0]!, tensor);
   }, 0);

@@ -137,6 +137,18 @@ function partsOf(op: Op, shape: Shape): number {
   return typeof parts === 'number' ? parts : 1;
 }
 
+/** State of a sequence on the fullest of `ranks`, which share out as much of each as it has parts. */
+export function stateShare(rows: readonly StateRow[], ranks: number): StateSize {
+  const shared = rows.map(({ parts, ...row }) => ({
+    ...row,
+    share: Math.ceil(parts / Math.min(ranks, parts)) / parts,
+  }));
+  return {
+    perToken: shared.reduce((sum, row) => sum + row.bytesPerToken * row.share, 0),
+    perSequence: shared.reduce((sum, row) => sum + row.bytesPerSequence * row.share, 0),
+  };
+}
+
 /** Size of the state, with `bytesPerElement` for each of its elements (bf16 by default). */
 export function stateBytes(graph: Graph, bytesPerElement = 2): StateSize {
   const rows = stateTable(graph, bytesPerElement);

@@ -215,6 +215,9 @@ function residualWidth(order: readonly Node[]): number {
   return Math.max(...widths);
 }
 
+/** Bytes of an element of rows between kernels. */
+export const ROW_BYTES = 2;
+
 /** Elements of rows that a kernel reads and writes, states and weights apart. */
 export function rowElements(nodes: readonly Node[], dims: { B: number; T: number }): number {
   const known = new Set<Node>();

@@ -1,7 +1,8 @@
 /**
  * Machine: a chip as the roofline model sees it, one rate of arithmetic and one of memory.
  *
- * Bytes of an element: of MX formats 8 or 4 bits and one E8M0 byte shared by 32 [1].
+ * Bytes of a weight with its scale: MX formats one E8M0 byte for 32 [1]; FP8 one f32 for 128×128, as in
+ * DeepSeek-V3; INT8 one f32 an output channel, counted as none; INT4 one bf16 for 128.
  *
  * [1] OCP Microscaling Formats (MX) Specification v1.0, section 5.
  */
@@ -27,12 +28,13 @@ export interface Machine {
   readonly provenance: Provenance;
 }
 
-/** Bytes of one element in memory. */
+/** Bytes of one weight in memory; of state in FP8 the scale is too small to tell. */
 export const FORMAT_BYTES = {
   bf16: 2,
   fp16: 2,
-  fp8: 1,
+  fp8: 1 + 4 / 128 ** 2,
   int8: 1,
+  int4: 1 / 2 + 2 / 128,
   mxint8: 1 + 1 / MX_BLOCK,
   mxfp8: 1 + 1 / MX_BLOCK,
   mxfp4: 1 / 2 + 1 / MX_BLOCK,

@@ -26,6 +26,11 @@ export interface FormatRate {
   readonly operationsPerSecond: number;
 }
 
+/** Whether rows must be quantised before they meet such weights. */
+export function isNarrow({ format }: FormatRate): boolean {
+  return format !== 'bf16' && format !== 'fp16';
+}
+
 export interface Precision {
   readonly linear: FormatRate;
   readonly experts: FormatRate;
@@ -50,6 +55,17 @@ export function publishedPrecision(config: Readonly<Record<string, unknown>>): W
   const quantization = config['quantization_config'] as { quant_method?: unknown } | undefined;
   if (quantization?.quant_method !== 'fp8') return PRECISIONS['bf16']!;
   return PRECISIONS[config['expert_dtype'] === 'fp4' ? 'mxfp4' : 'fp8']!;
+}
+
+/**
+ * What is trained in where such weights are wanted: FP8 where the chip has it [2], else BF16. INT8 and
+ * FP4 are formats of inference: gradients do not fit their range.
+ *
+ * [2] DeepSeek-V3, https://arxiv.org/abs/2412.19437, section 3.3
+ */
+export function trainedIn(chip: Accelerator, wanted: WantedPrecision): WantedPrecision {
+  const isNarrowed = wanted.linear !== 'bf16' && wanted.linear !== 'fp16';
+  return PRECISIONS[isNarrowed && chip.peakOperationsPerSecond.fp8 !== null ? 'fp8' : 'bf16']!;
 }
 
 const WIDER: Partial<Record<WeightFormat, readonly WeightFormat[]>> = {
@@ -78,6 +94,16 @@ export function precisionOn(
     bytesPerStateElement,
     expanded: [...new Set(expanded.map(([from, to]) => `${from} → ${to}`))],
   };
+}
+
+/** Of one of `shares` equal parts of a chip. */
+export function precisionOfShare(precision: Precision, shares: number): Precision {
+  const part = (rate: FormatRate): FormatRate => ({
+    ...rate,
+    operationsPerSecond: rate.operationsPerSecond / shares,
+  });
+  const { linear, experts, wide } = precision;
+  return { ...precision, linear: part(linear), experts: part(experts), wide: part(wide) };
 }
 
 function rateOf(chip: Accelerator, wanted: WeightFormat): FormatRate {

@@ -1,50 +1,23 @@
 /**
- * The time of a kernel on one rank of a layout: the larger of arithmetic and memory, and its launches.
+ * The time of a kernel on one rank of a layout: the larger of arithmetic and memory, its launches, and
+ * the kernels beside it that only move rows.
  *
- *   arithmetic = 2·MACs on whole tiles and waves / (peak · efficiency)
+ *   arithmetic = 2·MACs on whole tiles and waves / (peak · efficiency), and the ends of tiles (tiles.ts)
  *   memory     = (weights + state + rows) / (bandwidth · efficiency)
  *
- * Tiles: a core computes a tile of the product at a time, so rows and columns are filled up to whole
- * tiles, and tiles to whole waves over the cores; a product with fewer tiles than cores is divided along
- * k. Experts: ranks hold E/ep experts each; tokens choose independently and uniformly [1], and all wait
- * for the rank with most of them: a mean of n balls in each bin has a maximum over r bins of about
- * mean + √(2·variance·ln r) [2].
- *
- * [1] DeepSeek-V3, https://arxiv.org/abs/2412.19437, section 2.1.2 (balanced by design)
- * [2] Raab and Steger: Balls into Bins, 1998, https://doi.org/10.1007/3-540-49543-6_13
+ * A rank is what software sees as one device: one of several in some packages.
  */
-import { UnsupportedError } from '../base/index.ts';
-import { efficiencyOf, type Accelerator, type Efficiency } from '../chip/index.ts';
-import { type Dims, type Node } from '../ir/index.ts';
+import { type Efficiency } from '../chip/index.ts';
+import { type Node } from '../ir/index.ts';
+import { type ChipModel } from './chipModel.ts';
+import { needOfExperts } from './experts.ts';
 import { RECURRENT_BYTES } from './inventory.ts';
-import { rowElements, type Kernel } from './kernels.ts';
-import { expertChoice, workOf } from './operations.ts';
+import { ROW_BYTES, rowElements, type Kernel } from './kernels.ts';
+import { workOf } from './operations.ts';
 import { type Split } from './partition.ts';
-import { type FormatRate, type Precision } from './precision.ts';
-
-/** A chip with what it reaches, for weights of one precision. */
-export interface ChipModel {
-  readonly chip: Accelerator;
-  readonly efficiency: Efficiency;
-  readonly precision: Precision;
-  readonly bandwidthBytesPerSecond: number;
-  readonly capacityBytes: number;
-  /** Cores that compute a tile at a time; undefined where it is not published. */
-  readonly cores: number | undefined;
-}
-
-/** What one rank does of a step. */
-export interface Shard {
-  /** Ranks that divide attention and dense products. */
-  readonly tensor: number;
-  /** Ranks that divide the experts among them, and ranks that divide each expert. */
-  readonly expert: number;
-  readonly expertTensor: number;
-  /** Sequences of the rank, new tokens of each, tokens of context. */
-  readonly dims: Dims;
-  /** Tokens of the step in all ranks that share the experts. */
-  readonly expertTokens: number;
-}
+import { isNarrow, type FormatRate, type Precision } from './precision.ts';
+import { type Need, type Shard } from './shard.ts';
+import { tiledSeconds } from './tiles.ts';
 
 export interface KernelTime {
   readonly seconds: number;
@@ -52,54 +25,19 @@ export interface KernelTime {
   readonly launchSeconds: number;
   readonly arithmeticSeconds: number;
   readonly memorySeconds: number;
-  /** Of it, reading rows and writing them in the narrow format of the weights. */
-  readonly quantizeSeconds: number;
-}
-
-/** Throws UnsupportedError when bandwidth or capacity of the chip are not published. */
-export function chipModel(chip: Accelerator, precision: Precision): ChipModel {
-  const { bandwidthBytesPerSecond, capacityBytes } = chip.memory;
-  if (bandwidthBytesPerSecond === null || capacityBytes === null) {
-    const lacking = bandwidthBytesPerSecond === null ? 'bandwidth' : 'capacity';
-    throw new UnsupportedError(`a memory ${lacking} must be published, but there is none`, {
-      where: chip.id,
-      hint: `celadon chips --sort ${lacking} shows those that have one`,
-    });
-  }
-  const efficiency = efficiencyOf(chip.id);
-  const cores = chip.microarchitecture?.[efficiency.tile.cores];
-  return {
-    chip,
-    efficiency,
-    precision,
-    bandwidthBytesPerSecond,
-    capacityBytes,
-    cores: typeof cores === 'number' ? cores : undefined,
-  };
-}
-
-/** What a kernel needs of a rank. */
-interface Need {
-  /** Operations on whole tiles and waves. */
-  operations: number;
-  bytes: number;
-  /** Elements of rows that are quantised before. */
-  quantized?: number;
+  /** Of it, kernels that only move rows: narrowing, sorting, gates and sums of experts. */
+  readonly besideSeconds: number;
 }
 
 export function kernelTime(kernel: Kernel, shard: Shard, model: ChipModel): KernelTime {
   const { efficiency, precision } = model;
   const rate = rateOf(kernel, precision);
-  const need = needOf(kernel, shard, model, rate);
-  const share = kernel.kind === 'attention' ? efficiency.attention : efficiency.matrix;
-  const arithmeticSeconds = need.operations / (rate.operationsPerSecond * share.value);
+  const { arithmeticSeconds, bytes, besideBytes } = needOf(kernel, shard, model, rate);
   const bandwidth = model.bandwidthBytesPerSecond * efficiency.memory.value;
-  const memorySeconds = need.bytes / bandwidth;
-  const moved = isNarrow(rate) ? (need.quantized ?? 0) * (ROW_BYTES + rate.bytesPerWeight) : 0;
-  const quantizeSeconds = moved / bandwidth;
+  const [memorySeconds, besideSeconds] = [bytes / bandwidth, besideBytes / bandwidth];
   const launchSeconds = launchesOf(kernel, rate) * efficiency.kernelSeconds.value;
-  const seconds = Math.max(arithmeticSeconds, memorySeconds) + launchSeconds + quantizeSeconds;
-  return { seconds, launchSeconds, arithmeticSeconds, memorySeconds, quantizeSeconds };
+  const seconds = Math.max(arithmeticSeconds, memorySeconds) + launchSeconds + besideSeconds;
+  return { seconds, launchSeconds, arithmeticSeconds, memorySeconds, besideSeconds };
 }
 
 /**
@@ -111,17 +49,10 @@ function launchesOf({ kind, launches }: Kernel, rate: FormatRate): number {
   return launches + (kind === 'experts' ? 2 : 1);
 }
 
-function isNarrow({ format }: FormatRate): boolean {
-  return format !== 'bf16' && format !== 'fp16';
-}
-
 function rateOf(kernel: Kernel, precision: Precision): FormatRate {
   if (kernel.kind === 'experts') return precision.experts;
   return kernel.wide || kernel.kind !== 'product' ? precision.wide : precision.linear;
 }
-
-/** Bytes of an element of rows between kernels. */
-const ROW_BYTES = 2;
 
 function needOf(kernel: Kernel, shard: Shard, model: ChipModel, rate: FormatRate): Need {
   switch (kernel.kind) {
@@ -144,7 +75,7 @@ export function waysOf(split: Split, tensor: number): number {
 }
 
 /** As ways, of the state of attention. */
-export function stateWaysOf(split: Split, tensor: number): number {
+function stateWaysOf(split: Split, tensor: number): number {
   if (split.by !== 'heads') return 1;
   return waysOf({ ...split, heads: split.stateHeads }, tensor);
 }
@@ -170,67 +101,17 @@ function needOfProduct(
     weights += work.weightElements / ways;
     outputs += rowElements([node], dims) / ways;
   });
-  const operations = products * tiledOperations(rows, columns, depth, products, model);
-  const bytes = weights * rate.bytesPerWeight + outputs * ROW_BYTES;
-  return { operations, bytes, quantized: rows * depth };
+  const speed = rate.operationsPerSecond * model.efficiency.matrix.value;
+  const size = { rows, columns, depth, count: products };
+  return {
+    arithmeticSeconds: tiledSeconds(size, speed, model.efficiency, model.cores),
+    bytes: weights * rate.bytesPerWeight + outputs * ROW_BYTES,
+    besideBytes: isNarrow(rate) ? rows * depth * (ROW_BYTES + rate.bytesPerWeight) : 0,
+  };
 }
 
-/** Operations of rows × columns × depth with tiles and waves filled up, the best height of tiles chosen. */
-function tiledOperations(
-  rows: number,
-  columns: number,
-  depth: number,
-  products: number,
-  { efficiency, cores }: ChipModel,
-): number {
-  const { tile } = efficiency;
-  const heights = tile.rows.map((height) => {
-    const down = Math.ceil(rows / height);
-    const across = Math.ceil(columns / tile.columns);
-    const tiles = down * across * products;
-    const whole = down * height * across * tile.columns * depth * 2;
-    if (cores === undefined || tiles < cores) return whole; // along k for the cores that are left
-    return whole * ((Math.ceil(tiles / cores) * cores) / tiles);
-  });
-  return Math.min(...heights);
-}
-
-/** The largest of the loads of `ranks` bins with this mean. */
-export function largestLoad(mean: number, ranks: number): number {
-  return mean + Math.sqrt(2 * mean * (1 - 1 / ranks) * Math.log(ranks));
-}
-
-function needOfExperts(
-  { nodes }: Kernel,
-  { expert, expertTensor, expertTokens }: Shard,
-  model: ChipModel,
-  rate: FormatRate,
-): Need {
-  const node = nodes[0] as Node & { readonly op: 'experts' };
-  const { topK, experts } = expertChoice(node);
-  const [, width, depth] = node.inputs[2]!.type.shape as [number, number, number];
-  const held = Math.ceil(experts / expert);
-  const columns = width / expertTensor;
-  const load = Math.min(largestLoad((expertTokens * topK) / expert, expert), expertTokens * held);
-  const chosen = 1 - (1 - topK / experts) ** expertTokens;
-  const touched = Math.min(held, load, largestTouched(held, chosen, expert));
-  const rows = load / touched;
-  // gate and up (columns each, depth), then down (depth, columns): of `touched` experts.
-  const operations =
-    touched *
-    (tiledOperations(rows, 2 * columns, depth, touched, model) +
-      tiledOperations(rows, depth, columns, touched, model));
-  const weights = touched * 3 * columns * depth;
-  const moved = load * (2 * depth + 4 * columns);
-  const bytes = weights * rate.bytesPerWeight + moved * ROW_BYTES;
-  return { operations, bytes, quantized: load * (depth + columns) };
-}
-
-/** Of the experts that each rank holds, how many the rank with most of them needs. */
-function largestTouched(held: number, chosen: number, ranks: number): number {
-  const variance = held * chosen * (1 - chosen);
-  return held * chosen + Math.sqrt(2 * variance * Math.log(ranks));
-}
+/** Tokens that a step checks of a sequence, at most; with more it reads a prompt. */
+export const MOST_CHECKED = 8;
 
 function needOfAttention(
   { nodes, splits }: Kernel,
@@ -246,7 +127,11 @@ function needOfAttention(
   const state = (work.stateElements / stateWaysOf(split, tensor)) * each;
   const rows = (rowElements(nodes, dims) / ways) * ROW_BYTES;
   const filled = recurrent ? 1 : filledRows(split, ways, dims.T, efficiency);
-  return { operations: (2 * work.macs * filled) / ways, bytes: state + rows };
+  const reads = dims.T > MOST_CHECKED;
+  const share = reads ? efficiency.promptAttention.value : efficiency.attention.value;
+  const speed = precision.wide.operationsPerSecond * share;
+  const arithmeticSeconds = (2 * work.macs * filled) / ways / speed;
+  return { arithmeticSeconds, bytes: state + rows, besideBytes: 0 };
 }
 
 /** Rows of a tile over rows in use: the heads of a rank that share keys, for each new token. */
@@ -260,5 +145,6 @@ function filledRows(split: Split, ways: number, tokens: number, { tile }: Effici
 function needOfRows({ nodes, splits }: Kernel, { dims, tensor }: Shard): Need {
   const ways = waysOf(splits[0]!, tensor);
   const state = nodes.reduce((sum, node) => sum + workOf(node, dims).stateElements, 0);
-  return { operations: 0, bytes: ((rowElements(nodes, dims) + state) / ways) * ROW_BYTES };
+  const bytes = ((rowElements(nodes, dims) + state) / ways) * ROW_BYTES;
+  return { arithmeticSeconds: 0, bytes, besideBytes: 0 };
 }

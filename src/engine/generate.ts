@@ -1,8 +1,8 @@
 /** Generation: a prompt in, tokens out, one at a time. */
-import { CapacityError, UsageError } from '../base/index.ts';
 import type { ModelRunner, Step } from './modelRunner.ts';
 import { addStep, NO_TOTALS, type PhaseTotals } from './phaseTotals.ts';
 import type { TokenConstraint } from './request.ts';
+import { requireRequest } from './requireTokens.ts';
 import { Sampler } from './sampler.ts';
 import { GREEDY, type SamplingOptions } from './samplingOptions.ts';
 
@@ -73,39 +73,4 @@ export function* generate(
 
 function chooseToken(sampler: Sampler, { logits, next }: Step, vocabularySize: number): number {
   return sampler.next(logits.subarray(-vocabularySize), next.at(-1)!);
-}
-
-/** Throws what `generate` throws before its first step. */
-export function requireRequest(
-  runner: ModelRunner,
-  prompt: readonly number[],
-  maxNewTokens: number,
-): void {
-  requirePrompt(prompt, runner.contextTokens);
-  runner.requireTokens(prompt, 'the prompt');
-  requireCount(maxNewTokens);
-}
-
-function requirePrompt(prompt: readonly number[], contextTokens: number): void {
-  if (prompt.length === 0) {
-    throw new UsageError('a prompt must have at least one token, not none', {
-      where: 'the prompt',
-      hint: 'give some text',
-    });
-  }
-  if (prompt.length <= contextTokens) return;
-  throw new CapacityError(
-    `the prompt must fit the context of ${contextTokens} tokens, not have ${prompt.length}`,
-    {
-      where: 'the prompt',
-      hint: `shorten it by ${prompt.length - contextTokens} tokens, or use a model with a longer context`,
-    },
-  );
-}
-
-function requireCount(maxNewTokens: number): void {
-  if (Number.isSafeInteger(maxNewTokens) && maxNewTokens >= 0) return;
-  throw new UsageError(
-    `the number of tokens to generate must be a whole number, not ${maxNewTokens}`,
-  );
 }

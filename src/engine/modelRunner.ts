@@ -2,10 +2,11 @@
  * ModelRunner: one sequence on one device. It feeds tokens in steps that the target can take, and
  * keeps count of the context and of the time.
  */
-import { CapacityError, CeladonError, UsageError } from '../base/index.ts';
+import { CapacityError } from '../base/index.ts';
 import type { Device, DeviceSnapshot, Target } from '../compile/index.ts';
 import type { Graph } from '../ir/index.ts';
 import { ProgramCache } from './programCache.ts';
+import { requireFinite, requireTokenIds } from './requireTokens.ts';
 import { vocabularySize } from './vocabularySize.ts';
 
 /** The result of one step: of `count` tokens from `position` on. */
@@ -31,8 +32,11 @@ export interface Mark {
   readonly snapshot: DeviceSnapshot | undefined;
 }
 
-/** The runner has its device for itself. */
-const SLOT = 0;
+/** Where a runner keeps its sequence, and what it compiles with, if others use the same device. */
+export interface RunnerPlace {
+  readonly slot: number;
+  readonly programs: ProgramCache;
+}
 
 /** Runs the graph of a model for one sequence. */
 export class ModelRunner {
@@ -41,17 +45,25 @@ export class ModelRunner {
   readonly vocabularySize: number;
   readonly #programs: ProgramCache;
   readonly #device: Device;
+  readonly #slot: number;
   #position = 0;
 
   /**
    * Runs `graph` on `device`, which `target` has opened, with room for `contextTokens`. Throws what the
    * passes of the target throw.
    */
-  constructor(graph: Graph, target: Target, device: Device, contextTokens: number) {
+  constructor(
+    graph: Graph,
+    target: Target,
+    device: Device,
+    contextTokens: number,
+    { slot, programs }: RunnerPlace = { slot: 0, programs: new ProgramCache(graph, target) },
+  ) {
     this.contextTokens = contextTokens;
     this.vocabularySize = vocabularySize(graph);
-    this.#programs = new ProgramCache(graph, target);
+    this.#programs = programs;
     this.#device = device;
+    this.#slot = slot;
   }
 
   /** Tokens the sequence has. */
@@ -81,17 +93,7 @@ export class ModelRunner {
 
   /** Throws what `feed` would throw for these tokens; `where` says whose they are. */
   requireTokens(tokens: readonly number[], where = 'the tokens'): void {
-    const size = this.vocabularySize;
-    const index = tokens.findIndex((id) => !Number.isInteger(id) || id < 0 || id >= size);
-    if (index >= 0) {
-      throw new UsageError(
-        `token ids must be whole numbers from 0 to ${size - 1}, not ${tokens[index]}`,
-        {
-          where: `${where}, token ${index}`,
-          hint: 'check that the tokens come from the tokenizer of this model',
-        },
-      );
-    }
+    requireTokenIds(tokens, this.vocabularySize, where);
     if (this.canFeed(tokens.length)) return;
     const wanted = this.#position + tokens.length;
     throw new CapacityError(
@@ -102,7 +104,7 @@ export class ModelRunner {
 
   /** Where the sequence is now, to come back to. */
   mark(): Mark {
-    return { position: this.#position, snapshot: this.#device.snapshot?.(SLOT) };
+    return { position: this.#position, snapshot: this.#device.snapshot?.(this.#slot) };
   }
 
   /**
@@ -115,7 +117,7 @@ export class ModelRunner {
       this.#position += count;
       return;
     }
-    this.#device.restore!(SLOT, snapshot);
+    this.#device.restore!(this.#slot, snapshot);
     for (const _ of this.feed(fed.slice(0, count)));
   }
 
@@ -137,23 +139,13 @@ export class ModelRunner {
     const program = this.#programs.program({ B: 1, T: count, S: position + count });
     const compiled = performance.now();
     const fed = { tokens: Int32Array.from(tokens), positions: Int32Array.of(position) };
-    const inputs = { ...fed, ...(rows && { hidden: rows }) };
+    const inputs = { ...fed, firstSlot: this.#slot, ...(rows && { hidden: rows }) };
     const { logits, next, hidden, cycles } = this.#device.run(program, inputs);
     this.#position += count;
     const compileSeconds = (compiled - start) / 1000;
     const runSeconds = (performance.now() - compiled) / 1000;
-    requireNumbers(logits, position);
+    requireFinite(logits, `step from token ${position}`);
     const times = { cycles, compileSeconds, runSeconds };
     return { position, count, logits, next, ...(hidden && { hidden }), ...times };
   }
-}
-
-/** Weights are finite, but sums of absurd ones need not be; no token can be chosen from such logits. */
-function requireNumbers(logits: Float32Array, position: number): void {
-  const bad = logits.findIndex((logit) => !Number.isFinite(logit));
-  if (bad < 0) return;
-  throw new CeladonError(`logits must be finite numbers, not ${logits[bad]}`, {
-    where: `step from token ${position}`,
-    hint: 'check that config.json and the weights belong to the same model',
-  });
 }

@@ -1,4 +1,5 @@
-/** Compiled programs of one graph and target, each compiled when first asked for. */
+/** Compiled programs of one graph and target, each compiled when asked for and not kept. */
+import { RecentMap } from '../base/index.ts';
 import {
   compileLowered,
   lowerGraph,
@@ -9,11 +10,15 @@ import {
 } from '../compile/index.ts';
 import type { Dims, Graph } from '../ir/index.ts';
 
-/** Lowers a graph once and compiles it once for each bucket of dims. */
+/** Programs that are kept: more than shapes come again, in a bound that memory has room for. */
+const MOST_PROGRAMS = 256;
+
+/** Lowers a graph once and compiles it for each bucket of dims. */
 export class ProgramCache {
   readonly #target: Target;
   readonly #lowered: Graph;
-  readonly #programs = new Map<string, Program>();
+  readonly #programs = new RecentMap<string, Program>(MOST_PROGRAMS);
+  #maxTokens: number | undefined;
 
   /** Runs the passes; `observe` sees the graph after each. */
   constructor(graph: Graph, target: Target, observe?: PassObserver) {
@@ -28,8 +33,9 @@ export class ProgramCache {
 
   /** The most tokens a program takes in one step. Throws UnsupportedError. */
   get maxTokens(): number {
+    if (this.#maxTokens !== undefined) return this.#maxTokens;
     requireSupport(this.#lowered, this.#target);
-    return this.#target.maxTokens(this.#lowered);
+    return (this.#maxTokens = this.#target.maxTokens(this.#lowered));
   }
 
   /** The program for a step of `dims`. Throws UnsupportedError, CapacityError. */

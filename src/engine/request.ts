@@ -32,11 +32,31 @@ export interface TokenLogprob {
   readonly logprob: number;
 }
 
+/**
+ * Why tokens of a prompt were computed that might have been there: `short`: all whole blocks were there but the
+ * one with the last token, which is always computed; `unknown`: no text that began so was computed, or it was
+ * forgotten; `snapshot`: rows were there, but of states that steps replace no copy so far on; `off`: nothing is
+ * kept.
+ */
+export type PrefixMiss = 'short' | 'unknown' | 'snapshot' | 'off';
+
+/** What a prompt found of itself. */
+export interface PrefixReuse {
+  /** Tokens that were found, in whole blocks. */
+  readonly foundTokens: number;
+  /** Those of them that were taken over. */
+  readonly reusedTokens: number;
+  /** Why not more. */
+  readonly miss: PrefixMiss;
+}
+
 /** What a request cost. */
 export interface RequestUsage {
   readonly promptTokens: number;
   /** Tokens of the prompt whose state was there already. */
   readonly cachedTokens: number;
+  /** What was found when the request was first taken up; absent if it never was. */
+  readonly prefix?: PrefixReuse;
   readonly generatedTokens: number;
   /** Guesses that were judged, and those of them that were right. */
   readonly draftedTokens: number;
@@ -70,11 +90,16 @@ export interface EngineStatus {
   readonly waitingRequests: number;
   readonly usedBlocks: number;
   readonly totalBlocks: number;
+  /** Blocks, and states after blocks, that later requests can take over. */
+  readonly publishedBlocks: number;
+  readonly snapshots: number;
   readonly preemptions: number;
   readonly prefixQueriedTokens: number;
   readonly prefixHitTokens: number;
   readonly draftedTokens: number;
   readonly acceptedTokens: number;
+  /** Simulated cycles of all steps; null, or absent, where there is no cycle model. */
+  readonly cycles?: number | null;
 }
 
 /** Serves many requests on one device, a step at a time. */

@@ -5,14 +5,10 @@
  * [1] Leviathan, Kalman, Matias: Fast Inference from Transformers via Speculative Decoding, https://arxiv.org/abs/2211.17192
  */
 import { UsageError } from '../base/index.ts';
-import {
-  requireRequest,
-  type FinishReason,
-  type Generation,
-  type GenerationEvent,
-} from './generate.ts';
+import type { FinishReason, Generation, GenerationEvent } from './generate.ts';
 import type { ModelRunner, Step } from './modelRunner.ts';
 import { addStep, NO_TOTALS, type PhaseTotals } from './phaseTotals.ts';
+import { requireRequest } from './requireTokens.ts';
 
 /**
  * Guesses at most `most` of the tokens that follow `tokens`. `hidden` has the model's hidden rows of the

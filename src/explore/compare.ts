@@ -8,12 +8,13 @@ import type { Accelerator, UnitFormat } from '../chip/index.ts';
 import { searchPlans, type Plan, type ServedModel, type Workload } from '../cluster/index.ts';
 import {
   chipModel,
+  FORMAT_BYTES,
   roofline,
   type FormatRate,
   type Machine,
   type Precision,
 } from '../cost/index.ts';
-import { WEIGHT_BITS, type CheckReport, type WeightFormat } from '../interop/index.ts';
+import { type CheckReport, type WeightFormat } from '../interop/index.ts';
 import type { Graph } from '../ir/index.ts';
 
 /** One phase of the workload on a chip. */
@@ -92,7 +93,7 @@ function machineOf(
     macsPerSecond: rate / 2,
     bandwidthBytesPerSecond,
     format: held === computed ? held : `${held}, multiplied in ${computed}`,
-    bytesPerWeight: WEIGHT_BITS[held] / 8,
+    bytesPerWeight: FORMAT_BYTES[held],
     bytesPerStateElement: STATE_BYTES,
     provenance: {
       text: `peak ${confidence.peak}, memory ${confidence.memory}`,
@@ -142,7 +143,7 @@ function formatRate(
   const operationsPerSecond = rateOf(chip, computed);
   if (operationsPerSecond === null) return null;
   const format = computed === 'e8m0' || computed === 'int4' ? 'int8' : computed;
-  return { format, bytesPerWeight: WEIGHT_BITS[held] / 8, operationsPerSecond };
+  return { format, bytesPerWeight: FORMAT_BYTES[held], operationsPerSecond };
 }
 
 /** State in bf16. */

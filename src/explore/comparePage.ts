@@ -127,7 +127,8 @@ const ROWS: readonly Row[] = [
 function provenance({ chip, machine, report }: ComparedChip): Cell[] {
   const text = machine?.provenance.text ?? 'no rate';
   const day = `read ${chip.retrieved}`;
-  const memory = `weights ${formatBytes(report.memory.weightBytes)} a chip of ${report.count}`;
+  const each = report.devices === 1 ? 'chip' : 'die';
+  const memory = `weights ${formatBytes(report.memory.weightBytes)} a ${each} of ${report.count * report.devices}`;
   return [
     `${chip.id}: ${text}, ${day}; ${memory}`,
     ...chip.sources.map(({ what, url }) => ({ text: `${chip.id}: ${what}`, url })),

@@ -6,7 +6,7 @@ import {
   type SoftwareStack,
   type UnitFormats,
 } from '../chip/index.ts';
-import { chipsOf, type Layout } from '../cluster/index.ts';
+import { ranksOf, type Layout } from '../cluster/index.ts';
 import type { ModelFacts } from './facts.ts';
 import type { Finding, FindingStatus } from './finding.ts';
 import { defectFindings } from './defects.ts';
@@ -73,7 +73,10 @@ export interface CheckReport extends Demand {
   readonly formats: Formats;
   readonly computes: FormatOutcome['computes'] | null;
   readonly verdict: Verdict;
+  /** Chips. */
   readonly count: number;
+  /** Devices of a chip; layout and memory are of these. */
+  readonly devices: number;
   readonly layout: Layout;
   readonly memory: MemoryUse & {
     /** null: not published. */
@@ -191,25 +194,40 @@ function unnamed(chip: Accelerator, stack: SoftwareStack | undefined): Finding {
   };
 }
 
-/** What may be used of a chip's memory, and how many chips share a domain; undefined when not published. */
-function roomOf({ memory, interconnect }: Accelerator): Room | undefined {
-  const { capacityBytes } = memory;
+/** What may be used of a device's memory, and how many share a domain; undefined when not published. */
+function roomOf(chip: Accelerator): Room | undefined {
+  const capacityBytes = capacityOf(chip);
   if (capacityBytes === null) return undefined;
   const usableBytes = Math.floor(capacityBytes * USABLE_SHARE);
-  return { usableBytes, domainChips: interconnect.scaleUpChips ?? SERVER_CHIPS };
+  return { usableBytes, devices: devicesOf(chip), domain: domainOf(chip) };
+}
+
+function devicesOf({ devices }: Accelerator): number {
+  return devices ?? 1;
+}
+
+function domainOf(chip: Accelerator): number {
+  return devicesOf(chip) * (chip.interconnect.scaleUpChips ?? SERVER_CHIPS);
+}
+
+/** Memory of one device. */
+function capacityOf(chip: Accelerator): number | null {
+  const { capacityBytes } = chip.memory;
+  return capacityBytes === null ? null : capacityBytes / devicesOf(chip);
 }
 
 /** Where the model is placed, and what that takes. */
 function placeOf(facts: ModelFacts, formats: Formats, chip: Accelerator, request: CheckRequest) {
   const room = roomOf(chip);
-  const layout = layoutOf(facts, formats, request, room);
+  const layout = layoutOf(facts, formats, request, chip);
   const used = memoryUse(facts, formats, layout, request);
   const usableBytes = room?.usableBytes ?? null;
   const fits = usableBytes === null ? null : used.totalBytes <= usableBytes;
   return {
-    count: chipsOf(layout),
+    count: Math.ceil(ranksOf(layout) / devicesOf(chip)),
+    devices: devicesOf(chip),
     layout,
-    memory: { ...used, capacityBytes: chip.memory.capacityBytes, usableBytes, fits },
+    memory: { ...used, capacityBytes: capacityOf(chip), usableBytes, fits },
     settings: room ? settingsThatFit(facts, formats, layout, request, room.usableBytes) : null,
   };
 }
@@ -218,13 +236,14 @@ function layoutOf(
   facts: ModelFacts,
   formats: Formats,
   request: CheckRequest,
-  room: Room | undefined,
+  chip: Accelerator,
 ): Layout {
   if (request.layout !== undefined) return request.layout;
-  const domainChips = room?.domainChips ?? SERVER_CHIPS;
-  if (request.count !== undefined) return usualLayout(facts, request.count, domainChips);
-  const found = room && smallestFit(facts, formats, request, room);
-  return found?.layout ?? usualLayout(facts, 1, domainChips);
+  const room = roomOf(chip);
+  const found =
+    room && request.count === undefined ? smallestFit(facts, formats, request, room) : undefined;
+  const ranks = (request.count ?? 1) * devicesOf(chip);
+  return found?.layout ?? usualLayout(facts, ranks, domainOf(chip));
 }
 
 /** What the findings come to. */

@@ -47,6 +47,7 @@ export function checkOwnChip(facts: ModelFacts, chip: OwnChip, request: CheckReq
     computes: null,
     verdict: refusals.length > 0 ? 'unsupported' : fits ? 'runs' : 'does not fit',
     count: 1,
+    devices: 1,
     layout,
     memory: { ...used, capacityBytes, usableBytes: capacityBytes, fits },
     settings,

@@ -56,18 +56,18 @@ export function checkDocument(report: CheckReport): Document {
 }
 
 /** The verdict in a sentence. */
-export function summary({
-  verdict,
-  stack,
-  precision,
-  count,
-  layout,
-  otherStacks,
-}: CheckReport): string {
+export function summary(report: CheckReport): string {
+  const { verdict, stack, precision, otherStacks } = report;
   const by = stack === null ? '' : ` by ${stack}`;
   const others = otherStacks.map((other) => `${other.stack}: ${other.verdict}`).join('; ');
   const rest = others === '' ? '' : ` (${others})`;
-  return `${verdict}${by}, ${precision}, ${count} chip${count === 1 ? '' : 's'} (${layoutToString(layout)})${rest}`;
+  return `${verdict}${by}, ${precision}, ${placeText(report)}${rest}`;
+}
+
+/** Chips and layout; of dies where a chip is several devices. */
+function placeText({ count, devices, layout }: CheckReport): string {
+  const dies = devices === 1 ? '' : ` of ${count * devices} dies`;
+  return `${count} chip${count === 1 ? '' : 's'} (${layoutToString(layout)}${dies})`;
 }
 
 function findingTable(findings: readonly Finding[]): Block {
@@ -84,7 +84,7 @@ function memorySection(report: CheckReport): Block[] {
   const { memory, batch, contextTokens } = report;
   const { capacityBytes, usableBytes } = memory;
   const rows: Cell[][] = [
-    ['memory of the fullest chip', 'bytes'],
+    [`memory of the fullest ${report.devices === 1 ? 'chip' : 'die'}`, 'bytes'],
     ...(report.storedBytes === null
       ? []
       : [['tensors of the checkpoint, all', formatBytes(report.storedBytes)]]),
@@ -107,14 +107,14 @@ function memorySection(report: CheckReport): Block[] {
 
 /** Whether it fits, and the setting to change. */
 export function fitText(report: CheckReport): string {
-  const { memory, settings, layout, count } = report;
+  const { memory, settings } = report;
   if (memory.usableBytes === null || settings === null)
     return 'Whether it fits is unknown: the memory of the chip is not published.';
-  const where = `${count} chip${count === 1 ? '' : 's'} (${layoutToString(layout)})`;
+  const where = placeText(report);
   if (memory.fits === true)
     return `It fits on ${where}; with this batch up to ${settings.contextTokens} tokens of context, with this context up to ${formatCount(settings.batch)} sequences.`;
   const over = formatBytes(memory.totalBytes - memory.usableBytes);
-  return `It does not fit on ${where}: ${over} too much a chip. What fits: ${whatFits(report).join('; ') || 'nothing that was tried'}.`;
+  return `It does not fit on ${where}: ${over} too much a ${report.devices === 1 ? 'chip' : 'die'}. What fits: ${whatFits(report).join('; ') || 'nothing that was tried'}.`;
 }
 
 /** Settings, precisions and numbers of chips that hold the model where these do not. */
@@ -138,14 +138,19 @@ function whatFits({
   ];
 }
 
-function alternativeTable({ alternatives, precision: asked }: CheckReport): Block[] {
+function alternativeTable({ alternatives, precision: asked, devices }: CheckReport): Block[] {
   if (alternatives.length === 0) return [];
   const rows = alternatives.map(({ precision, count, weightBytes }): Cell[] => [
     precision === asked ? `${precision} (asked for)` : precision,
     count === null ? 'none up to 1024, or unknown' : `${count}`,
     weightBytes === null ? 'unknown' : formatBytes(weightBytes),
   ]);
-  return [table([['precision', 'fewest chips that hold it', 'weights a chip'], ...rows])];
+  return [
+    table([
+      ['precision', 'fewest chips that hold it', `weights a ${devices === 1 ? 'chip' : 'die'}`],
+      ...rows,
+    ]),
+  ];
 }
 
 /** One model on many chips. */

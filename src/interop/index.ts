@@ -9,7 +9,6 @@ export {
   PRECISION_NAMES,
   PRECISIONS,
   PUBLISHED,
-  WEIGHT_BITS,
   type Formats,
   type PrecisionName,
   type WeightFormat,

@@ -7,11 +7,11 @@ import type { Finding } from './finding.ts';
 const MOST_TENSOR_PARALLEL = 16;
 
 /**
- * The usual layout of so many chips: tensor parallelism as far as the heads and a domain of `domainChips`
- * allow, data parallelism beyond, and the experts over all of them.
+ * The usual layout of so many ranks: tensor parallelism as far as the heads and a `domain` of them allow,
+ * data parallelism beyond, and the experts over all of them.
  */
-export function usualLayout({ heads }: ModelFacts, count: number, domainChips: number): Layout {
-  const most = Math.min(count, domainChips, MOST_TENSOR_PARALLEL);
+export function usualLayout({ heads }: ModelFacts, count: number, domain: number): Layout {
+  const most = Math.min(count, domain, MOST_TENSOR_PARALLEL);
   const allowed = Array.from({ length: most }, (_, i) => most - i);
   const splits = [heads.query, heads.linearKey, heads.linearValue, heads.outputGroups];
   const tp = allowed.find(

@@ -1,15 +1,16 @@
 /** Whether weights, state and buffers fit, with every number that the answer comes from. */
 import type { ModelFacts } from './facts.ts';
-import { chipsOf, type Layout } from '../cluster/index.ts';
+import { ranksOf, type Layout } from '../cluster/index.ts';
+import { FORMAT_BYTES, stateShare } from '../cost/index.ts';
 import { usualLayout } from './layout.ts';
-import { GROUPS, WEIGHT_BITS, type Formats } from './precision.ts';
+import { GROUPS, type Formats } from './precision.ts';
 
 export interface Demand {
   readonly contextTokens: number;
   readonly batch: number;
 }
 
-/** Bytes on the fullest chip. */
+/** Bytes on the fullest device; a chip is one, or several (Accelerator.devices). */
 export interface MemoryUse {
   readonly weightBytes: number;
   readonly stateBytes: number;
@@ -28,7 +29,7 @@ export const USABLE_SHARE = 0.9;
 
 /** Bytes of all weights in these formats, once. */
 export function weightBytes({ groups }: ModelFacts, formats: Formats): number {
-  return GROUPS.reduce((sum, group) => sum + (groups[group] * WEIGHT_BITS[formats[group]]) / 8, 0);
+  return GROUPS.reduce((sum, group) => sum + groups[group] * FORMAT_BYTES[formats[group]], 0);
 }
 
 /**
@@ -53,15 +54,12 @@ export function memoryUse(
     vectors: 1,
   };
   const shapes = GROUPS.reduce(
-    (sum, group) =>
-      sum + ((facts.groups[group] * WEIGHT_BITS[formats[group]]) / 8) * share[group] * stage,
+    (sum, group) => sum + facts.groups[group] * FORMAT_BYTES[formats[group]] * share[group] * stage,
     0,
   );
   const sequences = Math.ceil(batch / dp);
-  const state = facts.states.reduce((sum, { parts, bytesPerToken, bytesPerSequence }) => {
-    const bytes = bytesPerToken * contextTokens + bytesPerSequence;
-    return sum + (bytes / Math.min(tp, parts)) * stage;
-  }, 0);
+  const { perToken, perSequence } = stateShare(facts.states, tp);
+  const state = (perToken * contextTokens + perSequence) * stage;
   const tokens = Math.min(STEP_TOKENS, contextTokens * sequences);
   const buffers = tokens * facts.widestBytesPerToken + (4 * sequences * facts.vocabulary) / tp;
   return {
@@ -82,10 +80,11 @@ export interface Fit {
   readonly memory: MemoryUse;
 }
 
-/** What a chip has for a model, and the chips that a domain has. */
+/** What a device has for a model, the devices of a chip, and those of a domain. */
 export interface Room {
   readonly usableBytes: number;
-  readonly domainChips: number;
+  readonly devices: number;
+  readonly domain: number;
 }
 
 /** The smallest of the usual numbers of chips that is enough; undefined when not even 1024 are. */
@@ -93,10 +92,10 @@ export function smallestFit(
   facts: ModelFacts,
   formats: Formats,
   demand: Demand,
-  { usableBytes, domainChips }: Room,
+  { usableBytes, devices, domain }: Room,
 ): Fit | undefined {
   for (const count of COUNTS) {
-    const layout = usualLayout(facts, count, domainChips);
+    const layout = usualLayout(facts, count * devices, domain);
     const memory = memoryUse(facts, formats, layout, demand);
     if (memory.totalBytes <= usableBytes) return { count, layout, memory };
   }
@@ -128,7 +127,7 @@ export function settingsThatFit(
     contextTokens: largestThat(facts.contextTokens, (tokens) =>
       fits({ contextTokens: tokens, batch }),
     ),
-    batch: largestThat(2 ** 20 * chipsOf(layout), (sequences) =>
+    batch: largestThat(2 ** 20 * ranksOf(layout), (sequences) =>
       fits({ contextTokens, batch: sequences }),
     ),
   };

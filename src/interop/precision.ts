@@ -1,23 +1,8 @@
-/**
- * Precisions that checkpoints are served in.
- *
- * Bits of a weight with its scales: MX formats one E8M0 byte for 32 [1]; FP8 one f32 for 128×128 as in
- * DeepSeek-V3; INT8 one f32 an output channel, counted as none; INT4 one bf16 for 128.
- *
- * [1] OCP Microscaling Formats (MX) Specification v1.0, section 5.
- */
+/** Precisions that checkpoints are served in; bytes of a weight are those of cost/machine.ts. */
 import type { UnitFormat } from '../chip/index.ts';
+import type { FORMAT_BYTES } from '../cost/index.ts';
 
-export const WEIGHT_BITS = {
-  bf16: 16,
-  fp16: 16,
-  fp8: 8 + 32 / 128 ** 2,
-  int8: 8,
-  int4: 4 + 16 / 128,
-  mxfp8: 8 + 8 / 32,
-  mxfp4: 4 + 8 / 32,
-} as const;
-export type WeightFormat = keyof typeof WEIGHT_BITS;
+export type WeightFormat = Exclude<keyof typeof FORMAT_BYTES, 'mxint8'>;
 
 /** Groups of weights that checkpoints treat alike. */
 export const GROUPS = ['experts', 'matrices', 'ngrams', 'embeddings', 'vectors'] as const;

@@ -14,7 +14,8 @@ import {
 } from '../base/index.ts';
 import type { JsonRecord } from '../base/index.ts';
 import { dialectOfTemplate } from './chat/dialects.table.ts';
-import { startReply } from './chat/format.ts';
+import { forceCall, startReply } from './chat/format.ts';
+import type { ForcedCall } from './chat/dialect.ts';
 import type { Chat } from './chat/format.ts';
 import type { ChatMessage, ChatOptions, Tool } from './chat/message.ts';
 import type { ReplyParser } from './chat/reply.ts';
@@ -50,8 +51,12 @@ export class ChatTemplate implements Chat {
     return taken.tool_calls && TAKES_VALUES.test(this.#source) ? withArgumentValues(taken) : taken;
   }
 
-  startReply(prompt: string, tools: readonly Tool[] = []): ReplyParser {
-    return startReply(dialectOfTemplate(this.#source), prompt, tools);
+  startReply(prompt: string, tools: readonly Tool[] = [], readsCalls = true): ReplyParser {
+    return startReply(dialectOfTemplate(this.#source), prompt, tools, readsCalls);
+  }
+
+  forceCall(prompt: string, tools: readonly Tool[]): ForcedCall | undefined {
+    return forceCall(dialectOfTemplate(this.#source), prompt, tools);
   }
 
   /** Write messages out as text for the tokenizer. Throws UsageError when the template refuses them. */

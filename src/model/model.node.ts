@@ -22,7 +22,14 @@ export function isGgufFile(location: string): boolean {
  */
 export function loadModel(location: string): Model {
   const opened = isGgufFile(location) ? openFile(location) : openFolder(location);
-  return modelOf(path.basename(path.resolve(location), GGUF), opened);
+  return modelOf(nameOf(path.resolve(location)), opened);
+}
+
+/** The name of the folder or file; of a snapshot in the cache of a hub, that of the model. */
+function nameOf(location: string): string {
+  const [, hubName] =
+    /models--[^/\\]+?--([^/\\]+)[/\\]snapshots[/\\][0-9a-f]{40}$/.exec(location) ?? [];
+  return hubName ?? path.basename(location, GGUF);
 }
 
 function openFolder(folder: string): Opened {

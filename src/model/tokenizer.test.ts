@@ -113,6 +113,19 @@ test('any text in composed form survives encoding and decoding', () => {
   }
 });
 
+test('encoding equals that of the library for any text', () => {
+  const file = readJson('qwen3-tiny', 'tokenizer.json') as JsonRecord;
+  const library = new Library({ ...file, post_processor: null }, {});
+  const random = new Random(5);
+  const words = ['a', 'ab', 'the', '床', 'aa', '0'];
+  for (let i = 0; i < 1000; i++) {
+    const text =
+      i % 2 === 0 ? randomText(random) : words[i % words.length]!.repeat(random.int(300));
+    const ids = library.encode(text, { add_special_tokens: false }).ids;
+    assert.deepEqual(tokenizer.encode(text), ids, JSON.stringify(text));
+  }
+});
+
 test('decoding equals that of the library for any ids', () => {
   const file = readJson('qwen3-tiny', 'tokenizer.json') as object;
   const library = new Library(file, { clean_up_tokenization_spaces: false });
@@ -148,6 +161,15 @@ test('the end of a stream shows an incomplete character as U+FFFD and starts afr
   assert.equal(stream.end(), '\ufffd');
   assert.equal(stream.push(0x41), 'A');
   assert.equal(stream.push(0xe5) + stream.push(258), '\ufffd<end>');
+});
+
+test('the bytes of tokens add up to the text, and added tokens have none', () => {
+  const bytes = tokenizer.tokenBytes();
+  const text = 'Zoë: 中文 😀\n';
+  const joined = tokenizer.encode(text).flatMap((id) => [...bytes[id]!]);
+  assert.equal(new TextDecoder().decode(Uint8Array.from(joined)), text);
+  for (const id of tokenizer.specialTokens.values()) assert.equal(bytes[id], undefined);
+  assert.equal(bytes.length, tokenizer.vocabularySize);
 });
 
 test('added tokens are recognised in text, and only special ones are skipped', () => {

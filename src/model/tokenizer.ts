@@ -1,14 +1,15 @@
 /**
  * Text to token ids and back.
  *
- * Encoding is the work of @huggingface/tokenizers. Decoding is done here on bytes, since the ids of
- * byte-level BPE are byte strings: one path serves whole sequences and streams, so the pieces of a
- * stream always add up to the text of the whole.
+ * Words are found by @huggingface/tokenizers and encoded by bytePairs.ts. Decoding is done here on
+ * bytes, since the ids of byte-level BPE are byte strings: one path serves whole sequences and
+ * streams, so the pieces of a stream always add up to the text of the whole.
  */
 import { Tokenizer as BpeEncoder } from '@huggingface/tokenizers';
 import { problemsError, UsageError } from '../base/index.ts';
 import type { JsonRecord } from '../base/index.ts';
 import { bytesOfEntry } from './byteAlphabet.ts';
+import { BytePairs } from './bytePairs.ts';
 import { exactPreTokenizer } from './preTokenizer.ts';
 import { checkTokenizerFile } from './tokenizerFile.ts';
 import type { AddedToken } from './tokenizerFile.ts';
@@ -34,8 +35,11 @@ export class Tokenizer {
 
   /** Take a parsed tokenizer.json; `where` names it in messages. Throws UnsupportedError or FormatError. */
   constructor(file: JsonRecord, where: string) {
-    const { entries, addedTokens } = checkTokenizerFile(file, where);
+    const { entries, addedTokens, ids, merges, ignoreMerges } = checkTokenizerFile(file, where);
     this.#encoder = createEncoder(file, where);
+    const pairs = new BytePairs(ids, merges, ignoreMerges);
+    const encodeWords = (words: readonly string[]): string[] => pairs.encode(words);
+    this.#encoder.model = Object.assign(encodeWords, { tokens_to_ids: ids });
     this.#table = {
       entries,
       addedTokens: new Map(addedTokens.map((token) => [token.id, token])),
@@ -52,6 +56,21 @@ export class Tokenizer {
   /** How the vocabulary spells a token: in the byte alphabet, or the text of an added token. */
   entry(id: number): string | undefined {
     return this.#table.entries[id];
+  }
+
+  /** The bytes that a token stands for; none for an id without a token. */
+  bytesOf(id: number): Uint8Array {
+    const added = this.#table.addedTokens.get(id);
+    if (added) return new TextEncoder().encode(added.content);
+    return bytesOfEntry(this.#table.entries[id] ?? '');
+  }
+
+  /** The bytes of each token that is text; undefined for added tokens and ids without one. */
+  tokenBytes(): (Uint8Array | undefined)[] {
+    const { entries, addedTokens } = this.#table;
+    return Array.from(entries, (entry, id) =>
+      entry === undefined || addedTokens.has(id) ? undefined : bytesOfEntry(entry),
+    );
   }
 
   /** Encode text. Added tokens in it are recognised; nothing is put before or after; a surrogate alone counts as U+FFFD. */
@@ -108,6 +127,7 @@ function createEncoder(file: JsonRecord, where: string): BpeEncoder {
         normalizer: null,
         added_tokens: [],
         ...file,
+        model: { type: 'BPE', vocab: {}, merges: [] },
         pre_tokenizer: exactPreTokenizer(file['pre_tokenizer']),
         post_processor: null,
       },

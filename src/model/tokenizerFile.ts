@@ -33,6 +33,12 @@ export interface TokenizerFile {
   /** Token of each id: a BPE entry, spelled in the byte alphabet, or the text of an added token. */
   readonly entries: readonly (string | undefined)[];
   readonly addedTokens: readonly AddedToken[];
+  /** Ids of the BPE entries. */
+  readonly ids: ReadonlyMap<string, number>;
+  /** "a b" in the order of merging. */
+  readonly merges: readonly string[];
+  /** Words that are entries are not merged from their letters. */
+  readonly ignoreMerges: boolean;
 }
 
 const NORMALIZERS = ['NFC', 'NFD', 'NFKC', 'NFKD'];
@@ -63,16 +69,18 @@ export function checkTokenizerFile(file: JsonRecord, where: string): TokenizerFi
       hint: 'use a model with byte-level BPE, as those of Qwen and DeepSeek',
     });
   }
-  const { vocab, merges } = file['model'] as JsonRecord;
-  const entries = readVocabulary(vocab, where);
-  requireMerges(merges, where);
+  const { vocab, merges: stored, ignore_merges: ignoreMerges } = file['model'] as JsonRecord;
+  const ids = readVocabulary(vocab, where);
+  const entries: (string | undefined)[] = [];
+  for (const [entry, id] of ids) entries[id] = entry;
+  const merges = readMerges(stored, where);
   const { added_tokens: addedTokens } = requireSchema(
     z.object({ added_tokens: ADDED_TOKENS }),
     file,
     where,
   );
   for (const { id, content } of addedTokens) entries[id] = content;
-  return { entries, addedTokens };
+  return { entries, addedTokens, ids, merges, ignoreMerges: ignoreMerges === true };
 }
 
 function unsupportedParts(file: JsonRecord): string[] {
@@ -144,19 +152,19 @@ function unsupportedMerging(model: unknown): string[] {
   return set.map((field) => problem(`model.${field}`, 'absent', (model as JsonRecord)[field]));
 }
 
-function readVocabulary(vocabulary: unknown, where: string): (string | undefined)[] {
+/** From an object, or from a map where it was made here. */
+function readVocabulary(vocabulary: unknown, where: string): ReadonlyMap<string, number> {
   if (!isRecord(vocabulary)) {
     throw problemsError([problem('model.vocab', 'an object', vocabulary)], where);
   }
-  const entries: (string | undefined)[] = [];
-  for (const [entry, id] of Object.entries(vocabulary)) {
-    if (!isTokenId(id)) {
-      throw problemsError([problem(`model.vocab ${show(entry)}`, 'a token id', id)], where);
-    }
-    entries[id] = entry;
+  const ids: ReadonlyMap<string, unknown> =
+    vocabulary instanceof Map ? vocabulary : new Map(Object.entries(vocabulary));
+  for (const [entry, id] of ids) {
+    if (isTokenId(id)) continue;
+    throw problemsError([problem(`model.vocab ${show(entry)}`, 'a token id', id)], where);
   }
-  const missing = LETTERS.filter((letter) => !Object.hasOwn(vocabulary, letter));
-  if (missing.length === 0) return entries;
+  const missing = LETTERS.filter((letter) => !ids.has(letter));
+  if (missing.length === 0) return ids as ReadonlyMap<string, number>;
   throw problemsError(
     [
       `model.vocab must have a token for each byte, but ${missing.length} are absent, first ${show(missing[0])}`,
@@ -170,16 +178,23 @@ function isTokenId(id: unknown): id is number {
 }
 
 /** A merge is a pair of entries, or in older files one text with a space between them. */
-function requireMerges(merges: unknown, where: string): void {
-  const isMerge = (merge: unknown): boolean =>
-    typeof merge === 'string'
-      ? merge.split(' ').length === 2
-      : Array.isArray(merge) &&
-        merge.length === 2 &&
-        merge.every((part) => typeof part === 'string');
+function readMerges(merges: unknown, where: string): readonly string[] {
   if (!Array.isArray(merges))
     throw problemsError([problem('model.merges', 'a list', merges)], where);
   const bad = merges.findIndex((merge) => !isMerge(merge) || typeof merge !== typeof merges[0]);
-  if (bad < 0) return;
-  throw problemsError([problem(`model.merges.${bad}`, 'a pair of entries', merges[bad])], where);
+  if (bad >= 0) {
+    throw problemsError([problem(`model.merges.${bad}`, 'a pair of entries', merges[bad])], where);
+  }
+  return typeof merges[0] === 'string'
+    ? (merges as string[])
+    : (merges as [string, string][]).map(([a, b]) => `${a} ${b}`);
+}
+
+function isMerge(merge: unknown): boolean {
+  if (typeof merge === 'string') {
+    const space = merge.indexOf(' ');
+    return space >= 0 && !merge.includes(' ', space + 1);
+  }
+  const isPair = Array.isArray(merge) && merge.length === 2;
+  return isPair && merge.every((part) => typeof part === 'string');
 }

@@ -11,8 +11,9 @@
  *   `lane` the number of lanes.
  *
  * Of relaxed SIMD there are two products of bytes, for operands where their results are the same on all machines, the
- * second from 0 to 127, and for others where a test of the host has shown which they are. The rest is left out, as
- * Celadon's numerics do not differ between machines.
+ * second from 0 to 127, and for others where a test of the host has shown which they are; and the fused multiply-add of
+ * f32, whose users say that machines without it round twice. The rest is left out, as Celadon's numerics do not differ
+ * between machines.
  *
  * [1] WebAssembly Core Specification 2.0, https://www.w3.org/TR/wasm-core-2/; atomics from the threads
  *     proposal, https://webassembly.github.io/threads/core/
@@ -436,6 +437,7 @@ export const OPCODES = {
   'f32x4.neg': [0xfd_e1, 'v128 -> v128'],
   'f32x4.sqrt': [0xfd_e3, 'v128 -> v128'],
   'f32x4.add': [0xfd_e4, 'v128 v128 -> v128'],
+  'f32x4.relaxed_madd': [0xfd_105, 'v128 v128 v128 -> v128'],
   'f32x4.sub': [0xfd_e5, 'v128 v128 -> v128'],
   'f32x4.mul': [0xfd_e6, 'v128 v128 -> v128'],
   'f32x4.div': [0xfd_e7, 'v128 v128 -> v128'],

@@ -104,12 +104,13 @@ test('every instruction is valid for wabt and disassembles to its own name and i
   }
 });
 
-test('no two instructions share an opcode, and only products of bytes are relaxed SIMD', () => {
+test('no two instructions share an opcode, and relaxed SIMD is products of bytes and multiply-add', () => {
   const opcodes = Object.values(OPCODES).map(([opcode]) => opcode);
   assert.equal(new Set(opcodes).size, opcodes.length);
   const relaxed = Object.keys(OPCODES).filter((op) => op.includes('relaxed'));
   assert.deepEqual(relaxed, [
     'i16x8.relaxed_dot_i8x16_i7x16_s',
     'i32x4.relaxed_dot_i8x16_i7x16_add_s',
+    'f32x4.relaxed_madd',
   ]);
 });

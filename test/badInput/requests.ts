@@ -49,7 +49,7 @@ export const REQUESTS: readonly BadInput[] = [
     return ['run', path.join(model, 'config.json'), '-p', 'x'];
   }),
   bad('a model without weights', 2, command('run', 'deepseek-v3', '-p', 'x')),
-  bad('a model to be downloaded', 3, command('run', 'hf:Qwen/Qwen3-8B', '-p', 'x')),
+  bad('a model of a hub without its organisation', 2, command('run', 'hf:Qwen3-8B', '-p', 'x')),
   bad('a GGUF file that is not there', 2, command('run', 'qwen3.gguf', '-p', 'x')),
 
   bad('no prompt', 2, command('run', 'qwen3-tiny')),

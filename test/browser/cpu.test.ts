@@ -1,21 +1,13 @@
 /** The cpu target in headless Chromium: the modules as they are, in a worker of a page that is isolated. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { root } from '../../scripts/tree.ts';
+import { findChromium, NAMES } from './chromium.ts';
 import { generateText } from './generateText.ts';
 import { serveRepository } from './server.ts';
-
-/** As Debian and Google name it. */
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
-
-function findChromium(): string | undefined {
-  const found = NAMES.map((name) => spawnSync('which', [name], { encoding: 'utf8' }).stdout.trim());
-  return found.find((file) => file !== '');
-}
 
 const executablePath = findChromium();
 const skip = executablePath === undefined && `needs ${NAMES.join(' or ')}`;

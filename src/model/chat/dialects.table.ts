@@ -1,5 +1,5 @@
 /** The dialects in which models call tools, and how to tell which a model speaks. */
-import { JSON_CALL_OPEN, readJsonCall } from './jsonCalls.ts';
+import { forceJsonCall, JSON_CALL_OPEN, readJsonCall } from './jsonCalls.ts';
 import type { Dialect } from './dialect.ts';
 import { readTaggedCalls, type TaggedSyntax } from './taggedCalls.ts';
 import { readTokenCalls, TOKEN_CALL_OPENS } from './tokenCalls.ts';
@@ -59,7 +59,12 @@ function tagged(syntax: TaggedSyntax, trims: boolean): Dialect {
 export const DIALECTS = {
   /** Thoughts only. */
   plain: { opens: [], trims: true },
-  qwenJson: { opens: [JSON_CALL_OPEN], trims: true, read: (_open, calls) => readJsonCall(calls) },
+  qwenJson: {
+    opens: [JSON_CALL_OPEN],
+    trims: true,
+    read: (_open, calls) => readJsonCall(calls),
+    force: forceJsonCall,
+  },
   qwenXml: tagged(QWEN_XML, true),
   deepseekV3: { opens: TOKEN_CALL_OPENS, trims: false, read: readTokenCalls },
   deepseekV32: tagged(dsmlSyntax(DSML_TAGS['v3.2']), false),

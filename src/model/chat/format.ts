@@ -1,13 +1,19 @@
 /** How a model writes chats and reads its replies: all that a server needs to know of its format. */
 import { deepseekV32Chat } from './deepseekV32.ts';
 import { deepseekV41Chat, deepseekV4Chat } from './deepseekV4.ts';
+import type { Dialect, ForcedCall } from './dialect.ts';
 import { DIALECTS, type DialectName } from './dialects.table.ts';
 import type { ChatEncoder, Tool } from './message.ts';
 import { ReplyParser } from './reply.ts';
 
 export interface Chat extends ChatEncoder {
-  /** Begin to read the reply to `prompt`, a text that `apply` wrote with `tools`. */
-  startReply(prompt: string, tools?: readonly Tool[]): ReplyParser;
+  /**
+   * Begin to read the reply to `prompt`, a text that `apply` wrote with `tools`. Without `readsCalls` what looks
+   * like a call stays text.
+   */
+  startReply(prompt: string, tools?: readonly Tool[], readsCalls?: boolean): ReplyParser;
+  /** How the reply to `prompt` is made a call of one of `tools`; undefined if the format has no way. */
+  forceCall(prompt: string, tools: readonly Tool[]): ForcedCall | undefined;
 }
 
 /** Models that ship code instead of a template, by the `model_type` of config.json. */
@@ -27,7 +33,9 @@ export function chatOfModelType(modelType: unknown): Chat | undefined {
 function encodedChat(encoder: ChatEncoder, dialect: DialectName): Chat {
   return {
     apply: (messages, options) => encoder.apply(messages, options),
-    startReply: (prompt, tools = []) => startReply(dialect, prompt, tools),
+    startReply: (prompt, tools = [], readsCalls = true) =>
+      startReply(dialect, prompt, tools, readsCalls),
+    forceCall: (prompt, tools) => forceCall(dialect, prompt, tools),
   };
 }
 
@@ -36,7 +44,29 @@ export function startReply(
   dialect: DialectName,
   prompt: string,
   tools: readonly Tool[],
+  readsCalls: boolean,
 ): ReplyParser {
-  const thinking = prompt.trimEnd().endsWith('<think>');
-  return new ReplyParser(DIALECTS[dialect], { thinking, tools });
+  const thinking = endsThinking(prompt);
+  const { trims } = DIALECTS[dialect];
+  return new ReplyParser(readsCalls ? DIALECTS[dialect] : { opens: [], trims }, {
+    thinking,
+    tools,
+  });
+}
+
+/** A call that must come; a model that would think first is made to stop. */
+export function forceCall(
+  name: DialectName,
+  prompt: string,
+  tools: readonly Tool[],
+): ForcedCall | undefined {
+  const dialect: Dialect = DIALECTS[name];
+  const forced = dialect.force?.(tools);
+  if (forced === undefined || !endsThinking(prompt)) return forced;
+  return { ...forced, opening: `</think>\n\n${forced.opening}` };
+}
+
+/** Whether the model goes on from `prompt` by thinking. */
+export function endsThinking(prompt: string): boolean {
+  return prompt.trimEnd().endsWith('<think>');
 }

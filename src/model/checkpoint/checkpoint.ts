@@ -4,8 +4,9 @@
  * This is all that the families know of the files: no dtype, shard or scale is visible to them.
  */
 import { UsageError } from '../../base/index.ts';
-import type { JsonRecord } from '../../base/index.ts';
+import type { ByteSource, JsonRecord } from '../../base/index.ts';
 import type { StoredPart, StoredRows } from '../../ir/index.ts';
+import { contentKeyOf } from './contentKey.ts';
 import { absent, TensorSet } from './formats/format.ts';
 import type { GenerationConfig } from './generation.ts';
 import { quantizationOf } from './quantization.ts';
@@ -50,6 +51,8 @@ export interface Checkpoint {
   readRows(name: string, start: number, count: number): Float32Array;
   /** The rows of a weight as they are stored, where they are whole rows of a known format. */
   storedRows(name: string): StoredRows | undefined;
+  /** Identifies the content, without reading all of it; undefined where the files cannot tell when they changed. */
+  contentKey(): string | undefined;
   /** What is stored apart for a part of a weight. */
   storedPart(name: string, part: string): StoredPart | undefined;
   /** Close the files; no read may follow. */
@@ -145,14 +148,20 @@ class StoredCheckpoint implements Checkpoint {
     return this.#weight(name).rows;
   }
 
+  contentKey(): string | undefined {
+    return contentKeyOf(this.#sources(), this.config);
+  }
+
   storedPart(name: string, part: string): StoredPart | undefined {
     return this.#weight(name).parts?.[part];
   }
 
   close(): void {
-    for (const source of new Set(this.#tensors.values().map((tensor) => tensor.source))) {
-      source.close();
-    }
+    for (const source of this.#sources()) source.close();
+  }
+
+  #sources(): ByteSource[] {
+    return [...new Set(this.#tensors.values().map((tensor) => tensor.source))];
   }
 
   #weight(name: string, requiredShape?: readonly number[], kind?: WeightKind): Weight {

@@ -16,7 +16,7 @@ const GENERATION = 'generation_config.json';
 const WEIGHTS = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
 /** An entry a tensor: the largest models have some hundred thousand. */
-const INDEX_LIMIT_BYTES = 32 * 2 ** 20;
+export const INDEX_LIMIT_BYTES = 32 * 2 ** 20;
 
 /**
  * Open the model in `folder`: config.json, generation_config.json if there, and model.safetensors or

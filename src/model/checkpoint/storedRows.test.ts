@@ -62,3 +62,14 @@ test('blocks of a row come in the order asked for', () => {
   assert.deepEqual([...permuted.readBytes(1, 2)], [10, 11, 6, 7, 8, 9, 16, 17, 12, 13, 14, 15]);
   assert.equal(permuteStoredBlocks(undefined, 2, Number), undefined);
 });
+
+test('rows that share scales with those beside them stay together, by 32', () => {
+  const { rows } = tableOfRows([0]);
+  const scaled = { ...rows, format: 'E4M3' } as const;
+  assert.notEqual(concatenateRows([scaled, scaled], 64), undefined);
+  assert.equal(concatenateRows([scaled, scaled], 48), undefined);
+  assert.equal(
+    permuteStoredRows(scaled, (row) => row),
+    undefined,
+  );
+});

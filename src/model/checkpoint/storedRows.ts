@@ -1,6 +1,9 @@
 /** Rows as they are stored, of weights made of whole rows of others. */
 import type { StoredRows } from '../../ir/index.ts';
 
+/** Rows of E4M3 that share their scales. */
+const SCALED_ROWS = 32;
+
 /** The rows of `parts`, each of `rowsEach`, one after another; undefined unless all are stored alike. */
 export function concatenateRows(
   parts: readonly (StoredRows | undefined)[],
@@ -11,16 +14,17 @@ export function concatenateRows(
   const alike = parts.every(
     (part) => part?.format === first.format && part.rowBytes === first.rowBytes,
   );
-  if (!alike) return undefined;
+  if (!alike || (first.format === 'E4M3' && rowsEach % SCALED_ROWS !== 0)) return undefined;
   return gatherRows(first, (row) => [parts[Math.floor(row / rowsEach)]!, row % rowsEach]);
 }
 
-/** Row i is row storedRow(i) of `stored`. */
+/** Row i is row storedRow(i) of `stored`; undefined for a format whose rows share scales. */
 export function permuteStoredRows(
   stored: StoredRows | undefined,
   storedRow: (row: number) => number,
 ): StoredRows | undefined {
-  return stored && gatherRows(stored, (row) => [stored, storedRow(row)]);
+  if (stored === undefined || stored.format === 'E4M3') return undefined;
+  return gatherRows(stored, (row) => [stored, storedRow(row)]);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** A device of the cpu target: a memory with a model, and threads that run kernels on it. */
-import { CapacityError, UsageError } from '../../base/index.ts';
+import { CapacityError, RecentMap, UsageError } from '../../base/index.ts';
 import {
   type Device,
   type DeviceRows,
@@ -19,7 +19,9 @@ import { type Trace } from '../../trace/index.ts';
 import { bindProgram, type Binding } from './binding.ts';
 import { DeviceMemory } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
+import { type ImageStore } from './images/imageStore.ts';
 import { compiledKernels } from './kernels/kernelModule.ts';
+import { PANEL_FORMAT_NAMES, type PanelFormatName } from './panels/panelFormats.table.ts';
 import { putSnapshot, SlotRows, snapshotOf, type CpuRows, type CpuSnapshot } from './slots.ts';
 import { type Placed, type RotaryFeed } from './steps.ts';
 import { singleThread, ThreadPool, type Runner } from './threads/pool.ts';
@@ -35,26 +37,33 @@ export interface CpuDeviceOptions {
   readonly emitter: Emitter;
   /** The least multiply-accumulates of a part of a kernel's call. */
   readonly workOfPart: number;
+  /** Keeps weights as they lie in memory from one run to the next. */
+  readonly images?: ImageStore | undefined;
   /** Records the time of each chunk of a step, in cycles of the clock of the trace. */
   readonly trace?: Trace;
 }
+
+/** Of a program: a prompt is read in the slot that happens to be free. */
+const MOST_BINDINGS = 8;
 
 /** Runs programs of one model; its weights and states are loaded and grow as programs need them. */
 export class CpuDevice implements Device {
   readonly #options: CpuDeviceOptions;
   #memory: DeviceMemory;
-  /** Started when weights are there: a model that cannot be loaded needs no threads. */
+  /** Started with the first program. */
   #runner: Runner | undefined;
+  /** Formats of panels that its kernels read. */
+  readonly #formats = new Set<PanelFormatName>();
   /** Tokens that each slot has seen. */
   readonly #lengths: number[] = [];
   /** Of each program by the slot of its first sequence. */
-  #bindings = new WeakMap<CpuProgram, Map<number, Binding>>();
+  #bindings = new WeakMap<CpuProgram, RecentMap<number, Binding>>();
   /** Of the first program; those of others of the model are the same. */
   #rows: SlotRows | undefined;
 
   constructor(options: CpuDeviceOptions) {
     this.#options = options;
-    this.#memory = new DeviceMemory(options.contextTokens, options.threads);
+    this.#memory = memoryFor(options);
   }
 
   run(program: Program, inputs: StepInputs): StepResult {
@@ -96,26 +105,35 @@ export class CpuDevice implements Device {
 
   /** Gives memory, weights and threads back; a later run starts afresh. */
   close(): void {
-    const { contextTokens, threads } = this.#options;
     this.#runner?.close();
     this.#runner = undefined;
-    this.#memory = new DeviceMemory(contextTokens, threads);
+    this.#memory = memoryFor(this.#options);
     this.#bindings = new WeakMap();
     this.#rows = undefined;
     this.#lengths.length = 0;
   }
 
   #runSteps({ content: { steps } }: CpuProgram, binding: Binding): void {
-    this.#runner ??= startThreads(this.#memory, this.#options);
     const startMs = nowMs();
-    const times = this.#runner.run(binding);
+    const times = this.#runner!.run(binding);
     if (times !== undefined) traceTimes(this.#options.trace!, binding, steps, times, startMs);
   }
 
+  /** Threads whose kernels read the formats of the program, and of those before. */
+  #startFor({ formats }: CpuProgram): void {
+    if (this.#runner && formats.every((name) => this.#formats.has(name))) return;
+    this.#runner?.close();
+    for (const name of formats) this.#formats.add(name);
+    const all = PANEL_FORMAT_NAMES.filter((name) => this.#formats.has(name));
+    this.#runner = startThreads(this.#memory, this.#options, all);
+  }
+
   #bind(program: CpuProgram, firstSlot: number): Binding {
+    // Workers start while weights are read, into huge pages that machine code asks for before there is anything.
+    this.#startFor(program);
     const layout = this.#memory.reserve(program, firstSlot);
     this.#rows ??= new SlotRows(this.#memory, tokensPerRow(program.graph));
-    const own = this.#bindings.get(program) ?? new Map<number, Binding>();
+    const own = this.#bindings.get(program) ?? new RecentMap<number, Binding>(MOST_BINDINGS);
     this.#bindings.set(program, own);
     const known = own.get(firstSlot);
     if (known?.layout === layout) return known;
@@ -201,10 +219,17 @@ function requireHidden({ content }: CpuProgram, length: number | undefined): voi
   throw new UsageError(`a step must be fed ${elements} numbers of hidden rows, not ${length ?? 0}`);
 }
 
-function startThreads({ memory }: DeviceMemory, options: CpuDeviceOptions): Runner {
-  const { threads, emitter, trace } = options;
-  const { module } = compiledKernels(threads > 1);
-  const source = { module, memory, ...(emitter === 'x86' && { code: machineCode() }) };
+function memoryFor({ contextTokens, threads, images }: CpuDeviceOptions): DeviceMemory {
+  return new DeviceMemory(contextTokens, threads, images);
+}
+
+function startThreads(
+  { memory }: DeviceMemory,
+  { threads, emitter, trace }: CpuDeviceOptions,
+  formats: readonly PanelFormatName[],
+): Runner {
+  const { module } = compiledKernels(threads > 1, formats);
+  const source = { module, memory, ...(emitter === 'x86' && { code: machineCode(formats) }) };
   const timed = trace !== undefined;
   return threads > 1 ? new ThreadPool(source, threads, timed) : singleThread(source, timed);
 }

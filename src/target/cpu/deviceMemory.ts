@@ -15,7 +15,9 @@ import { type CpuProgram, type StateSize } from './emit.ts';
 import { createKernelMemory, MEMORY_LIMIT_BYTES, PAGE_BYTES } from './kernels/kernelModule.ts';
 import { ALIGNMENT_BYTES, alignBytes, ELEMENT_BYTES } from './kernels/vectors.ts';
 import { type Argument, type Placed } from './steps.ts';
-import { loadPanels, weightBytes } from './weightStorage.ts';
+import { type ImageStore } from './images/imageStore.ts';
+import { loadWeights } from './weightLoading.ts';
+import { weightBytes } from './weightStorage.ts';
 
 /** What the first program brought; later ones must be of the same model. */
 interface LoadedModel {
@@ -48,6 +50,7 @@ export class DeviceMemory {
   readonly memory: WasmMemory;
   readonly #contextTokens: number;
   readonly #threads: number;
+  readonly #images: ImageStore | undefined;
   #model: LoadedModel | undefined;
   #layout: Layout | undefined;
   /** The layout as a program sees it that starts at a later slot, by that slot. */
@@ -57,9 +60,10 @@ export class DeviceMemory {
   /** Beyond this the memory is still as it was made: zeros that the host need not provide. */
   #touchedBytes = 0;
 
-  /** States grow to at most `contextTokens`, unless a program needs more. More than one thread share it. */
-  constructor(contextTokens: number, threads: number) {
+  /** States grow to at most `contextTokens`, unless a program needs more. More than one thread share it. `images` keep weights. */
+  constructor(contextTokens: number, threads: number, images?: ImageStore) {
     this.#contextTokens = contextTokens;
+    this.#images = images;
     this.#threads = threads;
     this.memory = createKernelMemory(threads > 1);
   }
@@ -76,7 +80,10 @@ export class DeviceMemory {
     const { arenaBytes, scratchBytes } = program.content;
     const activationBytes = arenaBytes + this.#threads * scratchBytes;
     const room = { sequences: firstSlot + B, tokens: S, activationBytes };
-    const load = (): void => this.#loadWeights(program, model);
+    const load = (): void => {
+      this.#touchedBytes = model.weightsEnd;
+      loadWeights(program, model, this.memory, this.#images);
+    };
     return this.#layoutFrom(firstSlot, this.#fit(model, room, program.graph.name, load), model);
   }
 
@@ -178,26 +185,6 @@ export class DeviceMemory {
     }
   }
 
-  #loadWeights(
-    { graph, expertTables, storage }: CpuProgram,
-    { weights, weightsEnd }: LoadedModel,
-  ): void {
-    this.#touchedBytes = Math.max(this.#touchedBytes, weightsEnd);
-    for (const [name, address] of weights) {
-      const source = graph.weights.get(name)!;
-      const format = storage.get(name);
-      if (format !== undefined) {
-        const bytes = weightBytes(source, format);
-        loadPanels(source, format, new Uint8Array(this.memory.buffer, address, bytes));
-        continue;
-      }
-      const values = source.load();
-      const experts = expertTables.get(name);
-      if (experts !== undefined) requireExperts(name, values, experts);
-      new Float32Array(this.memory.buffer, address, values.length).set(values);
-    }
-  }
-
   /** Moves what the states hold from the old layout to `next`; the rest of them is zeros. */
   #moveStates(next: Layout, { states, weightsEnd }: LoadedModel): void {
     const old = this.#layout;
@@ -213,15 +200,6 @@ export class DeviceMemory {
       }
     }
   }
-}
-
-/** A kernel writes to the places that a table of experts names, so they must be of experts. */
-function requireExperts(name: string, values: Float32Array, count: number): void {
-  const wrong = values.find((e) => !(Number.isInteger(e) && e >= 0 && e < count));
-  if (wrong === undefined) return;
-  throw new UsageError(`the experts of a token must be from 0 to ${count - 1}, not ${wrong}`, {
-    where: name,
-  });
 }
 
 /** Where the scratch memory of the first thread starts; those of the others follow. */

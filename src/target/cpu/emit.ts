@@ -13,6 +13,7 @@ import {
   type TensorType,
 } from '../../ir/index.ts';
 import { compiledKernels } from './kernels/kernelModule.ts';
+import { PANEL_FORMAT_NAMES, type PanelFormatName } from './panels/panelFormats.table.ts';
 import { alignBytes } from './kernels/vectors.ts';
 import { type CpuSchedule } from './schedule.ts';
 import {
@@ -152,13 +153,21 @@ export class CpuProgram implements Program {
     return this.content.dims;
   }
 
-  /** The kernels, which all programs share, and the steps. */
+  /** Formats of panels that its weights are kept in. */
+  get formats(): readonly PanelFormatName[] {
+    const used = new Set(this.storage.values());
+    return PANEL_FORMAT_NAMES.filter((name) => used.has(name));
+  }
+
+  /** The kernels, which programs with the same formats share, and the steps. */
   get sizeBytes(): number {
-    return compiledKernels().sizeBytes + this.#text().length;
+    return compiledKernels(false, this.formats).sizeBytes + this.#text().length;
   }
 
   get hash(): string {
-    this.#hash ??= sha256Hex(new TextEncoder().encode(compiledKernels().hash + this.#text()));
+    this.#hash ??= sha256Hex(
+      new TextEncoder().encode(compiledKernels(false, this.formats).hash + this.#text()),
+    );
     return this.#hash;
   }
 

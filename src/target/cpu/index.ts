@@ -1,3 +1,5 @@
 /** The cpu target: WebAssembly SIMD emitted by our own encoder. */
+export { clearImages, folderStore, listImages } from './images/folderStore.node.ts';
+export { type ImageStore } from './images/imageStore.ts';
 export { cpuTarget, type CpuOptions, type CpuTarget } from './target.ts';
 export { type Emitter } from './x86/index.ts';

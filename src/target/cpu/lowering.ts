@@ -1,7 +1,8 @@
 /** What the rules of all ops share: where values lie, and buffers for them. */
 import { type Node, type NodeOf, type Op } from '../../ir/index.ts';
 import { ELEMENT_BYTES, VECTOR_ELEMENTS } from './kernels/vectors.ts';
-import { panelBytes, PANEL_FORMATS, type PanelFormatName } from './panels/panelFormats.table.ts';
+import { PANEL_FORMATS, type PanelFormatName } from './panels/panelFormats.table.ts';
+import { panelBytes } from './panels/panelLayout.ts';
 import { type Named, type StepList, type Unplaced } from './steps.ts';
 
 /** Where the value of a node lies, dense and row-major. */

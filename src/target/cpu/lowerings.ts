@@ -29,6 +29,8 @@ import {
 } from './lowering.ts';
 import { experts, hyperConnection, mixHeads, route, routeByToken } from './mixtureLowerings.ts';
 import { blockRows, topBlocks, topRows } from './selectionLowerings.ts';
+import { FIRST_FLOAT_CODE } from './panels/panelFormats.table.ts';
+import { quantizedStride } from './kernels/quantizeRows.ts';
 import { type StepList } from './steps.ts';
 
 /** What the host writes for an input. */
@@ -264,7 +266,7 @@ interface Operands {
   readonly outStride: number;
 }
 
-/** out = x · wᵀ, on panels with x in 8 bits. */
+/** out = x · wᵀ, on panels of integers with x in 8 bits. */
 function product(
   list: StepList,
   { x, xStride, w, out, outStride }: Operands,
@@ -276,6 +278,9 @@ function product(
     list.add('linear', label, { x, xStride, w, wStride: K, out, outStride, M, N, K });
     return;
   }
-  const rows = list.quantizedRows(x, { rows: M, K, xStride }, label);
-  list.add('linearPanels', label, { x: rows, w, out, outStride, M, N, K, format });
+  const rows =
+    format < FIRST_FLOAT_CODE
+      ? { x: list.quantizedRows(x, { rows: M, K, xStride }, label), xStride: quantizedStride(K) }
+      : { x, xStride };
+  list.add('linearPanels', label, { ...rows, w, out, outStride, M, N, K, format });
 }

@@ -1,7 +1,7 @@
 /** How ops become steps that mix by a token's own weights: experts and residual streams. */
 import { lastDim, type NodeOf } from '../../ir/index.ts';
 import { SCORINGS } from './kernels/kernels.table.ts';
-import { ELEMENT_BYTES } from './kernels/vectors.ts';
+import { quantizedStride } from './kernels/quantizeRows.ts';
 import {
   allocateFor,
   formatCode,
@@ -10,7 +10,8 @@ import {
   type Inputs,
   type Place,
 } from './lowering.ts';
-import { quantizedElements, type StepList, type Unplaced } from './steps.ts';
+import { FIRST_FLOAT_CODE } from './panels/panelFormats.table.ts';
+import { type StepList, type Unplaced } from './steps.ts';
 
 export function route(list: StepList, node: NodeOf<'route'>, [logits, bias]: Inputs): Place {
   const { topK, groups, topGroups, groupByBest, scoring, normalize, scale } = node.attrs;
@@ -81,7 +82,7 @@ export function experts(
     f32: once(() => take(x, D)),
     quantized: once(() => {
       const quantized = list.quantizedRows(x, { rows: tokens, K: D }, label);
-      return take(quantized, quantizedElements(1, D));
+      return take(quantized, quantizedStride(D));
     }),
   };
   const both = [gate, up].map((w) => groupedProduct(list, group, given, w, [F, D]));
@@ -125,11 +126,15 @@ function groupedProduct(
   const out = list.allocate(`${label} products`, group.rows * N);
   const format = formatCode(w);
   const common = { ...group, w, matrixBytes: matrixBytes(w, N, K), out, outStride: N, N, K };
-  if (format === 0) list.add('groupedLinear', label, { x: x.f32(), ...common });
-  else {
-    const xBytes = quantizedElements(1, K) * ELEMENT_BYTES;
-    list.add('groupedLinearPanels', label, { x: x.quantized(), xBytes, ...common, format });
+  if (format === 0) {
+    list.add('groupedLinear', label, { x: x.f32(), ...common });
+    return out;
   }
+  const rows =
+    format < FIRST_FLOAT_CODE
+      ? { x: x.quantized(), xStride: quantizedStride(K) }
+      : { x: x.f32(), xStride: K };
+  list.add('groupedLinearPanels', label, { ...rows, ...common, format });
   return out;
 }
 

@@ -11,6 +11,7 @@ import { type Dims, type Graph, type Node } from '../../ir/index.ts';
 import { type Trace } from '../../trace/index.ts';
 import { CpuDevice } from './device.ts';
 import { emitProgram, type CpuProgram } from './emit.ts';
+import { type ImageStore } from './images/imageStore.ts';
 import { WORK_OF_PART } from './kernels/cut.ts';
 import { scheduleGraph, type CpuSchedule } from './schedule.ts';
 import { supportsNode } from './supports.ts';
@@ -28,11 +29,15 @@ export interface CpuOptions {
   /** The least multiply-accumulates that a thread takes at a time; 65536 unless said. */
   readonly workOfPart?: number;
   /**
-   * What weights of few bits are multiplied with; `int8` unless said. With `f32` they are kept in f32, and results
-   * are those of the interpreter.
+   * What weights of few bits, but FP8, are multiplied with; `int8` unless said. With `f32` they are kept in f32, and
+   * results are those of the interpreter.
    */
   readonly activations?: 'int8' | 'f32';
+  /** Keeps weights ready to be used between runs; without it each run prepares them. */
+  readonly images?: ImageStore | undefined;
 }
+
+type Settings = Required<Omit<CpuOptions, 'images'>> & Pick<CpuOptions, 'images'>;
 
 /** Context is compiled for in steps of this many tokens. */
 const CONTEXT_STEP = 64;
@@ -53,6 +58,7 @@ export function cpuTarget({
   emitter = 'auto',
   workOfPart = WORK_OF_PART,
   activations = 'int8',
+  images,
 }: CpuOptions = {}): CpuTarget {
   if (!(Number.isSafeInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) {
     throw new UsageError(
@@ -63,7 +69,7 @@ export function cpuTarget({
     throw new UsageError(`contextTokens must be a whole number from 1, not ${contextTokens}`);
   }
   return new CpuTarget(
-    { contextTokens, threads, emitter, workOfPart, activations },
+    { contextTokens, threads, emitter, workOfPart, activations, images },
     chooseEmitter(emitter),
   );
 }
@@ -72,12 +78,12 @@ export function cpuTarget({
 export class CpuTarget implements Target<CpuSchedule, CpuProgram> {
   readonly name = 'cpu';
   readonly passes: readonly Pass[] = [];
-  readonly #options: Required<CpuOptions>;
+  readonly #options: Settings;
 
   /** What the kernels are made with, and if it is not machine code, why. */
   readonly emitter: EmitterChoice;
 
-  constructor(options: Required<CpuOptions>, emitter: EmitterChoice) {
+  constructor(options: Settings, emitter: EmitterChoice) {
     this.#options = options;
     this.emitter = emitter;
   }
@@ -104,8 +110,7 @@ export class CpuTarget implements Target<CpuSchedule, CpuProgram> {
 
   /** Node by node: kernels of one op each. */
   schedule(_: readonly Kernel[], graph: Graph, dims: Dims): CpuSchedule {
-    const isExact = this.#options.activations === 'f32';
-    return scheduleGraph(graph, dims, isExact ? new Map() : storageOf(graph));
+    return scheduleGraph(graph, dims, storageOf(graph, this.#options.activations));
   }
 
   emit(schedule: CpuSchedule, plan: BufferPlan): CpuProgram {

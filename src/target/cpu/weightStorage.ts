@@ -13,11 +13,12 @@ import {
 import { ELEMENT_BYTES } from './kernels/vectors.ts';
 import { packPanels } from './panels/packPanels.ts';
 import {
+  isFloatFormat,
   isPanelFormat,
-  panelBytes,
   PANEL_ROWS,
   type PanelFormatName,
 } from './panels/panelFormats.table.ts';
+import { panelBytes, unitColumns } from './panels/panelLayout.ts';
 
 /** The formats of the weights that are kept in panels; all others are kept in f32. */
 export type WeightStorage = ReadonlyMap<string, PanelFormatName>;
@@ -33,11 +34,13 @@ const PANEL_INPUTS: Partial<Record<Op, readonly number[]>> = {
 /** Bytes read from a file at once. */
 const SLICE_BYTES = 2 ** 22;
 
-/** How the weights of a graph are kept. */
-export function storageOf(graph: Graph): WeightStorage {
+/** How the weights of a graph are kept; `activations` that are f32 are not multiplied with integers. */
+export function storageOf(graph: Graph, activations: 'int8' | 'f32' = 'int8'): WeightStorage {
   const storage = new Map<string, PanelFormatName>();
-  for (const { name, stored } of graph.weights.values()) {
-    if (stored !== undefined && isPanelFormat(stored.format)) storage.set(name, stored.format);
+  for (const source of graph.weights.values()) {
+    const format = panelFormatOf(source);
+    if (format === undefined || (activations === 'f32' && !isFloatFormat(format))) continue;
+    storage.set(source.name, format);
   }
   for (const { op, inputs } of topologicalOrder(graph)) {
     for (const [i, input] of inputs.entries()) {
@@ -46,6 +49,12 @@ export function storageOf(graph: Graph): WeightStorage {
     }
   }
   return storage;
+}
+
+/** The format of a weight whose rows are whole units of panels. */
+function panelFormatOf({ shape, stored }: WeightSource): PanelFormatName | undefined {
+  if (stored === undefined || !isPanelFormat(stored.format)) return undefined;
+  return shape.at(-1)! % unitColumns(stored.format) === 0 ? stored.format : undefined;
 }
 
 /** Bytes of a weight on the device. */
@@ -70,6 +79,19 @@ export function loadPanels(source: WeightSource, format: PanelFormatName, out: U
       named(name, () => packPanels(format, bytes, count, columns, out.subarray(at)));
     }
   }
+}
+
+/** Whether panels start with the first rows of the weight. */
+export function isAsStored(
+  source: WeightSource,
+  format: PanelFormatName,
+  panels: Uint8Array,
+): boolean {
+  const { rows, columns } = matricesOf(source.shape);
+  const count = Math.min(rows, PANEL_ROWS);
+  const expected = new Uint8Array(panelBytes(format, count, columns));
+  packPanels(format, source.stored!.readBytes(0, count), count, columns, expected);
+  return expected.every((byte, i) => byte === panels[i]);
 }
 
 /** Runs `pack`; its errors say of which weight they are. */

@@ -4,6 +4,7 @@
  * put back by the host: rows that steps append, and states that steps replace, which are zeros where a
  * sequence starts.
  */
+import { RecentMap } from '../../base/index.ts';
 import {
   type DeviceRows,
   type DeviceSnapshot,
@@ -37,6 +38,9 @@ interface RowRegion {
   readonly tokensPerRow: number;
 }
 
+/** Of a program: a prompt is read in the slot that happens to be free. */
+const MOST_MOVED = 8;
+
 export class Slots {
   private readonly replaced: readonly ReplacedRegion[];
   private readonly rows: readonly RowRegion[];
@@ -45,7 +49,7 @@ export class Slots {
   /** Tokens of each slot. */
   private lengths: number[] = [];
   /** Instructions by the slot of their first sequence. */
-  private readonly moved = new WeakMap<readonly Instruction[], Map<number, Instruction[]>>();
+  private readonly moved = new WeakMap<readonly Instruction[], RecentMap<number, Instruction[]>>();
 
   constructor({ graph }: Program, { regions, batch }: MemoryLayout, memory: HostMemory) {
     const all = [...regions.values()];
@@ -83,7 +87,7 @@ export class Slots {
     firstSlot: number,
   ): readonly Instruction[] {
     if (firstSlot === 0) return instructions;
-    const own = this.moved.get(instructions) ?? new Map<number, Instruction[]>();
+    const own = this.moved.get(instructions) ?? new RecentMap<number, Instruction[]>(MOST_MOVED);
     this.moved.set(instructions, own);
     const moved = own.get(firstSlot) ?? instructions.map((one) => this.move(one, firstSlot));
     own.set(firstSlot, moved);

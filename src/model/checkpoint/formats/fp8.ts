@@ -20,6 +20,7 @@ import type { TensorSet, WeightFormat } from './format.ts';
 import { mxfp4Weight } from './mxfp4.ts';
 import { blockScales, matrixShape, scaledRows } from './scaledRows.ts';
 import type { BlockShape } from './scaledRows.ts';
+import { e4m3Rows } from './storedBlocks.ts';
 
 const DEFAULT_BLOCK: BlockShape = [128, 128];
 const BLOCKS: readonly BlockShape[] = [DEFAULT_BLOCK, [32, 32]];
@@ -52,7 +53,8 @@ export const FP8: WeightFormat = {
 export function e4m3Weight(codes: StoredTensor, scale: StoredTensor, block: BlockShape): Weight {
   const shape = matrixShape(codes);
   const scales = blockScales(scale, shape, block);
-  return scaledRows({ codes, shape, unpack: unpackE4M3, scales, columns: block[1] });
+  const weight = scaledRows({ codes, shape, unpack: unpackE4M3, scales, columns: block[1] });
+  return { ...weight, rows: e4m3Rows(codes, scales, shape, block) };
 }
 
 /** The value of each byte. */

@@ -15,6 +15,7 @@ import { decoderOf, lookUp } from '../tensorValues.ts';
 import type { Weight } from '../weight.ts';
 import { requireDtype } from './format.ts';
 import { blockScales, matrixShape, scaledRows } from './scaledRows.ts';
+import { mxfp4Rows } from './storedBlocks.ts';
 
 const COLUMNS = 32;
 
@@ -24,13 +25,14 @@ export function mxfp4Weight(codes: StoredTensor, scale: StoredTensor): Weight {
   requireDtype(codes, 'U8', 'I8');
   const decode =
     scale.dtype === 'U8' ? (bytes: Uint8Array) => lookUp(bytes, E8M0_VALUES) : decoderOf(scale);
-  return scaledRows({
+  const weight = scaledRows({
     codes,
     shape,
     unpack: unpackE2M1,
     scales: blockScales(scale, shape, [1, COLUMNS], decode),
     columns: COLUMNS,
   });
+  return { ...weight, rows: mxfp4Rows(codes, scale, shape) };
 }
 
 /** The values of the nibbles of each byte, the low one first. */

@@ -27,18 +27,22 @@ export function tokenizerOfGguf(metadata: Metadata, where: string): JsonRecord {
     const requirement = `a type for each of the ${tokens.length} tokens`;
     throw problemsError([problem(`${KEY}token_type`, requirement, types)], where);
   }
-  const typeOf = (id: number): number => types?.[id] ?? NORMAL!;
-  const entries = tokens.map((token, id) => ({ token, id, type: typeOf(id) }));
-  const added = entries.filter(({ type }) => type === CONTROL || type === USER_DEFINED);
-  const normal = entries.filter(({ type }) => type === NORMAL);
+  const added: JsonRecord[] = [];
+  const vocabulary = new Map<string, number>();
+  for (const [id, token] of tokens.entries()) {
+    const type = types?.[id] ?? NORMAL;
+    if (type === NORMAL) vocabulary.set(token, id);
+    else if (type === CONTROL || type === USER_DEFINED)
+      added.push(addedToken(token, id, type === CONTROL));
+  }
   return {
     normalizer,
     pre_tokenizer: { type: 'Sequence', pretokenizers: [...splits.map(split), BYTE_LEVEL] },
     decoder: BYTE_LEVEL,
-    added_tokens: added.map(({ token, id, type }) => addedToken(token, id, type === CONTROL)),
+    added_tokens: added,
     model: {
       type: 'BPE',
-      vocab: Object.fromEntries(normal.map(({ token, id }) => [token, id])),
+      vocab: vocabulary,
       merges: requireTexts(metadata, `${KEY}merges`, where),
     },
   };

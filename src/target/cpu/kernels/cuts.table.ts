@@ -2,7 +2,8 @@
  * How a call of a kernel is cut into parts that do not depend on one another: along axes, each with the
  * parameter that counts its units. A kernel that is not here runs in one piece.
  */
-import { BLOCK_COLUMNS, PANEL_FORMATS, PANEL_ROWS } from '../panels/panelFormats.table.ts';
+import { PANEL_FORMAT_NAMES, PANEL_FORMATS, PANEL_ROWS } from '../panels/panelFormats.table.ts';
+import { panelBytes } from '../panels/panelLayout.ts';
 import { type KernelName } from './kernels.table.ts';
 import { ACTIVATION_BLOCK } from './quantizeRows.ts';
 
@@ -95,8 +96,8 @@ const attended = (a: Arguments): number =>
 
 /** Bytes of a panel for each of its rows. */
 function rowBytesOfPanel({ format, K }: Arguments): number {
-  const { blockBytes } = Object.values(PANEL_FORMATS).find(({ code }) => code === format)!;
-  return ((K! / BLOCK_COLUMNS) * blockBytes) / PANEL_ROWS;
+  const name = PANEL_FORMAT_NAMES.find((one) => PANEL_FORMATS[one].code === format)!;
+  return panelBytes(name, PANEL_ROWS, K!) / PANEL_ROWS;
 }
 
 export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {

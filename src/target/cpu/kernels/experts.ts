@@ -171,11 +171,12 @@ function addGroupedLinear(module: ModuleBuilder, linear: FunctionRef): void {
 function addGroupedLinearPanels(module: ModuleBuilder, linearPanels: FunctionRef): void {
   const spec = { params: KERNELS.groupedLinearPanels, exported: true };
   module.addFunction('groupedLinearPanels', spec, (f, p) => {
-    const { x, xBytes, w, out, outStride, N, K, format } = p;
-    const outBytes = f.local('i32');
+    const { x, xStride, w, out, outStride, N, K, format } = p;
+    const [xBytes, outBytes] = [f.local('i32'), f.local('i32')];
+    pushProduct(f, xStride, ELEMENT_BYTES).set(xBytes);
     pushProduct(f, outStride, ELEMENT_BYTES).set(outBytes);
     forExperts(f, p, (first, count) => {
-      pushRow(f, x, first, xBytes).get(w);
+      pushRow(f, x, first, xBytes).get(xStride).get(w);
       pushRow(f, out, first, outBytes).get(outStride).get(count).get(N).get(K).get(format);
       f.emit('call', linearPanels);
     });

@@ -1,13 +1,15 @@
-/** The module with all kernels: its bytes, which depend on nothing, and an instance on a memory. */
+/** The module with all kernels: its bytes, and an instance on a memory. */
 import { sha256Hex } from '../../../base/index.ts';
 import {
   compileModule,
   createMemory,
   instantiate,
   ModuleBuilder,
+  type MemoryLimits,
   type WasmMemory,
   type WasmModule,
 } from '../../../wasm/index.ts';
+import { PANEL_FORMAT_NAMES, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { addAttention } from './attention.ts';
 import { addAttentionParts } from './attendRows.ts';
 import { type Kernels } from './bind.ts';
@@ -52,22 +54,29 @@ export function createKernelMemory(shared = false): WasmMemory {
   return createMemory(shared ? { initial: 1, maximum: MOST_PAGES, shared } : { initial: 1 });
 }
 
+/** What a module imports such a memory with. */
+export function memoryLimits(shared: boolean): MemoryLimits {
+  return shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
+}
+
 /** What a module is emitted for; what it computes is the same. */
 export interface KernelOptions {
   /** For a memory that threads share, or for one alone. */
   readonly shared?: boolean;
   /** Products of bytes that the host has; without them it is slower. */
   readonly products?: ByteProducts;
+  /** Formats that panels may have; all unless said. */
+  readonly formats?: readonly PanelFormatName[];
 }
 
 /** Emits the module. */
 export function emitKernels({
   shared = false,
   products = 'none',
+  formats = PANEL_FORMAT_NAMES,
 }: KernelOptions = {}): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
-  const limits = shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
-  module.importMemory('host', 'memory', limits);
+  module.importMemory('host', 'memory', memoryLimits(shared));
   const exp = addExponential(module);
   const sigmoid = addSigmoid(module, exp);
   const softplus = addSoftplus(module, exp);
@@ -76,8 +85,8 @@ export function emitKernels({
   const linear = addLinear(module);
   addElementwise(module, { sigmoid, softplus });
   addQuantizeRows(module);
-  const linearPanels = addLinearPanels(module, products);
-  addEmbeddingPanels(module);
+  const linearPanels = addLinearPanels(module, { products, formats });
+  addEmbeddingPanels(module, formats);
   const { attendRows, weightedSum } = addAttentionParts(module, { linear, softmax });
   const gatherRows = addGatherRows(module);
   addAttention(module, { attendRows, gatherRows });
@@ -110,13 +119,17 @@ interface Compiled {
   readonly sizeBytes: number;
 }
 
-const compiled = new Map<boolean, Compiled>();
+const compiled = new Map<string, Compiled>();
 
-/** The module for this host, emitted and compiled once a process. */
-export function compiledKernels(shared = false): Compiled {
-  const known = compiled.get(shared);
+/** The module for this host that reads these formats of panels, emitted and compiled once a process. */
+export function compiledKernels(
+  shared = false,
+  formats: readonly PanelFormatName[] = PANEL_FORMAT_NAMES,
+): Compiled {
+  const key = `${shared} ${formats.join(' ')}`;
+  const known = compiled.get(key);
   if (known !== undefined) return known;
-  const bytes = emitKernels({ shared, products: byteProductsOfHost() });
+  const bytes = emitKernels({ shared, products: byteProductsOfHost(), formats });
   let hash: string | undefined;
   const made = {
     module: compileModule(bytes),
@@ -125,7 +138,7 @@ export function compiledKernels(shared = false): Compiled {
       return (hash ??= sha256Hex(bytes));
     },
   };
-  compiled.set(shared, made);
+  compiled.set(key, made);
   return made;
 }
 

@@ -25,7 +25,7 @@ export const KERNELS = {
     N: 'i32',
     K: 'i32',
   },
-  /** out: rows of K activations, a multiple of 32, in 8 bits; blocks of 40 bytes (quantizeRows.ts). */
+  /** out: rows of K activations, a multiple of 32, in 8 bits; blocks of 48 bytes (quantizeRows.ts). */
   quantizeRows: {
     x: 'i32',
     xStride: 'i32',
@@ -33,9 +33,10 @@ export const KERNELS = {
     rows: 'i32',
     K: 'i32',
   },
-  /** As linear, with x from quantizeRows and w in panels of the format with this code. */
+  /** As linear, with w in panels of the format with this code; x from quantizeRows, unless these are floats. */
   linearPanels: {
     x: 'i32',
+    xStride: 'i32',
     w: 'i32',
     out: 'i32',
     outStride: 'i32',
@@ -397,10 +398,10 @@ export const KERNELS = {
     N: 'i32',
     K: 'i32',
   },
-  /** As groupedLinear, with x from quantizeRows, `xBytes` a row, and w in panels of the format with this code. */
+  /** As groupedLinear, with w in panels of the format with this code; x from quantizeRows, unless these are floats. */
   groupedLinearPanels: {
     x: 'i32',
-    xBytes: 'i32',
+    xStride: 'i32',
     starts: 'i32',
     w: 'i32',
     matrixBytes: 'i32',

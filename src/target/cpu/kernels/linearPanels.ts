@@ -1,11 +1,6 @@
 /**
- * Products of rows in 8 bits (quantizeRows.ts) and weights in panels (../panels).
- *
- * The sums of a block are exact integers. An output is the sum over its blocks in ascending order, from 0, of
- * f32(Σ level·a − bias·Σa) · (scaleW · scaleA), every operation rounded by itself: the same bits whatever the tile, and
- * as those of the machine code.
- *
- * A panel is walked for each tile of rows of x (panelTile.ts).
+ * Products of rows of activations and weights in panels (../panels). A panel is walked for each tile of rows of x
+ * (panelTile.ts).
  */
 import {
   type FunctionBuilder,
@@ -13,46 +8,109 @@ import {
   type Local,
   type ModuleBuilder,
 } from '../../../wasm/index.ts';
-import { PANEL_ROWS } from '../panels/panelFormats.table.ts';
-import { blockProducts } from './blockSums.ts';
+import {
+  BLOCK_COLUMNS,
+  FLOAT_FORMATS,
+  isFloatFormat,
+  PANEL_ROWS,
+  type FloatFormat,
+  type FloatFormatName,
+  type IntegerFormat,
+  type PanelFormat,
+  type PanelFormatName,
+} from '../panels/panelFormats.table.ts';
+import { layoutOf } from '../panels/panelLayout.ts';
+import { blockProducts, type BlockProducts } from './blockSums.ts';
 import { type ByteProducts } from './byteProducts.ts';
+import { floatSums, floatVectors, MOST_FLOAT_ROWS } from './floatTile.ts';
+import { integerSums } from './integerTile.ts';
 import { KERNELS } from './kernels.table.ts';
-import { byKind, forFormat, levelsOf } from './panelCodes.ts';
-import { addPanelTile, addStoreVector, type Variant } from './panelTile.ts';
-import { ACTIVATION_BLOCK } from './quantizeRows.ts';
-import { ELEMENT_BYTES, pushProduct, pushRow } from './vectors.ts';
+import { byKind, forFormat, levelsOf, PANEL_VECTORS } from './panelCodes.ts';
+import { addPanelTile, addStoreVector, type Tile } from './panelTile.ts';
+import { ELEMENT_BYTES, pushProduct, pushRow, VECTOR_BYTES } from './vectors.ts';
 
 const WALK_PARAMS = { ...KERNELS.linearPanels, table: 'v128' } as const;
 
-/** Adds `linearPanels` for a host with these products. */
-export function addLinearPanels(module: ModuleBuilder, bytes: ByteProducts): FunctionRef {
+/** What products on panels are emitted for. */
+export interface PanelOptions {
+  readonly products: ByteProducts;
+  /** Formats that there are. */
+  readonly formats: readonly PanelFormatName[];
+}
+
+/** Adds `linearPanels`; rows of x are f32 for formats of floats, else in 8 bits. */
+export function addLinearPanels(module: ModuleBuilder, options: PanelOptions): FunctionRef {
+  const { formats, products } = options;
   const storeVector = addStoreVector(module);
-  const walkOf = byKind((kind, format) => {
-    const products = blockProducts(kind, format, bytes);
-    return { products, walk: addWalk(module, { kind, format, products, storeVector }) };
-  });
+  const integers = byKind(formats, (format, name) =>
+    addIntegerWalk(module, name, format, blockProducts(format, products), storeVector),
+  );
+  const floats = new Map(
+    formats.filter(isFloatFormat).map((name) => {
+      return [name, addFloatWalk(module, name, products !== 'none', storeVector)];
+    }),
+  );
   const spec = { params: KERNELS.linearPanels, exported: true };
   return module.addFunction('linearPanels', spec, (f, p) => {
-    forFormat(f, p.format, (name) => {
-      const { products, walk } = walkOf(name);
+    forFormat(f, p.format, formats, (name) => {
       for (const local of Object.values(p)) f.get(local);
-      f.emit('v128.const', levelsOf(name, products.levelBias)).emit('call', walk);
+      if (isFloatFormat(name)) {
+        f.emit('v128.const', NO_LEVELS).emit('call', floats.get(name)!);
+        return;
+      }
+      const { levelBias, walk } = integers(name);
+      f.emit('v128.const', levelsOf(name, levelBias)).emit('call', walk);
     });
   });
 }
 
-/** All panels, and for each all rows of x. */
-function addWalk(module: ModuleBuilder, variant: Variant): FunctionRef {
-  const tiles = Array.from({ length: variant.products.mostRows }, (_, i) =>
-    addPanelTile(module, variant, i + 1),
-  );
-  return module.addFunction(`panels ${variant.kind}`, { params: WALK_PARAMS }, (f, p) => {
-    const { x, w, out, outStride, M, N, K, table } = p;
+const NO_LEVELS = new Uint8Array(VECTOR_BYTES);
+
+function addIntegerWalk(
+  module: ModuleBuilder,
+  name: string,
+  format: IntegerFormat,
+  products: BlockProducts,
+  storeVector: FunctionRef,
+) {
+  const tiles = Array.from({ length: products.mostRows }, (_, i): Tile => {
+    const rows = i + 1;
+    const vectors = rows === 1 ? PANEL_VECTORS : products.vectorsAtOnce(rows);
+    const sums: Tile['sums'] = (site) => integerSums(site, format, products);
+    return { name, rows, vectors, storeVector, sums };
+  });
+  return { levelBias: products.levelBias, walk: addWalk(module, name, format, tiles) };
+}
+
+function addFloatWalk(
+  module: ModuleBuilder,
+  name: FloatFormatName,
+  fused: boolean,
+  storeVector: FunctionRef,
+): FunctionRef {
+  const format: FloatFormat = FLOAT_FORMATS[name];
+  const tiles = Array.from({ length: MOST_FLOAT_ROWS }, (_, i): Tile => {
+    const sums: Tile['sums'] = (site) => floatSums(site, format, fused);
+    return { name, rows: i + 1, vectors: floatVectors(i + 1), storeVector, sums };
+  });
+  return addWalk(module, name, format, tiles);
+}
+
+/** All panels, and for each all rows of x; tiles of one row, two, and so on. */
+function addWalk(
+  module: ModuleBuilder,
+  name: string,
+  format: PanelFormat,
+  rowTiles: readonly Tile[],
+): FunctionRef {
+  const tiles = rowTiles.map((tile) => addPanelTile(module, tile));
+  return module.addFunction(`panels ${name}`, { params: WALK_PARAMS }, (f, p) => {
+    const { x, xStride, w, out, outStride, M, N, K, table } = p;
     const [n, m, limit] = [f.local('i32', 'n'), f.local('i32', 'm'), f.local('i32', 'limit')];
-    const [blocks, xStride] = [f.local('i32', 'blocks'), f.local('i32', 'xStride')];
+    const blocks = f.local('i32', 'blocks');
     const rows = f.local('i32', 'rows');
-    f.get(K).i32(ACTIVATION_BLOCK.columns).emit('i32.div_u').set(blocks);
-    pushProduct(f, blocks, ACTIVATION_BLOCK.bytes).set(xStride);
+    f.get(K).i32(BLOCK_COLUMNS).emit('i32.div_u').set(blocks);
+    pushProduct(f, xStride, ELEMENT_BYTES).set(xStride);
     pushProduct(f, outStride, ELEMENT_BYTES).set(outStride);
     f.forLoop(n, 0, N, PANEL_ROWS, () => {
       f.get(N).get(n).emit('i32.sub').set(limit);
@@ -73,7 +131,7 @@ function addWalk(module: ModuleBuilder, variant: Variant): FunctionRef {
         }
       });
       f.get(w);
-      pushProduct(f, blocks, variant.format.blockBytes).emit('i32.add').set(w);
+      pushPanelBytes(f, format, blocks).emit('i32.add').set(w);
     });
   });
 }
@@ -90,4 +148,14 @@ function limitRows(f: FunctionBuilder, rows: Local, most: number): void {
       f.if(() => f.get(rows).i32(1).emit('i32.add').i32(1).emit('i32.shr_u').set(rows));
     },
   );
+}
+
+/** Pushes the bytes of a panel. */
+export function pushPanelBytes(
+  f: FunctionBuilder,
+  format: PanelFormat,
+  blocks: Local,
+): FunctionBuilder {
+  const { unitBlocks, unitBytes } = layoutOf(format);
+  return f.get(blocks).i32(unitBlocks).emit('i32.div_u').i32(unitBytes).emit('i32.mul');
 }

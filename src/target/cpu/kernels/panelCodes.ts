@@ -1,58 +1,61 @@
-/** The kinds of panels, and what the kernels that read them share: levels, scales, nibbles. */
+/** The kinds of panels, and what the kernels that read them share: levels, scales, codes. */
 import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
 import {
+  INTEGER_FORMATS,
+  isFloatFormat,
   PANEL_FORMATS,
-  type PanelFormat,
+  type IntegerFormat,
+  type IntegerFormatName,
   type PanelFormatName,
 } from '../panels/panelFormats.table.ts';
+import { planesOf } from '../panels/panelLayout.ts';
 import { pushSplat, VECTOR_BYTES } from './vectors.ts';
 
 /** Rows in one vector, and vectors in a panel. */
 export const VECTOR_ROWS = 4;
 export const PANEL_VECTORS = 8;
-/** The bits of a nibble. */
-export const NIBBLE = 15;
 
 export const HALF_BYTES = 2;
 
-/** How a format is read; formats of one kind differ in their levels alone. */
-export type PanelKind = 'bytes' | 'nibbles' | 'levels';
-
-const KINDS: Readonly<Record<PanelFormatName, PanelKind>> = {
-  Q8_0: 'bytes',
-  Q4_0: 'nibbles',
-  IQ4_NL: 'levels',
-  MXFP4: 'levels',
-};
-const NAMES = Object.keys(KINDS) as PanelFormatName[];
-
-/** What `make` gives for the kind of a format, made once a kind. */
+/** What `make` gives for each of the formats of integers, made once for those that differ in their levels alone. */
 export function byKind<T>(
-  make: (kind: PanelKind, format: PanelFormat) => T,
-): (name: PanelFormatName) => T {
-  const made = new Map<PanelKind, T>();
-  for (const name of NAMES) {
-    const kind = KINDS[name];
-    if (!made.has(kind)) made.set(kind, make(kind, PANEL_FORMATS[name]));
+  formats: readonly PanelFormatName[],
+  make: (format: IntegerFormat, name: IntegerFormatName) => T,
+): (name: IntegerFormatName) => T {
+  const made = new Map<string, T>();
+  for (const name of formats) {
+    if (isFloatFormat(name) || made.has(kindOf(name))) continue;
+    made.set(kindOf(name), make(INTEGER_FORMATS[name], name));
   }
-  return (name) => made.get(KINDS[name])!;
+  return (name) => made.get(kindOf(name))!;
 }
 
-/** Runs the code for the format whose number is in `code`. */
+function kindOf(name: IntegerFormatName): string {
+  const { planes, bias, levels, scaling }: IntegerFormat = INTEGER_FORMATS[name];
+  return JSON.stringify({ planes, bias, levels: levels !== undefined, scaling });
+}
+
+/** Runs the code for the format, one of `formats`, whose number is in `code`; traps for any other. */
 export function forFormat(
   f: FunctionBuilder,
   code: Local,
+  [name, ...others]: readonly PanelFormatName[],
   body: (name: PanelFormatName) => void,
 ): void {
-  for (const name of NAMES) {
-    f.get(code).i32(PANEL_FORMATS[name].code).emit('i32.eq');
-    f.if(() => body(name));
+  if (name === undefined) {
+    f.emit('unreachable');
+    return;
   }
+  f.get(code).i32(PANEL_FORMATS[name].code).emit('i32.eq');
+  f.if(
+    () => body(name),
+    () => forFormat(f, code, others, body),
+  );
 }
 
 /** The sixteen levels of a format plus `bias`, zeros where it has none. */
-export function levelsOf(name: PanelFormatName, bias = 0): Uint8Array {
-  const { levels = [] }: PanelFormat = PANEL_FORMATS[name];
+export function levelsOf(name: IntegerFormatName, bias = 0): Uint8Array {
+  const { levels = [] }: IntegerFormat = INTEGER_FORMATS[name];
   const bytes = new Uint8Array(VECTOR_BYTES);
   bytes.set(levels.map((level) => level + bias));
   return bytes;
@@ -65,4 +68,36 @@ export function convertHalves(f: FunctionBuilder): FunctionBuilder {
   pushSplat(f, 2 ** 112).emit('f32x4.mul');
   f.get(bits).i32(0x8000).emit('i32x4.splat').emit('v128.and').i32(16).emit('i32x4.shl');
   return f.emit('v128.or');
+}
+
+/** Pushes codes: of bytes of a column group, plane by plane. */
+export class CodeReader {
+  readonly #f: FunctionBuilder;
+  readonly #format: IntegerFormat;
+  /** By plane, the bits that it has in a code. */
+  readonly #masks: readonly Local[];
+
+  /** Emits what is to come before the loops. */
+  constructor(f: FunctionBuilder, format: IntegerFormat) {
+    this.#f = f;
+    this.#format = format;
+    this.#masks = planesOf(format, 0).map(({ from, bits }) => {
+      const mask = f.local('v128');
+      f.emit('v128.const', new Uint8Array(VECTOR_BYTES).fill(((1 << bits) - 1) << from)).set(mask);
+      return mask;
+    });
+  }
+
+  /** `load` pushes bytes of a line of the codes, that of the first half of rows; of 8 bits these are the codes. */
+  push(group: number, load: (line: number) => void): void {
+    const f = this.#f;
+    for (const [i, { line, shift, from, bits }] of planesOf(this.#format, group).entries()) {
+      load(line);
+      if (bits === 8) continue;
+      if (shift > from) f.i32(shift - from).emit('i16x8.shr_u');
+      if (shift < from) f.i32(from - shift).emit('i16x8.shl');
+      f.get(this.#masks[i]!).emit('v128.and');
+      if (i > 0) f.emit('v128.or');
+    }
+  }
 }

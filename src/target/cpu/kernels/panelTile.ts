@@ -1,6 +1,6 @@
 /**
- * One tile of a product: a few rows of int8 activations times the 32 rows of a panel, some vectors of those at a time,
- * so that all sums stay in registers; only a single row takes the panel in one go, as it comes from memory.
+ * What tiles of products on panels have in common: a few rows of x times the 32 rows of a panel, some vectors of those at
+ * a time, so that all sums stay in registers; only a single row takes the panel in one go, as it comes from memory.
  *
  * Results are stored side by side and loads are side by side, so that a host may make one of two vectors.
  */
@@ -10,17 +10,8 @@ import {
   type Local,
   type ModuleBuilder,
 } from '../../../wasm/index.ts';
-import { type PanelFormat } from '../panels/panelFormats.table.ts';
-import { type BlockProducts, type BlockSite, type BlockSums } from './blockSums.ts';
-import {
-  convertHalves,
-  HALF_BYTES,
-  PANEL_VECTORS,
-  VECTOR_ROWS,
-  type PanelKind,
-} from './panelCodes.ts';
-import { ACTIVATION_BLOCK } from './quantizeRows.ts';
-import { ELEMENT_BYTES, pushProduct, pushRow, pushSplat, VECTOR_BYTES } from './vectors.ts';
+import { PANEL_VECTORS, VECTOR_ROWS } from './panelCodes.ts';
+import { ELEMENT_BYTES, pushProduct, pushSplat, VECTOR_BYTES } from './vectors.ts';
 
 /** `limit` rows of the panel there are. Pointers are of the first row; strides in bytes. */
 const TILE_PARAMS = {
@@ -34,134 +25,73 @@ const TILE_PARAMS = {
   table: 'v128',
 } as const;
 
-type Params = Readonly<Record<keyof typeof TILE_PARAMS, Local>>;
-
-/** What the code for one kind of panels is made from. */
-export interface Variant {
-  readonly kind: PanelKind;
-  readonly format: PanelFormat;
-  readonly products: BlockProducts;
-  readonly storeVector: FunctionRef;
+/** Where a tile is. */
+export interface TileSite {
+  readonly f: FunctionBuilder;
+  readonly p: Readonly<Record<keyof typeof TILE_PARAMS, Local>>;
+  /** The first of its vectors of rows of w. */
+  readonly at: Local;
+  /** The rows of x, and of the panel the next unit; to be moved on. */
+  readonly x: readonly Local[];
+  readonly start: Local;
+  /** By row of x and vector of rows of w. */
+  readonly totals: readonly (readonly Local[])[];
 }
 
-/** Adds the tile of `rows` rows. */
-export function addPanelTile(module: ModuleBuilder, variant: Variant, rows: number): FunctionRef {
-  const name = `panelTile ${variant.kind} ${rows}`;
-  return module.addFunction(name, { params: TILE_PARAMS }, (f, p) =>
-    new PanelTile(f, p, variant, rows).emit(),
+/** A tile of so many rows of x, and vectors of rows of w; `sums` emits what is added over all columns. */
+export interface Tile {
+  readonly name: string;
+  readonly rows: number;
+  readonly vectors: number;
+  readonly storeVector: FunctionRef;
+  sums(site: TileSite): () => void;
+}
+
+/** Adds the tile. */
+export function addPanelTile(module: ModuleBuilder, tile: Tile): FunctionRef {
+  const { name, rows, vectors } = tile;
+  return module.addFunction(`panelTile ${name} ${rows}`, { params: TILE_PARAMS }, (f, p) => {
+    const [at, start] = [f.local('i32', 'at'), f.local('i32', 'start')];
+    const x = Array.from({ length: rows }, () => f.local('i32'));
+    const totals = vectorLocals(f, rows, vectors);
+    const addAll = tile.sums({ f, p, at, x, start, totals });
+    f.forLoop(at, 0, PANEL_VECTORS, vectors, () => {
+      for (const [m, pointer] of x.entries()) {
+        f.get(p.x);
+        pushProduct(f, p.xStride, m).emit('i32.add').set(pointer);
+      }
+      f.get(p.w).set(start);
+      for (const total of totals.flat()) pushSplat(f, 0).set(total);
+      addAll();
+      storeTotals({ f, p, totals }, tile.storeVector);
+      f.advance(p.out, VECTOR_BYTES * vectors).advance(p.limit, -VECTOR_ROWS * vectors);
+    });
+  });
+}
+
+type Totals = Pick<TileSite, 'f' | 'p' | 'totals'>;
+
+function storeTotals(site: Totals, storeVector: FunctionRef): void {
+  const { f, p, totals } = site;
+  f.get(p.limit).i32(VECTOR_ROWS * totals[0]!.length);
+  f.emit('i32.ge_s').if(
+    () => forTotals(site, (total, offset) => f.get(total).emit('v128.store', offset)),
+    () => {
+      forTotals(site, (total, offset) => {
+        f.i32(offset).emit('i32.add').get(p.limit);
+        f.i32(offset / ELEMENT_BYTES).emit('i32.sub');
+        f.get(total).emit('call', storeVector);
+      });
+    },
   );
 }
 
-class PanelTile {
-  readonly #f: FunctionBuilder;
-  readonly #p: Params;
-  readonly #variant: Variant;
-  readonly #site: BlockSite;
-  readonly #sums: BlockSums;
-  /** The first scale of a block for the vectors at hand. */
-  readonly #halves: Local;
-  readonly #scales: readonly Local[];
-  /** For each row, of all vectors. */
-  readonly #totals: readonly (readonly Local[])[];
-
-  constructor(f: FunctionBuilder, p: Params, variant: Variant, rows: number) {
-    const { products } = variant;
-    [this.#f, this.#p, this.#variant] = [f, p, variant];
-    const locals = (count: number, type: 'i32' | 'v128'): readonly Local[] =>
-      Array.from({ length: count }, () => f.local(type));
-    const atOnce = products.vectorsAtOnce(rows);
-    const vectors = rows === 1 ? PANEL_VECTORS : atOnce;
-    this.#site = { f, x: locals(rows, 'i32'), lines: f.local('i32', 'lines'), table: p.table };
-    this.#sums = products.sums(f, rows, atOnce);
-    this.#halves = f.local('i32', 'halves');
-    this.#scales = locals(atOnce, 'v128');
-    this.#totals = Array.from({ length: rows }, () => locals(vectors, 'v128'));
-  }
-
-  get #vectors(): number {
-    return this.#totals[0]!.length;
-  }
-
-  emit(): void {
-    const [f, p] = [this.#f, this.#p];
-    const [at, block] = [f.local('i32', 'at'), f.local('i32', 'block')];
-    f.forLoop(at, 0, PANEL_VECTORS, this.#vectors, () => {
-      this.#start(at);
-      f.forLoop(block, 0, p.blocks, 1, () => this.#addBlock());
-      this.#store();
-      f.advance(p.out, VECTOR_BYTES * this.#vectors);
-      f.advance(p.limit, -VECTOR_ROWS * this.#vectors);
-    });
-  }
-
-  #start(at: Local): void {
-    const [f, p] = [this.#f, this.#p];
-    for (const [m, pointer] of this.#site.x.entries()) {
-      f.get(p.x);
-      pushProduct(f, p.xStride, m).emit('i32.add').set(pointer);
-    }
-    pushRow(f, p.w, at, VECTOR_ROWS * HALF_BYTES).set(this.#halves);
-    pushRow(f, p.w, at, VECTOR_BYTES).set(this.#site.lines);
-    for (const total of this.#totals.flat()) pushSplat(f, 0).set(total);
-  }
-
-  #addBlock(): void {
-    const f = this.#f;
-    const { blockBytes } = this.#variant.format;
-    const atOnce = this.#scales.length;
-    for (let i = 0; i < this.#vectors; i += atOnce) {
-      this.#addPart(Array.from({ length: atOnce }, (_, j) => i + j));
-    }
-    for (const pointer of this.#site.x) f.advance(pointer, ACTIVATION_BLOCK.bytes);
-    f.advance(this.#halves, blockBytes).advance(this.#site.lines, blockBytes);
-  }
-
-  /** Adds f32(Σ level·a − bias·Σa) · (scaleW · scaleA) of these vectors. */
-  #addPart(vectors: readonly number[]): void {
-    const f = this.#f;
-    this.#sums.multiply(this.#site, vectors);
-    for (const [i, vector] of vectors.entries()) this.#pushScales(vector).set(this.#scales[i]!);
-    for (const [m, row] of this.#totals.entries()) {
-      for (const [i, vector] of vectors.entries()) {
-        const total = row[vector]!;
-        this.#sums.push(this.#site, m, i);
-        f.emit('f32x4.convert_i32x4_s').get(this.#scales[i]!).get(this.#site.x[m]!);
-        f.emit('v128.load32_splat', ACTIVATION_BLOCK.scaleAt).emit('f32x4.mul').emit('f32x4.mul');
-        f.get(total).emit('f32x4.add').set(total);
-      }
-    }
-  }
-
-  /** Pushes the four scales of a vector. */
-  #pushScales(vector: number): FunctionBuilder {
-    const f = this.#f;
-    f.get(this.#halves).emit('v128.load16x4_u', VECTOR_ROWS * HALF_BYTES * vector);
-    return convertHalves(f);
-  }
-
-  #store(): void {
-    const [f, p] = [this.#f, this.#p];
-    f.get(p.limit).i32(VECTOR_ROWS * this.#vectors);
-    f.emit('i32.ge_s').if(
-      () => this.#forTotals((total, offset) => f.get(total).emit('v128.store', offset)),
-      () => {
-        this.#forTotals((total, offset) => {
-          f.i32(offset).emit('i32.add').get(p.limit);
-          f.i32(offset / ELEMENT_BYTES).emit('i32.sub');
-          f.get(total).emit('call', this.#variant.storeVector);
-        });
-      },
-    );
-  }
-
-  /** Runs `store` for each total, with the address of its row pushed and its offset there. */
-  #forTotals(store: (total: Local, offset: number) => void): void {
-    const [f, p] = [this.#f, this.#p];
-    for (const [m, row] of this.#totals.entries()) {
-      for (const [i, total] of row.entries()) {
-        pushProduct(f, p.outStride, m).get(p.out).emit('i32.add');
-        store(total, VECTOR_BYTES * i);
-      }
+/** Runs `store` for each total, with the address of its row pushed and its offset there. */
+function forTotals({ f, p, totals }: Totals, store: (total: Local, offset: number) => void): void {
+  for (const [m, row] of totals.entries()) {
+    for (const [i, total] of row.entries()) {
+      pushProduct(f, p.outStride, m).get(p.out).emit('i32.add');
+      store(total, VECTOR_BYTES * i);
     }
   }
 }
@@ -182,4 +112,9 @@ export function addStoreVector(module: ModuleBuilder): FunctionRef {
       );
     }
   });
+}
+
+/** Locals for a vector of each of so many rows and columns. */
+export function vectorLocals(f: FunctionBuilder, rows: number, columns: number): Local[][] {
+  return Array.from({ length: rows }, () => Array.from({ length: columns }, () => f.local('v128')));
 }

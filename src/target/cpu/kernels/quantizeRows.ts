@@ -1,11 +1,12 @@
 /**
  * Rows of activations in 8 bits, as products on panels take them: blocks of 32 columns, each 32 int8, then the scale
- * (f32), then −128 times their sum (i32).
+ * (f32), then −128 times the sum of all and of each half (i32).
  *
  * The scale is the largest magnitude / 127; a number is the nearest integer, of two the even one, to x · (127 / largest).
  * Where the largest is below 2^-100 all are 0.
  */
 import { type FunctionBuilder, type Local, type ModuleBuilder } from '../../../wasm/index.ts';
+import { BLOCK_COLUMNS, type PanelFormat } from '../panels/panelFormats.table.ts';
 import { KERNELS } from './kernels.table.ts';
 import {
   ELEMENT_BYTES,
@@ -16,7 +17,28 @@ import {
   VECTOR_BYTES,
 } from './vectors.ts';
 
-export const ACTIVATION_BLOCK = { columns: 32, bytes: 40, scaleAt: 32, sumAt: 36 } as const;
+export const ACTIVATION_BLOCK = {
+  ...{ columns: 32, bytes: 48, scaleAt: 32 },
+  /** The sum of all, and of a half. */
+  sumAt: 36,
+  halfSumsAt: [40, 44],
+} as const;
+
+/** Bytes of the activations of a block: f32, or in 8 bits. */
+export function activationBytes(format: PanelFormat): number {
+  return 'element' in format ? BLOCK_COLUMNS * ELEMENT_BYTES : ACTIVATION_BLOCK.bytes;
+}
+
+/** From one row of K activations in 8 bits to the next, in elements of 4 bytes. */
+export function quantizedStride(K: number): number {
+  return ((K / ACTIVATION_BLOCK.columns) * ACTIVATION_BLOCK.bytes) / ELEMENT_BYTES;
+}
+
+/** Where the sum of one of so many parts of a block is. */
+export function sumOfPart(parts: 1 | 2, part: number): number {
+  return parts === 1 ? ACTIVATION_BLOCK.sumAt : ACTIVATION_BLOCK.halfSumsAt[part as 0 | 1];
+}
+
 const SMALLEST = 2 ** -100;
 const LARGEST_LEVEL = 127;
 const VECTORS = 8;
@@ -41,7 +63,7 @@ export function addQuantizeRows(module: ModuleBuilder): void {
 function quantizeBlock(f: FunctionBuilder, from: Local, out: Local): void {
   const [largest, scratch, inverse] = [f.local('v128'), f.local('v128'), f.local('v128')];
   const values = Array.from({ length: VECTORS }, () => f.local('v128'));
-  const total = f.local('v128');
+  const halves = [f.local('v128'), f.local('v128')];
   pushSplat(f, 0);
   for (const [i, value] of values.entries()) {
     f.get(from)
@@ -56,12 +78,17 @@ function quantizeBlock(f: FunctionBuilder, from: Local, out: Local): void {
   pushSplat(f, LARGEST_LEVEL).get(largest).emit('f32x4.div');
   f.get(largest);
   pushSplat(f, SMALLEST).emit('f32x4.ge').emit('v128.and').set(inverse);
-  f.emit('v128.const', new Uint8Array(VECTOR_BYTES));
-  for (const value of values) {
-    f.get(value).get(inverse).emit('f32x4.mul').emit('f32x4.nearest');
-    f.emit('i32x4.trunc_sat_f32x4_s').tee(value).emit('i32x4.add');
+  for (const [half, total] of halves.entries()) {
+    f.emit('v128.const', new Uint8Array(VECTOR_BYTES));
+    for (const value of values.slice(4 * half, 4 * half + 4)) {
+      f.get(value).get(inverse).emit('f32x4.mul').emit('f32x4.nearest');
+      f.emit('i32x4.trunc_sat_f32x4_s').tee(value).emit('i32x4.add');
+    }
+    reduceLanes(f, 'i32x4.add', scratch).i32(7).emit('i32x4.shl').emit('i32x4.neg').set(total);
+    f.get(out)
+      .get(total)
+      .emit('v128.store32_lane', 0, ACTIVATION_BLOCK.halfSumsAt[half as 0 | 1]);
   }
-  f.set(total);
   for (const [half, at] of [0, 4].entries()) {
     f.get(out);
     for (const pair of [at, at + 2]) {
@@ -71,7 +98,6 @@ function quantizeBlock(f: FunctionBuilder, from: Local, out: Local): void {
     }
     f.emit('i8x16.narrow_i16x8_s').emit('v128.store', VECTOR_BYTES * half);
   }
-  f.get(out);
-  reduceLanes(f.get(total), 'i32x4.add', scratch).i32(7).emit('i32x4.shl').emit('i32x4.neg');
+  f.get(out).get(halves[0]!).get(halves[1]!).emit('i32x4.add');
   f.emit('v128.store32_lane', 0, ACTIVATION_BLOCK.sumAt);
 }

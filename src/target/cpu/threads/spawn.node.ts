@@ -7,9 +7,14 @@ export interface WorkerHandle {
   end(): void;
 }
 
+/** A worker makes next to no garbage, and would keep what room it is given for that. */
+const YOUNG_MIB = 4;
+
 /** A worker that waits for letters; it does not keep the process alive. */
 export function spawnWorker(): WorkerHandle {
-  const worker = new Worker(new URL('./worker.node.ts', import.meta.url));
+  const worker = new Worker(new URL('./worker.node.ts', import.meta.url), {
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+  });
   worker.unref();
   // Without it the others do its work.
   worker.on('error', (error) => process.emitWarning(String(error)));

@@ -18,11 +18,9 @@ import {
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
-import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
-import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
 import { type PanelFormatName } from '../panels/panelFormats.table.ts';
-import { panelReaders, PLAIN_BLOCK_BYTES, unpackBlock, type PanelReader } from './panelReaders.ts';
-import { emitTile } from './panelTile.ts';
+import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
+import { variantsOf, type Variant } from './panelVariants.ts';
 import { freeRowPointers, loadRowPointers, MAX_ROWS } from './rowTile.ts';
 
 /**
@@ -36,21 +34,11 @@ export const LINEAR_PANELS = [
 
 type Block = Readonly<Record<(typeof LINEAR_PANELS)[number], Memory>>;
 
-/** Blocks of a piece: 34 KiB of plain lines. */
-const PIECE_BLOCKS = 32;
+/** More blocks than a row has. */
+const ALL_BLOCKS = 2 ** 30;
 /** How far ahead of a single tile weights are fetched: past the page, where the hardware stops by itself. */
 const AHEAD_BYTES = 8192;
 const PANEL_ROWS = 32;
-
-/** How the products of a format are done. */
-interface Variant {
-  /** How tiles read their blocks, and how blocks are stored: others are unpacked piece by piece. */
-  readonly tiles: PanelReader;
-  readonly stored: PanelReader;
-  readonly pieceBlocks: number;
-  /** Rows of the tiles there may be. */
-  readonly rows: readonly number[];
-}
 
 /** Weights that a tile fetches: so many bytes for each of its blocks, from a distance beyond the piece's first. */
 interface Ahead {
@@ -61,9 +49,7 @@ interface Ahead {
 /** Adds `linearPanels` of a format. */
 export function addLinearPanels(assembler: Assembler, format: PanelFormatName): Label {
   const name = linearPanelsName(format);
-  const { stored, unpacked } = panelReaders(assembler, format);
-  const few = { tiles: stored, stored, pieceBlocks: 2 ** 30, rows: [1, 2, 3, 4, 5, 6] };
-  const many = { tiles: unpacked, stored, pieceBlocks: PIECE_BLOCKS, rows: [3, 4, 5, 6] };
+  const { few, many } = variantsOf(assembler, format);
   const add = (suffix: string, variant: Variant) =>
     assembler.addFunction(`${name}.${suffix}`, LINEAR_PANELS, (f, block) =>
       new LinearPanels(f, block, variant).emit(),
@@ -106,13 +92,13 @@ class LinearPanels {
     this.#f = f;
     this.#block = block;
     this.#variant = variant;
-    this.#constants = variant.stored.prepare(f);
+    this.#constants = variant.prepare(f);
     [this.#w, this.#out, this.#columnsLeft] = [f.slot(), f.slot(), f.slot()];
     [this.#xPiece, this.#blocksBefore, this.#blocksLeft] = [f.slot(), f.slot(), f.slot()];
     [this.#xTile, this.#outTile, this.#rowsLeft] = [f.slot(), f.slot(), f.slot()];
     [this.#pieceBlocks, this.#plain] = [f.slot(), f.slot()];
-    const unpacks = variant.tiles !== variant.stored;
-    this.#room = unpacks ? f.slot(PIECE_BLOCKS * PLAIN_BLOCK_BYTES) : undefined;
+    const { unpacking, pieceBlocks = 0 } = variant;
+    this.#room = unpacking && f.slot(pieceBlocks * unpacking.blockBytes);
   }
 
   emit(): void {
@@ -137,7 +123,7 @@ class LinearPanels {
     copyCell(f, this.#xTile, this.#xPiece);
     copyCell(f, this.#outTile, this.#out);
     copyCell(f, this.#rowsLeft, this.#block.M);
-    const whole = { distance: AHEAD_BYTES, bytes: this.#variant.stored.blockBytes };
+    const whole = { distance: AHEAD_BYTES, bytes: this.#variant.storedBytes };
     const fetched = this.#isMany ? [this.#nextPiece(0), this.#nextPiece(1)] : [whole];
     for (const ahead of fetched) this.#emitTiles(ahead);
     this.#whileRows(() => this.#emitTiles());
@@ -157,47 +143,37 @@ class LinearPanels {
   #startPiece(): void {
     const f = this.#f;
     const [blocks, plain] = [f.general(), f.general()];
-    loadAtMost(f, blocks, this.#blocksLeft, this.#variant.pieceBlocks);
+    loadAtMost(f, blocks, this.#blocksLeft, this.#variant.pieceBlocks ?? ALL_BLOCKS);
     f.emit('mov', this.#pieceBlocks, blocks);
     if (this.#room) {
       f.emit('lea', plain, this.#room).emit('mov', this.#plain, plain);
-      this.#unpackPiece(blocks, plain);
+      const [from] = f.load(this.#w) as [General];
+      this.#variant.unpacking!.emit(f, from, plain, blocks, this.#constants);
+      f.free(from);
     } else {
       f.emit('mov', plain, this.#w).emit('mov', this.#plain, plain);
     }
     f.free(plain, blocks);
   }
 
-  #unpackPiece(blocks: General, to: General): void {
-    const f = this.#f;
-    const { stored } = this.#variant;
-    const [from] = f.load(this.#w) as [General];
-    const lines = [f.vector(512), f.vector(512)] as const;
-    f.repeat(blocks, () => {
-      unpackBlock(f, stored, from, to, lines, this.#constants);
-      f.emit('add', from, stored.blockBytes).emit('add', to, PLAIN_BLOCK_BYTES);
-    });
-    f.free(from, ...lines);
-  }
-
   #endPiece(): void {
     const f = this.#f;
     const [blocks, bytes] = [...f.load(this.#pieceBlocks), f.general()] as [General, General];
     f.emit('sub', this.#blocksLeft, blocks).emit('add', this.#blocksBefore, blocks);
-    f.emit('imul', bytes, blocks, ACTIVATION_BLOCK.bytes).emit('add', this.#xPiece, bytes);
-    f.emit('imul', bytes, blocks, this.#variant.stored.blockBytes).emit('add', this.#w, bytes);
+    f.emit('imul', bytes, blocks, this.#variant.activationBytes).emit('add', this.#xPiece, bytes);
+    f.emit('imul', bytes, blocks, this.#variant.storedBytes).emit('add', this.#w, bytes);
     f.free(bytes, blocks);
   }
 
   /** Whether panels are taken piece by piece, for at least three tiles. */
   get #isMany(): boolean {
-    return this.#variant.pieceBlocks === PIECE_BLOCKS;
+    return this.#variant.pieceBlocks !== undefined;
   }
 
   /** A half of the next piece: the first two tiles share the wait for memory. */
   #nextPiece(half: 0 | 1): Ahead {
-    const { stored, pieceBlocks } = this.#variant;
-    const bytes = stored.blockBytes / 2;
+    const { storedBytes, pieceBlocks = 0 } = this.#variant;
+    const bytes = storedBytes / 2;
     return { distance: (2 + half) * pieceBlocks * bytes, bytes };
   }
 
@@ -250,7 +226,7 @@ class LinearPanels {
     const ahead = fetched && { base: weights, ...fetched };
     const columns = this.#columns;
     const place = { x, out, w, blocks, columns, ahead, blocksBefore: this.#blocksBefore };
-    emitTile(f, this.#variant.tiles, this.#constants, place, rows);
+    this.#variant.emitTile(f, this.#constants, place, rows);
     freeRowPointers(f, x);
     freeRowPointers(f, out);
     f.free(w, blocks, weights);

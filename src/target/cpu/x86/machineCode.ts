@@ -2,7 +2,7 @@
 import { UnsupportedError } from '../../../base/index.ts';
 import { Assembler, linkLibrary, loadLibrary, type LinkedLibrary } from '../../../x86/index.ts';
 import { addAttention } from './attention.ts';
-import { PANEL_FORMATS, type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { PANEL_FORMAT_NAMES, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { addConvolution } from './convolution.ts';
 import { addElementwise } from './elementwise.ts';
 import { addGatedDelta } from './gatedDelta.ts';
@@ -10,8 +10,6 @@ import { addGrouped } from './grouped.ts';
 import { addLinear, LINEAR } from './linear.ts';
 import { addLinearPanels, LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
 import { addQuantizeRows } from './quantizeRows.ts';
-
-const PANEL_FORMAT_NAMES = Object.keys(PANEL_FORMATS) as PanelFormatName[];
 
 /** What the code of the kernels is made with: WebAssembly everywhere, machine code where it can run. */
 export type Emitter = 'wasm' | 'x86';
@@ -22,11 +20,14 @@ export interface EmitterChoice {
   readonly reason?: string;
 }
 
-let linked: LinkedLibrary | undefined;
+const linked = new Map<string, LinkedLibrary>();
 
-/** The library, emitted once a process. */
-export function machineCode(): LinkedLibrary {
-  if (linked) return linked;
+/** The library that reads these formats of panels, emitted once a process. */
+export function machineCode(
+  formats: readonly PanelFormatName[] = PANEL_FORMAT_NAMES,
+): LinkedLibrary {
+  const known = linked.get(formats.join());
+  if (known) return known;
   const assembler = new Assembler();
   addGrouped(assembler, { name: 'linear', label: addLinear(assembler), args: LINEAR });
   addAttention(assembler);
@@ -34,12 +35,13 @@ export function machineCode(): LinkedLibrary {
   addElementwise(assembler);
   addGatedDelta(assembler);
   addConvolution(assembler);
-  for (const format of PANEL_FORMAT_NAMES) {
+  for (const format of formats) {
     const label = addLinearPanels(assembler, format);
     addGrouped(assembler, { name: linearPanelsName(format), label, args: LINEAR_PANELS });
   }
-  linked = linkLibrary(assembler);
-  return linked;
+  const library = linkLibrary(assembler);
+  linked.set(formats.join(), library);
+  return library;
 }
 
 let possible: EmitterChoice | undefined;

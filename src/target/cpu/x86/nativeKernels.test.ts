@@ -8,7 +8,8 @@ import { bindKernels } from '../kernels/bind.ts';
 import { createKernelMemory, instantiateKernels } from '../kernels/kernelModule.ts';
 import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
 import { packPanels } from '../panels/packPanels.ts';
-import { panelBytes, PANEL_FORMATS, type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { PANEL_FORMATS, type IntegerFormatName } from '../panels/panelFormats.table.ts';
+import { panelBytes } from '../panels/panelLayout.ts';
 import { chooseEmitter, machineCode } from './machineCode.ts';
 import { withMachineCode } from './nativeKernels.ts';
 
@@ -56,30 +57,22 @@ const QUANTIZE: Args<'quantizeRows'> = { x: 1024, xStride: 100, out: 16384, rows
 const SWIGLU: Args<'swiglu'> = { gate: 1024, up: 4096, out: 16384, size: 70, limit: 1.5 };
 
 const PANELS: Args<'linearPanels'> = {
-  ...{ x: 16384, w: 20480, out: 40960, outStride: 40 },
-  ...{ M: 5, N: 37, K: 96, format: 1 },
+  ...{ x: 16384, xStride: 96, w: 20480, out: 45056, outStride: 40 },
+  ...{ M: 5, N: 37, K: 256, format: 1 },
 };
 
 /** Rows of experts 0 and 2 of three, of which the last are two. */
 const GROUPED: Args<'groupedLinearPanels'> = {
-  ...{
-    x: 16384,
-    xBytes: 120,
-    starts: 1024,
-    w: 20480,
-    matrixBytes: 7000,
-    out: 57344,
-    outStride: 40,
-  },
-  ...{ rows: 7, E: 3, N: 20, K: 96, format: 1 },
+  ...{ x: 16384, xStride: 96, starts: 1024, w: 20480, matrixBytes: 9216, out: 49152 },
+  ...{ outStride: 40, rows: 7, E: 3, N: 20, K: 256, format: 1 },
 };
 const GROUPED_LINEAR: Args<'groupedLinear'> = {
-  ...{ x: 16384, starts: 1024, w: 20480, matrixBytes: 4000, out: 57344, outStride: 40 },
+  ...{ x: 16384, starts: 1024, w: 20480, matrixBytes: 4000, out: 49152, outStride: 40 },
   ...{ rows: 7, E: 3, N: 9, K: 33 },
 };
 
 /** Which rows are whose, and rows in 8 bits and weights of the format for each expert. */
-function putGroups(memory: WasmMemory, name: PanelFormatName): void {
+function putGroups(memory: WasmMemory, name: IntegerFormatName): void {
   const { rows, E, N, K, x, w } = GROUPED;
   const quantize = { x: 4096, xStride: K, out: x, rows, K };
   bindKernels(instantiateKernels(memory))('quantizeRows', inOrder('quantizeRows', quantize))();
@@ -96,7 +89,7 @@ function putStarts(memory: WasmMemory): void {
 }
 
 /** Rows in 8 bits, and weights of the format. */
-function putPanels(memory: WasmMemory, name: PanelFormatName): void {
+function putPanels(memory: WasmMemory, name: IntegerFormatName): void {
   const { M, N, K, x, w } = PANELS;
   const rows = { x: 4096, xStride: K, out: x, rows: M, K };
   bindKernels(instantiateKernels(memory))('quantizeRows', inOrder('quantizeRows', rows))();

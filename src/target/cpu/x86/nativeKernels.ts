@@ -7,13 +7,9 @@ import { type WasmMemory } from '../../../wasm/index.ts';
 import { openLibrary, type LinkedLibrary } from '../../../x86/index.ts';
 import { type Bind } from '../kernels/bind.ts';
 import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
-import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
-import {
-  BLOCK_COLUMNS,
-  panelBytes,
-  PANEL_FORMATS,
-  type PanelFormatName,
-} from '../panels/panelFormats.table.ts';
+import { ACTIVATION_BLOCK, activationBytes } from '../kernels/quantizeRows.ts';
+import { BLOCK_COLUMNS, PANEL_FORMATS, PANEL_FORMAT_NAMES } from '../panels/panelFormats.table.ts';
+import { panelBytes, unitColumns } from '../panels/panelLayout.ts';
 import { ATTENTION, ATTENTION_LIMITS } from './attention.ts';
 import { ACTIVATION, SWIGLU, VECTOR_BYTES } from './elementwise.ts';
 import { bindGroupedLinear, bindGroupedLinearPanels } from './bindGrouped.ts';
@@ -23,8 +19,6 @@ import { LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
 import { Machine, type PreparedCall } from './machine.ts';
 import { bitsOf, ELEMENT_BYTES, type Args, type NativeBind } from './nativeBind.ts';
 import { QUANTIZE_ROWS } from './quantizeRows.ts';
-
-const PANEL_FORMAT_NAMES = Object.keys(PANEL_FORMATS) as PanelFormatName[];
 
 type AttentionCall = PreparedCall<(typeof ATTENTION)[number]>;
 
@@ -137,11 +131,12 @@ function bindQuantizeRows(machine: Machine, args: Args<'quantizeRows'>): (() => 
 function bindLinearPanels(machine: Machine, args: Args<'linearPanels'>): (() => void) | undefined {
   const { M, N, K } = args;
   const format = PANEL_FORMAT_NAMES.find((name) => PANEL_FORMATS[name].code === args.format);
-  if (M === 0 || N === 0 || K === 0 || K % BLOCK_COLUMNS !== 0 || !format) return undefined;
-  const xStride = (K / BLOCK_COLUMNS) * ACTIVATION_BLOCK.bytes;
+  if (!format || M === 0 || N === 0 || K === 0 || K % unitColumns(format) !== 0) return undefined;
+  const xStride = args.xStride * ELEMENT_BYTES;
+  const xBytes = (K / BLOCK_COLUMNS) * activationBytes(PANEL_FORMATS[format]);
   const outStride = args.outStride * ELEMENT_BYTES;
   const call = machine.prepare(linearPanelsName(format), LINEAR_PANELS, {
-    x: machine.address(args.x, M, xStride, xStride),
+    x: machine.address(args.x, M, xStride, xBytes),
     w: machine.address(args.w, 1, 0, panelBytes(format, N, K)),
     out: machine.address(args.out, M, outStride, N * ELEMENT_BYTES),
     ...{ xStride, outStride, M, N, blocks: K / BLOCK_COLUMNS },

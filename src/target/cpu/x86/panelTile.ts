@@ -1,8 +1,9 @@
 /**
  * One tile of a product: up to six rows of int8 activations times the 32 rows of a panel.
  *
- * A block's sums are exact integers: out[m][n] += f32(Σ u·a − bias·Σa) · (scaleW[n] · scaleA[m]), block by block in
- * ascending order, every operation rounded by itself: the same bits as in WebAssembly, whatever the tile.
+ * The sums of a part of a block are exact integers: out[m][n] += f32(Σ u·a − bias·Σa) · (scaleW[n] · scaleA[m]), and where
+ * there are mins out[m][n] += f32(−Σa) · (minW[n] · scaleA[m]), part by part in ascending order, every operation rounded
+ * by itself: the same bits as in WebAssembly, whatever the tile.
  */
 import {
   at,
@@ -15,8 +16,17 @@ import {
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
-import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
-import { LINE_BYTES, loadCorrection, loadScales, type PanelReader } from './panelReaders.ts';
+import { ACTIVATION_BLOCK, sumOfPart } from '../kernels/quantizeRows.ts';
+import { LINE_BYTES } from '../panels/panelFormats.table.ts';
+import {
+  GROUPS,
+  loadCorrection,
+  startBlock,
+  withPlace,
+  type BlockPlace,
+  type Pair,
+  type PanelReader,
+} from './panelReaders.ts';
 import { atRow, type RowPointers } from './rowTile.ts';
 
 /** What a tile works on. */
@@ -42,7 +52,15 @@ interface Ahead {
   readonly bytes: number;
 }
 
-type Pair = readonly [Vector, Vector];
+/** Registers of a tile. */
+interface TileRegisters {
+  readonly integers: readonly Pair[];
+  readonly sums: readonly Pair[];
+  readonly lines: Pair;
+  readonly factors: Pair;
+  readonly activation: Vector;
+  readonly constants: readonly Vector[];
+}
 
 /** Emit the tile of `rows` rows. */
 export function emitTile(
@@ -53,57 +71,76 @@ export function emitTile(
   rows: number,
 ): void {
   const pairs = (): Pair[] => Array.from({ length: rows }, () => pair(f));
-  const [sums, integers, lines, scales] = [pairs(), pairs(), pair(f), pair(f)];
-  const activation = f.vector(512);
+  const [sums, integers, lines, factors] = [pairs(), pairs(), pair(f), pair(f)];
+  const registers = { sums, integers, lines, factors, activation: f.vector(512), constants };
   startSums(f, place, sums);
-  f.repeat(place.blocks, () => {
-    integers.forEach((both, m) => {
-      const sum = atRow(place.x, m, ACTIVATION_BLOCK.sumAt);
-      for (const to of both) loadCorrection(f, to, sum, reader.bias);
-    });
-    if (place.ahead) fetchAhead(f, place.ahead);
-    reader.forGroups(f, place.w, lines, constants, (group, [first, second]) => {
-      for (const [m, [a, b]] of integers.entries()) {
-        f.emit('vpbroadcastd', activation, atRow(place.x, m, 4 * group));
-        f.emit('vpdpbusd', a, first, activation).emit('vpdpbusd', b, second, activation);
-      }
-    });
-    loadScales(f, place.w, scales);
-    for (const [m, both] of integers.entries())
-      addBlock(f, place, m, both, sums[m]!, scales, lines);
-    f.emit('add', place.x.base, ACTIVATION_BLOCK.bytes).emit('add', place.w, reader.blockBytes);
-  });
+  withPlace(f, reader, place.w, (at) =>
+    f.repeat(place.blocks, () => {
+      startBlock(f, reader, place.blocks, at);
+      if (place.ahead) fetchAhead(f, place.ahead);
+      for (let part = 0; part < reader.parts; part++)
+        addPart(f, reader, place, at, part, registers);
+      f.emit('add', place.x.base, ACTIVATION_BLOCK.bytes).emit('add', place.w, reader.blockBytes);
+    }),
+  );
   storeSums(f, place, sums);
-  f.free(activation, ...scales, ...lines, ...integers.flat(), ...sums.flat());
+  f.free(registers.activation, ...factors, ...lines, ...integers.flat(), ...sums.flat());
 }
 
-function fetchAhead(f: FunctionBuilder, { base, distance, bytes }: Ahead): void {
+function addPart(
+  f: FunctionBuilder,
+  reader: PanelReader,
+  { x }: TilePlace,
+  place: BlockPlace,
+  part: number,
+  { integers, sums, lines, factors, activation, constants }: TileRegisters,
+): void {
+  const sumAt = sumOfPart(reader.parts, part);
+  for (const [m, both] of integers.entries())
+    for (const to of both) loadCorrection(f, to, atRow(x, m, sumAt), reader.bias);
+  const groups = GROUPS / reader.parts;
+  for (let group = groups * part; group < groups * (part + 1); group++) {
+    reader.loadGroup(f, place.block, group, lines, factors, constants);
+    for (const [m, [a, b]] of integers.entries()) {
+      f.emit('vpbroadcastd', activation, atRow(x, m, 4 * group));
+      f.emit('vpdpbusd', a, lines[0], activation).emit('vpdpbusd', b, lines[1], activation);
+    }
+  }
+  for (const kind of reader.hasMin ? (['scale', 'min'] as const) : (['scale'] as const)) {
+    reader.loadFactors(f, place, kind, part, factors, lines);
+    for (const [m, both] of integers.entries()) {
+      if (kind === 'min') for (const to of both) loadCorrection(f, to, atRow(x, m, sumAt), 1);
+      addScaled(f, atRow(x, m, ACTIVATION_BLOCK.scaleAt), both, sums[m]!, factors, lines);
+    }
+  }
+}
+
+export function fetchAhead(f: FunctionBuilder, { base, distance, bytes }: Ahead): void {
   for (let line = 0; line < bytes; line += LINE_BYTES)
     f.emit('prefetcht0', at(base, distance + line));
   f.emit('add', base, bytes);
 }
 
-function pair(f: FunctionBuilder): Pair {
+export function pair(f: FunctionBuilder): Pair {
   return [f.vector(512), f.vector(512)];
 }
 
-function addBlock(
+/** Add integers times (factor · scaleA). */
+function addScaled(
   f: FunctionBuilder,
-  { x }: TilePlace,
-  row: number,
+  scale: Memory,
   integers: Pair,
   sums: Pair,
-  scales: Pair,
+  factors: Pair,
   spare: Pair,
 ): void {
-  const scale = broadcast(atRow(x, row, ACTIVATION_BLOCK.scaleAt));
   for (const [h, sum] of integers.entries()) {
-    f.emit('vcvtdq2ps', sum, sum).emit('vmulps', spare[h]!, scales[h]!, scale);
+    f.emit('vcvtdq2ps', sum, sum).emit('vmulps', spare[h]!, factors[h]!, broadcast(scale));
     f.emit('vmulps', sum, sum, spare[h]!).emit('vaddps', sums[h]!, sums[h]!, sum);
   }
 }
 
-function startSums(
+export function startSums(
   f: FunctionBuilder,
   { out, columns, blocksBefore }: TilePlace,
   sums: Pair[],
@@ -118,7 +155,7 @@ function startSums(
   f.place(ready);
 }
 
-function storeSums(f: FunctionBuilder, { out, columns }: TilePlace, sums: Pair[]): void {
+export function storeSums(f: FunctionBuilder, { out, columns }: TilePlace, sums: Pair[]): void {
   sums.forEach((both, m) =>
     both.forEach((sum, h) => f.emit('vmovups', merging(atRow(out, m, 64 * h), columns[h]!), sum)),
   );

@@ -70,15 +70,18 @@ function quantizeBlock(
     f.emit('vmulps', value, value, inverse).emit('vcvtps2dq', value, value);
     f.emit('vpmovsdb', at(out, 16 * h), value);
   });
-  f.emit('vpaddd', other, values[0]!, values[1]!);
-  emitReduce(f, 'vpaddd', other);
-  f.emit('vpslld', low(other), low(other), 7).emit(
-    'vpxor',
-    low(largest),
-    low(largest),
-    low(largest),
-  );
-  f.emit('vpsubd', low(other), low(largest), low(other));
+  f.emit('vpxor', low(largest), low(largest), low(largest)).emit('vmovdqu32', other, largest);
+  values.forEach((value, h) => {
+    emitReduce(f, 'vpaddd', value);
+    f.emit('vpslld', low(value), low(value), 7).emit(
+      'vpsubd',
+      low(value),
+      low(largest),
+      low(value),
+    );
+    f.emit('vmovd', at(out, ACTIVATION_BLOCK.halfSumsAt[h as 0 | 1]), low(value));
+    f.emit('vpaddd', low(other), low(other), low(value));
+  });
   f.emit('vmovd', at(out, ACTIVATION_BLOCK.sumAt), low(other));
   f.free(inverse, other, largest, ...values);
 }

@@ -1,0 +1,3 @@
+/** Floor 1: what a text may be like, and which tokens may therefore come next. */
+export { Grammar, type GrammarConstraint } from './constraint.ts';
+export { Vocabulary } from './vocabulary.ts';

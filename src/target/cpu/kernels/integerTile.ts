@@ -1,0 +1,94 @@
+/**
+ * Tiles of products of rows in 8 bits (quantizeRows.ts) and panels of integers.
+ *
+ * The sums of a part of a block are exact integers. An output is the sum over the parts in ascending order, from 0, of
+ * f32(Σ level·a − bias·Σa) · (scaleW · scaleA), and for formats with mins then f32(−Σa) · (minW · scaleA), every
+ * operation rounded by itself: the same bits whatever the tile, and as those of the machine code.
+ */
+import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
+import { type IntegerFormat } from '../panels/panelFormats.table.ts';
+import { layoutOf } from '../panels/panelLayout.ts';
+import { type BlockProducts, type BlockSite, type BlockSums } from './blockSums.ts';
+import { HALF_BYTES, VECTOR_ROWS } from './panelCodes.ts';
+import { pushFactor, type FactorPlaces } from './panelScales.ts';
+import { vectorLocals, type TileSite } from './panelTile.ts';
+import { ACTIVATION_BLOCK, sumOfPart } from './quantizeRows.ts';
+import { pushRow, VECTOR_BYTES } from './vectors.ts';
+
+/** Activations carry their sums times −128. */
+const SUM_SHIFT = 7;
+
+/** What the parts of a block need: pointers, and registers for sums, scales and mins. */
+interface PartSite extends TileSite {
+  readonly format: IntegerFormat;
+  readonly places: FactorPlaces;
+  readonly lines: Local;
+  readonly sums: BlockSums;
+  readonly scales: readonly Local[];
+  readonly mins: readonly Local[];
+}
+
+/** Emits the sums of a tile. */
+export function integerSums(
+  site: TileSite,
+  format: IntegerFormat,
+  products: BlockProducts,
+): () => void {
+  const { f, p, at, x, start, totals } = site;
+  const [rows, vectors] = [totals.length, totals[0]!.length];
+  const atOnce = products.vectorsAtOnce(rows);
+  const { unitBlocks, headerBytes, blockBytes, unitBytes } = layoutOf(format);
+  const [unit, block] = [f.local('i32', 'unit'), f.local('i32', 'block')];
+  const [header, integers] = [f.local('i32', 'header'), f.local('i32', 'integers')];
+  const lines = f.local('i32', 'lines');
+  const [scales, mins] = vectorLocals(f, 2, atOnce) as [Local[], Local[]];
+  const sums = products.sums(f, rows, atOnce);
+  const parts = { ...site, format, places: { header, integers }, lines, sums, scales, mins };
+  const addBlock = (): void => {
+    for (let part = 0; part < format.scaling.parts; part++) {
+      for (let i = 0; i < vectors; i += atOnce) addPart(parts, range(i, atOnce), part);
+    }
+    for (const pointer of x) f.advance(pointer, ACTIVATION_BLOCK.bytes);
+    f.advance(lines, blockBytes).advance(integers, blockBytes);
+  };
+  return () =>
+    f.forLoop(unit, 0, p.blocks, unitBlocks, () => {
+      pushRow(f, start, at, VECTOR_ROWS * HALF_BYTES).set(header);
+      pushRow(f, start, at, VECTOR_BYTES).i32(headerBytes).emit('i32.add').set(lines);
+      pushRow(f, start, at, VECTOR_ROWS).i32(headerBytes).emit('i32.add').set(integers);
+      if (unitBlocks === 1) addBlock();
+      else f.forLoop(block, 0, unitBlocks, 1, addBlock);
+      f.advance(start, unitBytes);
+    });
+}
+
+function addPart(site: PartSite, vectors: readonly number[], part: number): void {
+  const { f, p, x, totals, format, places, lines, sums, scales, mins } = site;
+  const block: BlockSite = { f, x, lines, table: p.table };
+  sums.multiply(block, vectors, part);
+  for (const [i, vector] of vectors.entries()) {
+    pushFactor(f, format, 'scale', places, vector, part).set(scales[i]!);
+    if (format.scaling.hasMin) pushFactor(f, format, 'min', places, vector, part).set(mins[i]!);
+  }
+  const sumAt = sumOfPart(format.scaling.parts, part);
+  for (const [m, row] of totals.entries()) {
+    for (const [i, vector] of vectors.entries()) {
+      sums.push(block, m, i, part);
+      addScaled(f, x[m]!, scales[i]!, row[vector]!);
+      if (!format.scaling.hasMin) continue;
+      f.get(x[m]!).emit('v128.load32_splat', sumAt).i32(SUM_SHIFT).emit('i32x4.shr_s');
+      addScaled(f, x[m]!, mins[i]!, row[vector]!);
+    }
+  }
+}
+
+/** Pops integers and adds them, times (factor · scaleA), to the total. */
+function addScaled(f: FunctionBuilder, x: Local, factor: Local, total: Local): void {
+  f.emit('f32x4.convert_i32x4_s');
+  f.get(factor).get(x).emit('v128.load32_splat', ACTIVATION_BLOCK.scaleAt);
+  f.emit('f32x4.mul').emit('f32x4.mul').get(total).emit('f32x4.add').set(total);
+}
+
+function range(start: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => start + i);
+}

@@ -1,0 +1,108 @@
+/** Brings the weights of a model into a device's memory: from what they are stored in, or from an image of an earlier run. */
+import { UsageError } from '../../base/index.ts';
+import { countElements, type WeightSource } from '../../ir/index.ts';
+import { type WasmMemory } from '../../wasm/index.ts';
+import { type CpuProgram } from './emit.ts';
+import { type ImageStore, type MemoryRegion } from './images/imageStore.ts';
+import { ALIGNMENT_BYTES } from './kernels/vectors.ts';
+import { isAsStored, loadPanels, weightBytes } from './weightStorage.ts';
+
+/** Where the weights lie; one after another, from the first aligned address to `weightsEnd`. */
+export interface PlacedWeights {
+  readonly weights: ReadonlyMap<string, number>;
+  readonly weightsEnd: number;
+}
+
+/** Weights that are compared with what they are stored in before an image is believed. */
+const COMPARED = 8;
+/** Larger ones are not read in whole to be compared. */
+const COMPARED_ELEMENTS = 2 ** 16;
+
+/** Fills the memory, which holds zeros, with the weights. Throws what reading one throws. */
+export function loadWeights(
+  program: CpuProgram,
+  placed: PlacedWeights,
+  memory: WasmMemory,
+  images?: ImageStore,
+): void {
+  const bytes = placed.weightsEnd - ALIGNMENT_BYTES;
+  const region: MemoryRegion = { memory, address: ALIGNMENT_BYTES, bytes };
+  const name = imageName(program, placed);
+  if (images?.load(name, region)) {
+    if (isImageOf(program, placed, memory)) return;
+    new Uint8Array(memory.buffer, region.address, bytes).fill(0);
+  }
+  for (const [weight, address] of placed.weights) loadWeight(program, weight, address, memory);
+  images?.save(name, region);
+}
+
+function loadWeight(
+  { graph, expertTables, storage }: CpuProgram,
+  name: string,
+  address: number,
+  { buffer }: WasmMemory,
+): void {
+  const source = graph.weights.get(name)!;
+  const format = storage.get(name);
+  if (format !== undefined) {
+    loadPanels(source, format, new Uint8Array(buffer, address, weightBytes(source, format)));
+    return;
+  }
+  const values = source.load();
+  const experts = expertTables.get(name);
+  if (experts !== undefined) requireExperts(name, values, experts);
+  new Float32Array(buffer, address, values.length).set(values);
+}
+
+/** Names an image by all that decides where what lies. */
+function imageName({ graph, storage }: CpuProgram, { weights }: PlacedWeights): string {
+  const entries = [...weights].map(([name, address]) => {
+    const { shape } = graph.weights.get(name)!;
+    return [name, address, storage.get(name) ?? 'f32', ...shape];
+  });
+  return JSON.stringify(entries);
+}
+
+/** Whether some weights are as they would be loaded: an image may be of a program that prepared them in another way. */
+function isImageOf(
+  { graph, storage }: CpuProgram,
+  { weights }: PlacedWeights,
+  { buffer }: WasmMemory,
+): boolean {
+  const named = [...weights].map(([name, address]) => ({
+    address,
+    source: graph.weights.get(name)!,
+    format: storage.get(name),
+  }));
+  const panels = named.filter(({ format }) => format !== undefined);
+  const small = named.filter(({ source, format }) => format === undefined && isSmall(source));
+  return (
+    spread(panels).every(({ source, format, address }) =>
+      isAsStored(source, format!, new Uint8Array(buffer, address)),
+    ) &&
+    spread(small).every(({ source, address }) => {
+      const values = source.load();
+      const kept = new Float32Array(buffer, address, values.length);
+      return values.every((value, i) => Object.is(value, kept[i]));
+    })
+  );
+}
+
+function isSmall({ shape }: WeightSource): boolean {
+  return countElements(shape) <= COMPARED_ELEMENTS;
+}
+
+/** At most so many of them, evenly spaced. */
+function spread<T>(all: readonly T[]): T[] {
+  const step = Math.max(1, Math.floor(all.length / COMPARED));
+  return all.filter((_, i) => i % step === 0).slice(0, COMPARED);
+}
+
+/** A kernel writes to the places that a table of experts names, so they must be of experts. */
+function requireExperts(name: string, values: Float32Array, count: number): void {
+  const wrong = values.find((e) => !(Number.isInteger(e) && e >= 0 && e < count));
+  if (wrong === undefined) return;
+  throw new UsageError(`the experts of a token must be from 0 to ${count - 1}, not ${wrong}`, {
+    where: name,
+  });
+}
