@@ -97,8 +97,8 @@ export function emitKernels({
   const softmax = addSoftmax(module, exp);
   const indexOfLargest = addIndexOfLargest(module);
   const linear = addLinear(module);
-  const { swiglu } = addElementwise(module, { sigmoid, softplus });
-  const quantizeRows = addQuantizeRows(module);
+  addElementwise(module, { sigmoid, softplus });
+  addQuantizeRows(module);
   const linearPanels = addLinearPanels(module, { products, formats });
   addEmbeddingPanels(module, formats);
   const { attendRows, weightedSum } = addAttentionParts(module, { linear, softmax });
@@ -120,7 +120,7 @@ export function emitKernels({
   const scaleRow = addScaleRow(module);
   addRoute(module, { scoreExperts, scaleRow, indexOfLargest });
   addRouteByToken(module, { scoreExperts, scaleRow });
-  addExperts(module, { linear, linearPanels, quantizeRows, swiglu, formats });
+  addExperts(module, { linear, linearPanels });
   addRecurrences(module, exp);
   addCompression(module, { exp, attendRows, gatherRows });
   addBlocks(module);
