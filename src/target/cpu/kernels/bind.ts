@@ -15,8 +15,7 @@ export const MEMORY_SPAN = 2 ** 32;
 const PANEL_ARGS: { readonly [K in KernelName]?: readonly string[] } = {
   linearPanels: ['w'],
   embeddingPanels: ['table'],
-  expertsInner: ['gate', 'up'],
-  expertsOuter: ['down'],
+  groupedLinearPanels: ['w'],
 };
 
 /** Whether an argument may be an address beyond the first memory. */
