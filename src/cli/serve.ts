@@ -49,7 +49,7 @@ export function addServe(program: Command): void {
     program
       .command('serve')
       .description('answer the OpenAI API over HTTP, and chat in a browser')
-      .argument('<model>', 'folder, .gguf file or built-in name'),
+      .argument('<model>', 'folder, .gguf file, hf:ORG/NAME or built-in name'),
   )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option(
