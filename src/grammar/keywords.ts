@@ -50,7 +50,7 @@ export function requireKeywords(schema: unknown, where: string): JsonRecord {
   const alone = Object.keys(ALONE).find((keyword) => given.includes(keyword));
   const known =
     alone === undefined
-      ? ['type', ...Object.values(KEYWORDS_BY_TYPE).flat()]
+      ? ['type', ...Object.keys(ALONE), ...new Set(Object.values(KEYWORDS_BY_TYPE).flat())]
       : [alone, ...ALONE[alone]!];
   const unknown = given.filter((keyword) => !known.includes(keyword));
   if (unknown.length === 0) return schema;
