@@ -74,7 +74,7 @@ const ATTENTION: Args<'attention'> = {
   ...{ q: 1024, qStep: 128, keys: 4096, keyStep: 64, values: 16384, valueStep: 32, positions: 64 },
   ...{ first: 1, scores: 32768, scoreStride: 16, out: 40960, outStep: 64 },
   ...{ B: 2, T: 3, G: 2, shared: 2, capacity: 12, keyWidth: 32, valueStride: 16, valueWidth: 16 },
-  scale: 0.25,
+  ...{ tileTokens: 1, scale: 0.25 },
 };
 
 test(
