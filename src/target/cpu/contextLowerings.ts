@@ -110,9 +110,9 @@ export function causalConvolution(
   const [B, T, C] = list.shapeOf(node.type) as [number, number, number];
   const W = lastDim(node.inputs[2]!.type);
   const { dilation = 1 } = node.attrs;
-  const rows = list.scratch(((W - 1) * dilation + T) * C);
+  const rows = list.scratch(((W - 1) * dilation + T + W) * C);
   const out = allocateFor(list, node);
-  const sizes = { B, T, C, W, dilation };
+  const sizes = { B, T, C, W, dilation, channels: C };
   list.add('causalConvolution', node.label, { state, x, w, positions, rows, out, ...sizes });
   return out;
 }

@@ -19,13 +19,13 @@ import {
 } from '../../../wasm/index.ts';
 import { pushSplat, pushSum, reduceLanes, scaleToBytes, VECTOR_BYTES, ROUNDER } from './vectors.ts';
 
-const SMALLEST = -87.33654; // ln of the smallest normal number
-const LARGEST = 88.72284; // ln of the largest
-const LN2_HIGH = 0.693359375;
-const LN2_LOW = -2.1219444e-4;
+export const SMALLEST = -87.33654; // ln of the smallest normal number
+export const LARGEST = 88.72284; // ln of the largest
+export const LN2_HIGH = 0.693359375;
+export const LN2_LOW = -2.1219444e-4;
 
 /** exp(r) = 1 + r + r² · P(r); the coefficients of P, highest first. */
-const POLYNOMIAL = [
+export const POLYNOMIAL = [
   1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1,
   5.0000001201e-1,
 ] as const;

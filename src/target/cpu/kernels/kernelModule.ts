@@ -29,6 +29,7 @@ import { addLinearPanels } from './linearPanels.ts';
 import { addGatherRows, addMovement } from './movement.ts';
 import { addNgrams } from './ngrams.ts';
 import { canOptimize, compileOptimized } from './optimize.ts';
+import { WEIGHTS } from './panelCodes.ts';
 import { addProducts } from './products.ts';
 import { addQuantizeRows } from './quantizeRows.ts';
 import { addRecurrences } from './recurrence.ts';
@@ -57,6 +58,12 @@ export function createKernelMemory(shared = false): WasmMemory {
   return createMemory(shared ? { initial: 1, maximum: MOST_PAGES, shared } : { initial: 1 });
 }
 
+/** A memory of so many bytes for panels alone. */
+export function createPanelMemory(bytes: number, shared: boolean): WasmMemory {
+  const initial = Math.ceil(bytes / PAGE_BYTES);
+  return createMemory(shared ? { initial, maximum: MOST_PAGES, shared } : { initial });
+}
+
 /** What a module imports such a memory with. */
 export function memoryLimits(shared: boolean): MemoryLimits {
   return shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
@@ -70,6 +77,8 @@ export interface KernelOptions {
   readonly products?: ByteProducts;
   /** Formats that panels may have; all unless said. */
   readonly formats?: readonly PanelFormatName[];
+  /** Whether panels are in a memory of their own. */
+  readonly separate?: boolean;
 }
 
 /** Emits the module. */
@@ -77,17 +86,19 @@ export function emitKernels({
   shared = false,
   products = 'none',
   formats = PANEL_FORMAT_NAMES,
+  separate = false,
 }: KernelOptions = {}): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
-  module.importMemory('host', 'memory', memoryLimits(shared));
+  module.importMemory('host', 'memory', memoryLimits(shared), separate ? [] : [WEIGHTS]);
+  if (separate) module.importMemory('host', WEIGHTS, memoryLimits(shared));
   const exp = addExponential(module);
   const sigmoid = addSigmoid(module, exp);
   const softplus = addSoftplus(module, exp);
   const softmax = addSoftmax(module, exp);
   const indexOfLargest = addIndexOfLargest(module);
   const linear = addLinear(module);
-  const { swiglu } = addElementwise(module, { sigmoid, softplus });
-  const quantizeRows = addQuantizeRows(module);
+  addElementwise(module, { sigmoid, softplus });
+  addQuantizeRows(module);
   const linearPanels = addLinearPanels(module, { products, formats });
   addEmbeddingPanels(module, formats);
   const { attendRows, weightedSum } = addAttentionParts(module, { linear, softmax });
@@ -109,7 +120,7 @@ export function emitKernels({
   const scaleRow = addScaleRow(module);
   addRoute(module, { scoreExperts, scaleRow, indexOfLargest });
   addRouteByToken(module, { scoreExperts, scaleRow });
-  addExperts(module, { linear, linearPanels, quantizeRows, swiglu, formats });
+  addExperts(module, { linear, linearPanels });
   addRecurrences(module, exp);
   addCompression(module, { exp, attendRows, gatherRows });
   addBlocks(module);
@@ -132,11 +143,12 @@ const compiled = new Map<string, Compiled>();
 export function compiledKernels(
   shared = false,
   formats: readonly PanelFormatName[] = PANEL_FORMAT_NAMES,
+  separate = false,
 ): Compiled {
-  const key = `${shared} ${formats.join(' ')}`;
+  const key = `${shared} ${separate} ${formats.join(' ')}`;
   const known = compiled.get(key);
   if (known !== undefined) return known;
-  const bytes = emitKernels({ shared, products: byteProductsOfHost(), formats });
+  const bytes = emitKernels({ shared, products: byteProductsOfHost(), formats, separate });
   const once: { module?: WasmModule; optimized?: WasmModule; hash?: string } = {};
   const made = {
     get module() {
@@ -162,7 +174,7 @@ function optimize(
 ): WasmModule {
   const module = compileOptimized(withName(bytes, 'pairs'), true);
   const memory = createKernelMemory(shared);
-  const kernels = instantiate<Kernels>(module, { host: { memory } });
+  const kernels = instantiate<Kernels>(module, { host: { memory, [WEIGHTS]: memory } });
   return knowsAnswers(kernels, memory, formats)
     ? module
     : compileOptimized(withName(bytes, 'singles'), false);

@@ -5,12 +5,7 @@
  * The scale is the largest magnitude / 127; a number is the nearest integer, of two the even one, to x · (127 / largest).
  * Where the largest is below 2^-100 all are 0.
  */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import { type FunctionBuilder, type Local, type ModuleBuilder } from '../../../wasm/index.ts';
 import { BLOCK_COLUMNS, type PanelFormat } from '../panels/panelFormats.table.ts';
 import { KERNELS } from './kernels.table.ts';
 import {
@@ -50,9 +45,9 @@ const LARGEST_LEVEL = 127;
 const VECTORS = 8;
 
 /** Adds `quantizeRows`. */
-export function addQuantizeRows(module: ModuleBuilder): FunctionRef {
+export function addQuantizeRows(module: ModuleBuilder): void {
   const spec = { params: KERNELS.quantizeRows, exported: true };
-  return module.addFunction('quantizeRows', spec, (f, { x, xStride, out, rows, K }) => {
+  module.addFunction('quantizeRows', spec, (f, { x, xStride, out, rows, K }) => {
     const [row, k, from] = [f.local('i32', 'row'), f.local('i32', 'k'), f.local('i32', 'from')];
     pushProduct(f, xStride, ELEMENT_BYTES).set(xStride);
     f.forLoop(row, 0, rows, 1, () => {
