@@ -7,6 +7,7 @@ import { type Kernels } from './bind.ts';
 import { byteProductsOfHost } from './byteProducts.ts';
 import { compiledKernels, createKernelMemory, emitKernels } from './kernelModule.ts';
 import { answerOf, ANSWERS, knowsAnswers } from './knownAnswer.ts';
+import { compileOptimized } from './optimize.ts';
 
 const NAMES = Object.keys(ANSWERS) as (keyof typeof ANSWERS)[];
 
@@ -21,6 +22,14 @@ test('every module gives the known answers: change them there when numbers are m
     const module = compileModule(emitKernels({ products, formats: NAMES }));
     assert.deepEqual(answers(module), ANSWERS, products);
   }
+});
+
+test('all kernels for hosts of both kinds compile to optimized code that gives them too', () => {
+  for (const products of ['sevenBits', byteProductsOfHost()] as const) {
+    const module = compileOptimized(emitKernels({ products }), true);
+    assert.deepEqual(answers(module), ANSWERS, products);
+  }
+  compileOptimized(emitKernels({ products: 'eightBits', shared: true }), true);
 });
 
 test('so do optimized modules, on memories of one thread and of several', () => {
