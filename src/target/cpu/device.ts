@@ -225,8 +225,10 @@ function startThreads(
   { threads, emitter, trace }: CpuDeviceOptions,
   formats: readonly PanelFormatName[],
 ): Runner {
-  const { module } = compiledKernels(threads > 1, formats, memories.panels.length > 0);
-  const source = { module, ...memories, ...(emitter === 'x86' && { code: machineCode(formats) }) };
+  const isNative = emitter === 'x86';
+  const kernels = compiledKernels(threads > 1, formats, memories.panels.length > 0);
+  const module = isNative ? kernels.module : kernels.optimized;
+  const source = { module, ...memories, ...(isNative && { code: machineCode(formats) }) };
   const timed = trace !== undefined;
   return threads > 1 ? new ThreadPool(source, threads, timed) : singleThread(source, timed);
 }

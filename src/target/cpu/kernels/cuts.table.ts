@@ -52,16 +52,10 @@ const byRows = (elements: PerUnit, width: (args: Arguments) => number): Cut => (
 });
 
 const D = ({ D: width }: Arguments): number => width!;
+/** Rows of the weight of each expert that a part has, so that calls are few where an expert has a token or two. */
+const FEW_ROWS = 2 * PANEL_ROWS;
+
 const E = ({ E: width }: Arguments): number => width!;
-
-/** How many experts a token has is known when they are chosen; most models have eight. */
-const EXPERTS_OF_TOKEN = 8;
-
-/** Channels of what all experts compute. */
-const byChannels: Cut = {
-  axes: [{ extent: 'width', grain: PANEL_ROWS, elements: {}, adds: { first: 1 } }],
-  work: (a) => EXPERTS_OF_TOKEN * a['rows']! * a['F']! * a['D']!,
-};
 
 /** Heads of groups, groups, sequences and tokens. */
 const SEQUENCES: Axis = {
@@ -140,12 +134,30 @@ export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
     ],
     work: (a) => attended(a) * a['topK']!,
   },
+  causalConvolution: {
+    axes: [
+      {
+        extent: 'channels',
+        grain: LINE,
+        elements: { state: 1, x: 1, w: (a) => a['W']!, out: 1 },
+      },
+    ],
+    work: (a) => 4 * a['B']! * (a['T']! + 1) * a['W']! * a['channels']!,
+  },
   gatedDelta: {
     axes: [{ extent: 'heads', elements: {}, adds: { first: 1 } }],
     work: (a) => 3 * a['B']! * a['T']! * a['heads']! * a['K']! * a['V']!,
   },
-  expertsInner: byChannels,
-  expertsOuter: byChannels,
+  takeRows: byRows({ chosen: 1, out: (a) => a['size']! }, (a) => a['size']!),
+  groupedLinear: {
+    axes: [{ extent: 'N', grain: FEW_ROWS, elements: { w: (a) => a['K']!, out: 1 } }],
+    work: (a) => a['rows']! * a['N']! * a['K']!,
+  },
+  groupedLinearPanels: {
+    axes: [{ extent: 'N', grain: FEW_ROWS, elements: { out: 1 }, adds: { w: rowBytesOfPanel } }],
+    work: (a) => (a['rows']! * a['N']! * a['K']!) / 2,
+  },
+  sumExperts: byRows({ places: (a) => a['topK']!, out: D }, (a) => a['topK']! * a['D']!),
   embedding: byRows({ tokens: 1, out: D }, D),
   embeddingPanels: byRows({ tokens: 1, out: D }, D),
   copyRows: byRows({ x: (a) => a['xStride']!, out: (a) => a['outStride']! }, (a) => a['size']!),

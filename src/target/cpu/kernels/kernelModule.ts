@@ -12,6 +12,7 @@ import {
 import { PANEL_FORMAT_NAMES, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { addAttention } from './attention.ts';
 import { addAttentionParts } from './attendRows.ts';
+import { addAttendTile } from './attendTile.ts';
 import { type Kernels } from './bind.ts';
 import { addBlocks } from './blocks.ts';
 import { byteProductsOfHost, type ByteProducts } from './byteProducts.ts';
@@ -22,10 +23,12 @@ import { addExperts } from './experts.ts';
 import { addExponential, addSigmoid, addSoftmax, addSoftplus } from './exponential.ts';
 import { addRouteByToken, addScaleRow, addScoreExperts } from './gates.ts';
 import { addFakeQuantize } from './fakeQuantize.ts';
+import { knowsAnswers } from './knownAnswer.ts';
 import { addLinear } from './linear.ts';
 import { addLinearPanels } from './linearPanels.ts';
 import { addGatherRows, addMovement } from './movement.ts';
 import { addNgrams } from './ngrams.ts';
+import { canOptimize, compileOptimized } from './optimize.ts';
 import { WEIGHTS } from './panelCodes.ts';
 import { addProducts } from './products.ts';
 import { addQuantizeRows } from './quantizeRows.ts';
@@ -94,13 +97,14 @@ export function emitKernels({
   const softmax = addSoftmax(module, exp);
   const indexOfLargest = addIndexOfLargest(module);
   const linear = addLinear(module);
-  const { swiglu } = addElementwise(module, { sigmoid, softplus });
-  const quantizeRows = addQuantizeRows(module);
+  addElementwise(module, { sigmoid, softplus });
+  addQuantizeRows(module);
   const linearPanels = addLinearPanels(module, { products, formats });
   addEmbeddingPanels(module, formats);
   const { attendRows, weightedSum } = addAttentionParts(module, { linear, softmax });
   const gatherRows = addGatherRows(module);
-  addAttention(module, { attendRows, gatherRows });
+  const attendTile = addAttendTile(module, softmax);
+  addAttention(module, { attendRows, attendTile, gatherRows });
   addSelection(module, linear);
   addMovement(module);
   addRmsNormalization(module);
@@ -116,7 +120,7 @@ export function emitKernels({
   const scaleRow = addScaleRow(module);
   addRoute(module, { scoreExperts, scaleRow, indexOfLargest });
   addRouteByToken(module, { scoreExperts, scaleRow });
-  addExperts(module, { linear, linearPanels, quantizeRows, swiglu, formats });
+  addExperts(module, { linear, linearPanels });
   addRecurrences(module, exp);
   addCompression(module, { exp, attendRows, gatherRows });
   addBlocks(module);
@@ -125,7 +129,10 @@ export function emitKernels({
 }
 
 interface Compiled {
+  /** As the host compiles it. */
   readonly module: WasmModule;
+  /** Compiled for speed, which takes longer. */
+  readonly optimized: WasmModule;
   readonly hash: string;
   readonly sizeBytes: number;
 }
@@ -142,19 +149,47 @@ export function compiledKernels(
   const known = compiled.get(key);
   if (known !== undefined) return known;
   const bytes = emitKernels({ shared, products: byteProductsOfHost(), formats, separate });
-  let hash: string | undefined;
+  const once: { module?: WasmModule; optimized?: WasmModule; hash?: string } = {};
   const made = {
-    module: compileModule(bytes),
+    get module() {
+      return (once.module ??= compileModule(bytes));
+    },
+    get optimized() {
+      return (once.optimized ??= canOptimize() ? optimize(bytes, shared, formats) : this.module);
+    },
     sizeBytes: bytes.length,
     get hash() {
-      return (hash ??= sha256Hex(bytes));
+      return (once.hash ??= sha256Hex(bytes));
     },
   };
   compiled.set(key, made);
   return made;
 }
 
+/** Neighbouring vectors become one only where that gives the known answers. */
+function optimize(
+  bytes: Uint8Array<ArrayBuffer>,
+  shared: boolean,
+  formats: readonly PanelFormatName[],
+): WasmModule {
+  const module = compileOptimized(withName(bytes, 'pairs'), true);
+  const memory = createKernelMemory(shared);
+  const kernels = instantiate<Kernels>(module, { host: { memory, [WEIGHTS]: memory } });
+  return knowsAnswers(kernels, memory, formats)
+    ? module
+    : compileOptimized(withName(bytes, 'singles'), false);
+}
+
+/** The module with an empty section of this name, for hosts that keep code for bytes they have seen. */
+function withName(bytes: Uint8Array<ArrayBuffer>, name: string): Uint8Array<ArrayBuffer> {
+  const text = new TextEncoder().encode(name);
+  const named = new Uint8Array(bytes.length + 3 + text.length);
+  named.set(bytes);
+  named.set([0, text.length + 1, text.length, ...text], bytes.length);
+  return named;
+}
+
 /** The kernels on `memory`. */
 export function instantiateKernels(memory: WasmMemory, shared = false): Kernels {
-  return instantiate<Kernels>(compiledKernels(shared).module, { host: { memory } });
+  return instantiate<Kernels>(compiledKernels(shared).optimized, { host: { memory } });
 }
