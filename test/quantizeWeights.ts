@@ -1,9 +1,17 @@
 /** Graphs with the weights of another in few bits, as a file would have them. */
-import { f16ToF32, f32ToF16 } from '../src/base/index.ts';
+import {
+  bf16ToF32,
+  encodeF8E4M3,
+  F8E4M3_VALUES,
+  f16ToF32,
+  f32ToBf16,
+  f32ToF16,
+} from '../src/base/index.ts';
 import { type Graph, type WeightSource } from '../src/ir/index.ts';
 import { ggmlTypeOf } from '../src/model/checkpoint/gguf/ggmlTypes.table.ts';
 import {
   INTEGER_FORMATS,
+  type FloatFormatName,
   type IntegerFormat,
   type IntegerFormatName,
 } from '../src/target/cpu/panels/panelFormats.table.ts';
@@ -138,4 +146,45 @@ function nearestCode(levels: readonly number[], value: number): number {
     if (Math.abs(level - value) < Math.abs(levels[best]! - value)) best = code;
   }
   return best;
+}
+
+/** `graph` with its matrices in a format of floats; E4M3 with a scale for each 32 rows and columns. */
+export function floatGraph(graph: Graph, format: FloatFormatName): Graph {
+  const weights = [...graph.weights].map(([name, source]) => {
+    const isMatrix = source.shape.length > 1 && source.shape.at(-1)! % 32 === 0;
+    return [name, isMatrix ? floatWeight(source, format) : source] as const;
+  });
+  return { ...graph, weights: new Map(weights) };
+}
+
+function floatWeight({ name, shape, load }: WeightSource, format: FloatFormatName): WeightSource {
+  const [values, width] = [load(), shape.at(-1)!];
+  const { values: rounded, bytes } = encodeFloats(values, width, format);
+  const rowBytes = (bytes.length / values.length) * width;
+  const readBytes = (start: number, count: number) =>
+    bytes.slice(start * rowBytes, (start + count) * rowBytes);
+  return { name, shape, load: () => rounded, stored: { format, rowBytes, readBytes } };
+}
+
+function encodeFloats(values: Float32Array, width: number, format: FloatFormatName) {
+  if (format === 'BF16') {
+    const bits = f32ToBf16(values);
+    return { values: bf16ToF32(bits), bytes: new Uint8Array(bits.buffer) };
+  }
+  if (format === 'F16') {
+    const bits = f32ToF16(values);
+    return { values: f16ToF32(bits), bytes: new Uint8Array(bits.buffer) };
+  }
+  const bytes = new Uint8Array((values.length / 32) * 36);
+  const view = new DataView(bytes.buffer);
+  const rounded = values.map((value, i) => {
+    const [row, block] = [Math.floor(i / width), Math.floor(i / 32)];
+    const tile = Math.floor(row / 32) + (block % (width / 32));
+    const scale = Math.fround((1 + (tile % 3)) / 500);
+    const code = encodeF8E4M3(value / scale);
+    view.setFloat32(36 * block, scale, true);
+    bytes[36 * block + 4 + (i % 32)] = code;
+    return F8E4M3_VALUES[code]! * scale;
+  });
+  return { values: rounded, bytes };
 }

@@ -9,9 +9,10 @@ import { test } from 'node:test';
 import { Random } from '../src/base/index.ts';
 import { countElements, type Graph } from '../src/ir/index.ts';
 import { buildGraph, NO_WEIGHTS, parseModelConfig } from '../src/model/index.ts';
+import { FLOAT_NAMES } from './floatPanels.ts';
 import { PANEL_NAMES } from './panels.ts';
 import { bitsOf } from './session.ts';
-import { logitsOf, quantizedGraph, relativeError } from './quantizeWeights.ts';
+import { floatGraph, logitsOf, quantizedGraph, relativeError } from './quantizeWeights.ts';
 
 /** Whole blocks of any format. */
 const WIDTH = 256;
@@ -49,6 +50,23 @@ for (const format of PANEL_NAMES) {
       const error = relativeError(found, exact);
       assert.ok(error > 1e-5 && error < TOLERANCE, `must be below ${TOLERANCE}, not ${error}`);
     }
+    const threads = { emitter: 'wasm', threads: 2, workOfPart: 64 } as const;
+    assert.deepEqual(bitsOf(logitsOf(graph, threads)), bitsOf(whole));
+    assert.deepEqual(bitsOf(logitsOf(graph, { emitter: 'wasm' }, 5)), bitsOf(whole));
+  });
+}
+
+for (const format of FLOAT_NAMES) {
+  test(`${format}: experts and tables in panels give what they give in f32; threads and chunks change no bit`, () => {
+    const graph = floatGraph(mixture, format);
+    const decoded = [...graph.weights].map(([name, { shape, load }]) => {
+      return [name, { name, shape, load }] as const;
+    });
+    const exact = logitsOf({ ...graph, weights: new Map(decoded) }, {});
+    const whole = logitsOf(graph, { emitter: 'wasm' });
+    for (const found of [whole, logitsOf(graph, {}), logitsOf(graph, { activations: 'f32' })])
+      assert.ok(relativeError(found, exact) < 1e-5);
+    assert.notDeepEqual(whole, logitsOf(mixture, { emitter: 'wasm' }));
     const threads = { emitter: 'wasm', threads: 2, workOfPart: 64 } as const;
     assert.deepEqual(bitsOf(logitsOf(graph, threads)), bitsOf(whole));
     assert.deepEqual(bitsOf(logitsOf(graph, { emitter: 'wasm' }, 5)), bitsOf(whole));

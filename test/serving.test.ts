@@ -1,13 +1,14 @@
 /** Predictions against measured services: a change of the model must not make them worse unseen. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compareAnchors, compareTraining, medianError } from '../bench/serving.ts';
+import { compareAnchors, compareTraining, medianError, unseenError } from '../bench/serving.ts';
 
 const compared = compareAnchors();
 
 test('the median error of TPOT and throughput is what docs/performance.md says', () => {
   assert.ok(medianError(compared, 'nvidia') < 0.1);
   assert.ok(medianError(compared, 'huawei') < 0.1);
+  assert.ok(unseenError(compared) < 0.15);
 });
 
 test('no TPOT and no throughput is off by more than twice', () => {

@@ -40,7 +40,7 @@ for (const graph of [ROWS, REPLACED]) {
   });
 
   test(`${graph.name}: the same with guesses`, () => {
-    const engine = open(graph, { ...crowded, drafts: lookupDrafts(1, 3) });
+    const engine = open(graph, { ...crowded, drafts: lookupDrafts(1, 3), draftSequences: 5 });
     serveAtRandom(engine, required, 600);
     const { draftedTokens, acceptedTokens } = engine.status();
     assert.ok(acceptedTokens > 20 && acceptedTokens < draftedTokens);
@@ -186,6 +186,39 @@ test('a step that the device refuses ends the requests that it was for', () => {
   requireEmpty(engine);
 });
 
+test('a drafter that fails ends its request, not the others', () => {
+  const draft = (tokens: readonly number[]): readonly number[] => {
+    if (tokens[0] === 1) throw new Error('no guess');
+    return [];
+  };
+  const drafts = { start: () => ({ draft, end: () => {} }) };
+  const engine = open(ROWS, { drafts });
+  const visits = [PROMPT, [1, 2, 3], PROMPT.slice(2)].map((prompt, i) => ({
+    ...{ id: `${i}`, prompt, maxNewTokens: 5, atStep: i },
+  }));
+  const ends = [...serveAll(engine, visits).values()].map(({ end }) => end);
+  assert.deepEqual(ends, ['length', 'failed', 'length']);
+  requireEmpty(engine);
+});
+
+test('draws depend on the seed and the place in the text, not on who is there or what was guessed', () => {
+  const sampling = { temperature: 1, topK: 0, topP: 1, repetitionPenalty: 1.2 };
+  const visits = Array.from({ length: 8 }, (_, i) => ({
+    ...{ id: `${i}`, prompt: PROMPT.slice(i), maxNewTokens: 12, atStep: i % 3 },
+    request: { sampling: { ...sampling, seed: i } },
+  }));
+  const tokensOf = (engine: Engine): number[][] =>
+    [...serveAll(engine, visits)]
+      .toSorted(([a], [b]) => Number(a) - Number(b))
+      .map(([, { chosen }]) => chosen.map(({ token }) => token));
+  const required = tokensOf(open(REPLACED, { maxSequences: 1 }));
+  assert.ok(new Set(required.map((tokens) => tokens.join())).size === 8);
+  assert.deepEqual(tokensOf(open(REPLACED)), required);
+  const crowded = open(REPLACED, { blocks: 12, drafts: lookupDrafts(1, 3), draftSequences: 8 });
+  assert.deepEqual(tokensOf(crowded), required);
+  assert.ok(crowded.status().preemptions > 0);
+});
+
 test('sequences that do not fit one program run in several', () => {
   const whole: Target = referenceTarget();
   const sizes: number[] = [];
@@ -286,4 +319,13 @@ test('a request that can never run is refused', () => {
     /must fit the context of 48 tokens/,
   );
   refuses(request('b', [1], { maxNewTokens: -1 }), 'UsageError', /must be a whole number, not -1/);
+});
+
+test('an engine has at least one of all it counts', () => {
+  for (const name of ['contextTokens', 'maxSequences', 'blockTokens', 'blocks', 'stepTokens']) {
+    assert.throws(() => open(ROWS, { [name]: 0 }), {
+      name: 'UsageError',
+      message: `${name} must be a whole number from 1, not 0`,
+    });
+  }
 });

@@ -30,7 +30,7 @@ export function addBench(program: Command): void {
     program
       .command('bench')
       .description('tokens a second: prompts (pp512) and generation (tg128), as llama-bench has it')
-      .argument('<model>', 'folder, .gguf file or built-in name'),
+      .argument('<model>', 'folder, .gguf file, hf:ORG/NAME or built-in name'),
   )
     .option('-p, --prompt <counts>', 'prompt tokens, 0: none', counts(0), DEFAULT_PROMPT)
     .option('-n, --generate <counts>', 'generated tokens, 0: none', counts(0), DEFAULT_GENERATE)

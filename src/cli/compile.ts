@@ -23,7 +23,7 @@ export function addCompile(program: Command): void {
   program
     .command('compile')
     .description('compile a model for a chip: passes, program, listing, memory map')
-    .argument('<model>', 'folder, .gguf file or built-in name')
+    .argument('<model>', 'folder, .gguf file, hf:ORG/NAME or built-in name')
     .option('--chip <name|file>', 'chip to compile for', DEFAULT_CHIP)
     .option('-t, --tokens <count>', 'tokens a step takes', wholeNumber(1), 1)
     .option('-c, --context <count>', 'tokens the state has room for', wholeNumber(1), 256)

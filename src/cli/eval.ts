@@ -33,7 +33,7 @@ export function addEval(program: Command): void {
     program
       .command('eval')
       .description('perplexity and logits of given tokens, each predicted from those before it')
-      .argument('<model>', 'folder, .gguf file or built-in name')
+      .argument('<model>', 'folder, .gguf file, hf:ORG/NAME or built-in name')
       .option('--tokens <file>', 'JSON: token ids, or documents as [{"tokens": [...]}, ...]')
       .option('--text <file>', 'UTF-8 text; evaluated in pieces if longer than the context'),
   )

@@ -23,7 +23,10 @@ export function addInspect(program: Command): void {
   program
     .command('inspect')
     .description('architecture, parameters, state and operators of a model')
-    .argument('<model>', 'folder, .gguf file, built-in name, or a name of the catalogue')
+    .argument(
+      '<model>',
+      'folder, .gguf file, hf:ORG/NAME, built-in name, or a name of the catalogue',
+    )
     .action((model: string, _: unknown, command: Command) =>
       inspect(model, new Output(command.optsWithGlobals<GlobalOptions>())),
     );

@@ -40,10 +40,14 @@ export function builtinModelFolder(name: string): string {
  * that would do as well, because the caller needs no weights.
  */
 export function openModel(name: string, configurations: readonly string[] = []): Model {
-  if (builtinModelNames().includes(name)) return loadModel(builtinModelFolder(name));
-  if (fs.statSync(name, { throwIfNoEntry: false })?.isDirectory() || isGgufFile(name)) {
-    return loadModel(name);
-  }
+  return loadModel(modelPlace(name, configurations));
+}
+
+/** The folder or file of the model; throws as `openModel`. */
+export function modelPlace(name: string, configurations: readonly string[] = []): string {
+  if (builtinModelNames().includes(name)) return builtinModelFolder(name);
+  const isFolder = fs.statSync(name, { throwIfNoEntry: false })?.isDirectory();
+  if (isFolder || isGgufFile(name)) return name;
   throw noModel(name, configurations);
 }
 

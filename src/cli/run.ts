@@ -47,7 +47,7 @@ export function addRun(program: Command): void {
       program
         .command('run')
         .description('generate text')
-        .argument('<model>', 'folder, .gguf file or built-in name')
+        .argument('<model>', 'folder, .gguf file, hf:ORG/NAME or built-in name')
         .requiredOption(
           '-p, --prompt <text>',
           'text to continue; special tokens in it are recognised',

@@ -5,12 +5,13 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { UsageError } from '../base/index.ts';
 import { Engine, lookupDrafts, ModelRunner, predictorDrafts } from '../engine/index.ts';
 import { type Target } from '../compile/index.ts';
-import { type Model } from '../model/index.ts';
+import { loadModel, type Model } from '../model/index.ts';
 import {
   DEFAULT_LIMITS,
   EngineLoop,
   isLoopback,
   letGo,
+  LongTexts,
   Metrics,
   Retrieval,
   startServer,
@@ -19,7 +20,7 @@ import {
   type Service,
 } from '../serve/index.ts';
 import { choice, wholeNumber } from './arguments.ts';
-import { noteSkipped, openModel } from './models.ts';
+import { modelPlace, noteSkipped } from './models.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { addTargetOptions } from './targetOptions.ts';
 import { chooseTarget, createTarget, type TargetChoice, type TargetRequest } from './targets.ts';
@@ -48,7 +49,7 @@ export function addServe(program: Command): void {
     program
       .command('serve')
       .description('answer the OpenAI API over HTTP, and chat in a browser')
-      .argument('<model>', 'folder, .gguf file or built-in name'),
+      .argument('<model>', 'folder, .gguf file, hf:ORG/NAME or built-in name'),
   )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option(
@@ -102,7 +103,8 @@ async function serve(name: string, options: ServeOptions): Promise<void> {
   const target = chooseTarget(options);
   const apiKeys = readKeys(options);
   requireGuarded(options, apiKeys);
-  const model = openModel(name);
+  const place = modelPlace(name);
+  const model = loadModel(place);
   noteSkipped(model, output);
   const limits = limitsOf(options);
   const server = await startServer({
@@ -116,7 +118,8 @@ async function serve(name: string, options: ServeOptions): Promise<void> {
   endOnSignals(server, output);
   await letGo();
   const service = await openService(model, target, options, limits, output);
-  server.ready(service);
+  const longTexts = new LongTexts(place);
+  server.ready({ ...service, encodeLong: (text) => longTexts.encode(text) });
   tellStart(server, service, target, output);
 }
 

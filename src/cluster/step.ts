@@ -56,7 +56,7 @@ export interface Replica {
  * CloudMatrix reads 18 % more prompt tokens a second with loads made equal [2]; here that takes 1.46. No
  * load by itself was read. Between 1 and 1.5 the median errors of docs/performance.md hardly move.
  *
- * [2] https://arxiv.org/abs/2506.12708, section 5.2 (5655 and, projected, 6688 tokens/s; EP32)
+ * [2] https://arxiv.org/abs/2506.12708 (5655 and, projected, 6688 tokens/s; EP32)
  */
 const SERVED_SKEW = 1.46;
 

@@ -44,6 +44,8 @@ export class Sequence {
   #hidden: Float32Array[] = [];
   /** Tokens whose rows of those the drafter has been given. */
   #drafterSaw = 0;
+  /** What may follow its last token. */
+  guesses: readonly number[] = [];
   /** Why it ends, when it does. */
   outcome: Outcome | undefined;
   drafted = 0;
@@ -128,6 +130,7 @@ export class Sequence {
     this.published = 0;
     this.#drafterSaw = 0;
     this.unfilled = [];
+    this.guesses = [];
   }
 
   usage(): RequestUsage {

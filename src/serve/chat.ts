@@ -21,7 +21,7 @@ interface Frame {
 
 export async function answerChat(service: Service, request: Request): Promise<Response> {
   const body = await readBody(request, CHAT_BODY, service.limits);
-  const asked = chatRequest(body, service);
+  const asked = await chatRequest(body, service);
   const { signal, cancel } = lifetimeOf(request, service.limits);
   const pieces = startGeneration(service, asked, signal);
   const answer = new ChatAnswer(service, body, asked.n);

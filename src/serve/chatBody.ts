@@ -75,7 +75,7 @@ const REFUSED = {
 };
 
 /** A body as a chat and its settings. */
-export function chatRequest(body: ChatBody, service: Service): GenerationRequest {
+export async function chatRequest(body: ChatBody, service: Service): Promise<GenerationRequest> {
   requireAnswerable(body, service);
   const { max_completion_tokens: most, max_tokens: least, top_logprobs: top } = body;
   const settings = textSettings({ ...body, max_tokens: most ?? least }, service);
@@ -87,7 +87,7 @@ export function chatRequest(body: ChatBody, service: Service): GenerationRequest
   const schema = schemaOf(body.response_format, 'response_format');
   return {
     ...settings,
-    ...chatPrompt(body.messages.map(messageOf), body, schema, service),
+    ...(await chatPrompt(body.messages.map(messageOf), body, schema, service)),
     logprobs: body.logprobs === true ? (top ?? 0) : undefined,
   };
 }

@@ -26,12 +26,12 @@ export interface ChatFields extends ToolFields {
 type ChatPart = Pick<GenerationRequest, 'prompts' | 'startReader' | 'startConstraint' | 'oneCall'>;
 
 /** `schema`: what the answer must be JSON of, if it must. */
-export function chatPrompt(
+export async function chatPrompt(
   messages: readonly ChatMessage[],
   fields: ChatFields,
   schema: unknown,
   service: Service,
-): ChatPart {
+): Promise<ChatPart> {
   const { chat } = service.model;
   const { offered: tools, forced } = chooseTools(fields);
   const variables = variablesOf(fields);
@@ -42,7 +42,7 @@ export function chatPrompt(
   if (schema !== undefined && tools.length > 0)
     throw unsupported('response_format', 'an answer by a schema cannot call tools; leave them out');
   return {
-    prompts: [encodePrompt(written, service)],
+    prompts: [await encodePrompt(written, service)],
     startReader,
     ...(schema !== undefined && { startConstraint: constraintOf(schema, written, service) }),
     oneCall: fields.parallel_tool_calls === false,
@@ -50,12 +50,12 @@ export function chatPrompt(
 }
 
 /** The prompt goes on to where the JSON of the call begins, and the reader is told the rest of the format. */
-function forcedCall(
+async function forcedCall(
   written: string,
   tools: readonly Tool[],
   startReader: () => ReplyReader,
   service: Service,
-): ChatPart {
+): Promise<ChatPart> {
   const call = service.model.chat.forceCall(written, tools);
   if (call === undefined)
     throw unsupported(
@@ -64,7 +64,7 @@ function forcedCall(
     );
   const prompt = written + call.opening;
   return {
-    prompts: [encodePrompt(prompt, service)],
+    prompts: [await encodePrompt(prompt, service)],
     startReader: () => readerOf(call, startReader()),
     startConstraint: constraintOf(call.schema, prompt, service),
     oneCall: true,

@@ -13,7 +13,7 @@ import {
   type TokenReport,
 } from './generation.ts';
 import { lifetimeOf } from './lifetime.ts';
-import { encodePrompt } from './prompts.ts';
+import { encodeAll } from './prompts.ts';
 import type { Service } from './service.ts';
 import { IDLE_FIELDS, refuseFields, TEXT_FIELDS, textSettings } from './settings.ts';
 import { completionLogprobs } from './tokenReports.ts';
@@ -47,7 +47,7 @@ const DEFAULT_TOKENS = 16;
 
 export async function answerCompletion(service: Service, request: Request): Promise<Response> {
   const body = await readBody(request, COMPLETION_BODY, service.limits);
-  const asked = completionRequest(body, service);
+  const asked = await completionRequest(body, service);
   const { signal, cancel } = lifetimeOf(request, service.limits);
   const pieces = startGeneration(service, asked, signal);
   const answer = new CompletionAnswer(service, body, asked);
@@ -55,13 +55,16 @@ export async function answerCompletion(service: Service, request: Request): Prom
   return Response.json(await answer.whole(pieces));
 }
 
-function completionRequest(body: CompletionBody, service: Service): GenerationRequest {
+async function completionRequest(
+  body: CompletionBody,
+  service: Service,
+): Promise<GenerationRequest> {
   refuseFields(body, REFUSED);
   const settings = textSettings(
     { ...body, max_tokens: body.max_tokens ?? DEFAULT_TOKENS },
     service,
   );
-  const prompts = promptsOf(body.prompt, service);
+  const prompts = await promptsOf(body.prompt, service);
   if (prompts.length * settings.n > service.limits.answers)
     throw new ApiError(
       400,
@@ -76,14 +79,15 @@ function completionRequest(body: CompletionBody, service: Service): GenerationRe
   };
 }
 
-function promptsOf(prompt: CompletionBody['prompt'], service: Service): (readonly number[])[] {
-  if (typeof prompt === 'string') return [encodePrompt(prompt, service)];
+async function promptsOf(
+  prompt: CompletionBody['prompt'],
+  service: Service,
+): Promise<(readonly number[])[]> {
+  if (typeof prompt === 'string') return encodeAll([prompt], service);
   if (prompt.length === 0)
     throw new ApiError(400, 'prompt must not be empty', { param: 'prompt', code: 'invalid_value' });
   if (prompt.every((item) => typeof item === 'number')) return [prompt];
-  return prompt.map((one) =>
-    typeof one === 'string' ? encodePrompt(one, service) : (one as number[]),
-  );
+  return encodeAll(prompt as (string | number[])[], service);
 }
 
 class CompletionAnswer {

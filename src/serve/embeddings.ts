@@ -5,7 +5,7 @@ import { END_OF_TEXT, rerankerPrompt } from '../model/index.ts';
 import { ApiError, unsupported } from './apiError.ts';
 import { readBody } from './body.ts';
 import { lifetimeOf } from './lifetime.ts';
-import { encodePrompt } from './prompts.ts';
+import { encodeAll } from './prompts.ts';
 import type { Service } from './service.ts';
 import { IDLE_FIELDS, requireModel } from './settings.ts';
 
@@ -25,7 +25,7 @@ const EMBEDDING_BODY = z.strictObject({
 export async function answerEmbeddings(service: Service, request: Request): Promise<Response> {
   const body = await readBody(request, EMBEDDING_BODY, service.limits);
   requireModel(body.model, service);
-  const texts = textsOf(body.input, service);
+  const texts = await textsOf(body.input, service);
   const { signal } = lifetimeOf(request, service.limits);
   const rows = await service.retrieval.embedAll(texts, body.dimensions ?? undefined, signal);
   const base64 = body.encoding_format === 'base64';
@@ -45,13 +45,12 @@ export async function answerEmbeddings(service: Service, request: Request): Prom
 function textsOf(
   input: z.output<typeof EMBEDDING_BODY>['input'],
   service: Service,
-): (readonly number[])[] {
+): Promise<(readonly number[])[]> {
   const one = typeof input === 'string' || (typeof input[0] === 'number' && input.length > 0);
   const items = (one ? [input] : input) as readonly (string | readonly number[])[];
   requireCount('input', items.length, service);
-  return items.map((item) =>
-    typeof item === 'string' ? encodePrompt(item + endOfText(service), service) : item,
-  );
+  const ended = items.map((item) => (typeof item === 'string' ? item + endOfText(service) : item));
+  return encodeAll(ended, service);
 }
 
 function endOfText({ model }: Service): string {
@@ -83,9 +82,8 @@ export async function answerRerank(service: Service, request: Request): Promise<
   requireCount('documents', body.documents.length, service);
   const { query, instruction, top_n: most, return_documents: returns = true } = body;
   const documents = body.documents.map((given) => (typeof given === 'string' ? given : given.text));
-  const texts = documents.map((given) =>
-    encodePrompt(rerankerPrompt(query, given, instruction ?? undefined), service),
-  );
+  const prompts = documents.map((given) => rerankerPrompt(query, given, instruction ?? undefined));
+  const texts = await encodeAll(prompts, service);
   const { signal } = lifetimeOf(request, service.limits);
   const scores = await service.retrieval.rankAll(texts, answersOf(service), signal);
   const results = scores

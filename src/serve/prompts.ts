@@ -3,11 +3,29 @@ import type { Tokenizer } from '../model/index.ts';
 import { tooLong } from './generation.ts';
 import type { Service } from './service.ts';
 
+/** Longer texts are encoded on another thread, where there is one. */
+const LONG_CHARACTERS = 8192;
+
 /** Encodes a text; one that is far too long for the context is refused before the work. */
-export function encodePrompt(text: string, { model, loop }: Service): number[] {
+export async function encodePrompt(
+  text: string,
+  { model, loop, encodeLong }: Service,
+): Promise<number[]> {
   const least = Math.ceil(text.length / longestEntry(model.tokenizer));
   if (least > loop.contextTokens) throw tooLong(least, loop.contextTokens);
-  return model.tokenizer.encode(text);
+  if (text.length <= LONG_CHARACTERS || !encodeLong) return model.tokenizer.encode(text);
+  return encodeLong(text);
+}
+
+/** Texts and token ids as token ids, one after another. */
+export async function encodeAll(
+  items: readonly (string | readonly number[])[],
+  service: Service,
+): Promise<(readonly number[])[]> {
+  const encoded: (readonly number[])[] = [];
+  for (const item of items)
+    encoded.push(typeof item === 'string' ? await encodePrompt(item, service) : item);
+  return encoded;
 }
 
 const LONGEST = new WeakMap<Tokenizer, number>();

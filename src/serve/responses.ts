@@ -17,7 +17,7 @@ type End = Piece & { readonly kind: 'end' };
 
 export async function answerResponse(service: Service, request: Request): Promise<Response> {
   const body = await readBody(request, RESPONSES_BODY, service.limits);
-  const asked = responsesRequest(body, service);
+  const asked = await responsesRequest(body, service);
   const { signal, cancel } = lifetimeOf(request, service.limits);
   const pieces = startGeneration(service, asked, signal);
   const answer = new ResponseAnswer(service, body);

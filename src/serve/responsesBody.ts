@@ -84,7 +84,10 @@ const REFUSED = {
   top_logprobs: 'use /v1/chat/completions',
 };
 
-export function responsesRequest(body: ResponsesBody, service: Service): GenerationRequest {
+export async function responsesRequest(
+  body: ResponsesBody,
+  service: Service,
+): Promise<GenerationRequest> {
   requireAnswerable(body);
   const { instructions, input, tools, tool_choice: choice } = body;
   const items: readonly Item[] =
@@ -104,7 +107,7 @@ export function responsesRequest(body: ResponsesBody, service: Service): Generat
   const schema = schemaOf(body.text?.format, 'text.format');
   return {
     ...textSettings({ ...body, max_tokens: body.max_output_tokens }, service),
-    ...chatPrompt([...system, ...messagesOf(items)], fields, schema, service),
+    ...(await chatPrompt([...system, ...messagesOf(items)], fields, schema, service)),
   };
 }
 

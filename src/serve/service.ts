@@ -16,4 +16,6 @@ export interface Service {
   readonly loop: EngineLoop;
   readonly limits: Limits;
   readonly retrieval: Retrieval;
+  /** Encodes a text on another thread. */
+  readonly encodeLong?: (text: string) => Promise<number[]>;
 }

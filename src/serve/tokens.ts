@@ -22,7 +22,7 @@ export async function tokenize(service: Service, request: Request): Promise<Resp
   const text = body.prompt ?? body.content;
   if (typeof text !== 'string')
     throw new ApiError(400, 'prompt must be a text, but it is absent', { param: 'prompt' });
-  const tokens = encodePrompt(text, service);
+  const tokens = await encodePrompt(text, service);
   const { contextTokens } = service.loop;
   return Response.json({ count: tokens.length, max_model_len: contextTokens, tokens });
 }

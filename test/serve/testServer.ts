@@ -41,6 +41,7 @@ export interface TestServer extends RunningServer {
 }
 
 export interface TestOptions {
+  readonly encodeLong?: (text: string) => Promise<number[]>;
   readonly limits?: Partial<Limits>;
   readonly server?: Partial<ServerOptions>;
 }
@@ -125,7 +126,7 @@ interface Parts extends Pick<Service, 'name' | 'model' | 'generation'> {
 
 async function serve(
   t: TestContext,
-  { limits: changed, server: more }: TestOptions,
+  { limits: changed, server: more, encodeLong }: TestOptions,
   { engine, runners, ...parts }: Parts,
 ): Promise<TestServer> {
   const reports: unknown[] = [];
@@ -135,7 +136,15 @@ async function serve(
   const { waitingRequests } = limits;
   const loop = new EngineLoop(engine, { metrics, waitingRequests, pause: letGo, report });
   const retrieval = new Retrieval(loop, runners);
-  const service = { ...parts, fingerprint: 'test', created: 1, loop, limits, retrieval };
+  const service = {
+    ...parts,
+    fingerprint: 'test',
+    created: 1,
+    loop,
+    limits,
+    retrieval,
+    ...(encodeLong && { encodeLong }),
+  };
   const options = { host: '127.0.0.1', port: 0, limits, apiKeys: [], origins: [], report, ...more };
   const server = await startServer(options);
   t.after(() => server.close());

@@ -112,7 +112,7 @@ async function requireSuccess(response: Response, url: string, token?: string): 
   if (status === 401 || status === 403) {
     const hint =
       token === undefined
-        ? 'set HF_TOKEN, and accept the terms of the model on its page'
+        ? 'check the name; for a model that is not public, set HF_TOKEN and accept its terms on its page'
         : 'accept the terms of the model on its page, or use a token that may read it';
     throw new UsageError(`the model must be open to you, and the hub says ${status}`, {
       where: url,

@@ -21,12 +21,15 @@ export async function withLock<T>(
     if (!waited) onWait();
     await sleep(250);
   }
+  const release = (): void => fs.rmSync(lock, { force: true });
+  process.once('exit', release); // Ctrl-C ends the process at once
   const touching = setInterval(() => touch(lock), TOUCH_SECONDS * 1000).unref();
   try {
     return await work();
   } finally {
     clearInterval(touching);
-    fs.rmSync(lock, { force: true });
+    process.off('exit', release);
+    release();
   }
 }
 

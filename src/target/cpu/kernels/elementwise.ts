@@ -36,8 +36,8 @@ export function addElementwise(
     const x = f.local('v128', 'gate vector');
     f.get(limit).emit('f32x4.splat').tee(highest).emit('f32x4.neg').set(lowest);
     mapVectors(f, [up, gate], out, size, () => {
-      f.get(highest).emit('f32x4.min').set(x);
-      f.get(highest).emit('f32x4.min').get(lowest).emit('f32x4.max').get(x);
+      f.get(highest).emit('f32x4.pmin').set(x);
+      f.get(highest).emit('f32x4.pmin').get(lowest).emit('f32x4.pmax').get(x);
       pushSilu(f, sigmoid).emit('f32x4.mul');
     });
   });

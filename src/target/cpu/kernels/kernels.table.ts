@@ -49,8 +49,8 @@ export const KERNELS = {
    * q [B][T] rows `qStep` apart of [G][shared][keyWidth], keys and values [B][capacity] rows `keyStep` and
    * `valueStep` apart of [G][keyWidth] and [G][valueStride] → out [B][T] rows `outStep` apart of
    * [G][shared][valueWidth]. Token t sees the rows up to its own position, which is `first` + t after
-   * those that its sequence holds. `scores` has room for `shared` rows of `scoreStride` elements, a
-   * multiple of 4.
+   * those that its sequence holds. Up to `tileTokens` go together (tokensOfTile); `scores` has room for what
+   * they need (attentionRoom), `scoreStride` elements a row, a multiple of SCORE_UNIT, or of 4 for a token alone.
    */
   attention: {
     q: 'i32',
@@ -73,6 +73,7 @@ export const KERNELS = {
     keyWidth: 'i32',
     valueStride: 'i32',
     valueWidth: 'i32',
+    tileTokens: 'i32',
     scale: 'f32',
   },
   /**

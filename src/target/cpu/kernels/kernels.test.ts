@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import wabt from 'wabt';
 import { floatNumerics, rotaryTable, type RouteAttrs } from '../../../ir/index.ts';
+import { attentionRoom, tokensOfTile } from './attendTile.ts';
 import { emitKernels } from './kernelModule.ts';
 import { KERNELS, SCORINGS } from './kernels.table.ts';
 import { assertClose, GUARD, normal, Workbench, type Region } from '../../../../test/workbench.ts';
@@ -252,7 +253,7 @@ interface AttentionCase {
   readonly positions: readonly number[];
 }
 
-const CAPACITY = 24;
+const CAPACITY = 64;
 
 /** The attention of every head by the judge. */
 function attend(c: AttentionCase, q: Float32Array, k: Float32Array, v: Float32Array): Float32Array {
@@ -293,9 +294,22 @@ function checkAttention(c: AttentionCase): void {
     k.fill(NaN, from * G * keyWidth, to * G * keyWidth);
     v.fill(NaN, from * G * valueStride, to * G * valueStride);
   }
+  const shape = { T, shared: H / G, scoreStride: CAPACITY, keyWidth, valueWidth };
+  const together = runAttention(c, { q, k, v }, tokensOfTile(shape), attentionRoom(shape));
+  assertClose(together, required, 1e-6);
+  assert.deepEqual(together, runAttention(c, { q, k, v }, 1, (H / G) * CAPACITY));
+}
+
+function runAttention(
+  c: AttentionCase,
+  { q, k, v }: Readonly<Record<'q' | 'k' | 'v', Float32Array>>,
+  tileTokens: number,
+  room: number,
+): Float32Array {
+  const { B, T, H, G, keyWidth, valueStride, valueWidth } = c;
   const bench = new Workbench();
-  const out = bench.room(required.length);
-  const scores = bench.room((H / G) * CAPACITY);
+  const out = bench.room(B * T * H * valueWidth);
+  const scores = bench.room(room);
   const steps = { qStep: H * keyWidth, keyStep: G * keyWidth, valueStep: G * valueStride };
   const widths = { keyWidth, valueStride, valueWidth };
   const sizes = { ...steps, outStep: H * valueWidth, B, T, G, shared: H / G, ...widths };
@@ -312,11 +326,12 @@ function checkAttention(c: AttentionCase): void {
       capacity: CAPACITY,
       ...sizes,
       first: 0,
+      tileTokens,
       positions: bench.put(Int32Array.from(c.positions)),
     },
     [out, scores],
   );
-  assertClose(bench.floats(out), required, 1e-6);
+  return bench.floats(out);
 }
 
 test('attention sees the rows up to each token, for any grouping and any width', () => {
@@ -325,6 +340,14 @@ test('attention sees the rows up to each token, for any grouping and any width',
   checkAttention({ B: 1, T: 5, H: 4, G: 2, ...odd, positions: [0] });
   checkAttention({ B: 2, T: 3, H: 6, G: 2, ...odd, positions: [2, 17] });
   checkAttention({ B: 3, T: 1, H: 3, G: 3, ...odd, positions: [23, 0, 7] });
+});
+
+test('tokens that are attended together have the bits of each by itself', () => {
+  const even = { keyWidth: 20, valueStride: 24, valueWidth: 24 };
+  checkAttention({ B: 1, T: 7, H: 2, G: 2, ...even, positions: [0] });
+  checkAttention({ B: 2, T: 9, H: 6, G: 2, ...even, positions: [27, 3] });
+  checkAttention({ B: 1, T: 53, H: 4, G: 2, ...even, positions: [11] });
+  checkAttention({ B: 1, T: 5, H: 40, G: 1, ...even, valueStride: 30, positions: [30] });
 });
 
 test('attention takes the first channels of values that are wider than the result', () => {

@@ -43,7 +43,7 @@ function runBoth<K extends KernelName>(
   const values = inOrder(kernel, args);
   bindKernels(instantiateKernels(wasm))(kernel, values)();
   const bind = bindKernels(instantiateKernels(native, true));
-  withMachineCode(bind, native, machineCode())(kernel, values)();
+  withMachineCode(bind, [native], machineCode())(kernel, values)();
   return [new Float32Array(wasm.buffer), new Float32Array(native.buffer)];
 }
 
@@ -114,7 +114,7 @@ const ATTENTION: Args<'attention'> = {
   ...{ q: 1024, qStep: 128, keys: 4096, keyStep: 64, values: 16384, valueStep: 32, positions: 64 },
   ...{ first: 1, scores: 32768, scoreStride: 16, out: 40960, outStep: 64 },
   ...{ B: 2, T: 3, G: 2, shared: 2, capacity: 12, keyWidth: 32, valueStride: 16, valueWidth: 16 },
-  scale: 0.25,
+  ...{ tileTokens: 1, scale: 0.25 },
 };
 
 test(
@@ -229,7 +229,7 @@ test(
     const memory = makeMemory(true);
     const positions = new Int32Array(memory.buffer, 64, 2);
     const fallback = () => () => {};
-    const bind = withMachineCode(fallback, memory, machineCode());
+    const bind = withMachineCode(fallback, [memory], machineCode());
     let refused = 0;
     for (let round = 0; round < 3000; round++) {
       const [kernel, usual] = CALLS[round % CALLS.length]!;
@@ -253,7 +253,7 @@ test(
 
 test('calls go on when the memory has grown', { skip }, () => {
   const memory = makeMemory();
-  const bind = withMachineCode(bindKernels(instantiateKernels(memory)), memory, machineCode());
+  const bind = withMachineCode(bindKernels(instantiateKernels(memory)), [memory], machineCode());
   const run = bind('linear', inOrder('linear', LINEAR));
   run();
   const before = new Float32Array(memory.buffer, LINEAR.out, 9).slice();

@@ -5,7 +5,7 @@
 import { CeladonError } from '../../../base/index.ts';
 import { type WasmMemory } from '../../../wasm/index.ts';
 import { openLibrary, type LinkedLibrary } from '../../../x86/index.ts';
-import { type Bind } from '../kernels/bind.ts';
+import { mayBePanels, type Bind } from '../kernels/bind.ts';
 import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
 import { ACTIVATION_BLOCK, activationBytes } from '../kernels/quantizeRows.ts';
 import { BLOCK_COLUMNS, PANEL_FORMATS, PANEL_FORMAT_NAMES } from '../panels/panelFormats.table.ts';
@@ -36,14 +36,14 @@ const NATIVE: { readonly [K in KernelName]?: NativeBind<K> } = {
   sigmoid: bindActivation('sigmoid'),
 };
 
-/** `bind` on `memory`, with machine code for the calls that have it, if there is any code. */
+/** `bind` on `memories`, the first and those with panels, with machine code for the calls that have it, if there is any code. */
 export function withMachineCode(
   bind: Bind,
-  memory: WasmMemory,
+  memories: readonly WasmMemory[],
   code: LinkedLibrary | undefined,
 ): Bind {
   if (code === undefined) return bind;
-  const machine = new Machine(memory, openLibrary(code));
+  const machine = new Machine(memories, openLibrary(code));
   return (kernel, values) => {
     const native = NATIVE[kernel] as NativeBind<KernelName> | undefined;
     if (native === undefined) return bind(kernel, values);
@@ -59,11 +59,19 @@ export function withMachineCode(
   };
 }
 
+/** Sizes and addresses have 32 bits, but for those of panels in further memories. */
+function mostOf(kernel: KernelName, name: string): number {
+  return mayBePanels(kernel, name) ? 2 ** 52 : 2 ** 32;
+}
+
 /** Throws CeladonError for a size or an address that is no whole number of 32 bits. */
 function namedArgs(kernel: KernelName, values: readonly number[]): Args<KernelName> {
   const entries = Object.entries(KERNELS[kernel]).map(([name, type], i) => {
     const value = values[i]!;
-    if (type === 'i32' && !(Number.isInteger(value) && value >= 0 && value < 2 ** 32)) {
+    if (
+      type === 'i32' &&
+      !(Number.isInteger(value) && value >= 0 && value < mostOf(kernel, name))
+    ) {
       throw new CeladonError(
         `${name} of ${kernel} must be a whole number of 32 bits, not ${value}`,
       );
