@@ -110,7 +110,11 @@ function chooseWithin(
   count: Local,
   { scoreRows, chooseLargest }: Parts,
 ): void {
-  const [i, first, size] = [f.local('i32', 'i'), f.local('i32', 'first row'), f.local('i32', 'size')];
+  const [i, first, size] = [
+    f.local('i32', 'i'),
+    f.local('i32', 'first row'),
+    f.local('i32', 'size'),
+  ];
   const [total, place, row] = [f.local('i32', 'total'), f.local('i32'), f.local('i32', 'row')];
   f.i32(0).set(total);
   f.forLoop(i, 0, blockCount, 1, () => {

@@ -194,7 +194,7 @@ test('starts of groups that are not within the rows end the product', { skip }, 
     new Int32Array(memory.buffer, GROUPED.starts, 4).set(starts);
     const end = GROUPED.out + 4 * (6 * GROUPED.outStride + GROUPED.N);
     const before = new Uint8Array(memory.buffer.slice(end, memory.buffer.byteLength));
-    const bind = withMachineCode(() => () => assert.fail(), memory, machineCode());
+    const bind = withMachineCode(() => () => assert.fail(), [memory], machineCode());
     bind('groupedLinearPanels', inOrder('groupedLinearPanels', GROUPED))();
     assert.deepEqual(new Uint8Array(memory.buffer.slice(end, memory.buffer.byteLength)), before);
   }
