@@ -109,7 +109,8 @@ export const KERNELS = {
   /**
    * out [B][T][topK], i32: the visible rows with the largest Σ_h weights_h·relu(q_h·key), ascending, of
    * equals the first, −1 where there are fewer; q [B][T][H][K], weights [B][T][H], keys
-   * [B][capacity][K]. A row is visible from the last of its `tokensPerRow` tokens on; where `blocks`
+   * [B][capacity][K]. Token t is `first` + t after those that its sequence holds; a row is visible from the last of
+   * its `tokensPerRow` tokens on; where `blocks`
    * [B][T][blockCount], ascending, then −1, are not 0, only in those of `blockRows` rows. Weights 0 are
    * all 1. `block` has room for H rows of INDEX_BLOCK scores, `scores` for one a visible row and
    * INDEX_BLOCK more.
@@ -119,6 +120,7 @@ export const KERNELS = {
     weights: 'i32',
     keys: 'i32',
     positions: 'i32',
+    first: 'i32',
     blocks: 'i32',
     block: 'i32',
     scores: 'i32',
@@ -139,6 +141,7 @@ export const KERNELS = {
     weights: 'i32',
     keys: 'i32',
     positions: 'i32',
+    first: 'i32',
     block: 'i32',
     scores: 'i32',
     out: 'i32',
