@@ -138,7 +138,10 @@ for (const name of fs.readdirSync(FOLDER)) {
 
       const [first] = visits;
       const truth = [...first!.prompt, ...alone.get(first!.id)!.chosen.map(({ token }) => token)];
-      const guessed = serve(model.graph({ logits: 'all' }), visits, { drafts: mostlyRight(truth) });
+      const guessed = serve(model.graph({ logits: 'all' }), visits, {
+        drafts: mostlyRight(truth),
+        draftSequences: 16,
+      });
       required(guessed.served);
       const { draftedTokens, acceptedTokens } = guessed.status;
       assert.ok(0 < acceptedTokens && acceptedTokens < draftedTokens, 'guesses right and wrong');
@@ -153,7 +156,7 @@ for (const graph of [smallModel('rows'), smallModel('replaced')]) {
       test(`${graph.name} on ${target.name}: 10,000 random requests${guesses} get what they get alone, and leave nothing`, () => {
         const engine = new Engine(graph, target, target.open({}), {
           ...{ contextTokens: 48, blockTokens: 4, maxSequences: 8, blocks: 24, snapshots: 12 },
-          ...(drafts && { drafts }),
+          ...(drafts && { drafts, draftSequences: 6 }),
         });
         serveAtRandom(engine, aloneOn(graph, target, 48), 10_000);
         requireEmpty(engine);

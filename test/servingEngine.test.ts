@@ -40,7 +40,7 @@ for (const graph of [ROWS, REPLACED]) {
   });
 
   test(`${graph.name}: the same with guesses`, () => {
-    const engine = open(graph, { ...crowded, drafts: lookupDrafts(1, 3) });
+    const engine = open(graph, { ...crowded, drafts: lookupDrafts(1, 3), draftSequences: 5 });
     serveAtRandom(engine, required, 600);
     const { draftedTokens, acceptedTokens } = engine.status();
     assert.ok(acceptedTokens > 20 && acceptedTokens < draftedTokens);
@@ -214,7 +214,7 @@ test('draws depend on the seed and the place in the text, not on who is there or
   const required = tokensOf(open(REPLACED, { maxSequences: 1 }));
   assert.ok(new Set(required.map((tokens) => tokens.join())).size === 8);
   assert.deepEqual(tokensOf(open(REPLACED)), required);
-  const crowded = open(REPLACED, { blocks: 12, drafts: lookupDrafts(1, 3) });
+  const crowded = open(REPLACED, { blocks: 12, drafts: lookupDrafts(1, 3), draftSequences: 8 });
   assert.deepEqual(tokensOf(crowded), required);
   assert.ok(crowded.status().preemptions > 0);
 });
@@ -319,4 +319,13 @@ test('a request that can never run is refused', () => {
     /must fit the context of 48 tokens/,
   );
   refuses(request('b', [1], { maxNewTokens: -1 }), 'UsageError', /must be a whole number, not -1/);
+});
+
+test('an engine has at least one of all it counts', () => {
+  for (const name of ['contextTokens', 'maxSequences', 'blockTokens', 'blocks', 'stepTokens']) {
+    assert.throws(() => open(ROWS, { [name]: 0 }), {
+      name: 'UsageError',
+      message: `${name} must be a whole number from 1, not 0`,
+    });
+  }
 });

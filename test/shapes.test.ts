@@ -10,6 +10,7 @@ import { f32Of, floatNumerics, Interpreter, type Graph } from '../src/ir/index.t
 import { cpuTarget } from '../src/target/cpu/index.ts';
 import { Sketch, VOCABULARY } from './conformance/case.ts';
 import { EMITTERS } from './emitters.ts';
+import { INTEGER_FORMATS } from '../src/target/cpu/panels/panelFormats.table.ts';
 import { PANEL_NAMES } from './panels.ts';
 import { quantizedGraph } from './quantizeWeights.ts';
 
@@ -29,9 +30,10 @@ interface Shape {
   readonly sequences: number;
 }
 
-/** Widths from 1 to `most`, where `step` says of which they are multiples. */
+/** Widths from 1 to `most`, where `step` says of which they are multiples; at least one step. */
 function randomShape(random: Random, step: number): Shape {
-  const width = (most: number): number => step * (1 + random.int(Math.floor(most / step)));
+  const width = (most: number): number =>
+    step * (1 + random.int(Math.max(1, Math.floor(most / step))));
   const [groups, shared] = [1 + random.int(3), 1 + random.int(4)];
   const sequences = 1 + random.int(2);
   const first = 1 + random.int(Math.floor(MOST_TOKENS / sequences));
@@ -122,7 +124,7 @@ for (let seed = 1; seed <= 12; seed++) {
 for (const [i, format] of PANEL_NAMES.entries()) {
   test(`a layer of random widths in ${format}: nearly what the interpreter gives`, () => {
     const random = new Random(100 + i);
-    const shape = randomShape(random, 32);
+    const shape = randomShape(random, INTEGER_FORMATS[format].stored.columns);
     requireSame(quantizedGraph(layerOf(shape), format), shape, 0.05, random);
   });
 }

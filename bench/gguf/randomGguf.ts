@@ -3,7 +3,7 @@
  * larger than memory.
  */
 import fs from 'node:fs';
-import { f32ToF16, Random, type JsonRecord } from '../../src/base/index.ts';
+import { f32ToBf16, f32ToF16, Random, type JsonRecord } from '../../src/base/index.ts';
 import { parseModelConfig, readCatalogueModel } from '../../src/model/index.ts';
 import { ggufNameOf } from '../../src/model/checkpoint/gguf/locate.ts';
 import { tensorsOf, type Tensor } from '../../scripts/randomCheckpoint.ts';
@@ -11,13 +11,29 @@ import { ALIGNMENT, encodeGgufHeader, type GgufTensorInfo } from '../../test/ggu
 import { metadataOf } from './metadata.ts';
 import { type Shape } from './shapes.table.ts';
 
-/** How matrices are stored, by its number in the file; vectors and small tensors are F32. */
-const MATRIX_TYPES = {
+/** How matrices are stored; vectors and small tensors are F32, matrices whose rows are no whole blocks Q8_0. */
+export const MATRIX_TYPES = {
   F16: { type: 1, elements: 1, bytes: 2 },
-  Q4_0: { type: 2, elements: 32, bytes: 18 },
-  Q8_0: { type: 8, elements: 32, bytes: 34 },
-} as const;
+  Q4_0: { type: 2, elements: 32, bytes: 18, scales: [0], steps: 16 },
+  Q5_0: { type: 6, elements: 32, bytes: 22, scales: [0], steps: 32 },
+  Q8_0: { type: 8, elements: 32, bytes: 34, scales: [0], steps: 256 },
+  Q4_K: { type: 12, elements: 256, bytes: 144, scales: [0, 2], steps: 16 * 32 },
+  Q5_K: { type: 13, elements: 256, bytes: 176, scales: [0, 2], steps: 32 * 32 },
+  Q6_K: { type: 14, elements: 256, bytes: 210, scales: [208], steps: 64 * 64 },
+  BF16: { type: 30, elements: 1, bytes: 2 },
+} as const satisfies Readonly<Record<string, MatrixLayout>>;
 export type MatrixType = keyof typeof MATRIX_TYPES;
+
+interface MatrixLayout {
+  /** Its number in the file. */
+  readonly type: number;
+  /** Of a block. */
+  readonly elements: number;
+  readonly bytes: number;
+  /** Of blocks: where their f16 scales are, and how many of these are about the whole range of a weight. */
+  readonly scales?: readonly number[];
+  readonly steps?: number;
+}
 
 const F32 = { type: 0, elements: 1, bytes: 4 } as const;
 /** Weights are about as large as those of models before training. */
@@ -83,9 +99,14 @@ const ALWAYS_F32 = /ffn_gate_inp|ssm_conv1d/;
 
 function infoOf({ name, shape }: Tensor, matrixType: MatrixType): GgufTensorInfo {
   const small = shape.length < 2 || ALWAYS_F32.test(name);
-  const { type, elements, bytes } = small ? F32 : MATRIX_TYPES[matrixType];
+  const { type, elements, bytes } = small ? F32 : layoutFor(matrixType, shape.at(-1)!);
   const count = shape.reduce((product, extent) => product * extent, 1);
   return { name, shape, type, sizeBytes: (count / elements) * bytes };
+}
+
+function layoutFor(matrixType: MatrixType, width: number): MatrixLayout {
+  const layout = MATRIX_TYPES[matrixType];
+  return width % layout.elements === 0 ? layout : MATRIX_TYPES.Q8_0;
 }
 
 /** Random bytes of each kind that a file has, to be repeated. */
@@ -93,12 +114,14 @@ function poolsOf(matrixType: MatrixType, random: Random) {
   const values = Float32Array.from({ length: POOL_BLOCKS }, () => gain(random));
   const negative = new Uint8Array(values.map((value) => -value).buffer);
   const vectors = new Uint8Array(values.buffer);
-  return { vectors, negative, matrix: matrixPool(matrixType, random) };
+  const matrix = matrixPool(matrixType, random);
+  return { vectors, negative, matrix, uneven: matrixPool('Q8_0', random), matrixType };
 }
 
 /** Decays of delta rules are below 0. */
 function poolFor({ name, type }: GgufTensorInfo, pools: ReturnType<typeof poolsOf>): Uint8Array {
-  if (type !== F32.type) return pools.matrix;
+  if (type === MATRIX_TYPES[pools.matrixType].type) return pools.matrix;
+  if (type !== F32.type) return pools.uneven;
   return name.endsWith('ssm_a') ? pools.negative : pools.vectors;
 }
 
@@ -107,19 +130,20 @@ function gain(random: Random): number {
   return 0.9 + (0.2 * random.uint32()) / 2 ** 32;
 }
 
-/** Blocks with one scale, and codes that are uniform; or single numbers. */
+/** Blocks whose scales are all the same, and codes that are uniform; or single numbers. */
 function matrixPool(matrixType: MatrixType, random: Random): Uint8Array {
-  const { elements, bytes } = MATRIX_TYPES[matrixType];
-  const codes = matrixType === 'Q4_0' ? 16 : 256;
-  const scale = (DEVIATION * Math.sqrt(12)) / (elements === 1 ? 1 : codes);
-  if (elements === 1) {
+  const { bytes, scales, steps = 1 }: MatrixLayout = MATRIX_TYPES[matrixType];
+  const scale = (DEVIATION * Math.sqrt(12)) / steps;
+  if (scales === undefined) {
     const uniform = { length: POOL_BLOCKS * 32 };
     const values = Float32Array.from(uniform, () => (random.uint32() / 2 ** 32 - 0.5) * scale);
-    return new Uint8Array(f32ToF16(values).buffer);
+    const bits = matrixType === 'BF16' ? f32ToBf16(values) : f32ToF16(values);
+    return new Uint8Array(bits.buffer);
   }
   const pool = Uint8Array.from({ length: POOL_BLOCKS * bytes }, () => random.uint32() >>> 24);
   const half = new Uint8Array(f32ToF16(Float32Array.of(scale)).buffer);
-  for (let block = 0; block < POOL_BLOCKS; block++) pool.set(half, block * bytes);
+  for (let block = 0; block < POOL_BLOCKS; block++)
+    for (const at of scales) pool.set(half, block * bytes + at);
   return pool;
 }
 

@@ -26,6 +26,7 @@ function row(changes: Partial<BenchRow>): BenchRow {
     processor: 'one "good" CPU',
     test: { promptTokens: 0, generatedTokens: 4, depthTokens: 0, sequences: 2 },
     testTime: '2026-11-29T00:00:00.000Z',
+    peakBytes: 3_000_000,
     samples: [HALF_SECOND, { seconds: 1, cycles: 1000 }],
     ...changes,
   };
@@ -81,7 +82,8 @@ test('a model is timed with prompts and generation, at a depth, in several seque
   );
   const expected = ['16 0 0 1', '16 0 0 3', '16 0 8 1', '16 0 8 3'];
   assert.deepEqual(shapes, [...expected, '0 2 0 1', '0 2 0 3', '0 2 8 1', '0 2 8 3']);
-  for (const { avg_ts, samples_ns } of rows) {
+  for (const { avg_ts, samples_ns, peak_memory } of rows) {
+    assert.ok(peak_memory > 2 ** 24);
     assert.equal(samples_ns.length, 2);
     assert.ok(avg_ts > 0);
   }

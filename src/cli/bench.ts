@@ -75,7 +75,8 @@ async function bench(name: string, options: BenchOptions): Promise<void> {
       await pause();
     }
     const testTime = new Date().toISOString();
-    rows.push({ ...subjectOf(model, chosen, parameters), test, testTime, samples });
+    const peakBytes = process.resourceUsage().maxRSS * 1024;
+    rows.push({ ...subjectOf(model, chosen, parameters), test, testTime, peakBytes, samples });
   }
   output.done();
   runner.close();

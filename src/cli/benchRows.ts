@@ -19,6 +19,8 @@ export interface BenchRow {
   readonly test: ThroughputTest;
   /** ISO 8601. */
   readonly testTime: string;
+  /** The most memory that was resident by then. */
+  readonly peakBytes: number;
   readonly samples: readonly ThroughputSample[];
 }
 
@@ -83,6 +85,7 @@ function fieldsOf(row: BenchRow): Fields {
     stddev_ts,
     chip_ts: onChip === null ? null : meanAndDeviation(onChip)[0],
     cycles: onChip === null ? null : samples[0]!.cycles,
+    peak_memory: row.peakBytes,
     samples_ns: nanoseconds,
     samples_ts: rates,
   };

@@ -3,50 +3,19 @@
  * after it, then reads chunks of prompts; what is chosen does not depend on who else is there.
  */
 import { UsageError } from '../base/index.ts';
-import type { Device, DeviceSnapshot, Target } from '../compile/index.ts';
+import type { Device, Target } from '../compile/index.ts';
 import type { Graph } from '../ir/index.ts';
-import { BatchRunner, type Fed } from './batchRunner.ts';
+import { BatchRunner } from './batchRunner.ts';
 import { BlockManager } from './blockManager.ts';
 import type { DraftSource } from './draftSource.ts';
-import type { FinishReason } from './generate.ts';
+import { withDefaults, type EngineOptions } from './engineOptions.ts';
 import { PrefixCache } from './prefixCache.ts';
 import type { EngineEvent, EngineRequest, EngineStatus, ServingEngine } from './request.ts';
 import { requireRequest } from './requireTokens.ts';
 import { Scheduler } from './scheduler.ts';
 import { Sequence, type Outcome } from './sequence.ts';
 import { SlotTable } from './slotTable.ts';
-
-const KEPT_BYTES = 2 ** 30;
-
-export interface EngineOptions {
-  /** The most tokens of a sequence. */
-  readonly contextTokens: number;
-  /** Sequences that run at once, 16 unless said; the device must have as many slots. */
-  readonly maxSequences?: number;
-  /** Tokens of a block, 16 unless said. */
-  readonly blockTokens?: number;
-  /** Blocks for all sequences and for beginnings that are kept; as many as the slots can hold unless said. */
-  readonly blocks?: number;
-  /** Copies of states that steps replace; 4 a slot unless said. */
-  readonly snapshots?: number;
-  /** What copies of beginnings and of such states may take in the host's memory; 1 GiB unless said. */
-  readonly keptBytes?: number;
-  /** The most tokens of a step, as many as a program takes unless said; those that decode get theirs anyway. */
-  readonly stepTokens?: number;
-  /** Whether computed beginnings are kept for others; true unless said. */
-  readonly prefixCaching?: boolean;
-  /** Guesses what comes next; the graph must then give logits of all tokens. */
-  readonly drafts?: DraftSource;
-}
-
-/** What a sequence is fed in a step: its last token and guesses, or a chunk of its prompt. */
-interface Turn {
-  readonly sequence: Sequence;
-  readonly tokens: readonly number[];
-  readonly guesses: readonly number[];
-  /** The state before, where guesses may have to be taken back. */
-  readonly mark?: DeviceSnapshot;
-}
+import { asError, TurnRunner, type Turn } from './turns.ts';
 
 export class Engine implements ServingEngine {
   readonly contextTokens: number;
@@ -54,40 +23,38 @@ export class Engine implements ServingEngine {
   readonly #runner: BatchRunner;
   readonly #blocks: BlockManager;
   readonly #slots: SlotTable;
-  readonly #prefixes: PrefixCache;
+  readonly #turns: TurnRunner;
   readonly #scheduler: Scheduler;
   readonly #drafts: DraftSource | undefined;
+  readonly #draftSequences: number;
   readonly #stepTokens: number;
   readonly #sequences = new Map<string, Sequence>();
   #events: EngineEvent[] = [];
   #arrivals = 0;
-  #cycles: number | null = null;
-  readonly #totals = {
-    prefixQueriedTokens: 0,
-    prefixHitTokens: 0,
-    draftedTokens: 0,
-    acceptedTokens: 0,
-  };
+  /** Tokens of prompts that were looked for, and those of them that were there. */
+  #prefixQueriedTokens = 0;
+  #prefixHitTokens = 0;
 
   /** Runs `graph` on `device`, which `target` has opened. Throws what the passes of the target throw. */
   constructor(graph: Graph, target: Target, device: Device, options: EngineOptions) {
-    const { maxSequences = 16, blockTokens = 16, prefixCaching = true, drafts } = options;
-    const perSlot = Math.ceil(options.contextTokens / blockTokens);
-    const { blocks = maxSequences * perSlot, snapshots = 4 * maxSequences } = options;
-    const { keptBytes = KEPT_BYTES } = options;
+    const { maxSequences, blockTokens, blocks, snapshots, keptBytes, ...others } =
+      withDefaults(options);
+    const { drafts } = options;
     this.contextTokens = Math.min(options.contextTokens, blocks * blockTokens);
     this.#runner = new BatchRunner(graph, target, device, this.contextTokens);
     this.vocabularySize = this.#runner.vocabularySize;
     this.#blocks = new BlockManager({ blocks, blockTokens, snapshots, keptBytes });
     this.#slots = new SlotTable(maxSequences, this.#runner);
-    this.#prefixes = new PrefixCache(this.#runner, this.#blocks, prefixCaching);
+    const prefixes = new PrefixCache(this.#runner, this.#blocks, others.prefixCaching);
+    this.#turns = new TurnRunner(this.#runner, prefixes, (event) => this.#events.push(event));
     this.#scheduler = new Scheduler({
       runner: this.#runner,
       blocks: this.#blocks,
       slots: this.#slots,
-      prefixes: this.#prefixes,
+      prefixes,
     });
     this.#drafts = drafts;
+    this.#draftSequences = others.draftSequences;
     this.#stepTokens = options.stepTokens ?? this.#runner.maxTokens;
     if (drafts !== undefined) requireAllRows(this.#runner);
   }
@@ -139,8 +106,11 @@ export class Engine implements ServingEngine {
       publishedBlocks: this.#blocks.publishedBlocks,
       snapshots: this.#blocks.snapshots,
       preemptions: this.#scheduler.preemptions,
-      ...this.#totals,
-      cycles: this.#cycles,
+      prefixQueriedTokens: this.#prefixQueriedTokens,
+      prefixHitTokens: this.#prefixHitTokens,
+      draftedTokens: this.#turns.draftedTokens,
+      acceptedTokens: this.#turns.acceptedTokens,
+      cycles: this.#turns.cycles,
     };
   }
 
@@ -153,11 +123,7 @@ export class Engine implements ServingEngine {
   #decode(): number {
     this.#draft();
     const turns = this.#scheduler.scheduleDecode().map((sequence) => this.#turnOf(sequence));
-    for (let first = 0; first < turns.length;) {
-      const { length } = turns[first]!.tokens;
-      const end = turns.findIndex(({ tokens }, i) => i > first && tokens.length !== length);
-      first += this.#run(turns.slice(first, end < 0 ? undefined : end));
-    }
+    this.#turns.runAll(turns);
     this.#removeEnded(turns);
     return turns.reduce((sum, { tokens }) => sum + tokens.length, 0);
   }
@@ -170,16 +136,18 @@ export class Engine implements ServingEngine {
       this.#start(chunk.sequence);
       left -= chunk.tokens.length;
       const turn = { ...chunk, guesses: [] };
-      this.#run([turn]);
+      this.#turns.runAll([turn]);
       this.#removeEnded([turn]);
     }
   }
 
-  /** Guesses for all that decode; a drafter that fails ends its request. */
+  /** Guesses for all that decode, if they are few; a drafter that fails ends its request. */
   #draft(): void {
-    for (const sequence of this.#slots.decoding) {
+    const { decoding } = this.#slots;
+    const areFew = decoding.length <= this.#draftSequences;
+    for (const sequence of decoding) {
       try {
-        sequence.guesses = this.#guess(sequence);
+        sequence.guesses = areFew ? this.#guess(sequence) : [];
       } catch (error) {
         this.#end(sequence, asError(error));
       }
@@ -208,86 +176,11 @@ export class Engine implements ServingEngine {
     return sequence.drafter.draft(tokens, sequence.hiddenForDrafter(), most).slice(0, most);
   }
 
-  /** Runs turns of as many tokens each, in consecutive slots; how many of them were run. */
-  #run(turns: readonly Turn[]): number {
-    const feeds = turns.map(({ sequence, tokens }) => ({ position: sequence.computed, tokens }));
-    try {
-      for (const { sequence } of turns) this.#prefixes.fill(sequence);
-      const { fed, cycles } = this.#runner.run(turns[0]!.sequence.slot!, feeds);
-      if (cycles !== null) this.#cycles = (this.#cycles ?? 0) + cycles;
-      for (const [i, own] of fed.entries()) this.#takeGuarded(turns[i]!, own);
-      return fed.length;
-    } catch (error) {
-      // What the device holds of them is not known.
-      for (const { sequence } of turns) sequence.outcome = asError(error);
-      return turns.length;
-    }
-  }
-
-  /** A problem with one request ends that one. */
-  #takeGuarded(turn: Turn, fed: Fed): void {
-    try {
-      this.#take(turn, fed);
-    } catch (error) {
-      turn.sequence.outcome = asError(error);
-    }
-  }
-
-  /** What a turn came to: tokens, a state that is so much further, blocks that are full. */
-  #take(turn: Turn, fed: Fed): void {
-    const { sequence, tokens, guesses } = turn;
-    const given = tokens.length - guesses.length;
-    const isWhole = sequence.computed + given === sequence.tokens.length;
-    const kept = given + (isWhole ? this.#choose(turn, fed) : 0);
-    const isExact = kept === tokens.length || sequence.outcome === undefined;
-    if (kept < tokens.length && isExact) this.#rewind(turn, kept);
-    sequence.computed += kept;
-    sequence.keepHidden(fed.hidden, tokens.length, kept);
-    this.#prefixes.publish(sequence, isExact);
-  }
-
-  /** Chooses a token by each row until a guess was another, or the text ends; how many guesses were right. */
-  #choose({ sequence, guesses }: Turn, { logits, next }: Fed): number {
-    const width = this.vocabularySize;
-    const first = next.length - 1 - guesses.length;
-    this.#count(sequence, 'drafted', guesses.length);
-    sequence.outcome = sequence.request.maxNewTokens === 0 ? 'length' : undefined;
-    for (let right = 0; sequence.outcome === undefined; right++) {
-      const row = first + right;
-      const choice = sequence.choose(logits.subarray(row * width, (row + 1) * width), next[row]!);
-      this.#events.push({ kind: 'token', id: sequence.request.id, ...choice });
-      sequence.outcome = this.#reasonToEnd(sequence, choice.token);
-      if (guesses[right] !== choice.token) return right;
-      this.#count(sequence, 'accepted', 1);
-      if (sequence.outcome !== undefined) return right;
-    }
-    return 0;
-  }
-
-  #reasonToEnd({ request, generated, tokens }: Sequence, token: number): FinishReason | undefined {
-    if (request.eosTokenIds.includes(token)) return 'stop';
-    if (generated === request.maxNewTokens) return 'length';
-    return tokens.length > this.contextTokens ? 'context' : undefined;
-  }
-
-  /** Goes back to before the turn and on by those of its tokens that are kept; rows need nothing. */
-  #rewind({ sequence, tokens, mark }: Turn, kept: number): void {
-    if (mark === undefined) return;
-    const slot = sequence.slot!;
-    this.#runner.restore(slot, mark);
-    this.#runner.run(slot, [{ position: sequence.computed, tokens: tokens.slice(0, kept) }]);
-  }
-
   #start(sequence: Sequence): void {
     if (sequence.start()) {
-      this.#totals.prefixQueriedTokens += sequence.request.prompt.length;
-      this.#totals.prefixHitTokens += sequence.prefix!.reusedTokens;
+      this.#prefixQueriedTokens += sequence.request.prompt.length;
+      this.#prefixHitTokens += sequence.prefix!.reusedTokens;
     }
-  }
-
-  #count(sequence: Sequence, what: 'drafted' | 'accepted', count: number): void {
-    sequence[what] += count;
-    this.#totals[`${what}Tokens`] += count;
   }
 
   #removeEnded(turns: readonly Turn[]): void {
@@ -305,10 +198,6 @@ export class Engine implements ServingEngine {
         : { kind: 'finished', id, reason: outcome, usage: sequence.usage() },
     );
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
 
 function requireAllRows({ givesAllRows }: BatchRunner): void {

@@ -2,6 +2,7 @@
 export * from './complete.ts';
 export * from './draftSource.ts';
 export * from './engine.ts';
+export type { EngineOptions } from './engineOptions.ts';
 export * from './evaluate.ts';
 export * from './generate.ts';
 export * from './logprobs.ts';

@@ -4,7 +4,7 @@ import { readBody } from './body.ts';
 import { CHAT_BODY, chatRequest, type ChatBody } from './chatBody.ts';
 import { eventStream, type SentEvent } from './eventStream.ts';
 import { startGeneration, type EndReason, type Piece, type TokenReport } from './generation.ts';
-import { lifetimeOf } from './lifetime.ts';
+import { Lifetime } from './lifetime.ts';
 import type { Service } from './service.ts';
 import { chatLogprobs } from './tokenReports.ts';
 import { timingsOf, usageOf } from './usage.ts';
@@ -22,10 +22,11 @@ interface Frame {
 export async function answerChat(service: Service, request: Request): Promise<Response> {
   const body = await readBody(request, CHAT_BODY, service.limits);
   const asked = await chatRequest(body, service);
-  const { signal, cancel } = lifetimeOf(request, service.limits);
-  const pieces = startGeneration(service, asked, signal);
+  const lifetime = new Lifetime(request, service.limits);
+  const pieces = startGeneration(service, asked, lifetime);
   const answer = new ChatAnswer(service, body, asked.n);
-  if (body.stream === true) return eventStream(answer.chunks(pieces), service.limits, cancel);
+  if (body.stream === true)
+    return eventStream(answer.chunks(pieces), service.limits, lifetime.cancel);
   return Response.json(await answer.whole(pieces));
 }
 

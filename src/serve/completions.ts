@@ -12,7 +12,7 @@ import {
   type Piece,
   type TokenReport,
 } from './generation.ts';
-import { lifetimeOf } from './lifetime.ts';
+import { Lifetime } from './lifetime.ts';
 import { encodeAll } from './prompts.ts';
 import type { Service } from './service.ts';
 import { IDLE_FIELDS, refuseFields, TEXT_FIELDS, textSettings } from './settings.ts';
@@ -48,10 +48,11 @@ const DEFAULT_TOKENS = 16;
 export async function answerCompletion(service: Service, request: Request): Promise<Response> {
   const body = await readBody(request, COMPLETION_BODY, service.limits);
   const asked = await completionRequest(body, service);
-  const { signal, cancel } = lifetimeOf(request, service.limits);
-  const pieces = startGeneration(service, asked, signal);
+  const lifetime = new Lifetime(request, service.limits);
+  const pieces = startGeneration(service, asked, lifetime);
   const answer = new CompletionAnswer(service, body, asked);
-  if (body.stream === true) return eventStream(answer.chunks(pieces), service.limits, cancel);
+  if (body.stream === true)
+    return eventStream(answer.chunks(pieces), service.limits, lifetime.cancel);
   return Response.json(await answer.whole(pieces));
 }
 

@@ -4,7 +4,7 @@ import { integer } from '../base/index.ts';
 import { END_OF_TEXT, rerankerPrompt } from '../model/index.ts';
 import { ApiError, unsupported } from './apiError.ts';
 import { readBody } from './body.ts';
-import { lifetimeOf } from './lifetime.ts';
+import { Lifetime } from './lifetime.ts';
 import { encodeAll } from './prompts.ts';
 import type { Service } from './service.ts';
 import { IDLE_FIELDS, requireModel } from './settings.ts';
@@ -26,8 +26,8 @@ export async function answerEmbeddings(service: Service, request: Request): Prom
   const body = await readBody(request, EMBEDDING_BODY, service.limits);
   requireModel(body.model, service);
   const texts = await textsOf(body.input, service);
-  const { signal } = lifetimeOf(request, service.limits);
-  const rows = await service.retrieval.embedAll(texts, body.dimensions ?? undefined, signal);
+  const lifetime = new Lifetime(request, service.limits);
+  const rows = await service.retrieval.embedAll(texts, body.dimensions ?? undefined, lifetime);
   const base64 = body.encoding_format === 'base64';
   return Response.json({
     object: 'list',
@@ -84,8 +84,9 @@ export async function answerRerank(service: Service, request: Request): Promise<
   const documents = body.documents.map((given) => (typeof given === 'string' ? given : given.text));
   const prompts = documents.map((given) => rerankerPrompt(query, given, instruction ?? undefined));
   const texts = await encodeAll(prompts, service);
-  const { signal } = lifetimeOf(request, service.limits);
-  const scores = await service.retrieval.rankAll(texts, answersOf(service), signal);
+  const answers = answersOf(service);
+  const lifetime = new Lifetime(request, service.limits);
+  const scores = await service.retrieval.rankAll(texts, answers, lifetime);
   const results = scores
     .map((score, index) => ({
       index,

@@ -1,6 +1,7 @@
 /** One or more texts from the engine, as the pieces that endpoints send on. */
 import type {
   EngineEvent,
+  EngineRequest,
   RequestUsage,
   SamplingOptions,
   TokenConstraint,
@@ -10,6 +11,7 @@ import type { ReplyEvent } from '../model/index.ts';
 import { ApiError, apiErrorOf } from './apiError.ts';
 import { ChoiceReader, type ReplyReader } from './choiceReader.ts';
 import type { Submission } from './engineLoop.ts';
+import type { Lifetime } from './lifetime.ts';
 import type { Service } from './service.ts';
 
 export interface GenerationRequest {
@@ -57,14 +59,28 @@ export interface ChoiceUsage extends RequestUsage {
 }
 
 /**
- * Starts to generate; what is wrong with the request is thrown before anything is. `signal` ends it, and so
- * does a consumer that stops reading.
+ * Starts to generate; what is wrong with the request is thrown before anything is. The end of `lifetime` ends
+ * it, and so does a consumer that stops reading.
  */
 export function startGeneration(
   service: Service,
   request: GenerationRequest,
-  signal: AbortSignal,
+  lifetime: Lifetime,
 ): AsyncGenerator<Piece, void> {
+  try {
+    const [requests, readers] = requestsOf(service, request);
+    return pieces(service.loop.submit(requests), readers, lifetime);
+  } catch (error) {
+    lifetime.end();
+    throw error;
+  }
+}
+
+/** What the engine is asked, and who reads each answer. */
+function requestsOf(
+  service: Service,
+  request: GenerationRequest,
+): [EngineRequest[], Map<string, ChoiceReader>] {
   const id = crypto.randomUUID();
   const readers = new Map<string, ChoiceReader>();
   const requests = request.prompts.flatMap((prompt, at) =>
@@ -74,8 +90,7 @@ export function startGeneration(
       return engineRequest(service, request, prompt, `${id}-${choice}`, i);
     }),
   );
-  const submission = service.loop.submit(requests);
-  return pieces(submission, readers, signal);
+  return [requests, readers];
 }
 
 /** Answers of one prompt differ by their seeds. */
@@ -85,7 +100,7 @@ function engineRequest(
   prompt: readonly number[],
   id: string,
   answer: number,
-) {
+): EngineRequest {
   const { sampling, logprobs } = request;
   const room = loop.contextTokens - prompt.length;
   if (room <= 0) throw tooLong(prompt.length, loop.contextTokens);
@@ -112,20 +127,21 @@ export function tooLong(tokens: number, contextTokens: number): ApiError {
 async function* pieces(
   submission: Submission,
   readers: ReadonlyMap<string, ChoiceReader>,
-  signal: AbortSignal,
+  lifetime: Lifetime,
 ): AsyncGenerator<Piece, void> {
+  const { signal } = lifetime;
   const abort = (): void => submission.abort();
   signal.addEventListener('abort', abort);
   if (signal.aborted) abort();
   try {
     for await (const event of submission) {
-      if (signal.aborted) throw reasonOf(signal);
+      signal.throwIfAborted();
       const reader = readers.get(event.id)!;
       yield* piecesOf(event, reader);
       if (event.kind === 'token' && reader.stopped) submission.abort(event.id);
     }
   } finally {
-    signal.removeEventListener('abort', abort);
+    lifetime.end();
     abort();
   }
 }
@@ -139,10 +155,4 @@ function piecesOf(event: EngineEvent, reader: ChoiceReader): Piece[] {
     case 'failed':
       throw apiErrorOf(event.error);
   }
-}
-
-function reasonOf({ reason }: AbortSignal): Error {
-  if (reason instanceof DOMException && reason.name === 'TimeoutError')
-    return new ApiError(504, 'the request took longer than the server allows', { code: 'timeout' });
-  return new ApiError(408, 'the client is gone', { code: 'cancelled' });
 }

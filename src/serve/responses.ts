@@ -7,7 +7,7 @@
 import { readBody } from './body.ts';
 import { eventStream, type SentEvent } from './eventStream.ts';
 import { startGeneration, type Piece } from './generation.ts';
-import { lifetimeOf } from './lifetime.ts';
+import { Lifetime } from './lifetime.ts';
 import { RESPONSES_BODY, responsesRequest, type ResponsesBody } from './responsesBody.ts';
 import { ResponseItems, type ItemEvent } from './responseItems.ts';
 import type { Service } from './service.ts';
@@ -18,10 +18,11 @@ type End = Piece & { readonly kind: 'end' };
 export async function answerResponse(service: Service, request: Request): Promise<Response> {
   const body = await readBody(request, RESPONSES_BODY, service.limits);
   const asked = await responsesRequest(body, service);
-  const { signal, cancel } = lifetimeOf(request, service.limits);
-  const pieces = startGeneration(service, asked, signal);
+  const lifetime = new Lifetime(request, service.limits);
+  const pieces = startGeneration(service, asked, lifetime);
   const answer = new ResponseAnswer(service, body);
-  if (body.stream === true) return eventStream(answer.events(pieces), service.limits, cancel);
+  if (body.stream === true)
+    return eventStream(answer.events(pieces), service.limits, lifetime.cancel);
   return Response.json(await answer.whole(pieces));
 }
 

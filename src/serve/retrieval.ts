@@ -1,6 +1,7 @@
 /** Embeddings and ranking: what runs them, one text at a time between the steps of the engine. */
 import { embed, relevance, type ModelRunner } from '../engine/index.ts';
 import type { EngineLoop } from './engineLoop.ts';
+import type { Lifetime } from './lifetime.ts';
 
 /** Opened when they are first asked for: each takes the memory of a device. */
 export interface RetrievalRunners {
@@ -20,13 +21,13 @@ export class Retrieval {
     this.#runners = runners;
   }
 
-  /** The embedding of each text, in order. Throws what `embed` throws; `signal` ends it between two texts. */
+  /** The embedding of each text, in order. Throws what `embed` throws; the end of `lifetime` ends it between two. */
   embedAll(
     texts: readonly (readonly number[])[],
     dimensions: number | undefined,
-    signal: AbortSignal,
+    lifetime: Lifetime,
   ): Promise<Float32Array[]> {
-    return this.#each(texts, signal, (tokens) =>
+    return this.#each(texts, lifetime, (tokens) =>
       embed(this.#runner('embedding'), tokens, dimensions),
     );
   }
@@ -35,22 +36,26 @@ export class Retrieval {
   rankAll(
     texts: readonly (readonly number[])[],
     answers: { readonly yes: number; readonly no: number },
-    signal: AbortSignal,
+    lifetime: Lifetime,
   ): Promise<number[]> {
-    return this.#each(texts, signal, (tokens) =>
+    return this.#each(texts, lifetime, (tokens) =>
       relevance(this.#runner('ranking'), tokens, answers),
     );
   }
 
   async #each<T>(
     texts: readonly (readonly number[])[],
-    signal: AbortSignal,
+    lifetime: Lifetime,
     run: (tokens: readonly number[]) => T,
   ): Promise<T[]> {
     const results: T[] = [];
-    for (const tokens of texts) {
-      signal.throwIfAborted();
-      results.push(await this.#loop.between(() => run(tokens)));
+    try {
+      for (const tokens of texts) {
+        lifetime.signal.throwIfAborted();
+        results.push(await this.#loop.between(() => run(tokens)));
+      }
+    } finally {
+      lifetime.end();
     }
     return results;
   }

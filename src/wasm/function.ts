@@ -28,11 +28,19 @@ export class FunctionBuilder {
   readonly type: FunctionType;
   readonly #locals: Local[] = [];
   readonly #code: number[] = [];
+  readonly #memories: ReadonlyMap<string, number>;
   readonly #site: Site;
   #op: OpName | 'end of function' = 'nop';
 
-  constructor(name: string, params: Readonly<Record<string, ValueType>>, results: ValueType[]) {
+  /** `memories` are those of the module by name. */
+  constructor(
+    name: string,
+    params: Readonly<Record<string, ValueType>>,
+    results: ValueType[],
+    memories: ReadonlyMap<string, number> = new Map(),
+  ) {
     this.name = name;
+    this.#memories = memories;
     this.type = { params: Object.values(params), results };
     const fail = this.#fail.bind(this);
     this.#site = {
@@ -183,6 +191,8 @@ export class FunctionBuilder {
         return [this.#site.stack.distance(this.#findFrame(immediates[0] as Frame))];
       case 'function':
         return [(immediates[0] as FunctionRef).index];
+      case 'memory':
+        return [immediates[0], this.#findMemory(immediates[1] as string | undefined)];
       default:
         return immediates;
     }
@@ -204,6 +214,12 @@ export class FunctionBuilder {
         : this.#locals[local.index];
     if (typeof local !== 'string' && found !== local) this.#fail('its own local', local.name);
     return found ?? this.#fail(`one of ${this.#locals.map(({ name }) => name)}`, String(local));
+  }
+
+  #findMemory(name: string | undefined): number {
+    if (name === undefined) return 0;
+    const index = this.#memories.get(name);
+    return index ?? this.#fail(`a memory of ${[...this.#memories.keys()].join()}`, name);
   }
 
   #findFrame(label: Frame): Frame {

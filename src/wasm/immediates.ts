@@ -6,7 +6,7 @@
  * | i32, i64          | signed LEB128                                                     |
  * | f32, f64, v128    | 4, 8 or 16 bytes, little endian                                   |
  * | shuffle           | 16 lane numbers, 0-15 of the first operand, 16-31 of the second   |
- * | memory            | log2 of the alignment, then the constant offset                   |
+ * | memory            | log2 of the alignment, plus 64 and then the index of a memory if it is not 0; the constant offset |
  * | lane, memoryLane  | one byte; after the memory immediate                              |
  * | memoryIndex, Pair | one or two zero bytes: there is one memory                        |
  * | blockType         | 0x40, or the type code of the one result                          |
@@ -26,7 +26,8 @@ export interface Immediates {
   f64: [value: number];
   v128: [bytes: ArrayLike<number>];
   shuffle: [lanes: ArrayLike<number>];
-  memory: [offsetBytes?: number];
+  /** In the module's first memory unless one is named. */
+  memory: [offsetBytes?: number, memory?: string];
   lane: [lane: number];
   memoryLane: [lane: number, offsetBytes?: number];
   memoryIndex: [];
@@ -42,7 +43,11 @@ export type ImmediateKind = keyof Immediates;
 
 /** Immediates with handles resolved to the indices that are written. */
 export type ResolvedImmediates = {
-  [K in ImmediateKind]: K extends 'local' | 'label' | 'function' ? [index: number] : Immediates[K];
+  [K in ImmediateKind]: K extends 'local' | 'label' | 'function'
+    ? [index: number]
+    : K extends 'memory'
+      ? [offsetBytes?: number, index?: number]
+      : Immediates[K];
 };
 
 type Append<K extends ImmediateKind> = (
@@ -50,6 +55,8 @@ type Append<K extends ImmediateKind> = (
   values: ResolvedImmediates[K],
   unit: number,
 ) => void;
+
+const HAS_INDEX = 0x40;
 
 const scratch = new DataView(new ArrayBuffer(8));
 
@@ -80,8 +87,15 @@ function appendInt32(out: number[], value: number): void {
   appendSigned(out, BigInt(value | 0));
 }
 
-function appendMemory(out: number[], offsetBytes: number, alignmentBytes: number): void {
-  out.push(Math.log2(alignmentBytes));
+function appendMemory(
+  out: number[],
+  offsetBytes: number,
+  alignmentBytes: number,
+  memory = 0,
+): void {
+  const alignment = Math.log2(alignmentBytes);
+  out.push(memory === 0 ? alignment : alignment + HAS_INDEX);
+  if (memory !== 0) appendUnsigned(out, memory);
   appendUnsigned(out, offsetBytes);
 }
 
@@ -95,7 +109,8 @@ const APPEND: { readonly [K in ImmediateKind]: Append<K> } = {
   f64: (out, [value]) => appendFloat(out, value, 8),
   v128: (out, [bytes]) => appendSixteen(out, 'byte', bytes, 256),
   shuffle: (out, [lanes]) => appendSixteen(out, 'shuffle lane', lanes, 32),
-  memory: (out, [offsetBytes = 0], accessBytes) => appendMemory(out, offsetBytes, accessBytes),
+  memory: (out, [offsetBytes = 0, memory], accessBytes) =>
+    appendMemory(out, offsetBytes, accessBytes, memory),
   lane: (out, [lane], lanes) => appendBelow(out, 'lane', lane, lanes),
   memoryLane: (out, [lane, offsetBytes = 0], accessBytes) => {
     appendMemory(out, offsetBytes, accessBytes);

@@ -56,6 +56,8 @@ export class ModuleBuilder {
   readonly #ownMemory: number[][] = [];
   #numImportedFunctions = 0;
   #hasMemory = false;
+  #numMemories = 0;
+  readonly #memories = new Map<string, number>();
 
   /** Import a function; throws once a function has been defined. */
   importFunction(
@@ -77,9 +79,17 @@ export class ModuleBuilder {
     return { index: this.#numImportedFunctions++, name: field, type };
   }
 
-  /** Import the module's one memory. */
-  importMemory(module: string, field: string, limits: MemoryLimits): void {
-    this.#claimMemory();
+  /** Import a memory, which instructions may name by its field or one of `others`; the first is that of those which name none. */
+  importMemory(
+    module: string,
+    field: string,
+    limits: MemoryLimits,
+    others: readonly string[] = [],
+  ): void {
+    if (this.#ownMemory.length > 0) this.#claimMemory();
+    this.#hasMemory = true;
+    const index = this.#numMemories++;
+    for (const name of [field, ...others]) this.#memories.set(name, index);
     const names = [...encodeName(module), ...encodeName(field)];
     this.#imports.push([...names, 0x02, ...encodeLimits(limits)]);
   }
@@ -106,7 +116,7 @@ export class ModuleBuilder {
     spec: FunctionSpec<P>,
     body: (f: FunctionBuilder, params: { readonly [K in keyof P]: Local }) => void,
   ): FunctionRef {
-    const f = new FunctionBuilder(name, spec.params, [...(spec.results ?? [])]);
+    const f = new FunctionBuilder(name, spec.params, [...(spec.results ?? [])], this.#memories);
     body(f, f.params as { [K in keyof P]: Local });
     const index = this.#numImportedFunctions + this.#bodies.length;
     this.#bodies.push(f.finish());

@@ -1,6 +1,7 @@
 /** How ops become steps that read and change what a sequence keeps: attention, recurrences, appending. */
 import { lastDim, type Node, type NodeOf } from '../../ir/index.ts';
 import { allocateFor, roundUp, type Inputs, type Place } from './lowering.ts';
+import { attentionRoom, SCORE_UNIT, tokensOfTile } from './kernels/attendTile.ts';
 import { type StepList } from './steps.ts';
 
 /** Writes into the state; the value is the state itself. */
@@ -28,9 +29,7 @@ export function attention(
   const [B, T, H, keyWidth] = list.shapeOf(query.type) as [number, number, number, number];
   const G = list.shapeOf(key.type)[2]!;
   const topK = node.inputs[4] === undefined ? undefined : lastDim(node.inputs[4].type);
-  const scoreStride = roundUp(topK ?? list.dims.S);
   const shared = H / G;
-  const scores = list.scratch(shared * scoreStride);
   const valueStride = lastDim(value.type);
   const steps = { qStep: H * keyWidth, keyStep: G * keyWidth, valueStep: G * valueStride };
   const widths = {
@@ -45,15 +44,22 @@ export function attention(
   } as const;
   const out = allocateFor(list, node);
   const result = { out, outStep: H * valueWidth };
-  const common = { scores, scoreStride, ...steps, ...result, ...widths, scale };
+  const common = { ...steps, ...result, ...widths, scale };
   if (topK === undefined) {
-    list.add('attention', node.label, { q, keys, values, positions, first: 0, ...common });
+    const scoreStride = Math.ceil(list.dims.S / SCORE_UNIT) * SCORE_UNIT;
+    const shape = { T, shared, scoreStride, keyWidth, valueWidth };
+    const room = { scores: list.scratch(attentionRoom(shape)), scoreStride };
+    const tokens = { positions, first: 0, tileTokens: tokensOfTile(shape) };
+    list.add('attention', node.label, { q, keys, values, ...tokens, ...room, ...common });
     return out;
   }
+  const scoreStride = roundUp(topK);
+  const scores = list.scratch(shared * scoreStride);
   const chosenKeys = list.scratch(topK * G * keyWidth);
   const chosenValues = key === value ? chosenKeys : list.scratch(topK * G * valueStride);
   const gathered = { chosen, chosenKeys, chosenValues, topK };
-  list.add('attentionToRows', node.label, { q, keys, values, ...gathered, ...common });
+  const room = { ...gathered, scores, scoreStride };
+  list.add('attentionToRows', node.label, { q, keys, values, ...room, ...common });
   return out;
 }
 
@@ -104,9 +110,9 @@ export function causalConvolution(
   const [B, T, C] = list.shapeOf(node.type) as [number, number, number];
   const W = lastDim(node.inputs[2]!.type);
   const { dilation = 1 } = node.attrs;
-  const rows = list.scratch(((W - 1) * dilation + T) * C);
+  const rows = list.scratch(((W - 1) * dilation + T + W) * C);
   const out = allocateFor(list, node);
-  const sizes = { B, T, C, W, dilation };
+  const sizes = { B, T, C, W, dilation, channels: C };
   list.add('causalConvolution', node.label, { state, x, w, positions, rows, out, ...sizes });
   return out;
 }

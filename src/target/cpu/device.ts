@@ -15,30 +15,25 @@ import {
   type Dims,
   type RotaryTable,
 } from '../../ir/index.ts';
+import { type WasmMemory } from '../../wasm/index.ts';
 import { type Trace } from '../../trace/index.ts';
 import { bindProgram, type Binding } from './binding.ts';
-import { DeviceMemory } from './deviceMemory.ts';
+import { DeviceMemory, type MemoryOptions } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
-import { type ImageStore } from './images/imageStore.ts';
 import { compiledKernels } from './kernels/kernelModule.ts';
 import { PANEL_FORMAT_NAMES, type PanelFormatName } from './panels/panelFormats.table.ts';
 import { putSnapshot, SlotRows, snapshotOf, type CpuRows, type CpuSnapshot } from './slots.ts';
 import { type Placed, type RotaryFeed } from './steps.ts';
+import { type KernelSource } from './threads/kernelSet.ts';
 import { singleThread, ThreadPool, type Runner } from './threads/pool.ts';
 import { nowMs, traceTimes } from './threads/times.ts';
 import { machineCode, type Emitter } from './x86/index.ts';
 
-export interface CpuDeviceOptions {
-  /** What the states of a sequence grow to, unless a program needs more. */
-  readonly contextTokens: number;
-  /** Threads that share the work; 1 starts none. */
-  readonly threads: number;
+export interface CpuDeviceOptions extends MemoryOptions {
   /** What the kernels are made with. */
   readonly emitter: Emitter;
   /** The least multiply-accumulates of a part of a kernel's call. */
   readonly workOfPart: number;
-  /** Keeps weights as they lie in memory from one run to the next. */
-  readonly images?: ImageStore | undefined;
   /** Records the time of each chunk of a step, in cycles of the clock of the trace. */
   readonly trace?: Trace;
 }
@@ -52,6 +47,8 @@ export class CpuDevice implements Device {
   #memory: DeviceMemory;
   /** Started with the first program. */
   #runner: Runner | undefined;
+  /** Further memories that its kernels read. */
+  #panels: readonly WasmMemory[] = [];
   /** Formats of panels that its kernels read. */
   readonly #formats = new Set<PanelFormatName>();
   /** Tokens that each slot has seen. */
@@ -63,7 +60,7 @@ export class CpuDevice implements Device {
 
   constructor(options: CpuDeviceOptions) {
     this.#options = options;
-    this.#memory = memoryFor(options);
+    this.#memory = new DeviceMemory(options);
   }
 
   run(program: Program, inputs: StepInputs): StepResult {
@@ -107,7 +104,7 @@ export class CpuDevice implements Device {
   close(): void {
     this.#runner?.close();
     this.#runner = undefined;
-    this.#memory = memoryFor(this.#options);
+    this.#memory = new DeviceMemory(this.#options);
     this.#bindings = new WeakMap();
     this.#rows = undefined;
     this.#lengths.length = 0;
@@ -120,12 +117,16 @@ export class CpuDevice implements Device {
   }
 
   /** Threads whose kernels read the formats of the program, and of those before. */
-  #startFor({ formats }: CpuProgram): void {
-    if (this.#runner && formats.every((name) => this.#formats.has(name))) return;
+  #startFor(program: CpuProgram): void {
+    const { formats } = program;
+    const panels = this.#memory.panelsOf(program);
+    const isKnown = panels === this.#panels && formats.every((name) => this.#formats.has(name));
+    if (this.#runner && isKnown) return;
+    this.#panels = panels;
     this.#runner?.close();
     for (const name of formats) this.#formats.add(name);
     const all = PANEL_FORMAT_NAMES.filter((name) => this.#formats.has(name));
-    this.#runner = startThreads(this.#memory, this.#options, all);
+    this.#runner = startThreads({ memory: this.#memory.memory, panels }, this.#options, all);
   }
 
   #bind(program: CpuProgram, firstSlot: number): Binding {
@@ -219,17 +220,15 @@ function requireHidden({ content }: CpuProgram, length: number | undefined): voi
   throw new UsageError(`a step must be fed ${elements} numbers of hidden rows, not ${length ?? 0}`);
 }
 
-function memoryFor({ contextTokens, threads, images }: CpuDeviceOptions): DeviceMemory {
-  return new DeviceMemory(contextTokens, threads, images);
-}
-
 function startThreads(
-  { memory }: DeviceMemory,
+  memories: Required<Pick<KernelSource, 'memory' | 'panels'>>,
   { threads, emitter, trace }: CpuDeviceOptions,
   formats: readonly PanelFormatName[],
 ): Runner {
-  const { module } = compiledKernels(threads > 1, formats);
-  const source = { module, memory, ...(emitter === 'x86' && { code: machineCode(formats) }) };
+  const isNative = emitter === 'x86';
+  const kernels = compiledKernels(threads > 1, formats, memories.panels.length > 0);
+  const module = isNative ? kernels.module : kernels.optimized;
+  const source = { module, ...memories, ...(isNative && { code: machineCode(formats) }) };
   const timed = trace !== undefined;
   return threads > 1 ? new ThreadPool(source, threads, timed) : singleThread(source, timed);
 }

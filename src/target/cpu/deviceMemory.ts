@@ -1,5 +1,5 @@
 /**
- * The memory of a device, one 32-bit WebAssembly memory:
+ * The memory of a device, a 32-bit WebAssembly memory, and others with panels where weights need more (weightPlaces.ts):
  *
  *   0      nothing, so that no address is 0
  *   64     weights, f32 or panels, loaded when the first program is run
@@ -12,18 +12,22 @@
 import { CapacityError, UsageError } from '../../base/index.ts';
 import { type WasmMemory } from '../../wasm/index.ts';
 import { type CpuProgram, type StateSize } from './emit.ts';
-import { createKernelMemory, MEMORY_LIMIT_BYTES, PAGE_BYTES } from './kernels/kernelModule.ts';
+import {
+  createKernelMemory,
+  createPanelMemory,
+  MEMORY_LIMIT_BYTES,
+  PAGE_BYTES,
+} from './kernels/kernelModule.ts';
 import { ALIGNMENT_BYTES, alignBytes, ELEMENT_BYTES } from './kernels/vectors.ts';
 import { type Argument, type Placed } from './steps.ts';
 import { type ImageStore } from './images/imageStore.ts';
 import { loadWeights } from './weightLoading.ts';
-import { weightBytes } from './weightStorage.ts';
+import { placeWeights, type PlacedWeights } from './weightPlaces.ts';
 
 /** What the first program brought; later ones must be of the same model. */
-interface LoadedModel {
-  readonly weights: ReadonlyMap<string, number>;
+interface LoadedModel extends PlacedWeights {
   readonly states: ReadonlyMap<string, StateSize>;
-  /** First byte after the weights. */
+  /** First byte after the weights of the first memory. */
   readonly weightsEnd: number;
 }
 
@@ -45,12 +49,26 @@ interface Room {
   readonly activationBytes: number;
 }
 
-/** A memory that programs of one model share. */
+export interface MemoryOptions {
+  /** What states grow to, unless a program needs more. */
+  readonly contextTokens: number;
+  /** More than one share the memory. */
+  readonly threads: number;
+  /** Where weights are kept between runs. */
+  readonly images?: ImageStore | undefined;
+  /** What weights may take in a memory; all that it has unless said. */
+  readonly memoryBytes?: number | undefined;
+}
+
+/** Memories that programs of one model share. */
 export class DeviceMemory {
   readonly memory: WasmMemory;
   readonly #contextTokens: number;
   readonly #threads: number;
   readonly #images: ImageStore | undefined;
+  readonly #memoryBytes: number;
+  /** Further memories, with weights in panels. */
+  #panels: readonly WasmMemory[] = [];
   #model: LoadedModel | undefined;
   #layout: Layout | undefined;
   /** The layout as a program sees it that starts at a later slot, by that slot. */
@@ -60,12 +78,29 @@ export class DeviceMemory {
   /** Beyond this the memory is still as it was made: zeros that the host need not provide. */
   #touchedBytes = 0;
 
-  /** States grow to at most `contextTokens`, unless a program needs more. More than one thread share it. `images` keep weights. */
-  constructor(contextTokens: number, threads: number, images?: ImageStore) {
+  constructor({ contextTokens, threads, images, memoryBytes }: MemoryOptions) {
     this.#contextTokens = contextTokens;
     this.#images = images;
     this.#threads = threads;
+    this.#memoryBytes = memoryBytes ?? MEMORY_LIMIT_BYTES;
     this.memory = createKernelMemory(threads > 1);
+  }
+
+  /**
+   * The further memories for the weights of the first program, the same until it is another. Throws CapacityError
+   * where they do not fit.
+   */
+  panelsOf(program: CpuProgram): readonly WasmMemory[] {
+    if (this.#model !== undefined) return this.#panels;
+    const [, ...ends] = placeWeights(program, this.#memoryBytes).ends;
+    const pages = ends.map((end) => Math.ceil(end / PAGE_BYTES));
+    const known = this.#panels.map(({ buffer }) => buffer.byteLength / PAGE_BYTES);
+    if (pages.join() === known.join()) return this.#panels;
+    this.#panels = orRefuse(
+      ends.reduce((sum, end) => sum + end, 0),
+      () => ends.map((end) => createPanelMemory(end, this.#threads > 1)),
+    );
+    return this.#panels;
   }
 
   /**
@@ -74,7 +109,8 @@ export class DeviceMemory {
    * program of another model, and what loading a weight throws.
    */
   reserve(program: CpuProgram, firstSlot = 0): Layout {
-    const model = this.#model ?? placeWeights(program);
+    const panels = this.panelsOf(program);
+    const model = this.#model ?? loadedModel(program, this.#memoryBytes);
     requireModel(program, model);
     const { B, S } = program.dims;
     const { arenaBytes, scratchBytes } = program.content;
@@ -82,7 +118,7 @@ export class DeviceMemory {
     const room = { sequences: firstSlot + B, tokens: S, activationBytes };
     const load = (): void => {
       this.#touchedBytes = model.weightsEnd;
-      loadWeights(program, model, this.memory, this.#images);
+      loadWeights(program, model, [this.memory, ...panels], this.#images);
     };
     return this.#layoutFrom(firstSlot, this.#fit(model, room, program.graph.name, load), model);
   }
@@ -175,14 +211,7 @@ export class DeviceMemory {
   #grow(sizeBytes: number): void {
     const pages = Math.ceil((sizeBytes - this.memory.buffer.byteLength) / PAGE_BYTES);
     if (pages <= 0) return;
-    try {
-      this.memory.grow(pages);
-    } catch {
-      throw new CapacityError(
-        `the cpu target must have ${sizeBytes} bytes, which the host refuses`,
-        { hint: 'free some memory, or use a shorter context or a smaller model' },
-      );
-    }
+    orRefuse(sizeBytes, () => this.memory.grow(pages));
   }
 
   /** Moves what the states hold from the old layout to `next`; the rest of them is zeros. */
@@ -222,14 +251,20 @@ function sequenceBytes({ elements, perToken }: StateSize, capacity: number): num
   return (perToken ? capacity : 1) * elements * ELEMENT_BYTES;
 }
 
-function placeWeights({ weights, states, graph, storage }: CpuProgram): LoadedModel {
-  const addresses = new Map<string, number>();
-  let weightsEnd = ALIGNMENT_BYTES;
-  for (const name of weights) {
-    addresses.set(name, weightsEnd);
-    weightsEnd += alignBytes(weightBytes(graph.weights.get(name)!, storage.get(name)));
+/** Throws CapacityError where the host refuses memory. */
+function orRefuse<T>(sizeBytes: number, allocate: () => T): T {
+  try {
+    return allocate();
+  } catch {
+    throw new CapacityError(`the cpu target must have ${sizeBytes} bytes, which the host refuses`, {
+      hint: 'free some memory, or use a shorter context or a smaller model',
+    });
   }
-  return { weights: addresses, states, weightsEnd };
+}
+
+function loadedModel(program: CpuProgram, memoryBytes: number): LoadedModel {
+  const placed = placeWeights(program, memoryBytes);
+  return { ...placed, states: program.states, weightsEnd: placed.ends[0]! };
 }
 
 function placeStates(model: LoadedModel, batch: number, capacity: number): Layout {

@@ -29,9 +29,13 @@ export function matrixOf(
   index: number,
   [N, K]: readonly [N: number, K: number],
 ): Place {
+  return { ...stack, offsetBytes: stack.offsetBytes + index * matrixBytes(stack, N, K) };
+}
+
+/** Bytes of a matrix of N × K of a stack. */
+export function matrixBytes(stack: Place, N: number, K: number): number {
   const { format } = stack as { readonly format?: PanelFormatName };
-  const bytes = format === undefined ? N * K * ELEMENT_BYTES : panelBytes(format, N, K);
-  return { ...stack, offsetBytes: stack.offsetBytes + index * bytes };
+  return format === undefined ? N * K * ELEMENT_BYTES : panelBytes(format, N, K);
 }
 
 /** Rounded up to whole vectors. */

@@ -1,8 +1,17 @@
 /** How ops become steps that mix by a token's own weights: experts and residual streams. */
 import { lastDim, type NodeOf } from '../../ir/index.ts';
 import { SCORINGS } from './kernels/kernels.table.ts';
-import { allocateFor, formatCode, roundUp, type Inputs, type Place } from './lowering.ts';
-import { quantizedElements, type StepList } from './steps.ts';
+import { quantizedStride } from './kernels/quantizeRows.ts';
+import {
+  allocateFor,
+  formatCode,
+  matrixBytes,
+  roundUp,
+  type Inputs,
+  type Place,
+} from './lowering.ts';
+import { FIRST_FLOAT_CODE } from './panels/panelFormats.table.ts';
+import { type StepList, type Unplaced } from './steps.ts';
 
 export function route(list: StepList, node: NodeOf<'route'>, [logits, bias]: Inputs): Place {
   const { topK, groups, topGroups, groupByBest, scoring, normalize, scale } = node.attrs;
@@ -43,43 +52,89 @@ export function routeByToken(
   return out;
 }
 
-/** In two steps, so that each can be cut by the channels that it computes. */
+/** A row for each pair of a token and an expert that it chose, expert by expert. */
 export function experts(
   list: StepList,
   node: NodeOf<'experts'>,
   [x, gates, gate, up, down]: Inputs,
 ): Place {
-  const rows = list.rowsOf(node.type);
-  const [E, F, D] = list.shapeOf(node.inputs[2]!.type) as [number, number, number];
   const { label } = node;
-  const inner = list.allocate(`${label} inner`, rows * expertsOfToken(node) * F);
-  const sizes = { rows, E, F, D, first: 0 };
-  const [chosen, gathered] = [list.scratch(rows), list.scratch(rows * D)];
-  const [lower, upper] = [list.scratch(rows * F), list.scratch(rows * F)];
-  const quantized = list.scratch(quantizedElements(rows, D));
-  const scratch = { chosen, gathered, lower, upper, quantized };
-  const formats = { gateFormat: formatCode(gate), upFormat: formatCode(up) };
-  const limit = node.attrs.limit ?? Infinity;
-  list.add('expertsInner', label, {
-    x,
-    gates,
-    gate,
-    up,
-    inner,
-    ...scratch,
-    ...formats,
-    ...sizes,
-    width: F,
-    limit,
-  });
-  const out = allocateFor(list, node);
-  const outer = {
-    chosen: list.scratch(rows),
-    results: list.scratch(rows * D),
-    quantized: list.scratch(quantizedElements(rows, F)),
-    downFormat: formatCode(down),
+  const tokens = list.rowsOf(node.type);
+  const [E, F, D] = list.shapeOf(node.inputs[2]!.type) as [number, number, number];
+  const topK = expertsOfToken(node);
+  const rows = tokens * topK;
+  const listed = (what: string, count: number): Unplaced =>
+    list.allocate(`${label} ${what}`, count);
+  const pairs = {
+    ...{ starts: listed('starts', E + 1), tokens: listed('tokens', rows) },
+    ...{ weights: listed('gates', rows), places: listed('places', rows) },
   };
-  list.add('expertsOuter', label, { inner, gates, down, out, ...outer, ...sizes, width: D });
+  const { starts, weights, places } = pairs;
+  const next = list.scratch(E);
+  list.add('groupTokens', label, { gates, ...pairs, next, rows: tokens, E, topK });
+  const group = { starts, rows, E, label };
+  const take = (from: Place, size: number): Unplaced => {
+    const taken = listed('rows', rows * size);
+    list.add('takeRows', label, { x: from, chosen: pairs.tokens, out: taken, rows, size });
+    return taken;
+  };
+  const given: RowsOf = {
+    f32: once(() => take(x, D)),
+    quantized: once(() => {
+      const quantized = list.quantizedRows(x, { rows: tokens, K: D }, label);
+      return take(quantized, quantizedStride(D));
+    }),
+  };
+  const both = [gate, up].map((w) => groupedProduct(list, group, given, w, [F, D]));
+  const inner = listed('inner', rows * F);
+  const { limit = Infinity } = node.attrs;
+  list.add('swiglu', label, { gate: both[0]!, up: both[1]!, out: inner, size: rows * F, limit });
+  const hidden: RowsOf = {
+    f32: () => inner,
+    quantized: () => list.quantizedRows(inner, { rows, K: F }, label),
+  };
+  const results = groupedProduct(list, group, hidden, down, [D, F]);
+  const out = allocateFor(list, node);
+  list.add('sumExperts', label, { x: results, weights, places, out, rows: tokens, topK, D });
+  return out;
+}
+
+/** The rows of experts, as numbers or in 8 bits: made when a weight wants them so. */
+type RowsOf = Readonly<Record<'f32' | 'quantized', () => Place>>;
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
+/** Which rows each expert has. */
+interface Group {
+  readonly starts: Unplaced;
+  readonly rows: number;
+  readonly E: number;
+  readonly label: string;
+}
+
+/** Rows of N, with the weight [E][N][K] of their expert. */
+function groupedProduct(
+  list: StepList,
+  { label, ...group }: Group,
+  x: RowsOf,
+  w: Place,
+  [N, K]: readonly [N: number, K: number],
+): Unplaced {
+  const out = list.allocate(`${label} products`, group.rows * N);
+  const format = formatCode(w);
+  const common = { ...group, w, matrixBytes: matrixBytes(w, N, K), out, outStride: N, N, K };
+  if (format === 0) {
+    list.add('groupedLinear', label, { x: x.f32(), ...common });
+    return out;
+  }
+  const rows =
+    format < FIRST_FLOAT_CODE
+      ? { x: x.quantized(), xStride: quantizedStride(K) }
+      : { x: x.f32(), xStride: K };
+  list.add('groupedLinearPanels', label, { ...rows, ...common, format });
   return out;
 }
 

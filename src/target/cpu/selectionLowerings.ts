@@ -39,7 +39,10 @@ function indexerOf(list: StepList, node: NodeOf<'topRows' | 'topBlocks'>) {
   const rows = Math.ceil(list.dims.S / tokensPerRow);
   const block = list.scratch(H * INDEX_BLOCK);
   const scores = list.scratch(rows + INDEX_BLOCK);
-  return { scratch: { block, scores }, sizes: { B, T, H, K, capacity: 'capacity' } } as const;
+  return {
+    scratch: { block, scores },
+    sizes: { first: 0, B, T, H, K, capacity: 'capacity' },
+  } as const;
 }
 
 export function blockRows(

@@ -81,7 +81,7 @@ test('the listing shows steps with their arguments, the map the buffers by addre
    0  embedding tokens=@ table=weight(mean.table) out=@ rows=1 D=2
    1  append x=@ positions=@ state=state(mean) B=1 T=1 capacity=capacity size=2
    1  linear x=@ xStride=2 w=weight(mean.zero) wStride=2 out=@ outStride=2 M=1 N=2 K=2
-   2  attention q=@ keys=state(mean) values=state(mean) positions=@ first=0 scores=scratch scoreStride=64 qStep=2 keyStep=2 valueStep=2 out=@ outStep=2 B=1 T=1 G=1 shared=1 capacity=capacity keyWidth=2 valueStride=2 valueWidth=2 scale=1
+   2  attention q=@ keys=state(mean) values=state(mean) positions=@ first=0 tileTokens=1 scores=scratch scoreStride=64 qStep=2 keyStep=2 valueStep=2 out=@ outStep=2 B=1 T=1 G=1 shared=1 capacity=capacity keyWidth=2 valueStride=2 valueWidth=2 scale=1
    3  argMax x=@ out=@ rows=1 size=2
 `,
   );

@@ -35,9 +35,12 @@ export interface CpuOptions {
   readonly activations?: 'int8' | 'f32';
   /** Keeps weights ready to be used between runs; without it each run prepares them. */
   readonly images?: ImageStore | undefined;
+  /** What weights may take in one memory, 4 GiB unless said; those in panels that need more go to further ones. */
+  readonly memoryBytes?: number | undefined;
 }
 
-type Settings = Required<Omit<CpuOptions, 'images'>> & Pick<CpuOptions, 'images'>;
+type Settings = Required<Omit<CpuOptions, 'images' | 'memoryBytes'>> &
+  Pick<CpuOptions, 'images' | 'memoryBytes'>;
 
 /** Context is compiled for in steps of this many tokens. */
 const CONTEXT_STEP = 64;
@@ -59,6 +62,7 @@ export function cpuTarget({
   workOfPart = WORK_OF_PART,
   activations = 'int8',
   images,
+  memoryBytes,
 }: CpuOptions = {}): CpuTarget {
   if (!(Number.isSafeInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) {
     throw new UsageError(
@@ -69,7 +73,7 @@ export function cpuTarget({
     throw new UsageError(`contextTokens must be a whole number from 1, not ${contextTokens}`);
   }
   return new CpuTarget(
-    { contextTokens, threads, emitter, workOfPart, activations, images },
+    { contextTokens, threads, emitter, workOfPart, activations, images, memoryBytes },
     chooseEmitter(emitter),
   );
 }

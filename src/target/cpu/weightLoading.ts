@@ -4,35 +4,48 @@ import { countElements, type WeightSource } from '../../ir/index.ts';
 import { type WasmMemory } from '../../wasm/index.ts';
 import { type CpuProgram } from './emit.ts';
 import { type ImageStore, type MemoryRegion } from './images/imageStore.ts';
+import { MEMORY_SPAN } from './kernels/bind.ts';
 import { ALIGNMENT_BYTES } from './kernels/vectors.ts';
+import { type PlacedWeights } from './weightPlaces.ts';
 import { isAsStored, loadPanels, weightBytes } from './weightStorage.ts';
-
-/** Where the weights lie; one after another, from the first aligned address to `weightsEnd`. */
-export interface PlacedWeights {
-  readonly weights: ReadonlyMap<string, number>;
-  readonly weightsEnd: number;
-}
 
 /** Weights that are compared with what they are stored in before an image is believed. */
 const COMPARED = 8;
 /** Larger ones are not read in whole to be compared. */
 const COMPARED_ELEMENTS = 2 ** 16;
 
-/** Fills the memory, which holds zeros, with the weights. Throws what reading one throws. */
+/** Fills the memories, which hold zeros, with the weights. Throws what reading one throws. */
 export function loadWeights(
   program: CpuProgram,
-  placed: PlacedWeights,
-  memory: WasmMemory,
+  { weights, ends }: PlacedWeights,
+  memories: readonly WasmMemory[],
   images?: ImageStore,
 ): void {
-  const bytes = placed.weightsEnd - ALIGNMENT_BYTES;
+  for (const [i, memory] of memories.entries()) {
+    const own = [...weights]
+      .filter(([, place]) => Math.floor(place / MEMORY_SPAN) === i)
+      .map(([name, place]): PlacedWeight => [name, place - i * MEMORY_SPAN]);
+    fillMemory(program, own, memory, ends[i]! - ALIGNMENT_BYTES, images);
+  }
+}
+
+/** A name and an address. */
+type PlacedWeight = readonly [name: string, address: number];
+
+function fillMemory(
+  program: CpuProgram,
+  weights: readonly PlacedWeight[],
+  memory: WasmMemory,
+  bytes: number,
+  images: ImageStore | undefined,
+): void {
   const region: MemoryRegion = { memory, address: ALIGNMENT_BYTES, bytes };
-  const name = imageName(program, placed);
+  const name = imageName(program, weights);
   if (images?.load(name, region)) {
-    if (isImageOf(program, placed, memory)) return;
+    if (isImageOf(program, weights, memory)) return;
     new Uint8Array(memory.buffer, region.address, bytes).fill(0);
   }
-  for (const [weight, address] of placed.weights) loadWeight(program, weight, address, memory);
+  for (const [weight, address] of weights) loadWeight(program, weight, address, memory);
   images?.save(name, region);
 }
 
@@ -55,8 +68,8 @@ function loadWeight(
 }
 
 /** Names an image by all that decides where what lies. */
-function imageName({ graph, storage }: CpuProgram, { weights }: PlacedWeights): string {
-  const entries = [...weights].map(([name, address]) => {
+function imageName({ graph, storage }: CpuProgram, weights: readonly PlacedWeight[]): string {
+  const entries = weights.map(([name, address]) => {
     const { shape } = graph.weights.get(name)!;
     return [name, address, storage.get(name) ?? 'f32', ...shape];
   });
@@ -66,10 +79,10 @@ function imageName({ graph, storage }: CpuProgram, { weights }: PlacedWeights): 
 /** Whether some weights are as they would be loaded: an image may be of a program that prepared them in another way. */
 function isImageOf(
   { graph, storage }: CpuProgram,
-  { weights }: PlacedWeights,
+  weights: readonly PlacedWeight[],
   { buffer }: WasmMemory,
 ): boolean {
-  const named = [...weights].map(([name, address]) => ({
+  const named = weights.map(([name, address]) => ({
     address,
     source: graph.weights.get(name)!,
     format: storage.get(name),

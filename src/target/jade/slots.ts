@@ -44,6 +44,8 @@ const MOST_MOVED = 8;
 export class Slots {
   private readonly replaced: readonly ReplacedRegion[];
   private readonly rows: readonly RowRegion[];
+  /** All regions of state. */
+  private readonly regions: readonly PlainRegion[];
   private readonly memory: HostMemory;
   private readonly batch: number;
   /** Tokens of each slot. */
@@ -59,6 +61,7 @@ export class Slots {
       const tokens = perRow.get(stateOfScales(region.name)) ?? 1;
       return { region, tokensPerRow: isByShift(tokens) ? tokens : 1 };
     });
+    this.regions = [...this.replaced, ...all.filter(isRows)];
     this.memory = memory;
     this.batch = batch;
   }
@@ -149,11 +152,7 @@ export class Slots {
   }
 
   private regionAt(memory: number): PlainRegion | undefined {
-    const regions: readonly PlainRegion[] = [
-      ...this.replaced,
-      ...this.rows.map(({ region }) => region),
-    ];
-    return regions.find(
+    return this.regions.find(
       ({ address, sizeBytes }) => memory >= address && memory < address + sizeBytes,
     );
   }

@@ -1,5 +1,6 @@
 /**
- * Attention of each token and each group of heads that share a key head.
+ * Attention of each token and each group of heads that share a key head; tokens of a prompt go many together
+ * (attendTile.ts), with the same bits.
  *
  * Keys and values are read in place from the state, where consecutive tokens are G heads apart. Rows
  * chosen for a token are gathered first, which costs little beside the heads that then read them.
@@ -37,10 +38,10 @@ interface Site extends Params {
 /** Adds `attention` and `attentionToRows`. */
 export function addAttention(
   module: ModuleBuilder,
-  uses: { readonly attendRows: FunctionRef; readonly gatherRows: FunctionRef },
+  uses: Readonly<Record<'attendRows' | 'attendTile' | 'gatherRows', FunctionRef>>,
 ): void {
   module.addFunction('attention', { params: KERNELS.attention, exported: true }, (f, p) =>
-    attendSequences(makeSite(f, p, uses.attendRows), p.positions, p.first),
+    attendSequences(makeSite(f, p, uses.attendRows), p, uses.attendTile),
   );
   const spec = { params: KERNELS.attentionToRows, exported: true };
   module.addFunction('attentionToRows', spec, (f, p) =>
@@ -61,20 +62,54 @@ function makeSite(f: FunctionBuilder, p: Params, attendRows: FunctionRef): Site 
   };
 }
 
-function attendSequences(site: Site, positions: Local, first: Local): void {
+type Sequences = Readonly<Record<'positions' | 'first' | 'tileTokens', Local>>;
+
+/** Sequence by sequence, and of those tile by tile of tokens; a token that is left over goes by itself. */
+function attendSequences(
+  site: Site,
+  { positions, first, tileTokens }: Sequences,
+  attendTile: FunctionRef,
+): void {
   const { f, B, T, count, keys, values, key, value } = site;
-  const [b, t] = [f.local('i32'), f.local('i32')];
+  const [b, t, tokens] = [f.local('i32'), f.local('i32'), f.local('i32', 'tokens')];
+  f.i32(0).set(tokens);
   f.forLoop(b, 0, B, 1, () => {
-    pushPosition(f, positions, b).get(first).emit('i32.add').set(count);
-    f.forLoop(t, 0, T, 1, () => {
-      f.advance(count, 1);
+    pushPosition(f, positions, b).get(first).emit('i32.add').i32(1).emit('i32.add').set(count);
+    f.forLoop(t, 0, T, tokens, () => {
+      f.get(T).get(t).emit('i32.sub').tee(tokens).get(tileTokens);
+      f.get(tokens).get(tileTokens).emit('i32.lt_u').emit('select').set(tokens);
       f.get(keys).set(key);
       f.get(values).set(value);
-      attendGroups(site);
+      f.get(tokens).i32(1).emit('i32.gt_u');
+      f.if(
+        () => attendTiles(site, tokens, attendTile),
+        () => attendGroups(site),
+      );
+      f.advance(count, tokens);
     });
     advanceElements(f, keys, site.capacity, site.keyStep);
     advanceElements(f, values, site.capacity, site.valueStep);
   });
+}
+
+/** All groups of some tokens; moves on to the token after them. */
+function attendTiles(site: Site, tokens: Local, attendTile: FunctionRef): void {
+  const { f, q, query, out, result, key, value, shared, keyWidth, valueWidth } = site;
+  const g = f.local('i32');
+  f.get(q).set(query);
+  f.get(out).set(result);
+  f.forLoop(g, 0, site.G, 1, () => {
+    f.get(query).get(site.qStep).get(key).get(site.keyStep).get(value).get(site.valueStep);
+    f.get(site.scores).get(site.scoreStride).get(result).get(site.outStep).get(tokens);
+    f.get(shared).get(site.count).get(keyWidth).get(valueWidth).get(site.scale);
+    f.emit('call', attendTile);
+    advanceElements(f, query, shared, keyWidth);
+    advanceElements(f, result, shared, valueWidth);
+    advanceElements(f, key, keyWidth);
+    advanceElements(f, value, site.valueStride);
+  });
+  advanceElements(f, q, tokens, site.qStep);
+  advanceElements(f, out, tokens, site.outStep);
 }
 
 type Chosen = Readonly<Record<'chosen' | 'chosenKeys' | 'chosenValues' | 'topK', Local>>;

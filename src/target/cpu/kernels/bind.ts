@@ -1,5 +1,5 @@
 /** Calls of kernels with their arguments, apart from the code that emits them: workers need no more. */
-import { type KernelName } from './kernels.table.ts';
+import { KERNELS, type KernelName } from './kernels.table.ts';
 
 /** The kernels by name; arguments in the order of the table. */
 export type Kernels = Readonly<Record<KernelName, (...args: readonly number[]) => void>>;
@@ -7,10 +7,32 @@ export type Kernels = Readonly<Record<KernelName, (...args: readonly number[]) =
 /** A kernel with its arguments, in the order of the table, ready to run any number of times. */
 export type Bind = (kernel: KernelName, args: readonly number[]) => () => void;
 
-/** Binds calls of WebAssembly. */
-export function bindKernels(kernels: Kernels): Bind {
+/** Panels may lie in further memories: address a of memory i is i · MEMORY_SPAN + a. */
+export const MEMORY_SPAN = 2 ** 32;
+
+/** The argument that is the address of panels. */
+const PANEL_ARGS: { readonly [K in KernelName]?: string } = {
+  linearPanels: 'w',
+  groupedLinearPanels: 'w',
+  embeddingPanels: 'table',
+};
+
+/** Whether an argument may be an address beyond the first memory. */
+export function mayBePanels(kernel: KernelName, name: string): boolean {
+  return PANEL_ARGS[kernel] === name;
+}
+
+/** Binds calls of WebAssembly; `instances` have the panels in the first memory, and in each of the others. */
+export function bindKernels(...instances: readonly Kernels[]): Bind {
   return (kernel, args) => {
-    const run = kernels[kernel];
+    // What is beyond 32 bits of an address says which instance, and is dropped by the call.
+    const run = instances[memoryOf(kernel, args)]![kernel];
     return () => run(...args);
   };
+}
+
+/** The memory that has the panels of a call; f32 weights are always in the first. */
+function memoryOf(kernel: KernelName, args: readonly number[]): number {
+  const panels = Object.keys(KERNELS[kernel]).findIndex((name) => mayBePanels(kernel, name));
+  return panels < 0 ? 0 : Math.floor(args[panels]! / MEMORY_SPAN);
 }

@@ -11,7 +11,7 @@ import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
 import { LINE_BYTES, type IntegerFormat } from '../panels/panelFormats.table.ts';
 import { layoutOf, planesOf } from '../panels/panelLayout.ts';
 import { type ByteProducts } from './byteProducts.ts';
-import { CodeReader } from './panelCodes.ts';
+import { CodeReader, WEIGHTS } from './panelCodes.ts';
 import { sumOfPart } from './quantizeRows.ts';
 import { VECTOR_BYTES } from './vectors.ts';
 
@@ -114,7 +114,7 @@ function wholeSums(
       for (const groups of groupsOf(format, part)) {
         const first = planesOf(format, groups[0]!)[0]!.line;
         const load = (line: number, vector: number) =>
-          f.get(site.lines).emit('v128.load', placeOf(format, line, vector));
+          f.get(site.lines).emit('v128.load', placeOf(format, line, vector), WEIGHTS);
         for (const [i, vector] of vectors.entries()) load(first, vector).set(stored[i]!);
         for (const group of groups) {
           for (const [i, vector] of vectors.entries()) {
@@ -167,10 +167,10 @@ function wideSums(
   const pushCodes = ({ lines, table }: BlockSite, group: number, at: (line: number) => number) => {
     if (format.levels) f.get(table);
     if (format.planes[0] === 8) {
-      f.get(lines).emit('v128.load8x8_u', at(planesOf(format, group)[0]!.line));
+      f.get(lines).emit('v128.load8x8_u', at(planesOf(format, group)[0]!.line), WEIGHTS);
       return;
     }
-    reader.push(group, (line) => f.get(lines).emit('v128.load64_zero', at(line)));
+    reader.push(group, (line) => f.get(lines).emit('v128.load64_zero', at(line), WEIGHTS));
     if (format.levels) f.emit('i8x16.swizzle').emit('i16x8.extend_low_i8x16_s');
     else f.emit('i16x8.extend_low_i8x16_u');
   };
@@ -248,7 +248,7 @@ function narrowSums(
         const first = planesOf(format, groups[0]!)[0]!.line;
         for (const [i, vector] of vectors.entries()) {
           const load = (line: number) =>
-            f.get(lines).emit('v128.load', placeOf(format, line, vector));
+            f.get(lines).emit('v128.load', placeOf(format, line, vector), WEIGHTS);
           load(first).set(raw);
           for (const [set, group] of groups.entries()) {
             reader.push(group, (line) => (line === first ? f.get(raw) : load(line)));

@@ -4,7 +4,7 @@
  */
 import { PANEL_FORMAT_NAMES, PANEL_FORMATS, PANEL_ROWS } from '../panels/panelFormats.table.ts';
 import { panelBytes } from '../panels/panelLayout.ts';
-import { type KernelName } from './kernels.table.ts';
+import { INDEX_BLOCK, type KernelName } from './kernels.table.ts';
 import { ACTIVATION_BLOCK } from './quantizeRows.ts';
 
 export type Arguments = Readonly<Record<string, number>>;
@@ -52,16 +52,13 @@ const byRows = (elements: PerUnit, width: (args: Arguments) => number): Cut => (
 });
 
 const D = ({ D: width }: Arguments): number => width!;
+/** Rows of the weight of each expert that a part has, so that calls are few where an expert has a token or two. */
+const FEW_ROWS = 2 * PANEL_ROWS;
+
+const M = ({ M: width }: Arguments): number => width!;
+const ofHeads = (a: Arguments): number => a['n']! * a['D']!;
+const ofPlane = (a: Arguments): number => a['rows']! * a['columns']!;
 const E = ({ E: width }: Arguments): number => width!;
-
-/** How many experts a token has is known when they are chosen; most models have eight. */
-const EXPERTS_OF_TOKEN = 8;
-
-/** Channels of what all experts compute. */
-const byChannels: Cut = {
-  axes: [{ extent: 'width', grain: PANEL_ROWS, elements: {}, adds: { first: 1 } }],
-  work: (a) => EXPERTS_OF_TOKEN * a['rows']! * a['F']! * a['D']!,
-};
 
 /** Heads of groups, groups, sequences and tokens. */
 const SEQUENCES: Axis = {
@@ -99,6 +96,33 @@ const HEADS: Axis = {
 
 const attended = (a: Arguments): number =>
   a['B']! * a['T']! * a['G']! * a['shared']! * (a['keyWidth']! + a['valueWidth']!);
+
+/** What an address that may be 0, for nothing, moves on by. */
+const ifGiven =
+  (name: string, elements: (a: Arguments) => number) =>
+  (a: Arguments): number =>
+    a[name] === 0 ? 0 : elements(a);
+
+/** Sequences, or tokens of one; `others` are places by token besides those of all. */
+const choices = (others: Readonly<Record<string, (args: Arguments) => number>> = {}): Cut => {
+  const ofToken = {
+    q: (a: Arguments) => a['H']! * a['K']!,
+    weights: ifGiven('weights', (a) => a['H']!),
+    out: (a: Arguments) => a['topK']!,
+    ...others,
+  };
+  const ofSequence = Object.entries(ofToken).map(([name, elements]) => {
+    return [name, (a: Arguments) => a['T']! * elements(a)] as const;
+  });
+  const keys = (a: Arguments): number => a['capacity']! * a['K']!;
+  return {
+    axes: [
+      { extent: 'B', elements: { ...Object.fromEntries(ofSequence), keys, positions: 1 } },
+      { extent: 'T', elements: ofToken, adds: { first: 1 }, when: (a) => a['B'] === 1 },
+    ],
+    work: (a) => a['B']! * a['T']! * a['H']! * a['K']! * (a['topK']! + INDEX_BLOCK),
+  };
+};
 
 /** Bytes of a panel for each of its rows. */
 function rowBytesOfPanel({ format, K }: Arguments): number {
@@ -140,12 +164,32 @@ export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
     ],
     work: (a) => attended(a) * a['topK']!,
   },
+  topRows: choices({ blocks: ifGiven('blocks', (a) => a['blockCount']!) }),
+  topBlocks: choices(),
+  causalConvolution: {
+    axes: [
+      {
+        extent: 'channels',
+        grain: LINE,
+        elements: { state: 1, x: 1, w: (a) => a['W']!, out: 1 },
+      },
+    ],
+    work: (a) => 4 * a['B']! * (a['T']! + 1) * a['W']! * a['channels']!,
+  },
   gatedDelta: {
     axes: [{ extent: 'heads', elements: {}, adds: { first: 1 } }],
     work: (a) => 3 * a['B']! * a['T']! * a['heads']! * a['K']! * a['V']!,
   },
-  expertsInner: byChannels,
-  expertsOuter: byChannels,
+  takeRows: byRows({ chosen: 1, out: (a) => a['size']! }, (a) => a['size']!),
+  groupedLinear: {
+    axes: [{ extent: 'N', grain: FEW_ROWS, elements: { w: (a) => a['K']!, out: 1 } }],
+    work: (a) => a['rows']! * a['N']! * a['K']!,
+  },
+  groupedLinearPanels: {
+    axes: [{ extent: 'N', grain: FEW_ROWS, elements: { out: 1 }, adds: { w: rowBytesOfPanel } }],
+    work: (a) => (a['rows']! * a['N']! * a['K']!) / 2,
+  },
+  sumExperts: byRows({ places: (a) => a['topK']!, out: D }, (a) => a['topK']! * a['D']!),
   embedding: byRows({ tokens: 1, out: D }, D),
   embeddingPanels: byRows({ tokens: 1, out: D }, D),
   copyRows: byRows({ x: (a) => a['xStride']!, out: (a) => a['outStride']! }, (a) => a['size']!),
@@ -175,6 +219,17 @@ export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
   ),
   argMax: byRows({ x: (a) => a['size']!, out: 1 }, (a) => a['size']!),
   route: byRows({ logits: E, out: E }, (a) => 8 * a['E']!),
+  routeByToken: byRows({ logits: E, tokens: 1, out: E }, (a) => 4 * a['E']!),
+  hyperConnection: byRows({ logits: M, out: M }, (a) => a['iterations']! * a['M']!),
+  nGramGate: byRows({ x: ofHeads, keys: ofHeads, out: (a) => a['n']! }, ofHeads),
+  fakeQuantize: {
+    axes: [{ extent: 'groups', elements: { x: (a) => a['size']!, out: (a) => a['size']! } }],
+    work: (a) => 16 * a['groups']! * a['size']!,
+  },
+  transpose: {
+    axes: [{ extent: 'planes', elements: { x: ofPlane, out: ofPlane } }],
+    work: (a) => 4 * a['planes']! * ofPlane(a),
+  },
   mixHeads: byRows(
     {
       c: (a) => a['m']! * a['n']!,

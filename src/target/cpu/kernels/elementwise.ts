@@ -10,11 +10,11 @@ import { pushSplat, pushSum, scaleToBytes, VECTOR_BYTES } from './vectors.ts';
 
 const SIGN_BIT = -(2 ** 31);
 
-/** Adds `add`, `mul`, `sigmoid`, `softplus`, `silu`, `signedRoot` and `swiglu`; the experts call the last. */
+/** Adds `add`, `mul`, `sigmoid`, `softplus`, `silu`, `signedRoot` and `swiglu`. */
 export function addElementwise(
   module: ModuleBuilder,
   { sigmoid, softplus }: { readonly sigmoid: FunctionRef; readonly softplus: FunctionRef },
-): { readonly swiglu: FunctionRef } {
+): void {
   for (const name of ['add', 'mul'] as const) {
     module.addFunction(name, { params: KERNELS[name], exported: true }, (f, { a, b, out, size }) =>
       mapVectors(f, [a, b], out, size, () => f.emit(`f32x4.${name}`)),
@@ -31,17 +31,16 @@ export function addElementwise(
   );
   addSignedRoot(module);
   const spec = { params: KERNELS.swiglu, exported: true };
-  const swiglu = module.addFunction('swiglu', spec, (f, { gate, up, out, size, limit }) => {
+  module.addFunction('swiglu', spec, (f, { gate, up, out, size, limit }) => {
     const [highest, lowest] = [f.local('v128', 'highest'), f.local('v128', 'lowest')];
     const x = f.local('v128', 'gate vector');
     f.get(limit).emit('f32x4.splat').tee(highest).emit('f32x4.neg').set(lowest);
     mapVectors(f, [up, gate], out, size, () => {
-      f.get(highest).emit('f32x4.min').set(x);
-      f.get(highest).emit('f32x4.min').get(lowest).emit('f32x4.max').get(x);
+      f.get(highest).emit('f32x4.pmin').set(x);
+      f.get(highest).emit('f32x4.pmin').get(lowest).emit('f32x4.pmax').get(x);
       pushSilu(f, sigmoid).emit('f32x4.mul');
     });
   });
-  return { swiglu };
 }
 
 function addSignedRoot(module: ModuleBuilder): void {

@@ -15,7 +15,7 @@ import { layoutOf } from '../panels/panelLayout.ts';
 import { pushFloats } from './floatTile.ts';
 import { KERNELS } from './kernels.table.ts';
 import { pushPanelBytes } from './linearPanels.ts';
-import { byKind, CodeReader, forFormat, HALF_BYTES, levelsOf } from './panelCodes.ts';
+import { byKind, CodeReader, forFormat, HALF_BYTES, levelsOf, WEIGHTS } from './panelCodes.ts';
 import { pushFactor } from './panelScales.ts';
 import { ELEMENT_BYTES, pushRow, VECTOR_BYTES } from './vectors.ts';
 
@@ -74,7 +74,7 @@ function decodeFloats(
   f.forLoop(block, 0, blocks, 1, () => {
     f.get(block).i32(unitBlocks).emit('i32.rem_u').emit('i32.eqz');
     f.if(() => f.get(w).set(header).advance(w, headerBytes));
-    if (headerBytes > 0) f.get(header).emit('v128.load32_splat').set(scale);
+    if (headerBytes > 0) f.get(header).emit('v128.load32_splat', 0, WEIGHTS).set(scale);
     f.advance(header, ELEMENT_BYTES);
     f.forLoop(column, 0, BLOCK_COLUMNS, 1, () => {
       pushRow(f, w, lane, columnBytes / PANEL_ROWS).set(place);
@@ -111,7 +111,7 @@ function decodeRow(f: FunctionBuilder, p: Row, format: IntegerFormat): void {
       f.get(out);
       if (format.levels) f.get(table);
       reader.push(group, (line) =>
-        f.get(lines).emit('v128.load32_zero', codesAt + LINE_BYTES * line),
+        f.get(lines).emit('v128.load32_zero', codesAt + LINE_BYTES * line, WEIGHTS),
       );
       pushLevels(f, format);
       f.get(scale).emit('f32x4.mul');

@@ -17,15 +17,15 @@ import {
   type Local,
   type ModuleBuilder,
 } from '../../../wasm/index.ts';
-import { pushSplat, pushSum, reduceLanes, scaleToBytes, VECTOR_BYTES } from './vectors.ts';
+import { pushSplat, pushSum, reduceLanes, scaleToBytes, VECTOR_BYTES, ROUNDER } from './vectors.ts';
 
-const SMALLEST = -87.33654; // ln of the smallest normal number
-const LARGEST = 88.72284; // ln of the largest
-const LN2_HIGH = 0.693359375;
-const LN2_LOW = -2.1219444e-4;
+export const SMALLEST = -87.33654; // ln of the smallest normal number
+export const LARGEST = 88.72284; // ln of the largest
+export const LN2_HIGH = 0.693359375;
+export const LN2_LOW = -2.1219444e-4;
 
 /** exp(r) = 1 + r + r² · P(r); the coefficients of P, highest first. */
-const POLYNOMIAL = [
+export const POLYNOMIAL = [
   1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1,
   5.0000001201e-1,
 ] as const;
@@ -63,10 +63,13 @@ function pushPolynomial(
   return f;
 }
 
-/** 2^n for whole n from −126 to 128; 2^128 is infinite. */
+/** 2^n for whole n from −126 to 128; 2^128 is infinite. The last bits of n + ROUNDER are those of n. */
 function pushPowerOfTwo(f: FunctionBuilder, n: Local): FunctionBuilder {
-  f.get(n).emit('i32x4.trunc_sat_f32x4_s').i32(127).emit('i32x4.splat').emit('i32x4.add');
-  return f.i32(23).emit('i32x4.shl');
+  pushSplat(f.get(n), ROUNDER).emit('f32x4.add').i32(23).emit('i32x4.shl');
+  return f
+    .i32(127 << 23)
+    .emit('i32x4.splat')
+    .emit('i32x4.add');
 }
 
 /** Adds sigmoid(v128) → v128. */
@@ -116,7 +119,7 @@ export function addSoftmax(module: ModuleBuilder, exp: FunctionRef): FunctionRef
     scaleToBytes(f, size);
     each(() => f.get(factor).emit('f32x4.mul'));
     padRow(f, row, size);
-    each(() => f.tee(scratch).get(scratch).get(largest).emit('f32x4.max').set(largest));
+    each(() => f.tee(scratch).get(scratch).get(largest).emit('f32x4.pmax').set(largest));
     f.get(largest);
     reduceLanes(f, 'f32x4.max', scratch).set(largest);
     each(() => {

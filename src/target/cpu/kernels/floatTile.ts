@@ -8,7 +8,7 @@
 import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
 import { BLOCK_COLUMNS, PANEL_ROWS, type FloatFormat } from '../panels/panelFormats.table.ts';
 import { layoutOf } from '../panels/panelLayout.ts';
-import { convertHalves, HALF_BYTES, PANEL_VECTORS, VECTOR_ROWS } from './panelCodes.ts';
+import { convertHalves, HALF_BYTES, PANEL_VECTORS, VECTOR_ROWS, WEIGHTS } from './panelCodes.ts';
 import { vectorLocals, type TileSite } from './panelTile.ts';
 import { ELEMENT_BYTES, pushRow } from './vectors.ts';
 
@@ -52,7 +52,7 @@ export function floatSums(site: TileSite, format: FloatFormat, fused: boolean): 
     }
   };
   const addBlock = (): void => {
-    if (headerBytes > 0) f.get(header).emit('v128.load32_splat').set(scale);
+    if (headerBytes > 0) f.get(header).emit('v128.load32_splat', 0, WEIGHTS).set(scale);
     f.forLoop(column, 0, BLOCK_COLUMNS, UNROLL, () => {
       for (let i = 0; i < UNROLL; i++) addColumn(i);
       f.advance(lines, (blockBytes / BLOCK_COLUMNS) * UNROLL);
@@ -86,11 +86,11 @@ export function pushFloats(
 ): FunctionBuilder {
   f.get(lines);
   if (element === 'E4M3') {
-    f.emit('v128.load32_zero', offset);
+    f.emit('v128.load32_zero', offset, WEIGHTS);
     f.emit('i16x8.extend_low_i8x16_s').emit('i32x4.extend_low_i16x8_s');
     f.i32(20).emit('i32x4.shl').i32(E4M3_BITS).emit('i32x4.splat').emit('v128.and');
     return f.get(scale).emit('f32x4.mul');
   }
-  f.emit('v128.load16x4_u', offset);
+  f.emit('v128.load16x4_u', offset, WEIGHTS);
   return element === 'BF16' ? f.i32(16).emit('i32x4.shl') : convertHalves(f);
 }

@@ -12,6 +12,7 @@ import {
 import { PANEL_FORMAT_NAMES, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { addAttention } from './attention.ts';
 import { addAttentionParts } from './attendRows.ts';
+import { addAttendTile } from './attendTile.ts';
 import { type Kernels } from './bind.ts';
 import { addBlocks } from './blocks.ts';
 import { byteProductsOfHost, type ByteProducts } from './byteProducts.ts';
@@ -22,10 +23,13 @@ import { addExperts } from './experts.ts';
 import { addExponential, addSigmoid, addSoftmax, addSoftplus } from './exponential.ts';
 import { addRouteByToken, addScaleRow, addScoreExperts } from './gates.ts';
 import { addFakeQuantize } from './fakeQuantize.ts';
+import { knowsAnswers } from './knownAnswer.ts';
 import { addLinear } from './linear.ts';
 import { addLinearPanels } from './linearPanels.ts';
 import { addGatherRows, addMovement } from './movement.ts';
 import { addNgrams } from './ngrams.ts';
+import { canOptimize, compileOptimized } from './optimize.ts';
+import { WEIGHTS } from './panelCodes.ts';
 import { addProducts } from './products.ts';
 import { addQuantizeRows } from './quantizeRows.ts';
 import { addRecurrences } from './recurrence.ts';
@@ -54,6 +58,12 @@ export function createKernelMemory(shared = false): WasmMemory {
   return createMemory(shared ? { initial: 1, maximum: MOST_PAGES, shared } : { initial: 1 });
 }
 
+/** A memory of so many bytes for panels alone. */
+export function createPanelMemory(bytes: number, shared: boolean): WasmMemory {
+  const initial = Math.ceil(bytes / PAGE_BYTES);
+  return createMemory(shared ? { initial, maximum: MOST_PAGES, shared } : { initial });
+}
+
 /** What a module imports such a memory with. */
 export function memoryLimits(shared: boolean): MemoryLimits {
   return shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
@@ -67,6 +77,8 @@ export interface KernelOptions {
   readonly products?: ByteProducts;
   /** Formats that panels may have; all unless said. */
   readonly formats?: readonly PanelFormatName[];
+  /** Whether panels are in a memory of their own. */
+  readonly separate?: boolean;
 }
 
 /** Emits the module. */
@@ -74,22 +86,25 @@ export function emitKernels({
   shared = false,
   products = 'none',
   formats = PANEL_FORMAT_NAMES,
+  separate = false,
 }: KernelOptions = {}): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
-  module.importMemory('host', 'memory', memoryLimits(shared));
+  module.importMemory('host', 'memory', memoryLimits(shared), separate ? [] : [WEIGHTS]);
+  if (separate) module.importMemory('host', WEIGHTS, memoryLimits(shared));
   const exp = addExponential(module);
   const sigmoid = addSigmoid(module, exp);
   const softplus = addSoftplus(module, exp);
   const softmax = addSoftmax(module, exp);
   const indexOfLargest = addIndexOfLargest(module);
   const linear = addLinear(module);
-  const { swiglu } = addElementwise(module, { sigmoid, softplus });
-  const quantizeRows = addQuantizeRows(module);
+  addElementwise(module, { sigmoid, softplus });
+  addQuantizeRows(module);
   const linearPanels = addLinearPanels(module, { products, formats });
   addEmbeddingPanels(module, formats);
   const { attendRows, weightedSum } = addAttentionParts(module, { linear, softmax });
   const gatherRows = addGatherRows(module);
-  addAttention(module, { attendRows, gatherRows });
+  const attendTile = addAttendTile(module, softmax);
+  addAttention(module, { attendRows, attendTile, gatherRows });
   addSelection(module, linear);
   addMovement(module);
   addRmsNormalization(module);
@@ -105,7 +120,7 @@ export function emitKernels({
   const scaleRow = addScaleRow(module);
   addRoute(module, { scoreExperts, scaleRow, indexOfLargest });
   addRouteByToken(module, { scoreExperts, scaleRow });
-  addExperts(module, { linear, linearPanels, quantizeRows, swiglu, formats });
+  addExperts(module, { linear, linearPanels });
   addRecurrences(module, exp);
   addCompression(module, { exp, attendRows, gatherRows });
   addBlocks(module);
@@ -114,7 +129,10 @@ export function emitKernels({
 }
 
 interface Compiled {
+  /** As the host compiles it. */
   readonly module: WasmModule;
+  /** Compiled for speed, which takes longer. */
+  readonly optimized: WasmModule;
   readonly hash: string;
   readonly sizeBytes: number;
 }
@@ -125,24 +143,53 @@ const compiled = new Map<string, Compiled>();
 export function compiledKernels(
   shared = false,
   formats: readonly PanelFormatName[] = PANEL_FORMAT_NAMES,
+  separate = false,
 ): Compiled {
-  const key = `${shared} ${formats.join(' ')}`;
+  const key = `${shared} ${separate} ${formats.join(' ')}`;
   const known = compiled.get(key);
   if (known !== undefined) return known;
-  const bytes = emitKernels({ shared, products: byteProductsOfHost(), formats });
-  let hash: string | undefined;
+  const bytes = emitKernels({ shared, products: byteProductsOfHost(), formats, separate });
+  const once: { module?: WasmModule; optimized?: WasmModule; hash?: string } = {};
   const made = {
-    module: compileModule(bytes),
+    get module() {
+      return (once.module ??= compileModule(bytes));
+    },
+    get optimized() {
+      return (once.optimized ??= canOptimize() ? optimize(bytes, shared, formats) : this.module);
+    },
     sizeBytes: bytes.length,
     get hash() {
-      return (hash ??= sha256Hex(bytes));
+      return (once.hash ??= sha256Hex(bytes));
     },
   };
   compiled.set(key, made);
   return made;
 }
 
+/** Neighbouring vectors become one only where that gives the known answers. */
+function optimize(
+  bytes: Uint8Array<ArrayBuffer>,
+  shared: boolean,
+  formats: readonly PanelFormatName[],
+): WasmModule {
+  const module = compileOptimized(withName(bytes, 'pairs'), true);
+  const memory = createKernelMemory(shared);
+  const kernels = instantiate<Kernels>(module, { host: { memory, [WEIGHTS]: memory } });
+  return knowsAnswers(kernels, memory, formats)
+    ? module
+    : compileOptimized(withName(bytes, 'singles'), false);
+}
+
+/** The module with an empty section of this name, for hosts that keep code for bytes they have seen. */
+function withName(bytes: Uint8Array<ArrayBuffer>, name: string): Uint8Array<ArrayBuffer> {
+  const text = new TextEncoder().encode(name);
+  const named = new Uint8Array(bytes.length + 3 + text.length);
+  named.set(bytes);
+  named.set([0, text.length + 1, text.length, ...text], bytes.length);
+  return named;
+}
+
 /** The kernels on `memory`. */
 export function instantiateKernels(memory: WasmMemory, shared = false): Kernels {
-  return instantiate<Kernels>(compiledKernels(shared).module, { host: { memory } });
+  return instantiate<Kernels>(compiledKernels(shared).optimized, { host: { memory } });
 }

@@ -49,8 +49,8 @@ export const KERNELS = {
    * q [B][T] rows `qStep` apart of [G][shared][keyWidth], keys and values [B][capacity] rows `keyStep` and
    * `valueStep` apart of [G][keyWidth] and [G][valueStride] → out [B][T] rows `outStep` apart of
    * [G][shared][valueWidth]. Token t sees the rows up to its own position, which is `first` + t after
-   * those that its sequence holds. `scores` has room for `shared` rows of `scoreStride` elements, a
-   * multiple of 4.
+   * those that its sequence holds. Up to `tileTokens` go together (tokensOfTile); `scores` has room for what
+   * they need (attentionRoom), `scoreStride` elements a row, a multiple of SCORE_UNIT, or of 4 for a token alone.
    */
   attention: {
     q: 'i32',
@@ -73,6 +73,7 @@ export const KERNELS = {
     keyWidth: 'i32',
     valueStride: 'i32',
     valueWidth: 'i32',
+    tileTokens: 'i32',
     scale: 'f32',
   },
   /**
@@ -108,7 +109,8 @@ export const KERNELS = {
   /**
    * out [B][T][topK], i32: the visible rows with the largest Σ_h weights_h·relu(q_h·key), ascending, of
    * equals the first, −1 where there are fewer; q [B][T][H][K], weights [B][T][H], keys
-   * [B][capacity][K]. A row is visible from the last of its `tokensPerRow` tokens on; where `blocks`
+   * [B][capacity][K]. Token t is `first` + t after those that its sequence holds; a row is visible from the last of
+   * its `tokensPerRow` tokens on; where `blocks`
    * [B][T][blockCount], ascending, then −1, are not 0, only in those of `blockRows` rows. Weights 0 are
    * all 1. `block` has room for H rows of INDEX_BLOCK scores, `scores` for one a visible row and
    * INDEX_BLOCK more.
@@ -118,6 +120,7 @@ export const KERNELS = {
     weights: 'i32',
     keys: 'i32',
     positions: 'i32',
+    first: 'i32',
     blocks: 'i32',
     block: 'i32',
     scores: 'i32',
@@ -138,6 +141,7 @@ export const KERNELS = {
     weights: 'i32',
     keys: 'i32',
     positions: 'i32',
+    first: 'i32',
     block: 'i32',
     scores: 'i32',
     out: 'i32',
@@ -365,58 +369,68 @@ export const KERNELS = {
     scale: 'f32',
   },
   /**
-   * Of experts in ascending e, and of each the tokens with a gate that is not zero, in order: rows of
-   * inner [pairs][F] = silu(gate_e x) · up_e x, `limit` as that of swiglu; only channels `first` …
-   * `first` + `width` of F. Weights are in f32 where their format is 0, else in panels, and `first` is a
-   * multiple of 32. Scratch: chosen [rows], gathered [rows][D], lower and upper [rows][width], quantized:
-   * rows of D in 8 bits.
+   * Of gates [rows][E] those that are not zero, at most topK a row, in the order of experts and in each of rows: rows
+   * `starts` i32 [E + 1] … of each expert; the row `tokens` i32 [rows·topK] and the gate `weights` of each, 0 for what
+   * is left; and `places` i32 [rows][topK], where each row's are, −1 for what is left. `next` has room for E.
    */
-  expertsInner: {
-    x: 'i32',
+  groupTokens: {
     gates: 'i32',
-    gate: 'i32',
-    up: 'i32',
-    inner: 'i32',
-    chosen: 'i32',
-    gathered: 'i32',
-    lower: 'i32',
-    upper: 'i32',
-    quantized: 'i32',
-    gateFormat: 'i32',
-    upFormat: 'i32',
+    starts: 'i32',
+    tokens: 'i32',
+    weights: 'i32',
+    places: 'i32',
+    next: 'i32',
     rows: 'i32',
     E: 'i32',
-    F: 'i32',
-    D: 'i32',
-    first: 'i32',
-    width: 'i32',
-    limit: 'f32',
+    topK: 'i32',
   },
+  /** Row chosen[i] of `size` elements, for each of `rows`. */
+  takeRows: { x: 'i32', chosen: 'i32', out: 'i32', rows: 'i32', size: 'i32' },
   /**
-   * out[m] = Σ_e gates[m][e] · down_e inner, in ascending e, of rows as expertsInner leaves them; only
-   * channels `first` … `first` + `width` of D. Scratch: chosen [rows], results [rows][width], quantized:
-   * rows of F in 8 bits.
+   * As linear, rows starts[e] to below starts[e + 1] with weight e of E that are `matrixBytes` apart; dense rows of x,
+   * of which there are at most `rows`.
    */
-  expertsOuter: {
-    inner: 'i32',
-    gates: 'i32',
-    down: 'i32',
+  groupedLinear: {
+    x: 'i32',
+    starts: 'i32',
+    w: 'i32',
+    matrixBytes: 'i32',
     out: 'i32',
-    chosen: 'i32',
-    results: 'i32',
-    quantized: 'i32',
-    downFormat: 'i32',
+    outStride: 'i32',
     rows: 'i32',
     E: 'i32',
-    F: 'i32',
+    N: 'i32',
+    K: 'i32',
+  },
+  /** As groupedLinear, with w in panels of the format with this code; x from quantizeRows, unless these are floats. */
+  groupedLinearPanels: {
+    x: 'i32',
+    xStride: 'i32',
+    starts: 'i32',
+    w: 'i32',
+    matrixBytes: 'i32',
+    out: 'i32',
+    outStride: 'i32',
+    rows: 'i32',
+    E: 'i32',
+    N: 'i32',
+    K: 'i32',
+    format: 'i32',
+  },
+  /** out[m] = Σ_i weights[i] · x[i] over the rows i of places [rows][topK] that are not −1, in their order. */
+  sumExperts: {
+    x: 'i32',
+    weights: 'i32',
+    places: 'i32',
+    out: 'i32',
+    rows: 'i32',
+    topK: 'i32',
     D: 'i32',
-    first: 'i32',
-    width: 'i32',
   },
   /**
    * Each channel of x [B][T][C] with its own taps w [C][W], `dilation` rows apart; state [B][kept][C],
-   * kept = (W-1)·dilation, holds the rows before x, and then the last ones of both. `rows` has room for
-   * kept + T rows of C.
+   * kept = (W-1)·dilation, holds the rows before x, and then the last ones of both. Only so many `channels`
+   * from those that the pointers are at; `rows` has room for kept + T + W rows of them.
    */
   causalConvolution: {
     state: 'i32',
@@ -430,6 +444,7 @@ export const KERNELS = {
     C: 'i32',
     W: 'i32',
     dilation: 'i32',
+    channels: 'i32',
   },
   /**
    * The gated delta rule: state [B][H][K][V], q and k [B][T][G][K], v and out [B][T][H][V], decay (a

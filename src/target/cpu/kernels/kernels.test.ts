@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import wabt from 'wabt';
 import { floatNumerics, rotaryTable, type RouteAttrs } from '../../../ir/index.ts';
+import { attentionRoom, tokensOfTile } from './attendTile.ts';
 import { emitKernels } from './kernelModule.ts';
 import { KERNELS, SCORINGS } from './kernels.table.ts';
-import { assertClose, GUARD, normal, Workbench } from '../../../../test/workbench.ts';
+import { assertClose, GUARD, normal, Workbench, type Region } from '../../../../test/workbench.ts';
 
 /** x (M,K) times w (N,K), dense, by the judge. */
 function product(x: Float32Array, w: Float32Array, M: number, N: number, K: number): Float32Array {
@@ -252,7 +253,7 @@ interface AttentionCase {
   readonly positions: readonly number[];
 }
 
-const CAPACITY = 24;
+const CAPACITY = 64;
 
 /** The attention of every head by the judge. */
 function attend(c: AttentionCase, q: Float32Array, k: Float32Array, v: Float32Array): Float32Array {
@@ -293,9 +294,22 @@ function checkAttention(c: AttentionCase): void {
     k.fill(NaN, from * G * keyWidth, to * G * keyWidth);
     v.fill(NaN, from * G * valueStride, to * G * valueStride);
   }
+  const shape = { T, shared: H / G, scoreStride: CAPACITY, keyWidth, valueWidth };
+  const together = runAttention(c, { q, k, v }, tokensOfTile(shape), attentionRoom(shape));
+  assertClose(together, required, 1e-6);
+  assert.deepEqual(together, runAttention(c, { q, k, v }, 1, (H / G) * CAPACITY));
+}
+
+function runAttention(
+  c: AttentionCase,
+  { q, k, v }: Readonly<Record<'q' | 'k' | 'v', Float32Array>>,
+  tileTokens: number,
+  room: number,
+): Float32Array {
+  const { B, T, H, G, keyWidth, valueStride, valueWidth } = c;
   const bench = new Workbench();
-  const out = bench.room(required.length);
-  const scores = bench.room((H / G) * CAPACITY);
+  const out = bench.room(B * T * H * valueWidth);
+  const scores = bench.room(room);
   const steps = { qStep: H * keyWidth, keyStep: G * keyWidth, valueStep: G * valueStride };
   const widths = { keyWidth, valueStride, valueWidth };
   const sizes = { ...steps, outStep: H * valueWidth, B, T, G, shared: H / G, ...widths };
@@ -312,11 +326,12 @@ function checkAttention(c: AttentionCase): void {
       capacity: CAPACITY,
       ...sizes,
       first: 0,
+      tileTokens,
       positions: bench.put(Int32Array.from(c.positions)),
     },
     [out, scores],
   );
-  assertClose(bench.floats(out), required, 1e-6);
+  return bench.floats(out);
 }
 
 test('attention sees the rows up to each token, for any grouping and any width', () => {
@@ -325,6 +340,14 @@ test('attention sees the rows up to each token, for any grouping and any width',
   checkAttention({ B: 1, T: 5, H: 4, G: 2, ...odd, positions: [0] });
   checkAttention({ B: 2, T: 3, H: 6, G: 2, ...odd, positions: [2, 17] });
   checkAttention({ B: 3, T: 1, H: 3, G: 3, ...odd, positions: [23, 0, 7] });
+});
+
+test('tokens that are attended together have the bits of each by itself', () => {
+  const even = { keyWidth: 20, valueStride: 24, valueWidth: 24 };
+  checkAttention({ B: 1, T: 7, H: 2, G: 2, ...even, positions: [0] });
+  checkAttention({ B: 2, T: 9, H: 6, G: 2, ...even, positions: [27, 3] });
+  checkAttention({ B: 1, T: 53, H: 4, G: 2, ...even, positions: [11] });
+  checkAttention({ B: 1, T: 5, H: 40, G: 1, ...even, valueStride: 30, positions: [30] });
 });
 
 test('attention takes the first channels of values that are wider than the result', () => {
@@ -416,51 +439,42 @@ test('experts runs the chosen experts of each token, and reads no others', () =>
   // Experts 1 and 3 are chosen by no token.
   for (const e of [1, 3]) for (const w of weights) row(w, e, F * D).fill(NaN);
   const bench = new Workbench();
-  const out = bench.room(rows * D);
-  const [gate, up, down] = weights.map((w) => bench.put(w)) as [number, number, number];
-  const gatesAt = bench.put(gates);
-  const [inner, chosen] = [bench.room(7 * F), bench.room(rows)];
-  const [gathered, lower, upper] = [
-    bench.room(rows * D),
-    bench.room(rows * F),
-    bench.room(rows * F),
+  const at = (count: number): Region => bench.room(count);
+  const topK = 3;
+  const pairs = rows * topK;
+  const [starts, tokens, places] = [at(E + 1), at(pairs), at(pairs)];
+  const [factors, next] = [at(pairs), at(E)];
+  const lists = { starts: starts.address, tokens: tokens.address, places: places.address };
+  const written = [starts, tokens, places, factors, next];
+  const grouped = { ...lists, weights: factors.address, next: next.address };
+  bench.run('groupTokens', { gates: bench.put(gates), ...grouped, rows, E, topK }, written);
+  const [taken, gate, up, inner, results] = [D, F, F, F, D].map((width) => at(pairs * width)) as [
+    Region,
+    Region,
+    Region,
+    Region,
+    Region,
   ];
-  const results = bench.room(rows * D);
-  const common = { inner: inner.address, gates: gatesAt, chosen: chosen.address, rows, E, F, D };
-  // In two parts each, which together are the whole.
-  for (const [first, width] of [
-    [0, 4],
-    [4, F - 4],
-  ] as const) {
-    const formats = { quantized: 0, gateFormat: 0, upFormat: 0 };
-    const scratch = { gathered: gathered.address, lower: lower.address, upper: upper.address };
-    const args = {
-      x: bench.put(x),
-      gate,
-      up,
-      ...scratch,
-      ...formats,
-      first,
-      width,
-      limit: Infinity,
-    };
-    bench.run('expertsInner', { ...common, ...args }, [inner, chosen, gathered, lower, upper]);
-  }
-  for (const [first, width] of [
-    [0, 4],
-    [4, D - 4],
-  ] as const) {
-    const args = {
-      down,
-      out: out.address,
-      results: results.address,
-      quantized: 0,
-      downFormat: 0,
-      first,
-      width,
-    };
-    bench.run('expertsOuter', { ...common, ...args }, [out, chosen, results]);
-  }
+  const take = { x: bench.put(x), chosen: tokens.address, out: taken.address };
+  bench.run('takeRows', { ...take, rows: pairs, size: D }, [taken]);
+  const multiply = (x: Region, w: number, out: Region, N: number, K: number): void => {
+    const places = { x: x.address, starts: starts.address, w, matrixBytes: 4 * N * K };
+    const sizes = { outStride: N, rows: pairs, E, N, K };
+    bench.run('groupedLinear', { ...places, out: out.address, ...sizes }, [out]);
+  };
+  const [gateWeight, upWeight, downWeight] = weights.map((w) => bench.put(w)) as [
+    number,
+    number,
+    number,
+  ];
+  multiply(taken, gateWeight, gate, F, D);
+  multiply(taken, upWeight, up, F, D);
+  const halves = { gate: gate.address, up: up.address, out: inner.address, limit: Infinity };
+  bench.run('swiglu', { ...halves, size: pairs * F }, [inner]);
+  multiply(inner, downWeight, results, D, F);
+  const out = at(rows * D);
+  const sum = { x: results.address, weights: factors.address, places: places.address };
+  bench.run('sumExperts', { ...sum, out: out.address, rows, topK, D }, [out]);
   assertClose(bench.floats(out), required, 1e-6);
 });
 

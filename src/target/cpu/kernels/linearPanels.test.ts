@@ -87,10 +87,10 @@ test('products have the bits of their definition, for any number of rows', () =>
     for (const [N, units] of [
       [1, 1],
       [33, 2],
-      [70, 3],
+      [70, 2],
     ] as const) {
       const K = columnsOf(name, units);
-      for (const M of K > 700 ? [1, 3, 13] : [1, 2, 3, 4, 5, 6, 7]) multiply(name, [M, N, K]);
+      for (const M of K > 500 ? [1, 13] : [1, 2, 3, 4, 5, 6, 7]) multiply(name, [M, N, K]);
     }
   }
 });

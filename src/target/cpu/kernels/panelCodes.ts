@@ -17,6 +17,9 @@ export const PANEL_VECTORS = 8;
 
 export const HALF_BYTES = 2;
 
+/** The memory with the panels; all else is in the first. */
+export const WEIGHTS = 'weights';
+
 /** What `make` gives for each of the formats of integers, made once for those that differ in their levels alone. */
 export function byKind<T>(
   formats: readonly PanelFormatName[],

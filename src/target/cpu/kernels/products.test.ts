@@ -99,12 +99,18 @@ test('causalConvolution sees tokens some apart, zeros before the first', () => {
     const held = normal(kept * C);
     const bench = new Workbench();
     const state = { address: bench.put(held), count: held.length };
-    const [rows, out] = [bench.room((kept + T) * C), bench.room(T * C)];
-    const places = { state: state.address, x: bench.put(x), w: bench.put(w) };
+    const [rows, out] = [bench.room((kept + T + W) * C), bench.room(T * C)];
+    const [from, taps] = [bench.put(x), bench.put(w)];
     const positions = bench.put(Int32Array.of(position));
-    const scratch = { positions, rows: rows.address, out: out.address };
-    const sizes = { B: 1, T, C, W, dilation };
-    bench.run('causalConvolution', { ...places, ...scratch, ...sizes }, [state, rows, out]);
+    const sizes = { B: 1, T, C, W, dilation, positions, rows: rows.address };
+    for (const [first, channels] of [
+      [0, 1],
+      [1, C - 1],
+    ] as const) {
+      const moved = { state: state.address + 4 * first, x: from + 4 * first };
+      const places = { ...moved, w: taps + 4 * W * first, out: out.address + 4 * first };
+      bench.run('causalConvolution', { ...places, ...sizes, channels }, [state, rows, out]);
+    }
     const all = Float32Array.of(...(position === 0 ? held.fill(0) : held), ...x);
     const required = Float32Array.from({ length: T * C }, (_, i) => {
       const [t, c] = [Math.floor(i / C), i % C];

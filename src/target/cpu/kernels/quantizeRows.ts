@@ -5,12 +5,7 @@
  * The scale is the largest magnitude / 127; a number is the nearest integer, of two the even one, to x · (127 / largest).
  * Where the largest is below 2^-100 all are 0.
  */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import { type FunctionBuilder, type Local, type ModuleBuilder } from '../../../wasm/index.ts';
 import { BLOCK_COLUMNS, type PanelFormat } from '../panels/panelFormats.table.ts';
 import { KERNELS } from './kernels.table.ts';
 import {
@@ -20,6 +15,7 @@ import {
   pushSplat,
   reduceLanes,
   VECTOR_BYTES,
+  ROUNDER,
 } from './vectors.ts';
 
 export const ACTIVATION_BLOCK = {
@@ -49,9 +45,9 @@ const LARGEST_LEVEL = 127;
 const VECTORS = 8;
 
 /** Adds `quantizeRows`. */
-export function addQuantizeRows(module: ModuleBuilder): FunctionRef {
+export function addQuantizeRows(module: ModuleBuilder): void {
   const spec = { params: KERNELS.quantizeRows, exported: true };
-  return module.addFunction('quantizeRows', spec, (f, { x, xStride, out, rows, K }) => {
+  module.addFunction('quantizeRows', spec, (f, { x, xStride, out, rows, K }) => {
     const [row, k, from] = [f.local('i32', 'row'), f.local('i32', 'k'), f.local('i32', 'from')];
     pushProduct(f, xStride, ELEMENT_BYTES).set(xStride);
     f.forLoop(row, 0, rows, 1, () => {
@@ -69,14 +65,17 @@ function quantizeBlock(f: FunctionBuilder, from: Local, out: Local): void {
   const [largest, scratch, inverse] = [f.local('v128'), f.local('v128'), f.local('v128')];
   const values = Array.from({ length: VECTORS }, () => f.local('v128'));
   const halves = [f.local('v128'), f.local('v128')];
+  const whole = f.local('v128');
+  pushSplat(f, ROUNDER).set(whole);
   pushSplat(f, 0);
+  // Bits of magnitudes are in the order of the magnitudes.
   for (const [i, value] of values.entries()) {
     f.get(from)
       .emit('v128.load', VECTOR_BYTES * i)
       .tee(value);
-    f.emit('f32x4.abs').emit('f32x4.max');
+    f.emit('f32x4.abs').emit('i32x4.max_s');
   }
-  reduceLanes(f, 'f32x4.max', scratch).set(largest);
+  reduceLanes(f, 'i32x4.max_s', scratch).set(largest);
   f.get(out).get(largest);
   pushSplat(f, LARGEST_LEVEL).emit('f32x4.div');
   f.emit('v128.store32_lane', 0, ACTIVATION_BLOCK.scaleAt);
@@ -86,8 +85,8 @@ function quantizeBlock(f: FunctionBuilder, from: Local, out: Local): void {
   for (const [half, total] of halves.entries()) {
     f.emit('v128.const', new Uint8Array(VECTOR_BYTES));
     for (const value of values.slice(4 * half, 4 * half + 4)) {
-      f.get(value).get(inverse).emit('f32x4.mul').emit('f32x4.nearest');
-      f.emit('i32x4.trunc_sat_f32x4_s').tee(value).emit('i32x4.add');
+      pushSplat(f.get(value).get(inverse).emit('f32x4.mul'), ROUNDER).emit('f32x4.add');
+      f.get(whole).emit('i32x4.sub').tee(value).emit('i32x4.add');
     }
     reduceLanes(f, 'i32x4.add', scratch).i32(7).emit('i32x4.shl').emit('i32x4.neg').set(total);
     f.get(out)

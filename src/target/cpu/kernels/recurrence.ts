@@ -10,7 +10,15 @@ import {
 } from '../../../wasm/index.ts';
 import { KERNELS } from './kernels.table.ts';
 import { pushPosition } from './movement.ts';
-import { ELEMENT_BYTES, forRow, pushProduct, pushSplat, pushSum, scaleToBytes } from './vectors.ts';
+import {
+  ELEMENT_BYTES,
+  forRow,
+  pushProduct,
+  pushRow,
+  pushSplat,
+  pushSum,
+  scaleToBytes,
+} from './vectors.ts';
 
 /** Adds `causalConvolution` and `gatedDelta`. */
 export function addRecurrences(module: ModuleBuilder, exp: FunctionRef): void {
@@ -32,50 +40,105 @@ export function clearAtStart(
 
 type ConvolutionParams = { readonly [K in keyof typeof KERNELS.causalConvolution]: Local };
 
+/** Bytes of what a part of a convolution works on. */
+interface ConvolutionSizes {
+  /** Of its channels, and of all: how far rows are apart in scratch memory and elsewhere. */
+  readonly part: Local;
+  readonly row: Local;
+  /** Of the rows before those of the step, in scratch memory. */
+  readonly past: Local;
+  /** Rows that the state keeps. */
+  readonly kept: Local;
+}
+
 function addConvolution(module: ModuleBuilder): void {
   const spec = { params: KERNELS.causalConvolution, exported: true };
   module.addFunction('causalConvolution', spec, (f, p) => {
-    const { state, x, positions, rows, B, T, C, W, dilation } = p;
-    const [b, pastBytes, newBytes] = [f.local('i32'), f.local('i32'), f.local('i32')];
-    scaleToBytes(f, C);
-    f.get(W).i32(1).emit('i32.sub');
-    f.get(dilation).emit('i32.mul').get(C).emit('i32.mul').set(pastBytes);
-    pushProduct(f, T, C).set(newBytes);
+    const { state, x, w, positions, rows, B, T, C, W, dilation, channels } = p;
+    const [b, taps, present] = [f.local('i32'), f.local('i32'), f.local('i32')];
+    const kept = f.local('i32');
+    f.get(W).i32(1).emit('i32.sub').get(dilation).emit('i32.mul').set(kept);
+    const [part, row, past] = [f.local('i32'), f.local('i32'), f.local('i32')];
+    pushProduct(f, channels, ELEMENT_BYTES).set(part);
+    pushProduct(f, C, ELEMENT_BYTES).set(row);
+    pushProduct(f, kept, part).set(past);
+    pushSum(f, rows, past).set(present);
+    pushRow(f, present, T, part).set(taps);
+    const sizes = { part, row, past, kept };
+    turnTaps(f, { w, taps, W, channels }, part);
     f.forLoop(b, 0, B, 1, () => {
-      clearAtStart(f, positions, b, state, pastBytes);
-      f.get(rows).get(state).get(pastBytes).emit('memory.copy');
-      pushSum(f, rows, pastBytes).get(x).get(newBytes).emit('memory.copy');
-      convolveTokens(f, p);
-      f.get(state);
-      pushSum(f, rows, newBytes).get(pastBytes).emit('memory.copy');
-      f.advance(state, pastBytes).advance(x, newBytes);
+      pushPosition(f, positions, b).if(
+        () => copyParts(f, [state, row], [rows, part], kept, part),
+        () => f.get(rows).i32(0).get(past).emit('memory.fill'),
+      );
+      copyParts(f, [x, row], [present, part], T, part);
+      convolveTokens(f, p, taps, sizes);
+      const last = f.local('i32');
+      pushRow(f, rows, T, part).set(last);
+      copyParts(f, [last, part], [state, row], kept, part);
+      pushRow(f, state, kept, row).set(state);
+      pushRow(f, x, T, row).set(x);
     });
   });
 }
 
-/** The T tokens of one sequence, whose past and present rows of C bytes lie in `rows`; moves `out` on. */
+/** Copies `count` parts of rows, each a pointer to the first and the distance of rows. */
+function copyParts(
+  f: FunctionBuilder,
+  [source, sourceBytes]: readonly [Local, Local],
+  [target, targetBytes]: readonly [Local, Local],
+  count: Local,
+  bytes: Local,
+): void {
+  const i = f.local('i32');
+  f.forLoop(i, 0, count, 1, () => {
+    pushRow(f, target, i, targetBytes);
+    pushRow(f, source, i, sourceBytes).get(bytes).emit('memory.copy');
+  });
+}
+
+/** Taps [channels][W] as rows [W][channels]. */
+function turnTaps(
+  f: FunctionBuilder,
+  { w, taps, W, channels }: Record<'w' | 'taps' | 'W' | 'channels', Local>,
+  part: Local,
+): void {
+  const [from, to, c, j] = [f.local('i32'), f.local('i32'), f.local('i32'), f.local('i32')];
+  f.get(w).set(from);
+  f.forLoop(c, 0, channels, 1, () => {
+    pushRow(f, taps, c, ELEMENT_BYTES).set(to);
+    f.forLoop(j, 0, W, 1, () => {
+      f.get(to).get(from).emit('f32.load').emit('f32.store');
+      f.advance(from, ELEMENT_BYTES).advance(to, part);
+    });
+  });
+}
+
+/** The T tokens of one sequence, whose past and present rows lie in `rows`; moves `out` on. */
 function convolveTokens(
   f: FunctionBuilder,
-  { rows, w, out, T, C, W, dilation }: ConvolutionParams,
+  { rows, out, T, W, dilation }: ConvolutionParams,
+  taps: Local,
+  { part, row }: ConvolutionSizes,
 ): void {
-  const [t, c, j] = [f.local('i32'), f.local('i32'), f.local('i32')];
-  const [tap, from, first] = [f.local('i32'), f.local('i32'), f.local('i32')];
-  const [sum, tapBytes] = [f.local('f32'), f.local('i32')];
-  pushProduct(f, C, dilation).set(tapBytes);
+  const [t, j, tap, from] = [f.local('i32'), f.local('i32'), f.local('i32'), f.local('i32')];
+  const [first, sum, tapBytes] = [f.local('i32'), f.local('v128'), f.local('i32')];
+  pushProduct(f, part, dilation).set(tapBytes);
   f.get(rows).set(first);
   f.forLoop(t, 0, T, 1, () => {
-    f.get(w).set(tap);
-    f.forLoop(c, 0, C, ELEMENT_BYTES, () => {
-      f.emit('f32.const', 0).set(sum);
-      pushSum(f, first, c).set(from);
+    forRow(f, part, (offset, { load, store }) => {
+      pushSplat(f, 0).set(sum);
+      pushSum(f, taps, offset).set(tap);
+      pushSum(f, first, offset).set(from);
       f.forLoop(j, 0, W, 1, () => {
-        f.get(sum).get(tap).emit('f32.load').get(from).emit('f32.load');
-        f.emit('f32.mul').emit('f32.add').set(sum);
-        f.advance(tap, ELEMENT_BYTES).advance(from, tapBytes);
+        load(f.get(tap));
+        load(f.get(from)).emit('f32x4.mul');
+        f.get(sum).emit('f32x4.add').set(sum);
+        f.advance(tap, part).advance(from, tapBytes);
       });
-      pushSum(f, out, c).get(sum).emit('f32.store');
+      store(pushSum(f, out, offset).get(sum));
     });
-    f.advance(first, C).advance(out, C);
+    f.advance(first, part).advance(out, row);
   });
 }
 

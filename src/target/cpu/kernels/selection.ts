@@ -47,7 +47,7 @@ function forTokens(f: FunctionBuilder, p: CommonParams, body: (count: Local) => 
   const [b, t] = [f.local('i32', 'b'), f.local('i32', 't')];
   const [end, count] = [f.local('i32', 'end'), f.local('i32', 'count')];
   f.forLoop(b, 0, p.B, 1, () => {
-    pushPosition(f, p.positions, b).set(end);
+    pushPosition(f, p.positions, b).get(p.first).emit('i32.add').set(end);
     f.forLoop(t, 0, p.T, 1, () => {
       f.advance(end, 1);
       f.get(end).get(p.tokensPerRow).emit('i32.div_u').set(count);
@@ -110,7 +110,11 @@ function chooseWithin(
   count: Local,
   { scoreRows, chooseLargest }: Parts,
 ): void {
-  const [i, first, size] = [f.local('i32', 'i'), f.local('i32', 'first'), f.local('i32', 'size')];
+  const [i, first, size] = [
+    f.local('i32', 'i'),
+    f.local('i32', 'first row'),
+    f.local('i32', 'size'),
+  ];
   const [total, place, row] = [f.local('i32', 'total'), f.local('i32'), f.local('i32', 'row')];
   f.i32(0).set(total);
   f.forLoop(i, 0, blockCount, 1, () => {

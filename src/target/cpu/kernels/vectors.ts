@@ -18,6 +18,9 @@ export function alignBytes(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
 }
 
+/** Added to a number up to 2^22, it leaves the nearest whole one, of two the even, in the last bits. */
+export const ROUNDER = 1.5 * 2 ** 23;
+
 /** How many elements are read and written at once. */
 export interface Access {
   readonly bytes: number;
@@ -107,7 +110,7 @@ const SWAP_NEIGHBOURS = [4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11];
 /** Pops a vector and pushes one whose lanes all hold its sum or maximum; `scratch` is overwritten. */
 export function reduceLanes(
   f: FunctionBuilder,
-  op: 'f32x4.add' | 'f32x4.max' | 'i32x4.add',
+  op: 'f32x4.add' | 'f32x4.max' | 'i32x4.add' | 'i32x4.max_s',
   scratch: Local,
 ): FunctionBuilder {
   for (const lanes of [SWAP_HALVES, SWAP_NEIGHBOURS]) {

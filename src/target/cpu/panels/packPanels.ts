@@ -10,9 +10,10 @@ import {
 } from './panelFormats.table.ts';
 import { integerPlace, layoutOf, planesOf } from './panelLayout.ts';
 import { packFloats } from './packFloats.ts';
-import { READ_BLOCK, StoredBlock } from './storedBlocks.ts';
+import { AS_PLANES, READ_BLOCK, StoredBlock } from './storedBlocks.ts';
 
 const GROUPS = 8;
+const LINE_WORDS = LINE_BYTES / 4;
 const ONES = 0x01010101;
 
 /**
@@ -36,11 +37,13 @@ export function packPanels(
   const units = columns / BLOCK_COLUMNS / unitBlocks;
   const perUnit = (unitBlocks * BLOCK_COLUMNS) / format.stored.columns;
   const [readBlock, write] = [READ_BLOCK[name], unitWriter(format, out)];
+  const makePlanes = AS_PLANES.includes(name) ? () => {} : planeMaker(format);
   const block = new StoredBlock();
   for (let row = 0; row < rows; row++) {
     const [panel, lane] = [Math.floor(row / PANEL_ROWS), row % PANEL_ROWS];
     for (let unit = 0; unit < units; unit++) {
       readBlock(stored, (row * units + unit) * perUnit * format.stored.bytes, block);
+      makePlanes(block);
       write(block, (panel * units + unit) * unitBytes, lane);
     }
   }
@@ -52,14 +55,18 @@ type WriteUnit = (block: StoredBlock, at: number, lane: number) => void;
 function unitWriter(format: IntegerFormat, out: Uint8Array): WriteUnit {
   const { unitBlocks, headerBytes, codesAt, blockBytes } = layoutOf(format);
   const { hasMin, integers } = format.scaling;
-  const writeCodes = codeWriter(format, out);
+  const lines = new Uint32Array(out.buffer, out.byteOffset, out.byteLength >> 2);
+  const words = wordsOf(format);
   return (block, at, lane) => {
     writeHalf(out, at + 2 * lane, block.scale);
     if (hasMin) writeHalf(out, at + LINE_BYTES + 2 * lane, block.min);
     for (let i = 0; i < unitBlocks; i++) {
       const from = at + headerBytes + i * blockBytes;
       if (integers) writeIntegers(format, out, from + lane, block, i);
-      writeCodes(block.words, GROUPS * i, from + codesAt, lane);
+      const to = (from + codesAt + LINE_BYTES * (lane >> 4) + 4 * (lane & 15)) >> 2;
+      for (let j = 0; j < words; j++) {
+        lines[to + 2 * LINE_WORDS * j] = block.planeWords[words * i + j]!;
+      }
     }
   };
 }
@@ -86,20 +93,27 @@ function writeIntegers(
   }
 }
 
-/** Writes the codes of 32 columns, four in each of the words from `first` on, to lines from byte `at` on. */
-function codeWriter(format: IntegerFormat, out: Uint8Array) {
-  const lines = new Uint32Array(out.buffer, out.byteOffset, out.byteLength >> 2);
-  const planes = Array.from({ length: GROUPS }, (_, group) =>
+/** Words that the row of a block has: one in each second line. */
+function wordsOf({ planes }: IntegerFormat): number {
+  return planes.reduce((sum, bits) => sum + bits, 0);
+}
+
+/** Makes planes of the codes of a unit. */
+function planeMaker(format: IntegerFormat): (block: StoredBlock) => void {
+  const words = wordsOf(format);
+  const places = Array.from({ length: GROUPS }, (_, group) =>
     planesOf(format, group).map(({ line, shift, from, bits }) => {
-      return { group, at: (line * LINE_BYTES) >> 2, shift, from, mask: ONES * ((1 << bits) - 1) };
+      return { group, word: line >> 1, shift, from, mask: ONES * ((1 << bits) - 1) };
     }),
   ).flat();
-  return (words: Uint32Array, first: number, at: number, lane: number): void => {
-    const to = (at + LINE_BYTES * (lane >> 4) + 4 * (lane & 15)) >> 2;
-    for (let i = 0; i < planes.length; i++) {
-      const plane = planes[i]!;
-      const bits = (words[first + plane.group]! >>> plane.from) & plane.mask;
-      lines[to + plane.at]! |= bits << plane.shift;
+  return ({ words: codes, planeWords }) => {
+    planeWords.fill(0);
+    for (let block = 0; block < format.scaling.unitBlocks; block++) {
+      for (let i = 0; i < places.length; i++) {
+        const { group, word, shift, from, mask } = places[i]!;
+        const bits = (codes[GROUPS * block + group]! >>> from) & mask;
+        planeWords[words * block + word]! |= bits << shift;
+      }
     }
   };
 }

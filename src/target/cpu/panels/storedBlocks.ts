@@ -1,6 +1,8 @@
 /**
  * Blocks as ggml stores them (model/checkpoint/gguf defines their bytes), taken apart: codes, and the scales and mins as
  * they are. Codes of signed numbers have the bias added; mins have the sign with which they are subtracted.
+ *
+ * Where ggml's bytes are those of panels, as nibbles 16 columns apart are, they are copied as planes, without codes.
  */
 import { FormatError, UnsupportedError } from '../../../base/index.ts';
 import { type IntegerFormatName } from './panelFormats.table.ts';
@@ -10,6 +12,9 @@ export class StoredBlock {
   readonly codes = new Uint8Array(256);
   /** The same, four columns each. */
   readonly words = new Uint32Array(this.codes.buffer);
+  /** Of each 32 columns, what their row has of the lines of each plane; made from codes but for formats in AS_PLANES. */
+  readonly planes = new Uint8Array(256);
+  readonly planeWords = new Uint32Array(this.planes.buffer);
   /** Bits of f16: the scale and the min. */
   scale = 0;
   min = 0;
@@ -23,22 +28,27 @@ export type ReadBlock = (stored: Uint8Array, at: number, to: StoredBlock) => voi
 
 const SIGN = 0x8000;
 
+/** Formats whose blocks are read as planes. */
+export const AS_PLANES: readonly IntegerFormatName[] = [
+  ...(['Q8_0', 'Q4_0', 'IQ4_NL', 'MXFP4', 'Q4_1', 'Q4_K'] as const),
+];
+
 /** By format. */
 export const READ_BLOCK: Readonly<Record<IntegerFormatName, ReadBlock>> = {
   Q8_0(stored, at, to) {
     to.scale = halfAt(stored, at);
-    for (let i = 0; i < 32; i++) to.codes[i] = stored[at + 2 + i]! ^ 0x80;
+    for (let i = 0; i < 32; i++) to.planes[i] = stored[at + 2 + i]! ^ 0x80;
   },
   Q4_0: readPairs,
   IQ4_NL: readPairs,
   MXFP4(stored, at, to) {
     to.scale = scaleOfExponent(stored, at);
-    pairs(stored, at + 1, to);
+    copyPairs(stored, at + 1, to);
   },
   Q4_1(stored, at, to) {
     to.scale = halfAt(stored, at);
     to.min = halfAt(stored, at + 2) ^ SIGN;
-    pairs(stored, at + 4, to);
+    copyPairs(stored, at + 4, to);
   },
   Q5_0(stored, at, to) {
     to.scale = halfAt(stored, at);
@@ -72,7 +82,13 @@ export const READ_BLOCK: Readonly<Record<IntegerFormatName, ReadBlock>> = {
   },
   Q4_K(stored, at, to) {
     readSixBits(stored, at, to);
-    nibbleParts(stored, at + 16, to);
+    for (let block = 0; block < 8; block++) {
+      const [from, shift] = [at + 16 + 32 * (block >> 1), 4 * (block & 1)];
+      for (let i = 0; i < 16; i++) {
+        const high = (stored[from + 16 + i]! >> shift) & 15;
+        to.planes[16 * block + i] = ((stored[from + i]! >> shift) & 15) | (high << 4);
+      }
+    }
   },
   Q5_K(stored, at, to) {
     readSixBits(stored, at, to);
@@ -100,7 +116,12 @@ function halfAt(stored: Uint8Array, at: number): number {
 
 function readPairs(stored: Uint8Array, at: number, to: StoredBlock): void {
   to.scale = halfAt(stored, at);
-  pairs(stored, at + 2, to);
+  copyPairs(stored, at + 2, to);
+}
+
+/** Sixteen bytes as they are. */
+function copyPairs(stored: Uint8Array, at: number, { planes }: StoredBlock): void {
+  for (let j = 0; j < 16; j++) planes[j] = stored[at + j]!;
 }
 
 /** Sixteen bytes: columns j in the low nibbles, j + 16 in the high ones. */

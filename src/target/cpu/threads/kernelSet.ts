@@ -8,6 +8,8 @@ import { withMachineCode } from '../x86/index.ts';
 export interface KernelSource {
   readonly module: WasmModule;
   readonly memory: WasmMemory;
+  /** Further memories with panels; `module` is then one that has panels in a memory of their own. */
+  readonly panels?: readonly WasmMemory[];
   /** Machine code that takes the place of some kernels. */
   readonly code?: LinkedLibrary;
 }
@@ -18,7 +20,10 @@ export interface KernelSet {
   readonly prepare: Bind;
 }
 
-export function openKernels({ module, memory, code }: KernelSource): KernelSet {
-  const own = bindKernels(instantiate<Kernels>(module, { host: { memory } }));
-  return { prepare: withMachineCode(own, memory, code) };
+export function openKernels({ module, memory, panels = [], code }: KernelSource): KernelSet {
+  const memories = [memory, ...panels];
+  const instances = memories.map((weights) =>
+    instantiate<Kernels>(module, { host: { memory, weights } }),
+  );
+  return { prepare: withMachineCode(bindKernels(...instances), memories, code) };
 }

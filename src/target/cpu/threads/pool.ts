@@ -3,7 +3,17 @@ import { CeladonError } from '../../../base/index.ts';
 import { openKernels, type KernelSet, type KernelSource } from './kernelSet.ts';
 import { spawnWorker, type WorkerHandle } from './spawn.node.ts';
 import { runTimed, wordsOfTimes, type Times } from './times.ts';
-import { CONTROL, makeTally, nextRun, resetTally, ringBell, Walker, type Tally } from './walk.ts';
+import {
+  CONTROL,
+  makeControl,
+  makeTally,
+  markGone,
+  nextRun,
+  resetTally,
+  ringBell,
+  Walker,
+  type Tally,
+} from './walk.ts';
 import { prepareCalls, type ReadyCall, type Work } from './calls.ts';
 import { type Letter } from './work.ts';
 
@@ -44,33 +54,40 @@ interface Known {
 export class ThreadPool implements Runner {
   readonly #kernels: KernelSet;
   readonly #timed: boolean;
-  readonly #control = new Int32Array(new SharedArrayBuffer(CONTROL.words * 4));
+  readonly #control: Int32Array<SharedArrayBuffer>;
   readonly #workers: readonly WorkerHandle[];
   readonly #walker: Walker;
   readonly #known = new Map<Work, Known>();
   #run = 0;
   #programs = 0;
+  /** Why no run can end any more. */
+  #lost: unknown;
 
   constructor(source: KernelSource, threads: number, timed: boolean) {
     this.#kernels = openKernels(source);
     this.#timed = timed;
+    this.#control = makeControl(threads);
     this.#walker = new Walker(0, this.#control);
     this.#workers = Array.from({ length: threads - 1 }, (_, i) => {
-      const worker = spawnWorker();
+      const worker = spawnWorker(() => markGone(this.#control, i + 1));
       worker.post({ kind: 'start', thread: i + 1, kernels: source, control: this.#control });
       return worker;
     });
   }
 
-  /** Throws what a kernel throws; the device can go on. */
+  /**
+   * Throws what a kernel throws, after which the device can go on; and CeladonError, now and at every later run, when a
+   * thread is gone that had a part of a step.
+   */
   run(work: Work): Times | undefined {
+    if (this.#lost !== undefined) throw this.#lost;
     const { id, calls, tally } = this.#known.get(work) ?? this.#introduce(work);
     this.#run = nextRun(this.#run);
     resetTally(tally, this.#run);
     Atomics.store(this.#control, CONTROL.program, id);
     Atomics.store(this.#control, CONTROL.run, this.#run);
     ringBell(this.#control);
-    this.#walker.walk(calls, tally, this.#run);
+    this.#walk(calls, tally);
     if (Atomics.exchange(this.#control, CONTROL.failed, 0) === 0) return tally.times;
     throw (
       this.#walker.takeError() ??
@@ -83,6 +100,16 @@ export class ThreadPool implements Runner {
   close(): void {
     for (const worker of this.#workers) worker.end();
     this.#known.clear();
+  }
+
+  /** Where a thread is lost the others are told to leave: the run is over. */
+  #walk(calls: readonly ReadyCall[], tally: Tally): void {
+    try {
+      this.#walker.walk(calls, tally, this.#run);
+    } catch (error) {
+      resetTally(tally, 0);
+      throw (this.#lost = error);
+    }
   }
 
   #introduce(work: Work): Known {

@@ -10,7 +10,11 @@
  *   done  chunks that are done
  *
  * The number tells a thread that wakes up late that the run is over, and it leaves.
+ *
+ * A thread that ends while it has a chunk would be waited for in vain. So each says in a word of its own whether it has
+ * one, and whether it is gone; the thread that has the workers looks there while it waits.
  */
+import { CeladonError } from '../../../base/index.ts';
 import { runTimed, type Times } from './times.ts';
 import { type ReadyCall } from './calls.ts';
 
@@ -28,13 +32,30 @@ export const CONTROL = {
   /** Threads that sleep until a call is done. */
   waiting: 4,
   failed: 5,
-  words: 6,
+  /** The first of the words of the threads, with the bits of `THREAD`. */
+  threads: 6,
 } as const;
+
+const THREAD = { takes: 1, gone: 2 } as const;
+/** The thread that has the workers. */
+const MAIN = 0;
+
+/** The control block of so many threads. */
+export function makeControl(threads: number): Int32Array<SharedArrayBuffer> {
+  return new Int32Array(new SharedArrayBuffer(4 * (CONTROL.threads + threads)));
+}
+
+/** Says that a thread has ended: itself as its last word, or who hears of it. */
+export function markGone(control: Int32Array<SharedArrayBuffer>, thread: number): void {
+  Atomics.or(control, CONTROL.threads + thread, THREAD.gone);
+}
 
 /** Looks at a word before a thread sleeps: some 20 µs. */
 const SPINS = 2000;
 /** A sleeper looks again after this, whatever happens. */
 const NAP_MS = 5;
+/** After so many naps in which no chunk is done, a minute or more, a thread must be gone that nobody has heard of. */
+const MOST_NAPS = 12_000;
 
 /** Tells the processor that a thread only waits, where the host can. */
 const pause: () => void = (Atomics as { pause?: () => void }).pause?.bind(Atomics) ?? (() => {});
@@ -50,7 +71,10 @@ export class Walker {
     this.#control = control;
   }
 
-  /** Walks the calls in run number `run`; ends early when that run is over. */
+  /**
+   * Walks the calls in run number `run`; ends early when that run is over. Throws CeladonError, in the thread that has
+   * the workers, when one of them is gone and has taken a chunk along.
+   */
   walk(calls: readonly ReadyCall[], tally: Tally, run: number): void {
     let first = 0;
     for (const [i, call] of calls.entries()) {
@@ -68,11 +92,16 @@ export class Walker {
     run: number,
     first: number,
   ): boolean {
+    const own = CONTROL.threads + this.#thread;
+    Atomics.store(this.#control, own, THREAD.takes);
     for (;;) {
       const seen = Atomics.load(next, i);
-      if (seen >> CHUNK_BITS !== run) return false;
       const taken = seen & MOST_CHUNKS;
-      if (taken === call.length) return true;
+      const isOver = seen >> CHUNK_BITS !== run;
+      if (isOver || taken === call.length) {
+        Atomics.store(this.#control, own, 0);
+        return !isOver;
+      }
       if (Atomics.compareExchange(next, i, seen, seen + 1) !== seen) continue;
       this.#runChunk(call[taken]!, times, first + taken);
       const count = Atomics.add(done, i, 1) + 1;
@@ -100,13 +129,33 @@ export class Walker {
   }
 
   #awaitDone({ next, done }: Tally, i: number, chunks: number, run: number): boolean {
+    let [naps, before] = [0, -1];
     for (let spin = 0; ; spin++) {
       const count = Atomics.load(done, i);
       if (Atomics.load(next, i) >> CHUNK_BITS !== run) return false;
       if (count === chunks) return true;
-      if (spin < SPINS) pause();
-      else this.#sleep(done, i, count);
+      if (spin < SPINS) {
+        pause();
+        continue;
+      }
+      naps = count === before ? naps + 1 : 0;
+      before = count;
+      if (this.#thread === MAIN) this.#requireThreads(naps);
+      this.#sleep(done, i, count);
     }
+  }
+
+  #requireThreads(naps: number): void {
+    const words = this.#control.subarray(CONTROL.threads);
+    const lost = words.indexOf(THREAD.takes | THREAD.gone);
+    if (lost < 0 && naps < MOST_NAPS) return;
+    const who = lost < 0 ? 'a thread has not ended for a minute' : `thread ${lost + 1} has ended`;
+    throw new CeladonError(
+      `threads of the cpu must do the parts of a step that they take: ${who}`,
+      {
+        hint: 'open the device again; with one thread no other is needed',
+      },
+    );
   }
 
   #sleep(words: Int32Array<SharedArrayBuffer>, index: number, seen: number): void {

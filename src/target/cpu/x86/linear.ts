@@ -11,6 +11,7 @@ import {
   type Assembler,
   type FunctionBuilder,
   type General,
+  type Label,
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
@@ -33,8 +34,8 @@ const TAIL = mask(1);
 const AHEAD_BYTES = 4096;
 
 /** Adds `linear`. */
-export function addLinear(assembler: Assembler): void {
-  assembler.addFunction('linear', LINEAR, (f, block) => new Linear(f, block).emit());
+export function addLinear(assembler: Assembler): Label {
+  return assembler.addFunction('linear', LINEAR, (f, block) => new Linear(f, block).emit());
 }
 
 class Linear {

@@ -14,6 +14,7 @@ import {
   type Assembler,
   type FunctionBuilder,
   type General,
+  type Label,
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
@@ -46,7 +47,7 @@ interface Ahead {
 }
 
 /** Adds `linearPanels` of a format. */
-export function addLinearPanels(assembler: Assembler, format: PanelFormatName): void {
+export function addLinearPanels(assembler: Assembler, format: PanelFormatName): Label {
   const name = linearPanelsName(format);
   const { few, many } = variantsOf(assembler, format);
   const add = (suffix: string, variant: Variant) =>
@@ -54,7 +55,7 @@ export function addLinearPanels(assembler: Assembler, format: PanelFormatName): 
       new LinearPanels(f, block, variant).emit(),
     );
   const [fewRows, manyRows] = [add('few', few), add('many', many)];
-  assembler.addFunction(name, LINEAR_PANELS, (f, { M }) => {
+  return assembler.addFunction(name, LINEAR_PANELS, (f, { M }) => {
     f.emit('cmp', M, 2 * MAX_ROWS)
       .emit('jbe', fewRows)
       .emit('jmp', manyRows);

@@ -1,7 +1,8 @@
-/** Functions of a library on the memory of a device. */
+/** Functions of a library on the memories of a device. */
 import { CeladonError } from '../../../base/index.ts';
 import { type WasmMemory } from '../../../wasm/index.ts';
 import { type NativeLibrary } from '../../../x86/index.ts';
+import { MEMORY_SPAN } from '../kernels/bind.ts';
 
 /** What a memory of 32 bits may grow to. */
 const MOST_BYTES = 2 ** 32;
@@ -16,19 +17,29 @@ export interface PreparedCall<N extends string> {
   set(name: N, value: number): void;
 }
 
-/** A library and a memory. What machine code does is not bounded by the memory, so calls are checked when they are made. */
+/** A library and memories. What machine code does is not bounded by the memory, so calls are checked when they are made. */
 export class Machine {
   readonly #memory: WasmMemory;
   readonly #library: NativeLibrary;
+  readonly #panels: readonly {
+    readonly base: number;
+    readonly buffer: ArrayBuffer | SharedArrayBuffer;
+  }[];
   #buffer: ArrayBuffer | SharedArrayBuffer | undefined;
   #integers: Int32Array = new Int32Array();
   #base = 0;
   #slab = new Uint32Array();
   #slabUsed = 0;
 
-  constructor(memory: WasmMemory, library: NativeLibrary) {
-    this.#memory = memory;
+  /** The first memory may grow, the others have panels and do not. */
+  constructor([memory, ...panels]: readonly WasmMemory[], library: NativeLibrary) {
+    this.#memory = memory!;
     this.#library = library;
+    this.#panels = panels.map(({ buffer }) => {
+      const base = library.addressOf(buffer);
+      library.adviseHugePages(base, buffer.byteLength);
+      return { base, buffer };
+    });
     // The host has reserved all that the memory may grow to, and a page for each part is made when it is touched.
     library.adviseHugePages(this.base, MOST_BYTES);
   }
@@ -44,12 +55,16 @@ export class Machine {
   }
 
   /**
-   * The address of `rows` rows, `strideBytes` apart, of `bytes` each, that start at an offset of the memory.
-   * Throws CeladonError if they are not all inside.
+   * The address of `rows` rows, `strideBytes` apart, of `bytes` each, that start at an offset of a memory, to which
+   * its number times MEMORY_SPAN has been added. Throws CeladonError if they are not all inside.
    */
-  address(offset: number, rows: number, strideBytes: number, bytes: number): number {
-    const { base } = this;
-    const limit = this.#memory.buffer.byteLength;
+  address(place: number, rows: number, strideBytes: number, bytes: number): number {
+    const memory = Math.floor(place / MEMORY_SPAN);
+    const offset = place - memory * MEMORY_SPAN;
+    const [base, limit] =
+      memory === 0
+        ? [this.base, this.#memory.buffer.byteLength]
+        : [this.#panels[memory - 1]?.base ?? 0, this.#panels[memory - 1]?.buffer.byteLength ?? 0];
     const end = offset + (rows - 1) * strideBytes + bytes;
     if (offset >= 0 && rows > 0 && strideBytes >= 0 && bytes >= 0 && end <= limit) {
       return base + offset;

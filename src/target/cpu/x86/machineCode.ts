@@ -3,9 +3,12 @@ import { UnsupportedError } from '../../../base/index.ts';
 import { Assembler, linkLibrary, loadLibrary, type LinkedLibrary } from '../../../x86/index.ts';
 import { addAttention } from './attention.ts';
 import { PANEL_FORMAT_NAMES, type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { addConvolution } from './convolution.ts';
 import { addElementwise } from './elementwise.ts';
-import { addLinear } from './linear.ts';
-import { addLinearPanels } from './linearPanels.ts';
+import { addGatedDelta } from './gatedDelta.ts';
+import { addGrouped } from './grouped.ts';
+import { addLinear, LINEAR } from './linear.ts';
+import { addLinearPanels, LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
 import { addQuantizeRows } from './quantizeRows.ts';
 
 /** What the code of the kernels is made with: WebAssembly everywhere, machine code where it can run. */
@@ -26,11 +29,16 @@ export function machineCode(
   const known = linked.get(formats.join());
   if (known) return known;
   const assembler = new Assembler();
-  addLinear(assembler);
+  addGrouped(assembler, { name: 'linear', label: addLinear(assembler), args: LINEAR });
   addAttention(assembler);
   addQuantizeRows(assembler);
   addElementwise(assembler);
-  for (const format of formats) addLinearPanels(assembler, format);
+  addGatedDelta(assembler);
+  addConvolution(assembler);
+  for (const format of formats) {
+    const label = addLinearPanels(assembler, format);
+    addGrouped(assembler, { name: linearPanelsName(format), label, args: LINEAR_PANELS });
+  }
   const library = linkLibrary(assembler);
   linked.set(formats.join(), library);
   return library;

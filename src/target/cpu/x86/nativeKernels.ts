@@ -5,28 +5,20 @@
 import { CeladonError } from '../../../base/index.ts';
 import { type WasmMemory } from '../../../wasm/index.ts';
 import { openLibrary, type LinkedLibrary } from '../../../x86/index.ts';
-import { type Bind } from '../kernels/bind.ts';
+import { mayBePanels, type Bind } from '../kernels/bind.ts';
 import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
 import { ACTIVATION_BLOCK, activationBytes } from '../kernels/quantizeRows.ts';
 import { BLOCK_COLUMNS, PANEL_FORMATS, PANEL_FORMAT_NAMES } from '../panels/panelFormats.table.ts';
 import { panelBytes, unitColumns } from '../panels/panelLayout.ts';
 import { ATTENTION, ATTENTION_LIMITS } from './attention.ts';
-import { SWIGLU, VECTOR_BYTES } from './elementwise.ts';
+import { ACTIVATION, SWIGLU, VECTOR_BYTES } from './elementwise.ts';
+import { bindGroupedLinear, bindGroupedLinearPanels } from './bindGrouped.ts';
+import { bindConvolution, bindGatedDelta } from './bindRecurrences.ts';
 import { LINEAR } from './linear.ts';
 import { LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
 import { Machine, type PreparedCall } from './machine.ts';
+import { bitsOf, ELEMENT_BYTES, type Args, type NativeBind } from './nativeBind.ts';
 import { QUANTIZE_ROWS } from './quantizeRows.ts';
-
-const ELEMENT_BYTES = 4;
-
-/** Arguments of a kernel of the table, by name. */
-type Args<K extends KernelName> = Readonly<Record<keyof (typeof KERNELS)[K], number>>;
-
-/** Makes a call of machine code, or undefined if there is none for this shape. */
-type NativeBind<K extends KernelName> = (
-  machine: Machine,
-  args: Args<K>,
-) => (() => void) | undefined;
 
 type AttentionCall = PreparedCall<(typeof ATTENTION)[number]>;
 
@@ -35,17 +27,23 @@ const NATIVE: { readonly [K in KernelName]?: NativeBind<K> } = {
   attention: bindAttention,
   quantizeRows: bindQuantizeRows,
   linearPanels: bindLinearPanels,
+  groupedLinear: bindGroupedLinear,
+  groupedLinearPanels: bindGroupedLinearPanels,
   swiglu: bindSwiglu,
+  gatedDelta: bindGatedDelta,
+  causalConvolution: bindConvolution,
+  silu: bindActivation('silu'),
+  sigmoid: bindActivation('sigmoid'),
 };
 
-/** `bind` on `memory`, with machine code for the calls that have it, if there is any code. */
+/** `bind` on `memories`, the first and those with panels, with machine code for the calls that have it, if there is any code. */
 export function withMachineCode(
   bind: Bind,
-  memory: WasmMemory,
+  memories: readonly WasmMemory[],
   code: LinkedLibrary | undefined,
 ): Bind {
   if (code === undefined) return bind;
-  const machine = new Machine(memory, openLibrary(code));
+  const machine = new Machine(memories, openLibrary(code));
   return (kernel, values) => {
     const native = NATIVE[kernel] as NativeBind<KernelName> | undefined;
     if (native === undefined) return bind(kernel, values);
@@ -61,11 +59,19 @@ export function withMachineCode(
   };
 }
 
+/** Sizes and addresses have 32 bits, but for those of panels in further memories. */
+function mostOf(kernel: KernelName, name: string): number {
+  return mayBePanels(kernel, name) ? 2 ** 52 : 2 ** 32;
+}
+
 /** Throws CeladonError for a size or an address that is no whole number of 32 bits. */
 function namedArgs(kernel: KernelName, values: readonly number[]): Args<KernelName> {
   const entries = Object.entries(KERNELS[kernel]).map(([name, type], i) => {
     const value = values[i]!;
-    if (type === 'i32' && !(Number.isInteger(value) && value >= 0 && value < 2 ** 32)) {
+    if (
+      type === 'i32' &&
+      !(Number.isInteger(value) && value >= 0 && value < mostOf(kernel, name))
+    ) {
       throw new CeladonError(
         `${name} of ${kernel} must be a whole number of 32 bits, not ${value}`,
       );
@@ -102,6 +108,18 @@ function bindSwiglu(machine: Machine, args: Args<'swiglu'>): (() => void) | unde
     limit: bitsOf(args.limit),
   });
   return () => call.run();
+}
+
+function bindActivation<K extends 'silu' | 'sigmoid'>(name: K): NativeBind<K> {
+  return (machine, args) => {
+    if (args.size === 0) return undefined;
+    const vectors = Math.ceil((args.size * ELEMENT_BYTES) / VECTOR_BYTES);
+    const [x, out] = [args.x, args.out].map((offset) =>
+      machine.address(offset, 1, 0, vectors * VECTOR_BYTES),
+    ) as [number, number];
+    const call = machine.prepare(name, ACTIVATION, { x, out, vectors });
+    return () => call.run();
+  };
 }
 
 function bindQuantizeRows(machine: Machine, args: Args<'quantizeRows'>): (() => void) | undefined {
@@ -205,9 +223,4 @@ function attendHeads(
 function requireRoom(first: number, last: number, capacity: number): void {
   if (first > 0 && last <= capacity) return;
   throw new CeladonError(`attention must see 1 to ${capacity} keys, not ${first} to ${last}`);
-}
-
-/** The bits of an f32, as a whole number. */
-function bitsOf(value: number): number {
-  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
 }

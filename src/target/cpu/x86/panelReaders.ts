@@ -179,8 +179,12 @@ function selectBits(
 /** Factors of a part in a block of plain lines, before the codes. */
 const FACTOR_BYTES = 2 * LINE_BYTES;
 
-/** Reads blocks whose factors are f32, then lines as the products want them: what a stored block is unpacked to. */
-function plainReader({ bias, parts, hasMin }: PanelReader): PanelReader {
+/**
+ * Reads blocks whose factors are f32, then lines as the products want them: what a stored block is unpacked to. Biases
+ * become 128, which activations carry ready for use.
+ */
+function plainReader({ bias: stored, parts, hasMin }: PanelReader): PanelReader {
+  const bias = stored === 0 ? 0 : 128;
   const codesAt = factorKinds({ parts, hasMin }).length * FACTOR_BYTES;
   return {
     ...{ bias, parts, hasMin, unitBlocks: 1, headerBytes: 0 },
@@ -244,17 +248,19 @@ export function unpackBlocks(
 ): void {
   const vectors = f.vectors(512, 4) as [Vector, Vector, Vector, Vector];
   const pairs = [vectors.slice(0, 2), vectors.slice(2)] as unknown as readonly [Pair, Pair];
+  const more = unpacked.bias - stored.bias;
+  const added = more > 0 ? everyByte(f, more) : undefined;
   withPlace(f, stored, from, (place) =>
     f.repeat(blocks, () => {
       startBlock(f, stored, blocks, place);
-      unpackBlock(f, stored, place, to, pairs, constants);
+      unpackBlock(f, stored, place, to, pairs, constants, added);
       f.emit('add', from, stored.blockBytes).emit('add', to, unpacked.blockBytes);
     }),
   );
-  f.free(...vectors);
+  f.free(...vectors, ...(added ? [added] : []));
 }
 
-/** Unpack a block to plain lines at `to`. */
+/** Unpack a block to plain lines at `to`; `added` is for each byte of them. */
 function unpackBlock(
   f: FunctionBuilder,
   reader: PanelReader,
@@ -262,6 +268,7 @@ function unpackBlock(
   to: General,
   [lines, spare]: readonly [Pair, Pair],
   constants: readonly Vector[],
+  added: Vector | undefined,
 ): void {
   const factors = factorKinds(reader);
   for (const [i, { kind, part }] of factors.entries()) {
@@ -272,7 +279,10 @@ function unpackBlock(
   for (let group = 0; group < GROUPS; group++) {
     reader.loadGroup(f, place.block, group, lines, spare, constants);
     const line = FACTOR_BYTES * factors.length + 2 * LINE_BYTES * group;
-    for (const h of ROW_HALVES) f.emit('vmovdqu32', at(to, line + LINE_BYTES * h), lines[h]);
+    for (const h of ROW_HALVES) {
+      if (added) f.emit('vpaddb', lines[h], lines[h], added);
+      f.emit('vmovdqu32', at(to, line + LINE_BYTES * h), lines[h]);
+    }
   }
 }
 

@@ -1,0 +1,19 @@
+/** What makes a call of machine code from the arguments of a kernel. */
+import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
+import { type Machine } from './machine.ts';
+
+export const ELEMENT_BYTES = 4;
+
+/** Arguments of a kernel of the table, by name. */
+export type Args<K extends KernelName> = Readonly<Record<keyof (typeof KERNELS)[K], number>>;
+
+/** Makes a call of machine code, or undefined if there is none for this shape. */
+export type NativeBind<K extends KernelName> = (
+  machine: Machine,
+  args: Args<K>,
+) => (() => void) | undefined;
+
+/** The bits of an f32, as a whole number. */
+export function bitsOf(value: number): number {
+  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
+}
