@@ -15,7 +15,7 @@ import { cpuTarget } from '../src/target/cpu/index.ts';
 import { jadeTarget } from '../src/target/jade/index.ts';
 import { referenceTarget } from '../src/target/reference/index.ts';
 import { whyRefused } from './conformance/conformance.ts';
-import { bitsOf, Session } from './session.ts';
+import { bitsOf, requireClose, Session } from './session.ts';
 
 /** Files of test/formats, and the folders of test/golden that they were made from. */
 const FILES = [
@@ -33,7 +33,7 @@ const FILES = [
 
 const TARGETS: readonly Target[] = [
   referenceTarget(),
-  cpuTarget(),
+  cpuTarget({ activations: 'f32' }),
   jadeTarget(loadChip('jade-edge'), { contextTokens: 64 }),
 ];
 
@@ -73,7 +73,9 @@ function compare(model: Model, original: Model): void {
   for (const target of TARGETS) {
     if (whyRefused(required, target) !== undefined) continue;
     const [a, b] = [logits(target, found), logits(target, exact)];
-    assert.deepEqual(a.map(bitsOf), b.map(bitsOf), target.name);
+    // Sums of floats that the cpu keeps as they are stored have another order than those of f32.
+    if (target.name !== 'cpu') assert.deepEqual(a.map(bitsOf), b.map(bitsOf), target.name);
+    else for (const [i, row] of a.entries()) requireClose(row, b[i]!);
   }
   const [a, b] = [found, required].map((graph) => logits(referenceTarget(), graph).at(-1)!);
   const largest = Math.max(...b!.map(Math.abs));

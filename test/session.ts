@@ -1,4 +1,5 @@
 /** Runs a model on a target step by step, as the engine does, for tests that look at every logit. */
+import assert from 'node:assert/strict';
 import {
   compileLowered,
   lowerGraph,
@@ -56,4 +57,11 @@ export function argMax(logits: Float32Array): number {
 /** Bits of floats, for comparisons that tell −0 from 0. */
 export function bitsOf(values: Float32Array): Uint32Array {
   return new Uint32Array(values.buffer, values.byteOffset, values.length);
+}
+
+/** Logits whose sums have another order: within 1e-4, relative to the largest. */
+export function requireClose(found: Float32Array, required: Float32Array): void {
+  const largest = required.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const error = found.reduce((most, x, i) => Math.max(most, Math.abs(x - required[i]!)), 0);
+  assert.ok(error <= 1e-4 * largest, `${error} of ${largest}`);
 }

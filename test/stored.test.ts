@@ -15,7 +15,7 @@ import { cpuTarget } from '../src/target/cpu/index.ts';
 import { jadeTarget } from '../src/target/jade/index.ts';
 import { referenceTarget } from '../src/target/reference/index.ts';
 import { whyRefused } from './conformance/conformance.ts';
-import { bitsOf, Session } from './session.ts';
+import { bitsOf, requireClose, Session } from './session.ts';
 import { rewriteModel } from './stored/rewriteModel.ts';
 import { WRITERS, type Writer } from './stored/writers.ts';
 
@@ -72,10 +72,4 @@ function compare(name: string, writer: Writer): void {
     else assert.deepEqual(bitsOf(a!), bitsOf(b!), each.name);
   }
   for (const { checkpoint } of models) checkpoint.close();
-}
-
-function requireClose(found: Float32Array, required: Float32Array): void {
-  const largest = required.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  const error = found.reduce((most, x, i) => Math.max(most, Math.abs(x - required[i]!)), 0);
-  assert.ok(error <= 1e-4 * largest, `cpu: ${error} of ${largest}`);
 }
