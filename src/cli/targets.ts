@@ -78,7 +78,7 @@ export async function createTarget(
   if (target === 'cpu') {
     const { cpuTarget } = await import('../target/cpu/index.ts');
     const images = model && (await imagesOf(model));
-    return cpuTarget({ contextTokens, ...ofCpu, images });
+    return cpuTarget({ contextTokens, ...ofCpu, images, machineBytes: os.totalmem() });
   }
   if (target === 'reference') return createReference(chip);
   return createJade(chip!, contextTokens, sequences);

@@ -58,6 +58,8 @@ export interface MemoryOptions {
   readonly images?: ImageStore | undefined;
   /** What weights may take in a memory; all that it has unless said. */
   readonly memoryBytes?: number | undefined;
+  /** What weights may take in all; what the host gives unless said. */
+  readonly machineBytes?: number | undefined;
 }
 
 /** Memories that programs of one model share. */
@@ -67,6 +69,7 @@ export class DeviceMemory {
   readonly #threads: number;
   readonly #images: ImageStore | undefined;
   readonly #memoryBytes: number;
+  readonly #machineBytes: number;
   /** Further memories, with weights in panels. */
   #panels: readonly WasmMemory[] = [];
   #model: LoadedModel | undefined;
@@ -78,11 +81,12 @@ export class DeviceMemory {
   /** Beyond this the memory is still as it was made: zeros that the host need not provide. */
   #touchedBytes = 0;
 
-  constructor({ contextTokens, threads, images, memoryBytes }: MemoryOptions) {
+  constructor({ contextTokens, threads, images, memoryBytes, machineBytes }: MemoryOptions) {
     this.#contextTokens = contextTokens;
     this.#images = images;
     this.#threads = threads;
     this.#memoryBytes = memoryBytes ?? MEMORY_LIMIT_BYTES;
+    this.#machineBytes = machineBytes ?? Infinity;
     this.memory = createKernelMemory(threads > 1);
   }
 
@@ -92,7 +96,11 @@ export class DeviceMemory {
    */
   panelsOf(program: CpuProgram): readonly WasmMemory[] {
     if (this.#model !== undefined) return this.#panels;
-    const [, ...ends] = placeWeights(program, this.#memoryBytes).ends;
+    const [first, ...ends] = placeWeights(program, this.#memoryBytes).ends;
+    requireMachine(
+      ends.reduce((sum, end) => sum + end, first!),
+      this.#machineBytes,
+    );
     const pages = ends.map((end) => Math.ceil(end / PAGE_BYTES));
     const known = this.#panels.map(({ buffer }) => buffer.byteLength / PAGE_BYTES);
     if (pages.join() === known.join()) return this.#panels;
@@ -260,6 +268,15 @@ function orRefuse<T>(sizeBytes: number, allocate: () => T): T {
       hint: 'free some memory, or use a shorter context or a smaller model',
     });
   }
+}
+
+/** Memory that the machine does not have would be given all the same, and the machine be of no more use. */
+function requireMachine(weightBytes: number, machineBytes: number): void {
+  if (weightBytes <= machineBytes) return;
+  throw new CapacityError(
+    `weights must fit in the ${machineBytes} bytes of memory of this machine, not take ${weightBytes}`,
+    { hint: 'use a checkpoint with fewer bits a weight, or a smaller model' },
+  );
 }
 
 function loadedModel(program: CpuProgram, memoryBytes: number): LoadedModel {

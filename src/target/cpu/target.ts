@@ -37,10 +37,12 @@ export interface CpuOptions {
   readonly images?: ImageStore | undefined;
   /** What weights may take in one memory, 4 GiB unless said; those in panels that need more go to further ones. */
   readonly memoryBytes?: number | undefined;
+  /** What all weights may take; what the host gives unless said. */
+  readonly machineBytes?: number | undefined;
 }
 
-type Settings = Required<Omit<CpuOptions, 'images' | 'memoryBytes'>> &
-  Pick<CpuOptions, 'images' | 'memoryBytes'>;
+type Optional = 'images' | 'memoryBytes' | 'machineBytes';
+type Settings = Required<Omit<CpuOptions, Optional>> & Pick<CpuOptions, Optional>;
 
 /** Context is compiled for in steps of this many tokens. */
 const CONTEXT_STEP = 64;
@@ -63,6 +65,7 @@ export function cpuTarget({
   activations = 'int8',
   images,
   memoryBytes,
+  machineBytes,
 }: CpuOptions = {}): CpuTarget {
   if (!(Number.isSafeInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) {
     throw new UsageError(
@@ -73,7 +76,7 @@ export function cpuTarget({
     throw new UsageError(`contextTokens must be a whole number from 1, not ${contextTokens}`);
   }
   return new CpuTarget(
-    { contextTokens, threads, emitter, workOfPart, activations, images, memoryBytes },
+    { contextTokens, threads, emitter, workOfPart, activations, images, memoryBytes, machineBytes },
     chooseEmitter(emitter),
   );
 }
