@@ -57,12 +57,13 @@ function promptOf(number: number): string {
 async function request(base: string, prompt: string, tokens: number): Promise<Timing> {
   const start = performance.now();
   const body = {
-    ...{ model: 'model', prompt, max_tokens: tokens, temperature: 0, stream: true },
+    ...{ prompt, max_tokens: tokens, temperature: 0, stream: true },
     stream_options: { include_usage: true },
   };
   const response = await fetch(`${base}/v1/completions`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    // A server may close a connection that rests while the other one works.
+    headers: { 'content-type': 'application/json', connection: 'close' },
     body: JSON.stringify(body),
   });
   if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);

@@ -151,7 +151,7 @@ function metadataOf(config: Json, latent: string): Record<string, Entry> {
     feed_forward_length: number('intermediate_size'),
     'attention.head_count': number('num_attention_heads'),
     'attention.layer_norm_rms_epsilon': number('rms_norm_eps'),
-    'rope.freq_base': number('rope_theta'),
+    'rope.freq_base': { f32: number('rope_theta') },
     ...(deepseek ? latentFields(number, latent) : plainFields(number)),
   };
   const prefixed = Object.entries(own).map(([key, value]) => [`${architecture}.${key}`, value]);
