@@ -13,6 +13,7 @@ import { EMITTERS } from './emitters.ts';
 import { INTEGER_FORMATS } from '../src/target/cpu/panels/panelFormats.table.ts';
 import { PANEL_NAMES } from './panels.ts';
 import { quantizedGraph } from './quantizeWeights.ts';
+import { difference } from './session.ts';
 
 const MOST_TOKENS = 300;
 
@@ -84,13 +85,6 @@ function onTarget(graph: Graph, target: Target, { sequences: B }: Shape): Run {
     const fed = { tokens, positions: new Int32Array(B).fill(start) };
     return device.run(compileLowered(lowered, target, dims), fed).logits;
   };
-}
-
-/** The largest difference, relative to the largest number. */
-function difference(found: Float32Array, required: Float32Array): number {
-  assert.equal(found.length, required.length);
-  const largest = required.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  return found.reduce((most, x, i) => Math.max(most, Math.abs(x - required[i]!)), 0) / largest;
 }
 
 function requireSame(graph: Graph, shape: Shape, tolerance: number, random: Random): void {

@@ -1,9 +1,8 @@
 /** The chat page in headless Chromium, against a server on loopback. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chromium } from 'playwright-core';
 import { serveScript, type ScriptOptions } from '../serve/testServer.ts';
-import { findChromium, NAMES } from './chromium.ts';
+import { findChromium, NAMES, openPage } from './chromium.ts';
 
 const executablePath = findChromium();
 const skip = executablePath === undefined && `needs ${NAMES.join(' or ')}`;
@@ -12,16 +11,7 @@ type Say = Parameters<typeof serveScript>[1];
 
 async function open(t: Parameters<typeof serveScript>[0], say: Say, options: ScriptOptions = {}) {
   const server = await serveScript(t, say, options);
-  const browser = await chromium.launch({
-    executablePath: executablePath!,
-    args: ['--no-sandbox'],
-  });
-  t.after(() => browser.close());
-  const page = await browser.newPage();
-  const problems: string[] = [];
-  page.on('pageerror', (error) => problems.push(error.message));
-  page.on('console', (message) => problems.push(message.text()));
-  await page.goto(server.url);
+  const { page, problems } = await openPage(t, server.url);
   const ask = async (text: string): Promise<void> => {
     await page.locator('#text').fill(text);
     await page.locator('#text').press('Enter');
