@@ -7,3 +7,6 @@ export * from './parity.ts';
 export * from './parityPage.ts';
 export * from './plot.ts';
 export * from './range.ts';
+export * from './codesign/knobs.table.ts';
+export * from './codesign/perplexity.ts';
+export * from './codesign/variants.ts';
