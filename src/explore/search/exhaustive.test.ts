@@ -108,7 +108,7 @@ test('random search evaluates as many points as asked, none twice, by its seed',
 test('shuffled ranks are all ranks once, evenly', () => {
   const random = new Random(1);
   assert.deepEqual(
-    [...shuffledRanks(random, 100)].sort((a, b) => a - b),
+    [...shuffledRanks(random, 100)].toSorted((a, b) => a - b),
     [...Array(100).keys()],
   );
   const firsts = Array.from({ length: 6000 }, () => [...shuffledRanks(random, 3)].join(''));

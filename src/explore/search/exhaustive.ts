@@ -68,6 +68,6 @@ function highestFirst(candidates: readonly Candidate[]): readonly Candidate[] {
   if (low.length === 0) return candidates;
   return candidates
     .map((candidate) => ({ candidate, height: height(candidate) }))
-    .sort((a, b) => (a.height === b.height ? 0 : b.height - a.height))
+    .toSorted((a, b) => (a.height === b.height ? 0 : b.height - a.height))
     .map(({ candidate }) => candidate);
 }

@@ -75,7 +75,7 @@ export class Front {
     const found = entries.flatMap(({ points, objectives }) =>
       points.map((point) => ({ point, objectives })),
     );
-    return found.sort((a, b) => lexicographic(a.point, b.point));
+    return found.toSorted((a, b) => lexicographic(a.point, b.point));
   }
 
   #check(objectives: Vector): void {

@@ -1,12 +1,13 @@
 /** Ledger: the front of a search so far, and how many points it has dealt with, in which way. */
 import { ShapeError } from '../../base/index.ts';
 import { Front, lexicographic } from './front.ts';
-import { gridSize, type Found, type Outcome, type Point, type SearchResult } from './problem.ts';
+import { gridSize, type Outcome, type Point, type SearchResult } from './problem.ts';
 
 export class Ledger {
   readonly #size: number;
   readonly #front = new Front();
   #nearest: SearchResult['nearest'];
+  #improvements = 0;
   #evaluations = 0;
   #overLimits = 0;
   #bounded = 0;
@@ -18,6 +19,11 @@ export class Ledger {
 
   get evaluations(): number {
     return this.#evaluations;
+  }
+
+  /** Points that came into the front, whether or not they are still there. */
+  get improvements(): number {
+    return this.#improvements;
   }
 
   /** Points that were not dealt with. */
@@ -53,7 +59,7 @@ export class Ledger {
       const { objectives, violation } = outcomes[index]!;
       if (objectives === undefined) continue;
       if (violation > 0) this.#approach(point, violation);
-      else this.#front.add({ point, objectives });
+      else if (this.#front.add({ point, objectives })) this.#improvements++;
     }
   }
 
@@ -66,12 +72,14 @@ export class Ledger {
     if (isNearer) this.#nearest = { point, violation };
   }
 
-  front(): Found[] {
-    return this.#front.list();
+  /** The front; the nearest point, where there is none. */
+  best(): readonly { readonly point: Point }[] {
+    const front = this.#front.list();
+    return front.length > 0 || this.#nearest === undefined ? front : [this.#nearest];
   }
 
   result(): SearchResult {
-    const front = this.front();
+    const front = this.#front.list();
     return {
       front,
       evaluations: this.#evaluations,
