@@ -7,3 +7,4 @@ export * from './parity.ts';
 export * from './parityPage.ts';
 export * from './plot.ts';
 export * from './range.ts';
+export * from './study/index.ts';
