@@ -16,3 +16,4 @@ export * from './search/genetic.ts';
 export * from './search/hypervolume.ts';
 export * from './search/problem.ts';
 export { randomSearch } from './search/random.ts';
+export * from './study/index.ts';
