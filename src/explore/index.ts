@@ -17,3 +17,7 @@ export * from './search/hypervolume.ts';
 export * from './search/problem.ts';
 export { randomSearch } from './search/random.ts';
 export * from './study/index.ts';
+export { defineChipStudy, type ChipStudyRequest } from './chipStudy/define.node.ts';
+export * from './chipStudy/explore.node.ts';
+export { DEFAULT_OBJECTIVES, parseObjectives, SEARCHES, type SearchName } from './chipStudy/inputs.ts';
+export { type Design, type System } from './space/design.ts';
