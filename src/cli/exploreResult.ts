@@ -1,5 +1,6 @@
 /** What `celadon explore` found: as the JSON that is its contract, and as a table. */
-import type { Design, Explored, FrontDesign, System } from '../explore/index.ts';
+import type { Design, Explored, FrontDesign, Pair, Reference, System } from '../explore/index.ts';
+import type { CodesignReport } from './exploreVariants.ts';
 import { formatTable } from './table.ts';
 
 /** Rows of the table; the whole front is in the JSON and in the files. */
@@ -20,6 +21,20 @@ export function frontResult({ definition, result, front, nearest, seconds }: Exp
   };
 }
 
+/** The report of pairs as its JSON. */
+export function codesignResult({ front, best, rejected, formats }: CodesignReport): object {
+  const pair = (each: Pair): object => ({ variant: each.variant, ...rowOf(each) });
+  return {
+    front: front.map(pair),
+    best: best.map(({ metric, pair: found, today }) => ({
+      metric,
+      pair: pair(found),
+      today: today === undefined ? null : pair(today),
+    })),
+    ...{ rejected, formats },
+  };
+}
+
 function rowOf({ design, evaluation }: FrontDesign): object {
   const { metrics, limitedBy, batch } = evaluation;
   return { ...systemsOf(design), metrics, limitedBy, batch };
@@ -37,31 +52,55 @@ function layoutOf({ chips, tensor, pipeline, expert, linkBytesPerSecond }: Syste
   return { chips, tensor, pipeline, expert, linkBytesPerSecond };
 }
 
-export function frontTable({ front }: Explored): string {
-  const heading = [
-    'chip', 'chips', 'batch', 'tokens/s/chip', '/W', '/mm²', 'TTFT ms', 'TPOT ms', 'mm²', 'W', 'TPP', 'GB/s', 'limited by',
-  ];
-  const rows = front.slice(0, SHOWN).map(({ design, evaluation }) => {
-    const at = (name: string): string => numberText(evaluation.metrics?.[name]);
-    const { decode, prefill } = design;
-    const readers = prefill === undefined ? '' : ` + ${prefill.chips} × ${prefill.chip.name}`;
-    return [
-      `${decode.chip.name}${readers}`,
-      `${decode.chips}`,
+const COLUMNS = {
+  tokensPerSecond: 'tokens/s/chip',
+  tokensPerSecondPerWatt: '/W',
+  tokensPerSecondPerMm2: '/mm²',
+  ttftMs: 'TTFT ms',
+  tpotMs: 'TPOT ms',
+  areaMm2: 'mm²',
+  powerWatts: 'W',
+  tpp: 'TPP',
+  memoryBandwidthGBs: 'GB/s',
+} as const;
+
+/** The front, and real chips below it. */
+export function frontTable({ front }: Explored, references: readonly Reference[]): string {
+  const heading = ['chip', 'chips', 'batch', ...Object.values(COLUMNS), 'limited by'];
+  const rows = front
+    .slice(0, SHOWN)
+    .map(({ design: { decode, prefill }, evaluation }) => [
+      prefill === undefined ? decode.chip.name : `${decode.chip.name} + ${prefill.chip.name}`,
+      prefill === undefined ? `${decode.chips}` : `${decode.chips} + ${prefill.chips}`,
       `${evaluation['batch']}`,
-      at('tokensPerSecond'), at('tokensPerSecondPerWatt'), at('tokensPerSecondPerMm2'),
-      at('ttftMs'), at('tpotMs'), at('areaMm2'), at('powerWatts'), at('tpp'), at('memoryBandwidthGBs'),
+      ...cellsOf(evaluation.metrics),
       `${evaluation['limitedBy']}`,
-    ];
-  });
+    ]);
+  const real = references.map(({ name, chips, metrics, lacking }) => [
+    name,
+    `${chips ?? '-'}`,
+    '',
+    ...cellsOf(metrics),
+    lacking ?? 'a chip that exists',
+  ]);
   const more = front.length > SHOWN ? `\n… and ${front.length - SHOWN} more (--json)` : '';
-  return `${formatTable([heading, ...rows])}${more}`;
+  return `${formatTable([heading, ...rows, ...real])}${more}`;
+}
+
+function cellsOf(metrics: Readonly<Record<string, number | null>> | undefined): string[] {
+  return Object.keys(COLUMNS).map((name) => numberText(metrics?.[name]));
 }
 
 /** Infeasible limits: which ones, and the nearest design. */
-export function nearestText(_: Explored, { design, broken }: NonNullable<Explored['nearest']>): string {
+export function nearestText(
+  _: Explored,
+  { design, broken }: NonNullable<Explored['nearest']>,
+): string {
   const lines = broken.map(({ text, excess }) => `  ${text} (${Math.round(100 * excess)} % over)`);
-  return [`no design keeps the limits; the nearest, ${design.decode.chip.name}, breaks:`, ...lines].join('\n');
+  return [
+    `no design keeps the limits; the nearest, ${design.decode.chip.name}, breaks:`,
+    ...lines,
+  ].join('\n');
 }
 
 /** Three digits; `-` where nothing is known. */

@@ -8,6 +8,7 @@ export * from './parityPage.ts';
 export * from './plot.ts';
 export * from './range.ts';
 export * from './codesign/knobs.table.ts';
+export * from './codesign/pairs.ts';
 export * from './codesign/perplexity.ts';
 export * from './codesign/variants.ts';
 export * from './search/exhaustive.ts';
@@ -19,5 +20,12 @@ export { randomSearch } from './search/random.ts';
 export * from './study/index.ts';
 export { defineChipStudy, type ChipStudyRequest } from './chipStudy/define.node.ts';
 export * from './chipStudy/explore.node.ts';
-export { DEFAULT_OBJECTIVES, parseObjectives, SEARCHES, type SearchName } from './chipStudy/inputs.ts';
+export {
+  DEFAULT_OBJECTIVES,
+  parseObjectives,
+  SEARCHES,
+  type SearchName,
+  type StudiedModel,
+} from './chipStudy/inputs.ts';
 export { type Design, type System } from './space/design.ts';
+export * from './chipStudy/references.ts';

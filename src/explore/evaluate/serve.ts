@@ -60,8 +60,11 @@ export class Service {
     if (rows === 0) return { misfit: 'values of one sequence do not fit on the chip' };
     const held = this.sequencesHeld(rows);
     if (held < 1) return this.tooLittleMemory();
-    const asked = (workload.mostSequences ?? Infinity) / (system.expert * system.pipeline);
-    const most = Math.min(rows, held, Math.max(1, asked));
+    const batches = system.expert * system.pipeline;
+    const asked = (workload.mostSequences ?? Infinity) / batches;
+    if (asked < 1)
+      return { misfit: `${workload.mostSequences} sequences must fill ${batches} batches` };
+    const most = Math.min(rows, held, asked);
     return 2 ** Math.floor(Math.log2(most));
   }
 
