@@ -6,10 +6,8 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { UsageError } from '../base/index.ts';
 import type { Workload } from '../cluster/index.ts';
 import {
-  DEFAULT_OBJECTIVES,
   defineChipStudy,
   exploreChips,
-  parseObjectives,
   SEARCHES,
   variantsOf,
   type Explored,
@@ -23,7 +21,7 @@ import {
 import { choice, wholeNumber } from './arguments.ts';
 import { openConfiguration } from './configuration.ts';
 import { REFERENCE_CHIPS, referencesFor } from './exploreReferences.ts';
-import { codesignResult, frontResult, frontTable, nearestText } from './exploreResult.ts';
+import { codesignResult, frontResult, frontTable, nothingText } from './exploreResult.ts';
 import { codesignReport, codesignText, readVariants } from './exploreVariants.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { parseWorkload } from './planOptions.ts';
@@ -37,7 +35,7 @@ interface ExploreOptions extends GlobalOptions {
   readonly space: string;
   readonly references: readonly string[];
   readonly variants?: string;
-  readonly objectives: string;
+  readonly objectives?: string;
   readonly search: SearchName;
   readonly evaluations: number;
   readonly seed: number;
@@ -68,7 +66,7 @@ export function addExplore(program: Command): void {
       names(REFERENCE_CHIPS),
     )
     .option('--variants <file.json>', 'what of the model may change too: {"experts": [128, 512]}')
-    .option('--objectives <list>', 'what is wanted', DEFAULT_OBJECTIVES)
+    .option('--objectives <list>', 'what is wanted: tokensPerSecond,tpotMs')
     .addOption(choice('--search <name>', 'auto: whole spaces when small', SEARCHES).default('auto'))
     .option('--evaluations <n>', 'designs to evaluate at most', wholeNumber(1, 1e8), 20_000)
     .option('--seed <n>', 'of the search', wholeNumber(0), 1)
@@ -171,7 +169,7 @@ async function definitionFor(
     },
     ...{ limits, space },
     search: { name: search, seed, evaluations },
-    objectives: parseObjectives(options.objectives),
+    objectives: options.objectives,
     celadon: { version: packageJson.version, commit: null },
   });
 }
@@ -182,9 +180,9 @@ function progressText({ finished, pointsPerSecond, secondsLeft }: StudyProgress)
 }
 
 function print(explored: Explored, references: readonly Reference[], output: Output): void {
-  const { result, seconds, nearest } = explored;
+  const { result, seconds } = explored;
   const { evaluations, overLimits, bounded, proven } = result;
-  if (nearest !== undefined) output.line(nearestText(explored, nearest));
+  if (explored.front.length === 0) output.line(nothingText(explored));
   else output.line(frontTable(explored, references));
   output.note(
     `${evaluations} designs evaluated, ${overLimits} over limits, ${bounded} below bounds, in ${seconds.toFixed(1)} s; ` +

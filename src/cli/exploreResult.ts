@@ -6,7 +6,14 @@ import { formatTable } from './table.ts';
 /** Rows of the table; the whole front is in the JSON and in the files. */
 const SHOWN = 20;
 
-export function frontResult({ definition, result, front, nearest, seconds }: Explored): object {
+export function frontResult({
+  definition,
+  result,
+  front,
+  nearest,
+  misfits,
+  seconds,
+}: Explored): object {
   const { evaluations, overLimits, bounded, proven } = result;
   return {
     models: (definition.inputs['models'] as unknown as readonly { name: string }[]).map(
@@ -17,6 +24,7 @@ export function frontResult({ definition, result, front, nearest, seconds }: Exp
     objectives: definition.objectives,
     ...{ evaluations, overLimits, bounded, proven, seconds },
     front: front.map(rowOf),
+    misfits,
     nearest: nearest === undefined ? null : { ...rowOf(nearest), broken: nearest.broken },
   };
 }
@@ -91,16 +99,18 @@ function cellsOf(metrics: Readonly<Record<string, number | null>> | undefined): 
   return Object.keys(COLUMNS).map((name) => numberText(metrics?.[name]));
 }
 
-/** Infeasible limits: which ones, and the nearest design. */
-export function nearestText(
-  _: Explored,
-  { design, broken }: NonNullable<Explored['nearest']>,
-): string {
-  const lines = broken.map(({ text, excess }) => `  ${text} (${Math.round(100 * excess)} % over)`);
-  return [
-    `no design keeps the limits; the nearest, ${design.decode.chip.name}, breaks:`,
-    ...lines,
-  ].join('\n');
+/** Why there is no front: what designs lack, which limits they break, and the one that is nearest. */
+export function nothingText({ nearest, misfits }: Explored): string {
+  const reasons = misfits.slice(0, 3).map(({ reason, count }) => `  ${count} designs: ${reason}`);
+  if (reasons.length > 0) reasons.unshift('no design within the limits can serve:');
+  if (nearest === undefined) return reasons.join('\n');
+  const broken = nearest.broken.map(
+    ({ text, excess }) => `  ${text} (${(100 * excess).toPrecision(2)} % over)`,
+  );
+  const name = nearest.design.decode.chip.name;
+  return [...reasons, `no design keeps the limits; the nearest, ${name}, breaks:`, ...broken].join(
+    '\n',
+  );
 }
 
 /** Three digits; `-` where nothing is known. */

@@ -20,12 +20,6 @@ export { randomSearch } from './search/random.ts';
 export * from './study/index.ts';
 export { defineChipStudy, type ChipStudyRequest } from './chipStudy/define.node.ts';
 export * from './chipStudy/explore.node.ts';
-export {
-  DEFAULT_OBJECTIVES,
-  parseObjectives,
-  SEARCHES,
-  type SearchName,
-  type StudiedModel,
-} from './chipStudy/inputs.ts';
+export { SEARCHES, type SearchName, type StudiedModel } from './chipStudy/inputs.ts';
 export { type Design, type System } from './space/design.ts';
 export * from './chipStudy/references.ts';

@@ -3,22 +3,31 @@ import { loadExportRules, readDescription } from '../../chip/index.ts';
 import { parseModelConfig } from '../../model/index.ts';
 import { COMPARE_LIMITS, Limits, parseLimits, type LimitsFile } from '../space/limits.ts';
 import { loadChipEstimates, loadSpaceFile } from '../space/load.node.ts';
+import type { SpaceFile } from '../space/axes.ts';
+import type { ChipEstimates } from '../space/chipEstimates.ts';
 import { DesignSpace } from '../space/space.ts';
-import type { StudyDefinition, StudyObjective } from '../study/index.ts';
-import { definitionOf, type ChipStudyInputs } from './inputs.ts';
+import type { StudyDefinition } from '../study/index.ts';
+import {
+  DEFAULT_OBJECTIVES,
+  definitionOf,
+  parseObjectives,
+  WATT_OBJECTIVE,
+  type ChipStudyInputs,
+} from './inputs.ts';
 
 export interface ChipStudyRequest extends Omit<ChipStudyInputs, 'limits' | 'space'> {
   /** A JSON file; undefined for no limits. */
   readonly limits: string | undefined;
   /** A name of catalogue/spaces, or a JSON file. */
   readonly space: string;
-  readonly objectives: readonly StudyObjective[];
+  /** Names with commas between; undefined for the usual ones. */
+  readonly objectives: string | undefined;
   readonly celadon: StudyDefinition['celadon'];
 }
 
 /** Throws UsageError, ChipError or what parseModelConfig throws, for whatever is wrong, before anything runs. */
 export async function defineChipStudy({
-  objectives,
+  objectives: wanted,
   celadon,
   ...request
 }: ChipStudyRequest): Promise<StudyDefinition> {
@@ -31,10 +40,17 @@ export async function defineChipStudy({
     name: role === 'decode' ? name : `prefill ${name}`,
     values,
   }));
+  const objectives = parseObjectives(wanted ?? usualObjectives(space, estimates));
   return definitionOf({ ...request, limits, space }, axes, objectives, celadon);
 }
 
 function limitsOf(file: string | undefined): LimitsFile {
   if (file === undefined) return {};
   return parseLimits(readDescription(file, COMPARE_LIMITS, 'limits are a JSON file'), file);
+}
+
+function usualObjectives({ axes, prefill }: SpaceFile, estimates: ChipEstimates): string {
+  const memories = [...axes.memory, ...(prefill?.memory ?? [])];
+  const known = memories.every((id) => estimates.memory(id).picojoulesPerBit !== null);
+  return [...DEFAULT_OBJECTIVES, ...(known ? [WATT_OBJECTIVE] : [])].join(',');
 }

@@ -35,7 +35,16 @@ export interface Explored {
   readonly front: readonly FrontDesign[];
   /** Where nothing keeps the limits: the design nearest to it, and what it breaks. */
   readonly nearest: (FrontDesign & { readonly broken: readonly BrokenLimit[] }) | undefined;
+  /** Where nothing was found: why designs cannot serve, the most frequent reasons first. */
+  readonly misfits: readonly Misfits[];
   readonly seconds: number;
+}
+
+/** Designs that cannot serve for a reason that differs in numbers only. */
+export interface Misfits {
+  /** Of the first of them. */
+  readonly reason: string;
+  readonly count: number;
 }
 
 export interface ExploreOptions extends RunOptions {
@@ -69,6 +78,7 @@ export async function exploreChips(
       ...{ definition, grid, result },
       front: front.map(({ point }) => read(point)),
       nearest: nearestOf(grid, result),
+      misfits: front.length > 0 ? [] : misfitsIn(store),
       seconds: (performance.now() - begun) / 1000,
     };
   } finally {
@@ -109,4 +119,16 @@ function nearestOf(grid: ChipGrid, { nearest, front }: SearchResult): Explored['
   const evaluation = grid.evaluate(point);
   const served = 'misfit' in evaluation ? undefined : evaluation.metrics;
   return { point, design, evaluation, broken: grid.limits.broken(design, served as never) };
+}
+
+function misfitsIn(store: StudyStore): Misfits[] {
+  const found = new Map<string, { reason: string; count: number }>();
+  for (const { evaluation } of store.points()) {
+    const { misfit: reason, metrics } = evaluation;
+    if (reason === undefined && metrics !== undefined) continue;
+    const kind = `${reason}`.replaceAll(/\d[\d.,e+]*/g, 'n');
+    const known = found.getOrInsertComputed(kind, () => ({ reason: `${reason}`, count: 0 }));
+    known.count++;
+  }
+  return [...found.values()].toSorted((a, b) => b.count - a.count);
 }
