@@ -1,12 +1,11 @@
 /** The definition of a study of chips, from the files and names that a user gives. */
 import { loadExportRules, readDescription } from '../../chip/index.ts';
-import { parseModelConfig } from '../../model/index.ts';
 import { COMPARE_LIMITS, Limits, parseLimits, type LimitsFile } from '../space/limits.ts';
 import { loadChipEstimates, loadSpaceFile } from '../space/load.node.ts';
 import type { SpaceFile } from '../space/axes.ts';
 import type { ChipEstimates } from '../space/chipEstimates.ts';
-import { DesignSpace } from '../space/space.ts';
 import type { StudyDefinition } from '../study/index.ts';
+import { ChipGrid } from './chipGrid.ts';
 import {
   DEFAULT_OBJECTIVES,
   definitionOf,
@@ -31,17 +30,20 @@ export async function defineChipStudy({
   celadon,
   ...request
 }: ChipStudyRequest): Promise<StudyDefinition> {
-  const limits = limitsOf(request.limits);
-  const space = loadSpaceFile(request.space);
-  for (const { raw, name } of request.models) parseModelConfig(raw, name);
+  const inputs = {
+    ...request,
+    limits: limitsOf(request.limits),
+    space: loadSpaceFile(request.space),
+  };
   const estimates = await loadChipEstimates();
-  new Limits(limits, estimates, loadExportRules()); // names that the catalogue does not have are found here
-  const axes = new DesignSpace(space, estimates).axes.map(({ role, name, values }) => ({
+  const objectives = parseObjectives(wanted ?? usualObjectives(inputs.space, estimates));
+  const limits = new Limits(inputs.limits, estimates, loadExportRules());
+  const { space } = new ChipGrid(inputs, objectives, limits, estimates);
+  const axes = space.axes.map(({ role, name, values }) => ({
     name: role === 'decode' ? name : `prefill ${name}`,
     values,
   }));
-  const objectives = parseObjectives(wanted ?? usualObjectives(space, estimates));
-  return definitionOf({ ...request, limits, space }, axes, objectives, celadon);
+  return definitionOf(inputs, axes, objectives, celadon);
 }
 
 function limitsOf(file: string | undefined): LimitsFile {
