@@ -17,3 +17,4 @@ export * from './search/hypervolume.ts';
 export { localSearch } from './search/local.ts';
 export * from './search/problem.ts';
 export { randomSearch } from './search/random.ts';
+export * from './study/index.ts';

@@ -46,11 +46,20 @@ export function gemmCycles(chip: Chip, { M, N, K, format }: GemmOperands): numbe
   return new ClosedForm([shape]).cycles(chip);
 }
 
+/** Cycles of a step, and of them those in which a unit works; no unit works longer than the step takes. */
+export interface StepCycles {
+  readonly cycles: number;
+  readonly memory: number;
+  readonly matrix: number;
+  readonly vector: number;
+}
+
 /** Kernels one after another, prepared for many chips. */
 export class ClosedForm {
   /** Kernels that are alike, as those of many layers, are costed once. */
   private readonly shapes: readonly KernelShape[];
   private readonly costs: readonly KernelCost[];
+  private readonly counts: readonly number[];
   /** Of each kernel: its cost, those whose results it reads, and when it is finished. */
   private readonly places: Int32Array;
   private readonly sources: readonly (readonly number[])[];
@@ -67,16 +76,34 @@ export class ClosedForm {
     });
     this.shapes = shapes;
     this.costs = shapes.map(() => new KernelCost());
+    const counts = shapes.map(() => 0);
+    this.places.forEach((number) => counts[number]!++);
+    this.counts = counts;
     this.sources = kernels.map(({ after }) => after);
     this.finished = new Float64Array(kernels.length);
   }
 
   /** Of one step. */
   cycles(chip: Chip): number {
-    const { shapes, costs } = this;
+    return this.step(chip).cycles;
+  }
+
+  /** One step, with what each unit does of it. */
+  step(chip: Chip): StepCycles {
+    const { shapes, costs, counts } = this;
     const machine = new Machine(chip);
-    for (let i = 0; i < shapes.length; i++) costs[i]!.set(machine, shapes[i]!);
-    return Math.round(this.run(chip.memory.latencyCycles, machine.ahead));
+    let memory = 0;
+    let matrix = 0;
+    let vector = 0;
+    for (let i = 0; i < shapes.length; i++) {
+      const cost = costs[i]!;
+      cost.set(machine, shapes[i]!);
+      memory += counts[i]! * cost.memory;
+      matrix += counts[i]! * cost.matrix;
+      vector += counts[i]! * cost.vector;
+    }
+    const cycles = Math.round(this.run(chip.memory.latencyCycles, machine.ahead));
+    return { cycles, memory, matrix, vector };
   }
 
   /** `ahead`: cycles by which the channel runs ahead of the array. */
