@@ -15,6 +15,7 @@ export * from './search/exhaustive.ts';
 export * from './search/front.ts';
 export * from './search/genetic.ts';
 export * from './search/hypervolume.ts';
+export { localSearch } from './search/local.ts';
 export * from './search/problem.ts';
 export { randomSearch } from './search/random.ts';
 export * from './study/index.ts';
