@@ -5,6 +5,7 @@ export * from './chip.ts';
 export * from './efficiency.node.ts';
 export * from './efficiency.ts';
 export * from './exportRules.ts';
+export * from './links.node.ts';
 export * from './market.ts';
 export * from './nearestName.ts';
 export * from './silicon.node.ts';

@@ -2,6 +2,9 @@
 export { jadeNumerics } from './arith/index.ts';
 export type { JadeDevice } from './device.ts';
 export type { JadeProgram } from './emit/program.ts';
+export { MAX_STEP_ROWS, planLayout } from './layout.ts';
+export * from './levels/index.ts';
+export { regionsOf } from './schedule/regions.ts';
 export { limitOf, type Limit, type RunStats } from './sim/index.ts';
 export { jadePasses, jadeTarget, JadeTarget, type JadeOptions } from './target.ts';
 export type { Difference } from './verify/bench.node.ts';

@@ -45,7 +45,7 @@ function anyChip(random: Random): Chip {
   const pick = <T>(...values: readonly T[]): T => values[random.int(values.length)]!;
   const columns = pick(16, 32, 64, 128);
   const bytesPerCycle = pick(8, 32, 128, 256);
-  const weightFormat = pick('mxint8', 'mxfp4');
+  const weightFormat = pick<Chip['matrix']['weightFormat']>('mxint8', 'mxfp4');
   const [pipelineCycles, accumulateCycles] = pick([20, 8], [16, 6], [22, 8]);
   const matrix = {
     ...base.matrix,

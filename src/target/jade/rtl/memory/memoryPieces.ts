@@ -71,7 +71,9 @@ function readPiece(client: Client, shape: MemoryShape): MemoryPiece {
         outputs: { data: 8 * client.bytes },
         body(ports: Ports, m) {
           const data = { even: ports['even']!, odd: ports['odd']! };
-          const all = reached.map(({ name, banks }) => [name, Array(banks).fill(data)] as const);
+          const all = reached.map(
+            ({ name, banks }) => [name, Array.from({ length: banks }, () => data)] as const,
+          );
           return { data: windowData(m, reader(m, ports, client, shape), new Map(all), shape) };
         },
       });
