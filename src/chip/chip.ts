@@ -70,7 +70,7 @@ const fields = z.strictObject(
     memory: z.strictObject(
       {
         type: text,
-        /** Of the chip; each core has an equal part. */
+        /** What each core has at its port. */
         sizeBytes: integer(1, 2 ** 44),
         /** Of the port of each core. */
         bytesPerCycle: powerOfTwo(1, 65536),

@@ -15,6 +15,11 @@ export async function loadSiliconBill() {
   return import('./siliconBill.ts');
 }
 
+/** The same of many chips. */
+export async function loadSiliconPieces() {
+  return import('./siliconPieces.ts');
+}
+
 /** The silicon and its verification, which few need and which take a moment to load. */
 export async function loadVerification() {
   return import('./verify/index.ts');
