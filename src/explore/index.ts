@@ -11,6 +11,18 @@ export * from './codesign/knobs.table.ts';
 export * from './codesign/pairs.ts';
 export * from './codesign/perplexity.ts';
 export * from './codesign/variants.ts';
+export * from './explain/nearestFeasible.ts';
+export * from './explain/neighbourTable.ts';
+export * from './explain/sensitivity.ts';
+export * from './explain/shadowPrices.ts';
+export {
+  problemOf,
+  remembering,
+  type Axis,
+  type Excess,
+  type Look,
+  type View,
+} from './explain/view.ts';
 export * from './search/exhaustive.ts';
 export * from './search/front.ts';
 export * from './search/genetic.ts';
