@@ -45,7 +45,7 @@ export interface SearchResult {
   readonly bounded: number;
   /** All points of the grid are in these three counts: no point is missing from the front. */
   readonly proven: boolean;
-  /** The point that breaks the limits least, 0 if any keeps them; undefined if none can serve. */
+  /** Where the front is empty: the point that breaks the limits least, if any was found. */
   readonly nearest: { readonly point: Point; readonly violation: number } | undefined;
 }
 
