@@ -10,3 +10,7 @@ export * from './range.ts';
 export * from './codesign/knobs.table.ts';
 export * from './codesign/perplexity.ts';
 export * from './codesign/variants.ts';
+export { layerGraphs, type LayerProgram } from './verify/layers.ts';
+export { verifyLevels, type LevelReport, type LevelRow } from './verify/levels.ts';
+export { modelOnRtl, type ModelReport, type ModelSession } from './verify/modelOnRtl.ts';
+export { RTL_DEFAULTS, verifyRtl, type RtlOptions, type RtlReport } from './verify/rtl.ts';

@@ -4,6 +4,7 @@ export type { JadeDevice } from './device.ts';
 export type { JadeProgram } from './emit/program.ts';
 export { limitOf, type Limit, type RunStats } from './sim/index.ts';
 export { jadePasses, jadeTarget, JadeTarget, type JadeOptions } from './target.ts';
+export type { LevelCycles, LevelStep } from './levels/compareLevels.ts';
 export type { Difference } from './verify/bench.node.ts';
 export type { Finding, VerifyReport } from './verify/verify.node.ts';
 
@@ -15,4 +16,9 @@ export async function loadSiliconBill() {
 /** The silicon and its verification, which few need and which take a moment to load. */
 export async function loadVerification() {
   return import('./verify/index.ts');
+}
+
+/** One program at every level of the machine; the compiler and the simulator come with it. */
+export async function loadLevelComparison() {
+  return import('./levels/compareLevels.ts');
 }
