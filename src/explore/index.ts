@@ -14,3 +14,4 @@ export { layerGraphs, type LayerProgram } from './verify/layers.ts';
 export { verifyLevels, type LevelReport, type LevelRow } from './verify/levels.ts';
 export { modelOnRtl, type ModelReport, type ModelSession } from './verify/modelOnRtl.ts';
 export { RTL_DEFAULTS, verifyRtl, type RtlOptions, type RtlReport } from './verify/rtl.ts';
+export { verifyArea, type ChipAreaReport, type UnitRow } from './verify/area.ts';
