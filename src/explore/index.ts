@@ -32,6 +32,7 @@ export * from './search/problem.ts';
 export { randomSearch } from './search/random.ts';
 export * from './study/index.ts';
 export { defineChipStudy, type ChipStudyRequest } from './chipStudy/define.node.ts';
+export { explainDesign, type Explanation } from './chipStudy/explain.node.ts';
 export * from './chipStudy/explore.node.ts';
 export { SEARCHES, type SearchName, type StudiedModel } from './chipStudy/inputs.ts';
 export { type Design, type System } from './space/design.ts';
