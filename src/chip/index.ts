@@ -11,4 +11,5 @@ export * from './nearestName.ts';
 export * from './silicon.node.ts';
 export * from './silicon.ts';
 export * from './software.ts';
+export * from './supply.ts';
 export { sourceProblems, type Source } from './sourced.ts';

@@ -7,8 +7,8 @@
  * more of the largest buffers for what cannot lie close. Sufficient, not necessary: a test compares with
  * the compiler.
  */
-import { CapacityError } from '../../base/index.ts';
-import { loadChip, type Chip } from '../../chip/index.ts';
+import { CapacityError, ChipError } from '../../base/index.ts';
+import { loadChip, windowBytes, type Chip } from '../../chip/index.ts';
 import { planMemory, type PlannedBuffer } from '../../compile/index.ts';
 import { type Dims } from '../../ir/index.ts';
 import { jadeTarget, MAX_STEP_ROWS, regionsOf } from '../../target/jade/index.ts';
@@ -48,6 +48,8 @@ const VALUES = ['operands', 'constants', 'tensors'] as const;
 const RINGS = ['stream', 'context'] as const;
 
 export class RowsOnChip {
+  private readonly small: Rank;
+  private readonly dimsOf: StepOfRows;
   private readonly few: Rooms;
   private readonly many: Rooms;
   private readonly large: Rooms;
@@ -55,6 +57,8 @@ export class RowsOnChip {
 
   /** `small` has all kinds of layers of the model, a few times at most. */
   constructor(small: Rank, dimsOf: StepOfRows) {
+    this.small = small;
+    this.dimsOf = dimsOf;
     this.few = roomsOf(small, dimsOf(FEW), SMALL_BYTES);
     this.many = roomsOf(small, dimsOf(MANY), SMALL_BYTES);
     this.large = roomsOf(small, dimsOf(MANY), LARGE_BYTES);
@@ -62,16 +66,21 @@ export class RowsOnChip {
 
   /** The largest power of two of rows; 0 when not even one fits. */
   most(chip: Chip): number {
-    const { scratchpad, accumulator, control, matrix, vector, memory } = chip;
-    const key = JSON.stringify([scratchpad, accumulator, control.sizeBytes, matrix.columns]);
-    const wide = `${vector.lanes} ${memory.bytesPerCycle} ${matrix.weightPortBytesPerCycle}`;
-    const known = this.known.get(key + wide);
-    if (known !== undefined) return known;
-    let rows = MAX_STEP_ROWS;
-    while (rows >= 1 && !this.fits(chip, rows)) rows /= 2;
-    const most = rows < 1 ? 0 : rows;
-    this.known.set(key + wide, most);
-    return most;
+    const { scratchpad, accumulator, control, matrix } = chip;
+    const sizes = [scratchpad, accumulator, control, matrix.columns, windowBytes(chip)];
+    return this.known.getOrInsertComputed(JSON.stringify(sizes), () => {
+      let rows = MAX_STEP_ROWS;
+      while (rows >= 1 && !this.fits(chip, rows)) rows /= 2;
+      if (rows >= 1) return rows;
+      return scratchpad.sizeBytes < SMALL_BYTES ? this.mostByCompiler(chip) : 0;
+    });
+  }
+
+  /** The compiler's own answer, on chips smaller than those that the rule was measured on. */
+  private mostByCompiler(chip: Chip): number {
+    let rows = 1;
+    while (rows <= MAX_STEP_ROWS && isPlaced(chip, this.small, this.dimsOf(rows))) rows *= 2;
+    return rows === 1 ? 0 : rows / 2;
   }
 
   private fits(chip: Chip, rows: number): boolean {
@@ -133,6 +142,19 @@ function roomsOf(small: Rank, dims: Dims, scratchpadBytes: number): Rooms {
     } catch (error) {
       if (!(error instanceof CapacityError) || bankBytes >= MOST_BANK_BYTES) throw error;
     }
+  }
+}
+
+/** Whether the compiler finds room for a step on `chip`. */
+function isPlaced(chip: Chip, { graph, kernels }: Rank, dims: Dims): boolean {
+  try {
+    const target = jadeTarget(chip, { contextTokens: dims.S, batch: dims.B });
+    const { buffers, regions } = target.schedule(kernels, graph, dims);
+    planMemory(buffers, regions);
+    return true;
+  } catch (error) {
+    if (error instanceof CapacityError || error instanceof ChipError) return false;
+    throw error;
   }
 }
 
