@@ -5,22 +5,15 @@ import {
   expectedPoints,
   expectedResult,
   syntheticDefinition,
+  syntheticStudy,
 } from '../../../test/explore/syntheticStudy.ts';
 import { toMarkdown } from '../../base/index.ts';
 import { compareStudies, comparisonDocument } from './compareStudies.ts';
 import { csvLines, jsonChunks, parquetBytes } from './exports.ts';
-import { frontOf, sheetOf, type ReadableStudy } from './sheet.ts';
-import { keyOf, type StoredPoint } from './study.ts';
+import { frontOf, sheetOf } from './sheet.ts';
+import { keyOf } from './study.ts';
 
-function studyOf(
-  stored: readonly StoredPoint[],
-  definition = syntheticDefinition(),
-): ReadableStudy {
-  const [id, begun] = ['0123456789abcdef', '2026-11-29T13:00:00.000Z'];
-  return { definition, id, begun, count: stored.length, summary: undefined, points: () => stored };
-}
-
-const study = studyOf(expectedPoints());
+const study = syntheticStudy();
 const names = [
   ...['width', 'height', 'speed', 'area', 'price', 'violation', 'limitedBy', 'misfit', 'front'],
 ].toSorted();
@@ -58,7 +51,7 @@ test('CSV: a head and a line for each point, quoted where it must be', () => {
   const lines = [...csvLines(study)];
   assert.equal(lines.length, 577);
   assert.deepEqual(lines[0]!.trimEnd().split(',').toSorted(), names);
-  const odd = studyOf([{ point: [0, 0], evaluation: { misfit: 'a "b", c\nd' } }]);
+  const odd = syntheticStudy([{ point: [0, 0], evaluation: { misfit: 'a "b", c\nd' } }]);
   assert.deepEqual(
     [...csvLines(odd)],
     ['width,height,misfit,front\r\n', '0,0,"a ""b"", c\nd",false\r\n'],
@@ -91,7 +84,7 @@ test('Parquet reads back as the sheet', async () => {
 });
 
 test('an unfinished study of no points can be exported', async () => {
-  const empty = studyOf([]);
+  const empty = syntheticStudy([]);
   assert.deepEqual([...csvLines(empty)], ['width,height,front\r\n']);
   assert.deepEqual(JSON.parse([...jsonChunks(empty)].join('')).points, []);
   assert.ok((await parquetBytes(empty)).length > 8);
@@ -104,8 +97,8 @@ test('fronts of two commits side by side: what moved, came and went', () => {
     point,
     evaluation: { metrics: { speed, area } },
   });
-  const before = studyOf([at([1, 1], 10, 5), at([2, 2], 20, 8), at([3, 3], 30, 9)]);
-  const after = studyOf([at([1, 1], 10, 5), at([2, 2], 22, 8), at([4, 4], 40, 9)], {
+  const before = syntheticStudy([at([1, 1], 10, 5), at([2, 2], 20, 8), at([3, 3], 30, 9)]);
+  const after = syntheticStudy([at([1, 1], 10, 5), at([2, 2], 22, 8), at([4, 4], 40, 9)], {
     ...definition,
     celadon: { version: '0.0.0', commit: 'abc' },
   });

@@ -10,3 +10,4 @@ export { runQueueWorker, type WorkerOptions } from './queueWorker.node.ts';
 export * from './compareStudies.ts';
 export * from './exports.ts';
 export { frontOf, type ReadableStudy } from './sheet.ts';
+export * from './studyPage.ts';
