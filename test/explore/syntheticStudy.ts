@@ -1,10 +1,18 @@
 /** A cheap study of a grid with two objectives, a limit, and points that do not serve. */
-import type { Batch, Outcome, Search, SearchResult } from '../../src/explore/search/problem.ts';
-import { pointAt } from '../../src/explore/search/problem.ts';
-import type {
-  StudyDefinition,
-  EvaluatePoint,
-  PointEvaluation,
+import {
+  pointAt,
+  runSearch,
+  type Batch,
+  type Outcome,
+  type Search,
+  type SearchResult,
+} from '../../src/explore/search/problem.ts';
+import {
+  outcomeOf,
+  type EvaluatePoint,
+  type PointEvaluation,
+  type StoredPoint,
+  type StudyDefinition,
 } from '../../src/explore/study/index.ts';
 
 const SIDE = 24;
@@ -23,6 +31,12 @@ export function syntheticDefinition(seed = 1): StudyDefinition {
     ],
     inputs: { seed, limits: { area: 400 } },
   };
+}
+
+/** The same, of points that take so long each. */
+export function slowDefinition(milliseconds: number): StudyDefinition {
+  const definition = syntheticDefinition();
+  return { ...definition, inputs: { ...definition.inputs, milliseconds } };
 }
 
 export function evaluateSynthetic([x, y]: readonly number[]): PointEvaluation {
@@ -59,6 +73,24 @@ export function* syntheticSearch(): Search {
     row = rows[(served * 7) % Math.max(rows.length, 1)] ?? -1;
   }
   return resultOf(found);
+}
+
+/** What the study finds, whoever runs it. */
+export function expectedResult(): SearchResult {
+  const { objectives } = syntheticDefinition();
+  return runSearch(syntheticSearch(), (point) => outcomeOf(objectives, evaluateSynthetic(point)));
+}
+
+/** And keeps, in this order. */
+export function expectedPoints(): StoredPoint[] {
+  const { objectives } = syntheticDefinition();
+  const stored: StoredPoint[] = [];
+  runSearch(syntheticSearch(), (point) => {
+    const evaluation = evaluateSynthetic(point);
+    stored.push({ point, evaluation });
+    return outcomeOf(objectives, evaluation);
+  });
+  return stored;
 }
 
 function resultOf(found: readonly { point: readonly number[]; outcome: Outcome }[]): SearchResult {

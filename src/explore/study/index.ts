@@ -5,3 +5,5 @@ export * from './localEvaluators.node.ts';
 export * from './runStudy.ts';
 export * from './study.ts';
 export * from './studyStore.node.ts';
+export { type QueueEvaluator, type QueueOptions, queueEvaluator } from './queueEvaluator.node.ts';
+export { runQueueWorker, type WorkerOptions } from './queueWorker.node.ts';

@@ -8,7 +8,8 @@
  *            cycles, or one tile after the last load
  *   channel  runs ahead of the array by the ring of weights; loads that wait for this
  *            step's results (experts, state) start a memory latency after them, and others go past them
- *   vector   ends after `vector` cycles, or one chunk after the last product
+ *   vector   ends after `vector` cycles, or one chunk after the last product; heads that start while their
+ *            query is made go on from its work
  *
  * Left out: ports of banks, semaphores, outstanding loads, loads of norms and rotary tables, stores, lists
  * of the tokens of experts. The first load comes a memory latency after the start.
@@ -113,6 +114,7 @@ export class ClosedForm {
     let channel = latency;
     let array = 0;
     let vector = 0;
+    let busy = 0;
     for (let place = 0; place < places.length; place++) {
       const cost = costs[places[place]!]!;
       const after = sources[place]!;
@@ -127,8 +129,11 @@ export class ClosedForm {
         channel = cost.waits ? Math.max(channel + cost.memory, loaded - ahead) : loaded;
       }
       if (cost.matrix > 0) array = Math.max(start + cost.matrix, loaded + cost.lastMatrix);
+      busy = (cost.joined ? busy : Math.max(vector, start)) + cost.vector;
+      // The last values wait for the last softmax.
+      if (cost.joined) array = Math.max(array, busy - cost.lastVector);
       const product = cost.matrix > 0 ? array : Math.max(ready, loaded);
-      vector = Math.max(Math.max(vector, start) + cost.vector, product + cost.lastVector);
+      vector = Math.max(busy, product + cost.lastVector);
       finished[place] = vector;
       cycles = Math.max(cycles, vector);
     }
