@@ -1,10 +1,10 @@
 /** A program on the memory of a device: its calls with addresses, cut into chunks. */
 import { resolveArgument, scratchAddress, type Layout } from './deviceMemory.ts';
 import { type CpuProgram } from './emit.ts';
-import { cutCall, inOrder } from './kernels/cut.ts';
+import { cutCall, inOrder, type Cutting } from './kernels/cut.ts';
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
 import { type Placed, type Step } from './steps.ts';
-import { type Call, type Chunk, type Work } from './threads/calls.ts';
+import { type Call, type Chunk, type StateArg, type Work } from './threads/calls.ts';
 import { MOST_CHUNKS } from './threads/walk.ts';
 
 /** Valid for one layout of the memory. */
@@ -12,10 +12,10 @@ export interface Binding extends Work {
   readonly layout: Layout;
 }
 
-/** Chunks have at least `workOfPart` multiply-accumulates, as far as a step has. */
-export function bindProgram(program: CpuProgram, layout: Layout, workOfPart: number): Binding {
+/** Steps are cut into chunks as `cutting` says. */
+export function bindProgram(program: CpuProgram, layout: Layout, cutting: Cutting): Binding {
   const { steps, scratchBytes } = program.content;
-  const chunks = steps.map((step, i) => chunksOf(step, i, layout, workOfPart));
+  const chunks = steps.map((step, i) => chunksOf(step, i, layout, cutting));
   const rounds = Map.groupBy(chunks.keys(), (i) => steps[i]!.round);
   return {
     layout,
@@ -36,17 +36,20 @@ function chunksOf(
   { kernel, args }: Step<Placed>,
   step: number,
   layout: Layout,
-  workOfPart: number,
+  cutting: Cutting,
 ): Chunk[] {
   const values = Object.fromEntries(
     Object.entries(args).map(([name, argument]) => [name, resolveArgument(argument, layout)]),
   );
-  const places = scratchArgs(kernel, args);
-  return cutCall({ kernel, args: values }, workOfPart).map((part) => ({
+  const places = {
+    scratchArgs: scratchArgs(kernel, args),
+    stateArgs: stateArgs(kernel, args, layout),
+  };
+  return cutCall({ kernel, args: values }, cutting).map((part) => ({
     step,
     kernel: part.kernel,
     args: inOrder(part),
-    scratchArgs: places,
+    ...places,
   }));
 }
 
@@ -56,5 +59,14 @@ function scratchArgs(kernel: KernelName, args: Step<Placed>['args']): number[] {
   return names.flatMap((name, i) => {
     const argument = args[name]!;
     return typeof argument === 'object' && argument.space === 'scratch' ? [i] : [];
+  });
+}
+
+function stateArgs(kernel: KernelName, args: Step<Placed>['args'], layout: Layout): StateArg[] {
+  const names = Object.keys(KERNELS[kernel]);
+  return names.flatMap((name, index) => {
+    const argument = args[name]!;
+    if (typeof argument !== 'object' || argument.space !== 'state') return [];
+    return [{ index, slotBytes: layout.slotBytes.get(argument.name)! }];
   });
 }

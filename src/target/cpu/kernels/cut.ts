@@ -11,14 +11,28 @@ export interface Part {
 
 /** Multiply-accumulates of a part that is worth taking: some microseconds. */
 export const WORK_OF_PART = 1 << 16;
-/** Parts enough for any number of threads to end together. */
-const MOST_PARTS = 64;
 
-/** The parts of a call, each of at least `workOfPart`, in order; they depend on the arguments alone. */
-export function cutCall(part: Part, workOfPart: number): readonly Part[] {
+/** How far calls are cut. */
+export interface Cutting {
+  /** The least multiply-accumulates of a part. */
+  readonly workOfPart: number;
+  /** The most parts of a call. */
+  readonly parts: number;
+}
+
+/** Parts of a call for each thread: enough for all to end together. */
+const PARTS_OF_THREAD = 8;
+
+/** No part is too small to be worth taking, and none is made that no thread waits for. */
+export function cuttingFor(threads: number, workOfPart: number): Cutting {
+  return { workOfPart, parts: PARTS_OF_THREAD * threads };
+}
+
+/** The parts of a call, in order; whatever they are, the results are the same. */
+export function cutCall(part: Part, { workOfPart, parts: most }: Cutting): readonly Part[] {
   const cut = CUTS[part.kernel];
   if (cut === undefined) return [part];
-  const wanted = Math.min(MOST_PARTS, Math.floor(cut.work(part.args) / workOfPart));
+  const wanted = Math.min(most, Math.floor(cut.work(part.args) / workOfPart));
   let parts: readonly Part[] = [part];
   for (const axis of cut.axes)
     parts = parts.flatMap((one) => cutAlong(axis, one, Math.ceil(wanted / parts.length)));
