@@ -1,9 +1,6 @@
 import fs from 'node:fs';
 import { chipNames, loadChip } from '../src/chip/index.ts';
-import { complete, evaluate, ModelRunner } from '../src/engine/index.ts';
-import { type Target } from '../src/compile/index.ts';
-import { jadeNumerics, jadePasses } from '../src/target/jade/index.ts';
-import { referenceTarget } from '../src/target/reference/index.ts';
+import { perplexityOn } from '../src/explore/index.ts';
 import { MODELS, openModel } from './jade.ts';
 import { percent, type Table } from './table.ts';
 
@@ -28,10 +25,11 @@ function readDocuments(): number[][] {
 }
 
 function modelRows(name: string, documents: readonly number[][]): (string | number)[][] {
-  const base = perplexity(name, referenceTarget(), documents);
+  const model = openModel(name);
+  const base = perplexityOn(model, undefined, documents);
   const chips = chipNames().map((chipName) => {
     const chip = loadChip(chipName);
-    const own = perplexity(name, referenceTarget(jadeNumerics(chip), jadePasses(chip)), documents);
+    const own = perplexityOn(model, chip, documents);
     const { weightFormat, activationFormat } = chip.matrix;
     return [
       name,
@@ -43,10 +41,4 @@ function modelRows(name: string, documents: readonly number[][]): (string | numb
     ];
   });
   return [[name, 'float', 'as stored', 'f32', base.toFixed(3), ''], ...chips];
-}
-
-function perplexity(name: string, target: Target, documents: readonly number[][]): number {
-  const graph = openModel(name).graph({ logits: 'all' });
-  const runner = new ModelRunner(graph, target, target.open({}), 256);
-  return complete(evaluate(runner, documents)).perplexity;
 }

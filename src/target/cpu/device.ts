@@ -20,7 +20,6 @@ import { type Trace } from '../../trace/index.ts';
 import { bindProgram, type Binding } from './binding.ts';
 import { DeviceMemory, type MemoryOptions } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
-import { cuttingFor, type Cutting } from './kernels/cut.ts';
 import { compiledKernels } from './kernels/kernelModule.ts';
 import { PANEL_FORMAT_NAMES, type PanelFormatName } from './panels/panelFormats.table.ts';
 import { putSnapshot, SlotRows, snapshotOf, type CpuRows, type CpuSnapshot } from './slots.ts';
@@ -42,7 +41,6 @@ export interface CpuDeviceOptions extends MemoryOptions {
 /** Runs programs of one model; its weights and states are loaded and grow as programs need them. */
 export class CpuDevice implements Device {
   readonly #options: CpuDeviceOptions;
-  readonly #cutting: Cutting;
   #memory: DeviceMemory;
   /** Started with the first program. */
   #runner: Runner | undefined;
@@ -58,7 +56,6 @@ export class CpuDevice implements Device {
 
   constructor(options: CpuDeviceOptions) {
     this.#options = options;
-    this.#cutting = cuttingFor(options.threads, options.workOfPart);
     this.#memory = new DeviceMemory(options);
   }
 
@@ -135,7 +132,7 @@ export class CpuDevice implements Device {
     this.#rows ??= new SlotRows(this.#memory, tokensPerRow(program.graph));
     const known = this.#bindings.get(program);
     if (known?.layout === layout) return known;
-    const binding = bindProgram(program, layout, this.#cutting);
+    const binding = bindProgram(program, layout, this.#options);
     this.#bindings.set(program, binding);
     return binding;
   }

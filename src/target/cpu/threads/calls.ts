@@ -1,10 +1,11 @@
 /**
- * A program as threads run it: calls, one after the other, each of chunks that do not depend on one
- * another. Which chunks there are does not depend on the number of threads.
+ * A program as threads run it: calls, one after the other, each of tasks that do not depend on one another. A thread does
+ * the chunks of a task one after the other.
  */
 import { type KernelName } from '../kernels/kernels.table.ts';
 import { type KernelSet } from './kernelSet.ts';
 
+/** A call of a kernel, of a part of a step. */
 export interface Chunk {
   /** The step of the program that it is a part of. */
   readonly step: number;
@@ -24,8 +25,10 @@ export interface StateArg {
   readonly slotBytes: number;
 }
 
-/** Chunks that do not depend on one another: those of the steps of a round. */
-export type Call = readonly Chunk[];
+export type Task = readonly Chunk[];
+
+/** Tasks that do not depend on one another: those of the steps of a section. */
+export type Call = readonly Task[];
 
 /** What runs: calls, and the scratch memory of the threads, one after the other. */
 export interface Work {
@@ -34,40 +37,49 @@ export interface Work {
   readonly scratchBytes: number;
 }
 
-/** The chunks of a call as one thread runs them. */
-export type ReadyCall = readonly (() => void)[];
+/** A task as one thread runs it. */
+export interface ReadyTask {
+  /** The number of its first chunk in the program. */
+  readonly first: number;
+  readonly chunks: (() => void)[];
+}
+
+export type ReadyCall = readonly ReadyTask[];
 
 /** A program as one thread runs it: each chunk is prepared once, those on state again for another slot. */
 export class ReadyWork {
+  readonly calls: readonly ReadyCall[];
   readonly #kernels: KernelSet;
   readonly #scratch: number;
-  readonly #calls: (() => void)[][];
-  /** The chunks on state, and where they are in the calls. */
-  readonly #onState: readonly {
+  /** The chunks on state, and where they are. */
+  readonly #onState: {
     readonly chunk: Chunk;
-    readonly call: number;
+    readonly among: (() => void)[];
     readonly at: number;
-  }[];
+  }[] = [];
   #slot = 0;
 
   /** For thread number `thread`. */
   constructor(kernels: KernelSet, { calls, scratchAddress, scratchBytes }: Work, thread: number) {
     this.#kernels = kernels;
     this.#scratch = scratchAddress + thread * scratchBytes;
-    this.#calls = calls.map((chunks) => chunks.map((chunk) => this.#prepare(chunk)));
-    this.#onState = calls.flatMap((chunks, call) =>
-      chunks
-        .map((chunk, at) => ({ chunk, call, at }))
-        .filter(({ chunk }) => chunk.stateArgs.length > 0),
+    let first = 0;
+    this.calls = calls.map((tasks) =>
+      tasks.map((chunks) => {
+        const ready = { first, chunks: chunks.map((chunk) => this.#prepare(chunk)) };
+        for (const [at, chunk] of chunks.entries())
+          if (chunk.stateArgs.length > 0) this.#onState.push({ chunk, among: ready.chunks, at });
+        first += chunks.length;
+        return ready;
+      }),
     );
   }
 
-  /** The calls, on the slots from `slot` on; valid until they are asked for of another. */
-  callsFrom(slot: number): readonly ReadyCall[] {
-    if (slot === this.#slot) return this.#calls;
+  /** Makes `calls` those on the slots from `slot` on. */
+  moveTo(slot: number): void {
+    if (slot === this.#slot) return;
     this.#slot = slot;
-    for (const { chunk, call, at } of this.#onState) this.#calls[call]![at] = this.#prepare(chunk);
-    return this.#calls;
+    for (const { chunk, among, at } of this.#onState) among[at] = this.#prepare(chunk);
   }
 
   #prepare({ kernel, args, scratchArgs, stateArgs }: Chunk): () => void {

@@ -14,7 +14,7 @@ import {
   Walker,
   type Tally,
 } from './walk.ts';
-import { ReadyWork, type ReadyCall, type Work } from './calls.ts';
+import { ReadyWork, type ReadyCall, type ReadyTask, type Work } from './calls.ts';
 import { type Letter } from './work.ts';
 
 /** Runs programs. */
@@ -32,14 +32,18 @@ export function singleThread(source: KernelSource, timed: boolean): Runner {
     run(work, slot) {
       let ready = known.get(work);
       if (ready === undefined) known.set(work, (ready = new ReadyWork(kernels, work, 0)));
-      const calls = ready.callsFrom(slot);
+      ready.moveTo(slot);
       const times = timed ? new Float64Array(wordsOfTimes(work)) : undefined;
-      if (times === undefined) for (const call of calls) for (const chunk of call) chunk();
-      else for (const [i, chunk] of calls.flat().entries()) runTimed(chunk, times, i, 0);
+      for (const tasks of ready.calls) for (const task of tasks) runTask(task, times);
       return times;
     },
     close() {},
   };
+}
+
+function runTask(task: ReadyTask, times: Times | undefined): void {
+  if (times === undefined) for (const chunk of task.chunks) chunk();
+  else runTimed(task, times, 0);
 }
 
 /** Chunks of the programs that threads keep ready, some hundred bytes each. */
@@ -86,14 +90,14 @@ export class ThreadPool implements Runner {
   run(work: Work, slot: number): Times | undefined {
     if (this.#lost !== undefined) throw this.#lost;
     const { id, ready, tally } = this.#readied(work);
-    const calls = ready.callsFrom(slot);
+    ready.moveTo(slot);
     this.#run = nextRun(this.#run);
     resetTally(tally, this.#run);
     Atomics.store(this.#control, CONTROL.program, id);
     Atomics.store(this.#control, CONTROL.slot, slot);
     Atomics.store(this.#control, CONTROL.run, this.#run);
     ringBell(this.#control);
-    this.#walk(calls, tally);
+    this.#walk(ready.calls, tally);
     if (Atomics.exchange(this.#control, CONTROL.failed, 0) === 0) return tally.times;
     throw (
       this.#walker.takeError() ??
@@ -129,7 +133,7 @@ export class ThreadPool implements Runner {
     const id = ++this.#programs;
     const tally = makeTally(work.calls.length, this.#timed ? wordsOfTimes(work) : 0);
     this.#post({ kind: 'program', id, tally, work });
-    const chunks = work.calls.flat().length;
+    const chunks = work.calls.flat(2).length;
     this.#readyChunks += chunks;
     this.#makeRoom();
     return { id, tally, chunks, ready: new ReadyWork(this.#kernels, work, 0) };

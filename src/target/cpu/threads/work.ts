@@ -61,8 +61,8 @@ export class WorkerThread {
     this.#lastRun = run;
     const program = this.#programs.get(Atomics.load(this.#control, CONTROL.program));
     if (program === undefined) return;
-    const calls = program.ready.callsFrom(Atomics.load(this.#control, CONTROL.slot));
-    this.#walker.walk(calls, program.tally, run);
+    program.ready.moveTo(Atomics.load(this.#control, CONTROL.slot));
+    this.#walker.walk(program.ready.calls, program.tally, run);
   }
 
   #await(bell: number): void {
