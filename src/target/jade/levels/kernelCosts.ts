@@ -81,11 +81,33 @@ export class KernelCost {
     const wholeCycles = machine.piece(steps, rows, chunk);
     const restCycles = rest > 0 ? machine.piece(steps, rows, rest) : 0;
     const last = rest > 0 ? restCycles : wholeCycles;
+    const chunks = (whole + Number(rest > 0)) * planes;
+    const bytes = rows * Math.min(chunk, outputs) * 4;
     this.memory = product.memory * planes * shape.weights;
-    this.matrix = product.matrix * planes * shape.weights;
     this.vector = (whole * wholeCycles + restCycles) * planes;
+    const products = product.matrix * planes * shape.weights;
+    this.matrix = this.drained(machine, products, shape.weights, bytes, chunks);
     this.lastMatrix = product.lastTile;
     this.lastVector = machine.chip.matrix.pipelineCycles + last;
+  }
+
+  /**
+   * Cycles of products whose sums the vector unit takes out of the accumulators, chunk by chunk: as many
+   * chunks as the banks hold are on their way, each of `count` values of `bytes` that begin in banks of
+   * their own.
+   */
+  private drained(
+    { chip }: Machine,
+    products: number,
+    count: number,
+    bytes: number,
+    chunks: number,
+  ): number {
+    const { sizeBytes, banks } = chip.accumulator;
+    const each = count * Math.ceil((bytes * banks) / sizeBytes);
+    const fit = Math.max(1, Math.floor(banks / each));
+    const ways = products + this.vector + chunks * chip.matrix.pipelineCycles;
+    return Math.max(products, ways / fit);
   }
 
   private rows(machine: Machine, { rows, steps }: RowsShape): void {
@@ -255,7 +277,7 @@ class Product {
     blockBytes: number,
   ): void {
     machine.setTile(rows, height, width, blockBytes);
-    this.memory += count * machine.tileBeats;
+    this.memory += count * machine.tilePace;
     this.matrix += count * machine.tileProduct;
     this.lastTile = machine.tileProduct;
     this.tiles += count;

@@ -3,7 +3,7 @@ import { type Chip } from '../../../chip/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
 import { leastRingBytes } from '../schedule/regions.ts';
 import { MatmulPhases, packedBlocks } from '../sim/matrixTiming.ts';
-import { rowBeats } from '../sim/transferTiming.ts';
+import { LOAD_COMMAND_CYCLES, rowBeats } from '../sim/transferTiming.ts';
 import { formCycles, vectorUnit, type VectorUnit } from '../vector/cycles.ts';
 import { type VectorStep } from './vectorSteps.ts';
 
@@ -17,6 +17,8 @@ export class Machine {
   /** Of a tile of weights: cycles on the channel, and from one product with such a tile to the next. */
   tileBeats = 0;
   tileProduct = 0;
+  /** From one load of such a tile to the next: the channel, or its turns in the ring and in flight. */
+  tilePace = 0;
   /** The tile: rows it is multiplied with, outputs, inputs, bytes of a block. */
   private rows = 0;
   private height = 0;
@@ -70,6 +72,16 @@ export class Machine {
     const { matrix } = this.chip;
     this.tileBeats = rowBeats(height * (width / MX_BLOCK) * blockBytes, this.chip);
     this.tileProduct = this.multiply(rows, height, width, packedBlocks(blockBytes, matrix));
+    this.tilePace = this.paceOf(height * (width / MX_BLOCK) * blockBytes);
+  }
+
+  /** A ring has room for two tiles at least: regions see to that. */
+  private paceOf(bytes: number): number {
+    const { memory, dma, matrix } = this.chip;
+    const flight = LOAD_COMMAND_CYCLES + memory.latencyCycles + this.tileBeats;
+    const room = Math.max(2, Math.floor(this.streamBytes / bytes));
+    const turn = flight + this.tileProduct + matrix.pipelineCycles;
+    return Math.max(this.tileBeats, flight / dma.outstandingLoads, turn / room);
   }
 
   /** With keys as weights: packed by blocks, or one block a cycle where they are rows. */
