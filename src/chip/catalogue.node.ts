@@ -17,6 +17,7 @@ import {
   type Shipments,
 } from './market.ts';
 import { nearestName } from './nearestName.ts';
+import { parseMemories, parseWafers, type Memories, type Wafers } from './supply.ts';
 import {
   parseDefects,
   parseSoftwareStack,
@@ -126,6 +127,18 @@ export function loadAssumptions(): Assumptions {
   return parseAssumptions(readJson(file), file);
 }
 
+/** Memories beside a chip, by id. */
+export function loadMemories(): Memories {
+  const file = path.join(CATALOGUE, 'memories.json');
+  return parseMemories(readJson(file), file);
+}
+
+/** What wafers of the process nodes, their yield and packages cost. */
+export function loadWafers(): Wafers {
+  const file = path.join(CATALOGUE, 'wafers.json');
+  return parseWafers(readJson(file), file);
+}
+
 export function loadRoadmaps(): Roadmap[] {
   return readFolder('roadmaps', parseRoadmap);
 }
@@ -148,31 +161,43 @@ function readChip(file: string): Chip {
 }
 
 function readJson(file: string): unknown {
+  return readDescription(
+    file,
+    COMPARE_HINT,
+    `built-in chips go by name: ${chipNames().join(', ')}`,
+  );
+}
+
+/**
+ * The JSON value in a file of a few KiB. Throws UsageError when there is no such file (`missing` says what
+ * to do), ChipError when it is too large or no JSON (`wrong` does).
+ */
+export function readDescription(file: string, wrong: string, missing: string): unknown {
   try {
-    return JSON.parse(readText(file));
+    return JSON.parse(readText(file, wrong, missing));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw new ChipError(`a description must be JSON: ${error.message}`, {
       where: file,
-      hint: COMPARE_HINT,
+      hint: wrong,
     });
   }
 }
 
-function readText(file: string): string {
+function readText(file: string, wrong: string, missing: string): string {
   const status = fs.statSync(file, { throwIfNoEntry: false });
   if (!status?.isFile()) {
     throw new UsageError(
       `a readable file is required, not ${status ? 'a folder or device' : 'nothing'}`,
       {
         where: file,
-        hint: `built-in chips go by name: ${chipNames().join(', ')}`,
+        hint: missing,
       },
     );
   }
   if (status.size <= MAX_FILE_BYTES) return fs.readFileSync(file, 'utf8');
   throw new ChipError(
     `a description must have at most ${formatBytes(MAX_FILE_BYTES)}, not ${formatBytes(status.size)}`,
-    { where: file, hint: COMPARE_HINT },
+    { where: file, hint: wrong },
   );
 }

@@ -70,7 +70,9 @@ const fields = z.strictObject(
     memory: z.strictObject(
       {
         type: text,
+        /** What each core has at its port. */
         sizeBytes: integer(1, 2 ** 44),
+        /** Of the port of each core. */
         bytesPerCycle: powerOfTwo(1, 65536),
         /** From the command of a row to its first beat: the DMA needs two cycles to expect it. */
         latencyCycles: integer(2, 100_000),

@@ -93,7 +93,13 @@ export interface Performance {
   readonly performanceDensity: number | undefined;
 }
 
-export function performanceOf(chip: Accelerator): Performance {
+/** What of a chip the rules measure. */
+export type Rated = Pick<
+  Accelerator,
+  'peakOperationsPerSecond' | 'dieAreaMm2' | 'process' | 'memory'
+>;
+
+export function performanceOf(chip: Omit<Rated, 'memory'>): Performance {
   const rates = Object.entries(chip.peakOperationsPerSecond) as [
     AcceleratorFormat,
     number | null,
@@ -114,7 +120,7 @@ export function performanceOf(chip: Accelerator): Performance {
 /** What the measures come to; undefined where it is not published. */
 export type Measured = Readonly<Record<Measure, number | undefined>>;
 
-export function measuresOf(chip: Accelerator): Measured {
+export function measuresOf(chip: Rated): Measured {
   const { totalProcessingPerformance, performanceDensity } = performanceOf(chip);
   const { bandwidthBytesPerSecond } = chip.memory;
   return {

@@ -50,15 +50,6 @@ test('chips of ours are asked themselves: operators without a lowering, and fit'
   assert.equal(small.verdict, 'runs');
   const large = check('deepseek-v4-flash', '--chip', 'jade-edge');
   assert.equal(large.status, 4);
-  const edge = path.join(MODELS, '../chips/jade-edge.json');
-  const file = path.join(folder(), 'two.json');
-  fs.writeFileSync(
-    file,
-    JSON.stringify({ ...JSON.parse(fs.readFileSync(edge, 'utf8')), cores: 2 }),
-  );
-  const lacking = check('qwen3-tiny', '--chip', file);
-  assert.equal(lacking.status, 3);
-  assert.match(lacking.stdout, /program +missing +programs must be for one core, not for the 2/);
 });
 
 test('one model on the chips of a stack, best first by nothing but the catalogue', () => {

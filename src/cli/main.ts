@@ -31,6 +31,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   check: async () => (await import('./check.ts')).addCheck,
   compare: async () => (await import('./compare.ts')).addCompare,
   parity: async () => (await import('./parity.ts')).addParity,
+  explore: async () => (await import('./explore.ts')).addExplore,
   plan: async () => (await import('./plan.ts')).addPlan,
   cache: async () => (await import('./cache.ts')).addCache,
   doctor: async () => (await import('./doctor.ts')).addDoctor,

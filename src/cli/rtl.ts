@@ -45,5 +45,6 @@ async function rtl(options: RtlOptions): Promise<void> {
   ]);
   output.line(formatTable([['file', 'lines', 'size'], ...table]));
   output.note(`${modules.length} modules of ${chip.name} written to ${options.output}`);
+  if (chip.cores > 1) output.note(`this is one core; the chip has ${chip.cores}`);
   output.note('there: make lint, make bench, make synthesis');
 }

@@ -184,6 +184,7 @@ function report(done: {
   const { prefill, decode, tokens, finishReason } = generation;
   if (!output.json) {
     output.note(`${formatRates(generation, choice.chip)}${formatDrafts(generation)}`);
+    noteCores(choice, output);
     return;
   }
   const cycles = prefill.cycles === null ? null : prefill.cycles + (decode.cycles ?? 0);
@@ -210,4 +211,10 @@ function report(done: {
 function answerOf(model: Model, prompt: readonly number[], text: string): ChatMessage {
   const reply = model.chat.startReply(model.tokenizer.decode(prompt));
   return messageOf([...reply.push(text), ...reply.end()]);
+}
+
+/** A program is for one core: what several cores do together is estimated by `celadon explore`, not run. */
+function noteCores({ target, chip }: TargetChoice, output: Output): void {
+  if (target !== 'jade' || chip === null || chip.cores === 1) return;
+  output.note(`on one of the ${chip.cores} cores of ${chip.name}`);
 }

@@ -40,13 +40,13 @@ export const FORMAT_BYTES = {
   mxfp4: 1 / 2 + 1 / MX_BLOCK,
 } as const;
 
-/** A Jade chip: in each cycle lanes · columns MACs of each core, and `bytesPerCycle` of the one memory. */
+/** A Jade chip: in each cycle lanes · columns MACs of each core, and `bytesPerCycle` at the port of each. */
 export function machineOfChip(chip: Chip): Machine {
   const { matrix, memory, cores, clockHz } = chip;
   return {
     name: chip.name,
     macsPerSecond: cores * matrix.lanes * matrix.columns * clockHz,
-    bandwidthBytesPerSecond: memory.bytesPerCycle * clockHz,
+    bandwidthBytesPerSecond: cores * memory.bytesPerCycle * clockHz,
     format: matrix.weightFormat,
     bytesPerWeight: FORMAT_BYTES[matrix.weightFormat],
     bytesPerStateElement: FORMAT_BYTES[matrix.activationFormat],

@@ -55,7 +55,6 @@ export const CHIPS: readonly BadInput[] = [
   bad('a negative clock', 1, chip({ clockHz: -1 })),
   bad('a clock of 10^300', 1, chip({ clockHz: 1e300 })),
   bad('columns that are no power of two', 1, part('matrix', { columns: 48 })),
-  bad('2 cores', 3, chip({ cores: 2 })),
   bad(
     'sizes beyond every bound',
     1,

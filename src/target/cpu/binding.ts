@@ -1,53 +1,112 @@
-/** A program on the memory of a device: its calls with addresses, cut into chunks. */
+/** A program on the memory of a device: its calls with addresses, cut into tasks for threads. */
 import { resolveArgument, scratchAddress, type Layout } from './deviceMemory.ts';
 import { type CpuProgram } from './emit.ts';
-import { cutCall, inOrder } from './kernels/cut.ts';
+import {
+  cutCall,
+  inOrder,
+  rowsOfCall,
+  sharedParameters,
+  workOf,
+  type Part,
+} from './kernels/cut.ts';
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
 import { type Placed, type Step } from './steps.ts';
-import { type Call, type Chunk, type Work } from './threads/calls.ts';
-import { MOST_CHUNKS } from './threads/walk.ts';
+import { type Call, type Chunk, type Task, type Work } from './threads/calls.ts';
+import { MOST_TASKS } from './threads/walk.ts';
 
 /** Valid for one layout of the memory. */
 export interface Binding extends Work {
   readonly layout: Layout;
 }
 
-/** Chunks have at least `workOfPart` multiply-accumulates, as far as a step has. */
-export function bindProgram(program: CpuProgram, layout: Layout, workOfPart: number): Binding {
-  const { steps, scratchBytes } = program.content;
-  const chunks = steps.map((step, i) => chunksOf(step, i, layout, workOfPart));
-  const rounds = Map.groupBy(chunks.keys(), (i) => steps[i]!.round);
+/** How finely a step is cut. */
+export interface Cutting {
+  readonly threads: number;
+  /** The least multiply-accumulates of a task, as far as a step has so many. */
+  readonly workOfPart: number;
+}
+
+/** Tasks for each thread, so that all end together; more where these are long. */
+const TASKS_OF_THREAD = 8;
+const MOST_TASKS_OF_THREAD = 32;
+/** Multiply-accumulates of a long task, by those of the least: a hundred microseconds or so. */
+const LONG = 16;
+
+/** What a step counts for that no part of is done by another thread. */
+const WORK_OF_WHOLE = 1 << 16;
+
+/** A step with the addresses of its arguments. */
+interface Bound extends Part {
+  readonly step: number;
+  readonly scratchArgs: readonly number[];
+}
+
+export function bindProgram(program: CpuProgram, layout: Layout, cutting: Cutting): Binding {
+  const { steps, scratchBytes, dims } = program.content;
+  const bound = steps.map((step, i) => bindStep(step, i, layout));
+  const sections = Map.groupBy(bound, ({ step }) => steps[step]!.section);
+  const calls = [...sections.values()].map((section) => tasksOf(section, dims.B * dims.T, cutting));
   return {
     layout,
-    calls: [...rounds.values()].flatMap((round) => inCalls(round.flatMap((i) => chunks[i]!))),
+    calls: joinSingle(calls).flatMap(inCalls),
     scratchAddress: scratchAddress(program, layout),
     scratchBytes,
   };
 }
 
-/** No call has more than MOST_CHUNKS chunks. */
-function inCalls(chunks: readonly Chunk[]): Call[] {
-  return Array.from({ length: Math.ceil(chunks.length / MOST_CHUNKS) }, (_, i) =>
-    chunks.slice(i * MOST_CHUNKS, (i + 1) * MOST_CHUNKS),
-  );
-}
-
-function chunksOf(
-  { kernel, args }: Step<Placed>,
-  step: number,
-  layout: Layout,
-  workOfPart: number,
-): Chunk[] {
+function bindStep({ kernel, args }: Step<Placed>, step: number, layout: Layout): Bound {
   const values = Object.fromEntries(
     Object.entries(args).map(([name, argument]) => [name, resolveArgument(argument, layout)]),
   );
-  const places = scratchArgs(kernel, args);
-  return cutCall({ kernel, args: values }, workOfPart).map((part) => ({
-    step,
-    kernel: part.kernel,
-    args: inOrder(part),
-    scratchArgs: places,
-  }));
+  return { step, kernel, args: values, scratchArgs: scratchArgs(kernel, args) };
+}
+
+/** The tasks of a section of `rows` rows: one if it is not worth sharing, rows through all of its steps if it can be. */
+function tasksOf(section: readonly Bound[], rows: number, cutting: Cutting): readonly Task[] {
+  const works = section.map((bound) => workOf(bound) ?? WORK_OF_WHOLE);
+  const wanted = tasksFor(
+    works.reduce((sum, work) => sum + work, 0),
+    cutting,
+  );
+  if (wanted <= 1) return [section.map((bound) => chunkOf(bound, bound))];
+  if (section.every(({ kernel, args }) => sharedParameters(kernel, args, rows))) {
+    const count = Math.min(wanted, rows);
+    const start = (i: number): number => Math.floor((i * rows) / count);
+    return Array.from({ length: count }, (_, i) =>
+      section.map((bound) => chunkOf(bound, rowsOfCall(bound, rows, start(i), start(i + 1)))),
+    );
+  }
+  return section.flatMap((bound, i) =>
+    cutCall(bound, tasksFor(works[i]!, cutting)).map((part) => [chunkOf(bound, part)]),
+  );
+}
+
+function tasksFor(work: number, { threads, workOfPart }: Cutting): number {
+  const long = Math.min(MOST_TASKS_OF_THREAD * threads, Math.floor(work / workOfPart / LONG));
+  return Math.min(Math.floor(work / workOfPart), Math.max(TASKS_OF_THREAD * threads, long));
+}
+
+function chunkOf({ step, scratchArgs: places }: Bound, part: Part): Chunk {
+  return { step, kernel: part.kernel, args: inOrder(part), scratchArgs: places };
+}
+
+/** Calls of one task after one another become one: whoever has done the first does the next. */
+function joinSingle(calls: readonly (readonly Task[])[]): (readonly Task[])[] {
+  const joined: (readonly Task[])[] = [];
+  for (const tasks of calls) {
+    const [before, own] = [joined.at(-1), tasks[0]!];
+    if (tasks.length === 1 && before?.length === 1)
+      joined[joined.length - 1] = [[...before[0]!, ...own]];
+    else joined.push(tasks);
+  }
+  return joined;
+}
+
+/** No call has more than MOST_TASKS tasks. */
+function inCalls(tasks: readonly Task[]): Call[] {
+  return Array.from({ length: Math.ceil(tasks.length / MOST_TASKS) }, (_, i) =>
+    tasks.slice(i * MOST_TASKS, (i + 1) * MOST_TASKS),
+  );
 }
 
 /** Which arguments, in the order of the table, are places in scratch memory. */

@@ -138,7 +138,7 @@ export class CpuDevice implements Device {
     this.#bindings.set(program, own);
     const known = own.get(firstSlot);
     if (known?.layout === layout) return known;
-    const binding = bindProgram(program, layout, this.#options.workOfPart);
+    const binding = bindProgram(program, layout, this.#options);
     own.set(firstSlot, binding);
     return binding;
   }

@@ -203,7 +203,7 @@ export class CpuProgram implements Program {
 
   /** What the device executes, without what is for people only. */
   #text(): string {
-    const steps = this.content.steps.map(({ kernel, round, args }) => ({ kernel, round, args }));
+    const steps = this.content.steps.map((step) => ({ ...step, label: undefined }));
     return JSON.stringify({ ...this.content, steps });
   }
 }

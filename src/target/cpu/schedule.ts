@@ -40,7 +40,8 @@ export function scheduleGraph(graph: Graph, dims: Dims, storage: WeightStorage):
   }
   const outputs = new Map<string, Unplaced>();
   for (const [name, node] of graph.outputs) outputs.set(name, keep(list, name, places.get(node)!));
-  const { steps, buffers, feeds, scratchBytes } = list;
+  const steps = list.finish();
+  const { buffers, feeds, scratchBytes } = list;
   return {
     graph,
     dims,

@@ -16,6 +16,7 @@ import { type WeightStorage } from './weightStorage.ts';
 import { ACTIVATION_BLOCK } from './kernels/quantizeRows.ts';
 import { alignBytes, ELEMENT_BYTES } from './kernels/vectors.ts';
 import { Rounds, writes, type Access } from './rounds.ts';
+import { sectionsOf } from './sections.ts';
 
 /** In a weight or a state of the device. */
 export interface Named {
@@ -58,6 +59,8 @@ export interface Step<Arena> {
   readonly kernel: KernelName;
   /** Steps of one round do not depend on one another. */
   readonly round: number;
+  /** Rounds of one section are done row by row: no row waits for others. */
+  readonly section: number;
   /** Where in the model it comes from. */
   readonly label: string;
   readonly args: Readonly<Record<string, Argument<Arena>>>;
@@ -89,7 +92,7 @@ export interface Feeds<Arena> {
   readonly rotary: readonly RotaryFeed<Arena>[];
 }
 
-/** A buffer of activations; its lifetime, in rounds, grows as steps use it. */
+/** A buffer of activations; its lifetime, in rounds, grows as steps use it, and at the end to whole sections. */
 export interface ArenaBuffer extends PlannedBuffer {
   first: number;
   last: number;
@@ -98,7 +101,7 @@ export interface ArenaBuffer extends PlannedBuffer {
 /** Builds the steps of a program and the lifetimes of its buffers. */
 export class StepList {
   readonly dims: Dims;
-  readonly #steps: Step<Unplaced>[] = [];
+  readonly #steps: Omit<Step<Unplaced>, 'section'>[] = [];
   readonly #rounds = new Rounds();
   readonly buffers: ArenaBuffer[] = [];
   readonly tokens: Unplaced;
@@ -119,9 +122,16 @@ export class StepList {
     this.positions = this.#allocateForHost('positions', dims.B);
   }
 
-  /** Round by round. */
-  get steps(): readonly Step<Unplaced>[] {
-    return this.#steps.toSorted((a, b) => a.round - b.round);
+  /** The steps, round by round, when all have been added: then buffers live as long as the sections that use them. */
+  finish(): readonly Step<Unplaced>[] {
+    const { B, T } = this.dims;
+    const steps = this.#steps.toSorted((a, b) => a.round - b.round);
+    const sections = sectionsOf(steps, B * T);
+    for (const buffer of this.buffers) {
+      buffer.first = sections.firstRound(buffer.first);
+      buffer.last = sections.lastRound(buffer.last);
+    }
+    return steps.map((step) => ({ ...step, section: sections.of(step.round) }));
   }
 
   get feeds(): Feeds<Unplaced> {

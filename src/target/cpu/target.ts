@@ -12,7 +12,6 @@ import { type Trace } from '../../trace/index.ts';
 import { CpuDevice } from './device.ts';
 import { emitProgram, type CpuProgram } from './emit.ts';
 import { type ImageStore } from './images/imageStore.ts';
-import { WORK_OF_PART } from './kernels/cut.ts';
 import { scheduleGraph, type CpuSchedule } from './schedule.ts';
 import { supportsNode } from './supports.ts';
 import { storageOf } from './weightStorage.ts';
@@ -43,6 +42,9 @@ export interface CpuOptions {
 
 type Optional = 'images' | 'memoryBytes' | 'machineBytes';
 type Settings = Required<Omit<CpuOptions, Optional>> & Pick<CpuOptions, Optional>;
+
+/** Multiply-accumulates of a task that is worth taking: some microseconds. */
+const WORK_OF_PART = 1 << 16;
 
 /** Context is compiled for in steps of this many tokens. */
 const CONTEXT_STEP = 64;

@@ -2,6 +2,9 @@
 export { jadeNumerics } from './arith/index.ts';
 export type { JadeDevice } from './device.ts';
 export type { JadeProgram } from './emit/program.ts';
+export { MAX_STEP_ROWS, planLayout } from './layout.ts';
+export * from './levels/index.ts';
+export { regionsOf } from './schedule/regions.ts';
 export { limitOf, type Limit, type RunStats } from './sim/index.ts';
 export { jadePasses, jadeTarget, JadeTarget, type JadeOptions } from './target.ts';
 export type { LevelCycles, LevelStep } from './levels/compareLevels.ts';
@@ -11,6 +14,11 @@ export type { Finding, VerifyReport } from './verify/verify.node.ts';
 /** What a chip is made of, which is read from its hardware. */
 export async function loadSiliconBill() {
   return import('./siliconBill.ts');
+}
+
+/** The same of many chips. */
+export async function loadSiliconPieces() {
+  return import('./siliconPieces.ts');
 }
 
 /** The silicon and its verification, which few need and which take a moment to load. */

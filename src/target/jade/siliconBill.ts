@@ -18,7 +18,7 @@ import { readClients, writeClients } from './rtl/memory/memoryShape.ts';
 import type { RunStats } from './sim/index.ts';
 
 /** Parts of the bill by the module of their instance in the core. */
-const PARTS: Readonly<Record<string, string>> = {
+export const PARTS: Readonly<Record<string, string>> = {
   control: 'control',
   dma: 'dma',
   matrix_unit: 'matrix',
@@ -69,7 +69,7 @@ function repeated(part: BillPart, times: number): BillPart {
 }
 
 /** A module that is synthesised whole: its name in catalogue/silicon, which ends in its stages. */
-function unitName(chip: Chip, module: string): string | undefined {
+export function unitName(chip: Chip, module: string): string | undefined {
   if (module.startsWith('vector_block_')) return module;
   if (module === 'vector_lane') return `vector_lane_${chip.vector.operationCycles}`;
   if (module !== 'matrix_column') return undefined;

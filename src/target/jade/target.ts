@@ -1,5 +1,5 @@
 /** The Jade target: the compiler's view of one chip. */
-import { CapacityError, formatBytes, UnsupportedError } from '../../base/index.ts';
+import { CapacityError, formatBytes } from '../../base/index.ts';
 import { type Chip } from '../../chip/index.ts';
 import {
   fuseKernels,
@@ -41,16 +41,8 @@ export function jadePasses(chip: Chip): readonly Pass[] {
   return [leaveRounding, quantizeForMatrixUnit(chip)];
 }
 
+/** Programs are for one core of `chip`, beside which the others rest; throws CapacityError for wrong banks. */
 export function jadeTarget(chip: Chip, options: JadeOptions): JadeTarget {
-  if (chip.cores !== 1) {
-    throw new UnsupportedError(
-      `programs must be for one core, not for the ${chip.cores} of ${chip.name}`,
-      {
-        where: `cores of ${chip.name}`,
-        hint: 'set cores to 1',
-      },
-    );
-  }
   regionsOf(chip); // wrong banks are found before anything is compiled
   return new JadeTarget(chip, options);
 }

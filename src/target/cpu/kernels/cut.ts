@@ -9,18 +9,10 @@ export interface Part {
   readonly args: Arguments;
 }
 
-/** Multiply-accumulates of a part that is worth taking: some microseconds. */
-export const WORK_OF_PART = 1 << 16;
-/** Parts enough for any number of threads to end together. */
-const MOST_PARTS = 64;
-
-/** The parts of a call, each of at least `workOfPart`, in order; they depend on the arguments alone. */
-export function cutCall(part: Part, workOfPart: number): readonly Part[] {
-  const cut = CUTS[part.kernel];
-  if (cut === undefined) return [part];
-  const wanted = Math.min(MOST_PARTS, Math.floor(cut.work(part.args) / workOfPart));
+/** At most `wanted` parts of a call, in order; they depend on the arguments alone. */
+export function cutCall(part: Part, wanted: number): readonly Part[] {
   let parts: readonly Part[] = [part];
-  for (const axis of cut.axes)
+  for (const axis of CUTS[part.kernel]?.axes ?? [])
     parts = parts.flatMap((one) => cutAlong(axis, one, Math.ceil(wanted / parts.length)));
   return parts;
 }
@@ -34,6 +26,37 @@ function cutAlong(axis: Axis, part: Part, wanted: number): readonly Part[] {
   return Array.from({ length: Math.ceil(units / size) }, (_, i) =>
     partFrom(axis, part, i * size, Math.min(size, units - i * size)),
   );
+}
+
+/** Multiply-accumulates of a call, or elements that it moves; undefined if it runs in one piece. */
+export function workOf({ kernel, args }: Part): number | undefined {
+  return CUTS[kernel]?.work(args);
+}
+
+/**
+ * The parameters that point at the shares of a call where its work has a share for each of `rows` rows, of all values
+ * alike; undefined where it has not: see `Cut`.
+ */
+export function sharedParameters(
+  kernel: KernelName,
+  args: object,
+  rows: number,
+): readonly string[] | undefined {
+  const axis = rowAxis(kernel, args as Arguments, rows);
+  return axis && Object.keys({ ...axis.elements, ...axis.adds });
+}
+
+/** The share of a call, with `sharedParameters`, that has the rows from `from` to `to` of `rows`. */
+export function rowsOfCall(part: Part, rows: number, from: number, to: number): Part {
+  const axis = rowAxis(part.kernel, part.args, rows)!;
+  const units = part.args[axis.extent]! / rows;
+  return partFrom(axis, part, from * units, (to - from) * units);
+}
+
+function rowAxis(kernel: KernelName, args: Arguments, rows: number): Axis | undefined {
+  const cut = CUTS[kernel];
+  if (cut?.rowWise === undefined) return undefined;
+  return cut.axes.find(({ extent, grain = 1 }) => args[extent]! % (rows * grain) === 0);
 }
 
 function partFrom(axis: Axis, { kernel, args }: Part, start: number, units: number): Part {

@@ -27,6 +27,11 @@ export interface Axis {
 export interface Cut {
   /** Tried in order, until there are parts enough. */
   readonly axes: readonly Axis[];
+  /**
+   * Whether a share of the units of an axis needs only the same share of what the call reads, and writes only that of what
+   * it writes: then a thread can go on with its share before others have theirs.
+   */
+  readonly rowWise?: true;
   /** Multiply-accumulates of the whole call, or elements that it moves. */
   readonly work: (args: Arguments) => number;
 }
@@ -42,6 +47,7 @@ const elementwise = (...pointers: readonly string[]): Cut => ({
       elements: Object.fromEntries(pointers.map((pointer) => [pointer, 1])),
     },
   ],
+  rowWise: true,
   work: ({ size }) => 8 * size!,
 });
 
@@ -49,6 +55,12 @@ const elementwise = (...pointers: readonly string[]): Cut => ({
 const byRows = (elements: PerUnit, width: (args: Arguments) => number): Cut => ({
   axes: [{ extent: 'rows', elements }],
   work: (args) => 4 * args['rows']! * width(args),
+});
+
+/** Rows that need no rows of others, as in `Cut`. */
+const rowWise = (...[elements, width]: Parameters<typeof byRows>): Cut => ({
+  ...byRows(elements, width),
+  rowWise: true,
 });
 
 const D = ({ D: width }: Arguments): number => width!;
@@ -147,7 +159,22 @@ export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
         adds: { out: (a) => (a['K']! / ACTIVATION_BLOCK.columns) * ACTIVATION_BLOCK.bytes },
       },
     ],
+    rowWise: true,
     work: (a) => 4 * a['rows']! * a['K']!,
+  },
+  append: {
+    axes: [
+      {
+        extent: 'B',
+        elements: {
+          x: (a) => a['T']! * a['size']!,
+          state: (a) => a['capacity']! * a['size']!,
+          positions: 1,
+        },
+      },
+    ],
+    rowWise: true,
+    work: (a) => 4 * a['B']! * a['T']! * a['size']!,
   },
   attention: {
     axes: [SEQUENCES, GROUPS, HEADS, TOKENS],
@@ -190,9 +217,9 @@ export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
     work: (a) => (a['rows']! * a['N']! * a['K']!) / 2,
   },
   sumExperts: byRows({ places: (a) => a['topK']!, out: D }, (a) => a['topK']! * a['D']!),
-  embedding: byRows({ tokens: 1, out: D }, D),
-  embeddingPanels: byRows({ tokens: 1, out: D }, D),
-  copyRows: byRows({ x: (a) => a['xStride']!, out: (a) => a['outStride']! }, (a) => a['size']!),
+  embedding: rowWise({ tokens: 1, out: D }, D),
+  embeddingPanels: rowWise({ tokens: 1, out: D }, D),
+  copyRows: rowWise({ x: (a) => a['xStride']!, out: (a) => a['outStride']! }, (a) => a['size']!),
   add: elementwise('a', 'b', 'out'),
   mul: elementwise('a', 'b', 'out'),
   sigmoid: elementwise('x', 'out'),
@@ -200,15 +227,15 @@ export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
   silu: elementwise('x', 'out'),
   signedRoot: elementwise('x', 'out'),
   swiglu: elementwise('gate', 'up', 'out'),
-  addRow: byRows({ a: D, out: D }, D),
-  mulRow: byRows({ a: D, out: D }, D),
-  addNumber: byRows({ a: D, b: 1, out: D }, D),
-  mulNumber: byRows({ a: D, b: 1, out: D }, D),
-  rmsNormalization: byRows({ x: D, out: D }, D),
-  layerNormalization: byRows({ x: D, out: D }, D),
-  l2Normalization: byRows({ x: D, out: D }, D),
-  dot: byRows({ a: D, b: D, out: 1 }, D),
-  rotaryEmbedding: byRows(
+  addRow: rowWise({ a: D, out: D }, D),
+  mulRow: rowWise({ a: D, out: D }, D),
+  addNumber: rowWise({ a: D, b: 1, out: D }, D),
+  mulNumber: rowWise({ a: D, b: 1, out: D }, D),
+  rmsNormalization: rowWise({ x: D, out: D }, D),
+  layerNormalization: rowWise({ x: D, out: D }, D),
+  l2Normalization: rowWise({ x: D, out: D }, D),
+  dot: rowWise({ a: D, b: D, out: 1 }, D),
+  rotaryEmbedding: rowWise(
     {
       x: (a) => 2 * a['H']! * a['pairs']!,
       out: (a) => 2 * a['H']! * a['pairs']!,
@@ -217,7 +244,7 @@ export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
     },
     (a) => 2 * a['H']! * a['pairs']!,
   ),
-  argMax: byRows({ x: (a) => a['size']!, out: 1 }, (a) => a['size']!),
+  argMax: rowWise({ x: (a) => a['size']!, out: 1 }, (a) => a['size']!),
   route: byRows({ logits: E, out: E }, (a) => 8 * a['E']!),
   routeByToken: byRows({ logits: E, tokens: 1, out: E }, (a) => 4 * a['E']!),
   hyperConnection: byRows({ logits: M, out: M }, (a) => a['iterations']! * a['M']!),

@@ -1,10 +1,11 @@
 /**
- * A program as threads run it: calls, one after the other, each of chunks that do not depend on one
- * another. Which chunks there are does not depend on the number of threads.
+ * A program as threads run it: calls, one after the other, each of tasks that do not depend on one another. A thread does
+ * the chunks of a task one after the other.
  */
 import { type KernelName } from '../kernels/kernels.table.ts';
 import { type KernelSet } from './kernelSet.ts';
 
+/** A call of a kernel, of a part of a step. */
 export interface Chunk {
   /** The step of the program that it is a part of. */
   readonly step: number;
@@ -17,8 +18,10 @@ export interface Chunk {
   readonly scratchArgs: readonly number[];
 }
 
-/** Chunks that do not depend on one another: those of the steps of a round. */
-export type Call = readonly Chunk[];
+export type Task = readonly Chunk[];
+
+/** Tasks that do not depend on one another: those of the steps of a section. */
+export type Call = readonly Task[];
 
 /** What runs: calls, and the scratch memory of the threads, one after the other. */
 export interface Work {
@@ -27,8 +30,14 @@ export interface Work {
   readonly scratchBytes: number;
 }
 
-/** The chunks of a call as one thread runs them. */
-export type ReadyCall = readonly (() => void)[];
+/** A task as one thread runs it. */
+export interface ReadyTask {
+  /** The number of its first chunk in the program. */
+  readonly first: number;
+  readonly chunks: readonly (() => void)[];
+}
+
+export type ReadyCall = readonly ReadyTask[];
 
 /** The calls of thread number `thread`. */
 export function prepareCalls(
@@ -42,5 +51,12 @@ export function prepareCalls(
       kernel,
       args.map((value, i) => (scratchArgs.includes(i) ? value + scratch : value)),
     );
-  return calls.map((chunks) => chunks.map(prepare));
+  let first = 0;
+  return calls.map((tasks) =>
+    tasks.map((chunks) => {
+      const ready = { first, chunks: chunks.map(prepare) };
+      first += chunks.length;
+      return ready;
+    }),
+  );
 }

@@ -14,7 +14,7 @@ import {
   Walker,
   type Tally,
 } from './walk.ts';
-import { prepareCalls, type ReadyCall, type Work } from './calls.ts';
+import { prepareCalls, type ReadyCall, type ReadyTask, type Work } from './calls.ts';
 import { type Letter } from './work.ts';
 
 /** Runs programs. */
@@ -27,14 +27,16 @@ export interface Runner {
 /** This thread alone. */
 export function singleThread(source: KernelSource, timed: boolean): Runner {
   const kernels = openKernels(source);
-  const known = new WeakMap<Work, readonly (() => void)[]>();
+  const known = new WeakMap<Work, readonly ReadyTask[]>();
   return {
     run(work) {
-      let chunks = known.get(work);
-      if (chunks === undefined) known.set(work, (chunks = prepareCalls(kernels, work, 0).flat()));
+      let tasks = known.get(work);
+      if (tasks === undefined) known.set(work, (tasks = prepareCalls(kernels, work, 0).flat()));
       const times = timed ? new Float64Array(wordsOfTimes(work)) : undefined;
-      if (times === undefined) for (const chunk of chunks) chunk();
-      else for (const [i, chunk] of chunks.entries()) runTimed(chunk, times, i, 0);
+      for (const task of tasks) {
+        if (times === undefined) for (const chunk of task.chunks) chunk();
+        else runTimed(task, times, 0);
+      }
       return times;
     },
     close() {},

@@ -5,21 +5,23 @@
  *   thread   start, ms   end, ms
  */
 import { type Trace } from '../../../trace/index.ts';
-import { type Work } from './calls.ts';
+import { type ReadyTask, type Work } from './calls.ts';
 
 export type Times = Float64Array<ArrayBuffer | SharedArrayBuffer>;
 
 const WORDS = 3;
 
 export function wordsOfTimes({ calls }: Work): number {
-  return WORDS * calls.reduce((sum, { length }) => sum + length, 0);
+  return WORDS * calls.flat(2).length;
 }
 
-/** Runs `chunk`, number `index` of its program. */
-export function runTimed(chunk: () => void, times: Times, index: number, thread: number): void {
-  const start = nowMs();
-  chunk();
-  times.set([thread, start, nowMs()], WORDS * index);
+/** Runs a task. */
+export function runTimed({ first, chunks }: ReadyTask, times: Times, thread: number): void {
+  for (const [i, chunk] of chunks.entries()) {
+    const start = nowMs();
+    chunk();
+    times.set([thread, start, nowMs()], WORDS * (first + i));
+  }
 }
 
 /** Adds a run to a trace, a track for each thread; `startMs` is the time of its cycle 0. */
@@ -32,7 +34,7 @@ export function traceTimes(
 ): void {
   const cycle = (ms: number): number =>
     Math.max(0, Math.round(((ms - startMs) * trace.clockHz) / 1000));
-  for (const [i, { kernel, step }] of calls.flat().entries()) {
+  for (const [i, { kernel, step }] of calls.flat(2).entries()) {
     const { label } = steps[step]!;
     const [thread, start, end] = times.subarray(WORDS * i, WORDS * (i + 1)) as unknown as number[];
     const startCycles = cycle(start!);

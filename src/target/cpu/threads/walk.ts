@@ -1,26 +1,26 @@
 /**
- * How threads share a program. All walk the same list of calls; a thread takes the next chunk of the
- * call at hand until there is none, waits until all of its chunks are done, and goes on. So nobody waits
- * for a thread that has no chunk: one that a busy machine does not run holds up nothing but what it
+ * How threads share a program. All walk the same list of calls; a thread takes the next task of the
+ * call at hand until there is none, waits until all of its tasks are done, and goes on. So nobody waits
+ * for a thread that has no task: one that a busy machine does not run holds up nothing but what it
  * has taken.
  *
  * The words of a call in the tally:
  *
- *   next  the run's number in the upper 20 bits, and the first chunk that nobody has taken
- *   done  chunks that are done
+ *   next  the run's number in the upper 20 bits, and the first task that nobody has taken
+ *   done  tasks that are done
  *
  * The number tells a thread that wakes up late that the run is over, and it leaves.
  *
- * A thread that ends while it has a chunk would be waited for in vain. So each says in a word of its own whether it has
+ * A thread that ends while it has a task would be waited for in vain. So each says in a word of its own whether it has
  * one, and whether it is gone; the thread that has the workers looks there while it waits.
  */
 import { CeladonError } from '../../../base/index.ts';
 import { runTimed, type Times } from './times.ts';
-import { type ReadyCall } from './calls.ts';
+import { type ReadyCall, type ReadyTask } from './calls.ts';
 
-const CHUNK_BITS = 12;
-/** The most chunks of a call; the run's number stands above. */
-export const MOST_CHUNKS = (1 << CHUNK_BITS) - 1;
+const TASK_BITS = 12;
+/** The most tasks of a call; the run's number stands above. */
+export const MOST_TASKS = (1 << TASK_BITS) - 1;
 
 /** Words of the control block that all threads share. */
 export const CONTROL = {
@@ -54,7 +54,7 @@ export function markGone(control: Int32Array<SharedArrayBuffer>, thread: number)
 const SPINS = 2000;
 /** A sleeper looks again after this, whatever happens. */
 const NAP_MS = 5;
-/** After so many naps in which no chunk is done, a minute or more, a thread must be gone that nobody has heard of. */
+/** After so many naps in which no task is done, a minute or more, a thread must be gone that nobody has heard of. */
 const MOST_NAPS = 12_000;
 
 /** Tells the processor that a thread only waits, where the host can. */
@@ -73,48 +73,39 @@ export class Walker {
 
   /**
    * Walks the calls in run number `run`; ends early when that run is over. Throws CeladonError, in the thread that has
-   * the workers, when one of them is gone and has taken a chunk along.
+   * the workers, when one of them is gone and has taken a task along.
    */
   walk(calls: readonly ReadyCall[], tally: Tally, run: number): void {
-    let first = 0;
     for (const [i, call] of calls.entries()) {
-      if (!this.#takeChunks(call, tally, i, run, first)) return;
+      if (!this.#takeTasks(call, tally, i, run)) return;
       if (!this.#awaitDone(tally, i, call.length, run)) return;
-      first += call.length;
     }
   }
 
-  /** `first` is the number of the call's first chunk in its program. */
-  #takeChunks(
-    call: ReadyCall,
-    { next, done, times }: Tally,
-    i: number,
-    run: number,
-    first: number,
-  ): boolean {
+  #takeTasks(call: ReadyCall, { next, done, times }: Tally, i: number, run: number): boolean {
     const own = CONTROL.threads + this.#thread;
     Atomics.store(this.#control, own, THREAD.takes);
     for (;;) {
       const seen = Atomics.load(next, i);
-      const taken = seen & MOST_CHUNKS;
-      const isOver = seen >> CHUNK_BITS !== run;
+      const taken = seen & MOST_TASKS;
+      const isOver = seen >> TASK_BITS !== run;
       if (isOver || taken === call.length) {
         Atomics.store(this.#control, own, 0);
         return !isOver;
       }
       if (Atomics.compareExchange(next, i, seen, seen + 1) !== seen) continue;
-      this.#runChunk(call[taken]!, times, first + taken);
+      this.#runTask(call[taken]!, times);
       const count = Atomics.add(done, i, 1) + 1;
       const wake = count === call.length && Atomics.load(this.#control, CONTROL.waiting) > 0;
       if (wake) Atomics.notify(done, i);
     }
   }
 
-  /** A chunk that fails counts as done, so that nobody waits for it; the run fails when it is over. */
-  #runChunk(chunk: () => void, times: Times | undefined, index: number): void {
+  /** A task that fails counts as done, so that nobody waits for it; the run fails when it is over. */
+  #runTask(task: ReadyTask, times: Times | undefined): void {
     try {
-      if (times === undefined) chunk();
-      else runTimed(chunk, times, index, this.#thread);
+      if (times === undefined) for (const chunk of task.chunks) chunk();
+      else runTimed(task, times, this.#thread);
     } catch (error) {
       this.#error = error;
       Atomics.store(this.#control, CONTROL.failed, 1);
@@ -128,12 +119,12 @@ export class Walker {
     return error;
   }
 
-  #awaitDone({ next, done }: Tally, i: number, chunks: number, run: number): boolean {
+  #awaitDone({ next, done }: Tally, i: number, tasks: number, run: number): boolean {
     let [naps, before] = [0, -1];
     for (let spin = 0; ; spin++) {
       const count = Atomics.load(done, i);
-      if (Atomics.load(next, i) >> CHUNK_BITS !== run) return false;
-      if (count === chunks) return true;
+      if (Atomics.load(next, i) >> TASK_BITS !== run) return false;
+      if (count === tasks) return true;
       if (spin < SPINS) {
         pause();
         continue;
@@ -183,12 +174,12 @@ export function makeTally(calls: number, timeWords = 0): Tally {
 /** Before a run, while no thread is in it. */
 export function resetTally({ next, done }: Tally, run: number): void {
   done.fill(0);
-  next.fill(run << CHUNK_BITS);
+  next.fill(run << TASK_BITS);
 }
 
 /** The number of the run after `run`; never 0. */
 export function nextRun(run: number): number {
-  return run === (1 << (31 - CHUNK_BITS)) - 1 ? 1 : run + 1;
+  return run === (1 << (31 - TASK_BITS)) - 1 ? 1 : run + 1;
 }
 
 /** Wakes all workers that wait for something new. */

@@ -8,7 +8,8 @@
  *            cycles, or one tile after the last load
  *   channel  runs ahead of the array by the ring of weights; loads that wait for this
  *            step's results (experts, state) start a memory latency after them, and others go past them
- *   vector   ends after `vector` cycles, or one chunk after the last product
+ *   vector   ends after `vector` cycles, or one chunk after the last product; heads that start while their
+ *            query is made go on from its work
  *
  * Left out: ports of banks, semaphores, outstanding loads, loads of norms and rotary tables, stores, lists
  * of the tokens of experts. The first load comes a memory latency after the start.
@@ -46,11 +47,20 @@ export function gemmCycles(chip: Chip, { M, N, K, format }: GemmOperands): numbe
   return new ClosedForm([shape]).cycles(chip);
 }
 
+/** Cycles of a step, and of them those in which a unit works; no unit works longer than the step takes. */
+export interface StepCycles {
+  readonly cycles: number;
+  readonly memory: number;
+  readonly matrix: number;
+  readonly vector: number;
+}
+
 /** Kernels one after another, prepared for many chips. */
 export class ClosedForm {
   /** Kernels that are alike, as those of many layers, are costed once. */
   private readonly shapes: readonly KernelShape[];
   private readonly costs: readonly KernelCost[];
+  private readonly counts: readonly number[];
   /** Of each kernel: its cost, those whose results it reads, and when it is finished. */
   private readonly places: Int32Array;
   private readonly sources: readonly (readonly number[])[];
@@ -67,16 +77,34 @@ export class ClosedForm {
     });
     this.shapes = shapes;
     this.costs = shapes.map(() => new KernelCost());
+    const counts = shapes.map(() => 0);
+    this.places.forEach((number) => counts[number]!++);
+    this.counts = counts;
     this.sources = kernels.map(({ after }) => after);
     this.finished = new Float64Array(kernels.length);
   }
 
   /** Of one step. */
   cycles(chip: Chip): number {
-    const { shapes, costs } = this;
+    return this.step(chip).cycles;
+  }
+
+  /** One step, with what each unit does of it. */
+  step(chip: Chip): StepCycles {
+    const { shapes, costs, counts } = this;
     const machine = new Machine(chip);
-    for (let i = 0; i < shapes.length; i++) costs[i]!.set(machine, shapes[i]!);
-    return Math.round(this.run(chip.memory.latencyCycles, machine.ahead));
+    let memory = 0;
+    let matrix = 0;
+    let vector = 0;
+    for (let i = 0; i < shapes.length; i++) {
+      const cost = costs[i]!;
+      cost.set(machine, shapes[i]!);
+      memory += counts[i]! * cost.memory;
+      matrix += counts[i]! * cost.matrix;
+      vector += counts[i]! * cost.vector;
+    }
+    const cycles = Math.round(this.run(chip.memory.latencyCycles, machine.ahead));
+    return { cycles, memory, matrix, vector };
   }
 
   /** `ahead`: cycles by which the channel runs ahead of the array. */
@@ -86,6 +114,7 @@ export class ClosedForm {
     let channel = latency;
     let array = 0;
     let vector = 0;
+    let busy = 0;
     for (let place = 0; place < places.length; place++) {
       const cost = costs[places[place]!]!;
       const after = sources[place]!;
@@ -100,8 +129,11 @@ export class ClosedForm {
         channel = cost.waits ? Math.max(channel + cost.memory, loaded - ahead) : loaded;
       }
       if (cost.matrix > 0) array = Math.max(start + cost.matrix, loaded + cost.lastMatrix);
+      busy = (cost.joined ? busy : Math.max(vector, start)) + cost.vector;
+      // The last values wait for the last softmax.
+      if (cost.joined) array = Math.max(array, busy - cost.lastVector);
       const product = cost.matrix > 0 ? array : Math.max(ready, loaded);
-      vector = Math.max(Math.max(vector, start) + cost.vector, product + cost.lastVector);
+      vector = Math.max(busy, product + cost.lastVector);
       finished[place] = vector;
       cycles = Math.max(cycles, vector);
     }

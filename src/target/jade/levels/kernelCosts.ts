@@ -33,6 +33,8 @@ export class KernelCost {
   lastVector = 0;
   /** Whether its loads wait for results of this step: chosen experts, appended state. */
   waits = false;
+  /** Whether its vector work runs beside the products of the kernel before. */
+  joined = false;
   private readonly product = new Product();
   /** Of an expert: its tiles, the bytes of one, and results finished together, hidden and in the sums. */
   private expertTiles = 0;
@@ -47,6 +49,7 @@ export class KernelCost {
     this.matrix = 0;
     this.lastMatrix = 0;
     this.waits = false;
+    this.joined = false;
     switch (shape.kind) {
       case 'linear':
         return this.linear(machine, shape);
@@ -81,33 +84,14 @@ export class KernelCost {
     const wholeCycles = machine.piece(steps, rows, chunk);
     const restCycles = rest > 0 ? machine.piece(steps, rows, rest) : 0;
     const last = rest > 0 ? restCycles : wholeCycles;
-    const chunks = (whole + Number(rest > 0)) * planes;
-    const bytes = rows * Math.min(chunk, outputs) * 4;
     this.memory = product.memory * planes * shape.weights;
+    this.matrix = product.matrix * planes * shape.weights;
     this.vector = (whole * wholeCycles + restCycles) * planes;
-    const products = product.matrix * planes * shape.weights;
-    this.matrix = this.drained(machine, products, shape.weights, bytes, chunks);
+    // No other chunk begins while one is finished.
+    if (!machine.holdsTwo(shape.weights, rows * chunk * 4))
+      this.matrix += this.vector + planes * whole * machine.chip.matrix.pipelineCycles;
     this.lastMatrix = product.lastTile;
     this.lastVector = machine.chip.matrix.pipelineCycles + last;
-  }
-
-  /**
-   * Cycles of products whose sums the vector unit takes out of the accumulators, chunk by chunk: as many
-   * chunks as the banks hold are on their way, each of `count` values of `bytes` that begin in banks of
-   * their own.
-   */
-  private drained(
-    { chip }: Machine,
-    products: number,
-    count: number,
-    bytes: number,
-    chunks: number,
-  ): number {
-    const { sizeBytes, banks } = chip.accumulator;
-    const each = count * Math.ceil((bytes * banks) / sizeBytes);
-    const fit = Math.max(1, Math.floor(banks / each));
-    const ways = products + this.vector + chunks * chip.matrix.pipelineCycles;
-    return Math.max(products, ways / fit);
   }
 
   private rows(machine: Machine, { rows, steps }: RowsShape): void {
@@ -161,14 +145,16 @@ export class KernelCost {
     const softmax = machine.vector(shape.softmax, rows, reach);
     const finish = machine.piece(shape.steps, rows, valueWidth);
     // Softmaxes that no product of the query hides.
-    const exposed = shape.joined ? 1 : blocks;
+    const joined = shape.joined && machine.holdsTwo(2, rows * reach * 4);
+    const exposed = joined ? 1 : blocks;
     const ends = scores + values + 2 * pipelineCycles;
     this.memory = loads * machine.transfers(context / piece, piece * rowBytes);
     this.matrix = Math.max(blocks * (scores + values), exposed * softmax + ends);
-    this.vector = exposed * (softmax + finish);
+    this.vector = blocks * (softmax + finish);
     this.lastMatrix = ends + softmax;
     this.lastVector = finish + pipelineCycles;
     this.waits = true;
+    this.joined = joined;
   }
 
   /** Heads wait for one another: no product begins before the scores of the tokens before are chosen from. */
@@ -218,6 +204,11 @@ export class KernelCost {
     this.memory += count * (memory + product.memory);
     this.matrix += count * (matrix + product.matrix);
     this.vector += count * this.expertVector(machine, shape, rows);
+    if (!machine.holdsTwo(2, rows * this.hidden * 4)) {
+      const { pipelineCycles } = machine.chip.matrix;
+      const swiglu = machine.vector(shape.swiglu, rows, this.hidden);
+      this.matrix += count * (shape.width / this.hidden) * (swiglu + pipelineCycles);
+    }
     this.lastMatrix = product.lastTile;
     this.lastVector = machine.chip.matrix.pipelineCycles + this.combine;
   }
@@ -232,10 +223,16 @@ export class KernelCost {
 
   /** Adds so many experts without rows, which nothing else runs beside: the slower unit sets their pace. */
   private skippedExperts(machine: Machine, shape: ExpertsShape, count: number): void {
-    const products = this.expertTiles * skippedTileCycles(machine, this.tileBytes);
+    const tile = skippedTileCycles(machine, this.tileBytes);
     const vector = this.expertVector(machine, shape, 0);
+    const cycles = Math.max(this.expertTiles * tile, vector);
     this.vector += count * vector;
-    this.matrix += count * Math.max(products, vector);
+    this.matrix += count * cycles;
+    // Loads are ahead by the ring: behind more tiles than that the channel waits for them, and starts again.
+    const runs = shape.experts - count;
+    const ahead = (tilesAhead(machine, this.tileBytes) - 1) / this.expertTiles;
+    const waited = count / runs - ahead;
+    if (waited > 0) this.memory += runs * (waited * cycles + machine.chip.memory.latencyCycles);
   }
 }
 
@@ -297,9 +294,15 @@ function blockOf({ chip }: Machine, shape: AttentionShape): number {
  * or takes its turn in the ring: its load waits for the product that used the same bytes to pass the
  * pipeline.
  */
-function skippedTileCycles({ chip, contextBytes }: Machine, tileBytes: number): number {
-  const tiles = Math.max(1, Math.floor(contextBytes / tileBytes));
+function skippedTileCycles(machine: Machine, tileBytes: number): number {
+  const { chip } = machine;
+  const tiles = tilesAhead(machine, tileBytes);
   const product = EMPTY_PRODUCT_CYCLES + chip.matrix.pipelineCycles;
   const turn = (ADDRESS_CYCLES + EMPTY_LOAD_CYCLES + product) / tiles;
   return Math.max(EMPTY_PRODUCT_CYCLES + 1, turn);
+}
+
+/** Tiles that the ring of chosen experts holds. */
+function tilesAhead({ contextBytes }: Machine, tileBytes: number): number {
+  return Math.max(1, Math.floor(contextBytes / tileBytes));
 }

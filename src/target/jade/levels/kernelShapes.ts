@@ -138,9 +138,15 @@ export type KernelShape =
   | WindowShape
   | ExpertsShape;
 
-/** The kernels of a lowered graph in the compiler's order. Throws UnsupportedError for an anchor without a form. */
-export function kernelShapes(graph: Graph, dims: Dims): KernelShape[] {
-  const kernels = orderKernels(fuseKernels(graph));
+/**
+ * The kernels of a lowered graph in the compiler's order, which may be given where several steps are made of
+ * them. Throws UnsupportedError for an anchor without a form.
+ */
+export function kernelShapes(
+  graph: Graph,
+  dims: Dims,
+  kernels: readonly Kernel[] = orderKernels(fuseKernels(graph)),
+): KernelShape[] {
   const places = new Map<Node, number>();
   return kernels.map((kernel, place) => {
     const after = sourcesOf(kernel, places);

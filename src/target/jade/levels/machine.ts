@@ -61,6 +61,12 @@ export class Machine {
     return cycles;
   }
 
+  /** Whether accumulators hold two sets of `buffers` of so many bytes, each in banks of its own. */
+  holdsTwo(buffers: number, bytes: number): boolean {
+    const { sizeBytes, banks } = this.chip.accumulator;
+    return 2 * buffers * Math.ceil((bytes * banks) / sizeBytes) <= banks;
+  }
+
   /** Sets `tileBeats` and `tileProduct`; most products of a step have the tile of the one before. */
   setTile(rows: number, height: number, width: number, blockBytes: number): void {
     const isSame = rows === this.rows && height === this.height && width === this.width;

@@ -100,13 +100,13 @@ function requestOf(ports: Ports, port: string): Request {
   return { valid: valid!, address: address!, bytes: bytes! };
 }
 
-function reader(m: ModuleBuilder, ports: Ports, client: Client, shape: MemoryShape): Reader {
+export function reader(m: ModuleBuilder, ports: Ports, client: Client, shape: MemoryShape): Reader {
   const name = `${client.name}Read`;
   return { client, window: registeredWindow(m, name, requestOf(ports, name), shape) };
 }
 
 /** Turns the bytes of a write to their places: one turn within a word serves the even and the odd one. */
-function writer(m: ModuleBuilder, ports: Ports, client: Client, shape: MemoryShape): Writer {
+export function writer(m: ModuleBuilder, ports: Ports, client: Client, shape: MemoryShape): Writer {
   const name = `${client.name}Write`;
   const { valid, ...request } = requestOf(ports, name);
   const window = registeredWindow(m, name, { valid, ...request }, shape);
@@ -133,9 +133,9 @@ function writer(m: ModuleBuilder, ports: Ports, client: Client, shape: MemorySha
   };
 }
 
-type Banks = ReadonlyMap<string, readonly BankData[]>;
+export type Banks = ReadonlyMap<string, readonly BankData[]>;
 
-function dataBanks(
+export function dataBanks(
   m: ModuleBuilder,
   readers: readonly Reader[],
   writers: readonly Writer[],
@@ -156,7 +156,12 @@ function dataBanks(
 }
 
 /** Chooses the two words of a window among the banks that its client reaches, and cuts it out. */
-function windowData(m: ModuleBuilder, each: Reader, banks: Banks, shape: MemoryShape): Signal {
+export function windowData(
+  m: ModuleBuilder,
+  each: Reader,
+  banks: Banks,
+  shape: MemoryShape,
+): Signal {
   const { client, window } = each;
   const name = `${client.name}Read`;
   const startsOdd = m.delay(`${name}StartsOdd2`, window.startsOdd);
@@ -194,7 +199,7 @@ function bankChoice(each: Reader, parity: Parity, shape: MemoryShape): Signal {
 }
 
 /** An aligned word of the copy of the control memory that this queue reads. */
-function controlData(
+export function controlData(
   m: ModuleBuilder,
   ports: Ports,
   queue: string,

@@ -1,0 +1,76 @@
+// celadon explore through the command line.
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { test } from 'node:test';
+import { celadon, explore, file, FOLDER, SPACE, WORKLOAD, type Row } from '../../test/exploring.ts';
+
+test('the front keeps the limits, and each of its chips is a whole description that runs', () => {
+  const { status, stdout, stderr } = explore({ areaMm2: 80 }, '--json');
+  assert.equal(status, 0, stderr);
+  const found = JSON.parse(stdout) as {
+    front: Row[];
+    proven: boolean;
+    evaluations: number;
+    overLimits: number;
+    bounded: number;
+  };
+  assert.ok(found.proven);
+  assert.equal(found.evaluations + found.overLimits + found.bounded, 32);
+  assert.ok(found.front.length > 0);
+  for (const { metrics } of found.front) assert.ok(metrics['areaMm2']! <= 80);
+  const chip = file('chip.json', found.front[0]!.chip);
+  const run = celadon(
+    'run',
+    'qwen3-tiny',
+    '-p',
+    'Once',
+    '-n',
+    '2',
+    '--target',
+    'jade',
+    '--chip',
+    chip,
+    '--json',
+  );
+  assert.equal(run.status, 0, run.stderr);
+  const { tokens, cycles } = JSON.parse(run.stdout) as { tokens: number[]; cycles: number };
+  assert.equal(tokens.length, 2);
+  assert.ok(cycles > 0);
+  const rtl = celadon('rtl', '--chip', chip, '-o', path.join(FOLDER, 'rtl'));
+  assert.equal(rtl.status, 0, rtl.stderr);
+});
+
+test('where limits rule out everything, it says which and what is nearest', () => {
+  const { status, stdout } = explore({ areaMm2: 10, tpp: 1 });
+  assert.equal(status, 4);
+  assert.match(stdout, /no design keeps the limits; the nearest, 1x16\S+, breaks:/);
+  assert.match(stdout, /areaMm2 of at most 10 mm², not \d+/);
+});
+
+test('a study that is kept goes on where it was, and refuses other questions', () => {
+  const study = path.join(FOLDER, 'study.db');
+  const first = explore({ areaMm2: 80 }, '-o', study, '--json');
+  assert.equal(first.status, 0, first.stderr);
+  const again = celadon(
+    ...['explore', 'qwen3-tiny', '--space', SPACE, '--limits', file('same.json', { areaMm2: 80 })],
+    ...['--workload', WORKLOAD, '--threads', '1', '--references', 'none', '-o', study, '--json'],
+  );
+  const read = (text: string): object => ({ ...(JSON.parse(text) as object), seconds: 0 });
+  assert.deepEqual(read(again.stdout), read(first.stdout));
+  const other = explore({ areaMm2: 90 }, '-o', study);
+  assert.equal(other.status, 2);
+  assert.match(other.stderr, /areaMm2/);
+});
+
+for (const [what, limits, text] of [
+  ['a limit that there is not', { areaMm: 80 }, /areaMm.*\n.*\n.*did you mean areaMm2\?/],
+  ['a negative limit', { areaMm2: -1 }, /areaMm2 must be a number above 0, not -1/],
+  ['a node that there is not', { node: 'asap8' }, /the node must be one of .*, not "asap8"/],
+] as const) {
+  test(`${what} is an error that says so`, () => {
+    const { status, stderr, stdout } = explore(limits);
+    assert.notEqual(status, 0);
+    assert.equal(stdout, '');
+    assert.match(stderr, text);
+  });
+}

@@ -1,0 +1,134 @@
+/** Runs a study of chips, in memory or in a file, here or on workers, and reads its front as designs. */
+import { exhaustiveSearch } from '../search/exhaustive.ts';
+import { geneticSearch } from '../search/genetic.ts';
+import { gridSize, type Grid, type Search, type SearchResult } from '../search/problem.ts';
+import { randomSearch } from '../search/random.ts';
+import { isMisfit } from '../space/chipRules.ts';
+import type { Design } from '../space/design.ts';
+import type { BrokenLimit } from '../space/limits.ts';
+import {
+  inProcessEvaluator,
+  runStudy,
+  StudyStore,
+  threadEvaluator,
+  type Evaluator,
+  type PointEvaluation,
+  type RunOptions,
+  type StudyDefinition,
+} from '../study/index.ts';
+import type { ChipGrid } from './chipGrid.ts';
+import { inputsOf, type ChipStudyInputs } from './inputs.ts';
+import { openGrid } from './openGrid.node.ts';
+
+/** A point of the front as a design. */
+export interface FrontDesign {
+  readonly point: readonly number[];
+  readonly design: Design;
+  readonly evaluation: PointEvaluation;
+}
+
+export interface Explored {
+  readonly definition: StudyDefinition;
+  readonly grid: ChipGrid;
+  readonly result: SearchResult;
+  /** The best in the first objective first. */
+  readonly front: readonly FrontDesign[];
+  /** Where nothing keeps the limits: the design nearest to it, and what it breaks. */
+  readonly nearest: (FrontDesign & { readonly broken: readonly BrokenLimit[] }) | undefined;
+  /** Where nothing was found: why designs cannot serve, the most frequent reasons first. */
+  readonly misfits: readonly Misfits[];
+  readonly seconds: number;
+}
+
+/** Designs that cannot serve for a reason that differs in numbers only. */
+export interface Misfits {
+  /** Of the first of them. */
+  readonly reason: string;
+  readonly count: number;
+}
+
+export interface ExploreOptions extends RunOptions {
+  /** Of the study; none: it is kept in memory only. */
+  readonly file?: string | undefined;
+  /** 1: in this thread. */
+  readonly threads: number;
+  /** In place of threads, as of workers elsewhere. */
+  readonly evaluator?: Evaluator | undefined;
+}
+
+/** Grids up to this are searched whole unless said otherwise: half a minute's work. */
+const EXHAUSTIVE_BY_DEFAULT = 20_000;
+
+export async function exploreChips(
+  definition: StudyDefinition,
+  options: ExploreOptions,
+): Promise<Explored> {
+  const begun = performance.now();
+  const grid = await openGrid(definition);
+  const evaluator = options.evaluator ?? (await localEvaluator(definition, grid, options.threads));
+  const store = StudyStore.open(options.file ?? ':memory:', definition);
+  try {
+    const search = searchOf(grid, inputsOf(definition));
+    const result = await runStudy(search, definition.objectives, store, evaluator, options);
+    const read = (point: readonly number[]): FrontDesign => {
+      return { point, design: designAt(grid, point), evaluation: store.find(point)! };
+    };
+    const front = result.front.toSorted((a, b) => b.objectives[0]! - a.objectives[0]!);
+    return {
+      ...{ definition, grid, result },
+      front: front.map(({ point }) => read(point)),
+      nearest: nearestOf(grid, result),
+      misfits: front.length > 0 ? [] : misfitsIn(store),
+      seconds: (performance.now() - begun) / 1000,
+    };
+  } finally {
+    store.close();
+    await evaluator.close();
+  }
+}
+
+async function localEvaluator(
+  definition: StudyDefinition,
+  grid: ChipGrid,
+  threads: number,
+): Promise<Evaluator> {
+  if (threads === 1) return inProcessEvaluator((point) => grid.evaluate(point));
+  const module = new URL('./openGrid.node.ts', import.meta.url).href;
+  return threadEvaluator(module, definition, { threads });
+}
+
+function searchOf(grid: Grid, { search }: ChipStudyInputs): Search {
+  const { name, seed, evaluations } = search;
+  const isSmall = gridSize(grid.sizes) <= EXHAUSTIVE_BY_DEFAULT;
+  if (name === 'exhaustive' || (name === 'auto' && isSmall)) return exhaustiveSearch(grid);
+  if (name === 'random') return randomSearch(grid, { seed, evaluations });
+  return geneticSearch(grid, { seed, evaluations });
+}
+
+function designAt({ space }: ChipGrid, point: readonly number[]): Design {
+  const design = space.designAt(point);
+  if (isMisfit(design)) throw new Error(`a point of the front must be a design: ${design.misfit}`);
+  return design;
+}
+
+function nearestOf(grid: ChipGrid, { nearest, front }: SearchResult): Explored['nearest'] {
+  if (nearest === undefined || front.length > 0) return undefined;
+  const { point } = nearest;
+  const design = grid.space.designAt(point);
+  if (isMisfit(design)) return undefined;
+  const evaluation = grid.evaluate(point);
+  const served = 'misfit' in evaluation ? undefined : evaluation.metrics;
+  return { point, design, evaluation, broken: grid.limits.broken(design, served as never) };
+}
+
+function misfitsIn(store: StudyStore): Misfits[] {
+  const found = new Map<string, { reason: string; count: number }>();
+  for (const { evaluation } of store.points()) {
+    const { misfit: reason, metrics } = evaluation;
+    if (reason === undefined && metrics !== undefined) continue;
+    const kind = `${reason}`.replaceAll(/\d[\d.,e+]*/g, 'n');
+    const known = found.getOrInsertComputed(kind, () => ({ reason: `${reason}`, count: 0 }));
+    known.count++;
+  }
+  return [...found.values()].toSorted((a, b) => b.count - a.count);
+}

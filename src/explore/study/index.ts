@@ -1,0 +1,9 @@
+/** Studies: searches as files, on one machine or several. */
+export * from './differences.ts';
+export * from './evaluate.ts';
+export * from './localEvaluators.node.ts';
+export * from './runStudy.ts';
+export * from './study.ts';
+export * from './studyStore.node.ts';
+export { type QueueEvaluator, type QueueOptions, queueEvaluator } from './queueEvaluator.node.ts';
+export { runQueueWorker, type WorkerOptions } from './queueWorker.node.ts';

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { sectionsOf } from './sections.ts';
+import { StepList } from './steps.ts';
+
+const TOKENS = 4;
+const D = 32;
+const SIZES = { rows: TOKENS, D };
+
+function stepList() {
+  const list = new StepList({ B: 1, T: TOKENS, S: 64 }, new Map());
+  const values = Array.from({ length: 5 }, (_, i) => list.allocate(`${i}`, TOKENS * D));
+  return { list, values: values as [Value, Value, Value, Value, Value] };
+}
+type Value = ReturnType<StepList['allocate']>;
+
+function add(list: StepList, a: Value, b: Value, out: Value): void {
+  list.add('add', '', { a, b, out, size: TOKENS * D });
+}
+
+test('rounds that work row by row are one section, and buffers live as long as it', () => {
+  const { list, values } = stepList();
+  const [a, b, c, d, e] = values;
+  list.add('silu', '', { x: a, out: b, size: TOKENS * D });
+  add(list, a, b, c);
+  list.add('linear', '', {
+    ...{ x: c, xStride: D, w: list.weight('w'), wStride: D, out: d, outStride: D },
+    ...{ M: TOKENS, N: D, K: D },
+  });
+  add(list, c, d, e);
+  const steps = list.finish();
+  assert.deepEqual(
+    steps.map(({ round, section }) => [round, section]),
+    [
+      [0, 0],
+      [1, 0],
+      [2, 1],
+      [3, 2],
+    ],
+  );
+  assert.deepEqual([b.buffer.first, b.buffer.last], [0, 1]);
+  assert.deepEqual([a.buffer.first, a.buffer.last], [0, 1]);
+});
+
+test('a step that reads all of what a section writes starts another', () => {
+  const { list, values } = stepList();
+  const [a, b, c] = values;
+  list.add('silu', '', { x: a, out: b, size: TOKENS * D });
+  list.add('addRow', '', { a, b, out: c, ...SIZES });
+  const steps = list.finish();
+  assert.deepEqual(
+    steps.map(({ section }) => section),
+    [0, 1],
+  );
+});
+
+test('rows that are not those of the tokens are no section', () => {
+  const { list, values } = stepList();
+  const [a, b, c] = values;
+  const last = { x: a, xStride: D, out: b, outStride: D, rows: 1, size: D };
+  list.add('copyRows', '', last);
+  list.add('silu', '', { x: b, out: c, size: D });
+  const { of, lastRound } = sectionsOf(list.finish(), TOKENS);
+  assert.deepEqual([of(0), of(1)], [0, 1]);
+  assert.equal(lastRound(Infinity), Infinity);
+});
