@@ -42,3 +42,11 @@ export { verifyLevels, type LevelReport, type LevelRow } from './verify/levels.t
 export { modelOnRtl, type ModelReport, type ModelSession } from './verify/modelOnRtl.ts';
 export { RTL_DEFAULTS, verifyRtl, type RtlOptions, type RtlReport } from './verify/rtl.ts';
 export { verifyArea, type ChipAreaReport, type UnitRow } from './verify/area.ts';
+export {
+  verifyTop,
+  type ChipVerification,
+  type Corrections,
+  type TopOptions,
+  type TopReport,
+} from './verify/top.ts';
+export { topTables, type TextTable } from './verify/topRows.ts';
