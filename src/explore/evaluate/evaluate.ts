@@ -7,6 +7,7 @@
  */
 import { UnsupportedError } from '../../base/index.ts';
 import { type Chip } from '../../chip/index.ts';
+import { MAX_STEP_ROWS } from '../../target/jade/index.ts';
 import { type Design, type System } from '../space/design.ts';
 import { type Evaluation, type Metrics } from './metrics.ts';
 import { ModelForms } from './modelForms.ts';
@@ -215,19 +216,18 @@ function largestWithin(
 }
 
 /**
- * Steps take no less than their least work, queues and links nothing. Tokens a second grow with the batch
- * then, so that the largest bounds all.
+ * Steps take no less than their least work, queues and links nothing, and chips hold as many rows as
+ * programs may have. Tokens a second grow with the batch then, so that the largest bounds all.
  */
 function boundOf(design: Design, workload: Workload, forms: ModelForms): Bound | Misfit {
   const { decode, prefill } = design;
   const wrong = misfitOf(decode) ?? (prefill && misfitOf(prefill));
   if (wrong) return wrong;
   const writer = new Service(decode, workload, forms);
-  const most = writer.mostBatch();
+  const most = writer.batchHeld(MAX_STEP_ROWS);
   if (typeof most !== 'number') return most;
   const reader = prefill === undefined ? writer : new Service(prefill, workload, forms);
-  const reading = reader.reading();
-  if ('misfit' in reading) return reading;
+  const reading = reader.inChunks(MAX_STEP_ROWS);
   const { outputTokens: O } = workload;
   const { pipeline, expert, chips } = decode;
   const n = most * pipeline;

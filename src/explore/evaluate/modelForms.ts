@@ -15,6 +15,9 @@ import { shardModel } from './shard.ts';
 /** Formats in which the values of steps are measured: those with the largest weights. */
 const WIDEST: Formats = { activationFormat: 'mxint8', weightFormat: 'mxint8' };
 
+/** More than the outputs of any piece of logits. */
+const FEW_WORDS = 4096;
+
 export class ModelForms {
   private readonly model: ModelConfig;
   private readonly meetings: readonly Meeting[];
@@ -65,7 +68,8 @@ export class ModelForms {
     const rows = this.rows.getOrInsertComputed(`${tensor} ${name}`, () => {
       const { kindLayers } = this.rank(system);
       const shard = this.shard(tensor);
-      const config = { ...shard.config, num_hidden_layers: kindLayers };
+      const vocab = Math.min(shard.config.vocab_size, FEW_WORDS); // logits are finished piece by piece
+      const config = { ...shard.config, num_hidden_layers: kindLayers, vocab_size: vocab };
       return new RowsOnChip(new Rank({ ...shard, config } as ModelConfig, WIDEST), dimsOf);
     });
     return rows.most(chip);

@@ -8,7 +8,7 @@
  * the compiler.
  */
 import { CapacityError, ChipError } from '../../base/index.ts';
-import { loadChip, type Chip } from '../../chip/index.ts';
+import { loadChip, windowBytes, type Chip } from '../../chip/index.ts';
 import { planMemory, type PlannedBuffer } from '../../compile/index.ts';
 import { type Dims } from '../../ir/index.ts';
 import { jadeTarget, MAX_STEP_ROWS, regionsOf } from '../../target/jade/index.ts';
@@ -66,17 +66,14 @@ export class RowsOnChip {
 
   /** The largest power of two of rows; 0 when not even one fits. */
   most(chip: Chip): number {
-    const { scratchpad, accumulator, control, matrix, vector, memory } = chip;
-    const key = JSON.stringify([scratchpad, accumulator, control.sizeBytes, matrix.columns]);
-    const wide = `${vector.lanes} ${memory.bytesPerCycle} ${matrix.weightPortBytesPerCycle}`;
-    const known = this.known.get(key + wide);
-    if (known !== undefined) return known;
-    let rows = MAX_STEP_ROWS;
-    while (rows >= 1 && !this.fits(chip, rows)) rows /= 2;
-    const isBelow = scratchpad.sizeBytes < SMALL_BYTES;
-    const most = rows >= 1 ? rows : isBelow ? this.mostByCompiler(chip) : 0;
-    this.known.set(key + wide, most);
-    return most;
+    const { scratchpad, accumulator, control, matrix } = chip;
+    const sizes = [scratchpad, accumulator, control, matrix.columns, windowBytes(chip)];
+    return this.known.getOrInsertComputed(JSON.stringify(sizes), () => {
+      let rows = MAX_STEP_ROWS;
+      while (rows >= 1 && !this.fits(chip, rows)) rows /= 2;
+      if (rows >= 1) return rows;
+      return scratchpad.sizeBytes < SMALL_BYTES ? this.mostByCompiler(chip) : 0;
+    });
   }
 
   /** The compiler's own answer, on chips smaller than those that the rule was measured on. */

@@ -36,6 +36,12 @@ export interface Prompts {
   readonly busy: Busy;
 }
 
+/** One chunk of a prompt, and how many there are. */
+export interface Reading {
+  readonly phase: Phase;
+  readonly chunks: number;
+}
+
 export interface Misfit {
   readonly misfit: string;
 }
@@ -54,18 +60,22 @@ export class Service {
 
   /** The most sequences a batch of a group can have, a power of two, or why there is none. */
   mostBatch(): number | Misfit {
-    const { system, workload } = this;
-    const S = writingContext(workload);
-    const rows = this.forms.mostRows(system, `write ${S}`, (B) => ({ B, T: 1, S }));
+    const S = writingContext(this.workload);
+    const rows = this.forms.mostRows(this.system, `write ${S}`, (B) => ({ B, T: 1, S }));
     if (rows === 0) return { misfit: 'values of one sequence do not fit on the chip' };
+    return this.batchHeld(rows);
+  }
+
+  /** Of at most `rows` sequences, a power of two that memory holds and that are asked for. */
+  batchHeld(rows: number): number | Misfit {
+    const { system, workload } = this;
     const held = this.sequencesHeld(rows);
     if (held < 1) return this.tooLittleMemory();
     const batches = system.expert * system.pipeline;
     const asked = (workload.mostSequences ?? Infinity) / batches;
     if (asked < 1)
       return { misfit: `${workload.mostSequences} sequences must fill ${batches} batches` };
-    const most = Math.min(rows, held, asked);
-    return 2 ** Math.floor(Math.log2(most));
+    return 2 ** Math.floor(Math.log2(Math.min(rows, held, asked)));
   }
 
   /** Sequences of a batch that the memory of every core holds. */
@@ -95,13 +105,19 @@ export class Service {
   }
 
   /** The chunk of a prompt, and how many there are. */
-  reading(): { readonly phase: Phase; readonly chunks: number } | Misfit {
+  reading(): Reading | Misfit {
     const { inputTokens } = this.workload;
     const name = `read ${inputTokens}`;
     const rows = this.forms.mostRows(this.system, name, (T) => {
       return { B: 1, T, S: readingContext(this.workload, T) };
     });
     if (rows === 0) return { misfit: 'values of one token do not fit on the chip' };
+    return this.inChunks(rows);
+  }
+
+  /** A prompt in chunks of at most `rows` tokens. */
+  inChunks(rows: number): Reading {
+    const { inputTokens } = this.workload;
     const T = Math.min(rows, inputTokens);
     const dims = { B: 1, T, S: readingContext(this.workload, T) };
     return { phase: this.forms.phase(this.system, dims), chunks: inputTokens / T };

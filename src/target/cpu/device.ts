@@ -220,8 +220,7 @@ function startThreads(
   formats: readonly PanelFormatName[],
 ): Runner {
   const isNative = emitter === 'x86';
-  const kernels = compiledKernels(threads > 1, formats, memories.panels.length > 0);
-  const module = isNative ? kernels.module : kernels.optimized;
+  const { module } = compiledKernels(threads > 1, formats, memories.panels.length > 0);
   const source = { module, ...memories, ...(isNative && { code: machineCode(formats) }) };
   const timed = trace !== undefined;
   return threads > 1 ? new ThreadPool(source, threads, timed) : singleThread(source, timed);

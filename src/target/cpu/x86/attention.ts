@@ -251,7 +251,7 @@ class Attention {
   /** Scores of the tile's rows with the 32 keys, scaled. */
   #score(scores: readonly (readonly [Vector, Vector])[]): void {
     const f = this.#f;
-    const q = loadRowPointers(f, this.#q, this.#block.qStride);
+    const q = loadRowPointers(f, { base: this.#q, stride: this.#block.qStride }, TILES[0]!);
     const [turned, groups] = [f.general(), f.general()];
     const [keys, factor] = [[f.vector(512), f.vector(512)] as const, f.vector(512)];
     for (const sum of scores.flat()) f.emit('vpxord', sum, sum, sum);
@@ -324,7 +324,7 @@ class Attention {
 
   #sumColumns(rows: number, vectors: number): void {
     const f = this.#f;
-    const out = loadRowPointers(f, this.#out, this.#block.outStride);
+    const out = loadRowPointers(f, { base: this.#out, stride: this.#block.outStride }, rows);
     const [stride, keys, column] = f.load(
       ...[this.#block.valueWidth, this.#keysHere, this.#column],
     ) as [General, General, General];

@@ -106,7 +106,7 @@ export function emitFloatTile(
   const { x, w, blocks } = place;
   const [sums, lines] = [Array.from({ length: rows }, () => pair(f)), pair(f)];
   const activation = f.vector(512);
-  startSums(f, place, sums);
+  startSums(f, place, sums, activation);
   const addColumn = (i: number): void => {
     reader.loadColumn(f, w, i * reader.columnBytes, lines, constants);
     for (const [m, both] of sums.entries()) {
@@ -125,7 +125,7 @@ export function emitFloatTile(
       });
     }),
   );
-  storeSums(f, place, sums);
+  storeSums(f, place, sums, activation);
   f.free(activation, ...lines, ...sums.flat());
 }
 

@@ -100,8 +100,8 @@ class Linear {
 
   #emitTile(rows: number, columns: number): void {
     const f = this.#f;
-    const x = loadRowPointers(f, this.#x, this.#block.xStride);
-    const w = loadRowPointers(f, this.#w, this.#block.wStride);
+    const x = loadRowPointers(f, { base: this.#x, stride: this.#block.xStride }, rows);
+    const w = loadRowPointers(f, { base: this.#w, stride: this.#block.wStride }, columns);
     const [vectors] = f.load(this.#block.K) as [General];
     const sums = Array.from({ length: rows }, () => f.vectors(512, columns));
     const [weights, values] = [f.vectors(512, columns), f.vector(512)];
@@ -131,7 +131,11 @@ class Linear {
 
   #storeTile(sums: readonly (readonly Vector[])[]): void {
     const f = this.#f;
-    const out: RowPointers = loadRowPointers(f, this.#out, this.#block.outStride);
+    const out: RowPointers = loadRowPointers(
+      f,
+      { base: this.#out, stride: this.#block.outStride },
+      sums.length,
+    );
     sums.forEach((row, m) =>
       row.forEach((sum, n) => {
         emitReduce(f, 'vaddps', sum);

@@ -3,7 +3,7 @@
  *
  * ```
  * for each panel of 32 rows of w
- *   for each piece of its blocks          all of them for up to twelve rows; else as many as stay in the first cache,
+ *   for each piece of its blocks          all of them for up to twelve rows, eight a tile; else as many as stay in the first cache,
  *     (unpack the piece)                  and formats that are not plain are unpacked once for all rows
  *     for each tile of rows of x          sums of earlier pieces lie in out
  * ```
@@ -205,19 +205,20 @@ class LinearPanels {
     f.place(end);
   }
 
-  /** Six of twelve or more rows, half of seven to eleven, all of fewer. */
+  /** Six of twelve or more rows, half of fewer than those, all that the largest tile has. */
   #chooseRows(rows: General): void {
     const f = this.#f;
     const all = f.label('all');
-    f.emit('mov', rows, this.#rowsLeft).emit('cmp', rows, MAX_ROWS).emit('jbe', all);
+    f.emit('mov', rows, this.#rowsLeft).emit('cmp', rows, Math.max(...this.#variant.rows));
+    f.emit('jbe', all);
     loadAtMost(f, rows, this.#rowsLeft, 2 * MAX_ROWS);
     f.emit('inc', rows).emit('shr', rows, 1).place(all);
   }
 
   #emitTile(rows: number, fetched: Ahead | undefined): void {
     const f = this.#f;
-    const x = loadRowPointers(f, this.#xTile, this.#block.xStride);
-    const out = loadRowPointers(f, this.#outTile, this.#block.outStride);
+    const x = loadRowPointers(f, { base: this.#xTile, stride: this.#block.xStride }, rows);
+    const out = { base: this.#outTile, stride: this.#block.outStride };
     const [w, blocks, weights] = f.load(this.#plain, this.#pieceBlocks, this.#w) as [
       General,
       General,
@@ -228,7 +229,6 @@ class LinearPanels {
     const place = { x, out, w, blocks, columns, ahead, blocksBefore: this.#blocksBefore };
     this.#variant.emitTile(f, this.#constants, place, rows);
     freeRowPointers(f, x);
-    freeRowPointers(f, out);
     f.free(w, blocks, weights);
   }
 }

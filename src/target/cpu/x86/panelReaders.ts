@@ -286,9 +286,17 @@ function unpackBlock(
   }
 }
 
-/** −128·Σa is in memory: −bias·Σa in every lane. */
-export function loadCorrection(f: FunctionBuilder, to: Vector, sum: Memory, bias: Bias | 1): void {
-  if (bias === 0) f.emit('vpxord', to, to, to);
-  else if (bias === 128) f.emit('vpbroadcastd', to, sum);
-  else f.emit('vpsrad', to, broadcast(sum), 7 - Math.log2(bias));
+/** −128·Σa is in memory: −bias·Σa in every lane of both. */
+export function loadCorrection(
+  f: FunctionBuilder,
+  [a, b]: Pair,
+  sum: Memory,
+  bias: Bias | 1,
+): void {
+  if (bias === 128) f.emit('vpbroadcastd', a, sum).emit('vpbroadcastd', b, sum);
+  else {
+    if (bias === 0) f.emit('vpxord', a, a, a);
+    else f.emit('vpsrad', a, broadcast(sum), 7 - Math.log2(bias));
+    f.emit('vmovdqu32', b, a);
+  }
 }

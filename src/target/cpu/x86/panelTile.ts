@@ -1,5 +1,6 @@
 /**
- * One tile of a product: up to six rows of int8 activations times the 32 rows of a panel.
+ * One tile of a product: up to eight rows of int8 activations times the 32 rows of a panel. Sums of more than six rows are in
+ * memory, which the ports that multiply do not notice, and each code is unpacked once for all rows.
  *
  * The sums of a part of a block are exact integers: out[m][n] += f32(Σ u·a − bias·Σa) · (scaleW[n] · scaleA[m]), and where
  * there are mins out[m][n] += f32(−Σa) · (minW[n] · scaleA[m]), part by part in ascending order, every operation rounded
@@ -27,7 +28,14 @@ import {
   type Pair,
   type PanelReader,
 } from './panelReaders.ts';
-import { atRow, type RowPointers } from './rowTile.ts';
+import {
+  atRow,
+  freeRowPointers,
+  loadRowPointers,
+  MAX_ROWS,
+  type RowCells,
+  type RowPointers,
+} from './rowTile.ts';
 
 /** What a tile works on. */
 export interface TilePlace {
@@ -37,7 +45,7 @@ export interface TilePlace {
   readonly w: General;
   /** Blocks to do, at least one; 0 afterwards. */
   readonly blocks: General;
-  readonly out: RowPointers;
+  readonly out: RowCells;
   /** Which of the 32 columns there are, sixteen each. */
   readonly columns: readonly [Mask, Mask];
   /** Weights to fetch from memory meanwhile: so many bytes a block, from a distance beyond `base`. */
@@ -52,10 +60,13 @@ interface Ahead {
   readonly bytes: number;
 }
 
+/** Where the sums of a row are. */
+export type Sums = Pair | readonly [Memory, Memory];
+
 /** Registers of a tile. */
 interface TileRegisters {
   readonly integers: readonly Pair[];
-  readonly sums: readonly Pair[];
+  readonly sums: readonly Sums[];
   readonly lines: Pair;
   readonly factors: Pair;
   readonly activation: Vector;
@@ -71,9 +82,10 @@ export function emitTile(
   rows: number,
 ): void {
   const pairs = (): Pair[] => Array.from({ length: rows }, () => pair(f));
-  const [sums, integers, lines, factors] = [pairs(), pairs(), pair(f), pair(f)];
+  const [integers, lines, factors] = [pairs(), pair(f), pair(f)];
+  const sums = rows > MAX_ROWS ? slots(f, rows) : pairs();
   const registers = { sums, integers, lines, factors, activation: f.vector(512), constants };
-  startSums(f, place, sums);
+  startSums(f, place, sums, lines[0]);
   withPlace(f, reader, place.w, (at) =>
     f.repeat(place.blocks, () => {
       startBlock(f, reader, place.blocks, at);
@@ -83,8 +95,9 @@ export function emitTile(
       f.emit('add', place.x.base, ACTIVATION_BLOCK.bytes).emit('add', place.w, reader.blockBytes);
     }),
   );
-  storeSums(f, place, sums);
-  f.free(registers.activation, ...factors, ...lines, ...integers.flat(), ...sums.flat());
+  storeSums(f, place, sums, lines[0]);
+  const inRegisters = sums.flat().filter((sum) => sum.kind === 'vector');
+  f.free(registers.activation, ...factors, ...lines, ...integers.flat(), ...inRegisters);
 }
 
 function addPart(
@@ -97,7 +110,7 @@ function addPart(
 ): void {
   const sumAt = sumOfPart(reader.parts, part);
   for (const [m, both] of integers.entries())
-    for (const to of both) loadCorrection(f, to, atRow(x, m, sumAt), reader.bias);
+    loadCorrection(f, both, atRow(x, m, sumAt), reader.bias);
   const groups = GROUPS / reader.parts;
   for (let group = groups * part; group < groups * (part + 1); group++) {
     reader.loadGroup(f, place.block, group, lines, factors, constants);
@@ -109,7 +122,7 @@ function addPart(
   for (const kind of reader.hasMin ? (['scale', 'min'] as const) : (['scale'] as const)) {
     reader.loadFactors(f, place, kind, part, factors, lines);
     for (const [m, both] of integers.entries()) {
-      if (kind === 'min') for (const to of both) loadCorrection(f, to, atRow(x, m, sumAt), 1);
+      if (kind === 'min') loadCorrection(f, both, atRow(x, m, sumAt), 1);
       addScaled(f, atRow(x, m, ACTIVATION_BLOCK.scaleAt), both, sums[m]!, factors, lines);
     }
   }
@@ -121,6 +134,10 @@ export function fetchAhead(f: FunctionBuilder, { base, distance, bytes }: Ahead)
   f.emit('add', base, bytes);
 }
 
+function slots(f: FunctionBuilder, rows: number): Sums[] {
+  return Array.from({ length: rows }, () => [f.slot(LINE_BYTES), f.slot(LINE_BYTES)] as const);
+}
+
 export function pair(f: FunctionBuilder): Pair {
   return [f.vector(512), f.vector(512)];
 }
@@ -130,33 +147,59 @@ function addScaled(
   f: FunctionBuilder,
   scale: Memory,
   integers: Pair,
-  sums: Pair,
+  sums: Sums,
   factors: Pair,
   spare: Pair,
 ): void {
   for (const [h, sum] of integers.entries()) {
     f.emit('vcvtdq2ps', sum, sum).emit('vmulps', spare[h]!, factors[h]!, broadcast(scale));
-    f.emit('vmulps', sum, sum, spare[h]!).emit('vaddps', sums[h]!, sums[h]!, sum);
+    f.emit('vmulps', sum, sum, spare[h]!);
+    const to = sums[h]!;
+    if (to.kind === 'vector') f.emit('vaddps', to, to, sum);
+    else f.emit('vaddps', sum, sum, to).emit('vmovups', to, sum);
   }
 }
 
+/** `spare` is overwritten where sums are in memory. */
 export function startSums(
   f: FunctionBuilder,
-  { out, columns, blocksBefore }: TilePlace,
-  sums: Pair[],
+  { out: cells, columns, blocksBefore }: TilePlace,
+  sums: readonly Sums[],
+  spare: Vector,
 ): void {
   const [more, ready] = [f.label('more'), f.label('ready')];
-  f.emit('cmp', blocksBefore, 0).emit('jne', more);
-  for (const sum of sums.flat()) f.emit('vpxord', sum, sum, sum);
+  f.emit('cmp', blocksBefore, 0).emit('jne', more).emit('vpxord', spare, spare, spare);
+  for (const sum of sums.flat()) f.emit('vmovups', sum, spare);
   f.emit('jmp', ready).place(more);
-  sums.forEach((both, m) =>
-    both.forEach((sum, h) => f.emit('vmovups', zeroing(sum, columns[h]!), atRow(out, m, 64 * h))),
-  );
+  const out = loadRowPointers(f, cells, sums.length);
+  eachSum(sums, (sum, m, h) => {
+    const to = sum.kind === 'vector' ? sum : spare;
+    f.emit('vmovups', zeroing(to, columns[h]), atRow(out, m, LINE_BYTES * h));
+    if (to !== sum) f.emit('vmovups', sum, to);
+  });
+  freeRowPointers(f, out);
   f.place(ready);
 }
 
-export function storeSums(f: FunctionBuilder, { out, columns }: TilePlace, sums: Pair[]): void {
-  sums.forEach((both, m) =>
-    both.forEach((sum, h) => f.emit('vmovups', merging(atRow(out, m, 64 * h), columns[h]!), sum)),
-  );
+/** `spare` is overwritten where sums are in memory. */
+export function storeSums(
+  f: FunctionBuilder,
+  { out: cells, columns }: TilePlace,
+  sums: readonly Sums[],
+  spare: Vector,
+): void {
+  const out = loadRowPointers(f, cells, sums.length);
+  eachSum(sums, (sum, m, h) => {
+    const from = sum.kind === 'vector' ? sum : spare;
+    if (from !== sum) f.emit('vmovups', from, sum);
+    f.emit('vmovups', merging(atRow(out, m, LINE_BYTES * h), columns[h]), from);
+  });
+  freeRowPointers(f, out);
+}
+
+function eachSum(
+  sums: readonly Sums[],
+  body: (sum: Vector | Memory, row: number, half: 0 | 1) => void,
+): void {
+  for (const [m, both] of sums.entries()) both.forEach((sum, h) => body(sum, m, h as 0 | 1));
 }

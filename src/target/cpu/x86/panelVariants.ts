@@ -56,7 +56,7 @@ export interface Variants {
 const INTEGER_PIECE_BLOCKS = 32;
 const FLOAT_PIECE_BLOCKS = 8;
 
-const FEW = { pieceBlocks: undefined, rows: [1, 2, 3, 4, 5, 6] } as const;
+const FEW = { pieceBlocks: undefined, rows: [1, 2, 3, 4, 5, 6, 7, 8] } as const;
 const MANY_ROWS = [3, 4, 5, 6];
 
 export function variantsOf(assembler: Assembler, name: PanelFormatName): Variants {

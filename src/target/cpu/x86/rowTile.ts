@@ -1,23 +1,40 @@
 /** Rows of a tile, addressed from one base: row r lies at base + r·stride. */
 import { at, type FunctionBuilder, type General, type Memory } from '../../../x86/index.ts';
 
-/** The most rows of a tile: two sums of 16 columns a row, in integers and in f32, and eight registers besides. */
+/** The most rows of a tile whose sums stay in registers: two of 16 columns a row, in integers and in f32, and eight besides. */
 export const MAX_ROWS = 6;
+/** The most rows of any tile. */
+export const MOST_ROWS = 8;
 
-/** Registers that reach up to `MAX_ROWS` rows. */
+/** Where rows are: cells of the first one's address, and of the bytes between them. */
+export interface RowCells {
+  readonly base: Memory;
+  readonly stride: Memory;
+}
+
+/** Registers that reach up to seven rows; eight with the last. */
 export interface RowPointers {
   readonly base: General;
   readonly stride: General;
   readonly stride3: General;
   readonly stride5: General;
+  readonly stride7?: General;
 }
 
-/** Load base and stride from cells, and the multiples of the stride. */
-export function loadRowPointers(f: FunctionBuilder, base: Memory, stride: Memory): RowPointers {
+/** Load base and stride of `rows` rows from cells, and the multiples of the stride. */
+export function loadRowPointers(
+  f: FunctionBuilder,
+  { base, stride }: RowCells,
+  rows: number,
+): RowPointers {
   const [b, s, s3, s5] = [f.general(), f.general(), f.general(), f.general()];
   f.emit('mov', b, base).emit('mov', s, stride);
   f.emit('lea', s3, at(s, 0, s, 2)).emit('lea', s5, at(s, 0, s, 4));
-  return { base: b, stride: s, stride3: s3, stride5: s5 };
+  const pointers = { base: b, stride: s, stride3: s3, stride5: s5 };
+  if (rows < MOST_ROWS) return pointers;
+  const s7 = f.general();
+  f.emit('lea', s7, at(s3, 0, s, 4));
+  return { ...pointers, stride7: s7 };
 }
 
 /** Give the registers back. */
@@ -27,7 +44,7 @@ export function freeRowPointers(f: FunctionBuilder, pointers: RowPointers): void
 
 /** Memory at `displacement` bytes in row `row`. */
 export function atRow(pointers: RowPointers, row: number, displacement: number): Memory {
-  const { base, stride, stride3, stride5 } = pointers;
+  const { base, stride, stride3, stride5, stride7 } = pointers;
   switch (row) {
     case 0:
       return at(base, displacement);
@@ -35,6 +52,10 @@ export function atRow(pointers: RowPointers, row: number, displacement: number):
       return at(base, displacement, stride3);
     case 5:
       return at(base, displacement, stride5);
+    case 6:
+      return at(base, displacement, stride3, 2);
+    case 7:
+      return at(base, displacement, stride7!);
     default:
       return at(base, displacement, stride, row as 1 | 2 | 4);
   }
