@@ -11,6 +11,18 @@ export * from './codesign/knobs.table.ts';
 export * from './codesign/pairs.ts';
 export * from './codesign/perplexity.ts';
 export * from './codesign/variants.ts';
+export * from './explain/nearestFeasible.ts';
+export * from './explain/neighbourTable.ts';
+export * from './explain/sensitivity.ts';
+export * from './explain/shadowPrices.ts';
+export {
+  problemOf,
+  remembering,
+  type Axis,
+  type Excess,
+  type Look,
+  type View,
+} from './explain/view.ts';
 export * from './search/exhaustive.ts';
 export * from './search/front.ts';
 export * from './search/genetic.ts';
@@ -24,3 +36,8 @@ export * from './chipStudy/explore.node.ts';
 export { SEARCHES, type SearchName, type StudiedModel } from './chipStudy/inputs.ts';
 export { type Design, type System } from './space/design.ts';
 export * from './chipStudy/references.ts';
+export { layerGraphs, type LayerProgram } from './verify/layers.ts';
+export { verifyLevels, type LevelReport, type LevelRow } from './verify/levels.ts';
+export { modelOnRtl, type ModelReport, type ModelSession } from './verify/modelOnRtl.ts';
+export { RTL_DEFAULTS, verifyRtl, type RtlOptions, type RtlReport } from './verify/rtl.ts';
+export { verifyArea, type ChipAreaReport, type UnitRow } from './verify/area.ts';

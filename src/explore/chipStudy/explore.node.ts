@@ -70,6 +70,7 @@ export async function exploreChips(
   try {
     const search = searchOf(grid, inputsOf(definition));
     const result = await runStudy(search, definition.objectives, store, evaluator, options);
+    store.end(summaryOf(result));
     const read = (point: readonly number[]): FrontDesign => {
       return { point, design: designAt(grid, point), evaluation: store.find(point)! };
     };
@@ -95,6 +96,10 @@ async function localEvaluator(
   if (threads === 1) return inProcessEvaluator((point) => grid.evaluate(point));
   const module = new URL('./openGrid.node.ts', import.meta.url).href;
   return threadEvaluator(module, definition, { threads });
+}
+
+function summaryOf({ evaluations, overLimits, bounded, proven }: SearchResult) {
+  return { evaluations, overLimits, bounded, proven };
 }
 
 function searchOf(grid: Grid, { search }: ChipStudyInputs): Search {
