@@ -35,4 +35,5 @@ export { defineChipStudy, type ChipStudyRequest } from './chipStudy/define.node.
 export * from './chipStudy/explore.node.ts';
 export { SEARCHES, type SearchName, type StudiedModel } from './chipStudy/inputs.ts';
 export { type Design, type System } from './space/design.ts';
+export { chipView } from './chipStudy/chipView.ts';
 export * from './chipStudy/references.ts';
