@@ -47,6 +47,34 @@ test('where limits rule out everything, it says which and what is nearest', () =
   assert.match(stdout, /areaMm2 of at most 10 mm², not \d+/);
 });
 
+test('a design is explained by its limits, its neighbours and what is uncertain', () => {
+  const { status, stdout, stderr } = explore({ areaMm2: 50 }, '--explain', '1', '--json');
+  assert.equal(status, 0, stderr);
+  const { explanations } = JSON.parse(stdout) as {
+    explanations: {
+      limitedBy: string;
+      neighbours: { axis: string; verdict: string; broken: { limit: string }[] }[];
+      shadowPrices: { limit: string }[];
+      sensitivities: { name: string }[];
+    }[];
+  };
+  assert.equal(explanations.length, 1);
+  const [{ neighbours, shadowPrices, sensitivities }] = explanations as [(typeof explanations)[0]];
+  // One step of the scratchpad and of the node are too large for the limit.
+  for (const axis of ['scratchpadKiB', 'node']) {
+    const rows = neighbours.filter((row) => row.axis === axis);
+    assert.ok(
+      rows.some(({ broken }) => broken.some(({ limit }) => limit === 'areaMm2')),
+      axis,
+    );
+  }
+  assert.deepEqual(
+    shadowPrices.map(({ limit }) => limit),
+    ['areaMm2'],
+  );
+  assert.ok(sensitivities.some(({ name }) => name === 'price of PSRAM, $/GB'));
+});
+
 test('a study that is kept goes on where it was, and refuses other questions', () => {
   const study = path.join(FOLDER, 'study.db');
   const first = explore({ areaMm2: 80 }, '-o', study, '--json');

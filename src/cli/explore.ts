@@ -7,9 +7,12 @@ import { UsageError } from '../base/index.ts';
 import type { Workload } from '../cluster/index.ts';
 import {
   defineChipStudy,
+  explainDesign,
   exploreChips,
+  queueEvaluator,
   SEARCHES,
   variantsOf,
+  type Explanation,
   type Explored,
   type ExploredVariant,
   type Reference,
@@ -21,6 +24,7 @@ import {
 import { choice, wholeNumber } from './arguments.ts';
 import { openConfiguration } from './configuration.ts';
 import { REFERENCE_CHIPS, referencesFor } from './exploreReferences.ts';
+import { explanationText } from './exploreExplain.ts';
 import { codesignResult, frontResult, frontTable, nothingText } from './exploreResult.ts';
 import { codesignReport, codesignText, readVariants } from './exploreVariants.ts';
 import { Output, type GlobalOptions } from './output.ts';
@@ -40,6 +44,8 @@ interface ExploreOptions extends GlobalOptions {
   readonly evaluations: number;
   readonly seed: number;
   readonly threads: number;
+  readonly queue?: string;
+  readonly explain?: number;
   readonly output?: string | undefined;
 }
 
@@ -71,6 +77,8 @@ export function addExplore(program: Command): void {
     .option('--evaluations <n>', 'designs to evaluate at most', wholeNumber(1, 1e8), 20_000)
     .option('--seed <n>', 'of the search', wholeNumber(0), 1)
     .option('--threads <n>', 'threads', wholeNumber(1, 1024), os.availableParallelism())
+    .option('--queue <url>', 'evaluate on workers of a Redis or Valkey server, not here')
+    .option('--explain <n>', 'explain the best designs of the front', wholeNumber(1, 100))
     .option('-o, --output <study.db>', 'keep the study there; it goes on where it was')
     .action((models: readonly string[], _: unknown, command: Command) =>
       explore(models, command.optsWithGlobals<ExploreOptions>()),
@@ -88,8 +96,9 @@ async function explore(models: readonly string[], options: ExploreOptions): Prom
   if (options.variants !== undefined) return codesign(models, options.variants, options, output);
   const explored = await runOne(models.map(publishedModel), options, output);
   const references = referencesFor(models, options.references, options.workload);
-  if (output.json) output.result({ ...frontResult(explored), references });
-  else print(explored, references, output);
+  const explanations = await explain(explored, options.explain ?? 0);
+  if (output.json) output.result({ ...frontResult(explored), references, explanations });
+  else print(explored, references, explanations, output);
   if (explored.front.length === 0) process.exitCode = NOTHING_FITS;
 }
 
@@ -133,13 +142,22 @@ async function runOne(
   options: ExploreOptions,
   output: Output,
 ): Promise<Explored> {
-  const explored = await exploreChips(await definitionFor(models, options), {
-    file: options.output,
-    threads: options.threads,
+  const definition = await definitionFor(models, options);
+  const { queue, threads, output: file } = options;
+  const explored = await exploreChips(definition, {
+    ...{ file, threads },
+    evaluator: queue === undefined ? undefined : await queueEvaluator(queue, definition),
     onProgress: (progress) => output.progress(progressText(progress)),
   });
   output.done();
   return explored;
+}
+
+async function explain(explored: Explored, designs: number): Promise<Explanation[]> {
+  const explanations: Explanation[] = [];
+  for (let i = 0; i < Math.min(designs, explored.front.length); i++)
+    explanations.push(await explainDesign(explored, i));
+  return explanations;
 }
 
 function requireDifferent(names: readonly string[]): void {
@@ -179,11 +197,18 @@ function progressText({ finished, pointsPerSecond, secondsLeft }: StudyProgress)
   return `${finished} designs, ${Math.round(pointsPerSecond)} a second${left}`;
 }
 
-function print(explored: Explored, references: readonly Reference[], output: Output): void {
+function print(
+  explored: Explored,
+  references: readonly Reference[],
+  explanations: readonly Explanation[],
+  output: Output,
+): void {
   const { result, seconds } = explored;
   const { evaluations, overLimits, bounded, proven } = result;
   if (explored.front.length === 0) output.line(nothingText(explored));
   else output.line(frontTable(explored, references));
+  const objectives = explored.definition.objectives.map(({ metric }) => metric);
+  for (const each of explanations) output.line(`\n${explanationText(each, objectives)}`);
   output.note(
     `${evaluations} designs evaluated, ${overLimits} over limits, ${bounded} below bounds, in ${seconds.toFixed(1)} s; ` +
       (proven

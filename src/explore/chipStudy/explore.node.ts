@@ -65,7 +65,7 @@ export async function exploreChips(
 ): Promise<Explored> {
   const begun = performance.now();
   const grid = await openGrid(definition);
-  const evaluator = options.evaluator ?? (await localEvaluator(definition, grid, options.threads));
+  const evaluator = options.evaluator ?? (await chipEvaluator(definition, options.threads, grid));
   const store = StudyStore.open(options.file ?? ':memory:', definition);
   try {
     const search = searchOf(grid, inputsOf(definition));
@@ -87,12 +87,16 @@ export async function exploreChips(
   }
 }
 
-async function localEvaluator(
+/** On threads of this machine; one thread is the calling one. */
+export async function chipEvaluator(
   definition: StudyDefinition,
-  grid: ChipGrid,
   threads: number,
+  opened?: ChipGrid,
 ): Promise<Evaluator> {
-  if (threads === 1) return inProcessEvaluator((point) => grid.evaluate(point));
+  if (threads === 1) {
+    const grid = opened ?? (await openGrid(definition));
+    return inProcessEvaluator((point) => grid.evaluate(point));
+  }
   const module = new URL('./openGrid.node.ts', import.meta.url).href;
   return threadEvaluator(module, definition, { threads });
 }
