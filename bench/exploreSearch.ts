@@ -23,14 +23,11 @@ const BUDGETS = [50, 100, 200, 400] as const;
 
 const EDGE = { inputTokens: 1024, outputTokens: 512, concurrency: 1 } as const;
 const CHAT = { inputTokens: 4096, outputTokens: 1024, concurrency: 64 } as const;
-const RATES = 'tokensPerSecond,tokensPerSecondPerMm2';
 
-/** Of examples/: model, folder, requests and objectives; undefined for the usual, which have watts too. */
+/** Of examples/: model, folder and requests. */
 const EXAMPLES = [
-  ['qwen3.5-4b', 'edge-qwen3.5-4b', EDGE, undefined],
-  ['qwen3.5-4b', 'edge-qwen3.5-4b', EDGE, RATES],
-  ['deepseek-v4-flash', 'decode-v4-flash', CHAT, undefined],
-  ['deepseek-v4-flash', 'decode-v4-flash', CHAT, RATES],
+  ['qwen3.5-4b', 'edge-qwen3.5-4b', EDGE],
+  ['deepseek-v4-flash', 'decode-v4-flash', CHAT],
 ] as const;
 
 type Example = (typeof EXAMPLES)[number];
@@ -51,7 +48,7 @@ export async function benchExploreSearch(): Promise<readonly Table[]> {
 }
 
 /** A grid of an example with all that is known of its points, so that searches are fast to repeat. */
-async function searchedWhole([model, folder, workload, objectives]: Example): Promise<Searched> {
+async function searchedWhole([model, folder, workload]: Example): Promise<Searched> {
   const { raw } = readCatalogueModel(model);
   const definition = await defineChipStudy({
     models: [{ name: model, raw, weight: 1 }],
@@ -59,7 +56,7 @@ async function searchedWhole([model, folder, workload, objectives]: Example): Pr
     search: { name: 'exhaustive', seed: 1, evaluations: 0 },
     limits: `examples/${folder}/limits.json`,
     space: `examples/${folder}/space.json`,
-    objectives,
+    objectives: undefined,
     celadon: { version: '', commit: null },
   });
   const grid = await openGrid(definition);
@@ -79,7 +76,7 @@ async function searchedWhole([model, folder, workload, objectives]: Example): Pr
   const kept = [...known.values()].flatMap(({ objectives, violation }) =>
     objectives !== undefined && violation === 0 ? [objectives] : [],
   );
-  return { name: `${folder}, ${definition.objectives.length} objectives`, problem, whole, kept };
+  return { name: folder, problem, whole, kept };
 }
 
 function remember<T>(
@@ -94,7 +91,7 @@ function frontTable(searched: readonly Searched[]): Table {
   return {
     title: 'The front of the searches beside that of the whole grid',
     notes: [
-      'Grids of examples/, for tokens/s of a chip and of a mm², and of a watt where there are three objectives. Whole: every point within the limits evaluated, no bounds. Exhaustive: with bounds; its counts add up to the grid. Genetic: NSGA-II and local search to its end, over 10 seeds; equal: the same points with the same objectives.',
+      'Grids of examples/. Whole: every point within the limits evaluated, no bounds. Exhaustive: with bounds; its counts add up to the grid. Genetic: NSGA-II and local search to its end, over 10 seeds; equal: the same points with the same objectives.',
     ],
     columns: [
       'grid',
