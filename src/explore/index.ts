@@ -36,6 +36,7 @@ export { explainDesign, type Explanation } from './chipStudy/explain.node.ts';
 export * from './chipStudy/explore.node.ts';
 export { SEARCHES, type SearchName, type StudiedModel } from './chipStudy/inputs.ts';
 export { type Design, type System } from './space/design.ts';
+export { chipView } from './chipStudy/chipView.ts';
 export * from './chipStudy/references.ts';
 export { layerGraphs, type LayerProgram } from './verify/layers.ts';
 export { verifyLevels, type LevelReport, type LevelRow } from './verify/levels.ts';
