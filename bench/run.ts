@@ -2,6 +2,7 @@
 import { benchArea } from './area.ts';
 import { benchCpu } from './cpu.ts';
 import { benchDecode } from './decode.ts';
+import { benchExplore } from './explore.ts';
 import { benchGemm } from './gemm.ts';
 import { benchPanels } from './panels.ts';
 import { benchMachineCode } from './machineCode.ts';
@@ -23,6 +24,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   gemm: benchGemm,
   quality: benchQuality,
   levels: benchLevels,
+  explore: benchExplore,
   rtl: benchRtl,
   area: benchArea,
   serving: benchServing,
