@@ -66,6 +66,19 @@ for (const [how, options] of [
   });
 }
 
+for (const tests of [
+  'target/cpu/kernels/linearPanels',
+  'target/cpu/kernels/floatPanels',
+  'wasm/kernels/mxDot',
+]) {
+  test(`with the compiler that the launcher chooses, kernels compute what they must: ${tests}`, () => {
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const file = join(root, `src/${tests}.test.ts`);
+    const run = spawnSync(process.execPath, [launcher, file], { encoding: 'utf8', env });
+    assert.equal(run.status, 0, run.stdout + run.stderr);
+  });
+}
+
 test('where npm has no Node to offer, one line says so', () => {
   const run = spawnSync(process.execPath, ['--require', asOldAndRare, launcher, program], {
     encoding: 'utf8',

@@ -10,14 +10,14 @@ const LIMIT_MS = 300_000;
 
 export type Engine = (workload: Workload, file: string) => number;
 
-const MAIN = path.join(import.meta.dirname, '../../src/cli/main.ts');
+const CELADON = path.join(import.meta.dirname, '../../bin/celadon.cjs');
 
 export function celadon(emitter: 'x86' | 'wasm'): Engine {
   return (workload, file) => {
     const { promptTokens, generatedTokens, sequences } = workload;
     const test = ['-p', promptTokens, '-n', generatedTokens, '-s', sequences, '-r', 1];
     const options = ['--threads', THREADS, '--emitter', emitter, '-o', 'json'];
-    const [row] = json(process.execPath, [MAIN, 'bench', file, ...test, ...options]);
+    const [row] = json(process.execPath, [CELADON, 'bench', file, ...test, ...options]);
     return row!['avg_ts']!;
   };
 }

@@ -10,7 +10,7 @@ export interface Server {
   close(): void;
 }
 
-const MAIN = path.join(import.meta.dirname, '../../src/cli/main.ts');
+const CELADON = path.join(import.meta.dirname, '../../bin/celadon.cjs');
 const START_MS = 120_000;
 
 export async function celadonServer(
@@ -20,7 +20,7 @@ export async function celadonServer(
 ): Promise<Server> {
   const port = await freePort();
   const limits = ['--context', context, '--max-sequences', sequences];
-  const args = [MAIN, 'serve', file, '--port', port, '--threads', THREADS, ...limits];
+  const args = [CELADON, 'serve', file, '--port', port, '--threads', THREADS, ...limits];
   return started(spawn(process.execPath, args.map(String), { stdio: 'ignore' }), port);
 }
 

@@ -32,6 +32,7 @@ export * from './search/problem.ts';
 export { randomSearch } from './search/random.ts';
 export * from './study/index.ts';
 export { defineChipStudy, type ChipStudyRequest } from './chipStudy/define.node.ts';
+export { explainDesign, type Explanation } from './chipStudy/explain.node.ts';
 export * from './chipStudy/explore.node.ts';
 export { SEARCHES, type SearchName, type StudiedModel } from './chipStudy/inputs.ts';
 export { type Design, type System } from './space/design.ts';
@@ -41,3 +42,11 @@ export { verifyLevels, type LevelReport, type LevelRow } from './verify/levels.t
 export { modelOnRtl, type ModelReport, type ModelSession } from './verify/modelOnRtl.ts';
 export { RTL_DEFAULTS, verifyRtl, type RtlOptions, type RtlReport } from './verify/rtl.ts';
 export { verifyArea, type ChipAreaReport, type UnitRow } from './verify/area.ts';
+export {
+  verifyTop,
+  type ChipVerification,
+  type Corrections,
+  type TopOptions,
+  type TopReport,
+} from './verify/top.ts';
+export { topTables, type TextTable } from './verify/topRows.ts';

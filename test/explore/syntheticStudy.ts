@@ -11,6 +11,7 @@ import {
   outcomeOf,
   type EvaluatePoint,
   type PointEvaluation,
+  type ReadableStudy,
   type StoredPoint,
   type StudyDefinition,
 } from '../../src/explore/study/index.ts';
@@ -115,4 +116,13 @@ function dominates(a: readonly number[], b: readonly number[]): boolean {
 
 function byPoint(a: { point: readonly number[] }, b: { point: readonly number[] }): number {
   return a.point[0]! - b.point[0]! || a.point[1]! - b.point[1]!;
+}
+
+/** As a store has it, in memory. */
+export function syntheticStudy(
+  stored: readonly StoredPoint[] = expectedPoints(),
+  definition: StudyDefinition = syntheticDefinition(),
+): ReadableStudy {
+  const [id, begun] = ['0123456789abcdef', '2026-11-29T13:00:00.000Z'];
+  return { definition, id, begun, count: stored.length, summary: undefined, points: () => stored };
 }

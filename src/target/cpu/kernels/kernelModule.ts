@@ -23,12 +23,10 @@ import { addExperts } from './experts.ts';
 import { addExponential, addSigmoid, addSoftmax, addSoftplus } from './exponential.ts';
 import { addRouteByToken, addScaleRow, addScoreExperts } from './gates.ts';
 import { addFakeQuantize } from './fakeQuantize.ts';
-import { knowsAnswers } from './knownAnswer.ts';
 import { addLinear } from './linear.ts';
 import { addLinearPanels } from './linearPanels.ts';
 import { addGatherRows, addMovement } from './movement.ts';
 import { addNgrams } from './ngrams.ts';
-import { canOptimize, compileOptimized } from './optimize.ts';
 import { WEIGHTS } from './panelCodes.ts';
 import { addProducts } from './products.ts';
 import { addQuantizeRows } from './quantizeRows.ts';
@@ -92,12 +90,12 @@ export function emitKernels({
   module.importMemory('host', 'memory', memoryLimits(shared), separate ? [] : [WEIGHTS]);
   if (separate) module.importMemory('host', WEIGHTS, memoryLimits(shared));
   const exp = addExponential(module);
-  const sigmoid = addSigmoid(module, exp);
+  const sigmoid = addSigmoid(module);
   const softplus = addSoftplus(module, exp);
-  const softmax = addSoftmax(module, exp);
+  const softmax = addSoftmax(module);
   const indexOfLargest = addIndexOfLargest(module);
   const linear = addLinear(module);
-  addElementwise(module, { sigmoid, softplus });
+  addElementwise(module, softplus);
   addQuantizeRows(module);
   const linearPanels = addLinearPanels(module, { products, formats });
   addEmbeddingPanels(module, formats);
@@ -129,10 +127,7 @@ export function emitKernels({
 }
 
 interface Compiled {
-  /** As the host compiles it. */
   readonly module: WasmModule;
-  /** Compiled for speed, which takes longer. */
-  readonly optimized: WasmModule;
   readonly hash: string;
   readonly sizeBytes: number;
 }
@@ -149,13 +144,10 @@ export function compiledKernels(
   const known = compiled.get(key);
   if (known !== undefined) return known;
   const bytes = emitKernels({ shared, products: byteProductsOfHost(), formats, separate });
-  const once: { module?: WasmModule; optimized?: WasmModule; hash?: string } = {};
+  const once: { module?: WasmModule; hash?: string } = {};
   const made = {
     get module() {
       return (once.module ??= compileModule(bytes));
-    },
-    get optimized() {
-      return (once.optimized ??= canOptimize() ? optimize(bytes, shared, formats) : this.module);
     },
     sizeBytes: bytes.length,
     get hash() {
@@ -166,30 +158,7 @@ export function compiledKernels(
   return made;
 }
 
-/** Neighbouring vectors become one only where that gives the known answers. */
-function optimize(
-  bytes: Uint8Array<ArrayBuffer>,
-  shared: boolean,
-  formats: readonly PanelFormatName[],
-): WasmModule {
-  const module = compileOptimized(withName(bytes, 'pairs'), true);
-  const memory = createKernelMemory(shared);
-  const kernels = instantiate<Kernels>(module, { host: { memory, [WEIGHTS]: memory } });
-  return knowsAnswers(kernels, memory, formats)
-    ? module
-    : compileOptimized(withName(bytes, 'singles'), false);
-}
-
-/** The module with an empty section of this name, for hosts that keep code for bytes they have seen. */
-function withName(bytes: Uint8Array<ArrayBuffer>, name: string): Uint8Array<ArrayBuffer> {
-  const text = new TextEncoder().encode(name);
-  const named = new Uint8Array(bytes.length + 3 + text.length);
-  named.set(bytes);
-  named.set([0, text.length + 1, text.length, ...text], bytes.length);
-  return named;
-}
-
 /** The kernels on `memory`. */
 export function instantiateKernels(memory: WasmMemory, shared = false): Kernels {
-  return instantiate<Kernels>(compiledKernels(shared).optimized, { host: { memory } });
+  return instantiate<Kernels>(compiledKernels(shared).module, { host: { memory } });
 }

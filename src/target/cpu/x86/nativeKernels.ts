@@ -19,6 +19,7 @@ import { LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
 import { Machine, type PreparedCall } from './machine.ts';
 import { bitsOf, ELEMENT_BYTES, type Args, type NativeBind } from './nativeBind.ts';
 import { QUANTIZE_ROWS } from './quantizeRows.ts';
+import { ROTARY } from './rotary.ts';
 
 type AttentionCall = PreparedCall<(typeof ATTENTION)[number]>;
 
@@ -29,6 +30,7 @@ const NATIVE: { readonly [K in KernelName]?: NativeBind<K> } = {
   linearPanels: bindLinearPanels,
   groupedLinear: bindGroupedLinear,
   groupedLinearPanels: bindGroupedLinearPanels,
+  rotaryEmbedding: bindRotary,
   swiglu: bindSwiglu,
   gatedDelta: bindGatedDelta,
   causalConvolution: bindConvolution,
@@ -106,6 +108,23 @@ function bindSwiglu(machine: Machine, args: Args<'swiglu'>): (() => void) | unde
   const call = machine.prepare('swiglu', SWIGLU, {
     ...{ gate, up, out, vectors },
     limit: bitsOf(args.limit),
+  });
+  return () => call.run();
+}
+
+/** Halves of heads in whole vectors; other pairs run in WebAssembly. */
+function bindRotary(machine: Machine, args: Args<'rotaryEmbedding'>): (() => void) | undefined {
+  const { rows, H, pairs, step, distance } = args;
+  const halfBytes = pairs * ELEMENT_BYTES;
+  if (rows * H * pairs === 0 || step !== 1 || distance !== pairs || halfBytes % VECTOR_BYTES !== 0)
+    return undefined;
+  const bytes = 2 * H * halfBytes;
+  const call = machine.prepare('rotaryEmbedding', ROTARY, {
+    x: machine.address(args.x, rows, bytes, bytes),
+    cos: machine.address(args.cos, rows, halfBytes, halfBytes),
+    sin: machine.address(args.sin, rows, halfBytes, halfBytes),
+    out: machine.address(args.out, rows, bytes, bytes),
+    ...{ rows, heads: H, vectors: halfBytes / VECTOR_BYTES, halfBytes },
   });
   return () => call.run();
 }
