@@ -1,46 +1,100 @@
-/** How fast a space of chips is explored: 10⁵ of them, each reading prompts and writing, with area and power. */
-import os from 'node:os';
-import { defineChipStudy, exploreChips } from '../src/explore/index.ts';
+/** Chips a second: DeepSeek-V4-Flash, prompts and tokens, on points of the space of datacentre chips. */
+import { Evaluator } from '../src/explore/evaluate/evaluate.ts';
+import type { ChipFigures } from '../src/explore/evaluate/evaluate.ts';
+import type { SpaceFile } from '../src/explore/space/axes.ts';
+import { isMisfit } from '../src/explore/space/chipRules.ts';
+import type { Design } from '../src/explore/space/design.ts';
+import { loadChipEstimates, loadSpaceFile } from '../src/explore/space/load.node.ts';
+import { DesignSpace } from '../src/explore/space/space.ts';
 import { readCatalogueModel } from '../src/model/index.ts';
-import { spaceFileFor } from './exploreSpace.ts';
-import { type Table } from './table.ts';
+import type { Table } from './table.ts';
 
-const MODELS = ['deepseek-v4-flash', 'qwen3-32b'];
-const CHIPS = Number(process.env["CHIPS"] ?? 100_000);
+/** Points of the grid, evenly spread over it; among them are those that no rule completes. */
+const POINTS = 100_000;
+/** Forms of the model are made on the first ones. */
+const WARM = 2000;
 
-/** Published by others for their own tools, not run here. */
-const PEERS: readonly (readonly string[])[] = [
-  ['AIConfigurator', 'one search, Qwen3-32B on 32 H200, its README of 2026-02-08', '', '6.5 s'],
-  ['Vidur-Search', 'one search, Llama-2-70B, paper', '', '1 h'],
-  ['Stream (MILP)', 'two convolutions on four cores, its README', '', '11 s'],
-  ['DOSA', 'one workload, figure 7 of the paper', '', 'several hours'],
+/** Eight chips serve a replica, and hold at least a few rows; more of them than points. */
+const CHOICES = {
+  cores: [8],
+  chips: [8],
+  pipeline: [1],
+  expert: [8],
+  columns: [128, 256],
+  formats: ['mxfp8/mxfp4'],
+  laneCycles: [4, 6],
+  scratchpadKiB: [8192, 16384, 32768, 65536],
+  accumulatorRows: [512, 1024, 2048],
+  loads: [8, 16, 24, 32],
+  memory: ['LPDDR5X', 'GDDR7', 'HBM2E', 'HBM3', 'HBM3E'],
+  bytesPerCycle: [64, 128, 256],
+  linkGBs: [100, 200, 400],
+  clockShare: [0.5, 0.6, 0.7, 0.8, 0.9, 1],
+} satisfies Partial<SpaceFile['axes']>;
+
+/** Rates of peers are as published, each of its own question, on machines of their own. */
+const NOTES = [
+  'Each chip: area and figures, what fits on it, a step of decoding at the largest batch and a chunk of a prompt in closed form (L0), TTFT, TPOT and tokens/s of DeepSeek-V4-Flash (4,096 + 1,024 tokens) on 64 cores of 8 chips. CPU seconds of one core: others share the machine. Making shares and forms of the model is part of the first column of seconds.',
+  '',
+  'Peers, as published: Turbo-Charged Mapper 17 s for optimal mappings of one workload (arXiv, 2/2026); AIConfigurator 6.5 s for one model on one chip (README, 2/2026), under 30 s on average (arXiv 2601.06288); Vidur-Search 1 h for Llama-2-70B; Stream about 11 s for two convolutions; DOSA several hours a workload (figure 7).',
 ];
 
 export async function benchExplore(): Promise<Table> {
-  const rows: (readonly string[])[] = [];
-  for (const model of MODELS) {
-    const file = spaceFileFor(model);
-    const definition = await defineChipStudy({
-      models: [{ name: model, raw: readCatalogueModel(model).raw, weight: 1 }],
-      workload: { inputTokens: 4096, outputTokens: 1024, concurrency: 64 },
-      ...{ limits: undefined, space: file, objectives: undefined },
-      search: { name: 'random', seed: 1, evaluations: CHIPS },
-      celadon: { version: 'bench', commit: null },
-    });
-    const threads = os.availableParallelism();
-    const { seconds, result } = await exploreChips(definition, { threads });
-    const rate = Math.round(result.evaluations / seconds);
-    const what = `${model}: ${result.evaluations} chips, prompts and tokens, ${threads} threads`;
-    rows.push(['Celadon', what, `${rate}`, `${seconds.toFixed(1)} s`]);
-  }
-  return {
-    title: 'Exploring chips',
-    notes: [
-      'Random points of one space, every one evaluated: a chunk of a prompt and a step that writes, by the closed form over all kernels',
-      'of the model, with links, fit, area, power and price; from the start of the command, with everything stored. What others publish',
-      'for their searches stands below: other machines, other questions.',
-    ],
-    columns: ['tool', 'what', 'chips a second', 'time'],
-    rows: [...rows, ...PEERS],
+  const estimates = await loadChipEstimates();
+  const file = loadSpaceFile('datacentre');
+  const space = new DesignSpace({ ...file, axes: { ...file.axes, ...CHOICES } }, estimates);
+  const { model } = readCatalogueModel('deepseek-v4-flash');
+  const chat = { name: 'chat', model, inputTokens: 4096, outputTokens: 1024, weight: 1 };
+  const figuresOf = (chip: Design['decode']['chip']): ChipFigures => {
+    const { cost, ...figures } = estimates.of(chip);
+    return { ...figures, chipDollars: cost && cost.dollars.value, watts: () => null };
   };
+  const evaluator = new Evaluator([chat], figuresOf);
+  const step = Math.max(1, space.count / POINTS);
+  const start = process.cpuUsage();
+  let warm = start;
+  let [chips, fitting] = [0, 0];
+  for (let i = 0; i < POINTS; i++) {
+    if (i === WARM) warm = process.cpuUsage();
+    const design = space.designAt(pointAt(space.sizes, Math.floor(i * step)));
+    if (isMisfit(design)) continue;
+    chips++;
+    if (!('misfit' in evaluator.evaluate(design))) fitting++;
+  }
+  const seconds = (from: NodeJS.CpuUsage): number => {
+    const { user, system } = process.cpuUsage(from);
+    return (user + system) / 1e6;
+  };
+  const [all, rest] = [seconds(start), seconds(warm)];
+  return {
+    title: 'Chips evaluated a second',
+    notes: NOTES,
+    columns: [
+      'points',
+      'chips',
+      'that serve the model',
+      'CPU s of one core',
+      'of these after 2 % of the points',
+      'µs a point',
+    ],
+    rows: [
+      [
+        `${POINTS} of ${space.count}`,
+        `${chips}`,
+        `${fitting}`,
+        all.toFixed(1),
+        rest.toFixed(1),
+        ((1e6 * rest) / (POINTS - WARM)).toFixed(0),
+      ],
+    ],
+  };
+}
+
+function pointAt(sizes: readonly number[], index: number): number[] {
+  let rest = index;
+  return sizes.map((size) => {
+    const at = rest % size;
+    rest = Math.floor(rest / size);
+    return at;
+  });
 }

@@ -3,6 +3,7 @@ import { benchArea } from './area.ts';
 import { benchCpu } from './cpu.ts';
 import { benchDecode } from './decode.ts';
 import { benchExploreSearch } from './exploreSearch.ts';
+import { benchExplore } from './explore.ts';
 import { benchGemm } from './gemm.ts';
 import { benchPanels } from './panels.ts';
 import { benchMachineCode } from './machineCode.ts';
@@ -24,6 +25,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   gemm: benchGemm,
   quality: benchQuality,
   levels: benchLevels,
+  explore: benchExplore,
   rtl: benchRtl,
   area: benchArea,
   serving: benchServing,

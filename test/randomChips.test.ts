@@ -1,7 +1,12 @@
 // The levels on chips that nobody designed: L0 near L1, L1 within 0.2 % of L2.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compileLayer, runLayer, simulatorOf, type Compiled } from '../bench/layerRuns.ts';
+import {
+  compileLayer,
+  runLayer,
+  simulatorOf,
+  type Compiled,
+} from '../src/target/jade/levels/layerRuns.ts';
 import { qwen3Layer, v4Layer } from '../bench/layers.ts';
 import { Random } from '../src/base/index.ts';
 import { loadChip, type Chip } from '../src/chip/index.ts';
@@ -52,7 +57,12 @@ function randomChip(random: Random): Chip {
 }
 
 /** Cycles by tile events, and how far the closed form is off. */
-function levelsOf({ chip, graph, dims, program }: Compiled): readonly [cycles: number, error: number] {
+function levelsOf({
+  chip,
+  graph,
+  dims,
+  program,
+}: Compiled): readonly [cycles: number, error: number] {
   const { cycles } = runTileEvents(tileProgram(chip, program.instructions));
   const form = new ClosedForm(kernelShapes(graph, dims)).cycles(chip);
   return [cycles, form / cycles - 1];

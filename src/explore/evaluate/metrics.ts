@@ -1,6 +1,9 @@
 /** Metrics: what a design does for a model and a workload, and what it takes. */
 
-/** Amounts per chip are means over the chips of prompts and of tokens, at the ratio that keeps both busy. */
+/**
+ * Of a pair, rates per chip, mm², watt and dollar are means over the chips of prompts and of tokens at the ratio
+ * that keeps both busy; what limits name is that of the chip with more of it.
+ */
 export interface Metrics {
   /** Tokens written a second, of one chip. */
   readonly tokensPerSecond: number;

@@ -7,11 +7,12 @@
  *   array    starts when the kernel before has left it and what it reads is finished; ends after `matrix`
  *            cycles, or one tile after the last load
  *   channel  runs ahead of the array by the ring of weights; loads that wait for this
- *            step's results (experts, state) start a memory latency after them, and others go past them
+ *            step's results (experts, state) start a memory latency after them, and others go past them;
+ *            those of attention start when keys and values are stored, before the weights of a later query
  *   vector   ends after `vector` cycles, or one chunk after the last product; heads that start while their
  *            query is made go on from its work
  *
- * Left out: ports of banks, semaphores, outstanding loads, loads of norms and rotary tables, stores, lists
+ * Left out: ports of banks, semaphores, loads of norms and rotary tables, stores, lists
  * of the tokens of experts. The first load comes a memory latency after the start.
  */
 import { type Chip } from '../../../chip/index.ts';

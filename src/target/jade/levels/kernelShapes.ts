@@ -168,11 +168,11 @@ function loadedOperands({ anchors: [anchor] }: Kernel): readonly Node[] {
   return op === 'windowAttention' ? inputs.slice(5) : [];
 }
 
-/** Places of the kernels that made what `kernel` reads, through views; of all it reads unless told. */
+/** Places of the kernels that made `read`, what `kernel` reads, through views. */
 function sourcesOf(
   kernel: Kernel,
   places: ReadonlyMap<Node, number>,
-  read?: readonly Node[],
+  read: readonly Node[] = [...kernel.anchors, ...kernel.chain].flatMap(({ inputs }) => inputs),
 ): number[] {
   const own = new Set([...kernel.anchors, ...kernel.chain]);
   const found = new Set<number>();
@@ -182,8 +182,7 @@ function sourcesOf(
     if (place === undefined) node.inputs.forEach(visit);
     else found.add(place);
   };
-  if (read === undefined) own.forEach((node) => node.inputs.forEach(visit));
-  else read.forEach(visit);
+  read.forEach(visit);
   return [...found];
 }
 

@@ -34,6 +34,7 @@ export interface WindowShape {
   readonly softmax: VectorStep;
   readonly steps: readonly VectorStep[];
   readonly after: readonly number[];
+  readonly loadsAfter?: readonly number[];
 }
 
 export function windowShape(
