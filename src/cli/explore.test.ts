@@ -1,5 +1,6 @@
 // celadon explore through the command line.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { celadon, explore, file, FOLDER, SPACE, WORKLOAD, type Row } from '../../test/exploring.ts';
@@ -88,6 +89,24 @@ test('a study that is kept goes on where it was, and refuses other questions', (
   const other = explore({ areaMm2: 90 }, '-o', study);
   assert.equal(other.status, 2);
   assert.match(other.stderr, /areaMm2/);
+});
+
+test('reports are written by their endings, and two studies are compared', () => {
+  const at = (name: string): string => path.join(FOLDER, name);
+  const reports = ['front.html', 'front.svg', 'points.csv', 'points.parquet'].map(at);
+  const study = at('reported.db');
+  const { status, stderr } = explore({ areaMm2: 80 }, '-o', study, '--report', ...reports);
+  assert.equal(status, 0, stderr);
+  const [html, svg, csv, parquet] = reports.map((name) => fs.readFileSync(name));
+  assert.match(html!.toString(), /<script>/);
+  assert.match(svg!.toString(), /^<svg/);
+  assert.match(csv!.toString(), /^cores,columns,.*front\r\n1,/);
+  assert.equal(parquet!.subarray(0, 4).toString(), 'PAR1');
+  const { stdout } = celadon('explore-compare', study, study);
+  assert.match(stdout, /0 on the first alone, 0 on the second alone/);
+  const wrong = explore({ areaMm2: 80 }, '--report', at('front.pdf'));
+  assert.equal(wrong.status, 2);
+  assert.match(wrong.stderr, /reports must end in \.html/);
 });
 
 for (const [what, limits, text] of [

@@ -91,11 +91,12 @@ test(
     const run = runStudy(syntheticSearch(), definition.objectives, store, evaluator);
     assert.equal(await evaluator.countWorkers(), 0);
     const first = startWorker(url);
+    t.after(() => first.kill());
     await first.said(3);
-    const second = startWorker(url);
-    await second.said(3);
     await first.kill('SIGTERM');
     assert.equal(await first.ended, 0);
+    const second = startWorker(url);
+    t.after(() => second.kill());
     assert.deepEqual(await run, expectedResult());
     await second.kill('SIGTERM');
     const portions = [...first.lines, ...second.lines] as number[];

@@ -8,14 +8,13 @@ import { loadSiliconPieces } from '../../target/jade/index.ts';
 import { neighbourTable, type NeighbourRow } from '../explain/neighbourTable.ts';
 import { sensitivities, type Sensitivity, type Uncertain } from '../explain/sensitivity.ts';
 import { shadowPrices, type ShadowPrice } from '../explain/shadowPrices.ts';
-import { remembering, type View } from '../explain/view.ts';
-import type { Metrics } from '../evaluate/metrics.ts';
+import { remembering } from '../explain/view.ts';
 import type { Point } from '../search/problem.ts';
-import { isMisfit } from '../space/chipRules.ts';
 import { ChipEstimates, type EstimateSources } from '../space/chipEstimates.ts';
 import { Limits } from '../space/limits.ts';
 import { outcomeOf } from '../study/index.ts';
 import { ChipGrid } from './chipGrid.ts';
+import { chipView } from './chipView.ts';
 import type { Explored } from './explore.node.ts';
 import { inputsOf } from './inputs.ts';
 
@@ -35,7 +34,7 @@ const LOOKS = 400;
 export async function explainDesign(explored: Explored, i: number): Promise<Explanation> {
   const { definition, grid, front } = explored;
   const { point, design, evaluation } = front[i]!;
-  const view = remembering(viewOf(grid, explored));
+  const view = remembering(chipView(grid, definition));
   const points = front.map((each) => each.point);
   const objectives = definition.objectives.map(({ metric }) => metric);
   return {
@@ -45,29 +44,6 @@ export async function explainDesign(explored: Explored, i: number): Promise<Expl
     neighbours: neighbourTable(view, point),
     shadowPrices: shadowPrices(view, points, { point, evaluations: LOOKS }),
     sensitivities: await sensitivitiesOf(explored, objectives, points),
-  };
-}
-
-function viewOf(grid: ChipGrid, { definition }: Explored): View {
-  const { space, limits } = grid;
-  return {
-    axes: definition.axes as View['axes'],
-    objectives: definition.objectives.map(({ metric }) => metric),
-    limits: Object.keys(limits.file),
-    brokenBefore(point) {
-      const design = space.designAt(point);
-      return isMisfit(design) ? [] : limits.broken(design);
-    },
-    look(point) {
-      const design = space.designAt(point);
-      if (isMisfit(design)) return design;
-      const evaluation = grid.evaluate(point);
-      const { objectives } = outcomeOf(definition.objectives, evaluation);
-      if (objectives === undefined)
-        return { misfit: evaluation.misfit ?? 'an objective is not known' };
-      const broken = limits.broken(design, evaluation.metrics as unknown as Metrics);
-      return { objectives, broken, limitedBy: `${evaluation['limitedBy']}` };
-    },
   };
 }
 

@@ -13,6 +13,7 @@ import {
   threadEvaluator,
   type Evaluator,
   type PointEvaluation,
+  type ReadableStudy,
   type RunOptions,
   type StudyDefinition,
 } from '../study/index.ts';
@@ -52,6 +53,8 @@ export interface ExploreOptions extends RunOptions {
   readonly file?: string | undefined;
   /** 1: in this thread. */
   readonly threads: number;
+  /** Reads the whole study once it has ended. */
+  readonly read?: ((study: ReadableStudy) => Promise<void>) | undefined;
   /** In place of threads, as of workers elsewhere. */
   readonly evaluator?: Evaluator | undefined;
 }
@@ -70,6 +73,9 @@ export async function exploreChips(
   try {
     const search = searchOf(grid, inputsOf(definition));
     const result = await runStudy(search, definition.objectives, store, evaluator, options);
+    const { evaluations, overLimits, bounded, proven } = result;
+    store.end({ evaluations, overLimits, bounded, proven });
+    await options.read?.(store);
     const read = (point: readonly number[]): FrontDesign => {
       return { point, design: designAt(grid, point), evaluation: store.find(point)! };
     };

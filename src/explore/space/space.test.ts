@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Random } from '../../base/index.ts';
+import { planMemory } from '../../compile/index.ts';
+import { parseModelConfig } from '../../model/index.ts';
 import { parseChip } from '../../chip/index.ts';
-import { loadSiliconPieces, regionsOf } from '../../target/jade/index.ts';
+import { jadeTarget, loadSiliconPieces, regionsOf } from '../../target/jade/index.ts';
+import { Rank } from '../evaluate/rank.ts';
 import { AXIS_NAMES, parseSpace } from './axes.ts';
 import { isMisfit } from './chipRules.ts';
 import type { Design } from './design.ts';
@@ -152,4 +156,18 @@ test('names of spaces, nodes and memories are those of the catalogue', () => {
     () => new DesignSpace(wrong, ESTIMATES),
     /the memory must be one of PSRAM.*not "HBM5"/,
   );
+});
+
+test('the compiler finds room for a small model on the chips of each space', () => {
+  const config = JSON.parse(readFileSync('test/golden/qwen3-tied/config.json', 'utf8'));
+  const model = parseModelConfig(config, 'qwen3-tied');
+  const dims = { B: 1, T: 2, S: 32 };
+  for (const space of spaceNames().map(spaceOf)) {
+    for (const [, { decode }] of randomDesigns(space, 4)) {
+      const { kernels, graph } = new Rank(model, decode.chip.matrix);
+      const target = jadeTarget(decode.chip, { contextTokens: dims.S });
+      const { buffers, regions } = target.schedule(kernels, graph, dims);
+      assert.doesNotThrow(() => planMemory(buffers, regions), decode.chip.name);
+    }
+  }
 });

@@ -11,3 +11,4 @@ export * from './compareStudies.ts';
 export * from './exports.ts';
 export { frontOf, type ReadableStudy } from './sheet.ts';
 export * from './studyPage.ts';
+export { findCommit } from './commit.node.ts';

@@ -1,6 +1,7 @@
 /** A worker: evaluates portions of whatever studies of its own version a queue has, until told to stop. */
 import type { Job } from 'bullmq';
 import { CeladonError } from '../../base/index.ts';
+import type { Point } from '../search/problem.ts';
 import { connectQueue, loadQueuePackages } from './queueConnection.node.ts';
 import { definitionKey, KEY_PREFIX, queueName } from './queueProtocol.ts';
 import type { PortionJob, PortionResult } from './queueProtocol.ts';
@@ -12,8 +13,6 @@ export interface WorkerOptions {
   readonly celadon: StudyDefinition['celadon'];
   /** Made once for each study. */
   readonly openEvaluator: (definition: StudyDefinition) => Evaluator | Promise<Evaluator>;
-  /** Portions at once; as many as the evaluator has lanes. */
-  readonly lanes?: number;
   /** Ends the worker once what it has begun is delivered. */
   readonly signal: AbortSignal;
   /** Milliseconds without a sign of life after which another worker gets its portions. */
@@ -26,7 +25,7 @@ const MAX_STUDIES = 8;
 
 /** Resolves once the signal has ended it. Throws UsageError where the server does not answer. */
 export async function runQueueWorker(options: WorkerOptions): Promise<void> {
-  const { url, celadon, signal, lanes = 1, lostAfter = 30_000, onPortion } = options;
+  const { url, celadon, signal, lostAfter = 30_000, onPortion } = options;
   const { Worker } = await loadQueuePackages();
   const connection = await connectQueue(url);
   const evaluators = new Map<string, Promise<Evaluator>>();
@@ -41,14 +40,13 @@ export async function runQueueWorker(options: WorkerOptions): Promise<void> {
   };
   const work = async ({ data }: Job<PortionJob, PortionResult>): Promise<PortionResult> => {
     const evaluator = await evaluatorOf(data.study);
-    const evaluations = await evaluator.evaluate(data.points);
+    const evaluations = await evaluateOnLanes(evaluator, data.points);
     onPortion?.(data.points.length);
     return evaluations;
   };
   const worker = new Worker<PortionJob, PortionResult>(queueName(celadon), work, {
     connection,
     prefix: KEY_PREFIX,
-    concurrency: lanes,
     lockDuration: lostAfter,
     stalledInterval: lostAfter / 2,
     maxStalledCount: 1_000, // a portion is never given up because workers were lost
@@ -58,6 +56,18 @@ export async function runQueueWorker(options: WorkerOptions): Promise<void> {
   await worker.close();
   for (const evaluator of evaluators.values()) await (await evaluator).close();
   connection.disconnect();
+}
+
+/** The points of one job, divided among all lanes. */
+async function evaluateOnLanes(
+  evaluator: Evaluator,
+  points: readonly Point[],
+): Promise<PortionResult> {
+  const share = Math.ceil(points.length / evaluator.lanes);
+  const shares = Array.from({ length: Math.ceil(points.length / share) }, (_, i) =>
+    evaluator.evaluate(points.slice(i * share, (i + 1) * share)),
+  );
+  return (await Promise.all(shares)).flat();
 }
 
 async function readDefinition(

@@ -5,30 +5,30 @@ import {
   type Local,
   type ModuleBuilder,
 } from '../../../wasm/index.ts';
+import { pushSigmoid } from './exponential.ts';
 import { KERNELS } from './kernels.table.ts';
 import { pushSplat, pushSum, scaleToBytes, VECTOR_BYTES } from './vectors.ts';
 
 const SIGN_BIT = -(2 ** 31);
 
 /** Adds `add`, `mul`, `sigmoid`, `softplus`, `silu`, `signedRoot` and `swiglu`. */
-export function addElementwise(
-  module: ModuleBuilder,
-  { sigmoid, softplus }: { readonly sigmoid: FunctionRef; readonly softplus: FunctionRef },
-): void {
+export function addElementwise(module: ModuleBuilder, softplus: FunctionRef): void {
   for (const name of ['add', 'mul'] as const) {
     module.addFunction(name, { params: KERNELS[name], exported: true }, (f, { a, b, out, size }) =>
       mapVectors(f, [a, b], out, size, () => f.emit(`f32x4.${name}`)),
     );
   }
-  for (const [name, apply] of Object.entries({ sigmoid, softplus })) {
-    const params = KERNELS[name as 'sigmoid' | 'softplus'];
+  const ofOne = {
+    sigmoid: pushSigmoid,
+    silu: pushSilu,
+    softplus: (f: FunctionBuilder) => f.emit('call', softplus),
+  };
+  for (const [name, apply] of Object.entries(ofOne)) {
+    const params = KERNELS[name as keyof typeof ofOne];
     module.addFunction(name, { params, exported: true }, (f, { x, out, size }) =>
-      mapVectors(f, [x], out, size, () => f.emit('call', apply)),
+      mapVectors(f, [x], out, size, () => apply(f)),
     );
   }
-  module.addFunction('silu', { params: KERNELS.silu, exported: true }, (f, { x, out, size }) =>
-    mapVectors(f, [x], out, size, () => pushSilu(f, sigmoid)),
-  );
   addSignedRoot(module);
   const spec = { params: KERNELS.swiglu, exported: true };
   module.addFunction('swiglu', spec, (f, { gate, up, out, size, limit }) => {
@@ -38,7 +38,7 @@ export function addElementwise(
     mapVectors(f, [up, gate], out, size, () => {
       f.get(highest).emit('f32x4.pmin').set(x);
       f.get(highest).emit('f32x4.pmin').get(lowest).emit('f32x4.pmax').get(x);
-      pushSilu(f, sigmoid).emit('f32x4.mul');
+      pushSilu(f).emit('f32x4.mul');
     });
   });
 }
@@ -61,9 +61,9 @@ export function pushSignedRoot(f: FunctionBuilder, least: Local): FunctionBuilde
 }
 
 /** Pops x and pushes x · sigmoid(x). */
-function pushSilu(f: FunctionBuilder, sigmoid: FunctionRef): FunctionBuilder {
+function pushSilu(f: FunctionBuilder): FunctionBuilder {
   const x = f.local('v128');
-  return f.tee(x).get(x).emit('call', sigmoid).emit('f32x4.mul');
+  return pushSigmoid(f.tee(x).get(x)).emit('f32x4.mul');
 }
 
 /** out = body(inputs) for each vector; `body` pops a vector of each input, the last on top. */

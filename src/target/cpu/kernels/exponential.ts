@@ -33,21 +33,24 @@ export const POLYNOMIAL = [
 /** Adds exp(v128) → v128. */
 export function addExponential(module: ModuleBuilder): FunctionRef {
   return module.addFunction('exp', { params: { x: 'v128' }, results: ['v128'] }, (f, { x }) => {
-    const n = f.local('v128', 'n');
-    const r = f.local('v128', 'r');
-    const value = f.local('v128', 'value');
-    const low = f.local('v128', 'low');
-    pushSplat(f.get(x), SMALLEST).emit('f32x4.lt').set(low);
-    pushSplat(f.get(x), SMALLEST).emit('f32x4.max');
-    pushSplat(f, LARGEST).emit('f32x4.min').tee(r);
-    pushSplat(f, Math.LOG2E).emit('f32x4.mul').emit('f32x4.nearest').set(n);
-    for (const part of [LN2_HIGH, LN2_LOW]) {
-      pushSplat(f.get(r).get(n), part).emit('f32x4.mul').emit('f32x4.sub').set(r);
-    }
-    pushPolynomial(f, r, POLYNOMIAL).get(r).get(r).emit('f32x4.mul').emit('f32x4.mul');
-    pushSplat(f.get(r).emit('f32x4.add'), 1).emit('f32x4.add').set(value);
-    pushPowerOfTwo(f, n).get(value).emit('f32x4.mul').get(low).emit('v128.andnot');
+    pushExponential(f.get(x));
   });
+}
+
+/** Pops x and pushes exp(x): in loops over rows a call costs as much, and a host does not pair what is behind it. */
+export function pushExponential(f: FunctionBuilder): FunctionBuilder {
+  const [n, r, value, low] = [f.local('v128'), f.local('v128'), f.local('v128'), f.local('v128')];
+  f.tee(r);
+  pushSplat(f, SMALLEST).emit('f32x4.lt').set(low);
+  pushSplat(f.get(r), SMALLEST).emit('f32x4.max');
+  pushSplat(f, LARGEST).emit('f32x4.min').tee(r);
+  pushSplat(f, Math.LOG2E).emit('f32x4.mul').emit('f32x4.nearest').set(n);
+  for (const part of [LN2_HIGH, LN2_LOW]) {
+    pushSplat(f.get(r).get(n), part).emit('f32x4.mul').emit('f32x4.sub').set(r);
+  }
+  pushPolynomial(f, r, POLYNOMIAL).get(r).get(r).emit('f32x4.mul').emit('f32x4.mul');
+  pushSplat(f.get(r).emit('f32x4.add'), 1).emit('f32x4.add').set(value);
+  return pushPowerOfTwo(f, n).get(value).emit('f32x4.mul').get(low).emit('v128.andnot');
 }
 
 /** P(r) by Horner's rule. */
@@ -73,12 +76,19 @@ function pushPowerOfTwo(f: FunctionBuilder, n: Local): FunctionBuilder {
 }
 
 /** Adds sigmoid(v128) → v128. */
-export function addSigmoid(module: ModuleBuilder, exp: FunctionRef): FunctionRef {
+export function addSigmoid(module: ModuleBuilder): FunctionRef {
   return module.addFunction('sigmoid', { params: { x: 'v128' }, results: ['v128'] }, (f, { x }) => {
-    pushSplat(f, 1);
-    pushSplat(f, 1).get(x).emit('f32x4.neg').emit('call', exp);
-    f.emit('f32x4.add').emit('f32x4.div');
+    pushSigmoid(f.get(x));
   });
+}
+
+/** Pops x and pushes 1 / (1 + exp(−x)). */
+export function pushSigmoid(f: FunctionBuilder): FunctionBuilder {
+  const divisor = f.local('v128');
+  pushSplat(pushExponential(f.emit('f32x4.neg')), 1)
+    .emit('f32x4.add')
+    .set(divisor);
+  return pushSplat(f, 1).get(divisor).emit('f32x4.div');
 }
 
 /** 2·artanh(z) = z · P(z²): the coefficients of P, highest first. */
@@ -108,7 +118,7 @@ export function addSoftplus(module: ModuleBuilder, exp: FunctionRef): FunctionRe
  * Adds softmax(row, size, scale), in place: exp(scale·(x − max)) over its sum. The row has room for a whole
  * number of vectors; what is beyond `size` becomes 0.
  */
-export function addSoftmax(module: ModuleBuilder, exp: FunctionRef): FunctionRef {
+export function addSoftmax(module: ModuleBuilder): FunctionRef {
   const params = { row: 'i32', size: 'i32', scale: 'f32' } as const;
   return module.addFunction('softmax', { params }, (f, { row, size, scale }) => {
     const [factor, total, scratch] = [f.local('v128'), f.local('v128'), f.local('v128')];
@@ -123,7 +133,7 @@ export function addSoftmax(module: ModuleBuilder, exp: FunctionRef): FunctionRef
     f.get(largest);
     reduceLanes(f, 'f32x4.max', scratch).set(largest);
     each(() => {
-      f.get(largest).emit('f32x4.sub').emit('call', exp).tee(scratch);
+      pushExponential(f.get(largest).emit('f32x4.sub')).tee(scratch);
       f.get(scratch).get(total).emit('f32x4.add').set(total);
     });
     pushSplat(f, 1).get(total);

@@ -90,12 +90,12 @@ export function emitKernels({
   module.importMemory('host', 'memory', memoryLimits(shared), separate ? [] : [WEIGHTS]);
   if (separate) module.importMemory('host', WEIGHTS, memoryLimits(shared));
   const exp = addExponential(module);
-  const sigmoid = addSigmoid(module, exp);
+  const sigmoid = addSigmoid(module);
   const softplus = addSoftplus(module, exp);
-  const softmax = addSoftmax(module, exp);
+  const softmax = addSoftmax(module);
   const indexOfLargest = addIndexOfLargest(module);
   const linear = addLinear(module);
-  addElementwise(module, { sigmoid, softplus });
+  addElementwise(module, softplus);
   addQuantizeRows(module);
   const linearPanels = addLinearPanels(module, { products, formats });
   addEmbeddingPanels(module, formats);

@@ -68,19 +68,20 @@ function mostOf(kernel: KernelName, name: string): number {
 
 /** Throws CeladonError for a size or an address that is no whole number of 32 bits. */
 function namedArgs(kernel: KernelName, values: readonly number[]): Args<KernelName> {
-  const entries = Object.entries(KERNELS[kernel]).map(([name, type], i) => {
-    const value = values[i]!;
-    if (
-      type === 'i32' &&
-      !(Number.isInteger(value) && value >= 0 && value < mostOf(kernel, name))
-    ) {
+  const types: Readonly<Record<string, string>> = KERNELS[kernel];
+  const args: Record<string, number> = {};
+  let i = 0;
+  for (const name in types) {
+    const value = values[i++]!;
+    const isWhole = Number.isInteger(value) && value >= 0 && value < mostOf(kernel, name);
+    if (types[name] === 'i32' && !isWhole) {
       throw new CeladonError(
         `${name} of ${kernel} must be a whole number of 32 bits, not ${value}`,
       );
     }
-    return [name, value];
-  });
-  return Object.fromEntries(entries);
+    args[name] = value;
+  }
+  return args as Args<KernelName>;
 }
 
 function bindLinear(machine: Machine, args: Args<'linear'>): (() => void) | undefined {
