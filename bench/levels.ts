@@ -10,15 +10,16 @@ import {
   tileProgram,
   type KernelShape,
 } from '../src/target/jade/levels/index.ts';
-import { gemmGraph } from './gemm.ts';
 import {
   compileLayer,
   CONTEXT_TOKENS,
   rowsOfExperts,
   runLayer,
   simulatorOf,
+  withRows,
   type Compiled,
-} from './layerRuns.ts';
+} from '../src/target/jade/levels/layerRuns.ts';
+import { gemmGraph } from './gemm.ts';
 import { qwen3Layer, v4Layer, V4_FLASH } from './layers.ts';
 import { engineering, secondsOf, timed, type Table } from './table.ts';
 
@@ -130,18 +131,6 @@ function layerRow({ name, compiled, shapes, speeds }: Layer): (string | number)[
     engineering(l1 / l1Seconds),
     speeds.map(engineering).join(' / '),
   ];
-}
-
-/** Experts with the rows that they have. */
-function withRows(shape: KernelShape, rowsOf: (expert: number) => number): KernelShape {
-  if (shape.kind !== 'experts') return shape;
-  const all = Array.from({ length: shape.experts }, (_, expert) => rowsOf(expert));
-  const alike = Map.groupBy(
-    all.filter((rows) => rows > 0),
-    (rows) => rows,
-  );
-  const loads = [...alike].map(([rows, own]) => ({ experts: own.length, rows }));
-  return { ...shape, loads };
 }
 
 function error(cycles: number, truth: number, digits: number): string {

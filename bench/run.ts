@@ -2,6 +2,7 @@
 import { benchArea } from './area.ts';
 import { benchCpu } from './cpu.ts';
 import { benchDecode } from './decode.ts';
+import { benchExploreSearch } from './exploreSearch.ts';
 import { benchGemm } from './gemm.ts';
 import { benchPanels } from './panels.ts';
 import { benchMachineCode } from './machineCode.ts';
@@ -15,7 +16,7 @@ import { benchStart } from './start.ts';
 import { benchText } from './text.ts';
 import { writeTables, type Table } from './table.ts';
 
-type Benchmark = () => Table | readonly Table[] | Promise<Table>;
+type Benchmark = () => Table | readonly Table[] | Promise<Table | readonly Table[]>;
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   decode: benchDecode,
@@ -32,6 +33,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   cpu: benchCpu,
   start: benchStart,
   machineCode: benchMachineCode,
+  exploreSearch: benchExploreSearch,
 };
 
 const chosen = process.argv.slice(2);

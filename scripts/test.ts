@@ -14,6 +14,7 @@ const GROUPS = {
   rtl: 'Verilator, Yosys or Icarus',
   assembler: 'GNU as',
   browser: 'Chromium',
+  redis: 'Redis or Valkey',
   gpu: 'a WebGPU adapter',
 };
 
@@ -21,6 +22,7 @@ const GROUPS = {
 const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   rtl: ['verilator', 'yosys', 'iverilog'],
   browser: ['chromium', 'chromium-browser', 'google-chrome'],
+  redis: ['valkey-server', 'redis-server'],
   assembler: ['objdump'], // comes with as, which would wait for text
 };
 

@@ -11,7 +11,8 @@ after(() => fs.rmSync(FOLDER, { recursive: true }));
 
 export function celadon(...args: string[]) {
   const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined };
-  const options = { encoding: 'utf8', env, timeout: 120_000 } as const;
+  const cwd = path.join(import.meta.dirname, '..');
+  const options = { encoding: 'utf8', cwd, env, timeout: 240_000 } as const;
   return spawnSync(process.execPath, [MAIN, ...args], options);
 }
 

@@ -9,7 +9,7 @@ import {
   runLayer,
   simulatorOf,
   type Compiled,
-} from '../bench/layerRuns.ts';
+} from '../src/target/jade/levels/layerRuns.ts';
 import { qwen3Layer, v4Layer, V4_FLASH } from '../bench/layers.ts';
 import { loadChip } from '../src/chip/index.ts';
 import { loadModel } from '../src/model/index.ts';

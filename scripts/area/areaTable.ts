@@ -8,22 +8,32 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { gunzipSync } from 'node:zlib';
 import {
   parseSilicon,
   siliconNodeSchema,
   type SiliconNode,
   type SiliconUnit,
 } from '../../src/chip/index.ts';
+import {
+  findYosys,
+  measureCells,
+  readLiberty,
+  readLibrary,
+  RECIPE,
+  rounded,
+  synthesise,
+  type Cell,
+  type CellLibrary,
+} from '../../src/cost/synthesis/index.ts';
 import { root } from '../tree.ts';
-import { readLibrary, type Cell, type CellLibrary } from './cellLibrary.ts';
-import { measureCells, measureEnergy, requireEqual, rounded } from './measure.ts';
+import { measureEnergy, requireEqual } from './measure.ts';
 import { NODES, type Node } from './nodes.table.ts';
 import { operatorUnits } from './operators.ts';
 import { record, type Recording } from './recording.ts';
-import { RECIPE, synthesise } from './synthesise.ts';
 import { leafUnits, type LeafUnit } from './units.ts';
 
+/** Where results of Yosys are kept. */
+const CACHE = path.join(root, '.celadon', 'area');
 const FOLDER = path.join(root, 'catalogue', 'silicon');
 /** Random inputs on which a netlist must equal its RTL. */
 const VECTORS = 100_000;
@@ -37,8 +47,9 @@ interface Request {
 async function main(): Promise<void> {
   const { pdk, nodes, units } = readArguments();
   const libraries = new Map(nodes.map((node) => [node.id, libraryOf(node, pdk)]));
+  const { tool } = await findYosys();
   const tables = new Map(
-    nodes.map((node) => [node.id, startTable(node, libraries.get(node.id)!, pdk)]),
+    nodes.map((node) => [node.id, startTable(node, libraries.get(node.id)!, pdk, tool)]),
   );
   await addOperators(libraries, tables);
   for (const unit of units) {
@@ -75,11 +86,7 @@ function filesOf({ id, files }: Node, pdk: string): string[] {
 }
 
 function libraryOf(node: Node, pdk: string): CellLibrary {
-  const texts = filesOf(node, pdk).map((file) => {
-    const bytes = fs.readFileSync(path.join(pdk, file));
-    return (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString();
-  });
-  return readLibrary(texts);
+  return readLibrary(readLiberty(pdk, filesOf(node, pdk)));
 }
 
 type Table = Omit<SiliconNode, 'operatorUm2' | 'units'> & {
@@ -88,7 +95,7 @@ type Table = Omit<SiliconNode, 'operatorUm2' | 'units'> & {
 };
 
 /** All but units and operators; units that the file of the node has already. */
-function startTable(node: Node, library: CellLibrary, pdk: string): Table {
+function startTable(node: Node, library: CellLibrary, pdk: string, tool: string): Table {
   const { id, name, nanometres, kind, upstream, licence, citation } = node;
   return {
     id,
@@ -101,6 +108,7 @@ function startTable(node: Node, library: CellLibrary, pdk: string): Table {
     made: {
       command: 'npm run area-table -- --pdk DIR',
       date: new Date().toISOString().slice(0, 10),
+      tool,
       ...RECIPE,
       verifiedVectors: VECTORS,
     },
@@ -159,7 +167,7 @@ async function addOperators(
   tables: ReadonlyMap<string, Table>,
 ): Promise<void> {
   for (const { operator, size, module } of operatorUnits()) {
-    const results = await synthesise(module, libraries);
+    const results = await synthesise(module, libraries, CACHE);
     for (const [id, result] of results) {
       const { areaUm2 } = measureCells(result, libraries.get(id)!);
       tables.get(id)!.operatorUm2[operator] = rounded(areaUm2 / size);
@@ -179,7 +187,7 @@ async function addUnit(
   const recording = recordings.get(chip) ?? record(chip);
   recordings.set(chip, recording);
   const streams = unit.streams(recording);
-  for (const [id, result] of await synthesise(module, libraries)) {
+  for (const [id, result] of await synthesise(module, libraries, CACHE)) {
     const library = libraries.get(id)!;
     requireEqual(module, result, library, VECTORS, below);
     const cells = measureCells(result, library);

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readLibrary } from './cellLibrary.ts';
+import { readLibrary, synthesise } from '../../src/cost/synthesis/index.ts';
 import { requireEqual } from './measure.ts';
 import { operatorUnits } from './operators.ts';
-import { synthesise } from './synthesise.ts';
 import { testLibrary } from './testLibrary.ts';
 import { leafUnits } from './units.ts';
 

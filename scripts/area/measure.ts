@@ -1,33 +1,12 @@
-/** What the table says of a module, from its netlist. */
-import type { SiliconUnit } from '../../src/chip/index.ts';
+/** The energy of a module from its netlist, and that this does what its RTL does. */
+import { rounded, type CellLibrary, type Synthesised } from '../../src/cost/synthesis/index.ts';
 import type { Module } from '../../src/hdl/index.ts';
-import type { CellLibrary } from './cellLibrary.ts';
 import { energyPerCycle, type Operands } from './energy.ts';
 import { Netlist } from './netlist.ts';
-import type { Synthesised } from './synthesise.ts';
 import { findDifference } from './verifyNetlist.ts';
 
 /** Cycles of a stream before energy counts: longer than any pipeline. */
 const WARMUP = 24;
-
-/** Area, gates, delay and leakage. */
-export function measureCells(
-  { netlist, delayPs }: Synthesised,
-  library: CellLibrary,
-): Pick<SiliconUnit, 'areaUm2' | 'flopAreaUm2' | 'gates' | 'flops' | 'delayPs' | 'leakageNw'> {
-  const { placed } = new Netlist(netlist, library.cells);
-  const cells = placed.map(({ cell }) => cell);
-  const flops = cells.filter(({ flop }) => flop !== undefined);
-  const area = (of: typeof cells): number => of.reduce((sum, { areaUm2 }) => sum + areaUm2, 0);
-  return {
-    areaUm2: rounded(area(cells)),
-    flopAreaUm2: rounded(area(flops)),
-    gates: cells.length - flops.length,
-    flops: flops.length,
-    delayPs: rounded(delayPs),
-    leakageNw: rounded(cells.reduce((sum, { leakageNw }) => sum + leakageNw, 0)),
-  };
-}
 
 /** Energy of a cycle in fJ for each stream of operands. */
 export function measureEnergy(
@@ -59,9 +38,4 @@ export function requireEqual(
     `the netlist of ${module.name} must do what its RTL does, but in cycle ${cycle} (${given.join(' ')}) ` +
       `${output} is 0x${found.toString(16)}, not 0x${expected.toString(16)}`,
   );
-}
-
-/** Five significant digits: more would claim more than synthesis knows. */
-export function rounded(value: number): number {
-  return Number(value.toPrecision(5));
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defineModule } from '../../src/hdl/index.ts';
-import { readLibrary } from './cellLibrary.ts';
+import { readLibrary, type NetlistJson } from '../../src/cost/synthesis/index.ts';
 import { energyPerCycle, ones, setInputs } from './energy.ts';
-import { Netlist, type NetlistJson } from './netlist.ts';
+import { Netlist } from './netlist.ts';
 import { testLibrary } from './testLibrary.ts';
 import { findDifference } from './verifyNetlist.ts';
 

@@ -4,22 +4,9 @@
  * One bit of a word is one simulation: 32 run side by side, each with its own inputs and flops. There
  * are no delays, so a net changes at most once a cycle and glitches do not exist.
  */
-import { javascriptOf } from './cellFunction.ts';
-import type { Cell } from './cellLibrary.ts';
-
-/** What `write_json` says of a module, as far as it is used here. */
-export interface NetlistJson {
-  readonly ports: Readonly<
-    Record<string, { readonly direction: string; readonly bits: readonly Bit[] }>
-  >;
-  readonly cells: Readonly<Record<string, CellJson>>;
-}
-interface CellJson {
-  readonly type: string;
-  readonly connections: Readonly<Record<string, readonly Bit[]>>;
-}
-/** The number of a net, or a constant. */
-type Bit = number | '0' | '1' | 'x' | 'z';
+import { javascriptOf } from '../../src/cost/synthesis/cellFunction.ts';
+import type { Cell } from '../../src/cost/synthesis/index.ts';
+import type { Bit, CellJson, NetlistJson } from '../../src/cost/synthesis/netlistJson.ts';
 
 /** A cell in its place: for each of its pins the index of a net. */
 export interface Placed {

@@ -87,15 +87,15 @@ th{position:sticky;top:0;background:Canvas}
 .good{background:#2a85}.fair{background:#da25}.bad{background:#d335}.open{background:#8883}
 figure{margin:1rem 0}figcaption{opacity:.8}`;
 
-/** One page that needs nothing else. */
-export function toHtml({ title, blocks }: Document): string {
+/** One page that needs nothing else; `foot` is HTML of its own, as a script. */
+export function toHtml({ title, blocks }: Document, foot = ''): string {
   const body = blocks.map(htmlOf).join('\n');
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escapeHtml(title)}</title><style>${STYLE}</style></head>
 <body><h1>${escapeHtml(title)}</h1>
 ${body}
-</body></html>
+${foot}</body></html>
 `;
 }
 

@@ -1,5 +1,6 @@
 // celadon explore through the command line.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { celadon, explore, file, FOLDER, SPACE, WORKLOAD, type Row } from '../../test/exploring.ts';
@@ -47,6 +48,34 @@ test('where limits rule out everything, it says which and what is nearest', () =
   assert.match(stdout, /areaMm2 of at most 10 mm², not \d+/);
 });
 
+test('a design is explained by its limits, its neighbours and what is uncertain', () => {
+  const { status, stdout, stderr } = explore({ areaMm2: 50 }, '--explain', '1', '--json');
+  assert.equal(status, 0, stderr);
+  const { explanations } = JSON.parse(stdout) as {
+    explanations: {
+      limitedBy: string;
+      neighbours: { axis: string; verdict: string; broken: { limit: string }[] }[];
+      shadowPrices: { limit: string }[];
+      sensitivities: { name: string }[];
+    }[];
+  };
+  assert.equal(explanations.length, 1);
+  const [{ neighbours, shadowPrices, sensitivities }] = explanations as [(typeof explanations)[0]];
+  // One step of the scratchpad and of the node are too large for the limit.
+  for (const axis of ['scratchpadKiB', 'node']) {
+    const rows = neighbours.filter((row) => row.axis === axis);
+    assert.ok(
+      rows.some(({ broken }) => broken.some(({ limit }) => limit === 'areaMm2')),
+      axis,
+    );
+  }
+  assert.deepEqual(
+    shadowPrices.map(({ limit }) => limit),
+    ['areaMm2'],
+  );
+  assert.ok(sensitivities.some(({ name }) => name === 'price of PSRAM, $/GB'));
+});
+
 test('a study that is kept goes on where it was, and refuses other questions', () => {
   const study = path.join(FOLDER, 'study.db');
   const first = explore({ areaMm2: 80 }, '-o', study, '--json');
@@ -60,6 +89,24 @@ test('a study that is kept goes on where it was, and refuses other questions', (
   const other = explore({ areaMm2: 90 }, '-o', study);
   assert.equal(other.status, 2);
   assert.match(other.stderr, /areaMm2/);
+});
+
+test('reports are written by their endings, and two studies are compared', () => {
+  const at = (name: string): string => path.join(FOLDER, name);
+  const reports = ['front.html', 'front.svg', 'points.csv', 'points.parquet'].map(at);
+  const study = at('reported.db');
+  const { status, stderr } = explore({ areaMm2: 80 }, '-o', study, '--report', ...reports);
+  assert.equal(status, 0, stderr);
+  const [html, svg, csv, parquet] = reports.map((name) => fs.readFileSync(name));
+  assert.match(html!.toString(), /<script>/);
+  assert.match(svg!.toString(), /^<svg/);
+  assert.match(csv!.toString(), /^cores,columns,.*front\r\n1,/);
+  assert.equal(parquet!.subarray(0, 4).toString(), 'PAR1');
+  const { stdout } = celadon('explore-compare', study, study);
+  assert.match(stdout, /0 on the first alone, 0 on the second alone/);
+  const wrong = explore({ areaMm2: 80 }, '--report', at('front.pdf'));
+  assert.equal(wrong.status, 2);
+  assert.match(wrong.stderr, /reports must end in \.html/);
 });
 
 for (const [what, limits, text] of [

@@ -7,21 +7,29 @@ import { UsageError } from '../base/index.ts';
 import type { Workload } from '../cluster/index.ts';
 import {
   defineChipStudy,
+  explainDesign,
   exploreChips,
+  queueEvaluator,
   SEARCHES,
   variantsOf,
+  type Explanation,
   type Explored,
   type ExploredVariant,
+  type ReadableStudy,
   type Reference,
   type SearchName,
   type StudiedModel,
   type StudyDefinition,
   type StudyProgress,
+  type TopReport,
 } from '../explore/index.ts';
 import { choice, wholeNumber } from './arguments.ts';
 import { openConfiguration } from './configuration.ts';
 import { REFERENCE_CHIPS, referencesFor } from './exploreReferences.ts';
+import { requireReports, writeReports } from './exploreFiles.ts';
+import { explanationText } from './exploreExplain.ts';
 import { codesignResult, frontResult, frontTable, nothingText } from './exploreResult.ts';
+import { topText, verifyBest } from './exploreTop.ts';
 import { codesignReport, codesignText, readVariants } from './exploreVariants.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { parseWorkload } from './planOptions.ts';
@@ -40,6 +48,11 @@ interface ExploreOptions extends GlobalOptions {
   readonly evaluations: number;
   readonly seed: number;
   readonly threads: number;
+  readonly queue?: string;
+  readonly verifyTop?: number;
+  readonly liberty?: string;
+  readonly report?: readonly string[];
+  readonly explain?: number;
   readonly output?: string | undefined;
 }
 
@@ -71,6 +84,18 @@ export function addExplore(program: Command): void {
     .option('--evaluations <n>', 'designs to evaluate at most', wholeNumber(1, 1e8), 20_000)
     .option('--seed <n>', 'of the search', wholeNumber(0), 1)
     .option('--threads <n>', 'threads', wholeNumber(1, 1024), os.availableParallelism())
+    .option('--queue <url>', 'evaluate on workers of a Redis or Valkey server, not here')
+    .option('--explain <n>', 'explain the best designs of the front', wholeNumber(1, 100))
+    .option(
+      '--verify-top <k>',
+      'run the best chips at all levels, as RTL, and synthesise them',
+      wholeNumber(1, 100),
+    )
+    .option(
+      '--liberty <folder>',
+      'Liberty files for --verify-top; without them nothing is synthesised',
+    )
+    .option('--report <files...>', 'write reports: .html, .svg, .md, .csv, .json, .parquet')
     .option('-o, --output <study.db>', 'keep the study there; it goes on where it was')
     .action((models: readonly string[], _: unknown, command: Command) =>
       explore(models, command.optsWithGlobals<ExploreOptions>()),
@@ -82,14 +107,27 @@ function names(text: string): string[] {
   return text === 'none' ? [] : text.split(',').map((name) => name.trim());
 }
 
-async function explore(models: readonly string[], options: ExploreOptions): Promise<void> {
+async function explore(names: readonly string[], options: ExploreOptions): Promise<void> {
   const output = new Output(options);
-  requireDifferent(models);
-  if (options.variants !== undefined) return codesign(models, options.variants, options, output);
-  const explored = await runOne(models.map(publishedModel), options, output);
-  const references = referencesFor(models, options.references, options.workload);
-  if (output.json) output.result({ ...frontResult(explored), references });
-  else print(explored, references, output);
+  requireDifferent(names);
+  requireReports(options.report ?? []);
+  if (options.variants !== undefined) return codesign(names, options.variants, options, output);
+  const models = names.map(publishedModel);
+  const references = referencesFor(names, options.references, options.workload);
+  const title = `Chips for ${names.join(', ')}`;
+  const explored = await runOne(models, options, output, (study) =>
+    writeReports(options.report ?? [], study, { title, references }),
+  );
+  const explanations = await explain(explored, options.explain ?? 0);
+  const verified = await verifyBest(
+    explored,
+    models,
+    { count: options.verifyTop ?? 0, libertyFolder: options.liberty },
+    output,
+  );
+  output.done();
+  if (output.json) output.result({ ...frontResult(explored), references, explanations, verified });
+  else print(explored, { references, explanations, verified }, output);
   if (explored.front.length === 0) process.exitCode = NOTHING_FITS;
 }
 
@@ -132,14 +170,24 @@ async function runOne(
   models: readonly StudiedModel[],
   options: ExploreOptions,
   output: Output,
+  read?: (study: ReadableStudy) => Promise<void>,
 ): Promise<Explored> {
-  const explored = await exploreChips(await definitionFor(models, options), {
-    file: options.output,
-    threads: options.threads,
+  const definition = await definitionFor(models, options);
+  const { queue, threads, output: file } = options;
+  const explored = await exploreChips(definition, {
+    ...{ file, threads, read },
+    evaluator: queue === undefined ? undefined : await queueEvaluator(queue, definition),
     onProgress: (progress) => output.progress(progressText(progress)),
   });
   output.done();
   return explored;
+}
+
+async function explain(explored: Explored, designs: number): Promise<Explanation[]> {
+  const explanations: Explanation[] = [];
+  for (let i = 0; i < Math.min(designs, explored.front.length); i++)
+    explanations.push(await explainDesign(explored, i));
+  return explanations;
 }
 
 function requireDifferent(names: readonly string[]): void {
@@ -179,11 +227,21 @@ function progressText({ finished, pointsPerSecond, secondsLeft }: StudyProgress)
   return `${finished} designs, ${Math.round(pointsPerSecond)} a second${left}`;
 }
 
-function print(explored: Explored, references: readonly Reference[], output: Output): void {
+interface Beside {
+  readonly references: readonly Reference[];
+  readonly explanations: readonly Explanation[];
+  readonly verified: TopReport;
+}
+
+function print(explored: Explored, beside: Beside, output: Output): void {
+  const { references, explanations, verified } = beside;
   const { result, seconds } = explored;
   const { evaluations, overLimits, bounded, proven } = result;
   if (explored.front.length === 0) output.line(nothingText(explored));
   else output.line(frontTable(explored, references));
+  const objectives = explored.definition.objectives.map(({ metric }) => metric);
+  for (const each of explanations) output.line(`\n${explanationText(each, objectives)}`);
+  if (verified.chips.length > 0) output.line(`\n${topText(verified)}`);
   output.note(
     `${evaluations} designs evaluated, ${overLimits} over limits, ${bounded} below bounds, in ${seconds.toFixed(1)} s; ` +
       (proven

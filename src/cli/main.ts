@@ -32,6 +32,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   compare: async () => (await import('./compare.ts')).addCompare,
   parity: async () => (await import('./parity.ts')).addParity,
   explore: async () => (await import('./explore.ts')).addExplore,
+  'explore-compare': async () => (await import('./exploreCompare.ts')).addExploreCompare,
+  'explore-worker': async () => (await import('./exploreWorker.ts')).addExploreWorker,
   plan: async () => (await import('./plan.ts')).addPlan,
   cache: async () => (await import('./cache.ts')).addCache,
   doctor: async () => (await import('./doctor.ts')).addDoctor,

@@ -11,7 +11,7 @@ import type { Output } from './output.ts';
 const FORMATS = {
   text: { ending: 'txt', write: documentText },
   md: { ending: 'md', write: toMarkdown },
-  html: { ending: 'html', write: toHtml },
+  html: { ending: 'html', write: (document: Document) => toHtml(document) },
   csv: { ending: 'csv', write: toCsv },
 } as const;
 

@@ -18,3 +18,8 @@ export * from './bill.ts';
 export * from './operatorSize.ts';
 export * from './scaling.ts';
 export * from './energy.ts';
+
+/** Synthesis by Yosys, which few need and which takes a moment to load. */
+export async function loadSynthesis() {
+  return import('./synthesis/index.ts');
+}

@@ -1,6 +1,7 @@
 /** A grammar as what a sampler asks: which tokens may come next. */
 import { CeladonError, UsageError } from '../base/index.ts';
 import { Automaton, type Progress } from './automaton.ts';
+import { networkOfForm, type Form } from './form.ts';
 import { networkOfGrammar } from './grammarText.ts';
 import { Network } from './network.ts';
 import { regularExpression } from './regularExpression.ts';
@@ -22,6 +23,11 @@ export class Grammar {
    */
   static ofSchema(schema: unknown): Grammar {
     return kept(`schema ${written(schema)}`, () => networkOfSchema(schema));
+  }
+
+  /** Of JSON between texts of a format. Throws as `ofSchema`. */
+  static ofForm(form: Form): Grammar {
+    return kept(`form ${written(form)}`, () => networkOfForm(form));
   }
 
   /** Of a grammar in the words of llama.cpp. Throws UsageError or CapacityError. */

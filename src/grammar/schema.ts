@@ -27,29 +27,46 @@ interface Site {
  * `keywords.ts`, UsageError for what is no schema, CapacityError for one that is too large.
  */
 export function networkOfSchema(schema: unknown): { network: Network; root: number } {
-  const writer = new SchemaWriter(schema);
-  return { network: writer.network, root: writer.write() };
+  const network = new Network();
+  return { network, root: new JsonWriter(schema, network).whole() };
 }
 
-class SchemaWriter {
-  readonly network = new Network();
-  readonly #json = new JsonText(this.network);
+/** Writes rules of JSON by a schema, and by parts of it, into a network. */
+export class JsonWriter {
+  readonly #network: Network;
+  readonly #json: JsonText;
   readonly #schema: unknown;
   /** Rules of references, by what is referred to; bodies are written after all that is around them. */
   readonly #rules = new Map<string, number>();
   readonly #unwritten: { rule: number; schema: unknown; where: string }[] = [];
 
-  constructor(schema: unknown) {
+  /** References are to places in `schema`. */
+  constructor(schema: unknown, network: Network) {
     this.#schema = schema;
+    this.#network = network;
+    this.#json = new JsonText(network);
   }
 
-  write(): number {
-    const root = this.#ruleOf('#', { where: 'the schema', depth: 0 });
+  /** The rule of the whole schema. */
+  whole(): number {
+    const rule = this.#ruleOf('#', { where: 'the schema', depth: 0 });
+    this.#writeBodies();
+    return rule;
+  }
+
+  /** The rule of a schema that may refer to the whole. */
+  rule(schema: unknown): number {
+    const rule = this.#network.rule();
+    this.#unwritten.push({ rule, schema, where: 'the schema' });
+    this.#writeBodies();
+    return rule;
+  }
+
+  #writeBodies(): void {
     for (let next = this.#unwritten.pop(); next !== undefined; next = this.#unwritten.pop()) {
       const { rule, schema, where } = next;
-      this.network.define(rule, this.#any(schema, { where, depth: 0 }));
+      this.#network.define(rule, this.#any(schema, { where, depth: 0 }));
     }
-    return root;
   }
 
   #any(schema: unknown, site: Site): Piece {
@@ -179,8 +196,8 @@ class SchemaWriter {
 
   /** For what has several ways to it, so that it is written once. */
   #rule(body: Piece): Piece {
-    const rule = this.network.rule();
-    this.network.define(rule, body);
+    const rule = this.#network.rule();
+    this.#network.define(rule, body);
     return call(rule);
   }
 
@@ -193,7 +210,7 @@ class SchemaWriter {
       );
     }
     return this.#rules.getOrInsertComputed(reference, () => {
-      const rule = this.network.rule();
+      const rule = this.#network.rule();
       const schema = pointedTo(this.#schema, reference, where);
       this.#unwritten.push({ rule, schema, where: reference === '#' ? where : reference });
       return rule;

@@ -65,12 +65,22 @@ export class Tokenizer {
     return bytesOfEntry(this.#table.entries[id] ?? '');
   }
 
-  /** The bytes of each token that is text; undefined for added tokens and ids without one. */
-  tokenBytes(): (Uint8Array | undefined)[] {
+  /**
+   * The bytes of each token that is text; undefined for ids without one, and for added tokens but those of the
+   * texts `added`.
+   */
+  tokenBytes(added: readonly string[] = []): (Uint8Array | undefined)[] {
     const { entries, addedTokens } = this.#table;
-    return Array.from(entries, (entry, id) =>
-      entry === undefined || addedTokens.has(id) ? undefined : bytesOfEntry(entry),
-    );
+    return Array.from(entries, (entry, id) => {
+      const mark = addedTokens.get(id)?.content;
+      const isText = entry !== undefined && (mark === undefined || added.includes(mark));
+      return isText ? this.bytesOf(id) : undefined;
+    });
+  }
+
+  /** The texts of added tokens. */
+  addedTexts(): string[] {
+    return Array.from(this.#table.addedTokens.values(), ({ content }) => content);
   }
 
   /** Encode text. Added tokens in it are recognised; nothing is put before or after; a surrogate alone counts as U+FFFD. */

@@ -1,4 +1,5 @@
 /** What a chat is written as, how the answer is read, and what it must be. */
+import type { Form } from '../grammar/index.ts';
 import type { ChatMessage, ForcedCall, Tool } from '../model/index.ts';
 import { ApiError, unsupported } from './apiError.ts';
 import type { ReplyReader } from './choiceReader.ts';
@@ -39,36 +40,43 @@ export async function chatPrompt(
   if (tools.length > 0) requireToolsWritten(written, chat.apply(messages, { variables }));
   const startReader = (): ReplyReader => chat.startReply(written, tools, tools.length > 0);
   if (forced.length > 0) return forcedCall(written, forced, startReader, service);
-  if (schema !== undefined && tools.length > 0)
-    throw unsupported('response_format', 'an answer by a schema cannot call tools; leave them out');
+  const form = schema === undefined ? undefined : answerForm(schema, tools, service);
   return {
     prompts: [await encodePrompt(written, service)],
     startReader,
-    ...(schema !== undefined && { startConstraint: constraintOf(schema, written, service) }),
+    ...(form !== undefined && { startConstraint: constraintOf(form, written, service) }),
     oneCall: fields.parallel_tool_calls === false,
   };
 }
 
-/** The prompt goes on to where the JSON of the call begins, and the reader is told the rest of the format. */
+/** JSON of a schema, or one call where tools are offered. */
+function answerForm(schema: unknown, tools: readonly Tool[], { model }: Service): Form {
+  if (tools.length === 0) return { json: schema };
+  const call = required(model.chat.forceCall('', tools), 'response_format');
+  const { opening, form, closing } = call;
+  return { oneOf: [{ json: schema }, { sequence: [{ text: opening }, form, { text: closing }] }] };
+}
+
+/** The prompt goes on to where the name or the arguments of the call begin, and the reader is told the rest of the format. */
 async function forcedCall(
   written: string,
   tools: readonly Tool[],
   startReader: () => ReplyReader,
   service: Service,
 ): Promise<ChatPart> {
-  const call = service.model.chat.forceCall(written, tools);
-  if (call === undefined)
-    throw unsupported(
-      'tool_choice',
-      'the calls of the model are not JSON, so it cannot be made to call',
-    );
+  const call = required(service.model.chat.forceCall(written, tools), 'tool_choice');
   const prompt = written + call.opening;
   return {
     prompts: [await encodePrompt(prompt, service)],
     startReader: () => readerOf(call, startReader()),
-    startConstraint: constraintOf(call.schema, prompt, service),
+    startConstraint: constraintOf(call.form, prompt, service),
     oneCall: true,
   };
+}
+
+function required(call: ForcedCall | undefined, param: string): ForcedCall {
+  if (call !== undefined) return call;
+  throw unsupported(param, 'how the model writes calls is not known, so it cannot be held to one');
 }
 
 function readerOf({ opening, closing }: ForcedCall, reader: ReplyReader): ReplyReader {

@@ -1,7 +1,8 @@
 /** Answers that must be JSON of a schema. */
 import { z } from 'zod';
+import { RecentMap } from '../base/index.ts';
 import type { TokenConstraint } from '../engine/index.ts';
-import { Grammar, Vocabulary } from '../grammar/index.ts';
+import { Grammar, textsOf, Vocabulary, type Form } from '../grammar/index.ts';
 import { endsThinking, type Tokenizer } from '../model/index.ts';
 import { ApiError, unsupported } from './apiError.ts';
 import type { Service } from './service.ts';
@@ -36,19 +37,21 @@ export function schemaOf(
   });
 }
 
-const VOCABULARIES = new WeakMap<Tokenizer, Vocabulary>();
+/** Of each tokenizer, by the texts of a format in which its added tokens may come. */
+const VOCABULARIES = new WeakMap<Tokenizer, RecentMap<string, Vocabulary>>();
+const MOST_VOCABULARIES = 8;
 
 /**
  * Starts the constraint of one answer to `prompt`. A model that begins by thinking may think; the answer is
  * what comes after. Throws what the grammar throws for a schema that it cannot serve.
  */
 export function constraintOf(
-  schema: unknown,
+  form: Form,
   prompt: string,
   { model, generation }: Service,
 ): () => TokenConstraint {
-  const grammar = Grammar.ofSchema(schema);
-  const vocabulary = vocabularyOf(model.tokenizer);
+  const grammar = Grammar.ofForm(form);
+  const vocabulary = vocabularyOf(model.tokenizer, marksOf(form, model.tokenizer));
   const start = (): TokenConstraint => grammar.constrain(vocabulary, generation.eosTokenIds);
   if (!endsThinking(prompt)) return start;
   const [end, ...more] = model.tokenizer.encode('</think>');
@@ -57,10 +60,20 @@ export function constraintOf(
   return () => new AfterToken(end, start());
 }
 
-function vocabularyOf(tokenizer: Tokenizer): Vocabulary {
-  const known = VOCABULARIES.get(tokenizer) ?? new Vocabulary(tokenizer.tokenBytes());
+/** The added tokens in the texts of a form. */
+function marksOf(form: Form, tokenizer: Tokenizer): string[] {
+  const texts = textsOf(form);
+  const marks = tokenizer.addedTexts().filter((mark) => texts.some((text) => text.includes(mark)));
+  return [...new Set(marks)].toSorted();
+}
+
+function vocabularyOf(tokenizer: Tokenizer, marks: readonly string[]): Vocabulary {
+  const known = VOCABULARIES.get(tokenizer) ?? new RecentMap<string, Vocabulary>(MOST_VOCABULARIES);
   VOCABULARIES.set(tokenizer, known);
-  return known;
+  const key = marks.join('\0');
+  const vocabulary = known.get(key) ?? new Vocabulary(tokenizer.tokenBytes(marks));
+  known.set(key, vocabulary);
+  return vocabulary;
 }
 
 /** Anything to the first `token`, then what `then` says. */

@@ -1,10 +1,19 @@
 /** A cheap study of a grid with two objectives, a limit, and points that do not serve. */
-import type { Batch, Outcome, Search, SearchResult } from '../../src/explore/search/problem.ts';
-import { pointAt } from '../../src/explore/search/problem.ts';
-import type {
-  StudyDefinition,
-  EvaluatePoint,
-  PointEvaluation,
+import {
+  pointAt,
+  runSearch,
+  type Batch,
+  type Outcome,
+  type Search,
+  type SearchResult,
+} from '../../src/explore/search/problem.ts';
+import {
+  outcomeOf,
+  type EvaluatePoint,
+  type PointEvaluation,
+  type ReadableStudy,
+  type StoredPoint,
+  type StudyDefinition,
 } from '../../src/explore/study/index.ts';
 
 const SIDE = 24;
@@ -23,6 +32,12 @@ export function syntheticDefinition(seed = 1): StudyDefinition {
     ],
     inputs: { seed, limits: { area: 400 } },
   };
+}
+
+/** The same, of points that take so long each. */
+export function slowDefinition(milliseconds: number): StudyDefinition {
+  const definition = syntheticDefinition();
+  return { ...definition, inputs: { ...definition.inputs, milliseconds } };
 }
 
 export function evaluateSynthetic([x, y]: readonly number[]): PointEvaluation {
@@ -61,6 +76,24 @@ export function* syntheticSearch(): Search {
   return resultOf(found);
 }
 
+/** What the study finds, whoever runs it. */
+export function expectedResult(): SearchResult {
+  const { objectives } = syntheticDefinition();
+  return runSearch(syntheticSearch(), (point) => outcomeOf(objectives, evaluateSynthetic(point)));
+}
+
+/** And keeps, in this order. */
+export function expectedPoints(): StoredPoint[] {
+  const { objectives } = syntheticDefinition();
+  const stored: StoredPoint[] = [];
+  runSearch(syntheticSearch(), (point) => {
+    const evaluation = evaluateSynthetic(point);
+    stored.push({ point, evaluation });
+    return outcomeOf(objectives, evaluation);
+  });
+  return stored;
+}
+
 function resultOf(found: readonly { point: readonly number[]; outcome: Outcome }[]): SearchResult {
   const kept = found.flatMap(({ point, outcome: { objectives, violation } }) =>
     objectives !== undefined && violation === 0 ? [{ point, objectives }] : [],
@@ -83,4 +116,13 @@ function dominates(a: readonly number[], b: readonly number[]): boolean {
 
 function byPoint(a: { point: readonly number[] }, b: { point: readonly number[] }): number {
   return a.point[0]! - b.point[0]! || a.point[1]! - b.point[1]!;
+}
+
+/** As a store has it, in memory. */
+export function syntheticStudy(
+  stored: readonly StoredPoint[] = expectedPoints(),
+  definition: StudyDefinition = syntheticDefinition(),
+): ReadableStudy {
+  const [id, begun] = ['0123456789abcdef', '2026-11-29T13:00:00.000Z'];
+  return { definition, id, begun, count: stored.length, summary: undefined, points: () => stored };
 }

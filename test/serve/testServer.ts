@@ -29,6 +29,7 @@ import {
   type ServerOptions,
   type Service,
 } from '../../src/serve/index.ts';
+import type { Target } from '../../src/compile/index.ts';
 import { cpuTarget } from '../../src/target/cpu/index.ts';
 import { publishedFolder } from '../text/goldenTokenizers.ts';
 import { ScriptedEngine } from './scriptedEngine.ts';
@@ -65,10 +66,13 @@ const NO_RUNNERS: RetrievalRunners = {
 
 const CONTEXT = 256;
 
-/** qwen3-tiny on one thread of the cpu. */
-export async function serveDemo(t: TestContext, options: TestOptions = {}): Promise<TestServer> {
+/** qwen3-tiny, on one thread of the cpu unless said. */
+export async function serveDemo(
+  t: TestContext,
+  options: TestOptions = {},
+  target: Target = cpuTarget({ contextTokens: CONTEXT, threads: 1 }),
+): Promise<TestServer> {
   const model = loadModel(path.join(import.meta.dirname, '../../models/qwen3-tiny'));
-  const target = cpuTarget({ contextTokens: CONTEXT, threads: 1 });
   const runner = (head: 'tokens' | 'embedding'): ModelRunner =>
     new ModelRunner(model.graph({ logits: 'last', head }), target, target.open({}), CONTEXT);
   const { eosTokenIds } = model.checkpoint.generation;

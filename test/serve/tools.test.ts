@@ -213,12 +213,6 @@ test('what is wrong is an error of its class, with the field that is wrong', asy
       'context_length_exceeded',
     ],
     [
-      { response_format: { type: 'json_object' }, tools: TOOLS },
-      400,
-      'response_format',
-      'unsupported',
-    ],
-    [
       { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }] },
       400,
       'messages.0.content',

@@ -13,6 +13,7 @@ import {
   threadEvaluator,
   type Evaluator,
   type PointEvaluation,
+  type ReadableStudy,
   type RunOptions,
   type StudyDefinition,
 } from '../study/index.ts';
@@ -52,6 +53,8 @@ export interface ExploreOptions extends RunOptions {
   readonly file?: string | undefined;
   /** 1: in this thread. */
   readonly threads: number;
+  /** Reads the whole study once it has ended. */
+  readonly read?: ((study: ReadableStudy) => Promise<void>) | undefined;
   /** In place of threads, as of workers elsewhere. */
   readonly evaluator?: Evaluator | undefined;
 }
@@ -65,11 +68,14 @@ export async function exploreChips(
 ): Promise<Explored> {
   const begun = performance.now();
   const grid = await openGrid(definition);
-  const evaluator = options.evaluator ?? (await localEvaluator(definition, grid, options.threads));
+  const evaluator = options.evaluator ?? (await chipEvaluator(definition, options.threads, grid));
   const store = StudyStore.open(options.file ?? ':memory:', definition);
   try {
     const search = searchOf(grid, inputsOf(definition));
     const result = await runStudy(search, definition.objectives, store, evaluator, options);
+    const { evaluations, overLimits, bounded, proven } = result;
+    store.end({ evaluations, overLimits, bounded, proven });
+    await options.read?.(store);
     const read = (point: readonly number[]): FrontDesign => {
       return { point, design: designAt(grid, point), evaluation: store.find(point)! };
     };
@@ -87,12 +93,16 @@ export async function exploreChips(
   }
 }
 
-async function localEvaluator(
+/** On threads of this machine; one thread is the calling one. */
+export async function chipEvaluator(
   definition: StudyDefinition,
-  grid: ChipGrid,
   threads: number,
+  opened?: ChipGrid,
 ): Promise<Evaluator> {
-  if (threads === 1) return inProcessEvaluator((point) => grid.evaluate(point));
+  if (threads === 1) {
+    const grid = opened ?? (await openGrid(definition));
+    return inProcessEvaluator((point) => grid.evaluate(point));
+  }
   const module = new URL('./openGrid.node.ts', import.meta.url).href;
   return threadEvaluator(module, definition, { threads });
 }

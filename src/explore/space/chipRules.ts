@@ -34,7 +34,7 @@ const REASONS: Chip['reasons'] = {
     'twice the bytes of the memory port, and a block of 33 bytes for every 32 columns at least',
   'matrix.pipelineCycles': 'the stages of the column that was synthesised for the formats',
   'matrix.accumulateCycles': 'the stages of the column that was synthesised for the formats',
-  'scratchpad.banks': 'a bank for every 64 KiB, 8 at least and 32 at most',
+  'scratchpad.banks': 'a bank for every 64 KiB up to 32; 8 of 4 KiB at least, or 4',
   'accumulator.sizeBytes': 'the rows that were chosen, 4 bytes for every column',
   'accumulator.banks': 'a bank for every 256 rows, 2 at least and 8 at most',
   'control.sizeBytes': '32 bytes for every row of sums: lists of rows for experts',
@@ -69,7 +69,7 @@ export function chipOf(choice: Choice, { silicon, memory, clockHz }: ChoiceParts
     cores,
     matrix: matrixOf(choice),
     vector: { lanes, operationCycles: choice.laneCycles },
-    scratchpad: { sizeBytes: scratchpadKiB * KIB, banks: between(8, scratchpadKiB / 64, 32) },
+    scratchpad: { sizeBytes: scratchpadKiB * KIB, banks: scratchpadBanks(scratchpadKiB) },
     accumulator: {
       sizeBytes: 4 * columns * accumulatorRows,
       banks: between(2, accumulatorRows / 256, 8),
@@ -86,6 +86,11 @@ export function chipOf(choice: Choice, { silicon, memory, clockHz }: ChoiceParts
     reasons: REASONS,
   };
   return misfitOfBanks(chip) ?? chip;
+}
+
+/** 16 KiB: 4, 128 KiB: 8, 1 MiB: 16, 4 MiB: 32. */
+function scratchpadBanks(kib: number): number {
+  return between(4, Math.max(kib / 64, Math.min(8, kib / 4)), 32);
 }
 
 function between(least: number, value: number, most: number): number {

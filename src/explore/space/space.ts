@@ -8,6 +8,12 @@ import type { Design, System } from './design.ts';
 /** An index on each axis: those of the chips that write, then those of the chips that read prompts. */
 export type Point = readonly number[];
 
+/** Axes that are no part of a chip. */
+const SYSTEM_AXES: readonly AxisName[] = ['linkGBs', 'chips', 'pipeline', 'expert'];
+const CHIP_AXES = AXIS_NAMES.filter((name) => !SYSTEM_AXES.includes(name));
+/** Chips that are kept, a few KiB each. */
+const MOST_KEPT = 2 ** 14;
+
 /** One axis of a point. */
 export interface SpaceAxis {
   readonly role: 'decode' | 'prefill';
@@ -21,6 +27,7 @@ export class DesignSpace {
   readonly sizes: readonly number[];
   private readonly estimates: ChipEstimates;
   private readonly clocks = new Map<string, number>();
+  private readonly chips = new Map<string, Chip | Misfit>();
 
   /** Throws UsageError when an axis names a node or memory that the catalogue does not have. */
   constructor(file: SpaceFile, estimates: ChipEstimates) {
@@ -67,9 +74,20 @@ export class DesignSpace {
       const ranks = `${chips * choice.cores} ranks`;
       return { misfit: `${pipeline} stages × ${expert} expert groups need more than ${ranks}` };
     }
-    const chip = this.chipOf(choice);
+    const chip = this.knownChipOf(choice);
     if (isMisfit(chip)) return chip;
     return { chip, chips, tensor, pipeline, expert, linkBytesPerSecond: choice.linkGBs * 1e9 };
+  }
+
+  /** The same object for the same chip in other systems, so that what is known of it is kept. */
+  private knownChipOf(choice: Choice): Chip | Misfit {
+    const key = CHIP_AXES.map((name) => choice[name]).join();
+    const known = this.chips.get(key);
+    if (known !== undefined) return known;
+    if (this.chips.size >= MOST_KEPT) this.chips.clear();
+    const chip = this.chipOf(choice);
+    this.chips.set(key, chip);
+    return chip;
   }
 
   private chipOf(choice: Choice): Chip | Misfit {

@@ -5,20 +5,17 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import {
   evaluateSynthetic,
+  expectedResult,
   syntheticDefinition,
   syntheticSearch,
 } from '../../../test/explore/syntheticStudy.ts';
-import { runSearch } from '../search/problem.ts';
 import { inProcessEvaluator, threadEvaluator } from './localEvaluators.node.ts';
 import { runStudy, type Evaluator, type StudyProgress } from './runStudy.ts';
-import { outcomeOf } from './study.ts';
 import { StudyStore } from './studyStore.node.ts';
 
 const definition = syntheticDefinition();
 const { objectives } = definition;
-const expected = runSearch(syntheticSearch(), (point) =>
-  outcomeOf(objectives, evaluateSynthetic(point)),
-);
+const expected = expectedResult();
 
 function open(t: TestContext): { store: StudyStore; reopen: () => StudyStore } {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'celadon-study-'));

@@ -11,7 +11,7 @@ import { existsSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { FormatError, sha256Hex, UsageError } from '../../base/index.ts';
 import type { Point } from '../search/problem.ts';
-import { canonicalJson, differences, differencesText } from './differences.ts';
+import { differences, differencesText } from './differences.ts';
 import {
   keyOf,
   pointOf,
@@ -20,6 +20,8 @@ import {
   type Json,
   type StoredPoint,
 } from './study.ts';
+
+import { studyId } from './studyId.node.ts';
 
 /** SQLite's `application_id` of a study: "Cela". */
 const APPLICATION = 0x43_65_6c_61;
@@ -164,10 +166,8 @@ export class StudyStore {
       };
   }
 
-  /** The definition in 16 hexadecimal digits. */
   get id(): string {
-    const text = canonicalJson(this.definition as unknown as Json);
-    return sha256Hex(new TextEncoder().encode(text)).slice(0, 16);
+    return studyId(this.definition);
   }
 
   /** Leaves one file, that a reader needs no right to write beside. */

@@ -74,13 +74,17 @@ export class CallWriter {
   /** Whether a parameter of the call takes texts, by the schema of the tool; true if that says nothing. */
   takesText(parameter: string): boolean {
     const properties = this.#tool(this.#name)?.function.parameters?.['properties'];
-    const schema = isRecord(properties) ? properties[parameter] : undefined;
-    return schemaTypes(schema).every((types) => types.includes('string'));
+    return isText(isRecord(properties) ? properties[parameter] : undefined);
   }
 
   #tool(name: string): Tool | undefined {
     return this.#context.tools.find((tool) => tool.function.name === name);
   }
+}
+
+/** Whether values of a schema are read as text: all that it names may be strings. */
+export function isText(schema: unknown): boolean {
+  return schemaTypes(schema).every((types) => types.includes('string'));
 }
 
 /** The types that a schema and its alternatives name, one list for each part that names any. */

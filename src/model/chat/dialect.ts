@@ -1,4 +1,4 @@
-import type { JsonRecord } from '../../base/index.ts';
+import type { Form } from '../../grammar/index.ts';
 import type { CallWriter } from './callWriter.ts';
 import type { Reading } from './marks.ts';
 import type { Tool } from './message.ts';
@@ -11,13 +11,13 @@ export interface Dialect {
   readonly trims: boolean;
   /** Read on after the mark `open`. False, with all text after it unread, when this is no call. */
   readonly read?: (open: string, calls: CallWriter) => Reading<boolean>;
-  /** How a model is made to call one of some tools; absent where the calls are not JSON. */
+  /** How a model is made to call one of some tools. Throws UnsupportedError where the format cannot hold it to a schema. */
   readonly force?: (tools: readonly Tool[]) => ForcedCall;
 }
 
-/** A call that must come: the model goes on from `opening` with JSON of `schema`, and `closing` ends it. */
+/** A call that must come: the model goes on from `opening` with what `form` says, and `closing` ends it. */
 export interface ForcedCall {
   readonly opening: string;
-  readonly schema: JsonRecord;
+  readonly form: Form;
   readonly closing: string;
 }

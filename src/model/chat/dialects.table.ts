@@ -2,7 +2,8 @@
 import { forceJsonCall, JSON_CALL_OPEN, readJsonCall } from './jsonCalls.ts';
 import type { Dialect } from './dialect.ts';
 import { readTaggedCalls, type TaggedSyntax } from './taggedCalls.ts';
-import { readTokenCalls, TOKEN_CALL_OPENS } from './tokenCalls.ts';
+import { forceTaggedCall } from './taggedForce.ts';
+import { forceFencedCall, forceTokenCall, readTokenCalls, TOKEN_CALL_OPENS } from './tokenCalls.ts';
 
 /** Names of DSML's tags: the block, and what stands before each of the others. */
 export interface DsmlTags {
@@ -23,6 +24,7 @@ const QWEN_XML: TaggedSyntax = {
   opens: ['<tool_call>'],
   close: '</tool_call>',
   callOpen: '<function=',
+  writeHead: (name) => name,
   callHead: /^\s*["']?([^\s"'<>]+)["']?\s*$/,
   callClose: '</function>',
   argumentOpen: '<parameter=',
@@ -38,6 +40,8 @@ function dsmlSyntax({ block, space }: DsmlTags): TaggedSyntax {
     opens: [`\n\n${open}`, open],
     close: `</${DSML}${block}>`,
     callOpen: `<${DSML}${space}invoke`,
+    writeHead: (name) => ` name="${name}"`,
+    writeKind: (isText) => ` string="${isText}"`,
     callHead: /^\s+name="([^"]+)"\s*$/,
     callClose: `</${DSML}${space}invoke>`,
     argumentOpen: `<${DSML}${space}parameter`,
@@ -53,6 +57,7 @@ function tagged(syntax: TaggedSyntax, trims: boolean): Dialect {
     opens: [...syntax.opens, syntax.callOpen],
     trims,
     read: (open, calls) => readTaggedCalls(syntax, open, calls),
+    force: (tools) => forceTaggedCall(syntax, tools),
   };
 }
 
@@ -66,7 +71,18 @@ export const DIALECTS = {
     force: forceJsonCall,
   },
   qwenXml: tagged(QWEN_XML, true),
-  deepseekV3: { opens: TOKEN_CALL_OPENS, trims: false, read: readTokenCalls },
+  deepseekV3: {
+    opens: TOKEN_CALL_OPENS,
+    trims: false,
+    read: readTokenCalls,
+    force: forceFencedCall,
+  },
+  deepseekV31: {
+    opens: TOKEN_CALL_OPENS,
+    trims: false,
+    read: readTokenCalls,
+    force: forceTokenCall,
+  },
   deepseekV32: tagged(dsmlSyntax(DSML_TAGS['v3.2']), false),
   deepseekV4: tagged(dsmlSyntax(DSML_TAGS.v4), false),
   deepseekV41: tagged(dsmlSyntax(DSML_TAGS['v4.1']), false),
@@ -79,6 +95,7 @@ const SIGNS: readonly (readonly [DialectName, RegExp])[] = [
   ['deepseekV41', /<\s*(?:' \+ dsml_token \+ '|｜DSML｜) calls>/],
   ['deepseekV32', /DSML[^]*function_calls>/],
   ['deepseekV4', /DSML[^]*tool_calls>/],
+  ['deepseekV31', /name(?:'\])?\s*\+\s*'<｜tool▁sep｜>/],
   ['deepseekV3', /<｜tool▁sep｜>/],
   ['qwenXml', /<function=/],
   ['qwenJson', /<tool_call>/],

@@ -63,7 +63,8 @@ export function forceCall(
   const dialect: Dialect = DIALECTS[name];
   const forced = dialect.force?.(tools);
   if (forced === undefined || !endsThinking(prompt)) return forced;
-  return { ...forced, opening: `</think>\n\n${forced.opening}` };
+  const between = dialect.trims ? '\n\n' : '';
+  return { ...forced, opening: `</think>${between}${forced.opening}` };
 }
 
 /** Whether the model goes on from `prompt` by thinking. */

@@ -1,5 +1,5 @@
 /** Calls written as a JSON object between tags, as Qwen2.5 and Qwen3 do since Hermes 2 Pro. */
-import { isRecord, type JsonRecord } from '../../base/index.ts';
+import { isRecord } from '../../base/index.ts';
 import type { CallWriter } from './callWriter.ts';
 import type { ForcedCall } from './dialect.ts';
 import type { Piece, Reading } from './marks.ts';
@@ -115,23 +115,12 @@ function parsed(text: string): unknown {
 
 /** A call of one of `tools`, with arguments by its schema. */
 export function forceJsonCall(tools: readonly Tool[]): ForcedCall {
-  const calls = tools.map(({ function: { name, parameters = { type: 'object' } } }, i) => ({
-    type: 'object',
-    properties: {
-      name: { const: name },
-      arguments: movedTo(`#/anyOf/${i}/properties/arguments`, parameters),
-    },
-    required: ['name', 'arguments'],
-    additionalProperties: false,
+  const calls = tools.map(({ function: { name, parameters = { type: 'object' } } }) => ({
+    sequence: [
+      { text: `{"name": ${JSON.stringify(name)}, "arguments": ` },
+      { json: parameters },
+      { text: '}' },
+    ],
   }));
-  return { opening: `${JSON_CALL_OPEN}\n`, schema: { anyOf: calls }, closing: `\n${CLOSE}` };
-}
-
-/** A schema that is part of another, where it is at `place`: its references are to places in itself. */
-function movedTo(place: string, schema: JsonRecord): JsonRecord {
-  return JSON.parse(JSON.stringify(schema), (key, value: unknown) =>
-    key === '$ref' && typeof value === 'string' && value.startsWith('#')
-      ? place + value.slice(1)
-      : value,
-  ) as JsonRecord;
+  return { opening: `${JSON_CALL_OPEN}\n`, form: { oneOf: calls }, closing: `\n${CLOSE}` };
 }

@@ -12,6 +12,10 @@ export interface TaggedSyntax {
   readonly opens: readonly string[];
   readonly close: string;
   readonly callOpen: string;
+  /** What is written after `callOpen` and `argumentOpen`, to the `>`. */
+  readonly writeHead: (name: string) => string;
+  /** What an argument's head says of its value, where the syntax has it. */
+  readonly writeKind?: (isText: boolean) => string;
   /** What follows `callOpen`; its first group is the name. */
   readonly callHead: RegExp;
   readonly callClose: string;

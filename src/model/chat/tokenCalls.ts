@@ -5,7 +5,9 @@
  * V3.1: `…call begin｜>NAME<｜tool▁sep｜>` and the JSON itself.
  */
 import type { CallWriter } from './callWriter.ts';
+import type { ForcedCall } from './dialect.ts';
 import type { Reading } from './marks.ts';
+import type { Tool } from './message.ts';
 
 const CALLS = '<｜tool▁calls▁begin｜>';
 const CALLS_END = '<｜tool▁calls▁end｜>';
@@ -98,4 +100,29 @@ function* readArguments(calls: CallWriter): Reading<boolean> {
       return piece.text.endsWith(CALL_END);
     }
   }
+}
+
+/** A call as V3 and R1 write it. */
+export function forceFencedCall(tools: readonly Tool[]): ForcedCall {
+  return {
+    opening: `${CALLS}${CALL}function${SEPARATOR}`,
+    form: nameAndJson(tools, '\n```json\n'),
+    closing: `${FENCE_END}${CALL_END}${CALLS_END}`,
+  };
+}
+
+/** A call as V3.1 writes it. */
+export function forceTokenCall(tools: readonly Tool[]): ForcedCall {
+  return {
+    opening: `${CALLS}${CALL}`,
+    form: nameAndJson(tools, SEPARATOR),
+    closing: `${CALL_END}${CALLS_END}`,
+  };
+}
+
+function nameAndJson(tools: readonly Tool[], between: string): ForcedCall['form'] {
+  const calls = tools.map(({ function: { name, parameters = { type: 'object' } } }) => ({
+    sequence: [{ text: name + between }, { json: parameters }],
+  }));
+  return { oneOf: calls };
 }

@@ -11,7 +11,7 @@ import {
 } from './kernels/cut.ts';
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
 import { type Placed, type Step } from './steps.ts';
-import { type Call, type Chunk, type Task, type Work } from './threads/calls.ts';
+import { type Call, type Chunk, type StateArg, type Task, type Work } from './threads/calls.ts';
 import { MOST_TASKS } from './threads/walk.ts';
 
 /** Valid for one layout of the memory. */
@@ -39,6 +39,7 @@ const WORK_OF_WHOLE = 1 << 16;
 interface Bound extends Part {
   readonly step: number;
   readonly scratchArgs: readonly number[];
+  readonly stateArgs: readonly StateArg[];
 }
 
 export function bindProgram(program: CpuProgram, layout: Layout, cutting: Cutting): Binding {
@@ -58,7 +59,11 @@ function bindStep({ kernel, args }: Step<Placed>, step: number, layout: Layout):
   const values = Object.fromEntries(
     Object.entries(args).map(([name, argument]) => [name, resolveArgument(argument, layout)]),
   );
-  return { step, kernel, args: values, scratchArgs: scratchArgs(kernel, args) };
+  const places = {
+    scratchArgs: scratchArgs(kernel, args),
+    stateArgs: stateArgs(kernel, args, layout),
+  };
+  return { step, kernel, args: values, ...places };
 }
 
 /** The tasks of a section of `rows` rows: one if it is not worth sharing, rows through all of its steps if it can be. */
@@ -86,8 +91,9 @@ function tasksFor(work: number, { threads, workOfPart }: Cutting): number {
   return Math.min(Math.floor(work / workOfPart), Math.max(TASKS_OF_THREAD * threads, long));
 }
 
-function chunkOf({ step, scratchArgs: places }: Bound, part: Part): Chunk {
-  return { step, kernel: part.kernel, args: inOrder(part), scratchArgs: places };
+function chunkOf({ step, scratchArgs: scratch, stateArgs: states }: Bound, part: Part): Chunk {
+  const places = { scratchArgs: scratch, stateArgs: states };
+  return { step, kernel: part.kernel, args: inOrder(part), ...places };
 }
 
 /** Calls of one task after one another become one: whoever has done the first does the next. */
@@ -115,5 +121,15 @@ function scratchArgs(kernel: KernelName, args: Step<Placed>['args']): number[] {
   return names.flatMap((name, i) => {
     const argument = args[name]!;
     return typeof argument === 'object' && argument.space === 'scratch' ? [i] : [];
+  });
+}
+
+/** Which arguments are places in a state. */
+function stateArgs(kernel: KernelName, args: Step<Placed>['args'], layout: Layout): StateArg[] {
+  const names = Object.keys(KERNELS[kernel]);
+  return names.flatMap((name, index) => {
+    const argument = args[name]!;
+    if (typeof argument !== 'object' || argument.space !== 'state') return [];
+    return [{ index, slotBytes: layout.slotBytes.get(argument.name)! }];
   });
 }

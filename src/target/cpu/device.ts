@@ -1,5 +1,5 @@
 /** A device of the cpu target: a memory with a model, and threads that run kernels on it. */
-import { CapacityError, RecentMap, UsageError } from '../../base/index.ts';
+import { CapacityError, UsageError } from '../../base/index.ts';
 import {
   type Device,
   type DeviceRows,
@@ -38,9 +38,6 @@ export interface CpuDeviceOptions extends MemoryOptions {
   readonly trace?: Trace;
 }
 
-/** Of a program: a prompt is read in the slot that happens to be free. */
-const MOST_BINDINGS = 8;
-
 /** Runs programs of one model; its weights and states are loaded and grow as programs need them. */
 export class CpuDevice implements Device {
   readonly #options: CpuDeviceOptions;
@@ -53,8 +50,7 @@ export class CpuDevice implements Device {
   readonly #formats = new Set<PanelFormatName>();
   /** Tokens that each slot has seen. */
   readonly #lengths: number[] = [];
-  /** Of each program by the slot of its first sequence. */
-  #bindings = new WeakMap<CpuProgram, RecentMap<number, Binding>>();
+  #bindings = new WeakMap<CpuProgram, Binding>();
   /** Of the first program; those of others of the model are the same. */
   #rows: SlotRows | undefined;
 
@@ -72,7 +68,7 @@ export class CpuDevice implements Device {
     if (program.recurrent) requireContinues(positions, this.#lengths.slice(firstSlot));
     const binding = this.#bind(program, firstSlot);
     this.#feed(program, inputs);
-    this.#runSteps(program, binding);
+    this.#runSteps(program, binding, firstSlot);
     for (const [b, start] of positions.entries())
       this.#lengths[firstSlot + b] = start + program.dims.T;
     return this.#results(program);
@@ -110,9 +106,9 @@ export class CpuDevice implements Device {
     this.#lengths.length = 0;
   }
 
-  #runSteps({ content: { steps } }: CpuProgram, binding: Binding): void {
+  #runSteps({ content: { steps } }: CpuProgram, binding: Binding, firstSlot: number): void {
     const startMs = nowMs();
-    const times = this.#runner!.run(binding);
+    const times = this.#runner!.run(binding, firstSlot);
     if (times !== undefined) traceTimes(this.#options.trace!, binding, steps, times, startMs);
   }
 
@@ -134,12 +130,10 @@ export class CpuDevice implements Device {
     this.#startFor(program);
     const layout = this.#memory.reserve(program, firstSlot);
     this.#rows ??= new SlotRows(this.#memory, tokensPerRow(program.graph));
-    const own = this.#bindings.get(program) ?? new RecentMap<number, Binding>(MOST_BINDINGS);
-    this.#bindings.set(program, own);
-    const known = own.get(firstSlot);
+    const known = this.#bindings.get(program);
     if (known?.layout === layout) return known;
     const binding = bindProgram(program, layout, this.#options);
-    own.set(firstSlot, binding);
+    this.#bindings.set(program, binding);
     return binding;
   }
 

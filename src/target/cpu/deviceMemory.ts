@@ -34,7 +34,10 @@ interface LoadedModel extends PlacedWeights {
 /** Where everything is; a new object whenever an address changes. */
 export interface Layout {
   readonly weights: ReadonlyMap<string, number>;
+  /** Of slot 0; those of the next follow. */
   readonly states: ReadonlyMap<string, number>;
+  /** Of each state. */
+  readonly slotBytes: ReadonlyMap<string, number>;
   readonly batch: number;
   /** Tokens that the states have room for, of each sequence. */
   readonly capacity: number;
@@ -74,8 +77,6 @@ export class DeviceMemory {
   #panels: readonly WasmMemory[] = [];
   #model: LoadedModel | undefined;
   #layout: Layout | undefined;
-  /** The layout as a program sees it that starts at a later slot, by that slot. */
-  readonly #shifted = new Map<number, { readonly whole: Layout; readonly own: Layout }>();
   /** Of the program that needs most. */
   #activationBytes = 0;
   /** Beyond this the memory is still as it was made: zeros that the host need not provide. */
@@ -112,8 +113,7 @@ export class DeviceMemory {
   }
 
   /**
-   * Makes room for `program` on slots from `firstSlot` on, and loads the weights if it is the first; the
-   * layout has the states of those slots. Throws CapacityError when it does not fit, UsageError for a
+   * Makes room for `program` on slots from `firstSlot` on, and loads the weights if it is the first. Throws CapacityError when it does not fit, UsageError for a
    * program of another model, and what loading a weight throws.
    */
   reserve(program: CpuProgram, firstSlot = 0): Layout {
@@ -128,7 +128,7 @@ export class DeviceMemory {
       this.#touchedBytes = model.weightsEnd;
       loadWeights(program, model, [this.memory, ...panels], this.#images);
     };
-    return this.#layoutFrom(firstSlot, this.#fit(model, room, program.graph.name, load), model);
+    return this.#fit(model, room, program.graph.name, load);
   }
 
   /** Makes room; where weights are not there yet, `load` brings them. */
@@ -145,22 +145,6 @@ export class DeviceMemory {
     return layout;
   }
 
-  /** The same layout for the same slot, until addresses change. */
-  #layoutFrom(firstSlot: number, layout: Layout, model: LoadedModel): Layout {
-    if (firstSlot === 0) return layout;
-    const known = this.#shifted.get(firstSlot);
-    if (known?.whole === layout) return known.own;
-    const states = new Map(
-      [...layout.states].map(([name, address]) => {
-        const slotBytes = sequenceBytes(model.states.get(name)!, layout.capacity);
-        return [name, address + firstSlot * slotBytes];
-      }),
-    );
-    const own = { ...layout, states };
-    this.#shifted.set(firstSlot, { whole: layout, own });
-    return own;
-  }
-
   /** The states of the model, and of each the bytes of a slot; there is none before the first program. */
   get states(): ReadonlyMap<string, StateSize> {
     return this.#model?.states ?? new Map();
@@ -168,8 +152,8 @@ export class DeviceMemory {
 
   /** What a slot has of a state; nothing of a slot that no program has used. Valid until the next `reserve`. */
   slotBytes(name: string, slot: number): Uint8Array {
-    const { batch, capacity, states } = this.#layout!;
-    const bytes = slot < batch ? sequenceBytes(this.#model!.states.get(name)!, capacity) : 0;
+    const { batch, states, slotBytes } = this.#layout!;
+    const bytes = slot < batch ? slotBytes.get(name)! : 0;
     return new Uint8Array(this.memory.buffer, states.get(name)! + slot * bytes, bytes);
   }
 
@@ -229,8 +213,8 @@ export class DeviceMemory {
     const saved = bytes.slice(weightsEnd, old?.arenaAddress ?? weightsEnd);
     bytes.fill(0, weightsEnd, Math.min(next.arenaAddress, this.#touchedBytes));
     if (old === undefined) return;
-    for (const [name, size] of states) {
-      const [held, room] = [old, next].map(({ capacity }) => sequenceBytes(size, capacity));
+    for (const name of states.keys()) {
+      const [held, room] = [old, next].map(({ slotBytes }) => slotBytes.get(name)!);
       for (let b = 0; b < old.batch; b++) {
         const from = old.states.get(name)! - weightsEnd + b * held!;
         bytes.set(saved.subarray(from, from + held!), next.states.get(name)! + b * room!);
@@ -286,12 +270,15 @@ function loadedModel(program: CpuProgram, memoryBytes: number): LoadedModel {
 
 function placeStates(model: LoadedModel, batch: number, capacity: number): Layout {
   const states = new Map<string, number>();
+  const slotBytes = new Map<string, number>();
   let arenaAddress = model.weightsEnd;
   for (const [name, size] of model.states) {
+    const bytes = sequenceBytes(size, capacity);
     states.set(name, arenaAddress);
-    arenaAddress += alignBytes(batch * sequenceBytes(size, capacity));
+    slotBytes.set(name, bytes);
+    arenaAddress += alignBytes(batch * bytes);
   }
-  return { weights: model.weights, states, batch, capacity, arenaAddress };
+  return { weights: model.weights, states, slotBytes, batch, capacity, arenaAddress };
 }
 
 function requireModel({ weights, states, graph }: CpuProgram, model: LoadedModel): void {

@@ -7,6 +7,7 @@ export * from './levels/index.ts';
 export { regionsOf } from './schedule/regions.ts';
 export { limitOf, type Limit, type RunStats } from './sim/index.ts';
 export { jadePasses, jadeTarget, JadeTarget, type JadeOptions } from './target.ts';
+export type { LevelCycles, LevelStep } from './levels/compareLevels.ts';
 export type { Difference } from './verify/bench.node.ts';
 export type { Finding, VerifyReport } from './verify/verify.node.ts';
 
@@ -23,4 +24,9 @@ export async function loadSiliconPieces() {
 /** The silicon and its verification, which few need and which take a moment to load. */
 export async function loadVerification() {
   return import('./verify/index.ts');
+}
+
+/** One program at every level of the machine; the compiler and the simulator come with it. */
+export async function loadLevelComparison() {
+  return import('./levels/compareLevels.ts');
 }

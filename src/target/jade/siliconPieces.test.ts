@@ -6,10 +6,14 @@ import type { BillPart } from '../../cost/index.ts';
 import { siliconBill } from './siliconBill.ts';
 import { SiliconPieces } from './siliconPieces.ts';
 
-test('the pieces of random chips come to their bills, piece by piece from one cache', () => {
+test('the pieces of chips come to their bills, piece by piece from one cache', () => {
   const pieces = new SiliconPieces();
   const random = new Random(8);
-  const chips = [...chipNames().map(loadChip), ...Array.from({ length: 6 }, () => anyChip(random))];
+  const chips = [
+    ...chipNames().map(loadChip),
+    ...neighbours(loadChip('jade-nano')),
+    ...Array.from({ length: 3 }, () => anyChip(random)),
+  ];
   for (const chip of chips) {
     const whole = siliconBill({ ...chip, cores: 1 }).parts;
     const composed = whole.map(({ part }) => {
@@ -38,6 +42,29 @@ function totalOf(bills: readonly (readonly [BillPart, number])[]): object {
       add(JSON.stringify({ ...each, count: 0 }), each.count * count);
   }
   return Object.fromEntries([...totals].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The chip with one size changed: it gets a part of another if a key does not say that size. */
+function neighbours(chip: Chip): Chip[] {
+  const { matrix, vector, scratchpad, accumulator, dma, memory } = chip;
+  const changes: Partial<Chip>[] = [
+    { matrix: { ...matrix, columns: 32 } },
+    { matrix: { ...matrix, weightFormat: 'mxint8' } },
+    { matrix: { ...matrix, weightPortBytesPerCycle: 128 } },
+    { matrix: { ...matrix, pipelineCycles: 18 } },
+    { matrix: { ...matrix, accumulateCycles: 5 } },
+    { vector: { ...vector, lanes: 64 } },
+    { vector: { ...vector, operationCycles: 4 } },
+    { scratchpad: { ...scratchpad, banks: 4 } },
+    { scratchpad: { ...scratchpad, sizeBytes: 2 * scratchpad.sizeBytes } },
+    { accumulator: { ...accumulator, sizeBytes: 2 * accumulator.sizeBytes } },
+    { control: { sizeBytes: 8192 } },
+    { dma: { ...dma, outstandingLoads: 8 } },
+    { dma: { ...dma, burstBytes: 64 } },
+    { memory: { ...memory, bytesPerCycle: 16 } },
+    { memory: { ...memory, sizeBytes: 2 ** 30 } },
+  ];
+  return changes.map((change) => parseChip({ ...chip, ...change }, 'a neighbour'));
 }
 
 function anyChip(random: Random): Chip {

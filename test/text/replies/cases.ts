@@ -403,6 +403,7 @@ export const REPLIES: Readonly<Record<DialectName, readonly Reply[]>> = {
   qwenJson: [...QWEN_THOUGHTS, ...QWEN_JSON],
   qwenXml: [...QWEN_THOUGHTS, ...QWEN_XML],
   deepseekV3: DEEPSEEK_V3,
+  deepseekV31: DEEPSEEK_V3,
   deepseekV32: dsml('function_calls', ''),
   deepseekV4: dsml('tool_calls', ''),
   deepseekV41: dsml(' calls', ' '),

@@ -63,6 +63,7 @@ export const FRAGMENTS: Readonly<Record<DialectName, readonly string[]>> = {
   qwenJson: [...THOUGHT, ...QWEN_JSON, ...QWEN_JSON],
   qwenXml: [...THOUGHT, ...QWEN_XML, ...QWEN_XML],
   deepseekV3: [...THOUGHT, ...TOKENS, ...TOKENS],
+  deepseekV31: [...THOUGHT, ...TOKENS, ...TOKENS],
   deepseekV32: [...THOUGHT, ...dsml('function_calls', ''), ...dsml('function_calls', '')],
   deepseekV4: [...THOUGHT, ...dsml('tool_calls', ''), ...dsml('tool_calls', '')],
   deepseekV41: [...THOUGHT, ...dsml(' calls', ' '), ...dsml(' calls', ' ')],

@@ -16,6 +16,13 @@ export interface Chunk {
    * has for itself.
    */
   readonly scratchArgs: readonly number[];
+  /** Places in `args` whose values are addresses in the state of slot 0, and the bytes of a slot. */
+  readonly stateArgs: readonly StateArg[];
+}
+
+export interface StateArg {
+  readonly index: number;
+  readonly slotBytes: number;
 }
 
 export type Task = readonly Chunk[];
@@ -34,29 +41,51 @@ export interface Work {
 export interface ReadyTask {
   /** The number of its first chunk in the program. */
   readonly first: number;
-  readonly chunks: readonly (() => void)[];
+  readonly chunks: (() => void)[];
 }
 
 export type ReadyCall = readonly ReadyTask[];
 
-/** The calls of thread number `thread`. */
-export function prepareCalls(
-  kernels: KernelSet,
-  { calls, scratchAddress, scratchBytes }: Work,
-  thread: number,
-): readonly ReadyCall[] {
-  const scratch = scratchAddress + thread * scratchBytes;
-  const prepare = ({ kernel, args, scratchArgs }: Chunk): (() => void) =>
-    kernels.prepare(
-      kernel,
-      args.map((value, i) => (scratchArgs.includes(i) ? value + scratch : value)),
+/** A program as one thread runs it: each chunk is prepared once, those on state again for another slot. */
+export class ReadyWork {
+  readonly calls: readonly ReadyCall[];
+  readonly #kernels: KernelSet;
+  readonly #scratch: number;
+  /** The chunks on state, and where they are. */
+  readonly #onState: {
+    readonly chunk: Chunk;
+    readonly among: (() => void)[];
+    readonly at: number;
+  }[] = [];
+  #slot = 0;
+
+  /** For thread number `thread`. */
+  constructor(kernels: KernelSet, { calls, scratchAddress, scratchBytes }: Work, thread: number) {
+    this.#kernels = kernels;
+    this.#scratch = scratchAddress + thread * scratchBytes;
+    let first = 0;
+    this.calls = calls.map((tasks) =>
+      tasks.map((chunks) => {
+        const ready = { first, chunks: chunks.map((chunk) => this.#prepare(chunk)) };
+        for (const [at, chunk] of chunks.entries())
+          if (chunk.stateArgs.length > 0) this.#onState.push({ chunk, among: ready.chunks, at });
+        first += chunks.length;
+        return ready;
+      }),
     );
-  let first = 0;
-  return calls.map((tasks) =>
-    tasks.map((chunks) => {
-      const ready = { first, chunks: chunks.map(prepare) };
-      first += chunks.length;
-      return ready;
-    }),
-  );
+  }
+
+  /** Makes `calls` those on the slots from `slot` on. */
+  moveTo(slot: number): void {
+    if (slot === this.#slot) return;
+    this.#slot = slot;
+    for (const { chunk, among, at } of this.#onState) among[at] = this.#prepare(chunk);
+  }
+
+  #prepare({ kernel, args, scratchArgs, stateArgs }: Chunk): () => void {
+    const values = [...args];
+    for (const index of scratchArgs) values[index]! += this.#scratch;
+    for (const { index, slotBytes } of stateArgs) values[index]! += this.#slot * slotBytes;
+    return this.#kernels.prepare(kernel, values);
+  }
 }

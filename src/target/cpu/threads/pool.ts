@@ -14,42 +14,46 @@ import {
   Walker,
   type Tally,
 } from './walk.ts';
-import { prepareCalls, type ReadyCall, type ReadyTask, type Work } from './calls.ts';
+import { ReadyWork, type ReadyCall, type ReadyTask, type Work } from './calls.ts';
 import { type Letter } from './work.ts';
 
 /** Runs programs. */
 export interface Runner {
-  /** The times of all chunks, where they are asked for. */
-  run(work: Work): Times | undefined;
+  /** Runs `work` on the slots from `slot` on; the times of all chunks, where they are asked for. */
+  run(work: Work, slot: number): Times | undefined;
   close(): void;
 }
 
 /** This thread alone. */
 export function singleThread(source: KernelSource, timed: boolean): Runner {
   const kernels = openKernels(source);
-  const known = new WeakMap<Work, readonly ReadyTask[]>();
+  const known = new WeakMap<Work, ReadyWork>();
   return {
-    run(work) {
-      let tasks = known.get(work);
-      if (tasks === undefined) known.set(work, (tasks = prepareCalls(kernels, work, 0).flat()));
+    run(work, slot) {
+      let ready = known.get(work);
+      if (ready === undefined) known.set(work, (ready = new ReadyWork(kernels, work, 0)));
+      ready.moveTo(slot);
       const times = timed ? new Float64Array(wordsOfTimes(work)) : undefined;
-      for (const task of tasks) {
-        if (times === undefined) for (const chunk of task.chunks) chunk();
-        else runTimed(task, times, 0);
-      }
+      for (const tasks of ready.calls) for (const task of tasks) runTask(task, times);
       return times;
     },
     close() {},
   };
 }
 
-/** Programs that workers keep; a model runs few at a time, one for each bucket of dims. */
-const KEPT = 8;
+function runTask(task: ReadyTask, times: Times | undefined): void {
+  if (times === undefined) for (const chunk of task.chunks) chunk();
+  else runTimed(task, times, 0);
+}
+
+/** Chunks of the programs that threads keep ready, some hundred bytes each. */
+const MOST_READY_CHUNKS = 1 << 17;
 
 interface Known {
   readonly id: number;
-  readonly calls: readonly ReadyCall[];
+  readonly ready: ReadyWork;
   readonly tally: Tally;
+  readonly chunks: number;
 }
 
 /** This thread and `threads` − 1 workers, on a shared memory. */
@@ -59,7 +63,9 @@ export class ThreadPool implements Runner {
   readonly #control: Int32Array<SharedArrayBuffer>;
   readonly #workers: readonly WorkerHandle[];
   readonly #walker: Walker;
+  /** The longest unused first. */
   readonly #known = new Map<Work, Known>();
+  #readyChunks = 0;
   #run = 0;
   #programs = 0;
   /** Why no run can end any more. */
@@ -81,15 +87,17 @@ export class ThreadPool implements Runner {
    * Throws what a kernel throws, after which the device can go on; and CeladonError, now and at every later run, when a
    * thread is gone that had a part of a step.
    */
-  run(work: Work): Times | undefined {
+  run(work: Work, slot: number): Times | undefined {
     if (this.#lost !== undefined) throw this.#lost;
-    const { id, calls, tally } = this.#known.get(work) ?? this.#introduce(work);
+    const { id, ready, tally } = this.#readied(work);
+    ready.moveTo(slot);
     this.#run = nextRun(this.#run);
     resetTally(tally, this.#run);
     Atomics.store(this.#control, CONTROL.program, id);
+    Atomics.store(this.#control, CONTROL.slot, slot);
     Atomics.store(this.#control, CONTROL.run, this.#run);
     ringBell(this.#control);
-    this.#walk(calls, tally);
+    this.#walk(ready.calls, tally);
     if (Atomics.exchange(this.#control, CONTROL.failed, 0) === 0) return tally.times;
     throw (
       this.#walker.takeError() ??
@@ -114,18 +122,31 @@ export class ThreadPool implements Runner {
     }
   }
 
+  #readied(work: Work): Known {
+    const known = this.#known.get(work) ?? this.#introduce(work);
+    this.#known.delete(work);
+    this.#known.set(work, known);
+    return known;
+  }
+
   #introduce(work: Work): Known {
     const id = ++this.#programs;
     const tally = makeTally(work.calls.length, this.#timed ? wordsOfTimes(work) : 0);
     this.#post({ kind: 'program', id, tally, work });
-    const known = { id, tally, calls: prepareCalls(this.#kernels, work, 0) };
-    this.#known.set(work, known);
-    if (this.#known.size > KEPT) {
-      const [oldest, { id: gone }] = this.#known.entries().next().value!;
-      this.#known.delete(oldest);
-      this.#post({ kind: 'forget', id: gone });
+    const chunks = work.calls.flat(2).length;
+    this.#readyChunks += chunks;
+    this.#makeRoom();
+    return { id, tally, chunks, ready: new ReadyWork(this.#kernels, work, 0) };
+  }
+
+  /** Forgets what was not run for longest. */
+  #makeRoom(): void {
+    for (const [work, { id, chunks }] of this.#known) {
+      if (this.#readyChunks <= MOST_READY_CHUNKS) return;
+      this.#known.delete(work);
+      this.#readyChunks -= chunks;
+      this.#post({ kind: 'forget', id });
     }
-    return known;
   }
 
   /** Workers read letters when they see that there are more than they have read. */

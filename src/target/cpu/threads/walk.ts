@@ -32,8 +32,10 @@ export const CONTROL = {
   /** Threads that sleep until a call is done. */
   waiting: 4,
   failed: 5,
+  /** The first slot that the run is on. */
+  slot: 6,
   /** The first of the words of the threads, with the bits of `THREAD`. */
-  threads: 6,
+  threads: 7,
 } as const;
 
 const THREAD = { takes: 1, gone: 2 } as const;

@@ -1,7 +1,7 @@
 /** What a worker does: it reads letters, and takes chunks in every run of a program that it knows. */
 import { openKernels, type KernelSet, type KernelSource } from './kernelSet.ts';
 import { CONTROL, Walker, type Tally } from './walk.ts';
-import { prepareCalls, type ReadyCall, type Work } from './calls.ts';
+import { ReadyWork, type Work } from './calls.ts';
 
 /** The first letter. */
 export interface Start {
@@ -24,7 +24,7 @@ export class WorkerThread {
   readonly #control: Int32Array<SharedArrayBuffer>;
   readonly #kernels: KernelSet;
   readonly #walker: Walker;
-  readonly #programs = new Map<number, { calls: readonly ReadyCall[]; tally: Tally }>();
+  readonly #programs = new Map<number, { ready: ReadyWork; tally: Tally }>();
   #lettersRead = 0;
   #lastRun = 0;
 
@@ -39,7 +39,7 @@ export class WorkerThread {
     if (letter.kind === 'forget') this.#programs.delete(letter.id);
     else {
       const { id, tally, work } = letter;
-      this.#programs.set(id, { tally, calls: prepareCalls(this.#kernels, work, this.#thread) });
+      this.#programs.set(id, { tally, ready: new ReadyWork(this.#kernels, work, this.#thread) });
       this.#lastRun = 0;
     }
     this.#lettersRead++;
@@ -60,7 +60,9 @@ export class WorkerThread {
   #join(run: number): void {
     this.#lastRun = run;
     const program = this.#programs.get(Atomics.load(this.#control, CONTROL.program));
-    if (program !== undefined) this.#walker.walk(program.calls, program.tally, run);
+    if (program === undefined) return;
+    program.ready.moveTo(Atomics.load(this.#control, CONTROL.slot));
+    this.#walker.walk(program.ready.calls, program.tally, run);
   }
 
   #await(bell: number): void {

@@ -10,6 +10,7 @@ import { addGrouped } from './grouped.ts';
 import { addLinear, LINEAR } from './linear.ts';
 import { addLinearPanels, LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
 import { addQuantizeRows } from './quantizeRows.ts';
+import { addRotary } from './rotary.ts';
 
 /** What the code of the kernels is made with: WebAssembly everywhere, machine code where it can run. */
 export type Emitter = 'wasm' | 'x86';
@@ -33,6 +34,7 @@ export function machineCode(
   addAttention(assembler);
   addQuantizeRows(assembler);
   addElementwise(assembler);
+  addRotary(assembler);
   addGatedDelta(assembler);
   addConvolution(assembler);
   for (const format of formats) {

@@ -13,7 +13,11 @@ export type NativeBind<K extends KernelName> = (
   args: Args<K>,
 ) => (() => void) | undefined;
 
+const float = new Float32Array(1);
+const bits = new Uint32Array(float.buffer);
+
 /** The bits of an f32, as a whole number. */
 export function bitsOf(value: number): number {
-  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
+  float[0] = value;
+  return bits[0]!;
 }

@@ -61,6 +61,20 @@ const PANELS: Args<'linearPanels'> = {
   ...{ M: 5, N: 37, K: 256, format: 1 },
 };
 
+const ROTARY: Args<'rotaryEmbedding'> = {
+  ...{
+    x: 1024,
+    cos: 8192,
+    sin: 12288,
+    out: 16384,
+    rows: 3,
+    H: 2,
+    pairs: 32,
+    step: 1,
+    distance: 32,
+  },
+};
+
 /** Rows of experts 0 and 2 of three, of which the last are two. */
 const GROUPED: Args<'groupedLinearPanels'> = {
   ...{ x: 16384, xStride: 96, starts: 1024, w: 20480, matrixBytes: 9216, out: 49152 },
@@ -172,6 +186,17 @@ test('sigmoid and silu have the bits of WebAssembly, at their bounds too', { ski
   }
 });
 
+test('angles have the bits of WebAssembly, of halves and of neighbours', { skip }, () => {
+  for (const args of [
+    ROTARY,
+    { ...ROTARY, step: 2, distance: 1 },
+    { ...ROTARY, pairs: 8, distance: 8 },
+  ]) {
+    const [required, given] = runBoth('rotaryEmbedding', args);
+    assert.deepEqual(given, required);
+  }
+});
+
 test('products of groups have the bits of WebAssembly, or its numbers in f32', { skip }, () => {
   for (const name of PANEL_NAMES) {
     const args = { ...GROUPED, format: PANEL_FORMATS[name].code };
@@ -215,6 +240,7 @@ const CALLS = [
   ['gatedDelta', DELTA],
   ['causalConvolution', CONVOLUTION],
   ['silu', ACTIVATION],
+  ['rotaryEmbedding', ROTARY],
   ['swiglu', SWIGLU],
 ] as const;
 

@@ -19,6 +19,7 @@ import { LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
 import { Machine, type PreparedCall } from './machine.ts';
 import { bitsOf, ELEMENT_BYTES, type Args, type NativeBind } from './nativeBind.ts';
 import { QUANTIZE_ROWS } from './quantizeRows.ts';
+import { ROTARY } from './rotary.ts';
 
 type AttentionCall = PreparedCall<(typeof ATTENTION)[number]>;
 
@@ -29,6 +30,7 @@ const NATIVE: { readonly [K in KernelName]?: NativeBind<K> } = {
   linearPanels: bindLinearPanels,
   groupedLinear: bindGroupedLinear,
   groupedLinearPanels: bindGroupedLinearPanels,
+  rotaryEmbedding: bindRotary,
   swiglu: bindSwiglu,
   gatedDelta: bindGatedDelta,
   causalConvolution: bindConvolution,
@@ -66,19 +68,20 @@ function mostOf(kernel: KernelName, name: string): number {
 
 /** Throws CeladonError for a size or an address that is no whole number of 32 bits. */
 function namedArgs(kernel: KernelName, values: readonly number[]): Args<KernelName> {
-  const entries = Object.entries(KERNELS[kernel]).map(([name, type], i) => {
-    const value = values[i]!;
-    if (
-      type === 'i32' &&
-      !(Number.isInteger(value) && value >= 0 && value < mostOf(kernel, name))
-    ) {
+  const types: Readonly<Record<string, string>> = KERNELS[kernel];
+  const args: Record<string, number> = {};
+  let i = 0;
+  for (const name in types) {
+    const value = values[i++]!;
+    const isWhole = Number.isInteger(value) && value >= 0 && value < mostOf(kernel, name);
+    if (types[name] === 'i32' && !isWhole) {
       throw new CeladonError(
         `${name} of ${kernel} must be a whole number of 32 bits, not ${value}`,
       );
     }
-    return [name, value];
-  });
-  return Object.fromEntries(entries);
+    args[name] = value;
+  }
+  return args as Args<KernelName>;
 }
 
 function bindLinear(machine: Machine, args: Args<'linear'>): (() => void) | undefined {
@@ -106,6 +109,23 @@ function bindSwiglu(machine: Machine, args: Args<'swiglu'>): (() => void) | unde
   const call = machine.prepare('swiglu', SWIGLU, {
     ...{ gate, up, out, vectors },
     limit: bitsOf(args.limit),
+  });
+  return () => call.run();
+}
+
+/** Halves of heads in whole vectors; other pairs run in WebAssembly. */
+function bindRotary(machine: Machine, args: Args<'rotaryEmbedding'>): (() => void) | undefined {
+  const { rows, H, pairs, step, distance } = args;
+  const halfBytes = pairs * ELEMENT_BYTES;
+  if (rows * H * pairs === 0 || step !== 1 || distance !== pairs || halfBytes % VECTOR_BYTES !== 0)
+    return undefined;
+  const bytes = 2 * H * halfBytes;
+  const call = machine.prepare('rotaryEmbedding', ROTARY, {
+    x: machine.address(args.x, rows, bytes, bytes),
+    cos: machine.address(args.cos, rows, halfBytes, halfBytes),
+    sin: machine.address(args.sin, rows, halfBytes, halfBytes),
+    out: machine.address(args.out, rows, bytes, bytes),
+    ...{ rows, heads: H, vectors: halfBytes / VECTOR_BYTES, halfBytes },
   });
   return () => call.run();
 }

@@ -55,6 +55,8 @@ export interface StepCycles {
   readonly vector: number;
 }
 
+const NO_KERNEL = -1;
+
 /** Kernels one after another, prepared for many chips. */
 export class ClosedForm {
   /** Kernels that are alike, as those of many layers, are costed once. */
@@ -65,12 +67,14 @@ export class ClosedForm {
   private readonly places: Int32Array;
   private readonly sources: readonly (readonly number[])[];
   private readonly finished: Float64Array;
+  /** Of each kernel: one further on whose loads wait for its results and no later ones. */
+  private readonly early: readonly number[];
 
   constructor(kernels: readonly KernelShape[]) {
     const numbers = new Map<string, number>();
     const shapes: KernelShape[] = [];
     this.places = Int32Array.from(kernels, (kernel) => {
-      const text = JSON.stringify({ ...kernel, after: [] });
+      const text = JSON.stringify({ ...kernel, after: [], loadsAfter: [] });
       const number = numbers.get(text) ?? shapes.push(kernel) - 1;
       numbers.set(text, number);
       return number;
@@ -81,6 +85,11 @@ export class ClosedForm {
     this.places.forEach((number) => counts[number]!++);
     this.counts = counts;
     this.sources = kernels.map(({ after }) => after);
+    this.early = kernels.map(() => NO_KERNEL);
+    kernels.forEach(({ loadsAfter }, place) => {
+      const last = Math.max(NO_KERNEL, ...(loadsAfter ?? []));
+      if (last >= 0 && last < place - 1) (this.early as number[])[last] = place;
+    });
     this.finished = new Float64Array(kernels.length);
   }
 
@@ -109,12 +118,16 @@ export class ClosedForm {
 
   /** `ahead`: cycles by which the channel runs ahead of the array. */
   private run(latency: number, ahead: number): number {
-    const { costs, places, sources, finished } = this;
+    const { costs, places, sources, finished, early } = this;
     let cycles = 0;
     let channel = latency;
     let array = 0;
     let vector = 0;
     let busy = 0;
+    // Loads that may start: of which kernel, from when on, and when they have ended.
+    let next = NO_KERNEL;
+    let nextReady = 0;
+    let nextLoaded = 0;
     for (let place = 0; place < places.length; place++) {
       const cost = costs[places[place]!]!;
       const after = sources[place]!;
@@ -122,11 +135,20 @@ export class ClosedForm {
       for (let i = 0; i < after.length; i++) ready = Math.max(ready, finished[after[i]!]!);
       const start = Math.max(array, ready);
       let loaded = ready;
-      if (cost.memory > 0) {
-        const from = cost.waits ? ready + latency : start - ahead;
+      if (next === place && nextLoaded > 0) {
+        loaded = Math.max(ready, nextLoaded);
+        next = NO_KERNEL;
+      } else if (cost.memory > 0) {
+        const from = cost.waits ? (cost.behind ? start : ready) + latency : start - ahead;
         loaded = Math.max(channel, from) + cost.memory;
         // Loads of later kernels go past those that wait, by the ring.
         channel = cost.waits ? Math.max(channel + cost.memory, loaded - ahead) : loaded;
+        if (next > place && nextLoaded === 0 && channel > nextReady) {
+          const { memory } = costs[places[next]!]!;
+          nextLoaded = Math.max(channel - cost.memory, nextReady) + memory;
+          channel += memory;
+          loaded += memory;
+        }
       }
       if (cost.matrix > 0) array = Math.max(start + cost.matrix, loaded + cost.lastMatrix);
       busy = (cost.joined ? busy : Math.max(vector, start)) + cost.vector;
@@ -135,6 +157,11 @@ export class ClosedForm {
       const product = cost.matrix > 0 ? array : Math.max(ready, loaded);
       vector = Math.max(busy, product + cost.lastVector);
       finished[place] = vector;
+      if (early[place]! >= 0) {
+        next = early[place]!;
+        nextReady = vector + latency;
+        nextLoaded = 0;
+      }
       cycles = Math.max(cycles, vector);
     }
     return cycles;

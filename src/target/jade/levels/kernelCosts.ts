@@ -35,6 +35,8 @@ export class KernelCost {
   waits = false;
   /** Whether its vector work runs beside the products of the kernel before. */
   joined = false;
+  /** Whether its loads wait for the array: behind experts without rows, which it has to pass. */
+  behind = false;
   private readonly product = new Product();
   /** Of an expert: its tiles, the bytes of one, and results finished together, hidden and in the sums. */
   private expertTiles = 0;
@@ -50,6 +52,7 @@ export class KernelCost {
     this.lastMatrix = 0;
     this.waits = false;
     this.joined = false;
+    this.behind = false;
     switch (shape.kind) {
       case 'linear':
         return this.linear(machine, shape);
@@ -74,7 +77,7 @@ export class KernelCost {
   private linear(machine: Machine, shape: LinearShape): void {
     const { product } = this;
     const { rows, outputs, inputs, planes, steps } = shape;
-    product.set(machine, rows, outputs, inputs, shape.blockBytes);
+    product.set(machine, rows, outputs, inputs, shape.blockBytes, machine.streamBytes);
     const { tileRows } = product;
     // A shortcut where whole tiles are whole units.
     const chunk =
@@ -192,13 +195,13 @@ export class KernelCost {
   private expert(machine: Machine, shape: ExpertsShape, rows: number, count: number): void {
     const { product } = this;
     const { inputs, width, blockBytes } = shape;
-    product.set(machine, rows, width, inputs, blockBytes);
+    product.set(machine, rows, width, inputs, blockBytes, machine.contextBytes);
     this.hidden = product.tileRows;
     this.tileBytes = this.hidden * (product.tileColumns / MX_BLOCK) * blockBytes;
     const memory = 2 * product.memory;
     const matrix = 2 * product.matrix;
     const tiles = 2 * product.tiles;
-    product.set(machine, rows, inputs, width, blockBytes);
+    product.set(machine, rows, inputs, width, blockBytes, machine.contextBytes);
     this.sums = product.tileRows;
     this.expertTiles = tiles + product.tiles;
     this.memory += count * (memory + product.memory);
@@ -228,11 +231,16 @@ export class KernelCost {
     const cycles = Math.max(this.expertTiles * tile, vector);
     this.vector += count * vector;
     this.matrix += count * cycles;
-    // Loads are ahead by the ring: behind more tiles than that the channel waits for them, and starts again.
+    // Loads are ahead by the ring: behind more tiles than that the channel waits for the last product and
+    // for all of them, and starts again.
     const runs = shape.experts - count;
     const ahead = (tilesAhead(machine, this.tileBytes) - 1) / this.expertTiles;
     const waited = count / runs - ahead;
-    if (waited > 0) this.memory += runs * (waited * cycles + machine.chip.memory.latencyCycles);
+    if (waited <= 0) return;
+    const { memory, matrix } = machine.chip;
+    const start = this.lastMatrix + matrix.pipelineCycles + memory.latencyCycles;
+    this.memory += runs * (waited * cycles + start);
+    this.behind = true;
   }
 }
 
@@ -245,8 +253,18 @@ class Product {
   tiles = 0;
   tileRows = 0;
   tileColumns = 0;
+  private ringBytes = 0;
 
-  set(machine: Machine, rows: number, outputs: number, inputs: number, blockBytes: number): void {
+  /** `ringBytes`: of the ring that the tiles pass. */
+  set(
+    machine: Machine,
+    rows: number,
+    outputs: number,
+    inputs: number,
+    blockBytes: number,
+    ringBytes: number,
+  ): void {
+    this.ringBytes = ringBytes;
     const { tileRows, tileColumns } = tileOf(outputs, inputs, machine.chip);
     const down = Math.floor(outputs / tileRows);
     const across = Math.floor(inputs / tileColumns);
@@ -274,7 +292,7 @@ class Product {
     blockBytes: number,
   ): void {
     machine.setTile(rows, height, width, blockBytes);
-    this.memory += count * machine.tileBeats;
+    this.memory += count * machine.tilePace(this.ringBytes);
     this.matrix += count * machine.tileProduct;
     this.lastTile = machine.tileProduct;
     this.tiles += count;

@@ -33,6 +33,8 @@ import { windowShape, type WindowShape } from './windowCost.ts';
 interface Shape {
   /** Places, in the list of kernels, of those whose results this one reads. */
   readonly after: readonly number[];
+  /** Of these, those whose results its loads wait for; absent where it waits for all. */
+  readonly loadsAfter?: readonly number[];
 }
 
 /** `weights` products of rows × inputs with outputs × inputs, for each of `planes` heads. */
@@ -152,12 +154,26 @@ export function kernelShapes(
     const after = sourcesOf(kernel, places);
     [...kernel.anchors, ...kernel.chain].forEach((node) => places.set(node, place));
     const joined = joinsQuery(kernel, kernels[place - 1], dims);
-    return shapeOf(kernel, dims, after, joined);
+    const shape = shapeOf(kernel, dims, after, joined);
+    const loaded = loadedOperands(kernel);
+    if (loaded.length === 0) return shape;
+    return { ...shape, loadsAfter: sourcesOf(kernel, places, loaded) };
   });
 }
 
-/** Places of the kernels that made what `kernel` reads, through views. */
-function sourcesOf(kernel: Kernel, places: ReadonlyMap<Node, number>): number[] {
+/** What attention loads of this step's results: all of its operands but queries, and rows that it gets itself. */
+function loadedOperands({ anchors: [anchor] }: Kernel): readonly Node[] {
+  const { op, inputs } = anchor!;
+  if (op === 'attention') return inputs.slice(1);
+  return op === 'windowAttention' ? inputs.slice(5) : [];
+}
+
+/** Places of the kernels that made what `kernel` reads, through views; of all it reads unless told. */
+function sourcesOf(
+  kernel: Kernel,
+  places: ReadonlyMap<Node, number>,
+  read?: readonly Node[],
+): number[] {
   const own = new Set([...kernel.anchors, ...kernel.chain]);
   const found = new Set<number>();
   const visit = (node: Node): void => {
@@ -166,7 +182,8 @@ function sourcesOf(kernel: Kernel, places: ReadonlyMap<Node, number>): number[] 
     if (place === undefined) node.inputs.forEach(visit);
     else found.add(place);
   };
-  own.forEach((node) => node.inputs.forEach(visit));
+  if (read === undefined) own.forEach((node) => node.inputs.forEach(visit));
+  else read.forEach(visit);
   return [...found];
 }
 

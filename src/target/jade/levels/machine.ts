@@ -22,6 +22,7 @@ export class Machine {
   private height = 0;
   private width = 0;
   private blockBytes = 0;
+  private tileBytes = 0;
   private readonly unit: VectorUnit;
   private readonly phases = new MatmulPhases();
 
@@ -74,8 +75,21 @@ export class Machine {
     this.width = width;
     this.blockBytes = blockBytes;
     const { matrix } = this.chip;
-    this.tileBeats = rowBeats(height * (width / MX_BLOCK) * blockBytes, this.chip);
+    this.tileBytes = height * (width / MX_BLOCK) * blockBytes;
+    this.tileBeats = rowBeats(this.tileBytes, this.chip);
     this.tileProduct = this.multiply(rows, height, width, packedBlocks(blockBytes, matrix));
+  }
+
+  /**
+   * Cycles from one load of such a tile to the next: on the channel, or as long as few loads in flight
+   * hide the latency, or few tiles in the ring: a load waits for the product that used its bytes.
+   */
+  tilePace(ringBytes: number): number {
+    const { dma, memory, matrix } = this.chip;
+    const load = memory.latencyCycles + this.tileBeats;
+    const tiles = Math.max(2, Math.floor(ringBytes / this.tileBytes)); // two always fit
+    const turn = load + this.tileProduct + matrix.pipelineCycles;
+    return Math.max(this.tileBeats, load / dma.outstandingLoads, turn / tiles);
   }
 
   /** With keys as weights: packed by blocks, or one block a cycle where they are rows. */

@@ -5,6 +5,7 @@
  * Left out: scan flops, latches, clock gates, tri-states, isolation and level shifters, fillers, cells
  * with more than one output (ABC cannot map to them), and all flops but the smallest plain one.
  */
+import { FormatError } from '../../base/index.ts';
 import { pinsOf } from './cellFunction.ts';
 import { groupsNamed, numberOf, parseLiberty, printLiberty, textOf, unquote } from './liberty.ts';
 import type { LibertyGroup } from './liberty.ts';
@@ -154,7 +155,8 @@ function smallestFlop(cells: readonly LibertyGroup[]): LibertyGroup {
   const order = plain.toSorted(
     (a, b) => asynchronous(a) - asynchronous(b) || numberOf(a, 'area')! - numberOf(b, 'area')!,
   );
-  if (order[0] === undefined) throw new Error('a library must have a flip-flop, but there is none');
+  if (order[0] === undefined)
+    throw new FormatError('a library must have a flip-flop, but there is none');
   return order[0];
 }
 

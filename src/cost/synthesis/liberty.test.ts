@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { javascriptOf } from './cellFunction.ts';
 import { readLibrary } from './cellLibrary.ts';
 import { groupsNamed, numbersOf, parseLiberty, printLiberty, textOf } from './liberty.ts';
-import { testLibrary } from './testLibrary.ts';
+import { testLibrary } from '../../../scripts/area/testLibrary.ts';
 
 test('a Liberty file is read with comments, continued lines and missing semicolons, and printed again', () => {
   const library = parseLiberty(testLibrary());

@@ -4,6 +4,7 @@
  * The slew is the third of each table: what a gate of fitting size shows in all libraries used here
  * (17 ps at 45 nm, 20 ps at 7 nm). Between loads there is a straight line, beyond the table its edge.
  */
+import { FormatError } from '../../base/index.ts';
 import { groupsNamed, numbersOf, textOf } from './liberty.ts';
 import type { LibertyGroup } from './liberty.ts';
 import type { Units } from './cellLibrary.ts';
@@ -53,7 +54,9 @@ function readTable(table: LibertyGroup): (load: number | undefined) => number {
   if (values.length === 1) return () => values[0]!;
   const inputs = numbersOf(table, 'index_1');
   if (values.length !== inputs.length * Math.max(1, loads.length)) {
-    throw new Error(`a table must have a value for each pair of its indices, not ${values.length}`);
+    throw new FormatError(
+      `a table must have a value for each pair of its indices, not ${values.length}`,
+    );
   }
   if (loads.length === 0) return () => values[Math.min(SLEW, values.length - 1)]!;
   const row = values.slice(SLEW * loads.length, (SLEW + 1) * loads.length);

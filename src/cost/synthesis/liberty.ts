@@ -6,6 +6,7 @@
  *
  * [1] Liberty User Guides and Reference Manual Suite, version 2017.06 (Synopsys, open source licence).
  */
+import { FormatError } from '../../base/index.ts';
 
 /** `name (args) { … }`. */
 export interface LibertyGroup {
@@ -129,7 +130,7 @@ class Reader {
 
   #fail(required: string): never {
     const line = this.#text.slice(0, this.#position).split('\n').length;
-    throw new Error(`a Liberty file must have ${required} here, at or before line ${line}`);
+    throw new FormatError(`a Liberty file must have ${required} here, at or before line ${line}`);
   }
 }
 

@@ -4,6 +4,7 @@
  * From what binds tightest: `A'` and `!A`, `^`, then `&`, `*` or nothing between the operands, then `+`
  * or `|`; brackets; the constants 0 and 1.
  */
+import { FormatError } from '../../base/index.ts';
 
 /**
  * The JavaScript of a function; `pin` gives that of a pin, and results are valid in all 32 bits.
@@ -52,7 +53,7 @@ export function javascriptOf(text: string, pin: (name: string) => string): strin
     return value;
   }
   function fail(): never {
-    throw new Error(`a cell's function must be an expression of its pins, not ${text}`);
+    throw new FormatError(`a cell's function must be an expression of its pins, not ${text}`);
   }
 
   const value = anyOf();

@@ -1,0 +1,75 @@
+/**
+ * Layer programs: one layer of a model as a graph, with a small embedding before it and a small head
+ * behind it. Weights are a fixed noise, of which only those that decide how long things take are read.
+ */
+import { type Graph } from '../../ir/index.ts';
+import { buildGraph, type WeightReader } from '../../model/index.ts';
+
+/** What is run at every level. */
+export interface LayerProgram {
+  readonly name: string;
+  readonly graph: Graph;
+  /** Of the step; undefined for as many as the chip holds. */
+  readonly tokens: number | undefined;
+  readonly contextTokens: number;
+}
+
+/** Rows of the embedding table and of the head. */
+const VOCABULARY = 256;
+/** Most experts: the simulator takes a minute for hundreds, of which a token skips all but a few. */
+const EXPERTS = 32;
+
+type Description = Parameters<typeof buildGraph>[0];
+
+/**
+ * The graphs of a model's layers, each kind once and by the number of its first layer: kinds differ in
+ * what the configuration says of layers one by one (`layer_types`, `compress_ratios`, dense or routed).
+ */
+export function layerGraphs(name: string, model: Description): { name: string; graph: Graph }[] {
+  const count = model.config.num_hidden_layers;
+  const kinds = new Map<string, number>();
+  for (let layer = 0; layer < count; layer++) {
+    const kind = JSON.stringify(configOfLayer(model, layer));
+    if (!kinds.has(kind)) kinds.set(kind, layer);
+  }
+  return [...kinds.values()].map((layer) => {
+    const alone = { ...model, config: configOfLayer(model, layer) } as Description;
+    const graph = buildGraph(alone, NOISE, { logits: 'last' });
+    return { name: `${name} layer ${layer}`, graph };
+  });
+}
+
+/** Fields that count layers from the first, and what they are of a layer alone: 1 where it is one of them. */
+const COUNTS_OF_FIRST = ['first_k_dense_replace', 'num_hash_layers'];
+const EXPERT_COUNTS = ['n_routed_experts', 'num_experts'];
+/** Lists of one entry a layer. */
+const BY_LAYER = ['layer_types', 'compress_ratios'];
+
+function configOfLayer({ config }: Description, layer: number): Description['config'] {
+  const own: Record<string, unknown> = {
+    ...config,
+    num_hidden_layers: 1,
+    vocab_size: VOCABULARY,
+  };
+  for (const field of COUNTS_OF_FIRST)
+    if (field in own) own[field] = layer < (own[field] as number) ? 1 : 0;
+  for (const field of EXPERT_COUNTS)
+    if (field in own) own[field] = Math.min(EXPERTS, own[field] as number);
+  for (const field of BY_LAYER) {
+    const list = own[field];
+    if (Array.isArray(list)) own[field] = [list[layer]];
+  }
+  return own as unknown as Description['config'];
+}
+
+/** Values in ±1/64 by a fixed rule: small enough that every chosen gate is larger than zero. */
+function noise(count: number): Float32Array {
+  const mixed = (i: number): number => Math.imul(i, 0x9e3779b1) >>> 16;
+  return Float32Array.from({ length: count }, (_, i) => ((mixed(i) % 2001) - 1000) / 64e3);
+}
+
+const NOISE: WeightReader = {
+  has: () => false,
+  requireWeight() {},
+  readF32: (_, shape) => noise(shape.reduce((product, extent) => product * extent, 1)),
+};

@@ -1,0 +1,75 @@
+/** A report of verified chips as rows of tables, for a terminal or a page. */
+import { type ChipAreaReport } from './area.ts';
+import { type RtlReport } from './rtl.ts';
+import { type ChipVerification, type TopReport } from './top.ts';
+
+export interface TextTable {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** Three tables: levels by layer, RTL and area by chip, units by chip. */
+export function topTables({ chips }: TopReport): TextTable[] {
+  return [levelTable(chips), chipTable(chips), unitTable(chips)];
+}
+
+function levelTable(chips: readonly ChipVerification[]): TextTable {
+  const rows = chips.flatMap(({ chip, levels }) => [
+    ...levels.rows.map((row) => [
+      ...[chip, row.layer, String(row.tokens), String(row.l2Cycles)],
+      ...[String(row.l1Cycles), percent(row.l1Error, 3)],
+      ...[String(row.l0Cycles), percent(row.l0Error, 1)],
+    ]),
+    ...levels.refused.map(({ layer, reason }) => [chip, layer, '', reason, '', '', '', '']),
+  ]);
+  const columns = ['tokens', 'L2 cycles', 'L1 cycles', 'L1 − L2', 'L0 cycles', 'L0 − L1'];
+  return { title: 'Levels', columns: ['chip', 'layer', ...columns], rows };
+}
+
+function chipTable(chips: readonly ChipVerification[]): TextTable {
+  const rows = chips.map(({ chip, rtl, area, corrections }) => [
+    ...[chip, rtlText(rtl), ...areaTexts(area)],
+    ...[percent(corrections.l0, 1), percent(corrections.l1, 3)],
+  ]);
+  const columns = ['table mm²', 'synthesis mm²', 'table − synthesis', 'L0 off by', 'L1 off by'];
+  return { title: 'Chips', columns: ['chip', 'RTL', ...columns], rows };
+}
+
+function rtlText(rtl: RtlReport): string {
+  if (rtl.verdict === 'refused') return rtl.reason;
+  const { programs, model, modelRefused } = rtl;
+  const first = model?.difference ?? programs.differences[0]?.difference;
+  const parts = [
+    first === undefined ? 'equal' : `differs in ${first.what}`,
+    `${programs.programs} programs`,
+    ...(model === undefined ? [] : [`${model.tokens.length} tokens of ${model.model}`]),
+    ...(modelRefused === undefined ? [] : [`no model: ${modelRefused}`]),
+  ];
+  return parts.join(', ');
+}
+
+function areaTexts(area: ChipAreaReport): [string, string, string] {
+  if ('refused' in area) return ['', area.refused, ''];
+  const { tableMm2, synthesisedMm2, error } = area;
+  return [tableMm2.toPrecision(4), synthesisedMm2.toPrecision(4), percent(error, 1)];
+}
+
+function unitTable(chips: readonly ChipVerification[]): TextTable {
+  const rows = chips.flatMap(({ chip, area }) =>
+    'refused' in area
+      ? []
+      : area.units.map(({ unit, count, pricedAs, tableUm2, synthesisedUm2 }) => [
+          ...[chip, unit, String(count), pricedAs, String(tableUm2), String(synthesisedUm2)],
+          percent(tableUm2 / synthesisedUm2 - 1, 1),
+        ]),
+  );
+  const columns = ['count', 'priced as', 'table µm²', 'synthesis µm²', 'table − synthesis'];
+  return { title: 'Units', columns: ['chip', 'unit', ...columns], rows };
+}
+
+/** With its sign; nothing where nothing was compared. */
+function percent(share: number | null, digits: number): string {
+  if (share === null) return '';
+  return `${share < 0 ? '−' : '+'}${(Math.abs(share) * 100).toFixed(digits)} %`;
+}
