@@ -2,7 +2,6 @@
 import os from 'node:os';
 import path from 'node:path';
 import type { Command } from 'commander';
-import packageJson from '../../package.json' with { type: 'json' };
 import { UsageError } from '../base/index.ts';
 import type { Workload } from '../cluster/index.ts';
 import {
@@ -33,6 +32,7 @@ import { topText, verifyBest } from './exploreTop.ts';
 import { codesignReport, codesignText, readVariants } from './exploreVariants.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { parseWorkload } from './planOptions.ts';
+import { thisCeladon } from './version.ts';
 
 /** The exit code of what does not fit. */
 const NOTHING_FITS = 4;
@@ -218,7 +218,7 @@ async function definitionFor(
     ...{ limits, space },
     search: { name: search, seed, evaluations },
     objectives: options.objectives,
-    celadon: { version: packageJson.version, commit: null },
+    celadon: thisCeladon(),
   });
 }
 

@@ -1,6 +1,5 @@
 /** celadon explore-worker: evaluates designs of whatever studies a queue has, until it is interrupted. */
 import type { Command } from 'commander';
-import packageJson from '../../package.json' with { type: 'json' };
 import { chipEvaluator, runQueueWorker } from '../explore/index.ts';
 import { wholeNumber } from './arguments.ts';
 import { Output, type GlobalOptions } from './output.ts';
@@ -9,6 +8,7 @@ interface WorkerOptions extends GlobalOptions {
   readonly queue: string;
   readonly threads: number;
 }
+import { thisCeladon } from './version.ts';
 
 export function addExploreWorker(program: Command): void {
   program
@@ -30,7 +30,7 @@ async function work(options: WorkerOptions): Promise<void> {
   output.note(`waiting for designs from ${options.queue}; interrupt to leave`);
   await runQueueWorker({
     url: options.queue,
-    celadon: { version: packageJson.version, commit: null },
+    celadon: thisCeladon(),
     openEvaluator: (definition) => chipEvaluator(definition, options.threads),
     signal: stop.signal,
     onPortion: (points) => output.progress(`${(designs += points)} designs evaluated`),
