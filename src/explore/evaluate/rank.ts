@@ -63,7 +63,7 @@ export class Rank {
     const layers = Array.from({ length: this.layers }, () => '');
     kernelShapes(this.graph, ONE_TOKEN, this.kernels).forEach((shape, place) => {
       const layer = this.layerOf[place]!;
-      if (layer >= 0) layers[layer] += JSON.stringify({ ...shape, after: [] });
+      if (layer >= 0) layers[layer] += JSON.stringify({ ...shape, after: [], loadsAfter: [] });
     });
     // The last layer is followed by what comes after all layers.
     const kinds = new Set(layers.slice(0, -1));
@@ -83,8 +83,13 @@ export class Rank {
         if (this.stageOf(this.layerOf[place]!, pipeline) === stage) places.set(place, places.size);
       });
       return [...places.keys()].map((place) => {
-        const after = shapes[place]!.after.flatMap((source) => places.get(source) ?? []);
-        return { ...shapes[place]!, after };
+        const shape = shapes[place]!;
+        const own = (sources: readonly number[]): number[] =>
+          sources.flatMap((source) => places.get(source) ?? []);
+        const after = own(shape.after);
+        return shape.loadsAfter === undefined
+          ? { ...shape, after }
+          : { ...shape, after, loadsAfter: own(shape.loadsAfter) };
       });
     });
   }
