@@ -66,8 +66,11 @@ function measure(
   return { rates, limits };
 }
 
+/** Until the process that started it has gone, whatever ended that. */
+const SPIN = 'const parent = process.ppid; while (process.ppid === parent);';
+
 function spinningProcess(): ChildProcess {
-  return spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' });
+  return spawn(process.execPath, ['-e', SPIN], { stdio: 'ignore' });
 }
 
 function row(workload: Workload, { rates, limits }: Measurement): (string | number)[] {

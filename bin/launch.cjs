@@ -70,8 +70,8 @@ function endLike(code, signal) {
 }
 
 /**
- * NOTE: only here, before there is any WebAssembly, and never back: V8's threads read flags while they compile, and
- * end the process where one has changed meanwhile (seen: "Check failed: v8_flags.wasm_inlining").
+ * NOTE: only here, before there is any WebAssembly, and never back: V8 ended the process ("Check failed:
+ * v8_flags.wasm_inlining") where flags changed while its threads compiled, and where calls were inlined indirectly.
  */
 function chooseCompiler() {
   if (TRIED_V8.test(process.versions.v8))
