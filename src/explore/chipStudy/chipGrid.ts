@@ -5,6 +5,7 @@
 import { parseModelConfig } from '../../model/index.ts';
 import { Evaluator, type ChipFigures, type Bound } from '../evaluate/evaluate.ts';
 import type { MetricName } from '../evaluate/metrics.ts';
+import type { Busy } from '../evaluate/phase.ts';
 import type { Workload } from '../evaluate/workload.ts';
 import type { Grid, Point } from '../search/problem.ts';
 import type { ChipEstimates } from '../space/chipEstimates.ts';
@@ -77,6 +78,11 @@ export class ChipGrid implements Grid {
     const least = (of: (figures: ChipFigures) => number | null): number =>
       Math.min(...figures.map((each) => of(each) ?? NaN));
     const idle = (each: ChipFigures): number | null => each.watts(IDLE);
+    const leastWatts = (): number =>
+      Math.min(
+        figures[0]!.watts(busyAt(bound, decode.chip)) ?? NaN,
+        ...figures.slice(1).map((reader) => idle(reader) ?? NaN),
+      );
     switch (metric) {
       case 'tokensPerSecond':
       case 'ttftMs':
@@ -87,13 +93,29 @@ export class ChipGrid implements Grid {
       case 'tokensPerSecondPerDollar':
         return bound.tokensPerSecond / least(({ chipDollars }) => chipDollars);
       case 'tokensPerSecondPerWatt':
-        return bound.tokensPerSecond / least(idle);
+        // Watts grow with the rate from what idle chips take, so the highest rate is the best here too.
+        return bound.tokensPerSecond / leastWatts();
       case 'powerWatts':
         return least(idle);
       default:
         return least((each) => each[metric]);
     }
   }
+}
+
+/** Shares of a chip's time that its tokens take at the least, at the highest rate. */
+function busyAt(
+  { tokensPerSecond, bytesPerToken, macsPerToken }: Bound,
+  { cores, clockHz, memory, matrix }: Design['decode']['chip'],
+): Busy {
+  const tokensPerCycle = tokensPerSecond / (cores * clockHz);
+  const share = (work: number, perCycle: number): number =>
+    Math.min(1, (tokensPerCycle * work) / perCycle);
+  return {
+    memory: share(bytesPerToken, memory.bytesPerCycle),
+    matrix: share(macsPerToken, matrix.lanes * matrix.columns),
+    vector: 0,
+  };
 }
 
 const IDLE = { memory: 0, matrix: 0, vector: 0 } as const;

@@ -34,6 +34,9 @@ export interface Bound {
   readonly tokensPerSecond: number;
   readonly ttftMs: number;
   readonly tpotMs: number;
+  /** Work of a token on the chips that write, all ranks together, at the least. */
+  readonly bytesPerToken: number;
+  readonly macsPerToken: number;
 }
 
 /** A workload on a design: means over all chips, and the use of each kind of chips. */
@@ -86,6 +89,8 @@ export class Evaluator {
         tokensPerSecond: 1 / this.weighted(perToken),
         ttftMs: Math.max(...bounds.map(({ ttftMs }) => ttftMs)),
         tpotMs: Math.max(...bounds.map(({ tpotMs }) => tpotMs)),
+        bytesPerToken: Math.min(...bounds.map(({ bytesPerToken }) => bytesPerToken)),
+        macsPerToken: Math.min(...bounds.map(({ macsPerToken }) => macsPerToken)),
       };
     });
     return 'misfit' in bound ? undefined : bound;
@@ -231,16 +236,29 @@ function boundOf(design: Design, workload: Workload, forms: ModelForms): Bound |
   const { outputTokens: O } = workload;
   const { pipeline, expert, chips } = decode;
   const n = most * pipeline;
-  const step = pipeline * writer.writing(most).leastSeconds(decode);
+  const write = writer.writing(most);
+  const step = pipeline * write.leastSeconds(decode);
   const prompt = reading.chunks * reading.phase.leastSeconds(reader.system);
   const tpotMs = 1e3 * pipeline * writer.writing(1).leastSeconds(decode);
+  const [written, read] = [write.leastWork(), reading.phase.leastWork()];
+  // Larger batches and chunks share weights among more tokens: these are the largest.
+  const perToken = (part: 'bytes' | 'macs'): number => {
+    const ofPrompt = prefill === undefined ? (read[part] * reading.chunks) / O : 0;
+    return decode.tensor * (written[part] / most + ofPrompt);
+  };
+  const least = {
+    ttftMs: 1e3 * prompt,
+    tpotMs,
+    bytesPerToken: perToken('bytes'),
+    macsPerToken: perToken('macs'),
+  };
   if (prefill === undefined) {
     const life = prompt + (O - 1) * (step + ((n - 1) * prompt) / O);
-    return { tokensPerSecond: (expert * n * O) / life / chips, ttftMs: 1e3 * prompt, tpotMs };
+    return { tokensPerSecond: (expert * n * O) / life / chips, ...least };
   }
   const writes = (expert * n) / step / chips;
   const ratio = (writes / O) * ((prompt * prefill.chips) / prefill.expert);
-  return { tokensPerSecond: writes / (1 + ratio), ttftMs: 1e3 * prompt, tpotMs };
+  return { tokensPerSecond: writes / (1 + ratio), ...least };
 }
 
 /** Mean over a chip of tokens and `ratio` chips of prompts. */

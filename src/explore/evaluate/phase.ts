@@ -67,4 +67,12 @@ export class Phase {
     const cycles = this.stages.map(({ least }) => leastCycles(least, chip));
     return Math.max(...cycles) / chip.clockHz;
   }
+
+  /** Bytes and multiply-accumulates of all stages of one rank, as they are at the least. */
+  leastWork(): Pick<LeastWork, 'bytes' | 'macs'> {
+    return this.stages.reduce(
+      (sum, { least }) => ({ bytes: sum.bytes + least.bytes, macs: sum.macs + least.macs }),
+      { bytes: 0, macs: 0 },
+    );
+  }
 }
