@@ -11,6 +11,7 @@ import {
   queueEvaluator,
   SEARCHES,
   variantsOf,
+  type Evaluator,
   type Explanation,
   type Explored,
   type ExploredVariant,
@@ -176,11 +177,23 @@ async function runOne(
   const { queue, threads, output: file } = options;
   const explored = await exploreChips(definition, {
     ...{ file, threads, read },
-    evaluator: queue === undefined ? undefined : await queueEvaluator(queue, definition),
+    evaluator: queue === undefined ? undefined : await workersOf(queue, definition, output),
     onProgress: (progress) => output.progress(progressText(progress)),
   });
   output.done();
   return explored;
+}
+
+/** Workers may come at any time, so that there are none yet is worth a word and no error. */
+async function workersOf(
+  queue: string,
+  definition: StudyDefinition,
+  output: Output,
+): Promise<Evaluator> {
+  const evaluator = await queueEvaluator(queue, definition);
+  if ((await evaluator.countWorkers()) === 0)
+    output.note(`no worker yet: start some with celadon explore-worker --queue ${queue}`);
+  return evaluator;
 }
 
 async function explain(explored: Explored, designs: number): Promise<Explanation[]> {
