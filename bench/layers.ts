@@ -3,8 +3,9 @@
  * workloads of the timing levels. Shapes are those of the published configurations in catalogue/models
  * and below; weights are never read, except of what decides how long things take (routers).
  */
+import { LAYER_NOISE, layerNoise } from '../src/explore/verify/layers.ts';
 import { makeNode, tensor, type Graph, type Node, type WeightSource } from '../src/ir/index.ts';
-import { buildGraph, readCatalogueModel, type WeightReader } from '../src/model/index.ts';
+import { buildGraph, readCatalogueModel } from '../src/model/index.ts';
 
 /** Rows of the embedding table and of the head. */
 const VOCABULARY = 256;
@@ -14,21 +15,9 @@ export function qwen3Layer(): Graph {
   const { model } = readCatalogueModel('qwen3-0.6b');
   if (model.family !== 'qwen3') throw new Error('qwen3-0.6b must be of the family qwen3');
   const config = { ...model.config, num_hidden_layers: 1, vocab_size: VOCABULARY };
-  const graph = buildGraph({ family: 'qwen3', config }, NOISE, { logits: 'last' });
+  const graph = buildGraph({ family: 'qwen3', config }, LAYER_NOISE, { logits: 'last' });
   return { ...graph, name: 'Qwen3-0.6B layer' };
 }
-
-/** Values in ±1/64 by a fixed rule: small enough that every chosen gate is larger than zero. */
-function noise(count: number): Float32Array {
-  const mixed = (i: number): number => Math.imul(i, 0x9e3779b1) >>> 16;
-  return Float32Array.from({ length: count }, (_, i) => ((mixed(i) % 2001) - 1000) / 64e3);
-}
-
-const NOISE: WeightReader = {
-  has: () => false,
-  requireWeight() {},
-  readF32: (_, shape) => noise(shape.reduce((product, extent) => product * extent, 1)),
-};
 
 /** Sizes of a DeepSeek-V4 layer that have matrix products. */
 export interface V4Shape {
@@ -113,7 +102,7 @@ class LayerBuilder {
 
   weight(name: string, ...shape: number[]): Node {
     const elements = shape.reduce((product, extent) => product * extent, 1);
-    this.weights.set(name, { name, shape, load: () => noise(elements) });
+    this.weights.set(name, { name, shape, load: () => layerNoise(elements) });
     return makeNode('weight', [], { name, type: tensor('f32', shape) }, name);
   }
 

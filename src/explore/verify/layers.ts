@@ -34,7 +34,7 @@ export function layerGraphs(name: string, model: Description): { name: string; g
   }
   return [...kinds.values()].map((layer) => {
     const alone = { ...model, config: configOfLayer(model, layer) } as Description;
-    const graph = buildGraph(alone, NOISE, { logits: 'last' });
+    const graph = buildGraph(alone, LAYER_NOISE, { logits: 'last' });
     return { name: `${name} layer ${layer}`, graph };
   });
 }
@@ -63,13 +63,14 @@ function configOfLayer({ config }: Description, layer: number): Description['con
 }
 
 /** Values in ±1/64 by a fixed rule: small enough that every chosen gate is larger than zero. */
-function noise(count: number): Float32Array {
+export function layerNoise(count: number): Float32Array {
   const mixed = (i: number): number => Math.imul(i, 0x9e3779b1) >>> 16;
   return Float32Array.from({ length: count }, (_, i) => ((mixed(i) % 2001) - 1000) / 64e3);
 }
 
-const NOISE: WeightReader = {
+/** Weights of layers whose values do not matter, but of routers: cycles depend on what is chosen. */
+export const LAYER_NOISE: WeightReader = {
   has: () => false,
   requireWeight() {},
-  readF32: (_, shape) => noise(shape.reduce((product, extent) => product * extent, 1)),
+  readF32: (_, shape) => layerNoise(shape.reduce((product, extent) => product * extent, 1)),
 };
