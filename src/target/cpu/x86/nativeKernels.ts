@@ -12,6 +12,7 @@ import { BLOCK_COLUMNS, PANEL_FORMATS, PANEL_FORMAT_NAMES } from '../panels/pane
 import { panelBytes, unitColumns } from '../panels/panelLayout.ts';
 import { ATTENTION, ATTENTION_LIMITS } from './attention.ts';
 import { ACTIVATION, SWIGLU, VECTOR_BYTES } from './elementwise.ts';
+import { bindAttendToken, requireRoom } from './bindAttendToken.ts';
 import { bindGroupedLinear, bindGroupedLinearPanels } from './bindGrouped.ts';
 import { bindConvolution, bindGatedDelta } from './bindRecurrences.ts';
 import { LINEAR } from './linear.ts';
@@ -25,7 +26,7 @@ type AttentionCall = PreparedCall<(typeof ATTENTION)[number]>;
 
 const NATIVE: { readonly [K in KernelName]?: NativeBind<K> } = {
   linear: bindLinear,
-  attention: bindAttention,
+  attention: (machine, args) => bindAttendToken(machine, args) ?? bindAttention(machine, args),
   quantizeRows: bindQuantizeRows,
   linearPanels: bindLinearPanels,
   groupedLinear: bindGroupedLinear,
@@ -238,9 +239,4 @@ function attendHeads(
     outStride: outStep * ELEMENT_BYTES,
     ...{ rows, seen: 0, rowStep, keyWidth, valueWidth, scale: bitsOf(args.scale) },
   });
-}
-
-function requireRoom(first: number, last: number, capacity: number): void {
-  if (first > 0 && last <= capacity) return;
-  throw new CeladonError(`attention must see 1 to ${capacity} keys, not ${first} to ${last}`);
 }
