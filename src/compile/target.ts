@@ -71,6 +71,14 @@ export interface DeviceSnapshot {
   readonly sizeBytes: number;
 }
 
+/** Bytes that a device has taken for a model, by what they are for. */
+export interface DeviceBytes {
+  /** As the device keeps them. */
+  readonly weights: number;
+  /** Of all slots, with the room that they have to grow. */
+  readonly state: number;
+}
+
 /** The rows that a slot had of tokens `from` to `to`; for the device alone to read. */
 export interface DeviceRows {
   readonly from: number;
@@ -104,6 +112,8 @@ export interface Device {
   saveRows(slot: number, from: number, to: number): DeviceRows;
   /** Gives a slot rows that a slot of this device had, at the same tokens. */
   loadRows(slot: number, rows: DeviceRows): void;
+  /** What it has taken for the programs that it has run; absent where nothing is counted. */
+  readonly bytes?: DeviceBytes;
   /** Forgets all state; weights stay. */
   reset(): void;
   close(): void;

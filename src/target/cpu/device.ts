@@ -2,6 +2,7 @@
 import { CapacityError, UsageError } from '../../base/index.ts';
 import {
   type Device,
+  type DeviceBytes,
   type DeviceRows,
   type DeviceSnapshot,
   type Program,
@@ -97,6 +98,10 @@ export class CpuDevice implements Device {
 
   loadRows(slot: number, rows: DeviceRows): void {
     this.#rows!.load(slot, rows as CpuRows);
+  }
+
+  get bytes(): DeviceBytes {
+    return this.#memory.bytes;
   }
 
   reset(): void {
