@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { type Device, type StepResult } from '../src/compile/index.ts';
 import { Engine, lookupDrafts, type EngineOptions } from '../src/engine/index.ts';
 import { type Graph } from '../src/ir/index.ts';
+import { cpuTarget } from '../src/target/cpu/index.ts';
 import { referenceTarget } from '../src/target/reference/index.ts';
 import { serveAll } from './serving.ts';
 import { alone, requireEmpty, serveAtRandom } from './servingAtRandom.ts';
@@ -76,6 +77,16 @@ for (const graph of [ROWS, REPLACED]) {
     }
   });
 }
+
+test('threads that run a step while requests come and go give each what it gets alone', (t) => {
+  const target = cpuTarget({ threads: 2, workOfPart: 64 });
+  const device = target.open({});
+  t.after(() => device.close());
+  const limits = { contextTokens: CONTEXT, blockTokens: 4, maxSequences: 12, blocks: 40 };
+  const engine = new Engine(ROWS, target, device, limits);
+  serveAtRandom(engine, alone(ROWS, target, CONTEXT), 300);
+  requireEmpty(engine);
+});
 
 test('the next token is on its way when a step has returned', () => {
   const { engine, batches } = open(ROWS, {});
