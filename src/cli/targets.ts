@@ -10,7 +10,7 @@ import { imagesOf } from './weightImages.ts';
 export const TARGET_NAMES = ['reference', 'cpu', 'jade'] as const;
 export type TargetName = (typeof TARGET_NAMES)[number];
 
-export const EMITTERS = ['auto', 'wasm', 'x86'] as const;
+export const EMITTERS = ['auto', 'wasm', 'x86', 'avx512', 'avxVnni', 'avx2'] as const;
 export type EmitterName = (typeof EMITTERS)[number];
 
 export const ACTIVATIONS = ['int8', 'f32'] as const;

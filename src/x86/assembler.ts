@@ -32,10 +32,15 @@ const NOPS = [
   [0x0f, 0x1f, 0x84, 0x00, 0, 0, 0, 0],
 ];
 
-/** Collects functions and constants. */
+/** Collects functions and constants; functions are of its level unless they say another. */
 export class Assembler {
+  readonly level: Level;
   readonly #functions = new Map<string, { label: Label; items: readonly Item[] }>();
   readonly #constants = new Map<string, { label: Label; bytes: Uint8Array }>();
+
+  constructor(level: Level = 'avx512') {
+    this.level = level;
+  }
 
   /**
    * Define a function of the given arguments, cells of eight bytes in the block that it gets; `body` emits its
@@ -45,7 +50,7 @@ export class Assembler {
     name: string,
     args: readonly N[],
     body: (f: FunctionBuilder, block: Readonly<Record<N, Memory>>) => void,
-    level: Level = 'avx512',
+    level: Level = this.level,
   ): Label {
     if (this.#functions.has(name)) throw new CeladonError(`a function must be new, not ${name}`);
     const builder = new FunctionBuilder(name, level);

@@ -9,8 +9,11 @@ import { at, GENERAL, half } from './operands.ts';
 
 /** Vector instructions by set. */
 export interface CpuFeatures {
-  /** AVX-512 F, BW, VL, DQ and VNNI, or AVX2, FMA and F16C; undefined: neither. */
-  readonly level: Level | undefined;
+  /**
+   * What functions may use, the best first: AVX-512 F, BW, VL, DQ and VNNI; AVX2, FMA, F16C and AVX-VNNI; the same
+   * without AVX-VNNI. Empty: nothing of these.
+   */
+  readonly levels: readonly Level[];
   /** AVX-512 BF16 besides. */
   readonly bf16: boolean;
 }
@@ -52,8 +55,13 @@ export function decodeFeatures(cells: BigUint64Array): CpuFeatures {
   ];
   const avx2 = has(leaf1c, 12, 28, 29) && has(leaf7b, 5, 8) && has(xcr0, 1, 2);
   const avx512 = avx2 && has(leaf7b, 16, 17, 30, 31) && has(leaf7c, 11) && has(xcr0, 5, 6, 7);
+  const avxVnni = avx2 && has(leaf71a, 4);
   return {
-    level: avx512 ? 'avx512' : avx2 ? 'avx2' : undefined,
+    levels: [
+      ...(avx512 ? (['avx512'] as const) : []),
+      ...(avxVnni ? (['avxVnni'] as const) : []),
+      ...(avx2 ? (['avx2'] as const) : []),
+    ],
     bf16: avx512 && has(leaf71a, 5),
   };
 }

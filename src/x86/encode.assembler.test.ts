@@ -13,7 +13,7 @@ function assembleAll(all: readonly Sample[]): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'celadon-as-'));
   try {
     const source = join(folder, 'samples.s');
-    const lines = all.flatMap(({ text }, i) => [assemblerText(text, i), `next${i}:`]);
+    const lines = all.flatMap((sample, i) => [assemblerText(sample, i), `next${i}:`]);
     writeFileSync(source, ['.intel_syntax noprefix', ...lines, ''].join('\n'));
     const run = ['--listing-lhs-width=4', '-aln', '-o', join(folder, 'samples.o'), source];
     const { stdout, stderr, error } = spawnSync('as', run, {
@@ -28,9 +28,10 @@ function assembleAll(all: readonly Sample[]): string[] {
   }
 }
 
-/** `{disp32}`: as would shorten the distance; `{load}`: as would turn some moves into stores. */
-function assemblerText(text: string, index: number): string {
-  return text
+/** `{disp32}`: as would shorten the distance; `{load}`: as would turn some moves into stores; `{vex}`: as prefers EVEX. */
+function assemblerText(sample: Sample, index: number): string {
+  const isVex = sample.op === 'vpdpbusd' && !hexOf(sample).startsWith('62');
+  return `${isVex ? '{vex} ' : ''}${sample.text}`
     .replace(/^(j\w+) next/, '{disp32} $1 next')
     .replace(/^vmov(?:ups|dqu) [xy]mm\d+, [xy]/, '{load} $&')
     .replace(/next$/, `next${index}`);

@@ -83,7 +83,7 @@ test('a mistake throws where it is written, with the function', () => {
     emit('avx2', (f) => f.emit('vpdpbusd', ymm(1), ymm(2), ymm(3))),
     {
       message:
-        'function f: an avx2 function must do without AVX-512, not vpdpbusd ymm1, ymm2, ymm3',
+        'function f: an avx2 function must do without AVX-VNNI, not vpdpbusd ymm1, ymm2, ymm3',
     },
   );
 });

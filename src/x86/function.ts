@@ -41,8 +41,11 @@ const FREE = [rax, rcx, rdx, rsi, r8, r9, r10, r11];
 const SAVED = [rbx, r12, r13, r14, r15];
 const FRAME_ALIGNMENT = 64;
 
-/** What a function may use; an `avx2` function has 16 vector registers and no EVEX. */
-export type Level = 'avx2' | 'avx512';
+/**
+ * What a function may use. Functions of `avx512` have 32 vector registers of 512 bits, the others 16 of 256 and no EVEX; of
+ * those only `avxVnni` may multiply bytes by vpdpbusd.
+ */
+export type Level = 'avx2' | 'avxVnni' | 'avx512';
 
 /** Builds one function; made by `Assembler.addFunction`. */
 export class FunctionBuilder {
@@ -58,23 +61,29 @@ export class FunctionBuilder {
   constructor(name: string, level: Level) {
     this.name = name;
     this.level = level;
-    this.#vectors = Array.from({ length: level === 'avx2' ? 16 : 32 }, (_, code) => code);
+    this.#vectors = Array.from({ length: level === 'avx512' ? 32 : 16 }, (_, code) => code);
   }
 
   /** Append an instruction; operands in Intel's order. Throws if no form takes them, or the level lacks it. */
   emit(op: Mnemonic, ...operands: readonly Operand[]): this {
     try {
       const encoded = encode(op, operands);
-      if (this.level === 'avx2' && encoded.bytes[0] === 0x62) {
-        const text = formatInstruction(op, operands);
-        throw new CeladonError(`an avx2 function must do without AVX-512, not ${text}`);
-      }
+      this.#requireLevel(op, operands, encoded);
       this.#items.push({ kind: 'code', encoded, op, operands });
     } catch (error) {
       if (!(error instanceof CeladonError)) throw error;
       throw new CeladonError(`function ${this.name}: ${error.message}`);
     }
     return this;
+  }
+
+  #requireLevel(op: Mnemonic, operands: readonly Operand[], { bytes }: Encoded): void {
+    const { level } = this;
+    if (level === 'avx512') return;
+    const without = bytes[0] === 0x62 ? 'AVX-512' : op === 'vpdpbusd' ? 'AVX-VNNI' : undefined;
+    if (without === undefined || (level === 'avxVnni' && without === 'AVX-VNNI')) return;
+    const text = formatInstruction(op, operands);
+    throw new CeladonError(`an ${level} function must do without ${without}, not ${text}`);
   }
 
   /** A general register of one's own until `free`. Throws when none is left. */

@@ -150,6 +150,10 @@ const FORMS = {
     ['EVEX.128.F3.0F.W0 10 /r', 'RM', 'x m32'],
     ['EVEX.128.F3.0F.W0 11 /r', 'MR', 'm32 x'],
   ],
+  vmaskmovps: [
+    ['VEX.66.0F38.W0 2C /r', 'RVM', 'v v m'],
+    ['VEX.66.0F38.W0 2E /r', 'MVR', 'm v v'],
+  ],
   vmovd: [
     ['VEX.128.66.0F.W0 6E /r', 'RM', 'x r32/m32'],
     ['VEX.128.66.0F.W0 7E /r', 'MR', 'r32/m32 x'],
@@ -233,7 +237,10 @@ const FORMS = {
   vpsignb: [['VEX.66.0F38.WIG 08 /r', 'RVM', 'v v v/m']],
   vpmaddwd: both('66.0F', 'F5', 'v v v/m'),
   vpmaddubsw: both('66.0F38', '04', 'v v v/m'),
-  vpdpbusd: [['EVEX.66.0F38.W0 50 /r', 'RVM', 'v v v/m/b']],
+  vpdpbusd: [
+    ['VEX.66.0F38.W0 50 /r', 'RVM', 'v v v/m'],
+    ['EVEX.66.0F38.W0 50 /r', 'RVM', 'v v v/m/b'],
+  ],
   vpdpwssd: [['EVEX.66.0F38.W0 52 /r', 'RVM', 'v v v/m/b']],
   vdpbf16ps: [['EVEX.F3.0F38.W0 52 /r', 'RVM', 'v v v/m/b']],
   // bits

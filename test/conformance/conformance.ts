@@ -6,6 +6,7 @@
  *
  * A target may refuse a case, with a reason; docs/support.md lists who refuses what.
  */
+import { EMITTERS } from '../emitters.ts';
 import assert from 'node:assert/strict';
 import { UnsupportedError } from '../../src/base/index.ts';
 import { chipNames, loadChip } from '../../src/chip/index.ts';
@@ -65,13 +66,15 @@ export const SUBJECTS: readonly Subject[] = [
   }),
 ];
 
-/** The cpu with WebAssembly alone, which is not the same where SUBJECTS have machine code. */
-export const WITHOUT_MACHINE_CODE: Subject = {
-  name: 'cpu, wasm',
-  target: cpuTarget({ emitter: 'wasm' }),
+/** The cpu with each emitter that runs here but the one that SUBJECTS have. */
+export const OTHER_EMITTERS: readonly Subject[] = EMITTERS.filter(
+  (emitter) => emitter !== (cpuTarget().emitter.level ?? 'wasm'),
+).map((emitter) => ({
+  name: `cpu, ${emitter}`,
+  target: cpuTarget({ emitter }),
   judge: interpreted,
   agree: requireClose,
-};
+}));
 
 /** Why `target` does not run the case, or undefined when it must. */
 export function refusalOf(given: Case, target: Target): string | undefined {

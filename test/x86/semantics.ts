@@ -5,11 +5,12 @@
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../src/base/index.ts';
 import { type Mnemonic } from '../../src/x86/instructions.table.ts';
 
-/** The destination before, the other operands, the immediate; all vectors have as many bytes as the instruction is wide. */
+/** The destination before, whether it is memory, the other operands, the immediate; all vectors have as many bytes as the instruction is wide. */
 export type Semantics = (
   sources: readonly Uint8Array[],
   immediate: number,
   before: Uint8Array,
+  toMemory: boolean,
 ) => Uint8Array;
 
 type Lanes = Float32Array | Int32Array | Int16Array | Uint16Array | Int8Array | Uint8Array;
@@ -198,6 +199,11 @@ export const SEMANTICS: Readonly<Partial<Record<Mnemonic, Semantics>>> = {
   vpmaxsd: i32((a, b) => Math.max(a, b)),
   vpminsd: i32((a, b) => Math.min(a, b)),
   vpabsb: each(Int8Array, (a) => Math.abs(a)),
+  /** Lanes without the sign are zero in a register, and stay in memory. */
+  vmaskmovps: (sources, immediate, before, toMemory) =>
+    i32((mask, value, old) => (mask < 0 ? value : toMemory ? old : 0))(
+      ...([sources, immediate, before, toMemory] as const),
+    ),
   vpsignb: each(Int8Array, (a, b) => a * Math.sign(b)),
   vpmaddwd: dot(Int16Array, Int16Array, Int32Array),
   vpmaddubsw: dot(Uint8Array, Int8Array, Int16Array, { clamp: clampTo(16) }),

@@ -28,11 +28,13 @@ import { type Placed, type RotaryFeed } from './steps.ts';
 import { type KernelSource } from './threads/kernelSet.ts';
 import { singleThread, ThreadPool, type Runner } from './threads/pool.ts';
 import { nowMs, traceTimes } from './threads/times.ts';
-import { machineCode, type Emitter } from './x86/index.ts';
+import { type Level } from '../../x86/index.ts';
+import { machineCode } from './x86/index.ts';
 
 export interface CpuDeviceOptions extends MemoryOptions {
   /** What the kernels are made with. */
-  readonly emitter: Emitter;
+  /** Of machine code; without it all is WebAssembly. */
+  readonly level: Level | undefined;
   /** The least multiply-accumulates of a part of a kernel's call. */
   readonly workOfPart: number;
   /** Records the time of each chunk of a step, in cycles of the clock of the trace. */
@@ -232,12 +234,11 @@ function requireHidden({ content }: CpuProgram, length: number | undefined): voi
 
 function startThreads(
   memories: Required<Pick<KernelSource, 'memory' | 'panels'>>,
-  { threads, emitter, trace }: CpuDeviceOptions,
+  { threads, level, trace }: CpuDeviceOptions,
   formats: readonly PanelFormatName[],
 ): Runner {
-  const isNative = emitter === 'x86';
   const { module } = compiledKernels(threads > 1, formats, memories.panels.length > 0);
-  const source = { module, ...memories, ...(isNative && { code: machineCode(formats) }) };
+  const source = { module, ...memories, ...(level && { code: machineCode(level, formats) }) };
   const timed = trace !== undefined;
   return threads > 1 ? new ThreadPool(source, threads, timed) : singleThread(source, timed);
 }

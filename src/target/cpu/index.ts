@@ -2,4 +2,4 @@
 export { clearImages, folderStore, listImages } from './images/folderStore.node.ts';
 export { type ImageStore } from './images/imageStore.ts';
 export { cpuTarget, type CpuOptions, type CpuTarget } from './target.ts';
-export { type Emitter } from './x86/index.ts';
+export { type Emitter, type EmitterRequest } from './x86/index.ts';

@@ -15,7 +15,7 @@ import { type ImageStore } from './images/imageStore.ts';
 import { scheduleGraph, type CpuSchedule } from './schedule.ts';
 import { supportsNode } from './supports.ts';
 import { storageOf } from './weightStorage.ts';
-import { chooseEmitter, type Emitter, type EmitterChoice } from './x86/index.ts';
+import { chooseEmitter, type EmitterChoice, type EmitterRequest } from './x86/index.ts';
 
 /** Options of the target. */
 export interface CpuOptions {
@@ -23,8 +23,8 @@ export interface CpuOptions {
   readonly contextTokens?: number;
   /** Threads that share the work, 1 unless said; the results do not depend on it. */
   readonly threads?: number;
-  /** What the kernels are made with; `auto` unless said: machine code where it can run. */
-  readonly emitter?: Emitter | 'auto';
+  /** What the kernels are made with; `auto` unless said: machine code of the best level that can run here. */
+  readonly emitter?: EmitterRequest;
   /** The least multiply-accumulates that a thread takes at a time; 65536 unless said. */
   readonly workOfPart?: number;
   /**
@@ -127,7 +127,7 @@ export class CpuTarget implements Target<CpuSchedule, CpuProgram> {
   }
 
   open({ trace }: { readonly trace?: Trace } = {}): CpuDevice {
-    const { emitter } = this.emitter;
-    return new CpuDevice({ ...this.#options, emitter, ...(trace && { trace }) });
+    const { level } = this.emitter;
+    return new CpuDevice({ ...this.#options, level, ...(trace && { trace }) });
   }
 }

@@ -11,7 +11,9 @@ function openKernels(): { library: NativeLibrary; reason: false | string } {
   addAttention(assembler);
   addAttendToken(assembler);
   const library = loadLibrary(assembler);
-  const reason = library.features.level === 'avx512' ? false : 'this processor has no AVX-512 VNNI';
+  const reason = library.features.levels.includes('avx512')
+    ? false
+    : 'this processor has no AVX-512 VNNI';
   return { library, reason };
 }
 

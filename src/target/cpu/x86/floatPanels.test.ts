@@ -7,9 +7,10 @@ import {
   unitOf,
 } from '../../../../test/floatPanels.ts';
 import { normal } from '../../../../test/workbench.ts';
-import { NativeWorkbench, skip } from '../../../../test/x86/workbench.ts';
+import { kernelsByLevel } from '../../../../test/x86/levels.ts';
+import { NativeWorkbench } from '../../../../test/x86/workbench.ts';
 import { Random } from '../../../base/index.ts';
-import { Assembler, loadLibrary, type NativeLibrary } from '../../../x86/index.ts';
+import { type NativeLibrary } from '../../../x86/index.ts';
 import { packPanels } from '../panels/packPanels.ts';
 import { BLOCK_COLUMNS, type FloatFormatName } from '../panels/panelFormats.table.ts';
 import { panelBytes } from '../panels/panelLayout.ts';
@@ -17,15 +18,9 @@ import { addLinearPanels, linearPanelsName } from './linearPanels.ts';
 
 const random = new Random(5);
 
-function openKernels(): { library: NativeLibrary; reason: false | string } {
-  const assembler = new Assembler();
+const [KERNELS, reason] = kernelsByLevel((assembler) => {
   for (const name of FLOAT_NAMES) addLinearPanels(assembler, name);
-  const library = loadLibrary(assembler);
-  const reason = library.features.level === 'avx512' ? false : 'this processor has no AVX-512 VNNI';
-  return { library, reason };
-}
-
-const { library, reason } = skip ? { library: undefined!, reason: skip } : openKernels();
+});
 
 function randomPanels(name: FloatFormatName, N: number, K: number): Uint8Array {
   const panels = new Uint8Array(panelBytes(name, N, K));
@@ -34,6 +29,7 @@ function randomPanels(name: FloatFormatName, N: number, K: number): Uint8Array {
 }
 
 function run(
+  library: NativeLibrary,
   name: FloatFormatName,
   x: Float32Array,
   w: Uint8Array,
@@ -60,7 +56,10 @@ test(
           const K = units * unitOf(name);
           const [x, w] = [normal(M * K), randomPanels(name, N, K)];
           const required = productOnFloats(name, x, w, [M, N, K], true);
-          assert.deepEqual(run(name, x, w, [M, N, K]), required, `${name}, ${M} × ${N} × ${K}`);
+          for (const { level, library } of KERNELS) {
+            const given = run(library, name, x, w, [M, N, K]);
+            assert.deepEqual(given, required, `${level}: ${name}, ${M} × ${N} × ${K}`);
+          }
         }
       }
     }
@@ -75,10 +74,15 @@ test(
     for (const name of FLOAT_NAMES) {
       const K = 9 * 128;
       const [x, w] = [normal(M * K), randomPanels(name, N, K)];
-      const together = run(name, x, w, [M, N, K]);
-      for (const m of [0, 5, 39]) {
-        const row = x.slice(m * K, (m + 1) * K);
-        assert.deepEqual(run(name, row, w, [1, N, K]), together.slice(m * N, (m + 1) * N));
+      for (const { library } of KERNELS) {
+        const together = run(library, name, x, w, [M, N, K]);
+        for (const m of [0, 5, 39]) {
+          const row = x.slice(m * K, (m + 1) * K);
+          assert.deepEqual(
+            run(library, name, row, w, [1, N, K]),
+            together.slice(m * N, (m + 1) * N),
+          );
+        }
       }
     }
   },

@@ -4,29 +4,32 @@
  * out[m][n] += weight · x, fused, column by column in ascending order: the same bits whatever the tile, and as those of
  * WebAssembly where that is fused too.
  */
-import {
-  at,
-  half,
-  resized,
-  type FunctionBuilder,
-  type General,
-  type Vector,
-} from '../../../x86/index.ts';
+import { at, type FunctionBuilder, type General, type Vector } from '../../../x86/index.ts';
 import {
   BLOCK_COLUMNS,
   FLOAT_FORMATS,
   LINE_BYTES,
+  PANEL_ROWS,
   type FloatFormat,
   type FloatFormatName,
 } from '../panels/panelFormats.table.ts';
 import { layoutOf } from '../panels/panelLayout.ts';
-import { startBlock, withPlace, type Pair, type Units } from './panelReaders.ts';
-import { fetchAhead, pair, startSums, storeSums, type TilePlace } from './panelTile.ts';
+import { startBlock, withPlace, type Units } from './panelReaders.ts';
+import { fetchAhead, rowVectors, startSums, storeSums, type TilePlace } from './panelTile.ts';
 import { atRow } from './rowTile.ts';
+import {
+  BOTH,
+  emitAnd,
+  everyWord,
+  fullVector,
+  pair,
+  stripsOf,
+  type Pair,
+  type Strip,
+} from './width.ts';
 
 /** Columns in one round of the loop. */
 const UNROLL = 4;
-const ROW_HALVES = [0, 1] as const;
 const ELEMENT_BYTES = 4;
 /** Bits of an f32 that those of e4m3 become: the sign, and seven of exponent and fraction. */
 const E4M3_BITS = 0x87f00000 | 0;
@@ -38,11 +41,12 @@ export interface FloatReader extends Units {
   prepare(f: FunctionBuilder): readonly Vector[];
   /** Of a block, what its columns need; moves the header on. */
   startColumns(f: FunctionBuilder, header: General, constants: readonly Vector[]): void;
-  /** Load a column from `offset` of the address on, as f32. */
+  /** Load the rows of a strip of a column from `offset` of the address on, as f32. */
   loadColumn(
     f: FunctionBuilder,
     address: General,
     offset: number,
+    strip: Strip,
     lines: Pair,
     constants: readonly Vector[],
   ): void;
@@ -54,8 +58,9 @@ export const PLAIN_FLOATS: FloatReader = {
   columnBytes: 2 * LINE_BYTES,
   prepare: () => [],
   startColumns: () => {},
-  loadColumn(f, address, offset, lines) {
-    for (const h of ROW_HALVES) f.emit('vmovups', lines[h], at(address, offset + LINE_BYTES * h));
+  loadColumn(f, address, offset, strip, lines) {
+    for (const h of BOTH)
+      f.emit('vmovups', lines[h], at(address, offset + ELEMENT_BYTES * strip[h]));
   },
 };
 
@@ -67,32 +72,26 @@ export function floatReader(name: FloatFormatName): FloatReader {
   const isScaled = headerBytes > 0;
   return {
     ...{ unitBlocks, headerBytes, blockBytes, columnBytes },
-    prepare: (f) => (isScaled ? [everyWord(f, E4M3_BITS), f.vector(512)] : []),
+    prepare: (f) => (isScaled ? [everyWord(f, E4M3_BITS), fullVector(f)] : []),
     startColumns(f, header, [, scale]) {
       if (!isScaled) return;
       f.emit('vbroadcastss', scale!, at(header)).emit('add', header, ELEMENT_BYTES);
     },
-    loadColumn(f, address, offset, lines, [bits, scale]) {
-      for (const h of ROW_HALVES) {
-        const [line, stored] = [lines[h], at(address, offset + (columnBytes / 2) * h)];
+    loadColumn(f, address, offset, strip, lines, [bits, scale]) {
+      for (const h of BOTH) {
+        const stored = at(address, offset + (columnBytes / PANEL_ROWS) * strip[h]);
+        const line = lines[h];
         if (format.element === 'F16') f.emit('vcvtph2ps', line, stored);
         else if (format.element === 'BF16')
           f.emit('vpmovzxwd', line, stored).emit('vpslld', line, line, 16);
         else {
           f.emit('vpmovsxbd', line, stored).emit('vpslld', line, line, 20);
-          f.emit('vpandd', line, line, bits!).emit('vmulps', line, line, scale!);
+          emitAnd(f, line, line, bits!);
+          f.emit('vmulps', line, line, scale!);
         }
       }
     },
   };
-}
-
-function everyWord(f: FunctionBuilder, word: number): Vector {
-  const [all, value] = [f.vector(512), f.general()];
-  f.emit('mov', value, word);
-  f.emit('vmovd', resized(all, 128), half(value)).emit('vpbroadcastd', all, resized(all, 128));
-  f.free(value);
-  return all;
 }
 
 /** Emit the tile of `rows` rows. */
@@ -104,14 +103,16 @@ export function emitFloatTile(
   rows: number,
 ): void {
   const { x, w, blocks } = place;
-  const [sums, lines] = [Array.from({ length: rows }, () => pair(f)), pair(f)];
-  const activation = f.vector(512);
+  const [sums, lines] = [rowVectors(f, rows), pair(f)];
+  const activation = fullVector(f);
   startSums(f, place, sums, activation);
   const addColumn = (i: number): void => {
-    reader.loadColumn(f, w, i * reader.columnBytes, lines, constants);
-    for (const [m, both] of sums.entries()) {
-      f.emit('vbroadcastss', activation, atRow(x, m, ELEMENT_BYTES * i));
-      for (const h of ROW_HALVES) f.emit('vfmadd231ps', both[h], lines[h], activation);
+    for (const [number, strip] of stripsOf(f).entries()) {
+      reader.loadColumn(f, w, i * reader.columnBytes, strip, lines, constants);
+      for (const [m, row] of sums.entries()) {
+        f.emit('vbroadcastss', activation, atRow(x, m, ELEMENT_BYTES * i));
+        for (const h of BOTH) f.emit('vfmadd231ps', row[2 * number + h]!, lines[h], activation);
+      }
     }
   };
   withPlace(f, reader, w, (unit) =>
@@ -152,9 +153,12 @@ export function unpackFloats(
       reader.startColumns(f, unit.header, constants);
       forColumns(f, () => {
         for (let i = 0; i < UNROLL; i++) {
-          reader.loadColumn(f, from, i * reader.columnBytes, lines, constants);
-          const offset = i * PLAIN_FLOATS.columnBytes;
-          for (const h of ROW_HALVES) f.emit('vmovups', at(to, offset + LINE_BYTES * h), lines[h]);
+          for (const strip of stripsOf(f)) {
+            reader.loadColumn(f, from, i * reader.columnBytes, strip, lines, constants);
+            const offset = i * PLAIN_FLOATS.columnBytes;
+            for (const h of BOTH)
+              f.emit('vmovups', at(to, offset + ELEMENT_BYTES * strip[h]), lines[h]);
+          }
         }
         f.emit('add', from, UNROLL * reader.columnBytes);
         f.emit('add', to, UNROLL * PLAIN_FLOATS.columnBytes);

@@ -1,3 +1,9 @@
 /** Machine code for the kernels that matter for speed. */
-export { chooseEmitter, machineCode, type Emitter, type EmitterChoice } from './machineCode.ts';
+export {
+  chooseEmitter,
+  machineCode,
+  type Emitter,
+  type EmitterChoice,
+  type EmitterRequest,
+} from './machineCode.ts';
 export { withMachineCode } from './nativeKernels.ts';

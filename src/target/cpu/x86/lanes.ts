@@ -1,7 +1,8 @@
-/** Vectors of sixteen f32: exp, sums and maxima over their lanes, 16 × 16 turned around. */
+/** Vectors of sixteen f32: exp, sums and maxima over their lanes (those of eight too), 16 × 16 turned around. */
 import {
   mask,
   at,
+  resized,
   broadcast,
   type Assembler,
   type FunctionBuilder,
@@ -11,6 +12,8 @@ import {
   type Vector,
   zeroing,
 } from '../../../x86/index.ts';
+
+import { isWide } from './width.ts';
 
 /** Coefficients that code reads from memory beside it. */
 export class Constants {
@@ -76,10 +79,20 @@ export function emitReduce(
   op: 'vaddps' | 'vmaxps' | 'vpaddd',
   x: Vector,
 ): void {
+  if (!isWide(f)) return reduceNarrow(f, op, x);
   const other = f.vector(512);
   for (const order of [0x4e, 0xb1]) f.emit('vshuff32x4', other, x, x, order).emit(op, x, x, other);
   for (const order of [0x4e, 0xb1]) f.emit('vpermilps', other, x, order).emit(op, x, x, other);
   f.free(other);
+}
+
+function reduceNarrow(f: FunctionBuilder, op: 'vaddps' | 'vmaxps' | 'vpaddd', x: Vector): void {
+  const other = f.vector(128);
+  const low = resized(x, 128);
+  f.emit('vextractf128', other, x, 1).emit(op, low, low, other);
+  for (const order of [0x4e, 0xb1])
+    f.emit('vpermilps', other, low, order).emit(op, low, low, other);
+  f.emit('vbroadcastss', x, low).free(other);
 }
 
 /**

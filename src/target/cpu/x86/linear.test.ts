@@ -10,7 +10,9 @@ function openKernels(): { library: NativeLibrary; reason: false | string } {
   const assembler = new Assembler();
   addLinear(assembler);
   const library = loadLibrary(assembler);
-  const reason = library.features.level === 'avx512' ? false : 'this processor has no AVX-512 VNNI';
+  const reason = library.features.levels.includes('avx512')
+    ? false
+    : 'this processor has no AVX-512 VNNI';
   return { library, reason };
 }
 

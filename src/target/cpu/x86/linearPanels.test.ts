@@ -9,9 +9,10 @@ import {
   type QuantizedRows,
 } from '../../../../test/panels.ts';
 import { normal } from '../../../../test/workbench.ts';
-import { NativeWorkbench, skip } from '../../../../test/x86/workbench.ts';
+import { kernelsByLevel } from '../../../../test/x86/levels.ts';
+import { NativeWorkbench } from '../../../../test/x86/workbench.ts';
 import { Random } from '../../../base/index.ts';
-import { Assembler, loadLibrary, type NativeLibrary } from '../../../x86/index.ts';
+import { type NativeLibrary } from '../../../x86/index.ts';
 import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
 import { packPanels } from '../panels/packPanels.ts';
 import { BLOCK_COLUMNS, type IntegerFormatName } from '../panels/panelFormats.table.ts';
@@ -20,15 +21,9 @@ import { addLinearPanels, linearPanelsName } from './linearPanels.ts';
 
 const random = new Random(5);
 
-function openKernels(): { library: NativeLibrary; reason: false | string } {
-  const assembler = new Assembler();
+const [KERNELS, reason] = kernelsByLevel((assembler) => {
   for (const name of PANEL_NAMES) addLinearPanels(assembler, name);
-  const library = loadLibrary(assembler);
-  const reason = library.features.level === 'avx512' ? false : 'this processor has no AVX-512 VNNI';
-  return { library, reason };
-}
-
-const { library, reason } = skip ? { library: undefined!, reason: skip } : openKernels();
+});
 
 function randomPanels(name: IntegerFormatName, N: number, K: number): Uint8Array {
   const panels = new Uint8Array(panelBytes(name, N, K));
@@ -66,6 +61,7 @@ function blocksOf({ integers, scales }: QuantizedRows): Uint8Array {
 }
 
 function run(
+  library: NativeLibrary,
   name: IntegerFormatName,
   x: QuantizedRows,
   w: Uint8Array,
@@ -92,7 +88,10 @@ test(
           const K = columnsOf(name, units);
           const [x, w] = [randomRows(M, K), randomPanels(name, N, K)];
           const required = productOnPanels(name, x, w, [M, N, K], true);
-          assert.deepEqual(run(name, x, w, [M, N, K]), required, `${name}, ${M} × ${N} × ${K}`);
+          for (const { level, library } of KERNELS) {
+            const given = run(library, name, x, w, [M, N, K]);
+            assert.deepEqual(given, required, `${level}: ${name}, ${M} × ${N} × ${K}`);
+          }
         }
       }
     }
@@ -107,7 +106,9 @@ test('long rows have the bits of the definition too, piece after piece', { skip:
     for (const M of [1, 7]) {
       const x = randomRows(M, K);
       const required = productOnPanels(name, x, w, [M, N, K], true);
-      assert.deepEqual(run(name, x, w, [M, N, K]), required, name);
+      for (const { level, library } of KERNELS) {
+        assert.deepEqual(run(library, name, x, w, [M, N, K]), required, `${level}: ${name}`);
+      }
     }
   }
 });
@@ -117,13 +118,15 @@ test('a row has the same bits whatever rows are beside it', { skip: reason }, ()
   for (const name of PANEL_NAMES) {
     const K = roundedUp(name, 1056);
     const [x, w] = [randomRows(M, K), randomPanels(name, N, K)];
-    const together = run(name, x, w, [M, N, K]);
-    for (const m of [0, 5, 99]) {
-      const row = {
-        integers: x.integers.slice(m * K, (m + 1) * K),
-        scales: x.scales.slice((m * K) / BLOCK_COLUMNS, ((m + 1) * K) / BLOCK_COLUMNS),
-      };
-      assert.deepEqual(run(name, row, w, [1, N, K]), together.slice(m * N, (m + 1) * N));
+    for (const { library } of KERNELS) {
+      const together = run(library, name, x, w, [M, N, K]);
+      for (const m of [0, 5, 99]) {
+        const row = {
+          integers: x.integers.slice(m * K, (m + 1) * K),
+          scales: x.scales.slice((m * K) / BLOCK_COLUMNS, ((m + 1) * K) / BLOCK_COLUMNS),
+        };
+        assert.deepEqual(run(library, name, row, w, [1, N, K]), together.slice(m * N, (m + 1) * N));
+      }
     }
   }
 });

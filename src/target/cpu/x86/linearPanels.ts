@@ -3,14 +3,12 @@
  *
  * ```
  * for each panel of 32 rows of w
- *   for each piece of its blocks          all of them for up to twelve rows, eight a tile; else as many as stay in the first cache,
+ *   for each piece of its blocks          all of them for as many rows as two tiles have; else as many as stay in the first cache,
  *     (unpack the piece)                  and formats that are not plain are unpacked once for all rows
  *     for each tile of rows of x          sums of earlier pieces lie in out
  * ```
  */
 import {
-  half,
-  mask,
   type Assembler,
   type FunctionBuilder,
   type General,
@@ -18,10 +16,11 @@ import {
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
-import { type PanelFormatName } from '../panels/panelFormats.table.ts';
+import { PANEL_ROWS, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
+import { columnsOf, type Columns } from './columns.ts';
 import { variantsOf, type Variant } from './panelVariants.ts';
-import { freeRowPointers, loadRowPointers, MAX_ROWS } from './rowTile.ts';
+import { freeRowPointers, loadRowPointers } from './rowTile.ts';
 
 /**
  * Arguments. Pointers are addresses, strides bytes; `M` rows of x, `blocks` of 32 columns, `N` rows of w, of
@@ -38,7 +37,6 @@ type Block = Readonly<Record<(typeof LINEAR_PANELS)[number], Memory>>;
 const ALL_BLOCKS = 2 ** 30;
 /** How far ahead of a single tile weights are fetched: past the page, where the hardware stops by itself. */
 const AHEAD_BYTES = 8192;
-const PANEL_ROWS = 32;
 
 /** Weights that a tile fetches: so many bytes for each of its blocks, from a distance beyond the piece's first. */
 interface Ahead {
@@ -52,11 +50,11 @@ export function addLinearPanels(assembler: Assembler, format: PanelFormatName): 
   const { few, many } = variantsOf(assembler, format);
   const add = (suffix: string, variant: Variant) =>
     assembler.addFunction(`${name}.${suffix}`, LINEAR_PANELS, (f, block) =>
-      new LinearPanels(f, block, variant).emit(),
+      new LinearPanels(f, block, variant, columnsOf(assembler, f)).emit(),
     );
   const [fewRows, manyRows] = [add('few', few), add('many', many)];
   return assembler.addFunction(name, LINEAR_PANELS, (f, { M }) => {
-    f.emit('cmp', M, 2 * MAX_ROWS)
+    f.emit('cmp', M, 2 * few.tileRows)
       .emit('jbe', fewRows)
       .emit('jmp', manyRows);
   });
@@ -72,7 +70,7 @@ class LinearPanels {
   readonly #block: Block;
   readonly #variant: Variant;
   readonly #constants: readonly Vector[];
-  readonly #columns = [mask(1), mask(2)] as const;
+  readonly #columns: Columns;
   /** Where the loops are: in w and out; in a row of x; in the rows of x and out. */
   readonly #w: Memory;
   readonly #out: Memory;
@@ -88,10 +86,11 @@ class LinearPanels {
   readonly #plain: Memory;
   readonly #room: Memory | undefined;
 
-  constructor(f: FunctionBuilder, block: Block, variant: Variant) {
+  constructor(f: FunctionBuilder, block: Block, variant: Variant, columns: Columns) {
     this.#f = f;
     this.#block = block;
     this.#variant = variant;
+    this.#columns = columns;
     this.#constants = variant.prepare(f);
     [this.#w, this.#out, this.#columnsLeft] = [f.slot(), f.slot(), f.slot()];
     [this.#xPiece, this.#blocksBefore, this.#blocksLeft] = [f.slot(), f.slot(), f.slot()];
@@ -108,7 +107,7 @@ class LinearPanels {
     copyCell(f, this.#out, out);
     copyCell(f, this.#columnsLeft, N);
     whilePositive(f, this.#columnsLeft, () => {
-      this.#setColumns();
+      this.#columns.set(this.#columnsLeft);
       copyCell(f, this.#xPiece, x);
       copyCell(f, this.#blocksLeft, blocks);
       f.emit('mov', this.#blocksBefore, 0);
@@ -128,16 +127,6 @@ class LinearPanels {
     for (const ahead of fetched) this.#emitTiles(ahead);
     this.#whileRows(() => this.#emitTiles());
     this.#endPiece();
-  }
-
-  /** Masks of the columns that this panel has: of the first sixteen and of the others. */
-  #setColumns(): void {
-    const f = this.#f;
-    const [count, bits] = [f.general(), f.general()];
-    loadAtMost(f, count, this.#columnsLeft, PANEL_ROWS);
-    f.emit('mov', bits, -1).emit('bzhi', bits, bits, count);
-    f.emit('kmovw', this.#columns[0], half(bits)).emit('shr', bits, 16);
-    f.emit('kmovw', this.#columns[1], half(bits)).free(bits, count);
   }
 
   #startPiece(): void {
@@ -205,13 +194,13 @@ class LinearPanels {
     f.place(end);
   }
 
-  /** Six of twelve or more rows, half of fewer than those, all that the largest tile has. */
+  /** A tile's rows of twice as many or more, half of fewer than those, all that the largest tile has. */
   #chooseRows(rows: General): void {
     const f = this.#f;
     const all = f.label('all');
     f.emit('mov', rows, this.#rowsLeft).emit('cmp', rows, Math.max(...this.#variant.rows));
     f.emit('jbe', all);
-    loadAtMost(f, rows, this.#rowsLeft, 2 * MAX_ROWS);
+    loadAtMost(f, rows, this.#rowsLeft, 2 * this.#variant.tileRows);
     f.emit('inc', rows).emit('shr', rows, 1).place(all);
   }
 

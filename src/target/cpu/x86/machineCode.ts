@@ -1,6 +1,12 @@
 /** The kernels of this folder as one library, and whether this machine can run it. */
 import { UnsupportedError } from '../../../base/index.ts';
-import { Assembler, linkLibrary, loadLibrary, type LinkedLibrary } from '../../../x86/index.ts';
+import {
+  Assembler,
+  linkLibrary,
+  loadLibrary,
+  type Level,
+  type LinkedLibrary,
+} from '../../../x86/index.ts';
 import { addAttendToken } from './attendToken.ts';
 import { addAttendTokens } from './attendTokens.ts';
 import { addAttention } from './attention.ts';
@@ -17,62 +23,83 @@ import { addRotary } from './rotary.ts';
 /** What the code of the kernels is made with: WebAssembly everywhere, machine code where it can run. */
 export type Emitter = 'wasm' | 'x86';
 
-/** What runs, and for WebAssembly why it is not machine code. */
+/** What may be asked for: machine code of one level too, or the best of all. */
+export type EmitterRequest = Emitter | Level | 'auto';
+
+/** What runs: machine code of which level, or WebAssembly and why it is not machine code. */
 export interface EmitterChoice {
   readonly emitter: Emitter;
+  readonly level?: Level;
   readonly reason?: string;
 }
 
 const linked = new Map<string, LinkedLibrary>();
 
-/** The library that reads these formats of panels, emitted once a process. */
+/** The library of a level that reads these formats of panels, emitted once a process. */
 export function machineCode(
+  level: Level,
   formats: readonly PanelFormatName[] = PANEL_FORMAT_NAMES,
 ): LinkedLibrary {
-  const known = linked.get(formats.join());
+  const key = [level, ...formats].join();
+  const known = linked.get(key);
   if (known) return known;
-  const assembler = new Assembler();
-  addGrouped(assembler, { name: 'linear', label: addLinear(assembler), args: LINEAR });
-  addAttention(assembler);
-  addAttendTokens(assembler);
-  addAttendToken(assembler);
+  const assembler = new Assembler(level);
   addQuantizeRows(assembler);
-  addElementwise(assembler);
-  addRotary(assembler);
-  addGatedDelta(assembler);
-  addConvolution(assembler);
+  if (level === 'avx512') addWideKernels(assembler);
   for (const format of formats) {
     const label = addLinearPanels(assembler, format);
     addGrouped(assembler, { name: linearPanelsName(format), label, args: LINEAR_PANELS });
   }
   const library = linkLibrary(assembler);
-  linked.set(formats.join(), library);
+  linked.set(key, library);
   return library;
 }
 
-let possible: EmitterChoice | undefined;
+/** What there is for AVX-512 alone; without, WebAssembly does it. */
+function addWideKernels(assembler: Assembler): void {
+  addGrouped(assembler, { name: 'linear', label: addLinear(assembler), args: LINEAR });
+  addAttention(assembler);
+  addAttendTokens(assembler);
+  addAttendToken(assembler);
+  addElementwise(assembler);
+  addRotary(assembler);
+  addGatedDelta(assembler);
+  addConvolution(assembler);
+}
+
+/** The levels that run here, the best first, and if there are none, why. */
+interface Possible {
+  readonly levels: readonly Level[];
+  readonly reason: string;
+}
+
+let possible: Possible | undefined;
 
 /**
  * Machine code where it can run, unless WebAssembly is asked for. Throws UnsupportedError if machine code is
  * asked for and cannot.
  */
-export function chooseEmitter(requested: Emitter | 'auto'): EmitterChoice {
+export function chooseEmitter(requested: EmitterRequest): EmitterChoice {
   if (requested === 'wasm') return { emitter: 'wasm', reason: 'it was asked for' };
   possible ??= tryMachineCode();
-  if (possible.emitter === requested || requested === 'auto') return possible;
-  throw new UnsupportedError(`x86 machine code must be able to run here: ${possible.reason}`, {
-    hint: 'use the emitter wasm, or auto',
-  });
+  const { levels, reason } = possible;
+  const isAnyLevel = requested === 'auto' || requested === 'x86';
+  const level = isAnyLevel ? levels[0] : levels.find((one) => one === requested);
+  if (level) return { emitter: 'x86', level };
+  if (requested === 'auto') return { emitter: 'wasm', reason };
+  throw new UnsupportedError(
+    `${requested} machine code must be able to run here: ${levels.length > 0 ? `the processor has ${levels.join(', ')}` : reason}`,
+    { hint: 'use the emitter wasm, or auto' },
+  );
 }
 
-function tryMachineCode(): EmitterChoice {
+function tryMachineCode(): Possible {
   try {
     // A library without kernels: theirs are made when a device is opened.
-    const { level } = loadLibrary(new Assembler()).features;
-    if (level === 'avx512') return { emitter: 'x86' };
-    return { emitter: 'wasm', reason: 'the processor has no AVX-512 with VNNI' };
+    const { levels } = loadLibrary(new Assembler()).features;
+    return { levels, reason: 'the processor has neither AVX-512 with VNNI nor AVX2 with FMA' };
   } catch (error) {
     // Whatever stands in the way, WebAssembly runs.
-    return { emitter: 'wasm', reason: (error as Error).message };
+    return { levels: [], reason: (error as Error).message };
   }
 }

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PANEL_NAMES, randomStored } from '../../../../test/panels.ts';
 import { assertClose, normal } from '../../../../test/workbench.ts';
+import { LEVELS } from '../../../../test/x86/levels.ts';
 import { Random } from '../../../base/index.ts';
 import { type WasmMemory } from '../../../wasm/index.ts';
+import { Assembler, loadLibrary, type Level } from '../../../x86/index.ts';
 import { bindKernels } from '../kernels/bind.ts';
 import { createKernelMemory, instantiateKernels } from '../kernels/kernelModule.ts';
 import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
@@ -13,9 +15,14 @@ import { panelBytes } from '../panels/panelLayout.ts';
 import { chooseEmitter, machineCode } from './machineCode.ts';
 import { withMachineCode } from './nativeKernels.ts';
 
-const { emitter, reason = 'no reason' } = chooseEmitter('auto');
-const skip = emitter === 'x86' ? false : reason;
+const { level: best, reason = 'this processor has no AVX-512 VNNI' } = chooseEmitter('auto');
+const skip = best === 'avx512' ? false : reason;
 const ELEMENTS = 65536 / 4;
+
+/** Whether code of a level runs here. */
+function runs(level: Level): boolean {
+  return loadLibrary(new Assembler()).features.levels.includes(level);
+}
 
 type Args<K extends KernelName> = Readonly<Record<keyof (typeof KERNELS)[K], number>>;
 
@@ -35,6 +42,7 @@ function runBoth<K extends KernelName>(
   kernel: K,
   args: Args<K>,
   prepare: (memory: WasmMemory) => void = () => {},
+  level: Level = 'avx512',
 ): [Float32Array, Float32Array] {
   const [wasm, native] = [makeMemory(), makeMemory(true)];
   prepare(wasm);
@@ -43,7 +51,7 @@ function runBoth<K extends KernelName>(
   const values = inOrder(kernel, args);
   bindKernels(instantiateKernels(wasm))(kernel, values)();
   const bind = bindKernels(instantiateKernels(native, true));
-  withMachineCode(bind, [native], machineCode())(kernel, values)();
+  withMachineCode(bind, [native], machineCode(level))(kernel, values)();
   return [new Float32Array(wasm.buffer), new Float32Array(native.buffer)];
 }
 
@@ -154,12 +162,15 @@ test(
   'rows in 8 bits, and products of panels with them, have the bits of WebAssembly',
   { skip },
   () => {
-    const [wasm, native] = runBoth('quantizeRows', QUANTIZE);
-    assert.deepEqual(native, wasm);
-    for (const name of PANEL_NAMES) {
-      const args = { ...PANELS, format: PANEL_FORMATS[name].code };
-      const [required, given] = runBoth('linearPanels', args, (memory) => putPanels(memory, name));
-      assert.deepEqual(given, required, name);
+    for (const level of LEVELS.filter(runs)) {
+      const [wasm, native] = runBoth('quantizeRows', QUANTIZE, () => {}, level);
+      assert.deepEqual(native, wasm, level);
+      for (const name of PANEL_NAMES) {
+        const args = { ...PANELS, format: PANEL_FORMATS[name].code };
+        const prepare = (memory: WasmMemory): void => putPanels(memory, name);
+        const [required, given] = runBoth('linearPanels', args, prepare, level);
+        assert.deepEqual(given, required, `${level}: ${name}`);
+      }
     }
   },
 );
@@ -198,11 +209,13 @@ test('angles have the bits of WebAssembly, of halves and of neighbours', { skip 
 });
 
 test('products of groups have the bits of WebAssembly, or its numbers in f32', { skip }, () => {
-  for (const name of PANEL_NAMES) {
-    const args = { ...GROUPED, format: PANEL_FORMATS[name].code };
-    const prepare = (memory: WasmMemory): void => putGroups(memory, name);
-    const [required, given] = runBoth('groupedLinearPanels', args, prepare);
-    assert.deepEqual(given, required, name);
+  for (const level of LEVELS.filter(runs)) {
+    for (const name of PANEL_NAMES) {
+      const args = { ...GROUPED, format: PANEL_FORMATS[name].code };
+      const prepare = (memory: WasmMemory): void => putGroups(memory, name);
+      const [required, given] = runBoth('groupedLinearPanels', args, prepare, level);
+      assert.deepEqual(given, required, `${level}: ${name}`);
+    }
   }
   const [required, given] = runBoth('groupedLinear', GROUPED_LINEAR, putStarts);
   assertClose(given, required, 2e-6);
@@ -219,7 +232,7 @@ test('starts of groups that are not within the rows end the product', { skip }, 
     new Int32Array(memory.buffer, GROUPED.starts, 4).set(starts);
     const end = GROUPED.out + 4 * (6 * GROUPED.outStride + GROUPED.N);
     const before = new Uint8Array(memory.buffer.slice(end, memory.buffer.byteLength));
-    const bind = withMachineCode(() => () => assert.fail(), [memory], machineCode());
+    const bind = withMachineCode(() => () => assert.fail(), [memory], machineCode('avx512'));
     bind('groupedLinearPanels', inOrder('groupedLinearPanels', GROUPED))();
     assert.deepEqual(new Uint8Array(memory.buffer.slice(end, memory.buffer.byteLength)), before);
   }
@@ -247,39 +260,51 @@ const CALLS = [
 /** Numbers as a broken program might have them. */
 const HOSTILE = [-1, 0, 1, 2.5, 63, 64, 65532, 65536, 2 ** 31, 2 ** 32 - 4, 2 ** 53, NaN, Infinity];
 
+/** How many of 3000 calls with hostile arguments are refused; the others must be harmless. */
+function countRefused(level: Level): number {
+  const random = new Random(11);
+  const memory = makeMemory(true);
+  const positions = new Int32Array(memory.buffer, 64, 2);
+  const fallback = () => () => {};
+  const bind = withMachineCode(fallback, [memory], machineCode(level));
+  let refused = 0;
+  for (let round = 0; round < 3000; round++) {
+    const [kernel, usual] = CALLS[round % CALLS.length]!;
+    const args: Record<string, number> = { ...usual };
+    const names = Object.keys(args);
+    for (let changes = 0; changes < 2; changes++) {
+      const name = names[Math.floor(random.float() * names.length)]!;
+      args[name] = HOSTILE[Math.floor(random.float() * HOSTILE.length)]!;
+    }
+    positions.set([HOSTILE[round % HOSTILE.length]!, round % 5]);
+    try {
+      bind(kernel, inOrder(kernel, args as never))();
+    } catch (error) {
+      assert.equal((error as Error).name, 'CeladonError');
+      refused++;
+    }
+  }
+  return refused;
+}
+
 test(
   'hostile arguments are an error or harmless: nothing outside of the memory is touched',
   { skip },
   () => {
-    const random = new Random(11);
-    const memory = makeMemory(true);
-    const positions = new Int32Array(memory.buffer, 64, 2);
-    const fallback = () => () => {};
-    const bind = withMachineCode(fallback, [memory], machineCode());
-    let refused = 0;
-    for (let round = 0; round < 3000; round++) {
-      const [kernel, usual] = CALLS[round % CALLS.length]!;
-      const args: Record<string, number> = { ...usual };
-      const names = Object.keys(args);
-      for (let changes = 0; changes < 2; changes++) {
-        const name = names[Math.floor(random.float() * names.length)]!;
-        args[name] = HOSTILE[Math.floor(random.float() * HOSTILE.length)]!;
-      }
-      positions.set([HOSTILE[round % HOSTILE.length]!, round % 5]);
-      try {
-        bind(kernel, inOrder(kernel, args as never))();
-      } catch (error) {
-        assert.equal((error as Error).name, 'CeladonError');
-        refused++;
-      }
+    for (const level of LEVELS.filter(runs)) {
+      const refused = countRefused(level);
+      assert.ok(refused > 250 && refused < 3000, `${level}: ${refused} refused`);
     }
-    assert.ok(refused > 500 && refused < 3000, `${refused} refused`);
   },
 );
 
 test('calls go on when the memory has grown', { skip }, () => {
   const memory = makeMemory();
-  const bind = withMachineCode(bindKernels(instantiateKernels(memory)), [memory], machineCode());
+  const bind = withMachineCode(
+    bindKernels(instantiateKernels(memory)),
+    [memory],
+    machineCode('avx512'),
+  );
   const run = bind('linear', inOrder('linear', LINEAR));
   run();
   const before = new Float32Array(memory.buffer, LINEAR.out, 9).slice();

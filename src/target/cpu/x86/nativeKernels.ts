@@ -13,6 +13,7 @@ import { panelBytes, unitColumns } from '../panels/panelLayout.ts';
 import { bindAttention } from './bindAttention.ts';
 import { ACTIVATION, SWIGLU, VECTOR_BYTES } from './elementwise.ts';
 import { bindGroupedLinear, bindGroupedLinearPanels } from './bindGrouped.ts';
+import { groupedName } from './grouped.ts';
 import { bindConvolution, bindGatedDelta } from './bindRecurrences.ts';
 import { LINEAR } from './linear.ts';
 import { LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
@@ -36,6 +37,18 @@ const NATIVE: { readonly [K in KernelName]?: NativeBind<K> } = {
   sigmoid: bindActivation('sigmoid'),
 };
 
+/** Names of the functions of kernels that are not called as these are. */
+const FUNCTION_NAMES: { readonly [K in KernelName]?: string } = {
+  groupedLinear: groupedName('linear'),
+  groupedLinearPanels: groupedName('linearPanels'),
+};
+
+/** Whether a kernel is among the functions, itself or for a format of panels. */
+function hasFunction({ functions }: LinkedLibrary, kernel: KernelName): boolean {
+  const name = FUNCTION_NAMES[kernel] ?? kernel;
+  return functions.has(name) || functions.keys().some((key) => key.startsWith(`${name}.`));
+}
+
 /** `bind` on `memories`, the first and those with panels, with machine code for the calls that have it, if there is any code. */
 export function withMachineCode(
   bind: Bind,
@@ -46,7 +59,7 @@ export function withMachineCode(
   const machine = new Machine(memories, openLibrary(code));
   return (kernel, values) => {
     const native = NATIVE[kernel] as NativeBind<KernelName> | undefined;
-    if (native === undefined) return bind(kernel, values);
+    if (native === undefined || !hasFunction(code, kernel)) return bind(kernel, values);
     const args = namedArgs(kernel, values);
     const make = (): (() => void) | undefined => native(machine, args);
     let run = make();

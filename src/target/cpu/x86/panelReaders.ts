@@ -6,13 +6,11 @@
  */
 import {
   at,
-  broadcast,
-  half,
-  resized,
   type Assembler,
   type FunctionBuilder,
   type General,
   type Label,
+  type Level,
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
@@ -24,14 +22,22 @@ import {
   type IntegerFormatName,
 } from '../panels/panelFormats.table.ts';
 import { integerPlace, layoutOf, planesOf } from '../panels/panelLayout.ts';
+import { byteDot, hasByteDot, type ByteDot } from './byteDots.ts';
+import {
+  BOTH,
+  emitAnd,
+  emitOrAnd,
+  emitShift,
+  everyWord,
+  loadTable,
+  pair,
+  stripsOf,
+  type Pair,
+  type Strip,
+} from './width.ts';
 
 /** Column groups of a block: four columns each. */
 export const GROUPS = 8;
-const ROW_HALVES = [0, 1] as const;
-
-/** Of the two halves of the rows. */
-export type Pair = readonly [Vector, Vector];
-
 /** What rows are multiplied with, beside the levels. */
 export type Factor = 'scale' | 'min';
 
@@ -52,26 +58,30 @@ export interface Units {
 export interface PanelReader extends Units {
   /** What the unsigned bytes are more than the values. */
   readonly bias: Bias;
+  /** How the lines are multiplied. */
+  readonly dot: ByteDot;
   /** Parts of a block that have factors of their own, and whether one is a min. */
   readonly parts: 1 | 2;
   readonly hasMin: boolean;
   /** Put constants into registers of one's own. */
   prepare(f: FunctionBuilder): readonly Vector[];
-  /** Load the lines of a column group of the block at `block`; `spare` is overwritten. */
+  /** Load the lines of a column group of the block at `block`, of the rows of a strip; `spare` is overwritten. */
   loadGroup(
     f: FunctionBuilder,
     block: General,
     group: number,
+    strip: Strip,
     lines: Pair,
     spare: Pair,
     constants: readonly Vector[],
   ): void;
-  /** Load the 32 factors of a part as f32; `spare` is overwritten. */
+  /** Load the factors of a part as f32, of the rows of a strip; `spare` is overwritten. */
   loadFactors(
     f: FunctionBuilder,
     place: BlockPlace,
     kind: Factor,
     part: number,
+    strip: Strip,
     to: Pair,
     spare: Pair,
   ): void;
@@ -112,7 +122,11 @@ export function withPlace(
 }
 
 /** Reads blocks as they are in panels. */
-function storedReader(name: IntegerFormatName, table: Label | undefined): PanelReader {
+function storedReader(
+  name: IntegerFormatName,
+  table: Label | undefined,
+  dot: ByteDot,
+): PanelReader {
   const format: IntegerFormat = INTEGER_FORMATS[name];
   const { scaling } = format;
   const layout = layoutOf(format);
@@ -122,32 +136,36 @@ function storedReader(name: IntegerFormatName, table: Label | undefined): PanelR
     unitBlocks: layout.unitBlocks,
     headerBytes: isApart ? layout.headerBytes : 0,
     blockBytes: isApart ? layout.blockBytes : layout.unitBytes,
-    bias: table ? 128 : format.bias,
+    bias: dot.isSigned ? 0 : table ? 128 : format.bias,
+    dot,
     parts: scaling.parts,
     hasMin: scaling.hasMin,
     prepare(f) {
       const masks = planesOf(format, 0).filter(({ bits }) => bits < 8);
       const bytes = masks.map(({ from, bits }) => everyByte(f, ((1 << bits) - 1) << from));
-      return [...bytes, ...(table ? [loadTable(f, table)] : [])];
+      const flip = dot.isSigned && !table ? [everyByte(f, format.bias)] : [];
+      return [...bytes, ...flip, ...(table ? [loadTable(f, table)] : [])];
     },
-    loadGroup(f, block, group, lines, spare, constants) {
+    loadGroup(f, block, group, strip, lines, spare, constants) {
       for (const [i, { line, shift, from, bits }] of planesOf(format, group).entries()) {
-        for (const h of ROW_HALVES) {
-          const stored = at(block, codesAt + LINE_BYTES * (line + h));
+        for (const h of BOTH) {
+          const stored = at(block, codesAt + LINE_BYTES * line + ROW_BYTES * strip[h]);
           const shifted = i === 0 ? lines[h] : spare[h];
-          if (bits === 8) f.emit('vmovdqu32', lines[h], stored);
+          if (bits === 8) f.emit('vmovups', lines[h], stored);
           else selectBits(f, lines[h], shifted, stored, shift - from, constants[i]!, i === 0);
         }
       }
       if (table) for (const line of lines) f.emit('vpshufb', line, constants.at(-1)!, line);
+      else if (dot.isSigned)
+        for (const line of lines) f.emit('vpsubb', line, line, constants.at(-1)!);
     },
-    loadFactors(f, { header, block }, kind, part, to, spare) {
+    loadFactors(f, { header, block }, kind, part, strip, to, spare) {
       const line = kind === 'min' ? LINE_BYTES : 0;
       const integers = integerPlace(scaling, kind, part);
-      for (const h of ROW_HALVES) {
-        f.emit('vcvtph2ps', to[h], at(header, line + 32 * h));
+      for (const h of BOTH) {
+        f.emit('vcvtph2ps', to[h], at(header, line + 2 * strip[h]));
         if (!integers) continue;
-        f.emit('vpmovsxbd', spare[h], at(block, integers.at + 16 * h));
+        f.emit('vpmovsxbd', spare[h], at(block, integers.at + strip[h]));
         if (integers.nibble === 'low') f.emit('vpslld', spare[h], spare[h], 28);
         if (integers.nibble === 'high') f.emit('vpslld', spare[h], spare[h], 24);
         if (integers.nibble) f.emit('vpsrld', spare[h], spare[h], 28);
@@ -156,9 +174,6 @@ function storedReader(name: IntegerFormatName, table: Label | undefined): PanelR
     },
   };
 }
-
-/** Imm8 of a | (b & c). */
-const OR_AND = 0xf8;
 
 /** line = (stored shifted right by `shift`) & mask, or that added to what the line has; `shifted` is overwritten. */
 function selectBits(
@@ -170,34 +185,36 @@ function selectBits(
   mask: Vector,
   isFirst: boolean,
 ): void {
-  if (shift !== 0) f.emit(shift > 0 ? 'vpsrld' : 'vpslld', shifted, stored, Math.abs(shift));
+  if (shift !== 0) emitShift(f, shift > 0 ? 'vpsrld' : 'vpslld', shifted, stored, Math.abs(shift));
   const bits = shift === 0 ? stored : shifted;
-  if (isFirst) f.emit('vpandd', line, mask, bits);
-  else f.emit('vpternlogd', line, mask, bits, OR_AND);
+  if (isFirst) emitAnd(f, line, mask, bits);
+  else emitOrAnd(f, line, mask, bits, shifted);
 }
 
+/** Bytes of a row in a line, and in factors of f32. */
+const ROW_BYTES = 4;
 /** Factors of a part in a block of plain lines, before the codes. */
 const FACTOR_BYTES = 2 * LINE_BYTES;
 
 /**
  * Reads blocks whose factors are f32, then lines as the products want them: what a stored block is unpacked to. Biases
- * become 128, which activations carry ready for use.
+ * become 128, which activations carry ready for use, where the products can have codes so large.
  */
-function plainReader({ bias: stored, parts, hasMin }: PanelReader): PanelReader {
-  const bias = stored === 0 ? 0 : 128;
+function plainReader({ bias: stored, dot, parts, hasMin }: PanelReader, level: Level): PanelReader {
+  const bias = stored === 0 || !hasByteDot(level) ? stored : 128;
   const codesAt = factorKinds({ parts, hasMin }).length * FACTOR_BYTES;
   return {
-    ...{ bias, parts, hasMin, unitBlocks: 1, headerBytes: 0 },
+    ...{ bias, dot, parts, hasMin, unitBlocks: 1, headerBytes: 0 },
     blockBytes: codesAt + 2 * GROUPS * LINE_BYTES,
     prepare: () => [],
-    loadGroup(f, block, group, lines) {
-      for (const h of ROW_HALVES)
-        f.emit('vmovdqu32', lines[h], at(block, codesAt + LINE_BYTES * (2 * group + h)));
+    loadGroup(f, block, group, strip, lines) {
+      const line = codesAt + 2 * LINE_BYTES * group;
+      for (const h of BOTH) f.emit('vmovups', lines[h], at(block, line + ROW_BYTES * strip[h]));
     },
-    loadFactors(f, { block }, kind, part, to) {
+    loadFactors(f, { block }, kind, part, strip, to) {
       const index = (hasMin ? 2 : 1) * part + (kind === 'min' ? 1 : 0);
-      for (const h of ROW_HALVES)
-        f.emit('vmovups', to[h], at(block, FACTOR_BYTES * index + LINE_BYTES * h));
+      for (const h of BOTH)
+        f.emit('vmovups', to[h], at(block, FACTOR_BYTES * index + ROW_BYTES * strip[h]));
     },
   };
 }
@@ -215,27 +232,23 @@ export interface PanelReaders {
   readonly unpacked: PanelReader;
 }
 
-/** Tables become constants of the assembler: levels plus 128, so that bytes are unsigned. */
+/** Tables become constants of the assembler: levels, plus 128 where bytes must be unsigned. */
 export function panelReaders(assembler: Assembler, name: IntegerFormatName): PanelReaders {
-  const { planes, levels }: IntegerFormat = INTEGER_FORMATS[name];
-  const table = levels && assembler.constant(Uint8Array.from(levels, (level) => level + 128));
-  const stored = storedReader(name, table);
-  return { stored, unpacked: planes[0] === 8 ? stored : plainReader(stored) };
+  const { planes, levels, scaling }: IntegerFormat = INTEGER_FORMATS[name];
+  const bits = planes.reduce<number>((sum, plane) => sum + plane, 0);
+  const range = {
+    largest: levels ? undefined : 2 ** bits - 1,
+    groups: GROUPS / scaling.parts,
+  };
+  const dot = byteDot(assembler, range);
+  const added = dot.isSigned ? 0 : 128;
+  const table = levels && assembler.constant(Uint8Array.from(levels, (level) => level + added));
+  const stored = storedReader(name, table, dot);
+  return { stored, unpacked: planes[0] === 8 ? stored : plainReader(stored, assembler.level) };
 }
 
 function everyByte(f: FunctionBuilder, byte: number): Vector {
-  const [all, value] = [f.vector(512), f.general()];
-  f.emit('mov', value, byte * 0x01010101);
-  f.emit('vmovd', resized(all, 128), half(value)).emit('vpbroadcastd', all, resized(all, 128));
-  f.free(value);
-  return all;
-}
-
-/** Sixteen bytes, in each 128 bits. */
-function loadTable(f: FunctionBuilder, table: Label): Vector {
-  const all = f.vector(512);
-  f.emit('vbroadcasti32x4', all, at(table));
-  return all;
+  return everyWord(f, (byte * 0x01010101) | 0);
 }
 
 /** Unpack blocks to what `unpacked` reads; the registers are moved on. */
@@ -246,8 +259,7 @@ export function unpackBlocks(
   { from, to, blocks }: Readonly<Record<'from' | 'to' | 'blocks', General>>,
   constants: readonly Vector[],
 ): void {
-  const vectors = f.vectors(512, 4) as [Vector, Vector, Vector, Vector];
-  const pairs = [vectors.slice(0, 2), vectors.slice(2)] as unknown as readonly [Pair, Pair];
+  const pairs = [pair(f), pair(f)] as const;
   const more = unpacked.bias - stored.bias;
   const added = more > 0 ? everyByte(f, more) : undefined;
   withPlace(f, stored, from, (place) =>
@@ -257,7 +269,7 @@ export function unpackBlocks(
       f.emit('add', from, stored.blockBytes).emit('add', to, unpacked.blockBytes);
     }),
   );
-  f.free(...vectors, ...(added ? [added] : []));
+  f.free(...pairs.flat(), ...(added ? [added] : []));
 }
 
 /** Unpack a block to plain lines at `to`; `added` is for each byte of them. */
@@ -271,32 +283,19 @@ function unpackBlock(
   added: Vector | undefined,
 ): void {
   const factors = factorKinds(reader);
-  for (const [i, { kind, part }] of factors.entries()) {
-    reader.loadFactors(f, place, kind, part, lines, spare);
-    for (const h of ROW_HALVES)
-      f.emit('vmovups', at(to, FACTOR_BYTES * i + LINE_BYTES * h), lines[h]);
-  }
-  for (let group = 0; group < GROUPS; group++) {
-    reader.loadGroup(f, place.block, group, lines, spare, constants);
-    const line = FACTOR_BYTES * factors.length + 2 * LINE_BYTES * group;
-    for (const h of ROW_HALVES) {
-      if (added) f.emit('vpaddb', lines[h], lines[h], added);
-      f.emit('vmovdqu32', at(to, line + LINE_BYTES * h), lines[h]);
+  for (const strip of stripsOf(f)) {
+    for (const [i, { kind, part }] of factors.entries()) {
+      reader.loadFactors(f, place, kind, part, strip, lines, spare);
+      for (const h of BOTH)
+        f.emit('vmovups', at(to, FACTOR_BYTES * i + ROW_BYTES * strip[h]), lines[h]);
     }
-  }
-}
-
-/** −128·Σa is in memory: −bias·Σa in every lane of both. */
-export function loadCorrection(
-  f: FunctionBuilder,
-  [a, b]: Pair,
-  sum: Memory,
-  bias: Bias | 1,
-): void {
-  if (bias === 128) f.emit('vpbroadcastd', a, sum).emit('vpbroadcastd', b, sum);
-  else {
-    if (bias === 0) f.emit('vpxord', a, a, a);
-    else f.emit('vpsrad', a, broadcast(sum), 7 - Math.log2(bias));
-    f.emit('vmovdqu32', b, a);
+    for (let group = 0; group < GROUPS; group++) {
+      reader.loadGroup(f, place.block, group, strip, lines, spare, constants);
+      const line = FACTOR_BYTES * factors.length + 2 * LINE_BYTES * group;
+      for (const h of BOTH) {
+        if (added) f.emit('vpaddb', lines[h], lines[h], added);
+        f.emit('vmovups', at(to, line + ROW_BYTES * strip[h]), lines[h]);
+      }
+    }
   }
 }

@@ -9,11 +9,8 @@
 import {
   at,
   broadcast,
-  merging,
-  zeroing,
   type FunctionBuilder,
   type General,
-  type Mask,
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
@@ -21,21 +18,32 @@ import { ACTIVATION_BLOCK, sumOfPart } from '../kernels/quantizeRows.ts';
 import { LINE_BYTES } from '../panels/panelFormats.table.ts';
 import {
   GROUPS,
-  loadCorrection,
   startBlock,
   withPlace,
   type BlockPlace,
-  type Pair,
   type PanelReader,
 } from './panelReaders.ts';
+import { loadCorrection } from './byteDots.ts';
+import { type Columns } from './columns.ts';
 import {
   atRow,
   freeRowPointers,
   loadRowPointers,
-  MAX_ROWS,
   type RowCells,
   type RowPointers,
 } from './rowTile.ts';
+import {
+  BOTH,
+  emitZero,
+  fullVector,
+  isWide,
+  pair,
+  stripsOf,
+  type Pair,
+  type Strip,
+} from './width.ts';
+
+const COLUMN_BYTES = 4;
 
 /** What a tile works on. */
 export interface TilePlace {
@@ -46,8 +54,8 @@ export interface TilePlace {
   /** Blocks to do, at least one; 0 afterwards. */
   readonly blocks: General;
   readonly out: RowCells;
-  /** Which of the 32 columns there are, sixteen each. */
-  readonly columns: readonly [Mask, Mask];
+  /** Which of the 32 columns there are. */
+  readonly columns: Columns;
   /** Weights to fetch from memory meanwhile: so many bytes a block, from a distance beyond `base`. */
   readonly ahead: Ahead | undefined;
   /** Zero for the first blocks of a row: sums start from nothing, otherwise from `out`. */
@@ -60,8 +68,8 @@ interface Ahead {
   readonly bytes: number;
 }
 
-/** Where the sums of a row are. */
-export type Sums = Pair | readonly [Memory, Memory];
+/** Where the sums of a row are: vectors of the strips of the panel. */
+export type Sums = readonly (Vector | Memory)[];
 
 /** Registers of a tile. */
 interface TileRegisters {
@@ -70,6 +78,7 @@ interface TileRegisters {
   readonly lines: Pair;
   readonly factors: Pair;
   readonly activation: Vector;
+  readonly product: Vector;
   readonly constants: readonly Vector[];
 }
 
@@ -81,23 +90,32 @@ export function emitTile(
   place: TilePlace,
   rows: number,
 ): void {
-  const pairs = (): Pair[] => Array.from({ length: rows }, () => pair(f));
-  const [integers, lines, factors] = [pairs(), pair(f), pair(f)];
-  const sums = rows > MAX_ROWS ? slots(f, rows) : pairs();
-  const registers = { sums, integers, lines, factors, activation: f.vector(512), constants };
+  const sums = rows > rowsInRegisters(f) ? slots(f, rows) : rowVectors(f, rows);
+  const lines = pair(f);
   startSums(f, place, sums, lines[0]);
+  const integers = Array.from({ length: rows }, () => pair(f));
+  const [factors, activation, product] = [pair(f), fullVector(f), fullVector(f)];
+  const registers = { integers, lines, factors, activation, product, constants };
   withPlace(f, reader, place.w, (at) =>
     f.repeat(place.blocks, () => {
       startBlock(f, reader, place.blocks, at);
       if (place.ahead) fetchAhead(f, place.ahead);
-      for (let part = 0; part < reader.parts; part++)
-        addPart(f, reader, place, at, part, registers);
+      for (const [number, strip] of stripsOf(f).entries()) {
+        const ofStrip = sums.map((row) => row.slice(2 * number, 2 * number + 2));
+        for (let part = 0; part < reader.parts; part++)
+          addPart(f, reader, place, at, { part, strip }, { ...registers, sums: ofStrip });
+      }
       f.emit('add', place.x.base, ACTIVATION_BLOCK.bytes).emit('add', place.w, reader.blockBytes);
     }),
   );
+  f.free(product, activation, ...factors, ...integers.flat());
   storeSums(f, place, sums, lines[0]);
-  const inRegisters = sums.flat().filter((sum) => sum.kind === 'vector');
-  f.free(registers.activation, ...factors, ...lines, ...integers.flat(), ...inRegisters);
+  f.free(...lines, ...sums.flat().filter((sum) => sum.kind === 'vector'));
+}
+
+/** The rows whose sums stay in registers. */
+function rowsInRegisters(f: FunctionBuilder): number {
+  return isWide(f) ? 6 : 1;
 }
 
 function addPart(
@@ -105,22 +123,24 @@ function addPart(
   reader: PanelReader,
   { x }: TilePlace,
   place: BlockPlace,
-  part: number,
-  { integers, sums, lines, factors, activation, constants }: TileRegisters,
+  { part, strip }: { readonly part: number; readonly strip: Strip },
+  { integers, sums, lines, factors, activation, product, constants }: TileRegisters,
 ): void {
+  const { dot, bias } = reader;
   const sumAt = sumOfPart(reader.parts, part);
-  for (const [m, both] of integers.entries())
-    loadCorrection(f, both, atRow(x, m, sumAt), reader.bias);
+  for (const [m, both] of integers.entries()) dot.start(f, both, atRow(x, m, sumAt), bias);
   const groups = GROUPS / reader.parts;
   for (let group = groups * part; group < groups * (part + 1); group++) {
-    reader.loadGroup(f, place.block, group, lines, factors, constants);
-    for (const [m, [a, b]] of integers.entries()) {
-      f.emit('vpbroadcastd', activation, atRow(x, m, 4 * group));
-      f.emit('vpdpbusd', a, lines[0], activation).emit('vpdpbusd', b, lines[1], activation);
+    reader.loadGroup(f, place.block, group, strip, lines, factors, constants);
+    dot.prepare(f, lines, factors);
+    for (const [m, both] of integers.entries()) {
+      dot.add(f, both, lines, { activation, spare: factors, product }, atRow(x, m, 4 * group));
     }
   }
+  for (const [m, both] of integers.entries())
+    dot.finish(f, both, atRow(x, m, sumAt), bias, activation);
   for (const kind of reader.hasMin ? (['scale', 'min'] as const) : (['scale'] as const)) {
-    reader.loadFactors(f, place, kind, part, factors, lines);
+    reader.loadFactors(f, place, kind, part, strip, factors, lines);
     for (const [m, both] of integers.entries()) {
       if (kind === 'min') loadCorrection(f, both, atRow(x, m, sumAt), 1);
       addScaled(f, atRow(x, m, ACTIVATION_BLOCK.scaleAt), both, sums[m]!, factors, lines);
@@ -134,12 +154,21 @@ export function fetchAhead(f: FunctionBuilder, { base, distance, bytes }: Ahead)
   f.emit('add', base, bytes);
 }
 
+/** Room for the sums of rows, line by line. */
 function slots(f: FunctionBuilder, rows: number): Sums[] {
-  return Array.from({ length: rows }, () => [f.slot(LINE_BYTES), f.slot(LINE_BYTES)] as const);
+  return Array.from({ length: rows }, () => {
+    const lines = BOTH.map(() => f.slot(LINE_BYTES));
+    if (isWide(f)) return lines;
+    return lines.flatMap((line) => [
+      line,
+      { ...line, displacement: line.displacement + LINE_BYTES / 2 },
+    ]);
+  });
 }
 
-export function pair(f: FunctionBuilder): Pair {
-  return [f.vector(512), f.vector(512)];
+/** Registers for the sums of rows. */
+export function rowVectors(f: FunctionBuilder, rows: number): Vector[][] {
+  return Array.from({ length: rows }, () => stripsOf(f).flatMap(() => pair(f)));
 }
 
 /** Add integers times (factor · scaleA). */
@@ -152,11 +181,18 @@ function addScaled(
   spare: Pair,
 ): void {
   for (const [h, sum] of integers.entries()) {
-    f.emit('vcvtdq2ps', sum, sum).emit('vmulps', spare[h]!, factors[h]!, broadcast(scale));
+    f.emit('vcvtdq2ps', sum, sum);
+    emitScale(f, spare[h]!, factors[h]!, scale);
     const to = sums[h]!;
     if (to.kind === 'vector') f.emit('vfmadd231ps', to, sum, spare[h]!);
     else f.emit('vfmadd213ps', sum, spare[h]!, to).emit('vmovups', to, sum);
   }
+}
+
+/** to = factor · scale, a number in memory. */
+function emitScale(f: FunctionBuilder, to: Vector, factor: Vector, scale: Memory): void {
+  if (isWide(f)) f.emit('vmulps', to, factor, broadcast(scale));
+  else f.emit('vbroadcastss', to, scale).emit('vmulps', to, factor, to);
 }
 
 /** `spare` is overwritten where sums are in memory. */
@@ -167,13 +203,14 @@ export function startSums(
   spare: Vector,
 ): void {
   const [more, ready] = [f.label('more'), f.label('ready')];
-  f.emit('cmp', blocksBefore, 0).emit('jne', more).emit('vpxord', spare, spare, spare);
+  f.emit('cmp', blocksBefore, 0).emit('jne', more);
+  emitZero(f, spare);
   for (const sum of sums.flat()) f.emit('vmovups', sum, spare);
   f.emit('jmp', ready).place(more);
   const out = loadRowPointers(f, cells, sums.length);
-  eachSum(sums, (sum, m, h) => {
+  eachSum(f, sums, (sum, m, first) => {
     const to = sum.kind === 'vector' ? sum : spare;
-    f.emit('vmovups', zeroing(to, columns[h]), atRow(out, m, LINE_BYTES * h));
+    columns.load(to, atRow(out, m, COLUMN_BYTES * first), first);
     if (to !== sum) f.emit('vmovups', sum, to);
   });
   freeRowPointers(f, out);
@@ -188,17 +225,20 @@ export function storeSums(
   spare: Vector,
 ): void {
   const out = loadRowPointers(f, cells, sums.length);
-  eachSum(sums, (sum, m, h) => {
+  eachSum(f, sums, (sum, m, first) => {
     const from = sum.kind === 'vector' ? sum : spare;
     if (from !== sum) f.emit('vmovups', from, sum);
-    f.emit('vmovups', merging(atRow(out, m, LINE_BYTES * h), columns[h]), from);
+    columns.store(atRow(out, m, COLUMN_BYTES * first), from, first);
   });
   freeRowPointers(f, out);
 }
 
+/** `first` is the first column of a sum's vector. */
 function eachSum(
+  f: FunctionBuilder,
   sums: readonly Sums[],
-  body: (sum: Vector | Memory, row: number, half: 0 | 1) => void,
+  body: (sum: Vector | Memory, row: number, first: number) => void,
 ): void {
-  for (const [m, both] of sums.entries()) both.forEach((sum, h) => body(sum, m, h as 0 | 1));
+  const columns = stripsOf(f).flat();
+  for (const [m, row] of sums.entries()) row.forEach((sum, i) => body(sum, m, columns[i]!));
 }

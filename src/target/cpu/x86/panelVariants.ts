@@ -3,6 +3,7 @@ import {
   type Assembler,
   type FunctionBuilder,
   type General,
+  type Level,
   type Vector,
 } from '../../../x86/index.ts';
 import { activationBytes } from '../kernels/quantizeRows.ts';
@@ -16,6 +17,7 @@ import {
 import { emitFloatTile, floatReader, PLAIN_FLOATS, unpackFloats } from './floatTile.ts';
 import { bytesOfBlock, panelReaders, unpackBlocks } from './panelReaders.ts';
 import { emitTile, type TilePlace } from './panelTile.ts';
+import { MAX_ROWS } from './rowTile.ts';
 
 /** Stored blocks to blocks that tiles read. */
 export interface Unpacking {
@@ -37,8 +39,9 @@ export interface Variant {
   readonly activationBytes: number;
   /** Blocks of a piece; all of them unless panels are taken piece by piece, for at least three tiles. */
   readonly pieceBlocks: number | undefined;
-  /** Rows of the tiles there may be. */
+  /** Rows of the tiles there may be, and of those that rows in great number are cut into. */
   readonly rows: readonly number[];
+  readonly tileRows: number;
   /** Of formats that many rows do not read as they are stored. */
   readonly unpacking?: Unpacking;
   /** Put constants into registers of one's own. */
@@ -56,16 +59,33 @@ export interface Variants {
 const INTEGER_PIECE_BLOCKS = 32;
 const FLOAT_PIECE_BLOCKS = 8;
 
-const FEW = { pieceBlocks: undefined, rows: [1, 2, 3, 4, 5, 6, 7, 8] } as const;
-const MANY_ROWS = [3, 4, 5, 6];
+/** Rows of tiles for few rows and for many, as many as there are registers for. */
+interface TileRows {
+  readonly few: readonly number[];
+  readonly many: readonly number[];
+  readonly tileRows: number;
+}
+
+const WIDE_ROWS = { few: [1, 2, 3, 4, 5, 6, 7, 8], many: [3, 4, 5, 6], tileRows: MAX_ROWS };
+const ROWS: Readonly<Record<'integers' | 'floats', Readonly<Record<Level, TileRows>>>> = {
+  integers: { avx512: WIDE_ROWS, avxVnni: narrowRows(4), avx2: narrowRows(4) },
+  floats: { avx512: WIDE_ROWS, avxVnni: narrowRows(2), avx2: narrowRows(2) },
+};
+
+function narrowRows(tileRows: number): TileRows {
+  const few = Array.from({ length: tileRows }, (_, i) => i + 1);
+  return { few, many: few, tileRows };
+}
 
 export function variantsOf(assembler: Assembler, name: PanelFormatName): Variants {
-  return isFloatFormat(name) ? floatVariants(name) : integerVariants(assembler, name);
+  return isFloatFormat(name) ? floatVariants(assembler, name) : integerVariants(assembler, name);
 }
 
 function integerVariants(assembler: Assembler, name: IntegerFormatName): Variants {
   const { stored, unpacked } = panelReaders(assembler, name);
+  const { few, many, tileRows } = ROWS.integers[assembler.level];
   const shared = {
+    tileRows,
     storedBytes: bytesOfBlock(stored),
     activationBytes: activationBytes(PANEL_FORMATS[name]),
     prepare: stored.prepare,
@@ -79,18 +99,20 @@ function integerVariants(assembler: Assembler, name: IntegerFormatName): Variant
     return (f, constants, place, rows) => emitTile(f, reader, constants, place, rows);
   };
   return {
-    few: { ...shared, ...FEW, emitTile: tilesOf(stored) },
+    few: { ...shared, pieceBlocks: undefined, rows: few, emitTile: tilesOf(stored) },
     many: {
       ...shared,
-      ...{ pieceBlocks: INTEGER_PIECE_BLOCKS, rows: MANY_ROWS, emitTile: tilesOf(unpacked) },
+      ...{ pieceBlocks: INTEGER_PIECE_BLOCKS, rows: many, emitTile: tilesOf(unpacked) },
       ...(unpacked !== stored && { unpacking }),
     },
   };
 }
 
-function floatVariants(name: FloatFormatName): Variants {
+function floatVariants(assembler: Assembler, name: FloatFormatName): Variants {
   const stored = floatReader(name);
+  const { few, many, tileRows } = ROWS.floats[assembler.level];
   const shared = {
+    tileRows,
     storedBytes: bytesOfBlock(stored),
     activationBytes: activationBytes(PANEL_FORMATS[name]),
     prepare: stored.prepare,
@@ -103,10 +125,10 @@ function floatVariants(name: FloatFormatName): Variants {
     return (f, constants, place, rows) => emitFloatTile(f, reader, constants, place, rows);
   };
   return {
-    few: { ...shared, ...FEW, emitTile: tilesOf(stored) },
+    few: { ...shared, pieceBlocks: undefined, rows: few, emitTile: tilesOf(stored) },
     many: {
       ...shared,
-      ...{ pieceBlocks: FLOAT_PIECE_BLOCKS, rows: MANY_ROWS, unpacking },
+      ...{ pieceBlocks: FLOAT_PIECE_BLOCKS, rows: many, unpacking },
       emitTile: tilesOf(PLAIN_FLOATS),
     },
   };

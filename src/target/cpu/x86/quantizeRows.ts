@@ -7,10 +7,13 @@ import {
   type Assembler,
   type FunctionBuilder,
   type General,
+  type Label,
+  type Memory,
   type Vector,
 } from '../../../x86/index.ts';
 import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
 import { Constants, emitReduce } from './lanes.ts';
+import { BOTH, emitAnd, fullVector, isWide, vectorBits } from './width.ts';
 
 /** Arguments. Pointers are addresses, the stride bytes; `blocks` of 32 columns a row. None is zero. */
 export const QUANTIZE_ROWS = [...(['x', 'xStride', 'out', 'rows', 'blocks'] as const)];
@@ -21,11 +24,21 @@ const LARGEST_LEVEL = 127;
 const LARGE_ENOUGH = mask(1);
 /** Comparison "not less than", false for what is not a number. */
 const AT_LEAST = 13;
+/** Four bytes from each of four vectors lie in each 128 bits of the packed; so they come in order. */
+const PACKED_ORDER = [0, 4, 1, 5, 2, 6, 3, 7];
+
+/** What the blocks need beside them in memory. */
+interface Beside {
+  readonly numbers: Constants;
+  readonly order: Label;
+}
 
 /** Adds `quantizeRows`. */
 export function addQuantizeRows(assembler: Assembler): void {
-  const constants = new Constants(assembler, [SMALLEST, LARGEST_LEVEL]);
-  const signs = assembler.constant(new Uint8Array(Uint32Array.of(0x7fffffff).buffer));
+  const words = (values: readonly number[]): Label =>
+    assembler.constant(new Uint8Array(Uint32Array.from(values).buffer));
+  const numbers = new Constants(assembler, [SMALLEST, LARGEST_LEVEL]);
+  const [signs, order] = [words([0x7fffffff]), words(PACKED_ORDER)];
   assembler.addFunction('quantizeRows', QUANTIZE_ROWS, (f, block) => {
     const [row, stride, out, rows] = f.load(...[block.x, block.xStride, block.out, block.rows]) as [
       General,
@@ -33,12 +46,12 @@ export function addQuantizeRows(assembler: Assembler): void {
       General,
       General,
     ];
-    const [x, blocks, magnitude] = [f.general(), f.general(), f.vector(512)];
+    const [x, blocks, magnitude] = [f.general(), f.general(), fullVector(f)];
     f.emit('vpbroadcastd', magnitude, at(signs)).repeat(rows, () => {
       f.emit('mov', x, row)
         .emit('mov', blocks, block.blocks)
         .repeat(blocks, () => {
-          quantizeBlock(f, constants, x, out, magnitude);
+          quantizeBlock(f, { numbers, order }, x, out, magnitude);
           f.emit('add', x, 2 * LINE_BYTES).emit('add', out, ACTIVATION_BLOCK.bytes);
         });
       f.emit('add', row, stride);
@@ -48,40 +61,77 @@ export function addQuantizeRows(assembler: Assembler): void {
 
 function quantizeBlock(
   f: FunctionBuilder,
-  constants: Constants,
+  { numbers, order }: Beside,
   x: General,
   out: General,
   magnitude: Vector,
 ): void {
-  const values = f.vectors(512, 2);
-  const [largest, other, inverse] = f.vectors(512, 3) as [Vector, Vector, Vector];
-  values.forEach((value, h) => f.emit('vmovups', value, at(x, LINE_BYTES * h)));
-  f.emit('vpandd', largest, magnitude, values[0]!).emit('vpandd', other, magnitude, values[1]!);
-  f.emit('vmaxps', largest, largest, other);
+  const bytes = vectorBits(f) / 8;
+  const values = f.vectors(vectorBits(f), (2 * LINE_BYTES) / bytes);
+  const [largest, other, inverse] = [fullVector(f), fullVector(f), fullVector(f)];
+  values.forEach((value, i) => f.emit('vmovups', value, at(x, bytes * i)));
+  emitAnd(f, largest, magnitude, values[0]!);
+  for (const value of values.slice(1)) {
+    emitAnd(f, other, magnitude, value);
+    f.emit('vmaxps', largest, largest, other);
+  }
   emitReduce(f, 'vmaxps', largest);
-  const low = (vector: Vector): Vector => resized(vector, 128);
-  f.emit('vbroadcastss', low(other), constants.one(LARGEST_LEVEL));
+  f.emit('vbroadcastss', low(other), numbers.one(LARGEST_LEVEL));
   f.emit('vdivps', low(inverse), low(other), low(largest));
   f.emit('vdivps', low(other), low(largest), low(other));
   f.emit('vmovss', at(out, ACTIVATION_BLOCK.scaleAt), low(other));
-  f.emit('vcmpps', LARGE_ENOUGH, largest, constants.every(SMALLEST), AT_LEAST);
-  f.emit('vbroadcastss', zeroing(inverse, LARGE_ENOUGH), low(inverse));
-  values.forEach((value, h) => {
+  repeatIfLarge(f, inverse, largest, other, numbers.one(SMALLEST));
+  for (const value of values)
     f.emit('vmulps', value, value, inverse).emit('vcvtps2dq', value, value);
-    f.emit('vpmovsdb', at(out, 16 * h), value);
-  });
-  f.emit('vpxor', low(largest), low(largest), low(largest)).emit('vmovdqu32', other, largest);
-  values.forEach((value, h) => {
-    emitReduce(f, 'vpaddd', value);
-    f.emit('vpslld', low(value), low(value), 7).emit(
-      'vpsubd',
-      low(value),
-      low(largest),
-      low(value),
-    );
-    f.emit('vmovd', at(out, ACTIVATION_BLOCK.halfSumsAt[h as 0 | 1]), low(value));
-    f.emit('vpaddd', low(other), low(other), low(value));
-  });
-  f.emit('vmovd', at(out, ACTIVATION_BLOCK.sumAt), low(other));
+  f.emit('vpxor', low(largest), low(largest), low(largest));
+  f.emit('vpxor', low(inverse), low(inverse), low(inverse));
+  for (const h of BOTH) {
+    const [first, second] = values.slice((values.length / 2) * h, (values.length / 2) * (h + 1));
+    f.emit('vmovups', other, first!);
+    if (second) f.emit('vpaddd', other, other, second);
+    emitReduce(f, 'vpaddd', other);
+    f.emit('vpslld', low(other), low(other), 7);
+    f.emit('vpsubd', low(other), low(largest), low(other));
+    f.emit('vmovd', at(out, ACTIVATION_BLOCK.halfSumsAt[h]), low(other));
+    f.emit('vpaddd', low(inverse), low(inverse), low(other));
+  }
+  f.emit('vmovd', at(out, ACTIVATION_BLOCK.sumAt), low(inverse));
+  storeBytes(f, values, at(order), out);
   f.free(inverse, other, largest, ...values);
+}
+
+function low(vector: Vector): Vector {
+  return resized(vector, 128);
+}
+
+/** The first lane of `x` in all lanes, if `largest` is large enough; else zeros. */
+function repeatIfLarge(
+  f: FunctionBuilder,
+  x: Vector,
+  largest: Vector,
+  spare: Vector,
+  smallest: Memory,
+): void {
+  f.emit('vbroadcastss', spare, smallest);
+  if (isWide(f)) {
+    f.emit('vcmpps', LARGE_ENOUGH, largest, spare, AT_LEAST);
+    f.emit('vbroadcastss', zeroing(x, LARGE_ENOUGH), low(x));
+  } else {
+    f.emit('vcmpps', spare, largest, spare, AT_LEAST).emit('vbroadcastss', x, low(x));
+    f.emit('vandps', x, x, spare);
+  }
+}
+
+/** Store 32 numbers as bytes, those beyond as the nearest; the vectors are used up. */
+function storeBytes(
+  f: FunctionBuilder,
+  values: readonly Vector[],
+  order: Memory,
+  out: General,
+): void {
+  const [a, b, c, d] = values as [Vector, Vector, Vector, Vector];
+  if (isWide(f))
+    return void values.forEach((value, h) => f.emit('vpmovsdb', at(out, 16 * h), value));
+  f.emit('vpackssdw', a, a, b).emit('vpackssdw', c, c, d).emit('vpacksswb', a, a, c);
+  f.emit('vmovups', b, order).emit('vpermd', a, b, a).emit('vmovups', at(out), a);
 }
