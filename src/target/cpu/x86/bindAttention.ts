@@ -1,5 +1,5 @@
 /** Calls of attention: of tokens with all heads that share keys, or where those are few, row by row. */
-import { CeladonError } from '../../../base/index.ts';
+import { bindAttendToken, requireRoom } from './bindAttendToken.ts';
 import { ATTENTION, ATTENTION_LIMITS } from './attention.ts';
 import { ATTEND_TOKENS, ATTEND_TOKENS_LIMITS, mostRows } from './attendTokens.ts';
 import { type Machine, type PreparedCall } from './machine.ts';
@@ -17,6 +17,8 @@ const MANY_ROWS = 8;
 export function bindAttention(machine: Machine, args: Args<'attention'>): (() => void) | undefined {
   const { B, T, G, shared, keyWidth } = args;
   if (B * T * G * shared === 0) return undefined;
+  const ofOne = bindAttendToken(machine, args);
+  if (ofOne) return ofOne;
   const isMany = T > 1 && T * shared >= MANY_ROWS && args.qStep >= shared * keyWidth;
   if (!fits(args, isMany ? ATTEND_TOKENS_LIMITS : ATTENTION_LIMITS)) return undefined;
   if (!isMany && Math.max(T, shared) > ATTENTION_LIMITS.rows) return undefined;
@@ -124,9 +126,4 @@ function cellsOf(
     ...{ out: machine.address(...out), outStride: out[2] },
     ...{ seen: 0, keyWidth, valueWidth, scale: bitsOf(args.scale) },
   };
-}
-
-function requireRoom(first: number, last: number, capacity: number): void {
-  if (first > 0 && last <= capacity) return;
-  throw new CeladonError(`attention must see 1 to ${capacity} keys, not ${first} to ${last}`);
 }

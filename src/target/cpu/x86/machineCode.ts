@@ -1,6 +1,7 @@
 /** The kernels of this folder as one library, and whether this machine can run it. */
 import { UnsupportedError } from '../../../base/index.ts';
 import { Assembler, linkLibrary, loadLibrary, type LinkedLibrary } from '../../../x86/index.ts';
+import { addAttendToken } from './attendToken.ts';
 import { addAttendTokens } from './attendTokens.ts';
 import { addAttention } from './attention.ts';
 import { PANEL_FORMAT_NAMES, type PanelFormatName } from '../panels/panelFormats.table.ts';
@@ -34,6 +35,7 @@ export function machineCode(
   addGrouped(assembler, { name: 'linear', label: addLinear(assembler), args: LINEAR });
   addAttention(assembler);
   addAttendTokens(assembler);
+  addAttendToken(assembler);
   addQuantizeRows(assembler);
   addElementwise(assembler);
   addRotary(assembler);
