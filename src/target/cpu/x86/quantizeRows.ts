@@ -70,18 +70,28 @@ function quantizeBlock(
     f.emit('vmulps', value, value, inverse).emit('vcvtps2dq', value, value);
     f.emit('vpmovsdb', at(out, 16 * h), value);
   });
-  f.emit('vpxor', low(largest), low(largest), low(largest)).emit('vmovdqu32', other, largest);
-  values.forEach((value, h) => {
-    emitReduce(f, 'vpaddd', value);
-    f.emit('vpslld', low(value), low(value), 7).emit(
-      'vpsubd',
-      low(value),
-      low(largest),
-      low(value),
-    );
-    f.emit('vmovd', at(out, ACTIVATION_BLOCK.halfSumsAt[h as 0 | 1]), low(value));
-    f.emit('vpaddd', low(other), low(other), low(value));
-  });
-  f.emit('vmovd', at(out, ACTIVATION_BLOCK.sumAt), low(other));
+  storeSums(f, out, values as [Vector, Vector], [largest, other]);
   f.free(inverse, other, largest, ...values);
+}
+
+/** −128 times the sums of both halves, and of all; both are summed in the halves of one vector. */
+function storeSums(
+  f: FunctionBuilder,
+  out: General,
+  [a, b]: readonly [Vector, Vector],
+  [sum, other]: readonly [Vector, Vector],
+): void {
+  const [zero, upper] = [resized(a, 128), resized(b, 256)];
+  f.emit('vshuff32x4', sum, a, b, 0x44).emit('vshuff32x4', other, a, b, 0xee);
+  f.emit('vpaddd', sum, sum, other).emit('vshuff32x4', other, sum, sum, 0xb1);
+  f.emit('vpaddd', sum, sum, other);
+  for (const order of [0x4e, 0xb1]) {
+    f.emit('vpshufd', other, sum, order).emit('vpaddd', sum, sum, other);
+  }
+  f.emit('vpslld', sum, sum, 7).emit('vpxor', zero, zero, zero);
+  f.emit('vpsubd', sum, a, sum).emit('vextracti32x8', upper, sum, 1);
+  const [first, second] = [resized(sum, 128), resized(upper, 128)];
+  f.emit('vmovd', at(out, ACTIVATION_BLOCK.halfSumsAt[0]), first);
+  f.emit('vmovd', at(out, ACTIVATION_BLOCK.halfSumsAt[1]), second);
+  f.emit('vpaddd', first, first, second).emit('vmovd', at(out, ACTIVATION_BLOCK.sumAt), first);
 }
