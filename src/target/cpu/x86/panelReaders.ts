@@ -211,16 +211,15 @@ function factorKinds({ parts, hasMin }: Pick<PanelReader, 'parts' | 'hasMin'>) {
 /** The readers of a format: of its blocks, and of what they become when they are unpacked. */
 export interface PanelReaders {
   readonly stored: PanelReader;
-  /** The same where the products can have the lines as they are. */
   readonly unpacked: PanelReader;
 }
 
 /** Tables become constants of the assembler: levels plus 128, so that bytes are unsigned. */
 export function panelReaders(assembler: Assembler, name: IntegerFormatName): PanelReaders {
-  const { planes, levels }: IntegerFormat = INTEGER_FORMATS[name];
+  const { levels }: IntegerFormat = INTEGER_FORMATS[name];
   const table = levels && assembler.constant(Uint8Array.from(levels, (level) => level + 128));
   const stored = storedReader(name, table);
-  return { stored, unpacked: planes[0] === 8 ? stored : plainReader(stored) };
+  return { stored, unpacked: plainReader(stored) };
 }
 
 function everyByte(f: FunctionBuilder, byte: number): Vector {

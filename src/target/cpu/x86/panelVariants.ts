@@ -39,7 +39,7 @@ export interface Variant {
   readonly pieceBlocks: number | undefined;
   /** Rows of the tiles there may be. */
   readonly rows: readonly number[];
-  /** Of formats that many rows do not read as they are stored. */
+  /** Of pieces that tiles do not read as they are stored. */
   readonly unpacking?: Unpacking;
   /** Put constants into registers of one's own. */
   prepare(f: FunctionBuilder): readonly Vector[];
@@ -82,8 +82,8 @@ function integerVariants(assembler: Assembler, name: IntegerFormatName): Variant
     few: { ...shared, ...FEW, emitTile: tilesOf(stored) },
     many: {
       ...shared,
-      ...{ pieceBlocks: INTEGER_PIECE_BLOCKS, rows: MANY_ROWS, emitTile: tilesOf(unpacked) },
-      ...(unpacked !== stored && { unpacking }),
+      ...{ pieceBlocks: INTEGER_PIECE_BLOCKS, rows: MANY_ROWS, unpacking },
+      emitTile: tilesOf(unpacked),
     },
   };
 }
