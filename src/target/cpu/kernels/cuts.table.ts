@@ -83,6 +83,8 @@ const SEQUENCES: Axis = {
     positions: 1,
   },
 };
+/** Tokens that are worth bringing the keys and values of all before them to the first cache. */
+const FEW_TOKENS = 64;
 const TOKENS: Axis = {
   extent: 'T',
   elements: { q: (a) => a['qStep']!, out: (a) => a['outStep']! },
@@ -177,7 +179,7 @@ export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
     work: (a) => 4 * a['B']! * a['T']! * a['size']!,
   },
   attention: {
-    axes: [SEQUENCES, GROUPS, HEADS, TOKENS],
+    axes: [SEQUENCES, GROUPS, HEADS, { ...TOKENS, grain: FEW_TOKENS }],
     work: (a) => attended(a) * a['scoreStride']!,
   },
   attentionToRows: {

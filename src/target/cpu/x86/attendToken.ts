@@ -21,7 +21,14 @@ import {
   type Vector,
 } from '../../../x86/index.ts';
 import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
-import { Constants, emitExp, emitReduce, emitTranspose, EXP_CONSTANTS } from './lanes.ts';
+import {
+  Constants,
+  emitExp,
+  emitInverse,
+  emitReduce,
+  emitTranspose,
+  EXP_CONSTANTS,
+} from './lanes.ts';
 
 /**
  * Arguments. Pointers are addresses, strides bytes between tokens, `keyGroup` and `valueGroup` bytes between groups of a token.
@@ -145,15 +152,16 @@ class AttendToken {
     f.free(zero, lowest);
   }
 
-  /** out / l */
+  /** out · (1 / l) */
   #finishHeads(): void {
     const f = this.#f;
     const [total, output] = [f.vector(512), f.vector(512)];
     this.#eachHead((_, sum) => {
       f.emit('vmovups', total, at(sum));
       emitReduce(f, 'vaddps', total);
+      emitInverse(f, this.#constants, total);
       return (place) => {
-        f.emit('vmovups', output, place).emit('vdivps', output, output, total);
+        f.emit('vmovups', output, place).emit('vmulps', output, output, total);
         f.emit('vmovups', place, output);
       };
     });

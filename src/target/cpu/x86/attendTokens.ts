@@ -6,7 +6,7 @@
  * for each block of 32 keys
  *   put its keys and its values side by side
  *   for each tile of 32 rows, unless it sees no key of the block: tokenTile.ts
- * out = sums of values / sums of weights
+ * out = sums of values · (1 / sums of weights)
  * ```
  *
  * Where rows are many it is q that is turned, once, and not the keys of each block; maxima and sums over keys then need
@@ -24,7 +24,7 @@ import {
   type Vector,
 } from '../../../x86/index.ts';
 import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
-import { Constants, EXP_CONSTANTS } from './lanes.ts';
+import { Constants, emitInverse, EXP_CONSTANTS } from './lanes.ts';
 import { emitGather, emitTurn, TURNED_ROWS } from './rowMoves.ts';
 import {
   BLOCK_KEYS,
@@ -271,28 +271,33 @@ class AttendTokens {
     f.free(vector, vectors);
   }
 
-  /** out = sums of values / sums of weights, of which those of a row are in parts, added as lanes of a vector are. */
+  /** out = sums of values · (1 / sums of weights), of which those of a row are in parts, added as lanes of a vector are. */
   #finishRows(): void {
     const f = this.#f;
     const { out, outStride, valueWidth } = this.#block;
     this.#startWalk(out);
     this.#eachTile(() => {
-      this.#sumParts();
-      const [from, totals] = f.load(this.#cells.out, this.#cells.parts) as [General, General];
+      this.#invertSums();
+      const [from, factors] = f.load(this.#cells.out, this.#cells.parts) as [General, General];
       this.#eachRow(outStride, valueWidth, (row) => {
         this.#eachVector(valueWidth, (vector) => {
-          f.emit('vmovups', vector, at(from)).emit('vdivps', vector, vector, broadcast(at(totals)));
+          f.emit('vmovups', vector, at(from)).emit(
+            'vmulps',
+            vector,
+            vector,
+            broadcast(at(factors)),
+          );
           f.emit('vmovups', at(row), vector);
           f.emit('add', from, LINE_BYTES).emit('add', row, LINE_BYTES);
         });
-        f.emit('add', totals, 4);
+        f.emit('add', factors, 4);
       });
-      f.free(totals, from);
+      f.free(factors, from);
     });
   }
 
-  /** The first part of the tile becomes the sum of all. */
-  #sumParts(): void {
+  /** The first part of the tile becomes 1 / the sum of all. */
+  #invertSums(): void {
     const f = this.#f;
     const [parts] = f.load(this.#cells.parts) as [General];
     const sum = f.vector(512);
@@ -300,6 +305,7 @@ class AttendTokens {
       for (let at0 = 0; at0 < count * ROW_BYTES; at0 += LINE_BYTES) {
         f.emit('vmovups', sum, at(parts, at0));
         f.emit('vaddps', sum, sum, at(parts, at0 + count * ROW_BYTES));
+        if (count === 1) emitInverse(f, this.#constants, sum);
         f.emit('vmovups', at(parts, at0), sum);
       }
     }

@@ -7,7 +7,7 @@
  *   for each tile of query rows
  *     scores, new maximum m, weights p = exp(score − m); sums l and outputs are scaled by exp(m before − m)
  *     out += p · values
- * out /= l
+ * out ·= 1 / l
  * ```
  *
  * A row's numbers depend on nothing but the row: scores are summed over d in ascending order, blocks start at key 0,
@@ -28,7 +28,7 @@ import {
   type Vector,
 } from '../../../x86/index.ts';
 import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
-import { Constants, emitExp, emitReduce, EXP_CONSTANTS } from './lanes.ts';
+import { Constants, emitExp, emitInverse, emitReduce, EXP_CONSTANTS } from './lanes.ts';
 import { emitGather, emitTurn } from './rowMoves.ts';
 import { atRow, freeRowPointers, loadRowPointers } from './rowTile.ts';
 
@@ -335,7 +335,7 @@ class Attention {
     f.free(weights, keys, stride, value, weight, ...values, ...sums.flat());
   }
 
-  /** out / l */
+  /** out · (1 / l) */
   #finishRows(): void {
     const f = this.#f;
     this.#firstTile();
@@ -344,8 +344,9 @@ class Attention {
       const [total, output] = [f.vector(512), f.vector(512)];
       f.emit('vmovups', total, at(sum)).free(sum);
       emitReduce(f, 'vaddps', total);
+      emitInverse(f, this.#constants, total);
       this.#eachOutput((place) => {
-        f.emit('vmovups', output, place).emit('vdivps', output, output, total);
+        f.emit('vmovups', output, place).emit('vmulps', output, output, total);
         f.emit('vmovups', place, output);
       });
       f.free(total, output);

@@ -73,6 +73,12 @@ export function emitExp(f: FunctionBuilder, constants: Constants, x: Vector, lan
   f.free(power, n);
 }
 
+/** x becomes 1 / x, for rows that are divided by it: a division takes as long as sixteen products. */
+export function emitInverse(f: FunctionBuilder, constants: Constants, x: Vector): void {
+  const one = f.vector(512);
+  f.emit('vbroadcastss', one, constants.one(1)).emit('vdivps', x, one, x).free(one);
+}
+
 /** All lanes of x become the result of `op` over all of them; always in the same order. */
 export function emitReduce(
   f: FunctionBuilder,

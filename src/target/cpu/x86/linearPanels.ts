@@ -4,7 +4,7 @@
  * ```
  * for each panel of 32 rows of w
  *   for each piece of its blocks          all of them for as many rows as two tiles have; else as many as stay in the first cache,
- *     (unpack the piece)                  and formats that are not plain are unpacked once for all rows
+ *     (unpack the piece)                  unpacked once for all rows: lines as the products want them, factors in f32
  *     for each tile of rows of x          sums of earlier pieces lie in out
  * ```
  */

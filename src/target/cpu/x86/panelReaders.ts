@@ -228,7 +228,6 @@ function factorKinds({ parts, hasMin }: Pick<PanelReader, 'parts' | 'hasMin'>) {
 /** The readers of a format: of its blocks, and of what they become when they are unpacked. */
 export interface PanelReaders {
   readonly stored: PanelReader;
-  /** The same where the products can have the lines as they are. */
   readonly unpacked: PanelReader;
 }
 
@@ -244,7 +243,8 @@ export function panelReaders(assembler: Assembler, name: IntegerFormatName): Pan
   const added = dot.isSigned ? 0 : 128;
   const table = levels && assembler.constant(Uint8Array.from(levels, (level) => level + added));
   const stored = storedReader(name, table, dot);
-  return { stored, unpacked: planes[0] === 8 ? stored : plainReader(stored, assembler.level) };
+  const isPlain = planes[0] === 8 && assembler.level !== 'avx512';
+  return { stored, unpacked: isPlain ? stored : plainReader(stored, assembler.level) };
 }
 
 function everyByte(f: FunctionBuilder, byte: number): Vector {

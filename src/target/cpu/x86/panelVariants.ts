@@ -42,7 +42,7 @@ export interface Variant {
   /** Rows of the tiles there may be, and of those that rows in great number are cut into. */
   readonly rows: readonly number[];
   readonly tileRows: number;
-  /** Of formats that many rows do not read as they are stored. */
+  /** Of pieces that tiles do not read as they are stored. */
   readonly unpacking?: Unpacking;
   /** Put constants into registers of one's own. */
   prepare(f: FunctionBuilder): readonly Vector[];

@@ -83,20 +83,13 @@ function quantizeBlock(
   repeatIfLarge(f, inverse, largest, other, numbers.one(SMALLEST));
   for (const value of values)
     f.emit('vmulps', value, value, inverse).emit('vcvtps2dq', value, value);
-  f.emit('vpxor', low(largest), low(largest), low(largest));
-  f.emit('vpxor', low(inverse), low(inverse), low(inverse));
-  for (const h of BOTH) {
-    const [first, second] = values.slice((values.length / 2) * h, (values.length / 2) * (h + 1));
-    f.emit('vmovups', other, first!);
-    if (second) f.emit('vpaddd', other, other, second);
-    emitReduce(f, 'vpaddd', other);
-    f.emit('vpslld', low(other), low(other), 7);
-    f.emit('vpsubd', low(other), low(largest), low(other));
-    f.emit('vmovd', at(out, ACTIVATION_BLOCK.halfSumsAt[h]), low(other));
-    f.emit('vpaddd', low(inverse), low(inverse), low(other));
+  if (isWide(f)) {
+    values.forEach((value, h) => f.emit('vpmovsdb', at(out, 16 * h), value));
+    storeWideSums(f, out, values as [Vector, Vector], [largest, other]);
+  } else {
+    storeSums(f, out, values, [largest, other, inverse]);
+    packBytes(f, values, at(order), out);
   }
-  f.emit('vmovd', at(out, ACTIVATION_BLOCK.sumAt), low(inverse));
-  storeBytes(f, values, at(order), out);
   f.free(inverse, other, largest, ...values);
 }
 
@@ -123,15 +116,57 @@ function repeatIfLarge(
 }
 
 /** Store 32 numbers as bytes, those beyond as the nearest; the vectors are used up. */
-function storeBytes(
+function packBytes(
   f: FunctionBuilder,
   values: readonly Vector[],
   order: Memory,
   out: General,
 ): void {
   const [a, b, c, d] = values as [Vector, Vector, Vector, Vector];
-  if (isWide(f))
-    return void values.forEach((value, h) => f.emit('vpmovsdb', at(out, 16 * h), value));
   f.emit('vpackssdw', a, a, b).emit('vpackssdw', c, c, d).emit('vpacksswb', a, a, c);
   f.emit('vmovups', b, order).emit('vpermd', a, b, a).emit('vmovups', at(out), a);
+}
+
+/** −128 times the sums of both halves, and of all. */
+function storeSums(
+  f: FunctionBuilder,
+  out: General,
+  values: readonly Vector[],
+  [zero, sum, all]: readonly [Vector, Vector, Vector],
+): void {
+  f.emit('vpxor', low(zero), low(zero), low(zero));
+  f.emit('vpxor', low(all), low(all), low(all));
+  for (const h of BOTH) {
+    const [first, second] = values.slice((values.length / 2) * h, (values.length / 2) * (h + 1));
+    f.emit('vmovups', sum, first!);
+    if (second) f.emit('vpaddd', sum, sum, second);
+    emitReduce(f, 'vpaddd', sum);
+    f.emit('vpslld', low(sum), low(sum), 7);
+    f.emit('vpsubd', low(sum), low(zero), low(sum));
+    f.emit('vmovd', at(out, ACTIVATION_BLOCK.halfSumsAt[h]), low(sum));
+    f.emit('vpaddd', low(all), low(all), low(sum));
+  }
+  f.emit('vmovd', at(out, ACTIVATION_BLOCK.sumAt), low(all));
+}
+
+/** The same, where both are summed in the halves of one vector; both are used up. */
+function storeWideSums(
+  f: FunctionBuilder,
+  out: General,
+  [a, b]: readonly [Vector, Vector],
+  [sum, other]: readonly [Vector, Vector],
+): void {
+  const [zero, upper] = [resized(a, 128), resized(b, 256)];
+  f.emit('vshuff32x4', sum, a, b, 0x44).emit('vshuff32x4', other, a, b, 0xee);
+  f.emit('vpaddd', sum, sum, other).emit('vshuff32x4', other, sum, sum, 0xb1);
+  f.emit('vpaddd', sum, sum, other);
+  for (const order of [0x4e, 0xb1]) {
+    f.emit('vpshufd', other, sum, order).emit('vpaddd', sum, sum, other);
+  }
+  f.emit('vpslld', sum, sum, 7).emit('vpxor', zero, zero, zero);
+  f.emit('vpsubd', sum, a, sum).emit('vextracti32x8', upper, sum, 1);
+  const [first, second] = [resized(sum, 128), resized(upper, 128)];
+  f.emit('vmovd', at(out, ACTIVATION_BLOCK.halfSumsAt[0]), first);
+  f.emit('vmovd', at(out, ACTIVATION_BLOCK.halfSumsAt[1]), second);
+  f.emit('vpaddd', first, first, second).emit('vmovd', at(out, ACTIVATION_BLOCK.sumAt), first);
 }
