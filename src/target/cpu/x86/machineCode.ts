@@ -19,6 +19,7 @@ import { addLinear, LINEAR } from './linear.ts';
 import { addLinearPanels, LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
 import { addQuantizeRows } from './quantizeRows.ts';
 import { addRotary } from './rotary.ts';
+import { addRows } from './rows.ts';
 
 /** What the code of the kernels is made with: WebAssembly everywhere, machine code where it can run. */
 export type Emitter = 'wasm' | 'x86';
@@ -63,6 +64,7 @@ function addWideKernels(assembler: Assembler): void {
   addAttendToken(assembler);
   addElementwise(assembler);
   addRotary(assembler);
+  addRows(assembler);
   addGatedDelta(assembler);
   addConvolution(assembler);
 }

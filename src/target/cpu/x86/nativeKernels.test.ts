@@ -139,6 +139,12 @@ const ATTENTION: Args<'attention'> = {
   ...{ tileTokens: 1, scale: 0.25 },
 };
 
+const ADD: Args<'add'> = { a: 1024, b: 4096, out: 16384, size: 70 };
+const NORM: Args<'rmsNormalization'> = {
+  ...{ x: 1024, w: 8192, out: 16384, rows: 3, D: 80, epsilon: 1e-6 },
+};
+const ARG_MAX: Args<'argMax'> = { x: 1024, out: 16384, rows: 4, size: 48 };
+
 test(
   'machine code gives what WebAssembly gives, at the places where that puts it',
   { skip },
@@ -238,6 +244,30 @@ test('starts of groups that are not within the rows end the product', { skip }, 
   }
 });
 
+test(
+  'sums of two and the largest of rows have the bits of WebAssembly, norms nearly',
+  { skip },
+  () => {
+    const [sums, ownSums] = runBoth('add', ADD);
+    // Machine code may write more, up to a multiple of 64 bytes.
+    const end = ADD.out / 4 + ADD.size;
+    assert.deepEqual(ownSums.subarray(0, end), sums.subarray(0, end));
+    const [norms, ownNorms] = runBoth('rmsNormalization', NORM);
+    assertClose(ownNorms, norms, 2e-6);
+    const put = (memory: WasmMemory): void => {
+      const rows = new Float32Array(memory.buffer, ARG_MAX.x, ARG_MAX.rows * ARG_MAX.size);
+      rows.set([9, NaN, 9], 29);
+      rows.fill(-Infinity, 48, 96).fill(NaN, 50, 60);
+      rows[143] = 9;
+      rows.fill(-5, 144).fill(NaN, 144, 147);
+    };
+    const [indices, ownIndices] = runBoth('argMax', ARG_MAX, put);
+    assert.deepEqual(ownIndices, indices);
+    const written = new Int32Array(ownIndices.buffer, ARG_MAX.out, ARG_MAX.rows);
+    assert.deepEqual([...written], [29, 0, 47, 3]);
+  },
+);
+
 test('shapes without machine code go to WebAssembly', { skip }, () => {
   const [required, given] = runBoth('attention', { ...ATTENTION, keyWidth: 20 });
   assert.deepEqual(given, required);
@@ -246,6 +276,10 @@ test('shapes without machine code go to WebAssembly', { skip }, () => {
 const CALLS = [
   ['linear', LINEAR],
   ['attention', ATTENTION],
+  ['attention', { ...ATTENTION, T: 1 }],
+  ['add', ADD],
+  ['rmsNormalization', NORM],
+  ['argMax', ARG_MAX],
   ['quantizeRows', QUANTIZE],
   ['linearPanels', PANELS],
   ['groupedLinearPanels', GROUPED],

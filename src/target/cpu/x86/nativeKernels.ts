@@ -15,6 +15,7 @@ import { ACTIVATION, SWIGLU, VECTOR_BYTES } from './elementwise.ts';
 import { bindGroupedLinear, bindGroupedLinearPanels } from './bindGrouped.ts';
 import { groupedName } from './grouped.ts';
 import { bindConvolution, bindGatedDelta } from './bindRecurrences.ts';
+import { bindAdd, bindArgMax, bindRmsNormalization } from './bindRows.ts';
 import { LINEAR } from './linear.ts';
 import { LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
 import { Machine } from './machine.ts';
@@ -31,6 +32,9 @@ const NATIVE: { readonly [K in KernelName]?: NativeBind<K> } = {
   groupedLinearPanels: bindGroupedLinearPanels,
   rotaryEmbedding: bindRotary,
   swiglu: bindSwiglu,
+  add: bindAdd,
+  rmsNormalization: bindRmsNormalization,
+  argMax: bindArgMax,
   gatedDelta: bindGatedDelta,
   causalConvolution: bindConvolution,
   silu: bindActivation('silu'),
