@@ -7,6 +7,8 @@ import {
   type Level,
   type LinkedLibrary,
 } from '../../../x86/index.ts';
+import { addAttendToken } from './attendToken.ts';
+import { addAttendTokens } from './attendTokens.ts';
 import { addAttention } from './attention.ts';
 import { PANEL_FORMAT_NAMES, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { addConvolution } from './convolution.ts';
@@ -57,6 +59,8 @@ export function machineCode(
 function addWideKernels(assembler: Assembler): void {
   addGrouped(assembler, { name: 'linear', label: addLinear(assembler), args: LINEAR });
   addAttention(assembler);
+  addAttendTokens(assembler);
+  addAttendToken(assembler);
   addElementwise(assembler);
   addRotary(assembler);
   addGatedDelta(assembler);
