@@ -126,6 +126,8 @@ export class ClosedForm {
     let array = 0;
     let vector = 0;
     let busy = 0;
+    // The start of the products before.
+    let begun = 0;
     // Loads that may start: of which kernel, from when on, and when they have ended.
     let next = NO_KERNEL;
     let nextReady = 0;
@@ -135,10 +137,12 @@ export class ClosedForm {
       const after = sources[place]!;
       let ready = 0;
       for (let i = 0; i < after.length; i++) ready = Math.max(ready, finished[after[i]!]!);
-      const start = Math.max(array, ready);
+      // Heads start while their query is made, from the start of that.
+      const start = cost.joined ? begun : Math.max(array, ready);
       let loaded = ready;
-      if (next === place && nextLoaded > 0) {
-        loaded = Math.max(ready, nextLoaded);
+      if (next === place) {
+        loaded = nextLoaded > 0 ? nextLoaded : Math.max(channel, nextReady) + cost.memory;
+        if (nextLoaded === 0) channel = Math.max(channel + cost.memory, loaded - ahead);
         next = NO_KERNEL;
       } else if (cost.memory > 0) {
         const from = (cost.behind ? start : ready) + latency;
@@ -154,7 +158,16 @@ export class ClosedForm {
           loaded += memory;
         }
       }
-      if (cost.matrix > 0) array = Math.max(start + cost.matrix, loaded + cost.lastMatrix);
+      if (cost.joined) {
+        const query = costs[places[place - 1]!]!;
+        const products = begun + cost.withQuery(query);
+        const late = loaded - cost.memory + cost.afterState(query);
+        const last = cost.afterQuery(query, array, ready);
+        array = Math.max(products, late, loaded + cost.lastMatrix, last);
+      } else if (cost.matrix > 0) {
+        array = Math.max(start + cost.matrix, loaded + cost.lastMatrix);
+        begun = start;
+      }
       busy = (cost.joined ? busy : Math.max(vector, start)) + cost.vector;
       // The last values wait for the last softmax.
       if (cost.joined) array = Math.max(array, busy - cost.lastVector);

@@ -100,6 +100,8 @@ export interface ExpertsShape extends Shape {
   readonly experts: number;
   /** The rows of the experts that have any; as many experts as there are choices, with equally many, unless known. */
   readonly loads: readonly ExpertLoad[];
+  /** Of neighbours that have rows; unless known, experts with rows stand in equal distances. */
+  readonly runs: number;
   readonly inputs: number;
   readonly width: number;
   readonly blockBytes: number;
@@ -374,6 +376,12 @@ function indexerShape(
   };
 }
 
+/** Experts that a token chooses. */
+function choicesOf(gates: Node, experts: number): number {
+  if (gates.op === 'route') return gates.attrs.topK;
+  return gates.op === 'routeByToken' ? lastDim(gates.inputs[2]!.type) : experts;
+}
+
 /** Rows are counted in the control memory. */
 const COUNTED = { rowCount: 0 };
 
@@ -384,12 +392,13 @@ function expertsShape(
 ): ExpertsShape {
   const [, gates, gateWeight] = node.inputs as [Node, Node, Node];
   const [experts, width, inputs] = gateWeight.type.shape as [number, number, number];
-  const choices = rows * (gates.op === 'route' ? gates.attrs.topK : experts);
+  const choices = rows * choicesOf(gates, experts);
   const chosen = Math.min(experts, choices);
   return {
     kind: 'experts',
     experts,
     loads: [{ experts: chosen, rows: choices / chosen }],
+    runs: Math.min(chosen, Math.max(1, experts - chosen)),
     inputs,
     width,
     blockBytes: blockBytes(gateWeight.type.dtype as MxFormat),

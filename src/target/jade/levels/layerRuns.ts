@@ -82,5 +82,6 @@ export function withRows(shape: KernelShape, rowsOf: (expert: number) => number)
     (rows) => rows,
   );
   const loads = [...alike].map(([rows, own]) => ({ experts: own.length, rows }));
-  return { ...shape, loads };
+  const starts = all.filter((rows, expert) => rows > 0 && !((all[expert - 1] ?? 0) > 0));
+  return { ...shape, loads, runs: starts.length };
 }
