@@ -3,7 +3,6 @@
  * tile times the closed form of its instruction (machine.ts), without running anything.
  */
 import { MX_BLOCK } from '../../../ir/index.ts';
-import { tileOf } from '../tiles.ts';
 import { rowsOfPiece } from '../schedule/stateRows.ts';
 import { chunkOf } from '../schedule/linear.ts';
 import { EMPTY_PRODUCT_CYCLES } from '../sim/matrixTiming.ts';
@@ -19,6 +18,7 @@ import {
   type RowsShape,
 } from './kernelShapes.ts';
 import { type Machine } from './machine.ts';
+import { Product } from './product.ts';
 import { type RepeatedStep } from './repeatedSteps.ts';
 import { windowCost } from './windowCost.ts';
 
@@ -36,6 +36,8 @@ export class KernelCost {
   behindFirst = 0;
   /** Whether its loads wait for results of this step: chosen experts, appended state. */
   waits = false;
+  /** Of memory, what the ring of context takes before the first product. */
+  early = 0;
   /** Whether its vector work runs beside the products of the kernel before. */
   joined = false;
   /** Whether its loads wait for the array: behind experts without rows, which it has to pass. */
@@ -82,6 +84,7 @@ export class KernelCost {
         return this.indexer(machine, shape);
       case 'window':
         Object.assign(this, windowCost(machine, shape), { waits: true });
+        this.early = this.memory;
         return;
       case 'experts':
         return this.experts(machine, shape);
@@ -172,6 +175,8 @@ export class KernelCost {
     this.scores = scores;
     this.softmax = softmax;
     this.keepsBank = !machine.holdsTwo(2, rows * reach * 4);
+    const ahead = machine.rings.context / machine.chip.memory.bytesPerCycle;
+    this.early = Math.min(this.memory, ahead);
     this.matrix = blocks * this.block;
     // No product of a query hides the softmaxes.
     if (!shape.joined) this.matrix = Math.max(this.matrix, blocks * softmax + ends);
@@ -217,7 +222,7 @@ export class KernelCost {
    */
   afterQuery(query: KernelCost, array: number, ready: number): number {
     const last = this.parts / Math.min(query.parts, this.parts);
-    const before = Math.min(last, this.parts - last);
+    const before = query.parts < 2 * this.parts ? Math.min(last, this.parts - last) : 0;
     const start = Math.max(array + before * this.block, ready + before * this.softmax);
     return start + (last - 1) * Math.max(this.block, this.softmax) + this.lastMatrix;
   }
@@ -326,68 +331,6 @@ export class KernelCost {
     const start = this.lastMatrix + matrix.pipelineCycles + memory.latencyCycles;
     this.memory += runs * (waited * cycles + start);
     this.behind = true;
-  }
-}
-
-/** rows × inputs times outputs × inputs, tile by tile. */
-class Product {
-  /** Cycles of loading all weights, of multiplying with them, and of the last tile's products. */
-  memory = 0;
-  matrix = 0;
-  lastTile = 0;
-  tiles = 0;
-  tileRows = 0;
-  tileColumns = 0;
-  /** Whole tiles that the ring holds, and cycles from one load to the next, also of the same bytes. */
-  held = 0;
-  pace = 0;
-  turn = 0;
-  private ringBytes = 0;
-
-  /** `ringBytes`: of the ring that the tiles pass. */
-  set(
-    machine: Machine,
-    rows: number,
-    outputs: number,
-    inputs: number,
-    blockBytes: number,
-    ringBytes: number,
-  ): void {
-    this.ringBytes = ringBytes;
-    const { tileRows, tileColumns } = tileOf(outputs, inputs, machine.chip);
-    const down = Math.floor(outputs / tileRows);
-    const across = Math.floor(inputs / tileColumns);
-    const lowRows = outputs - down * tileRows;
-    const lowColumns = inputs - across * tileColumns;
-    this.tileRows = tileRows;
-    this.tileColumns = tileColumns;
-    this.memory = 0;
-    this.matrix = 0;
-    this.tiles = 0;
-    this.add(machine, down * across, rows, tileRows, tileColumns, blockBytes);
-    this.held = machine.tilesIn(ringBytes);
-    this.pace = machine.tilePace(this.held);
-    this.turn = machine.tileTurn;
-    if (lowColumns > 0) this.add(machine, down, rows, tileRows, lowColumns, blockBytes);
-    if (lowRows === 0) return;
-    this.add(machine, across, rows, lowRows, tileColumns, blockBytes);
-    if (lowColumns > 0) this.add(machine, 1, rows, lowRows, lowColumns, blockBytes);
-  }
-
-  /** So many tiles of height × width. */
-  private add(
-    machine: Machine,
-    count: number,
-    rows: number,
-    height: number,
-    width: number,
-    blockBytes: number,
-  ): void {
-    machine.setTile(rows, height, width, blockBytes);
-    this.memory += count * machine.tilePace(machine.tilesIn(this.ringBytes));
-    this.matrix += count * machine.tileProduct;
-    this.lastTile = machine.tileProduct;
-    this.tiles += count;
   }
 }
 

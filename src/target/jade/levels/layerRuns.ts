@@ -82,6 +82,5 @@ export function withRows(shape: KernelShape, rowsOf: (expert: number) => number)
     (rows) => rows,
   );
   const loads = [...alike].map(([rows, own]) => ({ experts: own.length, rows }));
-  const starts = all.filter((rows, expert) => rows > 0 && !((all[expert - 1] ?? 0) > 0));
-  return { ...shape, loads, runs: starts.length };
+  return { ...shape, loads };
 }
