@@ -12,7 +12,10 @@
  *   vector   ends after `vector` cycles, or one chunk after the last product; heads that start while their
  *            query is made go on from its work
  *
- * Left out: ports of banks, semaphores, loads of norms and rotary tables, stores, lists
+ * The rings are shared out by the largest buffers, as in the schedule; where one holds few tiles, loads wait
+ * for the products that used their bytes.
+ *
+ * Left out: ports of banks but for softmaxes beside a query, semaphores, loads of norms and rotary tables, stores, lists
  * of the tokens of experts. The first load comes a memory latency after the start.
  */
 import { type Chip } from '../../../chip/index.ts';
@@ -126,20 +129,22 @@ export class ClosedForm {
     let array = 0;
     let vector = 0;
     let busy = 0;
-    // Loads that may start: of which kernel, from when on, and when they have ended.
-    let next = NO_KERNEL;
-    let nextReady = 0;
-    let nextLoaded = 0;
+    // The start of the products before.
+    let begun = 0;
+    const next = new EarlyLoads();
     for (let place = 0; place < places.length; place++) {
       const cost = costs[places[place]!]!;
       const after = sources[place]!;
       let ready = 0;
       for (let i = 0; i < after.length; i++) ready = Math.max(ready, finished[after[i]!]!);
-      const start = Math.max(array, ready);
+      // Heads start while their query is made, from the start of that.
+      const start = cost.joined ? begun : Math.max(array, ready);
       let loaded = ready;
-      if (next === place && nextLoaded > 0) {
-        loaded = Math.max(ready, nextLoaded);
-        next = NO_KERNEL;
+      let keys = ready;
+      if (next.place === place) {
+        loaded = next.end(cost, channel);
+        channel = Math.max(channel + cost.memory - next.inserted, loaded - ahead);
+        keys = next.from;
       } else if (cost.memory > 0) {
         const from = (cost.behind ? start : ready) + latency;
         loaded = cost.waits
@@ -147,27 +152,64 @@ export class ClosedForm {
           : Math.max(channel + cost.memory, array + cost.behindLast, start + cost.behindFirst);
         // Loads of later kernels go past those that wait, by the ring.
         channel = cost.waits ? Math.max(channel + cost.memory, loaded - ahead) : loaded;
-        if (next > place && nextLoaded === 0 && channel > nextReady) {
-          const { memory } = costs[places[next]!]!;
-          nextLoaded = Math.max(channel - cost.memory, nextReady) + memory;
-          channel += memory;
-          loaded += memory;
+        if (next.place > place && next.begin(channel, cost.memory, costs[places[next.place]!]!)) {
+          channel += next.inserted;
+          loaded += next.inserted;
         }
       }
-      if (cost.matrix > 0) array = Math.max(start + cost.matrix, loaded + cost.lastMatrix);
+      if (cost.joined) {
+        const query = costs[places[place - 1]!]!;
+        array = Math.max(
+          begun + cost.withQuery(query),
+          keys + cost.afterState(query),
+          cost.afterQuery(query, array, ready),
+          loaded + cost.lastMatrix,
+        );
+      } else if (cost.matrix > 0) {
+        array = Math.max(start + cost.matrix, loaded + cost.lastMatrix);
+        begun = start;
+      }
       busy = (cost.joined ? busy : Math.max(vector, start)) + cost.vector;
       // The last values wait for the last softmax.
       if (cost.joined) array = Math.max(array, busy - cost.lastVector);
       const product = cost.matrix > 0 ? array : Math.max(ready, loaded);
       vector = Math.max(busy, product + cost.lastVector);
       finished[place] = vector;
-      if (early[place]! >= 0) {
-        next = early[place]!;
-        nextReady = vector + latency;
-        nextLoaded = 0;
-      }
+      if (early[place]! >= 0) next.allow(early[place]!, vector + latency);
       cycles = Math.max(cycles, vector);
     }
     return cycles;
+  }
+}
+
+/** Loads of a kernel that may start while an earlier one has its products: those of keys and values. */
+class EarlyLoads {
+  /** Of which kernel; when they may start, and when they have. */
+  place = NO_KERNEL;
+  from = 0;
+  /** Cycles of the channel that they took in an earlier kernel. */
+  inserted = 0;
+
+  allow(place: number, from: number): void {
+    this.place = place;
+    this.from = from;
+    this.inserted = 0;
+  }
+
+  /** Whether they start within the loads of a kernel before, of `memory` cycles, which end at `channel`. */
+  begin(channel: number, memory: number, cost: KernelCost): boolean {
+    if (this.inserted > 0 || channel <= this.from) return false;
+    this.from = Math.max(channel - memory, this.from);
+    this.inserted = cost.early;
+    return true;
+  }
+
+  /** When all are complete, of a kernel with this cost: the ring takes the rest behind what is loaded already. */
+  end({ memory }: KernelCost, channel: number): number {
+    this.place = NO_KERNEL;
+    if (this.inserted === memory) return this.from + memory;
+    if (this.inserted > 0) return channel + memory - this.inserted;
+    this.from = Math.max(channel, this.from);
+    return this.from + memory;
   }
 }

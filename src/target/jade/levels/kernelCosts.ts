@@ -3,7 +3,6 @@
  * tile times the closed form of its instruction (machine.ts), without running anything.
  */
 import { MX_BLOCK } from '../../../ir/index.ts';
-import { tileOf } from '../tiles.ts';
 import { rowsOfPiece } from '../schedule/stateRows.ts';
 import { chunkOf } from '../schedule/linear.ts';
 import { EMPTY_PRODUCT_CYCLES } from '../sim/matrixTiming.ts';
@@ -19,6 +18,7 @@ import {
   type RowsShape,
 } from './kernelShapes.ts';
 import { type Machine } from './machine.ts';
+import { Product } from './product.ts';
 import { type RepeatedStep } from './repeatedSteps.ts';
 import { windowCost } from './windowCost.ts';
 
@@ -36,16 +36,29 @@ export class KernelCost {
   behindFirst = 0;
   /** Whether its loads wait for results of this step: chosen experts, appended state. */
   waits = false;
+  /** Of memory, what the ring of context takes before the first product. */
+  early = 0;
   /** Whether its vector work runs beside the products of the kernel before. */
   joined = false;
   /** Whether its loads wait for the array: behind experts without rows, which it has to pass. */
   behind = false;
+  /** Chunks of a linear, blocks of attention; of a block all products, scores, softmax, and whether that stops others. */
+  private parts = 1;
+  private block = 0;
+  private scores = 0;
+  private softmax = 0;
+  private keepsBank = false;
   private readonly product = new Product();
   /** Of an expert: its tiles, the bytes of one, and results finished together, hidden and in the sums. */
   private expertTiles = 0;
+  private downTiles = 0;
   private tileBytes = 0;
   private hidden = 0;
   private sums = 0;
+  /** Cycles of its last products, of its gates, and of those of the expert before. */
+  private down = 0;
+  private gated = 0;
+  private gates = 0;
   /** Cycles of adding the last of them. */
   private combine = 0;
 
@@ -71,6 +84,7 @@ export class KernelCost {
         return this.indexer(machine, shape);
       case 'window':
         Object.assign(this, windowCost(machine, shape), { waits: true });
+        this.early = this.memory;
         return;
       case 'experts':
         return this.experts(machine, shape);
@@ -96,6 +110,7 @@ export class KernelCost {
     // No other chunk begins while one is finished.
     if (!machine.holdsTwo(shape.weights, rows * chunk * 4))
       this.matrix += this.vector + planes * whole * machine.chip.matrix.pipelineCycles;
+    this.parts = Math.ceil(outputs / chunk);
     this.lastMatrix = product.lastTile;
     this.lastVector = machine.chip.matrix.pipelineCycles + last;
     const more = (product.tiles * planes * shape.weights - product.held) * product.pace;
@@ -153,17 +168,63 @@ export class KernelCost {
     const values = machine.values(rows, valueWidth, reach);
     const softmax = machine.vector(shape.softmax, rows, reach);
     const finish = machine.piece(shape.steps, rows, valueWidth);
-    // Softmaxes that no product of the query hides.
-    const joined = shape.joined && machine.holdsTwo(2, rows * reach * 4);
-    const exposed = joined ? 1 : blocks;
     const ends = scores + values + 2 * pipelineCycles;
     this.memory = loads * machine.transfers(context / piece, piece * rowBytes);
-    this.matrix = Math.max(blocks * (scores + values), exposed * softmax + ends);
+    this.parts = blocks;
+    this.block = scores + values;
+    this.scores = scores;
+    this.softmax = softmax;
+    this.keepsBank = !machine.holdsTwo(2, rows * reach * 4);
+    const ahead = machine.rings.context / machine.chip.memory.bytesPerCycle;
+    this.early = Math.min(this.memory, ahead);
+    this.matrix = blocks * this.block;
+    // No product of a query hides the softmaxes.
+    if (!shape.joined) this.matrix = Math.max(this.matrix, blocks * softmax + ends);
     this.vector = blocks * (softmax + finish);
     this.lastMatrix = ends + softmax;
     this.lastVector = finish + pipelineCycles;
     this.waits = true;
-    this.joined = joined;
+    this.joined = shape.joined;
+  }
+
+  /**
+   * Cycles of the array from the start of the query on, for a query and the attention joined with it: each
+   * chunk of the query is followed by the heads of the chunk before.
+   */
+  withQuery(query: KernelCost): number {
+    const chunks = Math.min(query.parts, this.parts);
+    const heads = this.parts / chunks;
+    let wait = 0;
+    // Values of all heads but the last wait for a softmax, and that of the first for the chunk's norms.
+    if (heads > 1) {
+      const norms = query.lastVector + this.softmax - this.block - this.scores;
+      wait = Math.max(0, norms) + (heads - 2) * Math.max(0, this.softmax - this.block);
+    }
+    // While a softmax keeps one of few banks busy, the others take the products of a chunk.
+    if (this.keepsBank) wait += Math.max(0, this.softmax - query.matrix / query.parts);
+    return query.matrix + this.matrix + (chunks - 1) * wait;
+  }
+
+  /**
+   * From the first keys on the chip to the last values: what comes after two chunks of the query. Behind
+   * keys that come late the norms of the next chunk go first, and its softmax.
+   */
+  afterState(query: KernelCost): number {
+    const chunks = Math.min(query.parts, this.parts);
+    const before = (query.matrix * Math.min(2, chunks)) / chunks + this.block;
+    const norms = chunks > 1 ? query.lastVector + this.softmax : 0;
+    return this.withQuery(query) - before + norms + this.lastMatrix;
+  }
+
+  /**
+   * When the last values end, of a query whose products end at `array` and whose last chunk is finished at
+   * `ready`: the heads of two chunks are left.
+   */
+  afterQuery(query: KernelCost, array: number, ready: number): number {
+    const last = this.parts / Math.min(query.parts, this.parts);
+    const before = query.parts < 2 * this.parts ? Math.min(last, this.parts - last) : 0;
+    const start = Math.max(array + before * this.block, ready + before * this.softmax);
+    return start + (last - 1) * Math.max(this.block, this.softmax) + this.lastMatrix;
   }
 
   /** Heads wait for one another: no product begins before the scores of the tokens before are chosen from. */
@@ -193,7 +254,10 @@ export class KernelCost {
       this.expert(machine, shape, rows, experts);
       skipped -= experts;
     }
-    if (skipped > 0) this.skippedExperts(machine, shape, skipped);
+    if (skipped > 0) {
+      this.skippedExperts(machine, shape, skipped);
+      this.runs(machine, shape, skipped);
+    }
     this.waits = true;
   }
 
@@ -209,10 +273,13 @@ export class KernelCost {
     const tiles = 2 * product.tiles;
     product.set(machine, rows, inputs, width, blockBytes, machine.rings.context);
     this.sums = product.tileRows;
+    this.downTiles = product.tiles;
+    this.down = product.matrix;
     this.expertTiles = tiles + product.tiles;
     this.memory += count * (memory + product.memory);
     this.matrix += count * (matrix + product.matrix);
     this.vector += count * this.expertVector(machine, shape, rows);
+    this.gates = this.gated;
     if (!machine.holdsTwo(2, rows * this.hidden * 4)) {
       const { pipelineCycles } = machine.chip.matrix;
       const swiglu = machine.vector(shape.swiglu, rows, this.hidden);
@@ -227,7 +294,24 @@ export class KernelCost {
     const { hidden, sums } = this;
     const swiglu = machine.vector(shape.swiglu, rows, hidden);
     this.combine = machine.vector(shape.combine, rows, sums);
-    return (shape.width / hidden) * swiglu + (shape.inputs / sums) * this.combine;
+    this.gated = (shape.width / hidden) * swiglu;
+    return this.gated + (shape.inputs / sums) * this.combine;
+  }
+
+  /**
+   * Adds what the last expert of each run of neighbours with rows waits for: no products of a next one hide
+   * its gates. Loads that are skipped complete in order and count as in flight, so that behind them the
+   * channel stands still until the next comes.
+   */
+  private runs(machine: Machine, { runs, experts }: ExpertsShape, skipped: number): void {
+    const { matrix } = machine.chip;
+    const alone = runs === experts - skipped;
+    const hidden = alone ? 0 : this.down;
+    this.matrix += runs * Math.max(0, this.gates + matrix.pipelineCycles - hidden);
+    const gateTiles = this.expertTiles - this.downTiles;
+    const rest = skipped / runs;
+    const behind = (rest - 1) * this.expertTiles + this.downTiles + gateTiles;
+    this.memory += runs * (machine.gapBehind(gateTiles) + machine.gapBehind(behind));
   }
 
   /** Adds so many experts without rows, which nothing else runs beside: the slower unit sets their pace. */
@@ -239,7 +323,7 @@ export class KernelCost {
     this.matrix += count * cycles;
     // Loads are ahead by the ring: behind more tiles than that the channel waits for the last product and
     // for all of them, and starts again.
-    const runs = shape.experts - count;
+    const { runs } = shape;
     const ahead = (tilesAhead(machine, this.tileBytes) - 1) / this.expertTiles;
     const waited = count / runs - ahead;
     if (waited <= 0) return;
@@ -247,68 +331,6 @@ export class KernelCost {
     const start = this.lastMatrix + matrix.pipelineCycles + memory.latencyCycles;
     this.memory += runs * (waited * cycles + start);
     this.behind = true;
-  }
-}
-
-/** rows × inputs times outputs × inputs, tile by tile. */
-class Product {
-  /** Cycles of loading all weights, of multiplying with them, and of the last tile's products. */
-  memory = 0;
-  matrix = 0;
-  lastTile = 0;
-  tiles = 0;
-  tileRows = 0;
-  tileColumns = 0;
-  /** Whole tiles that the ring holds, and cycles from one load to the next, also of the same bytes. */
-  held = 0;
-  pace = 0;
-  turn = 0;
-  private ringBytes = 0;
-
-  /** `ringBytes`: of the ring that the tiles pass. */
-  set(
-    machine: Machine,
-    rows: number,
-    outputs: number,
-    inputs: number,
-    blockBytes: number,
-    ringBytes: number,
-  ): void {
-    this.ringBytes = ringBytes;
-    const { tileRows, tileColumns } = tileOf(outputs, inputs, machine.chip);
-    const down = Math.floor(outputs / tileRows);
-    const across = Math.floor(inputs / tileColumns);
-    const lowRows = outputs - down * tileRows;
-    const lowColumns = inputs - across * tileColumns;
-    this.tileRows = tileRows;
-    this.tileColumns = tileColumns;
-    this.memory = 0;
-    this.matrix = 0;
-    this.tiles = 0;
-    this.add(machine, down * across, rows, tileRows, tileColumns, blockBytes);
-    this.held = machine.tilesIn(ringBytes);
-    this.pace = machine.tilePace(this.held);
-    this.turn = machine.tileTurn;
-    if (lowColumns > 0) this.add(machine, down, rows, tileRows, lowColumns, blockBytes);
-    if (lowRows === 0) return;
-    this.add(machine, across, rows, lowRows, tileColumns, blockBytes);
-    if (lowColumns > 0) this.add(machine, 1, rows, lowRows, lowColumns, blockBytes);
-  }
-
-  /** So many tiles of height × width. */
-  private add(
-    machine: Machine,
-    count: number,
-    rows: number,
-    height: number,
-    width: number,
-    blockBytes: number,
-  ): void {
-    machine.setTile(rows, height, width, blockBytes);
-    this.memory += count * machine.tilePace(machine.tilesIn(this.ringBytes));
-    this.matrix += count * machine.tileProduct;
-    this.lastTile = machine.tileProduct;
-    this.tiles += count;
   }
 }
 

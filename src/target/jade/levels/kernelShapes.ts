@@ -15,7 +15,7 @@ import {
   type NodeOf,
   wholeBlocks,
 } from '../../../ir/index.ts';
-import { blockBytes, NONE, SCORINGS, type Fields } from '../isa.table.ts';
+import { blockBytes, NONE, SCORINGS } from '../isa.table.ts';
 import { mxRowBytes } from '../memoryRegions.ts';
 import { attendsChosen } from '../schedule/attention.ts';
 import { choosesAll } from '../schedule/chosenRows.ts';
@@ -27,7 +27,7 @@ import { type MicrocodedOpcode } from '../vector/program.ts';
 import { choiceSteps } from './entrySteps.ts';
 import { repeated, type RepeatedStep } from './repeatedSteps.ts';
 import { streamSteps } from './streamSteps.ts';
-import { vectorStep, type VectorStep } from './vectorSteps.ts';
+import { limitOf, vectorStep, type VectorStep } from './vectorSteps.ts';
 import { windowShape, type WindowShape } from './windowCost.ts';
 
 interface Shape {
@@ -100,6 +100,8 @@ export interface ExpertsShape extends Shape {
   readonly experts: number;
   /** The rows of the experts that have any; as many experts as there are choices, with equally many, unless known. */
   readonly loads: readonly ExpertLoad[];
+  /** Of neighbours that have rows, as if these stood in equal distances. */
+  readonly runs: number;
   readonly inputs: number;
   readonly width: number;
   readonly blockBytes: number;
@@ -259,21 +261,15 @@ function rowsOf(node: Node, { B, T }: Dims): number {
 
 function linearShape(kernel: Kernel, rows: number, after: readonly number[]): LinearShape {
   const weight = kernel.anchors[0]!.inputs[1]!;
-  const [inputs, outputs, planes = 1] = (weight.type.shape as number[]).toReversed() as [
-    number,
-    number,
-    number?,
-  ];
+  const shape = weight.type.shape as number[];
   return {
     kind: 'linear',
     rows,
-    outputs,
-    inputs,
-    planes,
+    ...{ outputs: shape.at(-2)!, inputs: shape.at(-1)!, planes: shape.at(-3) ?? 1 },
     weights: kernel.anchors.length,
     blockBytes: blockBytes(weight.type.dtype as MxFormat),
-    chunkUnit: chunkUnit(kernel, outputs),
-    steps: vectorSteps(kernel.chain, outputs),
+    chunkUnit: chunkUnit(kernel, shape.at(-2)!),
+    steps: vectorSteps(kernel.chain, shape.at(-2)!),
     after,
   };
 }
@@ -287,12 +283,6 @@ function vectorSteps(chain: readonly Node[], width: number): VectorStep[] {
     const columns = node === undefined ? width : lastDim(node.type);
     return vectorStep(op, columns, quantize?.attrs.group ?? 0, limitOf(compute));
   });
-}
-
-/** A limit takes slots of its own in swiglu. */
-function limitOf(node: Node | undefined): Fields {
-  const limited = node?.op === 'swiglu' || node?.op === 'experts';
-  return limited ? { limit: node.attrs.limit ?? 0 } : {};
 }
 
 function opcodeOf(node: Node): MicrocodedOpcode {
@@ -374,6 +364,12 @@ function indexerShape(
   };
 }
 
+/** Experts that a token chooses. */
+function choicesOf(gates: Node, experts: number): number {
+  if (gates.op === 'route') return gates.attrs.topK;
+  return gates.op === 'routeByToken' ? lastDim(gates.inputs[2]!.type) : experts;
+}
+
 /** Rows are counted in the control memory. */
 const COUNTED = { rowCount: 0 };
 
@@ -384,12 +380,13 @@ function expertsShape(
 ): ExpertsShape {
   const [, gates, gateWeight] = node.inputs as [Node, Node, Node];
   const [experts, width, inputs] = gateWeight.type.shape as [number, number, number];
-  const choices = rows * (gates.op === 'route' ? gates.attrs.topK : experts);
+  const choices = rows * choicesOf(gates, experts);
   const chosen = Math.min(experts, choices);
   return {
     kind: 'experts',
     experts,
     loads: [{ experts: chosen, rows: choices / chosen }],
+    runs: Math.min(chosen, Math.max(1, experts - chosen)),
     inputs,
     width,
     blockBytes: blockBytes(gateWeight.type.dtype as MxFormat),

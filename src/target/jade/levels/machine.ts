@@ -102,6 +102,14 @@ export class Machine {
     return Math.max(this.tileBeats, this.loadCycles / outstandingLoads, this.tileTurn / tiles);
   }
 
+  /** Cycles in which the channel stands still between such tiles, where so many loads between them are skipped. */
+  gapBehind(skipped: number): number {
+    const { dma, memory } = this.chip;
+    const more = dma.outstandingLoads - 1 - skipped;
+    const start = LOAD_COMMAND_CYCLES + memory.latencyCycles;
+    return Math.max(0, start - Math.max(0, more) * this.tileBeats + Math.max(0, -more));
+  }
+
   /** With keys as weights: packed by blocks, or one block a cycle where they are rows. */
   scores(rows: number, columns: number, k: number, blockBytes: number, areRows: boolean): number {
     const blocks = areRows ? 1 : packedBlocks(blockBytes, this.chip.matrix);

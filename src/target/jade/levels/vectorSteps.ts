@@ -1,4 +1,5 @@
 /** Vector instructions as numbers, whatever the chip. */
+import { type Node } from '../../../ir/index.ts';
 import { type Fields } from '../isa.table.ts';
 import { vectorForm, type VectorForm } from '../vector/cycles.ts';
 import { type MicrocodedOpcode } from '../vector/program.ts';
@@ -26,4 +27,10 @@ export function vectorStep(
   const copy = vectorForm('copyWide', fields);
   const lanes = Number.isInteger(Math.log2(group)) ? group : Number.POSITIVE_INFINITY;
   return { width, lanes, alone, copied: op === 'copy' ? [copy] : [alone, copy] };
+}
+
+/** A limit takes slots of its own in swiglu. */
+export function limitOf(node: Node | undefined): Fields {
+  const limited = node?.op === 'swiglu' || node?.op === 'experts';
+  return limited ? { limit: node.attrs.limit ?? 0 } : {};
 }
