@@ -1,7 +1,7 @@
 /** The cpu target beside llama.cpp: the same files, the same machine, run by turns. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import os from 'node:os';
-import { celadon, llamaCpp, THREADS, type Engine } from './cpu/engines.ts';
+import { celadon, LIMIT_SECONDS, llamaCpp, THREADS, type Engine } from './cpu/engines.ts';
 import { buildLlamaCpp, FOLDER } from './cpu/llamaCpp.ts';
 import { modelFile } from './cpu/modelFiles.ts';
 import { openLimits, shareOf, tokenCost } from './cpu/roofline.ts';
@@ -9,7 +9,7 @@ import { workloadName, WORKLOADS, type Workload } from './cpu/workloads.table.ts
 import { type Limits, type Pool } from './machineCode/pool.ts';
 import { median, type Table } from './table.ts';
 
-const ROUNDS = 7;
+const ROUNDS = Number(process.env['CELADON_BENCH_ROUNDS'] ?? 7);
 
 /** Names of the workloads to measure, with commas between them; all without it. */
 const CHOSEN = process.env['CELADON_BENCH_WORKLOADS']?.split(',');
@@ -39,6 +39,8 @@ export async function benchCpu(): Promise<Table> {
       'there, f32 here. Ratios are medians of the ratios of the rounds, with the smallest and the largest; in brackets the goal.',
       'Limit: what the weights take in native code of the memory read (tg) or the int8 multiply-accumulates (pp) that machine code',
       'without anything else reached in the same round, for one sequence of the dense model.',
+      `On busy cores llama.cpp generates 4 tokens only. A run that is stopped after ${LIMIT_SECONDS} s counts as if its tokens were`,
+      'done by then.',
     ],
     columns: ['workload', 'llama.cpp', 'native', 'native ÷', 'of the limit', 'WASM', 'WASM ÷'],
     rows,

@@ -1,13 +1,14 @@
 /** The engines side by side: each gives the tokens a second of one run of a workload, in a process of its own. */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { type LlamaCpp } from './llamaCpp.ts';
 import { type Workload } from './workloads.table.ts';
 
 export const THREADS = 2;
-/** Longer than any run on a busy machine; llama.cpp falls to a token a second there. */
-const LIMIT_MS = 300_000;
+/** What a run may take, loading and warm-up included. */
+export const LIMIT_SECONDS = 120;
 
+/** Tokens a second; of a run that is stopped at the limit, more than it can have reached. */
 export type Engine = (workload: Workload, file: string) => number;
 
 const CELADON = path.join(import.meta.dirname, '../../bin/celadon.cjs');
@@ -17,36 +18,47 @@ export function celadon(emitter: 'x86' | 'wasm'): Engine {
     const { promptTokens, generatedTokens, sequences } = workload;
     const test = ['-p', promptTokens, '-n', generatedTokens, '-s', sequences, '-r', 1];
     const options = ['--threads', THREADS, '--emitter', emitter, '-o', 'json'];
-    const [row] = json(process.execPath, [CELADON, 'bench', file, ...test, ...options]);
-    return row!['avg_ts']!;
+    const rows = json(process.execPath, [CELADON, 'bench', file, ...test, ...options]);
+    return rows?.[0]!['avg_ts'] ?? mostOf(sequences * (promptTokens + generatedTokens));
   };
 }
 
 /** One sequence in llama-bench, several in llama-batched-bench; each warms up first. */
 export function llamaCpp({ bin }: LlamaCpp): Engine {
   return (workload, file) => {
-    const { promptTokens, generatedTokens, sequences } = workload;
+    const { promptTokens, sequences, peerTokens } = workload;
+    const generatedTokens = peerTokens ?? workload.generatedTokens;
+    const most = mostOf(sequences * (promptTokens + generatedTokens));
     const common = ['-m', file, '-t', THREADS];
     if (sequences === 1) {
       const test = ['-p', promptTokens, '-n', generatedTokens, '-r', 1, '-o', 'json'];
-      return json(path.join(bin, 'llama-bench'), [...common, ...test])[0]!['avg_ts']!;
+      return json(path.join(bin, 'llama-bench'), [...common, ...test])?.[0]!['avg_ts'] ?? most;
     }
     const context = sequences * (generatedTokens + 2);
     const test = ['-npp', 1, '-ntg', generatedTokens, '-npl', sequences, '-c', context];
     const args = [...common, ...test, '--output-format', 'jsonl'];
-    return json(path.join(bin, 'llama-batched-bench'), args)[0]!['speed_tg']!;
+    return json(path.join(bin, 'llama-batched-bench'), args)?.[0]!['speed_tg'] ?? most;
   };
 }
 
 type Row = Readonly<Record<string, number>>;
 
-/** What a program prints: a JSON array, or lines with an object each. */
-function json(program: string, args: readonly (string | number)[]): readonly Row[] {
-  const text = execFileSync(program, args.map(String), {
+/** Tokens a second of a run that would have ended at the limit, without the time to load. */
+function mostOf(tokens: number): number {
+  return tokens / LIMIT_SECONDS;
+}
+
+/** What a program prints: a JSON array, or lines with an object each; undefined if it has not ended at the limit. */
+function json(program: string, args: readonly (string | number)[]): readonly Row[] | undefined {
+  const { stdout, error, status } = spawnSync(program, args.map(String), {
     encoding: 'utf8',
-    timeout: LIMIT_MS,
+    timeout: LIMIT_SECONDS * 1000,
+    killSignal: 'SIGKILL',
     stdio: ['ignore', 'pipe', 'ignore'],
-  }).trim();
+  });
+  if ((error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT') return undefined;
+  if (status !== 0) throw error ?? new Error(`${program} must end well, not with ${status}`);
+  const text = stdout.trim();
   return text.startsWith('[')
     ? (JSON.parse(text) as Row[])
     : text.split('\n').map((line) => JSON.parse(line) as Row);

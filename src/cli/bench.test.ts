@@ -3,7 +3,14 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { test } from 'node:test';
 import { loadChip } from '../chip/index.ts';
-import { formatBench, meanAndDeviation, testName, type BenchRow } from './benchRows.ts';
+import { loadModel } from '../model/index.ts';
+import {
+  formatBench,
+  formatMemory,
+  meanAndDeviation,
+  testName,
+  type BenchRow,
+} from './benchRows.ts';
 
 const MAIN = path.join(import.meta.dirname, 'main.ts');
 
@@ -26,7 +33,7 @@ function row(changes: Partial<BenchRow>): BenchRow {
     processor: 'one "good" CPU',
     test: { promptTokens: 0, generatedTokens: 4, depthTokens: 0, sequences: 2 },
     testTime: '2026-11-29T00:00:00.000Z',
-    peakBytes: 3_000_000,
+    memory: { peakBytes: 3_000_000, residentBytes: 2_200_000, model: null },
     samples: [HALF_SECOND, { seconds: 1, cycles: 1000 }],
     ...changes,
   };
@@ -52,6 +59,16 @@ test('rates count the tokens of all sequences, by host time and by the clock of 
   const chip = loadChip('jade-nano');
   const [onChip] = JSON.parse(formatBench([row({ chip, target: 'jade' })], 'json'));
   assert.equal(onChip.chip_ts, (8 * chip.clockHz) / 1000);
+});
+
+test('memory is compared with weights and state, where a device counts them', () => {
+  const resident = { peakBytes: 3 * 2 ** 20, residentBytes: 11 * 2 ** 18 };
+  const model = { weights: 2 ** 21, state: 2 ** 19 };
+  assert.equal(
+    formatMemory({ ...resident, model }),
+    '2.75 MiB resident, 3.00 MiB at most; weights 2.00 MiB, state 512 KiB: 110 % of the two',
+  );
+  assert.equal(formatMemory({ ...resident, model: null }), '2.75 MiB resident, 3.00 MiB at most');
 });
 
 test('CSV has no samples and quotes its cells; a line of JSONL is a row', () => {
@@ -82,8 +99,14 @@ test('a model is timed with prompts and generation, at a depth, in several seque
   );
   const expected = ['16 0 0 1', '16 0 0 3', '16 0 8 1', '16 0 8 3'];
   assert.deepEqual(shapes, [...expected, '0 2 0 1', '0 2 0 3', '0 2 8 1', '0 2 8 3']);
-  for (const { avg_ts, samples_ns, peak_memory } of rows) {
-    assert.ok(peak_memory > 2 ** 24);
+  const { checkpoint } = loadModel(path.join(import.meta.dirname, '../../models/qwen3-tiny'));
+  const stored = checkpoint.tensorNames().map((name) => checkpoint.info(name).sizeBytes);
+  const least = stored.reduce((sum, bytes) => sum + bytes, 0);
+  for (const { avg_ts, samples_ns, ...bytes } of rows) {
+    const { peak_memory: peak, resident_memory: resident } = bytes;
+    const { weights_memory: weights, state_memory: state } = bytes;
+    assert.ok(weights >= least && weights < 3 * least, `${weights} of ${least}`);
+    assert.ok(state > 0 && resident > weights + state && peak >= resident, `${resident}, ${peak}`);
     assert.equal(samples_ns.length, 2);
     assert.ok(avg_ts > 0);
   }

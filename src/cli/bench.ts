@@ -7,7 +7,14 @@ import { countParameters } from '../cost/index.ts';
 import { contextOf, ThroughputBench, timedTokens, type ThroughputTest } from '../engine/index.ts';
 import type { Model } from '../model/index.ts';
 import { choice, wholeNumber } from './arguments.ts';
-import { BENCH_FORMATS, formatBench, type BenchFormat, type BenchRow } from './benchRows.ts';
+import {
+  BENCH_FORMATS,
+  formatBench,
+  formatMemory,
+  type BenchFormat,
+  type BenchRow,
+  type MemoryUse,
+} from './benchRows.ts';
 import { noteSkipped, openModel } from './models.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { addTargetOptions } from './targetOptions.ts';
@@ -75,12 +82,20 @@ async function bench(name: string, options: BenchOptions): Promise<void> {
       await pause();
     }
     const testTime = new Date().toISOString();
-    const peakBytes = process.resourceUsage().maxRSS * 1024;
-    rows.push({ ...subjectOf(model, chosen, parameters), test, testTime, peakBytes, samples });
+    const memory = memoryUse(runner);
+    rows.push({ ...subjectOf(model, chosen, parameters), test, testTime, memory, samples });
   }
   output.done();
+  output.note(formatMemory(rows.at(-1)!.memory));
   runner.close();
   output.write(formatBench(rows, output.json ? 'json' : options.output));
+}
+
+function memoryUse({ bytes }: ThroughputBench): MemoryUse {
+  const residentBytes = process.memoryUsage.rss();
+  // Linux adds up what threads have taken from time to time, and its peak may be behind.
+  const peakBytes = Math.max(residentBytes, process.resourceUsage().maxRSS * 1024);
+  return { peakBytes, residentBytes, model: bytes };
 }
 
 /** Prompts, then generations, each at every depth and with every number of sequences. */

@@ -1,10 +1,19 @@
 /** The results of `celadon bench` as Markdown, CSV and JSON, with the names of llama-bench's fields. */
 import { formatBytes, formatCount } from '../base/index.ts';
 import type { Chip } from '../chip/index.ts';
+import type { DeviceBytes } from '../compile/index.ts';
 import { timedTokens, type ThroughputSample, type ThroughputTest } from '../engine/index.ts';
 
 export const BENCH_FORMATS = ['md', 'csv', 'json', 'jsonl'] as const;
 export type BenchFormat = (typeof BENCH_FORMATS)[number];
+
+/** The memory of the process by the end of a test. */
+export interface MemoryUse {
+  readonly peakBytes: number;
+  readonly residentBytes: number;
+  /** Of which a device has taken so much for the model; null where it does not count. */
+  readonly model: DeviceBytes | null;
+}
 
 /** A test of a model on a target, and what was measured. */
 export interface BenchRow {
@@ -19,8 +28,7 @@ export interface BenchRow {
   readonly test: ThroughputTest;
   /** ISO 8601. */
   readonly testTime: string;
-  /** The most memory that was resident by then. */
-  readonly peakBytes: number;
+  readonly memory: MemoryUse;
   readonly samples: readonly ThroughputSample[];
 }
 
@@ -30,6 +38,15 @@ export function formatBench(rows: readonly BenchRow[], format: BenchFormat): str
   if (format === 'json') return `${JSON.stringify(fields)}\n`;
   if (format === 'jsonl') return `${fields.map((row) => JSON.stringify(row)).join('\n')}\n`;
   return format === 'csv' ? csv(fields) : markdown(rows);
+}
+
+/** What is resident, and how that compares with what cannot be less: weights and state. */
+export function formatMemory({ residentBytes, peakBytes, model }: MemoryUse): string {
+  const resident = `${formatBytes(residentBytes)} resident, ${formatBytes(peakBytes)} at most`;
+  if (model === null) return resident;
+  const { weights, state } = model;
+  const percent = Math.round((100 * residentBytes) / (weights + state));
+  return `${resident}; weights ${formatBytes(weights)}, state ${formatBytes(state)}: ${percent} % of the two`;
 }
 
 /** pp512, tg128; with `@ d1024` at a depth and `x8` of eight sequences. */
@@ -85,7 +102,10 @@ function fieldsOf(row: BenchRow): Fields {
     stddev_ts,
     chip_ts: onChip === null ? null : meanAndDeviation(onChip)[0],
     cycles: onChip === null ? null : samples[0]!.cycles,
-    peak_memory: row.peakBytes,
+    peak_memory: row.memory.peakBytes,
+    resident_memory: row.memory.residentBytes,
+    weights_memory: row.memory.model?.weights ?? null,
+    state_memory: row.memory.model?.state ?? null,
     samples_ns: nanoseconds,
     samples_ts: rates,
   };

@@ -71,6 +71,14 @@ export interface DeviceSnapshot {
   readonly sizeBytes: number;
 }
 
+/** Bytes that a device has taken for a model, by what they are for. */
+export interface DeviceBytes {
+  /** As the device keeps them. */
+  readonly weights: number;
+  /** Of all slots, with the room that they have to grow. */
+  readonly state: number;
+}
+
 /** The rows that a slot had of tokens `from` to `to`; for the device alone to read. */
 export interface DeviceRows {
   readonly from: number;
@@ -87,6 +95,12 @@ export interface DeviceRows {
 export interface Device {
   run(program: Program, inputs: StepInputs): StepResult;
   /**
+   * Begins a step, which threads of the device may run while the caller does other things; until what is returned has
+   * ended it, nothing else may be asked of the device. The results are the device's own memory, which the next step
+   * overwrites. Throws as `run`, now or at the end.
+   */
+  begin?(program: Program, inputs: StepInputs): () => StepResult;
+  /**
    * A copy of the states of a slot that steps replace, to come back to: after `restore`, of that slot or
    * another, the sequence goes on from where it was, exactly as the first time. Rows that were appended
    * since stay, and are not seen. A device whose states are rows alone may have neither: there a step may
@@ -98,6 +112,8 @@ export interface Device {
   saveRows(slot: number, from: number, to: number): DeviceRows;
   /** Gives a slot rows that a slot of this device had, at the same tokens. */
   loadRows(slot: number, rows: DeviceRows): void;
+  /** What it has taken for the programs that it has run; absent where nothing is counted. */
+  readonly bytes?: DeviceBytes;
   /** Forgets all state; weights stay. */
   reset(): void;
   close(): void;

@@ -4,7 +4,7 @@
  * [1] https://github.com/ggml-org/llama.cpp, tools/llama-bench
  */
 import { Random, UsageError } from '../base/index.ts';
-import type { Device, Target } from '../compile/index.ts';
+import type { Device, DeviceBytes, Target } from '../compile/index.ts';
 import type { Graph } from '../ir/index.ts';
 import { ProgramCache } from './programCache.ts';
 import { vocabularySize } from './vocabularySize.ts';
@@ -64,6 +64,11 @@ export class ThroughputBench {
     }
     this.#repeat(test);
     for (let i = 0; i < repetitions; i++) yield this.#repeat(test);
+  }
+
+  /** What the device has taken for the tests so far; null where it does not count. */
+  get bytes(): DeviceBytes | null {
+    return this.#device.bytes ?? null;
   }
 
   close(): void {

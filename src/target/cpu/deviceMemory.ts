@@ -10,6 +10,7 @@
  * hold. Capacity doubles where there is room for that, so moves are rare.
  */
 import { CapacityError, UsageError } from '../../base/index.ts';
+import { type DeviceBytes } from '../../compile/index.ts';
 import { type WasmMemory } from '../../wasm/index.ts';
 import { type CpuProgram, type StateSize } from './emit.ts';
 import {
@@ -89,6 +90,15 @@ export class DeviceMemory {
     this.#memoryBytes = memoryBytes ?? MEMORY_LIMIT_BYTES;
     this.#machineBytes = machineBytes ?? Infinity;
     this.memory = createKernelMemory(threads > 1);
+  }
+
+  get bytes(): DeviceBytes {
+    const [model, layout] = [this.#model, this.#layout];
+    if (model === undefined || layout === undefined) return { weights: 0, state: 0 };
+    return {
+      weights: model.ends.reduce((sum, end) => sum + end - ALIGNMENT_BYTES, 0),
+      state: layout.arenaAddress - model.weightsEnd,
+    };
   }
 
   /**
