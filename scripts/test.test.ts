@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hasProgram, selectTests } from './test.ts';
+import { hasProgram, selectPortions, selectTests } from './test.ts';
 
 const paths = [
   'scripts/size.test.ts',
@@ -26,6 +26,11 @@ test('a test belongs to a group by its folder or by its name', () => {
   ]);
   assert.deepEqual(selectTests(paths, 'rtl'), ['test/rtl/core.test.ts']);
   assert.deepEqual(selectTests(paths, 'gpu'), []);
+});
+
+test('what a file leaves to the group thorough, that group runs', () => {
+  const leaving = selectPortions(['test/stored.test.ts', 'test/ir.test.ts', 'test/x.rtl.test.ts']);
+  assert.deepEqual(leaving, ['test/stored.test.ts']);
 });
 
 test('a group is available if one of its programs is installed, or it has none', () => {

@@ -2,14 +2,18 @@
 //
 // Runs the tests of a group on node:test; options go to its runner. A group is named for what its
 // tests need. The default group needs nothing and is linted first; the others live in test/GROUP/ or
-// in files named *.GROUP.test.ts, and are never part of the default.
+// in files named *.GROUP.test.ts, and are never part of the default; thorough has the files of the
+// default that leave cases to it (test/portion.ts), with all their cases.
 
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { lint } from './lint.ts';
 import { findFiles, root } from './tree.ts';
 
 /** What the tests of each group need beyond this repository. */
 const GROUPS = {
+  thorough: 'minutes',
   models: 'the demo models, and minutes',
   rtl: 'Verilator, Yosys or Icarus',
   assembler: 'GNU as',
@@ -38,15 +42,23 @@ export function selectTests(paths: readonly string[], group?: string): string[] 
   return paths.filter((path) => groupOf(path) === group);
 }
 
+/** Of the default group, the files that leave cases to the group thorough. */
+export function selectPortions(paths: readonly string[]): string[] {
+  return selectTests(paths).filter((path) =>
+    readFileSync(join(root, path), 'utf8').includes("/portion.ts'"),
+  );
+}
+
 /** Whether one of the group's programs is installed, or it has none. */
 export function hasProgram(group: string, programs = PROGRAMS[group] ?? []): boolean {
   const installed = (program: string) => spawnSync(program, ['-V']).error === undefined;
   return programs.length === 0 || programs.some(installed);
 }
 
-function runTests(files: readonly string[], options: readonly string[]): boolean {
+function runTests(group: string, files: readonly string[], options: readonly string[]): boolean {
   const runner = ['--test', '--test-reporter=spec', '--test-concurrency=2', ...options, ...files];
-  return spawnSync(process.execPath, runner, { cwd: root, stdio: 'inherit' }).status === 0;
+  const env = { ...process.env, CELADON_TESTS: group };
+  return spawnSync(process.execPath, runner, { cwd: root, env, stdio: 'inherit' }).status === 0;
 }
 
 function main([group = 'default', ...options]: readonly string[]): number {
@@ -57,7 +69,10 @@ function main([group = 'default', ...options]: readonly string[]): number {
     return 2;
   }
   const tests = findFiles('src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts');
-  const files = selectTests(tests, group === 'default' ? undefined : group);
+  const files =
+    group === 'thorough'
+      ? selectPortions(tests)
+      : selectTests(tests, group === 'default' ? undefined : group);
   if (files.length === 0) {
     console.error(`not available: ${group}: no tests in this group yet (they will need ${needs})`);
     return UNAVAILABLE;
@@ -67,7 +82,7 @@ function main([group = 'default', ...options]: readonly string[]): number {
     return UNAVAILABLE;
   }
   const failed = group === 'default' ? lint() : [];
-  const passed = runTests(files, options);
+  const passed = runTests(group, files, options);
   if (failed.length > 0) console.error(`\nlint failed above: ${failed.join(', ')}`);
   return passed && failed.length === 0 ? 0 : 1;
 }

@@ -49,9 +49,10 @@ for (const [name, type, latent] of CASES) {
   });
 
   test(`${name} in ${type}, latent ${latent}: weights are within the error of the format`, () => {
+    const { weights } = model.graph({ logits: 'last' });
     for (const [weight, { load, shape }] of original.graph({ logits: 'last' }).weights) {
       const required = load();
-      const found = model.graph({ logits: 'last' }).weights.get(weight)!.load();
+      const found = weights.get(weight)!.load();
       const bound = errorBound(type, shape.length < 2 ? 1 : shape.at(-1)!, required);
       assert.ok(
         found.every((x, i) => Math.abs(x - required[i]!) <= bound),

@@ -7,6 +7,7 @@ import { compile } from '../src/compile/index.ts';
 import { loadModel } from '../src/model/index.ts';
 import { jadeNumerics, jadePasses, jadeTarget } from '../src/target/jade/index.ts';
 import { referenceTarget } from '../src/target/reference/index.ts';
+import { portion } from './portion.ts';
 import { argMax, bitsOf, Session } from './session.ts';
 
 const MODELS = ['qwen3-tiny', 'deepseek-v3-tiny'] as const;
@@ -49,7 +50,7 @@ for (const name of MODELS) {
       jadeTarget(chip, { contextTokens: 128 }),
       graph({ logits: 'last' }),
     );
-    const [whole, ...chunked] = [40, 1, 7, 32].map((size) => {
+    const [whole, ...chunked] = [40, ...portion([7, 1, 32], 3)].map((size) => {
       session.reset();
       return bitsOf(session.feed(prompt, size));
     });

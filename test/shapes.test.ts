@@ -12,6 +12,7 @@ import { Sketch, VOCABULARY } from './conformance/case.ts';
 import { EMITTERS } from './emitters.ts';
 import { INTEGER_FORMATS } from '../src/target/cpu/panels/panelFormats.table.ts';
 import { PANEL_NAMES } from './panels.ts';
+import { portion } from './portion.ts';
 import { quantizedGraph } from './quantizeWeights.ts';
 import { difference } from './session.ts';
 
@@ -107,7 +108,7 @@ function requireSame(graph: Graph, shape: Shape, tolerance: number, random: Rand
   }
 }
 
-for (let seed = 1; seed <= 12; seed++) {
+for (const seed of portion([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], 3)) {
   test(`a layer of random widths ${seed}: every emitter gives what the interpreter gives`, () => {
     const random = new Random(seed);
     const shape = randomShape(random, 1);

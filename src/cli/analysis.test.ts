@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import path from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
+import { Host } from '../../test/badInput/celadon.ts';
 
-const MAIN = path.join(import.meta.dirname, 'main.ts');
+const host = new Host({ killMilliseconds: 120_000, heldBytes: Infinity });
+after(() => host.stop());
 
-function celadon(...args: string[]) {
-  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined };
-  const options = { encoding: 'utf8', env, timeout: 60_000, maxBuffer: 2 ** 26 } as const;
-  return spawnSync(process.execPath, [MAIN, ...args], options);
+async function celadon(...args: string[]) {
+  const { exitCode, stdout, stderr } = await host.start(args);
+  return { status: exitCode, stdout, stderr };
 }
 
 const FLASH = [
@@ -18,28 +17,39 @@ const FLASH = [
   'input=1024,output=1024,concurrency=64',
 ];
 
-test('compare shows chips side by side, with a roofline and sources', () => {
-  const { status, stdout, stderr } = celadon(...FLASH, '--chips', 'nvidia-h20,huawei-ascend-910c');
+test('compare shows chips side by side, with a roofline and sources', async () => {
+  const { status, stdout, stderr } = await celadon(
+    ...FLASH,
+    '--chips',
+    'nvidia-h20,huawei-ascend-910c',
+  );
   assert.equal(status, 0, stderr);
   assert.match(stdout, /weights +mxfp4, multiplied in bf16 +bf16/);
   assert.match(stdout, /predicted TPOT, ms +[\d.]+ +[\d.]+\n/);
   assert.match(stdout, /operations a byte/);
-  const { chips } = JSON.parse(celadon(...FLASH, '--chips', 'nvidia-h20', '--json').stdout);
+  const { chips } = JSON.parse((await celadon(...FLASH, '--chips', 'nvidia-h20', '--json')).stdout);
   assert.equal(chips[0].decode.limitedBy, 'memory');
 });
 
-test('compare refuses unknown chips, chips twice and workloads that are none', () => {
-  const unknown = celadon(...FLASH, '--chips', 'nvidia-h21');
+test('compare refuses unknown chips, chips twice and workloads that are none', async () => {
+  const unknown = await celadon(...FLASH, '--chips', 'nvidia-h21');
   assert.equal(unknown.status, 2);
   assert.match(unknown.stderr, /did you mean nvidia-h20\?/);
-  assert.equal(celadon(...FLASH, '--chips', 'nvidia-h20,nvidia-h20').status, 2);
-  const workload = celadon('compare', 'qwen3-4b', '--chips', 'nvidia-h20', '--workload', 'input=0');
+  assert.equal((await celadon(...FLASH, '--chips', 'nvidia-h20,nvidia-h20')).status, 2);
+  const workload = await celadon(
+    'compare',
+    'qwen3-4b',
+    '--chips',
+    'nvidia-h20',
+    '--workload',
+    'input=0',
+  );
   assert.equal(workload.status, 2);
   assert.match(workload.stderr, /input must be a whole number from 1, not 0/);
 });
 
-test('parity by year as JSON, with answers and assumptions', () => {
-  const { status, stdout, stderr } = celadon('parity', '--json');
+test('parity by year as JSON, with answers and assumptions', async () => {
+  const { status, stdout, stderr } = await celadon('parity', '--json');
   assert.equal(status, 0, stderr);
   const { cells, answers, assumptions } = JSON.parse(stdout);
   assert.deepEqual(

@@ -1,11 +1,12 @@
 // The command line as people and scripts use it: a process with arguments, two streams, an exit code.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { Host } from '../../test/badInput/celadon.ts';
 import { decodeNpy } from '../base/index.ts';
 import { loadChip } from '../chip/index.ts';
 
@@ -22,25 +23,23 @@ function write(name: string, text: string): string {
   return at(name);
 }
 
-function celadon(...args: string[]) {
-  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
-    encoding: 'utf8',
-    env,
-    timeout: 120_000,
-  });
-  return { status, stdout, stderr };
+const host = new Host({ killMilliseconds: 120_000, heldBytes: Infinity });
+after(() => host.stop());
+
+async function celadon(...args: string[]) {
+  const { exitCode, stdout, stderr } = await host.start(args);
+  return { status: exitCode, stdout, stderr };
 }
 
-function json(...args: string[]) {
-  const { status, stdout, stderr } = celadon(...args, '--json');
+async function json(...args: string[]) {
+  const { status, stdout, stderr } = await celadon(...args, '--json');
   assert.equal(status, 0, stderr);
   assert.equal(stdout.trimEnd().split('\n').length, 1, 'one object on one line');
   return JSON.parse(stdout);
 }
 
-test('run --json gives the tokens of the original framework, with everything the contract names', () => {
-  const out = json(
+test('run --json gives the tokens of the original framework, with everything the contract names', async () => {
+  const out = await json(
     'run',
     'deepseek-v3-tiny',
     '-p',
@@ -61,7 +60,7 @@ test('run --json gives the tokens of the original framework, with everything the
   assert.ok(out.timings.decodeTokensPerSecond > 0);
 });
 
-test('without --json the text alone is on stdout, and what is beside it on stderr', () => {
+test('without --json the text alone is on stdout, and what is beside it on stderr', async () => {
   const args = [
     'run',
     'qwen3-tiny',
@@ -71,20 +70,20 @@ test('without --json the text alone is on stdout, and what is beside it on stder
     '--target',
     'reference',
   ];
-  const { status, stdout, stderr } = celadon(...args);
+  const { status, stdout, stderr } = await celadon(...args);
   assert.equal(status, 0);
   assert.match(stdout, /^[\p{Script=Han}，。]+\n$/u);
   assert.match(stderr, /^prompt 24 tokens .* ended by stop\n$/);
-  assert.equal(celadon(...args, '--quiet').stderr, '');
-  const { message } = json(...args);
+  assert.equal((await celadon(...args, '--quiet')).stderr, '');
+  const { message } = await json(...args);
   assert.deepEqual(message, { role: 'assistant', content: stdout.trimEnd() });
 });
 
-test('a chip gives the tokens of its numeric definition, cycles, and a trace', () => {
+test('a chip gives the tokens of its numeric definition, cycles, and a trace', async () => {
   const trace = at('trace.json');
   const args = ['run', 'qwen3-tiny', '-p', shortest.prompt, '-n', '4', '--chip', 'jade-nano'];
-  const chip = json(...args, '--target', 'jade', '--trace', trace);
-  const definition = json(...args, '--target', 'reference');
+  const chip = await json(...args, '--target', 'jade', '--trace', trace);
+  const definition = await json(...args, '--target', 'reference');
   assert.deepEqual(chip.tokens, definition.tokens);
   assert.equal(chip.chip, 'jade-nano');
   assert.ok(
@@ -95,19 +94,19 @@ test('a chip gives the tokens of its numeric definition, cycles, and a trace', (
   assert.ok(names.some((event: { args: { name: string } }) => event.args.name === 'matrix'));
 });
 
-test('the same seed gives the same text', () => {
+test('the same seed gives the same text', async () => {
   const args = ['run', 'qwen3-tiny', '-p', shortest.prompt, '--target', 'reference', '-n', '8'];
   const sampled = [...args, '--temperature', '1.5', '--seed', '3'];
-  const { tokens } = json(...sampled);
-  assert.deepEqual(json(...sampled).tokens, tokens);
-  assert.notDeepEqual(json(...args).tokens, tokens);
+  const { tokens } = await json(...sampled);
+  assert.deepEqual((await json(...sampled)).tokens, tokens);
+  assert.notDeepEqual((await json(...args)).tokens, tokens);
 });
 
-test('eval gives the loss of given tokens, and a row of logits for each', () => {
+test('eval gives the loss of given tokens, and a row of logits for each', async () => {
   const ids = [...shortest.promptTokens, ...shortest.greedyTokens];
   const tokens = write('tokens.json', JSON.stringify(ids));
   const logits = at('logits.npy');
-  const out = json(
+  const out = await json(
     'eval',
     'deepseek-v3-tiny',
     '--tokens',
@@ -125,11 +124,12 @@ test('eval gives the loss of given tokens, and a row of logits for each', () => 
   assert.ok(Math.abs(out.perplexity - Math.exp(out.negativeLogLikelihood / out.tokens)) < 1e-9);
 });
 
-test('eval on a chip writes the very bytes of its numeric definition', () => {
+test('eval on a chip writes the very bytes of its numeric definition', async () => {
   const tokens = write('few.json', JSON.stringify([{ tokens: shortest.promptTokens }]));
-  const files = ['jade', 'reference'].map((target) => {
+  const files: Buffer[] = [];
+  for (const target of ['jade', 'reference']) {
     const file = at(`${target}.npy`);
-    json(
+    await json(
       'eval',
       'qwen3-tiny',
       '--tokens',
@@ -141,15 +141,15 @@ test('eval on a chip writes the very bytes of its numeric definition', () => {
       '--logits',
       file,
     );
-    return fs.readFileSync(file);
-  });
+    files.push(fs.readFileSync(file));
+  }
   assert.ok(files[0]!.equals(files[1]!));
 });
 
-test('what a multimodal checkpoint has beside its text model is left out, and said so', () => {
+test('what a multimodal checkpoint has beside its text model is left out, and said so', async () => {
   const model = path.join(import.meta.dirname, '../../test/golden/qwen3.5-pictures');
   const tokens = write('text.json', '[1, 2, 3, 4]');
-  const { status, stdout, stderr } = celadon('eval', model, '--tokens', tokens, '--json');
+  const { status, stdout, stderr } = await celadon('eval', model, '--tokens', tokens, '--json');
   assert.equal(status, 0, stderr);
   assert.ok(Number.isFinite((JSON.parse(stdout) as { perplexity: number }).perplexity));
   assert.match(
@@ -158,9 +158,9 @@ test('what a multimodal checkpoint has beside its text model is left out, and sa
   );
 });
 
-test('a failed eval leaves no file behind', () => {
+test('a failed eval leaves no file behind', async () => {
   const tokens = write('alien.json', '[1, 2, 99999]');
-  const { status, stderr } = celadon(
+  const { status, stderr } = await celadon(
     'eval',
     'qwen3-tiny',
     '--tokens',
@@ -181,8 +181,8 @@ test('a failed eval leaves no file behind', () => {
   );
 });
 
-test('inspect knows catalogue models from their configuration alone', () => {
-  const out = json('inspect', 'deepseek-v3');
+test('inspect knows catalogue models from their configuration alone', async () => {
+  const out = await json('inspect', 'deepseek-v3');
   assert.equal(out.architecture, 'DeepseekV3ForCausalLM');
   assert.equal(Math.round(out.parameters.total / 1e9), 671);
   assert.equal(out.stateBytesPerToken, 70272);
@@ -190,23 +190,27 @@ test('inspect knows catalogue models from their configuration alone', () => {
   assert.ok(out.operators.some(({ op }: { op: string }) => op === 'experts'));
 });
 
-test('inspect says what is counted', () => {
-  const counted = (model: string): string => json('inspect', model).parameters.counted;
+test('inspect says what is counted', async () => {
+  const counted = async (model: string): Promise<string> =>
+    (await json('inspect', model)).parameters.counted;
   const text = 'the text model, without heads that predict further tokens';
   const active = 'active are those that one token uses';
-  assert.equal(counted('qwen3-8b'), `${text}; all are active`);
-  assert.equal(counted('qwen3-30b-a3b'), `${text}; ${active}, with the whole table of embeddings`);
+  assert.equal(await counted('qwen3-8b'), `${text}; all are active`);
   assert.equal(
-    counted('deepseek-v4-flash'),
+    await counted('qwen3-30b-a3b'),
+    `${text}; ${active}, with the whole table of embeddings`,
+  );
+  assert.equal(
+    await counted('deepseek-v4-flash'),
     `${text}; ${active}, without the whole table of embeddings`,
   );
-  const { stdout } = celadon('inspect', 'deepseek-v4-flash');
+  const { stdout } = await celadon('inspect', 'deepseek-v4-flash');
   assert.match(stdout, /^parameters +284 G, 13\.3 G active\ncounted +the text model, without/m);
   assert.match(stdout, /^state +.* a sequence \(recurrent states and sums of compressors in f32/m);
 });
 
-test('inspect counts a table of n-grams apart, and the state of Flash-Next', () => {
-  const out = json('inspect', 'qwen3.8-flash-next');
+test('inspect counts a table of n-grams apart, and the state of Flash-Next', async () => {
+  const out = await json('inspect', 'qwen3.8-flash-next');
   const { total, active, ngrams } = out.parameters;
   assert.deepEqual(
     [total, ngrams, active].map((count: number) => Math.round(count / 1e8) / 10),
@@ -215,26 +219,26 @@ test('inspect counts a table of n-grams apart, and the state of Flash-Next', () 
   assert.equal(out.stateBytesPerToken, 27_648);
   assert.equal(out.stateBytesPerSequence, 115_458_048 + 184_320 + 8);
   assert.match(
-    celadon('inspect', 'qwen3.8-flash-next').stdout,
+    (await celadon('inspect', 'qwen3.8-flash-next')).stdout,
     /^parameters .*\(126 G and 51\.2 G of n-grams\), 6\.67 G active\ncounted .*, without the whole table/m,
   );
 });
 
-test('inspect of a checkpoint accounts for every stored tensor', () => {
-  const out = json('inspect', 'deepseek-v3-tiny');
+test('inspect of a checkpoint accounts for every stored tensor', async () => {
+  const out = await json('inspect', 'deepseek-v3-tiny');
   assert.deepEqual(out.skippedTensors, []);
   assert.deepEqual(
     out.stored.map(({ format }: { format: string }) => format),
     ['BF16', 'F8_E4M3', 'F32'],
   );
   assert.match(
-    celadon('inspect', 'deepseek-v3-tiny').stdout,
+    (await celadon('inspect', 'deepseek-v3-tiny')).stdout,
     /^parameters +8\.90 M, 5\.36 M active$/m,
   );
 });
 
-test('compile writes the program, and can show the graph after each pass', () => {
-  const out = json(
+test('compile writes the program, and can show the graph after each pass', async () => {
+  const out = await json(
     'compile',
     'qwen3-tiny',
     '--chip',
@@ -254,12 +258,12 @@ test('compile writes the program, and can show the graph after each pass', () =>
   ]);
   assert.equal(fs.statSync(at('program/program.bin')).size, out.sizeBytes);
   assert.deepEqual(out.passes[0].pass, 'model');
-  const dump = celadon('compile', 'qwen3-tiny', '--dump', 'quantizeForMatrixUnit');
+  const dump = await celadon('compile', 'qwen3-tiny', '--dump', 'quantizeForMatrixUnit');
   assert.match(dump.stdout, /^; after quantizeForMatrixUnit\ngraph qwen3\n/);
 });
 
-test('doctor checks everything and says what to do about what is missing', () => {
-  const { healthy, checks } = json('doctor');
+test('doctor checks everything and says what to do about what is missing', async () => {
+  const { healthy, checks } = await json('doctor');
   assert.equal(healthy, true);
   const names = checks.map(({ name }: { name: string }) => name);
   for (const name of ['node', 'wasm simd', 'models', 'chips', 'verilator', 'yosys']) {
@@ -268,7 +272,7 @@ test('doctor checks everything and says what to do about what is missing', () =>
   for (const { status, fix } of checks) assert.equal(status === 'ok', fix === undefined);
 });
 
-test('wrong usage ends with 2 and says what is possible', () => {
+test('wrong usage ends with 2 and says what is possible', async () => {
   const cases: [string[], RegExp][] = [
     [
       ['run', 'qwen3-tin', '-p', 'x'],
@@ -299,7 +303,7 @@ test('wrong usage ends with 2 and says what is possible', () => {
     [['doctor', '--fast'], /unknown option '--fast'/],
   ];
   for (const [args, expected] of cases) {
-    const { status, stdout, stderr } = celadon(...args);
+    const { status, stdout, stderr } = await celadon(...args);
     assert.equal(status, 2, args.join(' '));
     assert.match(stderr, expected);
     assert.equal(stdout, '');
@@ -307,10 +311,17 @@ test('wrong usage ends with 2 and says what is possible', () => {
   }
 });
 
-test('what is not supported ends with 3, what does not fit with 4, and both say what would', () => {
+test('what is not supported ends with 3, what does not fit with 4, and both say what would', async () => {
   const lacking = ['--chip', 'huawei-ascend-310p3'];
-  assert.equal(celadon('check', 'qwen3.5-4b', ...lacking).status, 3);
-  const long = celadon('run', 'qwen3-tiny', '-p', '春夜'.repeat(1000), '--target', 'reference');
+  assert.equal((await celadon('check', 'qwen3.5-4b', ...lacking)).status, 3);
+  const long = await celadon(
+    'run',
+    'qwen3-tiny',
+    '-p',
+    '春夜'.repeat(1000),
+    '--target',
+    'reference',
+  );
   assert.equal(long.status, 4);
   assert.match(
     long.stderr,
@@ -318,23 +329,23 @@ test('what is not supported ends with 3, what does not fit with 4, and both say 
   );
 });
 
-test('a broken chip file ends with 1 and names the field; --verbose adds where it was found', () => {
+test('a broken chip file ends with 1 and names the field; --verbose adds where it was found', async () => {
   const { matrix: _, ...rest } = loadChip('jade-edge');
   const file = write('chip.json', JSON.stringify(rest));
   const args = ['run', 'qwen3-tiny', '-p', 'x', '--target', 'jade', '--chip', file];
-  const { status, stderr } = celadon(...args);
+  const { status, stderr } = await celadon(...args);
   assert.equal(status, 1);
   assert.match(
     stderr,
     /^error: matrix must be an object, but it is absent\n {2}at: .*chip\.json\n/,
   );
-  assert.match(celadon(...args, '--verbose').stderr, /\n\s+at .*:\d+/);
+  assert.match((await celadon(...args, '--verbose')).stderr, /\n\s+at .*:\d+/);
 });
 
-test('help and version are no errors', () => {
-  assert.match(celadon('--version').stdout, /^\d+\.\d+\.\d+\n$/);
+test('help and version are no errors', async () => {
+  assert.match((await celadon('--version')).stdout, /^\d+\.\d+\.\d+\n$/);
   for (const command of ['demo', 'run', 'eval', 'inspect', 'compile', 'doctor']) {
-    const { status, stdout } = celadon(command, '--help');
+    const { status, stdout } = await celadon(command, '--help');
     assert.equal(status, 0);
     assert.match(stdout, new RegExp(`^Usage: celadon ${command}`));
   }

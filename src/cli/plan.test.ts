@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import path from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
+import { Host } from '../../test/badInput/celadon.ts';
 
-const PROGRAM = path.join(import.meta.dirname, '..', '..', 'bin', 'celadon.cjs');
+const host = new Host({ killMilliseconds: 120_000, heldBytes: Infinity });
+after(() => host.stop());
 
-function celadon(...args: string[]) {
-  const run = spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8' });
-  return { code: run.status, out: run.stdout, err: run.stderr };
+async function celadon(...args: string[]) {
+  const { exitCode, stdout, stderr } = await host.start(args);
+  return { code: exitCode, out: stdout, err: stderr };
 }
 
 interface Report {
@@ -26,8 +26,8 @@ interface Report {
 
 const WORKLOAD = ['--workload', 'input=4096,output=256,concurrency=64'];
 
-test('plan gives the best layouts first, and says why others are out', () => {
-  const { code, out } = celadon(
+test('plan gives the best layouts first, and says why others are out', async () => {
+  const { code, out } = await celadon(
     ...['plan', 'deepseek-v4-flash', '--chip', 'huawei-ascend-910c', '--count', '16'],
     ...[...WORKLOAD, '--json'],
   );
@@ -48,23 +48,23 @@ test('plan gives the best layouts first, and says why others are out', () => {
   assert.ok(rejected.some(({ reason }) => /GiB a die for one sequence/.test(reason)));
 });
 
-test('a fixed layout has the concurrency of its replica, in Markdown and CSV too', () => {
+test('a fixed layout has the concurrency of its replica, in Markdown and CSV too', async () => {
   const fixed = ['plan', 'qwen3-32b', '--chip', 'nvidia-h100-sxm', '--count', '4'];
   const layout = ['--layout', 'tp=2', '--precision', 'fp8', ...WORKLOAD];
-  const { plans } = JSON.parse(celadon(...fixed, ...layout, '--json').out) as Report;
+  const { plans } = JSON.parse((await celadon(...fixed, ...layout, '--json')).out) as Report;
   assert.equal(plans.length, 1);
   assert.equal(plans[0]!.batch, 32);
-  assert.match(celadon(...fixed, ...layout, '--format', 'md').out, /^\| layout \|/);
-  assert.match(celadon(...fixed, ...layout, '--format', 'csv').out, /^layout,replicas/);
+  assert.match((await celadon(...fixed, ...layout, '--format', 'md')).out, /^\| layout \|/);
+  assert.match((await celadon(...fixed, ...layout, '--format', 'csv')).out, /^layout,replicas/);
 });
 
-test('what cannot be met ends with the closest plan and the limit that it misses', () => {
+test('what cannot be met ends with the closest plan and the limit that it misses', async () => {
   const asked = ['plan', 'qwen3-32b', '--chip', 'nvidia-h20', '--count', '2', ...WORKLOAD];
-  const missed = celadon(...asked, '--tpot', '2');
+  const missed = await celadon(...asked, '--tpot', '2');
   assert.equal(missed.code, 4);
   assert.match(missed.err, /tpot must be at most 2\.0 ms, and the closest plan has \d+\.\d ms/);
   assert.match(missed.out, /tpot × \d/);
-  const nothing = celadon(
+  const nothing = await celadon(
     'plan',
     'deepseek-v3',
     '--chip',
@@ -77,23 +77,34 @@ test('what cannot be met ends with the closest plan and the limit that it misses
   assert.match(nothing.err, /needs [\d.]+ GiB a chip for one sequence, has 96\.0 GiB/);
 });
 
-test('what is asked wrongly is refused with what to do', () => {
+test('what is asked wrongly is refused with what to do', async () => {
   const asked = (...args: string[]) => celadon('plan', 'qwen3-32b', '--count', '2', ...args);
-  const chip = asked('--chip', 'huawei-ascend-910d', ...WORKLOAD);
+  const chip = await asked('--chip', 'huawei-ascend-910d', ...WORKLOAD);
   assert.equal(chip.code, 2);
   assert.match(chip.err, /did you mean huawei-ascend-910c\?/);
-  assert.match(asked('--chip', 'nvidia-h20', '--workload', 'input=5').err, /must have output/);
-  assert.match(asked('--chip', 'nvidia-h20', '--workload', 'inptu=5').err, /Did you mean input\?/);
-  const layout = asked('--chip', 'nvidia-h20', ...WORKLOAD, '--layout', 'tp=2,ep=4');
+  assert.match(
+    (await asked('--chip', 'nvidia-h20', '--workload', 'input=5')).err,
+    /must have output/,
+  );
+  assert.match(
+    (await asked('--chip', 'nvidia-h20', '--workload', 'inptu=5')).err,
+    /Did you mean input\?/,
+  );
+  const layout = await asked('--chip', 'nvidia-h20', ...WORKLOAD, '--layout', 'tp=2,ep=4');
   assert.match(layout.err, /ep must divide tp·dp = 2/);
-  const unknown = asked('--chip', 'cambricon-mlu690', ...WORKLOAD);
+  const unknown = await asked('--chip', 'cambricon-mlu690', ...WORKLOAD);
   assert.equal(unknown.code, 3);
   assert.match(unknown.err, /must be published/);
 });
 
-test('training: the fastest layouts that fit, and the hours of the budget', () => {
+test('training: the fastest layouts that fit, and the hours of the budget', async () => {
   const asked = ['plan', 'deepseek-v3', '--chip', 'nvidia-h800-sxm', '--count', '2048'];
-  const { code, out } = celadon(...asked, '--training', 'tokens=14.8e12,batch=15360', '--json');
+  const { code, out } = await celadon(
+    ...asked,
+    '--training',
+    'tokens=14.8e12,batch=15360',
+    '--json',
+  );
   assert.equal(code, 0);
   const { plans } = JSON.parse(out) as {
     plans: { seconds: number; chipHours: number; memoryBytes: number; limitedBy: string }[];
@@ -102,15 +113,24 @@ test('training: the fastest layouts that fit, and the hours of the budget', () =
   for (const { chipHours, memoryBytes } of plans) {
     assert.ok(chipHours > 1e6 && chipHours < 3e6 && memoryBytes <= 80 * 2 ** 30);
   }
-  const few = celadon(...asked.slice(0, 5), '8', '--training', 'tokens=1e12,batch=1024');
+  const few = await celadon(...asked.slice(0, 5), '8', '--training', 'tokens=1e12,batch=1024');
   assert.equal(few.code, 4);
   assert.match(few.err, /everything recomputed, has 80\.0 GiB/);
 });
 
-test('two pools: streams are sent to them, and what is of one pool is refused', () => {
+test('two pools: streams are sent to them, and what is of one pool is refused', async () => {
   const pools = ['plan', 'qwen3-32b', '--chip', 'nvidia-h200-sxm', '--count', '2'];
   const asked = (...more: string[]) => celadon(...pools, ...WORKLOAD, ...more);
-  assert.match(asked('--decode-count', '2', '--rate', '2').out, /2000 requests on the best plan/);
-  assert.match(asked('--decode-count', '2', '--layout', 'tp=2').err, /--layout is of one pool/);
-  assert.match(asked('--decode-chip', 'nvidia-h20').err, /--decode-chip needs a number of them/);
+  assert.match(
+    (await asked('--decode-count', '2', '--rate', '2')).out,
+    /2000 requests on the best plan/,
+  );
+  assert.match(
+    (await asked('--decode-count', '2', '--layout', 'tp=2')).err,
+    /--layout is of one pool/,
+  );
+  assert.match(
+    (await asked('--decode-chip', 'nvidia-h20')).err,
+    /--decode-chip needs a number of them/,
+  );
 });

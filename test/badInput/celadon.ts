@@ -12,20 +12,29 @@ const MAIN = path.join(import.meta.dirname, '../../src/cli/main.ts');
 const HOST = path.join(import.meta.dirname, 'host.ts');
 const REPORT_PEAK = pathToFileURL(path.join(import.meta.dirname, 'reportPeak.ts')).href;
 
+/** What a host is held to. */
+interface Limits {
+  readonly killMilliseconds: number;
+  /** A host with more than this in memory gives way to a new one: the peak of a case must be its own. */
+  readonly heldBytes: number;
+}
+
 /** Nothing bad may take this long to refuse; far more than it does take, so that only a hang is hit. */
 const KILL_MILLISECONDS = 20_000;
 
-/** A host with more than this in memory gives way to a new one: the peak of a case must be its own. */
-const HOST_BYTES = 180e6;
+const USUAL: Limits = { killMilliseconds: KILL_MILLISECONDS, heldBytes: 180e6 };
 
 const ENVIRONMENT = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined };
 
 /** Run celadon in a process of its own. */
-export async function celadon(args: readonly string[]): Promise<Ended> {
+export async function celadon(
+  args: readonly string[],
+  timeout = KILL_MILLISECONDS,
+): Promise<Ended> {
   const child = spawn(process.execPath, ['--import', REPORT_PEAK, MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: ENVIRONMENT,
-    timeout: KILL_MILLISECONDS,
+    timeout,
     killSignal: 'SIGKILL',
   });
   const [stdout, stderr, peak] = await Promise.all([
@@ -41,13 +50,18 @@ export async function celadon(args: readonly string[]): Promise<Ended> {
 export class Host {
   #child: ChildProcess | undefined;
   readonly #known = new Set<string>();
+  readonly #limits: Limits;
+
+  constructor(limits = USUAL) {
+    this.#limits = limits;
+  }
 
   /** The first use of every command has a process of its own, in which it must also end by itself. */
   readonly start: Start = (args) => {
     const [command = ''] = args;
     if (this.#known.has(command)) return this.#ask(args);
     this.#known.add(command);
-    return celadon(args);
+    return celadon(args, this.#limits.killMilliseconds);
   };
 
   /** End the process. */
@@ -58,7 +72,7 @@ export class Host {
 
   async #ask(args: readonly string[]): Promise<Ended> {
     const child = (this.#child ??= open());
-    const late = setTimeout(() => child.kill('SIGKILL'), KILL_MILLISECONDS);
+    const late = setTimeout(() => child.kill('SIGKILL'), this.#limits.killMilliseconds);
     child.send(args);
     const ended = await new Promise<Hosted>((resolve) => {
       child
@@ -70,7 +84,7 @@ export class Host {
         });
     });
     clearTimeout(late);
-    if (ended.heldBytes > HOST_BYTES) this.stop();
+    if (ended.heldBytes > this.#limits.heldBytes) this.stop();
     return ended;
   }
 }

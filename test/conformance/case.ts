@@ -179,7 +179,14 @@ export function uniform(limit: number): Fill {
   return (_, random) => (random.float() * 2 - 1) * limit;
 }
 
-export function graphOf({ op, name, build }: Case): Graph {
+const graphs = new WeakMap<Case, Graph>();
+
+/** The graph of a case, the same for all subjects: drawing its weights takes longer than running many. */
+export function graphOf(given: Case): Graph {
+  const known = graphs.get(given);
+  if (known !== undefined) return known;
   const sketch = new Sketch();
-  return sketch.finish(`${op}: ${name}`, build(sketch));
+  const graph = sketch.finish(`${given.op}: ${given.name}`, given.build(sketch));
+  graphs.set(given, graph);
+  return graph;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { goldenGraph, readGolden, type GoldenCase } from '../../../test/golden.ts';
+import { portion } from '../../../test/portion.ts';
 import { quantizedGraph } from '../../../test/quantizeWeights.ts';
 import { bitsOf, Session } from '../../../test/session.ts';
 import { CapacityError } from '../../base/index.ts';
@@ -10,7 +11,7 @@ import { MEMORY_SPAN } from './kernels/bind.ts';
 import { cpuTarget, type CpuOptions } from './target.ts';
 import { placeWeights } from './weightPlaces.ts';
 
-for (const name of ['qwen3-tiny', 'deepseek-v3-tiny']) {
+for (const [i, name] of ['qwen3-tiny', 'deepseek-v3-tiny'].entries()) {
   const [{ promptTokens }] = readGolden(name) as [GoldenCase];
   const graph = quantizedGraph(goldenGraph(name, 'naive'), 'Q8_0');
   const program = compileLowered(lowerGraph(graph, cpuTarget()), cpuTarget(), {
@@ -40,7 +41,7 @@ for (const name of ['qwen3-tiny', 'deepseek-v3-tiny']) {
     ['what runs best', { emitter: 'auto' }],
     ['what runs best on two threads', { emitter: 'auto', threads: 2 }],
   ];
-  for (const [how, option] of options) {
+  for (const [how, option] of portion(options, 2, i)) {
     test(`${name}: weights in ${ends.length} memories give the bits of weights in one, by ${how}`, () => {
       const logits = (more: CpuOptions): Uint32Array => {
         const session = new Session(cpuTarget({ ...option, ...more }), graph);

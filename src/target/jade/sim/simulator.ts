@@ -13,7 +13,7 @@ import { checkInstruction } from './check.ts';
 import { checkProgram } from './checkProgram.ts';
 import { execute } from './execute.ts';
 import { createState, type ChipState } from './state.ts';
-import { TimedProgram } from './timedProgram.ts';
+import { NONE_LEFT, TimedProgram } from './timedProgram.ts';
 import { STALLS, type StallReason } from './heads.ts';
 import { Timing } from './timing.ts';
 
@@ -212,9 +212,12 @@ class Run {
 
   /** Instructions before `index` in the program that have not started. */
   private overtakenBy(index: number): number[] {
-    return this.program.timed.members.flatMap((members, queue) => {
-      const head = this.timing.headOf(queue) ?? Number.POSITIVE_INFINITY;
-      return [...members.filter((other) => other >= head && other < index)];
+    const { following } = this.program.timed;
+    return QUEUES.flatMap((_, queue) => {
+      const overtaken: number[] = [];
+      let other = this.timing.headOf(queue) ?? index;
+      for (; other !== NONE_LEFT && other < index; other = following[other]!) overtaken.push(other);
+      return overtaken;
     });
   }
 }

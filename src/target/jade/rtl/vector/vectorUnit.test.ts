@@ -7,6 +7,7 @@ import { type Fields, type Opcode } from '../../isa.table.ts';
 import { execute } from '../../sim/execute.ts';
 import type { ChipState } from '../../sim/state.ts';
 import { vectorCycles } from '../../vector/cycles.ts';
+import { portion } from '../../../../../test/portion.ts';
 import {
   ADDRESS_BITS,
   randomCase,
@@ -46,7 +47,7 @@ function check(op: Opcode, fields: Fields, state: ChipState, random: Random, wha
 for (const op of VECTOR_OPCODES) {
   test(`${op}: bytes and cycles are those of the simulator`, () => {
     const random = new Random(op.length * 100 + op.charCodeAt(0));
-    for (let trial = 0; trial < 6; trial++) {
+    for (const trial of portion([0, 1, 2, 3, 4, 5], 2)) {
       const { fields, state } = randomCase(random, op, chip);
       check(op, fields, state, random, `trial ${trial}`);
     }
