@@ -4,6 +4,7 @@
  *
  * It takes the place of the library's, which spells every merge as JSON before the first word.
  */
+import { TextIndex } from './textIndex.ts';
 
 /** "a b" in the order of merging. */
 export type Merges = readonly string[];
@@ -30,14 +31,14 @@ interface Pair {
 
 /** The entries that words are made of. */
 export class BytePairs {
-  readonly #ids: ReadonlyMap<string, number>;
+  readonly #ids: TextIndex;
   readonly #merges: Merges;
   readonly #isWhole: (word: string) => boolean;
   readonly #kept = new Map<string, string[]>();
-  #ranks: ReadonlyMap<string, number> | undefined;
+  #ranks: TextIndex | undefined;
 
   /** With `ignoreMerges`, words that are entries stay whole. */
-  constructor(ids: ReadonlyMap<string, number>, merges: Merges, ignoreMerges: boolean) {
+  constructor(ids: TextIndex, merges: Merges, ignoreMerges: boolean) {
     this.#ids = ids;
     this.#merges = merges;
     this.#isWhole = (word) => ignoreMerges && ids.has(word);
@@ -59,7 +60,7 @@ export class BytePairs {
   }
 
   #merge(word: string): string[] {
-    this.#ranks ??= new Map(this.#merges.map((merge, rank) => [merge, rank]));
+    this.#ranks ??= new TextIndex(this.#merges);
     const first = listOf(word);
     const pairs = new PairQueue();
     const add = (piece: Piece | undefined): void => {
