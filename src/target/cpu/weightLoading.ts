@@ -46,8 +46,8 @@ function fillMemory(
     if (isImageOf(program, weights, memory)) return;
     new Uint8Array(memory.buffer, region.address, bytes).fill(0);
   }
-  const pack = openPacker(memory);
-  for (const [weight, address] of weights) loadWeight(program, weight, address, memory, pack);
+  const packer = openPacker(memory);
+  for (const [weight, address] of weights) loadWeight(program, weight, address, memory, packer);
   images?.save(name, region);
 }
 
@@ -56,12 +56,12 @@ function loadWeight(
   name: string,
   address: number,
   { buffer }: WasmMemory,
-  pack: Packer,
+  packer: Packer,
 ): void {
   const source = graph.weights.get(name)!;
   const format = storage.get(name);
   if (format !== undefined) {
-    loadPanels(source, format, pack, address);
+    loadPanels(source, format, packer, address);
     return;
   }
   const values = source.load();

@@ -69,7 +69,7 @@ export function weightBytes({ shape }: WeightSource, format: PanelFormatName | u
 export function loadPanels(
   source: WeightSource,
   format: PanelFormatName,
-  pack: Packer,
+  packer: Packer,
   address: number,
 ): void {
   const { shape, stored, name } = source;
@@ -80,9 +80,10 @@ export function loadPanels(
   for (let matrix = 0; matrix < matrices; matrix++) {
     for (let row = 0; row < rows; row += step) {
       const count = Math.min(step, rows - row);
-      const bytes = stored!.readBytes(matrix * rows + row, count);
+      const room = packer.room(count * stored!.rowBytes);
+      const bytes = stored!.readBytes(matrix * rows + row, count, room);
       const at = address + matrix * matrixBytes + panelBytes(format, row, columns);
-      named(name, () => pack(format, bytes, count, columns, at));
+      named(name, () => packer.pack(format, bytes, count, columns, at));
     }
   }
 }

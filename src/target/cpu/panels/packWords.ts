@@ -31,18 +31,17 @@ const WORD_BYTES = 4;
 /** Words of a row, and rows, that are turned around together. */
 const TURNED = 4;
 
-/** Panels at an address, of stored rows that are whole panels; false for a scale that is not finite. */
-export type PackWords = (
-  name: WordFormatName,
-  stored: Uint8Array,
-  blocks: number,
-  address: number,
-) => boolean;
+export interface WordPacker {
+  /** Memory to read so many bytes into, that need not be copied then; until the next call. */
+  room(bytes: number): Uint8Array<ArrayBuffer>;
+  /** Panels at an address, of stored rows that are whole panels; false for a scale that is not finite. */
+  pack(name: WordFormatName, stored: Uint8Array, blocks: number, address: number): boolean;
+}
 
 type Pack = (from: number, to: number, rowBytes: number, panels: number) => number;
 
 /** Packs into `memory`. What is stored lies in a small memory beside it meanwhile. */
-export function openPackWords(memory: WasmMemory): PackWords {
+export function openWordPacker(memory: WasmMemory): WordPacker {
   const stored = createMemory({ initial: 1 });
   const module = new ModuleBuilder();
   module.importMemory('host', 'memory', memoryLimits(memory.buffer instanceof SharedArrayBuffer));
@@ -51,12 +50,18 @@ export function openPackWords(memory: WasmMemory): PackWords {
   const kernels = instantiate<Record<WordFormatName, Pack>>(compileModule(module.encode()), {
     host: { memory, stored },
   });
-  return (name, bytes, blocks, address) => {
-    const missing = Math.ceil((bytes.length - stored.buffer.byteLength) / PAGE_BYTES);
+  const room = (bytes: number): Uint8Array<ArrayBuffer> => {
+    const missing = Math.ceil((bytes - stored.buffer.byteLength) / PAGE_BYTES);
     if (missing > 0) stored.grow(missing);
-    new Uint8Array(stored.buffer).set(bytes);
-    const rowBytes = blocks * INTEGER_FORMATS[name].stored.bytes;
-    return kernels[name](0, address, rowBytes, bytes.length / rowBytes / PANEL_ROWS) === 0;
+    return new Uint8Array(stored.buffer as ArrayBuffer, 0, bytes);
+  };
+  return {
+    room,
+    pack(name, bytes, blocks, address) {
+      if (bytes.buffer !== stored.buffer) room(bytes.length).set(bytes);
+      const rowBytes = blocks * INTEGER_FORMATS[name].stored.bytes;
+      return kernels[name](0, address, rowBytes, bytes.length / rowBytes / PANEL_ROWS) === 0;
+    },
   };
 }
 

@@ -27,13 +27,27 @@ test('panels in a memory are those of the packing block by block, in every forma
         packPanels(name, stored, rows, columns, expected);
         const memory = createKernelMemory(shared);
         memory.grow(Math.ceil(expected.length / 65536));
-        openPacker(memory)(name, stored, rows, columns, ADDRESS);
+        openPacker(memory).pack(name, stored, rows, columns, ADDRESS);
         const found = new Uint8Array(memory.buffer).subarray(0, ADDRESS + expected.length + 64);
         assert.ok(Buffer.from(expected).equals(found.slice(ADDRESS, -64)), `${name} ${rows}`);
         assert.ok([...found.slice(0, ADDRESS), ...found.slice(-64)].every((byte) => byte === 0));
       }
     }
   }
+});
+
+test('rows that were read into the memory of the packer are packed from there', () => {
+  const [rows, columns] = [45, 64];
+  const stored = randomStored('Q4_0', new Random(2), rows, columns);
+  const memory = createKernelMemory();
+  const packer = openPacker(memory);
+  const room = packer.room(stored.length);
+  room.set(stored);
+  packer.pack('Q4_0', room, rows, columns, ADDRESS);
+  const expected = new Uint8Array(panelBytes('Q4_0', rows, columns));
+  packPanels('Q4_0', stored, rows, columns, expected);
+  const found = new Uint8Array(memory.buffer, ADDRESS, expected.length);
+  assert.deepEqual(found, expected);
 });
 
 test('a scale that is not finite is refused, wherever it is', () => {
@@ -43,7 +57,7 @@ test('a scale that is not finite is refused, wherever it is', () => {
     stored[block * blockBytes + 1] = 0xfc;
     const memory = createKernelMemory();
     memory.grow(2);
-    const pack = openPacker(memory);
-    assert.throws(() => pack('Q8_0', stored, rows, columns, ADDRESS), FormatError);
+    const packer = openPacker(memory);
+    assert.throws(() => packer.pack('Q8_0', stored, rows, columns, ADDRESS), FormatError);
   }
 });
