@@ -1,12 +1,13 @@
 /**
  * Bad input gets a clear answer, through the real command line: the right exit code, one error that
  * says what was required, what was given, where, and what to do; no stack trace, no result, nothing
- * half written, and bounded memory. `UPDATE=1 node --test test/badInput.test.ts` writes down what the
- * answers are now.
+ * half written, and bounded memory. The first case of each command has a process of its own, the others
+ * share one. `UPDATE=1 node --test test/badInput.test.ts` writes down what the answers are now.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { readAnswers, writeAnswers } from './badInput/answers.ts';
+import { Host } from './badInput/celadon.ts';
 import { answerTo, type Answer, type BadInput } from './badInput/case.ts';
 import { CHECKPOINTS } from './badInput/checkpoints.ts';
 import { CHECKS } from './badInput/checks.ts';
@@ -31,8 +32,11 @@ const GROUPS = {
   checks: CHECKS,
 };
 
+const host = new Host();
+after(() => host.stop());
+
 for (const [group, cases] of Object.entries(GROUPS)) {
-  describe(`bad ${group}`, { concurrency: 2 }, () => answerAll(group, cases));
+  describe(`bad ${group}`, () => answerAll(group, cases));
 }
 
 function answerAll(group: string, cases: readonly BadInput[]): void {
@@ -41,7 +45,7 @@ function answerAll(group: string, cases: readonly BadInput[]): void {
   const found = new Map<string, string>();
   for (const bad of cases) {
     test(`${bad.name}: exit code ${bad.exitCode} and a clear error`, async (t) => {
-      const answer = await answerTo(bad);
+      const answer = await answerTo(bad, host.start);
       found.set(bad.name, answer.stderr);
       t.diagnostic(`${answer.seconds.toFixed(2)} s, ${(answer.peakBytes / 1e6).toFixed(0)} MB`);
       check(bad, answer);

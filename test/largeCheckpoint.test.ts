@@ -10,7 +10,8 @@ import { after, test } from 'node:test';
 import { openCheckpoint, parseModelConfig, readCatalogueModel } from '../src/model/index.ts';
 import { encodeHeader, type TensorSize } from '../src/model/checkpoint/encodeSafetensors.ts';
 import { tensorsOf } from '../scripts/randomCheckpoint.ts';
-import { celadon, writeZeros } from './badInput/case.ts';
+import { writeZeros } from './badInput/case.ts';
+import { celadon } from './badInput/celadon.ts';
 
 const FOLDER = fs.mkdtempSync(path.join(os.tmpdir(), 'celadon-large-'));
 after(() => fs.rmSync(FOLDER, { recursive: true }));

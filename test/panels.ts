@@ -167,13 +167,16 @@ function roundToEven(value: number): number {
   return up - value === 0.5 && up % 2 !== 0 ? up - 1 : up;
 }
 
-/** The definition of products on panels: out [M][N], bit for bit. */
+/** The definition of products on panels: out [M][N], bit for bit; `fused`: each product and sum with one rounding. */
 export function productOnPanels(
   name: IntegerFormatName,
   x: QuantizedRows,
   w: Uint8Array,
   [M, N, K]: readonly [number, number, number],
+  fused: boolean,
 ): Float32Array {
+  // Exact in f64; so is all but the rarest of sums to more bits than f32 has.
+  const rounded = fused ? (product: number): number => product : Math.fround;
   const { scaling }: IntegerFormat = INTEGER_FORMATS[name];
   const columns = BLOCK_COLUMNS / scaling.parts;
   const out = new Float32Array(M * N);
@@ -185,10 +188,10 @@ export function productOnPanels(
         const [row, at] = [x.integers.subarray(m * K + k, m * K + k + columns), m * N + n];
         const scaleA = x.scales[Math.floor((m * K + k) / BLOCK_COLUMNS)]!;
         const sum = row.reduce((total, a, i) => total + integers[k + i]! * a, 0);
-        out[at]! += Math.fround(Math.fround(sum) * Math.fround(scale * scaleA));
+        out[at]! += rounded(Math.fround(sum) * Math.fround(scale * scaleA));
         if (!scaling.hasMin) continue;
         const negative = row.reduce((total, a) => total - a, 0);
-        out[at]! += Math.fround(negative * Math.fround(min * scaleA));
+        out[at]! += rounded(negative * Math.fround(min * scaleA));
       }
     }
   }

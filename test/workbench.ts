@@ -5,11 +5,12 @@ import {
   compileModule,
   createMemory,
   instantiate,
+  ModuleBuilder,
   type WasmMemory,
   type WasmModule,
 } from '../src/wasm/index.ts';
 import { emitKernels, instantiateKernels } from '../src/target/cpu/kernels/kernelModule.ts';
-import { type ByteProducts } from '../src/target/cpu/kernels/byteProducts.ts';
+import { byteProductsOfHost, type ByteProducts } from '../src/target/cpu/kernels/byteProducts.ts';
 import { type Kernels } from '../src/target/cpu/kernels/bind.ts';
 import { KERNELS } from '../src/target/cpu/kernels/kernels.table.ts';
 
@@ -37,6 +38,23 @@ function kernelsFor(products: ByteProducts, memory: WasmMemory): Kernels {
   const module = modules.get(products) ?? compileModule(emitKernels({ products }));
   modules.set(products, module);
   return instantiate<Kernels>(module, { host: { memory } });
+}
+
+/** Whether this host's relaxed multiply-add rounds once; false where it has none. */
+export function hostFuses(): boolean {
+  const module = new ModuleBuilder();
+  const params = { a: 'f32', c: 'f32' } as const;
+  const spec = { params, results: ['f32'], exported: true } as const;
+  module.addFunction('addSquare', { ...spec, results: ['f32'] }, (f, { a, c }) => {
+    for (const local of [a, a, c]) f.get(local).emit('f32x4.splat');
+    f.emit('f32x4.relaxed_madd').emit('f32x4.extract_lane', 0);
+  });
+  type Exports = Readonly<Record<'addSquare', (a: number, c: number) => number>>;
+  if (byteProductsOfHost() === 'none') return false;
+  const { addSquare } = instantiate<Exports>(compileModule(module.encode()));
+  // The square has more bits than f32, which show once its leading ones are taken away.
+  const a = 1 + 2 ** -12;
+  return addSquare(a, -Math.fround(a * a)) !== 0;
 }
 
 /** A memory on which kernels run, and which sees where they write. */

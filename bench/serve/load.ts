@@ -1,4 +1,8 @@
-/** Load on a server of the OpenAI API: streams side by side, each with one request after another. */
+/**
+ * Load on a server of the OpenAI API: streams side by side, each with one request after another. Client and server share
+ * the machine, so the client only notes what comes and when; it reads that when all is over.
+ */
+import http from 'node:http';
 
 export interface Load {
   readonly streams: number;
@@ -28,15 +32,16 @@ const WORDS = ['king', 'river', 'garden', 'silver', 'morning', 'letter', 'mounta
 export async function runLoad(base: string, load: Load, seed: number): Promise<LoadResult> {
   const start = performance.now();
   const streams = Array.from({ length: load.streams }, async (_, stream) => {
-    const timings: Timing[] = [];
+    const answers: Answer[] = [];
     for (let i = 0; i < load.requestsOfStream; i++) {
       const prompt = promptOf(seed + stream * load.requestsOfStream + i);
-      timings.push(await request(base, prompt, load.generatedTokens));
+      answers.push(await request(base, prompt, load.generatedTokens));
     }
-    return timings;
+    return answers;
   });
-  const timings = (await Promise.all(streams)).flat();
+  const answers = (await Promise.all(streams)).flat();
   const seconds = (performance.now() - start) / 1000;
+  const timings = answers.map(timingOf);
   const ascending = (values: number[]): number[] => values.toSorted((a, b) => a - b);
   return {
     tokensPerSecond: timings.reduce((sum, { tokens }) => sum + tokens, 0) / seconds,
@@ -54,44 +59,63 @@ function promptOf(number: number): string {
   return `${number}. ${Array.from({ length: 60 }, (_, i) => word(i)).join(' ')}`;
 }
 
-async function request(base: string, prompt: string, tokens: number): Promise<Timing> {
-  const start = performance.now();
+/** What came of a request, and when, in milliseconds. */
+interface Answer {
+  readonly sentMs: number;
+  readonly parts: readonly { readonly bytes: Buffer; readonly atMs: number }[];
+}
+
+function request(base: string, prompt: string, tokens: number): Promise<Answer> {
   const body = {
     ...{ prompt, max_tokens: tokens, temperature: 0, stream: true },
     stream_options: { include_usage: true },
   };
-  const response = await fetch(`${base}/v1/completions`, {
-    method: 'POST',
-    // A server may close a connection that rests while the other one works.
-    headers: { 'content-type': 'application/json', connection: 'close' },
-    body: JSON.stringify(body),
+  const sentMs = performance.now();
+  const parts: Answer['parts'][number][] = [];
+  return new Promise((resolve, reject) => {
+    const options = {
+      ...{ method: 'POST', agent: false },
+      // A server may close a connection that rests while the other one works.
+      headers: { 'content-type': 'application/json', connection: 'close' },
+    };
+    const sent = http.request(`${base}/v1/completions`, options, (response) => {
+      response.on('data', (bytes: Buffer) => parts.push({ bytes, atMs: performance.now() }));
+      response.on('error', reject);
+      response.on('end', () => {
+        if (response.statusCode === 200) resolve({ sentMs, parts });
+        else reject(new Error(`${response.statusCode}: ${textOf(parts)}`));
+      });
+    });
+    sent.on('error', reject);
+    sent.end(JSON.stringify(body));
   });
-  if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
-  let [first, last, count] = [0, 0, 0];
-  for await (const event of eventsOf(response.body!)) {
-    count = event.usage?.completion_tokens ?? count;
-    if ((event.choices[0]?.text ?? '') === '') continue;
-    last = (performance.now() - start) / 1000;
-    first ||= last;
+}
+
+function textOf(parts: Answer['parts']): string {
+  return Buffer.concat(parts.map(({ bytes }) => bytes)).toString();
+}
+
+function timingOf({ sentMs, parts }: Answer): Timing {
+  let [rest, first, last, tokens] = ['', 0, 0, 0];
+  const decoder = new TextDecoder();
+  for (const { bytes, atMs } of parts) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
+    rest = lines.pop()!;
+    for (const line of lines) {
+      if (!line.startsWith('data: {')) continue;
+      const { choices, usage } = JSON.parse(line.slice(6)) as CompletionChunk;
+      tokens = usage?.completion_tokens ?? tokens;
+      if ((choices[0]?.text ?? '') === '') continue;
+      last = (atMs - sentMs) / 1000;
+      first ||= last;
+    }
   }
-  return { first, last, tokens: count };
+  return { first, last, tokens };
 }
 
 interface CompletionChunk {
   readonly choices: readonly { readonly text?: string }[];
   readonly usage?: { readonly completion_tokens: number } | null;
-}
-
-async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<CompletionChunk> {
-  let rest = '';
-  const decoder = new TextDecoder();
-  for await (const bytes of body) {
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
-    rest = lines.pop()!;
-    for (const line of lines) {
-      if (line.startsWith('data: {')) yield JSON.parse(line.slice(6)) as CompletionChunk;
-    }
-  }
 }
 
 /** A value that this share of the ascending ones does not exceed. */

@@ -9,6 +9,7 @@ import {
   explainDesign,
   exploreChips,
   queueEvaluator,
+  requireDraftHead,
   SEARCHES,
   variantsOf,
   type Evaluator,
@@ -23,7 +24,8 @@ import {
   type StudyProgress,
   type TopReport,
 } from '../explore/index.ts';
-import { choice, wholeNumber } from './arguments.ts';
+import { parseModelConfig } from '../model/index.ts';
+import { choice, decimal, wholeNumber } from './arguments.ts';
 import { openConfiguration } from './configuration.ts';
 import { REFERENCE_CHIPS, referencesFor } from './exploreReferences.ts';
 import { requireReports, writeReports } from './exploreFiles.ts';
@@ -43,6 +45,7 @@ interface ExploreOptions extends GlobalOptions {
   readonly limits?: string;
   readonly space: string;
   readonly references: readonly string[];
+  readonly acceptance?: number;
   readonly variants?: string;
   readonly objectives?: string;
   readonly search: SearchName;
@@ -79,6 +82,7 @@ export function addExplore(program: Command): void {
       names,
       names(REFERENCE_CHIPS),
     )
+    .option('--acceptance <share>', 'drafts of the MTP head, and how many are right', decimal(0, 1))
     .option('--variants <file.json>', 'what of the model may change too: {"experts": [128, 512]}')
     .option('--objectives <list>', 'what is wanted: tokensPerSecond,tpotMs')
     .addOption(choice('--search <name>', 'auto: whole spaces when small', SEARCHES).default('auto'))
@@ -113,7 +117,7 @@ async function explore(names: readonly string[], options: ExploreOptions): Promi
   requireDifferent(names);
   requireReports(options.report ?? []);
   if (options.variants !== undefined) return codesign(names, options.variants, options, output);
-  const models = names.map(publishedModel);
+  const models = names.map((name) => publishedModel(name, 1 / names.length, options.acceptance));
   const references = referencesFor(names, options.references, options.workload);
   const title = `Chips for ${names.join(', ')}`;
   const explored = await runOne(models, options, output, (study) =>
@@ -145,11 +149,13 @@ async function codesign(
       hint: 'explore one model at a time',
     });
   const { raw } = openConfiguration(name!);
-  const { variants, rejected } = variantsOf({ name: name!, raw }, readVariants(file));
+  const source = { name: name!, raw, acceptance: options.acceptance };
+  const { variants, rejected } = variantsOf(source, readVariants(file));
   const explored: ExploredVariant[] = [];
   for (const [i, variant] of variants.entries()) {
     const study = options.output && studyOfVariant(options.output, i);
-    const model = { name: `${name} ${variant.name}`, raw: variant.raw, weight: 1 };
+    const { raw, acceptance } = variant;
+    const model = { name: `${name} ${variant.name}`, raw, weight: 1, acceptance };
     output.note(`${i + 1} of ${variants.length}: ${variant.name}`);
     const own = { ...options, output: study };
     explored.push({ variant: variant.name, explored: await runOne([model], own, output) });
@@ -212,8 +218,15 @@ function requireDifferent(names: readonly string[]): void {
   });
 }
 
-function publishedModel(name: string, _: number, all: readonly string[]): StudiedModel {
-  return { name, raw: openConfiguration(name).raw, weight: 1 / all.length };
+/** Throws UnsupportedError where drafts are asked for and the model has no head for them. */
+function publishedModel(
+  name: string,
+  weight: number,
+  acceptance: number | undefined,
+): StudiedModel {
+  const { raw } = openConfiguration(name);
+  if (acceptance !== undefined) requireDraftHead(parseModelConfig(raw, name));
+  return { name, raw, weight, acceptance };
 }
 
 async function definitionFor(

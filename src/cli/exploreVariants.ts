@@ -18,18 +18,25 @@ import { formatTable } from './table.ts';
 /** Variants are few numbers. */
 const MOST_BYTES = 2 ** 20;
 
-/** `{"experts": [128, 512], "expertWidth": [1024]}`. Throws FormatError or UsageError for anything else. */
+/** `{"experts": [128, 512], "acceptance": [0.85]}`. Throws FormatError or UsageError for anything else. */
 export function readVariants(file: string): VariantSpace {
   const value = parseJson(readWholeFile(file, MOST_BYTES), file);
   const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
-  const isList = ([, values]: [string, unknown]): boolean =>
-    Array.isArray(values) && values.every((each) => Number.isSafeInteger(each) && each > 0);
+  const isList = ([name, values]: [string, unknown]): boolean =>
+    Array.isArray(values) &&
+    values.every(
+      name === 'acceptance' ? isShare : (each) => Number.isSafeInteger(each) && each > 0,
+    );
   if (!Array.isArray(value) && entries.length > 0 && entries.every(isList))
     return value as VariantSpace;
-  throw new UsageError('variants must be lists of whole numbers by name', {
+  throw new UsageError('variants must be lists of whole numbers by name, of acceptance 0 to 1', {
     where: file,
     hint: `for example {"experts": [128, 512]}; names are ${Object.keys(KNOBS).join(', ')}`,
   });
+}
+
+function isShare(value: unknown): boolean {
+  return typeof value === 'number' && value >= 0 && value <= 1;
 }
 
 /** Documents of models/valid.json that perplexity is measured on. */

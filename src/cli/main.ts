@@ -64,9 +64,8 @@ async function createProgram(commands: readonly string[]): Promise<Command> {
   return program;
 }
 
-async function main(args: readonly string[]): Promise<void> {
-  endQuietlyOnClosedPipe();
-  process.on('SIGINT', () => process.exit(INTERRUPTED));
+/** Run the command that `args` name and tell about its failure; leaves the exit code in process.exitCode. */
+export async function runCommand(args: readonly string[]): Promise<void> {
   expectObjects('few');
   try {
     const program = await createProgram(neededCommands(args));
@@ -76,4 +75,8 @@ async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-await main(process.argv.slice(2));
+if (import.meta.main) {
+  endQuietlyOnClosedPipe();
+  process.on('SIGINT', () => process.exit(INTERRUPTED));
+  await runCommand(process.argv.slice(2));
+}

@@ -95,6 +95,12 @@ export interface DeviceRows {
 export interface Device {
   run(program: Program, inputs: StepInputs): StepResult;
   /**
+   * Begins a step, which threads of the device may run while the caller does other things; until what is returned has
+   * ended it, nothing else may be asked of the device. The results are the device's own memory, which the next step
+   * overwrites. Throws as `run`, now or at the end.
+   */
+  begin?(program: Program, inputs: StepInputs): () => StepResult;
+  /**
    * A copy of the states of a slot that steps replace, to come back to: after `restore`, of that slot or
    * another, the sequence goes on from where it was, exactly as the first time. Rows that were appended
    * since stay, and are not seen. A device whose states are rows alone may have neither: there a step may

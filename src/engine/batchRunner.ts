@@ -3,7 +3,15 @@
  * and takes states out of slots and puts them into others.
  */
 import { CapacityError } from '../base/index.ts';
-import type { Device, DeviceRows, DeviceSnapshot, Program, Target } from '../compile/index.ts';
+import type {
+  Device,
+  DeviceRows,
+  DeviceSnapshot,
+  Program,
+  StepInputs,
+  StepResult,
+  Target,
+} from '../compile/index.ts';
 import { hasReplacedStates, type Graph } from '../ir/index.ts';
 import { ProgramCache } from './programCache.ts';
 import { vocabularySize } from './vocabularySize.ts';
@@ -28,6 +36,23 @@ export interface Fed {
 export interface BatchStep {
   readonly fed: readonly Fed[];
   readonly cycles: number | null;
+}
+
+/** A step that the device may be running. */
+export interface BegunStep {
+  /** How many of the feeds it is for: the first. */
+  readonly count: number;
+  /** Waits for it. What is given must be read before the next step begins. */
+  end(): BatchStep;
+}
+
+/** Where and for how much a step is. */
+export interface StepPlace {
+  readonly firstSlot: number;
+  /** The program has room for so many tokens, or for as many as are needed. */
+  readonly context?: number;
+  /** Tokens that the slots after those that are fed have, which must stay as they are. */
+  readonly after?: readonly number[];
 }
 
 /** The least context that is compiled for; then it doubles, so that programs are few. */
@@ -62,26 +87,46 @@ export class BatchRunner {
 
   /**
    * Feeds as many tokens each to slots from `firstSlot` on: to all, or to the first of them, as many as a
-   * program can take. The program has room for `context` tokens, or for as many as are needed. Throws what
-   * compiling and the device throw.
+   * program can take. Throws what compiling and the device throw.
    */
-  run(firstSlot: number, feeds: readonly Feed[], context = 0): BatchStep {
+  begin(given: readonly Feed[], { firstSlot, context = 0, after = [] }: StepPlace): BegunStep {
+    const feeds = [...given, ...this.#fillers(given, after)];
     const T = feeds[0]!.tokens.length;
     const S = Math.max(context, ...feeds.map(({ position }) => position + T));
     const program = this.#programFor(feeds.length, T, this.#contextFor(S));
     const { B } = program.dims;
     const batch = feeds.slice(0, B);
-    const { logits, next, hidden, cycles } = this.#device.run(program, {
+    const end = this.#beginOnDevice(program, {
       tokens: Int32Array.from(batch.flatMap(({ tokens }) => tokens)),
       positions: Int32Array.from(batch, ({ position }) => position),
       firstSlot,
     });
-    const fed = batch.map((_, b) => ({
-      logits: partOf(logits, b, B),
-      next: partOf(next, b, B),
-      ...(hidden && { hidden: partOf(hidden, b, B) }),
-    }));
-    return { fed, cycles };
+    const count = Math.min(B, given.length);
+    return { count, end: () => stepOf(end(), count, B) };
+  }
+
+  /** A step from its beginning to its end. */
+  run(feeds: readonly Feed[], place: StepPlace): BatchStep {
+    return this.begin(feeds, place).end();
+  }
+
+  #beginOnDevice(program: Program, inputs: StepInputs): () => StepResult {
+    return this.#device.begin?.(program, inputs) ?? (() => this.#device.run(program, inputs));
+  }
+
+  /**
+   * Tokens of no sense for slots after those of `feeds`, so that batches have few sizes, since each needs a program.
+   * They leave a row behind the tokens that the slot has, where its next token comes; states that steps replace have
+   * no such place.
+   */
+  #fillers(feeds: readonly Feed[], after: readonly number[]): Feed[] {
+    if (this.recurrent) return [];
+    const tokens = feeds[0]!.tokens.map(() => 0);
+    const fillers = after
+      .slice(0, roundBatch(feeds.length) - feeds.length)
+      .map((position) => ({ position, tokens }));
+    const fit = fillers.every(({ position }) => position + tokens.length <= this.contextTokens);
+    return fit ? fillers : [];
   }
 
   /**
@@ -91,7 +136,8 @@ export class BatchRunner {
    */
   reserve(slots: number): number {
     try {
-      this.run(slots - 1, [{ position: 0, tokens: [0] }], this.contextTokens);
+      const place = { firstSlot: slots - 1, context: this.contextTokens };
+      this.run([{ position: 0, tokens: [0] }], place);
       return slots;
     } catch (error) {
       if (!(error instanceof CapacityError) || slots === 1) throw error;
@@ -143,6 +189,22 @@ export class BatchRunner {
       return this.#programFor(B, T, S);
     }
   }
+}
+
+/** What the first `count` of `B` sequences got. */
+function stepOf({ logits, next, hidden, cycles }: StepResult, count: number, B: number): BatchStep {
+  const fed = Array.from({ length: count }, (_, b) => ({
+    logits: partOf(logits, b, B),
+    next: partOf(next, b, B),
+    ...(hidden && { hidden: partOf(hidden, b, B) }),
+  }));
+  return { fed, cycles };
+}
+
+/** A size for a batch, of a few: at most a quarter more. */
+function roundBatch(count: number): number {
+  const step = 2 ** Math.max(0, Math.floor(Math.log2(count)) - 2);
+  return Math.ceil(count / step) * step;
 }
 
 /** Part `b` of `B` equal ones. */

@@ -1,6 +1,7 @@
 /**
- * Engine: many requests on one device. A step feeds each request that decodes its last token, and guesses
- * after it, then reads chunks of prompts; what is chosen does not depend on who else is there.
+ * Engine: many requests on one device. A step takes what the device has decoded, reads chunks of prompts, and begins
+ * to feed each request that decodes its last token, and guesses after it: the device goes on while others are told
+ * what came of the step. What is chosen does not depend on who else is there.
  */
 import { UsageError } from '../base/index.ts';
 import type { Device, Target } from '../compile/index.ts';
@@ -30,6 +31,8 @@ export class Engine implements ServingEngine {
   readonly #stepTokens: number;
   readonly #sequences = new Map<string, Sequence>();
   #events: EngineEvent[] = [];
+  /** Waits for the turns that were begun in the last step. */
+  #endBegun: () => void = () => {};
   #arrivals = 0;
   /** Tokens of prompts that were looked for, and those of them that were there. */
   #prefixQueriedTokens = 0;
@@ -46,13 +49,9 @@ export class Engine implements ServingEngine {
     this.#blocks = new BlockManager({ blocks, blockTokens, snapshots, keptBytes });
     this.#slots = new SlotTable(maxSequences, this.#runner);
     const prefixes = new PrefixCache(this.#runner, this.#blocks, others.prefixCaching);
-    this.#turns = new TurnRunner(this.#runner, prefixes, (event) => this.#events.push(event));
-    this.#scheduler = new Scheduler({
-      runner: this.#runner,
-      blocks: this.#blocks,
-      slots: this.#slots,
-      prefixes,
-    });
+    const parts = { runner: this.#runner, blocks: this.#blocks, slots: this.#slots, prefixes };
+    this.#turns = new TurnRunner(parts, (event) => this.#events.push(event));
+    this.#scheduler = new Scheduler(parts);
     this.#drafts = drafts;
     this.#draftSequences = others.draftSequences;
     this.#stepTokens = options.stepTokens ?? this.#runner.maxTokens;
@@ -85,13 +84,17 @@ export class Engine implements ServingEngine {
   }
 
   abort(id: string): void {
+    if (!this.#sequences.has(id)) return;
+    this.#endBegun();
     const sequence = this.#sequences.get(id);
     if (sequence !== undefined) this.#end(sequence, 'aborted');
   }
 
   step(): readonly EngineEvent[] {
-    const decoded = this.#decode();
-    this.#prefill(Math.max(this.#blocks.blockTokens, this.#stepTokens - decoded));
+    this.#endBegun();
+    const budget = this.#stepTokens - this.#slots.decoding.length;
+    this.#prefill(Math.max(this.#blocks.blockTokens, budget));
+    this.#beginDecode();
     const events = this.#events;
     this.#events = [];
     return events;
@@ -119,18 +122,24 @@ export class Engine implements ServingEngine {
     this.#blocks.clear();
   }
 
-  /** A turn for each that decodes; how many tokens were fed. */
-  #decode(): number {
+  /** A turn for each that decodes. */
+  #beginDecode(): void {
     this.#draft();
     const turns = this.#scheduler.scheduleDecode().map((sequence) => this.#turnOf(sequence));
-    this.#turns.runAll(turns);
-    this.#removeEnded(turns);
-    return turns.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    const end = this.#turns.begin(turns);
+    this.#endBegun = () => {
+      this.#endBegun = () => {};
+      end();
+      this.#removeEnded(turns);
+    };
   }
 
-  /** Chunks of prompts, as many as a budget of tokens allows; one at least, if any waits. */
+  /**
+   * Chunks of prompts, as many as a budget of tokens allows; one at least, if any waits. What is less than a block is
+   * left: a step for so few tokens costs as much as one for many.
+   */
   #prefill(budget: number): void {
-    for (let left = budget; left > 0;) {
+    for (let left = budget; left >= this.#blocks.blockTokens;) {
       const chunk = this.#scheduler.schedulePrefill(left);
       if (chunk === undefined) return;
       this.#start(chunk.sequence);

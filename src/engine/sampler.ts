@@ -44,6 +44,14 @@ export class Sampler {
     this.#prompt = new Set(repetitionOf(options) === 1 ? [] : prompt);
   }
 
+  /** Whether tokens are the likeliest, whatever the other logits are. */
+  get takesLargest(): boolean {
+    const { temperature, logitBias, presencePenalty = 0, frequencyPenalty = 0 } = this.#options;
+    const isPenalised = presencePenalty !== 0 || frequencyPenalty !== 0;
+    const isAdjusted = this.#constraint !== undefined || (logitBias?.size ?? 0) > 0;
+    return temperature === 0 && !isAdjusted && !isPenalised && repetitionOf(this.#options) === 1;
+  }
+
   /**
    * Chooses the next token of the text by one row of logits, which stays as it is; `greedy` is the
    * target's own choice of the largest. Throws CeladonError when the constraint leaves no token.

@@ -83,10 +83,13 @@ export class Sequence {
 
   /**
    * Chooses the next token by a row of logits whose largest is at `greedy`, and appends it. Throws CeladonError
-   * for logits that are no finite numbers, and where the constraint leaves no token.
+   * for logits that are no finite numbers, and where the constraint leaves no token. Where the largest is all that is
+   * asked for, only that one is looked at: it is finite unless one is infinite, or none is a number.
    */
   choose(logits: Float32Array, greedy: number): Choice {
-    requireFinite(logits, `token ${this.tokens.length}`);
+    const readsAll = this.request.logprobs !== undefined || !this.#sampler.takesLargest;
+    const read = readsAll ? logits : logits.subarray(greedy, greedy + 1);
+    requireFinite(read, `token ${this.tokens.length}`);
     const token = this.#sampler.next(logits, greedy);
     this.#firstTokenMs ??= performance.now();
     this.tokens.push(token);
@@ -99,7 +102,7 @@ export class Sequence {
   keepHidden(rows: Float32Array | undefined, count: number, kept = count): void {
     if (rows === undefined) return;
     const width = rows.length / count;
-    for (let i = 0; i < kept; i++) this.#hidden.push(rows.subarray(i * width, (i + 1) * width));
+    for (let i = 0; i < kept; i++) this.#hidden.push(rows.slice(i * width, (i + 1) * width));
   }
 
   /** The hidden rows of tokens `from` to `to`, one behind the other; none where the graph gives none. */

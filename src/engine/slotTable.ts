@@ -31,6 +31,12 @@ export class SlotTable {
     return this.sequences.filter(({ isDecoding }) => isDecoding);
   }
 
+  /** How many tokens the slots from `slot` on have. */
+  tokensFrom(slot: number): number[] {
+    const count = Math.max(0, this.size - slot);
+    return Array.from({ length: count }, (_, i) => this.sequences[slot + i]?.computed ?? 0);
+  }
+
   /** Gives a sequence the slot after all others. There must be one, and none that reads its prompt. */
   add(sequence: Sequence): void {
     sequence.slot = this.sequences.push(sequence) - 1;

@@ -6,11 +6,12 @@
  * [1] Leviathan, Kalman, Matias: Fast Inference from Transformers via Speculative Decoding, https://arxiv.org/abs/2211.17192
  */
 import type { DeviceSnapshot } from '../compile/index.ts';
-import type { BatchRunner, BatchStep, Fed, Feed } from './batchRunner.ts';
+import type { BatchRunner, BatchStep, Fed } from './batchRunner.ts';
 import type { FinishReason } from './generate.ts';
 import type { PrefixCache } from './prefixCache.ts';
 import type { EngineEvent } from './request.ts';
 import type { Sequence } from './sequence.ts';
+import type { SlotTable } from './slotTable.ts';
 
 /** What a sequence is fed in a step: its last token and guesses, or a chunk of its prompt. */
 export interface Turn {
@@ -21,6 +22,12 @@ export interface Turn {
   readonly mark?: DeviceSnapshot;
 }
 
+export interface TurnParts {
+  readonly runner: BatchRunner;
+  readonly slots: SlotTable;
+  readonly prefixes: PrefixCache;
+}
+
 /** Runs turns; how a sequence ends is left in its `outcome`. */
 export class TurnRunner {
   /** Guesses that were judged, and those of them that were right. */
@@ -29,65 +36,85 @@ export class TurnRunner {
   /** Simulated cycles; null where the target has no cycle model. */
   cycles: number | null = null;
   readonly #runner: BatchRunner;
+  readonly #slots: SlotTable;
   readonly #prefixes: PrefixCache;
   readonly #tell: (event: EngineEvent) => void;
 
   /** `tell` is given each token as it is chosen. */
-  constructor(runner: BatchRunner, prefixes: PrefixCache, tell: (event: EngineEvent) => void) {
+  constructor({ runner, slots, prefixes }: TurnParts, tell: (event: EngineEvent) => void) {
     this.#runner = runner;
+    this.#slots = slots;
     this.#prefixes = prefixes;
     this.#tell = tell;
   }
 
   /** Runs turns in consecutive slots, those together that have as many tokens. */
   runAll(turns: readonly Turn[]): void {
-    for (let first = 0; first < turns.length;) {
-      const { length } = turns[first]!.tokens;
-      const end = turns.findIndex(({ tokens }, i) => i > first && tokens.length !== length);
-      first += this.#run(turns.slice(first, end < 0 ? undefined : end));
-    }
+    this.begin(turns)();
   }
 
-  /** How many of the turns were run. */
-  #run(turns: readonly Turn[]): number {
+  /** As `runAll`, but the last step is only begun; what is returned waits for it. */
+  begin(turns: readonly Turn[]): () => void {
+    let [left, end] = [turns, (): void => {}];
+    while (left.length > 0) {
+      end();
+      const { length } = left[0]!.tokens;
+      const other = left.findIndex(({ tokens }) => tokens.length !== length);
+      const begun = this.#begin(left.slice(0, other < 0 ? undefined : other));
+      left = left.slice(begun.count);
+      end = begun.end;
+    }
+    return end;
+  }
+
+  /** How many of the turns a step was begun for, and what waits for it. */
+  #begin(turns: readonly Turn[]): { readonly count: number; readonly end: () => void } {
     const feeds = turns.map(({ sequence, tokens }) => ({ position: sequence.computed, tokens }));
+    const firstSlot = turns[0]!.sequence.slot!;
     try {
       for (const { sequence } of turns) this.#prefixes.fill(sequence);
-      const { fed } = this.#feed(turns[0]!.sequence.slot!, feeds);
-      for (const [i, own] of fed.entries()) this.#takeGuarded(turns[i]!, own);
-      return fed.length;
+      const after = this.#slots.tokensFrom(firstSlot + turns.length);
+      const { count, end } = this.#runner.begin(feeds, { firstSlot, after });
+      return { count, end: () => this.#end(turns.slice(0, count), end) };
     } catch (error) {
-      // What the device holds of them is not known.
-      for (const { sequence } of turns) sequence.outcome = asError(error);
-      return turns.length;
+      fail(turns, error);
+      return { count: turns.length, end: () => {} };
     }
   }
 
-  #feed(firstSlot: number, feeds: readonly Feed[]): BatchStep {
-    const step = this.#runner.run(firstSlot, feeds);
-    if (step.cycles !== null) this.cycles = (this.cycles ?? 0) + step.cycles;
-    return step;
-  }
-
-  /** A problem with one request ends that one. */
-  #takeGuarded(turn: Turn, fed: Fed): void {
+  #end(turns: readonly Turn[], end: () => BatchStep): void {
     try {
-      this.#take(turn, fed);
+      const { fed, cycles } = end();
+      this.#count(cycles);
+      // What the device gave is all read before it is asked for more.
+      const kept = turns.map((turn, i) => guarded(turn, () => this.#read(turn, fed[i]!)));
+      for (const [i, turn] of turns.entries())
+        if (kept[i] !== undefined) guarded(turn, () => this.#advance(turn, kept[i]!));
     } catch (error) {
-      turn.sequence.outcome = asError(error);
+      fail(turns, error);
     }
   }
 
-  /** What a turn came to: tokens, a state that is so much further, blocks that are full. */
-  #take(turn: Turn, fed: Fed): void {
+  #count(cycles: number | null): void {
+    if (cycles !== null) this.cycles = (this.cycles ?? 0) + cycles;
+  }
+
+  /** Chooses tokens by what a turn gave; how many of those fed are right. */
+  #read(turn: Turn, fed: Fed): number {
     const { sequence, tokens, guesses } = turn;
     const given = tokens.length - guesses.length;
     const isWhole = sequence.computed + given === sequence.tokens.length;
     const kept = given + (isWhole ? this.#choose(turn, fed) : 0);
+    sequence.keepHidden(fed.hidden, tokens.length, kept);
+    return kept;
+  }
+
+  /** A state that is further by the tokens that are right, and blocks that are full. */
+  #advance(turn: Turn, kept: number): void {
+    const { sequence, tokens } = turn;
     const isExact = kept === tokens.length || sequence.outcome === undefined;
     if (kept < tokens.length && isExact) this.#rewind(turn, kept);
     sequence.computed += kept;
-    sequence.keepHidden(fed.hidden, tokens.length, kept);
     this.#prefixes.publish(sequence, isExact);
   }
 
@@ -122,8 +149,24 @@ export class TurnRunner {
     if (mark === undefined) return;
     const slot = sequence.slot!;
     this.#runner.restore(slot, mark);
-    this.#feed(slot, [{ position: sequence.computed, tokens: tokens.slice(0, kept) }]);
+    const feed = { position: sequence.computed, tokens: tokens.slice(0, kept) };
+    this.#count(this.#runner.run([feed], { firstSlot: slot }).cycles);
   }
+}
+
+/** A problem with one request ends that one. */
+function guarded<T>({ sequence }: Turn, work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    sequence.outcome = asError(error);
+    return undefined;
+  }
+}
+
+/** Ends sequences of which it is not known what the device holds. */
+function fail(turns: readonly Turn[], error: unknown): void {
+  for (const { sequence } of turns) sequence.outcome = asError(error);
 }
 
 /** An error, whatever was thrown. */

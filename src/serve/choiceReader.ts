@@ -60,12 +60,14 @@ export class ChoiceReader {
   }
 
   finished({ reason, usage }: FinishedEvent): Piece[] {
+    // Before the rest is read: a call that the limit cuts short is ended there, and is none to carry out.
+    const isCut = !this.#stopped && (reason === 'length' || reason === 'context');
     const parts = this.#stopped ? [] : this.#rest();
     const last = parts.length > 0 || this.#unsent.length > 0 ? [this.#piece(parts)] : [];
     const counted = { ...usage, reasoningTokens: this.#reasoningTokens };
     return [
       ...last,
-      { kind: 'end', choice: this.#choice, reason: this.#endReason(reason), usage: counted },
+      { kind: 'end', choice: this.#choice, reason: this.#endReason(isCut), usage: counted },
     ];
   }
 
@@ -98,8 +100,8 @@ export class ChoiceReader {
     return { kind: 'parts', choice: this.#choice, parts, tokens };
   }
 
-  #endReason(reason: FinishedEvent['reason']): EndReason {
-    if (!this.#stopped && (reason === 'length' || reason === 'context')) return 'length';
+  #endReason(isCut: boolean): EndReason {
+    if (isCut) return 'length';
     return this.#calls > 0 ? 'tool_calls' : 'stop';
   }
 }

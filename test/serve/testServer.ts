@@ -66,22 +66,26 @@ const NO_RUNNERS: RetrievalRunners = {
 
 const CONTEXT = 256;
 
+export interface DemoOptions extends TestOptions {
+  readonly contextTokens?: number;
+  /** What text is made of and how a chat is written, instead of the model's. */
+  readonly texts?: Partial<Service['model']>;
+}
+
 /** qwen3-tiny, on one thread of the cpu unless said. */
 export async function serveDemo(
   t: TestContext,
-  options: TestOptions = {},
-  target: Target = cpuTarget({ contextTokens: CONTEXT, threads: 1 }),
+  { contextTokens = CONTEXT, texts, ...options }: DemoOptions = {},
+  target: Target = cpuTarget({ contextTokens, threads: 1 }),
 ): Promise<TestServer> {
   const model = loadModel(path.join(import.meta.dirname, '../../models/qwen3-tiny'));
   const runner = (head: 'tokens' | 'embedding'): ModelRunner =>
-    new ModelRunner(model.graph({ logits: 'last', head }), target, target.open({}), CONTEXT);
+    new ModelRunner(model.graph({ logits: 'last', head }), target, target.open({}), contextTokens);
   const { eosTokenIds } = model.checkpoint.generation;
   return serve(t, options, {
     name: 'qwen3-tiny',
-    model,
-    engine: new Engine(model.graph({ logits: 'last' }), target, target.open({}), {
-      contextTokens: CONTEXT,
-    }),
+    model: { tokenizer: model.tokenizer, chat: model.chat, ...texts },
+    engine: new Engine(model.graph({ logits: 'last' }), target, target.open({}), { contextTokens }),
     generation: { ...GREEDY, eosTokenIds },
     runners: { embedding: () => runner('embedding'), ranking: () => runner('tokens') },
   });

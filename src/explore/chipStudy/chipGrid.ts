@@ -122,10 +122,10 @@ const IDLE = { memory: 0, matrix: 0, vector: 0 } as const;
 
 function workloadsOf({ models, workload, limits }: ChipStudyInputs): Workload[] {
   const { inputTokens, outputTokens, concurrency } = workload;
-  return models.map(({ name, raw, weight }) => ({
+  return models.map(({ name, raw, weight, acceptance }) => ({
     name,
     model: parseModelConfig(raw, name),
-    ...{ inputTokens, outputTokens, weight },
+    ...{ inputTokens, outputTokens, weight, acceptance },
     mostTpotMs: limits.tpotMs,
     mostSequences: concurrency ?? undefined,
   }));

@@ -12,6 +12,8 @@ export interface StudiedModel {
   readonly raw: JsonRecord;
   /** Share of all tokens written; those of all models sum to 1. */
   readonly weight: number;
+  /** Share of drafts of its own head that are right, 0 to 1; undefined: nothing is drafted. */
+  readonly acceptance?: number | undefined;
 }
 
 export interface StudiedWorkload {

@@ -1,4 +1,7 @@
-/** What a model team can change before it trains: names of ours for the fields of the families' configurations. */
+/**
+ * What a model team can change before it trains: names of ours for the fields of the families' configurations, and
+ * how good its head that drafts is.
+ */
 
 export interface Knob {
   readonly what: string;
@@ -6,6 +9,8 @@ export interface Knob {
   readonly fields: readonly (readonly string[])[];
   /** Of a list by layer: the largest entry is what the knob turns, wherever it stands. */
   readonly largestOfLayers?: boolean;
+  /** No field has it: a share from 0 to 1 of models with a head that drafts. */
+  readonly ofDrafts?: boolean;
 }
 
 export const KNOBS = {
@@ -26,6 +31,11 @@ export const KNOBS = {
     what: 'tokens of an entry in the layers that compress most',
     fields: [['compress_ratios']],
     largestOfLayers: true,
+  },
+  acceptance: {
+    what: 'share of the drafts of its own head that are right',
+    fields: [],
+    ofDrafts: true,
   },
 } as const satisfies Readonly<Record<string, Knob>>;
 

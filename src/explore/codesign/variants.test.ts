@@ -5,6 +5,24 @@ import { currentOf, variantsOf } from './variants.ts';
 
 const V4 = readCatalogueModel('deepseek-v4-flash');
 
+test('drafts are a variant of models with a head for them', () => {
+  const { variants } = variantsOf(V4, { acceptance: [0.5, 0.85], experts: [128] });
+  assert.deepEqual(
+    variants.map(({ name, acceptance }) => [name, acceptance]),
+    [
+      ['as published', undefined],
+      ['experts=128', undefined],
+      ['acceptance=0.5', 0.5],
+      ['acceptance=0.5,experts=128', 0.5],
+      ['acceptance=0.85', 0.85],
+      ['acceptance=0.85,experts=128', 0.85],
+    ],
+  );
+  const dense = variantsOf(readCatalogueModel('qwen3-4b'), { acceptance: [0.5] });
+  assert.equal(dense.variants.length, 1);
+  assert.match(dense.rejected[0]!.reason, /MTP heads of qwen3 are skipped/);
+});
+
 test('every combination of choices is a variant, the model itself first', () => {
   const { variants, rejected } = variantsOf(V4, { experts: [128, 256], expertWidth: [4096] });
   assert.deepEqual(rejected, []);

@@ -4,7 +4,13 @@
  */
 import { FormatError, UnsupportedError, type JsonRecord } from '../../base/index.ts';
 import { nearestName } from '../../chip/index.ts';
-import { parseModelConfig, type CatalogueModel, type ModelConfig } from '../../model/index.ts';
+import {
+  buildPredictorGraph,
+  NO_WEIGHTS,
+  parseModelConfig,
+  type CatalogueModel,
+  type ModelConfig,
+} from '../../model/index.ts';
 import { KNOBS, type Knob, type KnobName } from './knobs.table.ts';
 
 /** Values to try of each knob; the model's own are tried always. */
@@ -16,6 +22,8 @@ export interface Variant {
   readonly changes: Readonly<Partial<Record<KnobName, number>>>;
   readonly raw: JsonRecord;
   readonly model: ModelConfig;
+  /** Share of drafts that are right; undefined where nothing is drafted. */
+  readonly acceptance: number | undefined;
 }
 
 export interface RejectedVariant {
@@ -30,7 +38,10 @@ export interface Variants {
   readonly rejected: readonly RejectedVariant[];
 }
 
-type Source = Pick<CatalogueModel, 'name' | 'raw'>;
+/** A model, and the drafts that it is explored with. */
+interface Source extends Pick<CatalogueModel, 'name' | 'raw'> {
+  readonly acceptance?: number | undefined;
+}
 
 /** More than can be explored with chips in a day. */
 const MOST_VARIANTS = 1000;
@@ -50,7 +61,10 @@ export function variantsOf(source: Source, space: VariantSpace): Variants {
     const raw = changed(source.raw, changes);
     const name = nameOf(changes);
     try {
-      variants.push({ name, changes, raw, model: parseModelConfig(raw, name) });
+      const model = parseModelConfig(raw, name);
+      const { acceptance = source.acceptance } = changes;
+      if (acceptance !== undefined) requireDraftHead(model);
+      variants.push({ name, changes, raw, model, acceptance });
     } catch (error) {
       if (!(error instanceof FormatError || error instanceof UnsupportedError)) throw error;
       rejected.push({ name, reason: error.message });
@@ -66,10 +80,15 @@ function tooMany({ name }: Source, count: number): FormatError {
   });
 }
 
+/** Throws UnsupportedError, with the reason, for a model without a head that drafts. */
+export function requireDraftHead(model: ModelConfig): void {
+  buildPredictorGraph(model, NO_WEIGHTS, { logits: 'last' });
+}
+
 /** Throws UnsupportedError with the knobs that there are. */
 function requireKnob({ name: model, raw }: Source, name: string): void {
   const known = (Object.keys(KNOBS) as KnobName[]).filter(
-    (knob) => currentOf(raw, knob) !== undefined,
+    (knob) => (KNOBS[knob] as Knob).ofDrafts || currentOf(raw, knob) !== undefined,
   );
   if ((known as string[]).includes(name)) return;
   const near = nearestName(name, known);
@@ -122,10 +141,10 @@ function* combinations(
   source: Source,
 ): Generator<Variant['changes']> {
   if (name === undefined) return yield {};
-  const own = currentOf(source.raw, name)!;
+  const own = KNOBS[name] === KNOBS.acceptance ? source.acceptance : currentOf(source.raw, name);
   for (const value of new Set([own, ...space[name]!])) {
     for (const rest of combinations(others, space, source))
-      yield value === own ? rest : { [name]: value, ...rest };
+      yield value === undefined || value === own ? rest : { [name]: value, ...rest };
   }
 }
 

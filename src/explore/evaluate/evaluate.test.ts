@@ -3,11 +3,18 @@ import { test } from 'node:test';
 import { Random } from '../../base/index.ts';
 import { loadChip, type Chip } from '../../chip/index.ts';
 import { lowerGraph } from '../../compile/index.ts';
-import { buildGraph, NO_WEIGHTS, readCatalogueModel, type ModelConfig } from '../../model/index.ts';
+import { type Graph } from '../../ir/index.ts';
+import {
+  buildGraph,
+  buildPredictorGraph,
+  NO_WEIGHTS,
+  readCatalogueModel,
+  type ModelConfig,
+} from '../../model/index.ts';
 import { ClosedForm, jadeTarget, kernelShapes } from '../../target/jade/index.ts';
 import { type System } from '../space/design.ts';
 import { Evaluator, type ChipFigures } from './evaluate.ts';
-import { type Evaluation } from './metrics.ts';
+import { type Evaluation, type Metrics } from './metrics.ts';
 import { type Workload } from './workload.ts';
 
 const SERVER = loadChip('jade-server');
@@ -29,6 +36,8 @@ function workload(model: ModelConfig, more: Partial<Workload> = {}): Workload {
 
 const DENSE = workload(short('qwen3-0.6b', 4));
 const ROUTED = workload(short('qwen3-30b-a3b', 4));
+/** With a head that drafts, three of four right. */
+const DRAFTING = workload(short('qwen3.5-0.8b', 4), { acceptance: 0.75 });
 
 function system(chip: Chip, more: Partial<System> = {}): System {
   const division = { tensor: 1, pipeline: 1, expert: 1, ...more };
@@ -89,7 +98,7 @@ const DIVISIONS = [
 
 test('no design exceeds its bound, alone or as a pair', () => {
   const random = new Random(11);
-  for (const load of [DENSE, ROUTED]) {
+  for (const load of [DENSE, ROUTED, DRAFTING]) {
     const each = evaluator(load);
     let fits = 0;
     for (let i = 0; i < 60; i++) {
@@ -107,6 +116,27 @@ test('no design exceeds its bound, alone or as a pair', () => {
     }
     assert.ok(fits >= 30, `${fits} of 60 fit`);
   }
+});
+
+test('a draft costs a checked row and the head, and is worth as many tokens as are right', () => {
+  const design = { decode: system(SERVER), prefill: undefined };
+  const at = (acceptance: number | undefined): Metrics =>
+    fitting(evaluator({ ...DRAFTING, mostSequences: 1, acceptance }).evaluate(design)).metrics;
+  const [none, never, always] = [undefined, 0, 1].map(at) as [Metrics, Metrics, Metrics];
+  const form = (graph: Graph, T: number): number => {
+    const lowered = lowerGraph(graph, jadeTarget(SERVER, { contextTokens: 1024 }));
+    return (
+      new ClosedForm(kernelShapes(lowered, { B: 1, T, S: 640 })).cycles(SERVER) / SERVER.clockHz
+    );
+  };
+  const { model } = DRAFTING;
+  const absorbed = { latentAttention: 'absorbed' } as const;
+  const checked = form(buildGraph(model, NO_WEIGHTS, { logits: 'all', ...absorbed }), 2);
+  const drafted = form(buildPredictorGraph(model, NO_WEIGHTS, { logits: 'last', ...absorbed }), 1);
+  assert.ok(Math.abs(never.tpotMs / (1e3 * (checked + drafted)) - 1) < 1e-12);
+  assert.equal(always.tpotMs, never.tpotMs / 2);
+  assert.ok(never.tpotMs > none.tpotMs && always.tpotMs < none.tpotMs);
+  assert.ok(never.ttftMs > none.ttftMs, 'the head reads the prompt too');
 });
 
 test('workloads count by their weight: rates as harmonic means', () => {

@@ -237,14 +237,15 @@ function boundOf(design: Design, workload: Workload, forms: ModelForms): Bound |
   const { pipeline, expert, chips } = decode;
   const n = most * pipeline;
   const write = writer.writing(most);
-  const step = pipeline * write.leastSeconds(decode);
+  const token = (pipeline * write.leastSeconds(decode)) / writer.tokensPerStep;
   const prompt = reading.chunks * reading.phase.leastSeconds(reader.system);
-  const tpotMs = 1e3 * pipeline * writer.writing(1).leastSeconds(decode);
+  const alone = pipeline * writer.writing(1).leastSeconds(decode);
+  const tpotMs = (1e3 * alone) / writer.tokensPerStep;
   const [written, read] = [write.leastWork(), reading.phase.leastWork()];
   // Larger batches and chunks share weights among more tokens: these are the largest.
   const perToken = (part: 'bytes' | 'macs'): number => {
     const ofPrompt = prefill === undefined ? (read[part] * reading.chunks) / O : 0;
-    return decode.tensor * (written[part] / most + ofPrompt);
+    return decode.tensor * (written[part] / most / writer.tokensPerStep + ofPrompt);
   };
   const least = {
     ttftMs: 1e3 * prompt,
@@ -253,10 +254,10 @@ function boundOf(design: Design, workload: Workload, forms: ModelForms): Bound |
     macsPerToken: perToken('macs'),
   };
   if (prefill === undefined) {
-    const life = prompt + (O - 1) * (step + ((n - 1) * prompt) / O);
+    const life = prompt + (O - 1) * (token + ((n - 1) * prompt) / O);
     return { tokensPerSecond: (expert * n * O) / life / chips, ...least };
   }
-  const writes = (expert * n) / step / chips;
+  const writes = (expert * n) / token / chips;
   const ratio = (writes / O) * ((prompt * prefill.chips) / prefill.expert);
   return { tokensPerSecond: writes / (1 + ratio), ...least };
 }

@@ -76,3 +76,9 @@ export class Phase {
     );
   }
 }
+
+/** Shares of units when `share` of the time is the first's. */
+export function mixed(a: Busy, b: Busy, share: number): Busy {
+  const at = (unit: keyof Busy): number => share * a[unit] + (1 - share) * b[unit];
+  return { memory: at('memory'), matrix: at('matrix'), vector: at('vector') };
+}

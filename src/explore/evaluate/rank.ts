@@ -8,11 +8,25 @@ import { loadChip, type Chip } from '../../chip/index.ts';
 import { fuseKernels, lowerGraph, orderKernels, type Kernel } from '../../compile/index.ts';
 import { largestLoad } from '../../cost/index.ts';
 import { type Dims, type Graph } from '../../ir/index.ts';
-import { buildGraph, NO_WEIGHTS, type ModelConfig } from '../../model/index.ts';
-import { jadeTarget, kernelShapes, planLayout, type KernelShape } from '../../target/jade/index.ts';
+import {
+  buildGraph,
+  buildPredictorGraph,
+  NO_WEIGHTS,
+  type ModelConfig,
+} from '../../model/index.ts';
+import {
+  jadeTarget,
+  kernelShapes,
+  planLayout,
+  type KernelShape,
+  type MemoryLayout,
+} from '../../target/jade/index.ts';
 
 /** What of a chip decides how a graph is lowered. */
 export type Formats = Pick<Chip['matrix'], 'activationFormat' | 'weightFormat'>;
+
+/** What of a model: its layers, the same with logits of every token, or the head that drafts. */
+export type Part = 'layers' | 'checked layers' | 'draft';
 
 /** How the work of a replica is divided beyond tensor groups. */
 export interface Division {
@@ -45,17 +59,17 @@ export class Rank {
   private readonly layerOf: readonly number[];
   private readonly chip: Chip;
 
-  constructor(model: ModelConfig, formats: Formats) {
+  /** Throws UnsupportedError where the model has no head that drafts. */
+  constructor(model: ModelConfig, formats: Formats, part: Part = 'layers') {
     const { activationFormat, weightFormat } = formats;
     const matrix = { ...REFERENCE.matrix, activationFormat, weightFormat };
     this.chip = { ...REFERENCE, matrix };
-    const options = { logits: 'last', latentAttention: 'absorbed' } as const;
     const target = jadeTarget(this.chip, { contextTokens: 1 });
-    this.graph = lowerGraph(buildGraph(model, NO_WEIGHTS, options), target);
+    this.graph = lowerGraph(graphOf(model, part), target);
     this.kernels = orderKernels(fuseKernels(this.graph));
     let layer = -1;
     this.layerOf = this.kernels.map((kernel) => (layer = layerIn(labelOf(kernel)) ?? layer));
-    this.layers = Math.max(...this.layerOf) + 1;
+    this.layers = Math.max(0, ...this.layerOf) + 1;
   }
 
   /** So many layers from the first one on that all kinds are among them. */
@@ -95,7 +109,8 @@ export class Rank {
   }
 
   private stageOf(layer: number, pipeline: number): number {
-    return Math.floor((Math.max(layer, 0) * pipeline) / this.layers);
+    const stage = Math.floor((Math.max(layer, 0) * pipeline) / this.layers);
+    return Math.min(stage, pipeline - 1); // layers of a head that drafts are counted on from those of the model
   }
 
   /** Elements of a token that go from a stage to the next, of the boundary with most. */
@@ -117,9 +132,10 @@ export class Rank {
     return Math.max(0, ...passed);
   }
 
-  /** Of each stage, with room for `contextTokens` of each sequence. */
-  memory(contextTokens: number, { pipeline, expert }: Division): StageMemory[] {
-    const { weights, regions } = planLayout(this.graph, this.chip, contextTokens, 1);
+  /** Of each stage, with room for `contextTokens` of each sequence, without what `beside` has already. */
+  memory(contextTokens: number, { pipeline, expert }: Division, beside?: Rank): StageMemory[] {
+    const { weights, regions } = this.layout(contextTokens);
+    const there = beside?.layout(contextTokens);
     const routed = this.expertWeights();
     const stages = Array.from({ length: pipeline }, () => ({ weightBytes: 0, stateBytes: 0 }));
     const stageOf = (name: string, otherwise: number): number => {
@@ -135,11 +151,13 @@ export class Rank {
       tileColumns,
       slotBytes,
     } of weights.values()) {
+      if (there?.weights.has(name)) continue;
       const tiles = planes * Math.ceil(rows / tileRows) * Math.ceil(columns / tileColumns);
       const share = routed.has(name) ? Math.ceil(planes / expert) / planes : 1;
       stages[stageOf(name, pipeline - 1)]!.weightBytes += tiles * slotBytes * share;
     }
     for (const { kind, name, sizeBytes } of regions.values()) {
+      if (there?.regions.has(name)) continue;
       const isState = kind === 'state' || kind === 'replaced';
       // The table of embeddings is read by the first stage; tables of positions by all.
       const only = kind === 'bf16' || isState ? 0 : undefined;
@@ -148,6 +166,10 @@ export class Rank {
       for (const owner of owners) owner[isState ? 'stateBytes' : 'weightBytes'] += sizeBytes;
     }
     return stages;
+  }
+
+  private layout(contextTokens: number): MemoryLayout {
+    return planLayout(this.graph, this.chip, contextTokens, 1);
   }
 
   private expertWeights(): Set<string> {
@@ -161,6 +183,13 @@ export class Rank {
       ),
     );
   }
+}
+
+/** The graph of a part, without weights. */
+export function graphOf(model: ModelConfig, part: Part): Graph {
+  const logits = part === 'checked layers' ? 'all' : 'last';
+  const build = part === 'draft' ? buildPredictorGraph : buildGraph;
+  return build(model, NO_WEIGHTS, { logits, latentAttention: 'absorbed' });
 }
 
 function labelOf({ name, anchors: [anchor] }: Kernel): string {

@@ -5,17 +5,23 @@
  * A group holds n sequences: B in each of `pipeline` batches, which follow each other through the stages.
  * Steps of one token (S in the middle of writing) and chunks of prompts take turns:
  *
- *   TPOT = pipeline · period + (n−1) · prompt / O
+ *   TPOT = pipeline · period / a + (n−1) · prompt / O          a: tokens of a step, 1 + accepted drafts
  *   TTFT = step / 2 + prompt · (1 + ρ / (2(1−ρ)))       ρ: share of time on prompts, M/D/1
  *
  * with prompts on chips of their own TPOT is the step alone, TTFT has no queue, and the state of the prompt
  * crosses the links.
  */
+import { MAX_STEP_ROWS } from '../../target/jade/index.ts';
 import { type System } from '../space/design.ts';
 import { type LimitedBy } from './metrics.ts';
 import { type ModelForms } from './modelForms.ts';
-import { type Busy, type Phase, type PhaseTime } from './phase.ts';
+import { mixed, type Busy, type PhaseTime } from './phase.ts';
+import { PhaseSequence } from './phaseSequence.ts';
+import { type StageMemory } from './rank.ts';
 import { contextTokens, readingContext, writingContext, type Workload } from './workload.ts';
+
+/** A draft is checked with the token before it. */
+const CHECKED_TOKENS = 2;
 
 /** How a system serves a workload, at one batch. */
 export interface Served {
@@ -38,7 +44,7 @@ export interface Prompts {
 
 /** One chunk of a prompt, and how many there are. */
 export interface Reading {
-  readonly phase: Phase;
+  readonly phase: PhaseSequence;
   readonly chunks: number;
 }
 
@@ -61,9 +67,18 @@ export class Service {
   /** The most sequences a batch of a group can have, a power of two, or why there is none. */
   mostBatch(): number | Misfit {
     const S = writingContext(this.workload);
-    const rows = this.forms.mostRows(this.system, `write ${S}`, (B) => ({ B, T: 1, S }));
+    const T = this.drafts ? CHECKED_TOKENS : 1;
+    const rows = this.forms.mostRows(this.system, `write ${T} ${S}`, (B) => ({ B, T, S }));
     if (rows === 0) return { misfit: 'values of one sequence do not fit on the chip' };
-    return this.batchHeld(rows);
+    return this.batchHeld(Math.min(rows, MAX_STEP_ROWS / T));
+  }
+
+  private get drafts(): boolean {
+    return this.workload.acceptance !== undefined;
+  }
+
+  private memory(): readonly StageMemory[] {
+    return this.forms.memory(this.system, contextTokens(this.workload), this.drafts);
   }
 
   /** Of at most `rows` sequences, a power of two that memory holds and that are asked for. */
@@ -81,18 +96,16 @@ export class Service {
   /** Sequences of a batch that the memory of every core holds. */
   private sequencesHeld(most: number): number {
     const { chip, pipeline } = this.system;
-    const memory = this.forms.memory(this.system, contextTokens(this.workload));
     let held = most;
-    for (const { weightBytes, stateBytes } of memory)
+    for (const { weightBytes, stateBytes } of this.memory())
       held = Math.min(held, (chip.memory.sizeBytes - weightBytes) / (stateBytes * pipeline));
     return held;
   }
 
   private tooLittleMemory(): Misfit {
     const { sizeBytes } = this.system.chip.memory;
-    const memory = this.forms.memory(this.system, contextTokens(this.workload));
     const needed = Math.max(
-      ...memory.map((stage) => stage.weightBytes + stage.stateBytes * this.system.pipeline),
+      ...this.memory().map((stage) => stage.weightBytes + stage.stateBytes * this.system.pipeline),
     );
     const gib = (bytes: number): string => (bytes / 2 ** 30).toPrecision(3);
     return {
@@ -100,8 +113,21 @@ export class Service {
     };
   }
 
-  writing(B: number): Phase {
-    return this.forms.phase(this.system, { B, T: 1, S: writingContext(this.workload) });
+  /** One step of writing, `B` sequences in a batch. */
+  writing(B: number): PhaseSequence {
+    const { system, forms, workload } = this;
+    const dims = { B, T: 1, S: writingContext(workload) };
+    if (!this.drafts) return new PhaseSequence(forms.phase(system, dims));
+    const checked = { ...dims, T: CHECKED_TOKENS };
+    return new PhaseSequence(
+      forms.phase(system, checked, 'checked layers'),
+      forms.phase(system, dims, 'draft'),
+    );
+  }
+
+  /** Written by a sequence in a step, in the mean. */
+  get tokensPerStep(): number {
+    return 1 + (this.workload.acceptance ?? 0);
   }
 
   /** The chunk of a prompt, and how many there are. */
@@ -120,7 +146,9 @@ export class Service {
     const { inputTokens } = this.workload;
     const T = Math.min(rows, inputTokens);
     const dims = { B: 1, T, S: readingContext(this.workload, T) };
-    return { phase: this.forms.phase(this.system, dims), chunks: inputTokens / T };
+    const parts = this.drafts ? (['layers', 'draft'] as const) : (['layers'] as const);
+    const phases = parts.map((part) => this.forms.phase(this.system, dims, part));
+    return { phase: new PhaseSequence(...phases), chunks: inputTokens / T };
   }
 
   /** Prompts and tokens in turn, `B` sequences in a batch. */
@@ -130,13 +158,14 @@ export class Service {
     const O = workload.outputTokens;
     const n = B * pipeline;
     const step = pipeline * write.periodSeconds;
+    const token = step / this.tokensPerStep;
     const prompt = chunks * read.periodSeconds;
-    const readShare = (n * prompt) / (O * step + n * prompt);
+    const readShare = (n * prompt) / (O * token + n * prompt);
     const alone = n === 1;
     const waited = alone ? 0 : readShare / (2 * (1 - readShare));
     const latency = prompt + (pipeline - 1) * read.periodSeconds;
     const ttftSeconds = (alone ? 0 : step / 2) + latency + prompt * waited;
-    const tpotSeconds = step + ((n - 1) * prompt) / O;
+    const tpotSeconds = token + ((n - 1) * prompt) / O;
     const life = ttftSeconds + (O - 1) * tpotSeconds;
     return {
       tokensPerSecond: (expert * n * O) / life / chips,
@@ -152,10 +181,11 @@ export class Service {
   writes(B: number, write: PhaseTime): Served {
     const { pipeline, expert, chips } = this.system;
     const n = B * pipeline;
-    const tpotSeconds = pipeline * write.periodSeconds;
+    const step = pipeline * write.periodSeconds;
+    const tpotSeconds = step / this.tokensPerStep;
     return {
       tokensPerSecond: (expert * n) / tpotSeconds / chips,
-      ttftSeconds: tpotSeconds / 2,
+      ttftSeconds: step / 2,
       tpotSeconds,
       batch: n * expert,
       limitedBy: write.limitedBy,
@@ -177,16 +207,9 @@ export class Service {
   /** Seconds in which the state of a prompt leaves or enters a group of cores. */
   stateSeconds(): number {
     const { chip, tensor, pipeline, linkBytesPerSecond } = this.system;
-    const memory = this.forms.memory(this.system, contextTokens(this.workload));
-    const bytes = memory.reduce((sum, { stateBytes }) => sum + stateBytes * tensor, 0);
+    const bytes = this.memory().reduce((sum, { stateBytes }) => sum + stateBytes * tensor, 0);
     const cores = Math.min(chip.cores, tensor * pipeline);
     const groupChips = (tensor * pipeline) / cores;
     return bytes / ((linkBytesPerSecond * cores) / chip.cores) / groupChips;
   }
-}
-
-/** Shares of units when `share` of the time is the first's. */
-export function mixed(a: Busy, b: Busy, share: number): Busy {
-  const at = (unit: keyof Busy): number => share * a[unit] + (1 - share) * b[unit];
-  return { memory: at('memory'), matrix: at('matrix'), vector: at('vector') };
 }

@@ -6,6 +6,8 @@ export interface Workload {
   readonly model: ModelConfig;
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** Share of tokens drafted by the model's own head that are right, 0 to 1; undefined: nothing is drafted. */
+  readonly acceptance?: number | undefined;
   /** Share of the tokens written that are of this workload; those of all workloads sum to 1. */
   readonly weight: number;
   /** Milliseconds between tokens that batches must keep; undefined: the batch that writes most. */

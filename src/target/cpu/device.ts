@@ -61,6 +61,11 @@ export class CpuDevice implements Device {
   }
 
   run(program: Program, inputs: StepInputs): StepResult {
+    const { logits, hidden, ...others } = this.begin(program, inputs)();
+    return { ...others, logits: logits.slice(), ...(hidden && { hidden: hidden.slice() }) };
+  }
+
+  begin(program: Program, inputs: StepInputs): () => StepResult {
     if (!(program instanceof CpuProgram)) {
       throw new UsageError(`a program must be for the cpu target, not for ${program.target}`);
     }
@@ -69,10 +74,13 @@ export class CpuDevice implements Device {
     if (program.recurrent) requireContinues(positions, this.#lengths.slice(firstSlot));
     const binding = this.#bind(program, firstSlot);
     this.#feed(program, inputs);
-    this.#runSteps(program, binding, firstSlot);
-    for (const [b, start] of positions.entries())
-      this.#lengths[firstSlot + b] = start + program.dims.T;
-    return this.#results(program);
+    const end = this.#beginSteps(program, binding, firstSlot);
+    return () => {
+      end();
+      for (const [b, start] of positions.entries())
+        this.#lengths[firstSlot + b] = start + program.dims.T;
+      return this.#results(program);
+    };
   }
 
   snapshot(slot: number): CpuSnapshot {
@@ -111,10 +119,14 @@ export class CpuDevice implements Device {
     this.#lengths.length = 0;
   }
 
-  #runSteps({ content: { steps } }: CpuProgram, binding: Binding, firstSlot: number): void {
+  #beginSteps({ content }: CpuProgram, binding: Binding, firstSlot: number): () => void {
     const startMs = nowMs();
-    const times = this.#runner!.run(binding, firstSlot);
-    if (times !== undefined) traceTimes(this.#options.trace!, binding, steps, times, startMs);
+    const end = this.#runner!.begin(binding, firstSlot);
+    return () => {
+      const times = end();
+      if (times === undefined) return;
+      traceTimes(this.#options.trace!, binding, content.steps, times, startMs);
+    };
   }
 
   /** Threads whose kernels read the formats of the program, and of those before. */
@@ -159,8 +171,7 @@ export class CpuDevice implements Device {
 
   #results({ content: { outputs } }: CpuProgram): StepResult {
     const { logits, next, hidden } = outputs;
-    const rows = (output: Output): Float32Array =>
-      this.#memory.floats(output, output.elements).slice();
+    const rows = (output: Output): Float32Array => this.#memory.floats(output, output.elements);
     return {
       logits: rows(logits!),
       ...(hidden && { hidden: rows(hidden) }),

@@ -56,8 +56,17 @@ export class SlotRows {
   }
 }
 
+/** Copies in one piece of memory: to get one costs more than to fill it. */
 function copies(parts: readonly (readonly [string, Uint8Array])[]): States {
-  return new Map(parts.map(([name, bytes]) => [name, bytes.slice()]));
+  const all = new Uint8Array(parts.reduce((sum, [, { length }]) => sum + length, 0));
+  let end = 0;
+  return new Map(
+    parts.map(([name, bytes]) => {
+      const copy = all.subarray(end, (end += bytes.length));
+      copy.set(bytes);
+      return [name, copy];
+    }),
+  );
 }
 
 function bytesOf(states: States): number {

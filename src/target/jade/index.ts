@@ -2,7 +2,7 @@
 export { jadeNumerics } from './arith/index.ts';
 export type { JadeDevice } from './device.ts';
 export type { JadeProgram } from './emit/program.ts';
-export { MAX_STEP_ROWS, planLayout } from './layout.ts';
+export { MAX_STEP_ROWS, planLayout, type MemoryLayout } from './layout.ts';
 export * from './levels/index.ts';
 export { regionsOf } from './schedule/regions.ts';
 export { limitOf, type Limit, type RunStats } from './sim/index.ts';

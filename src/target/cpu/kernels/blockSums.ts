@@ -42,6 +42,8 @@ export interface BlockSums {
 export interface BlockProducts {
   /** What is added to levels, beyond the bias of stored codes. */
   readonly levelBias: number;
+  /** Whether products are added with the host's multiply-add. */
+  readonly fused: boolean;
   /** Rows of the largest tile. */
   readonly mostRows: number;
   /** Vectors whose sums registers hold, for as many rows. */
@@ -55,6 +57,7 @@ export function blockProducts(format: IntegerFormat, products: ByteProducts): Bl
     const levelBias = format.levels ? LARGEST_BIAS : 0;
     return {
       levelBias,
+      fused: true,
       mostRows: 6,
       vectorsAtOnce: (rows) => [8, 4][rows - 1] ?? 2,
       sums: (f, rows, vectors) => wholeSums(f, format, format.bias + levelBias, rows, vectors),
@@ -64,6 +67,7 @@ export function blockProducts(format: IntegerFormat, products: ByteProducts): Bl
   const [sumsOf, most] = isSmall ? ([narrowSums, 8] as const) : ([wideSums, 4] as const);
   return {
     levelBias: 0,
+    fused: products !== 'none',
     mostRows: 4,
     vectorsAtOnce: (rows) => most >> Math.ceil(Math.log2(rows)),
     sums: (f, rows, vectors) => sumsOf(f, format, rows, vectors),

@@ -8,7 +8,7 @@ import {
   randomFloats,
   unitOf,
 } from '../../../../test/floatPanels.ts';
-import { normal, Workbench } from '../../../../test/workbench.ts';
+import { hostFuses, normal, Workbench } from '../../../../test/workbench.ts';
 import { Random } from '../../../base/index.ts';
 import { packPanels } from '../panels/packPanels.ts';
 import { PANEL_FORMATS, type FloatFormatName } from '../panels/panelFormats.table.ts';
@@ -48,27 +48,8 @@ function multiply(
   return Float32Array.from(rows.flat());
 }
 
-/** Whether this host's relaxed multiply-add rounds once. */
-function isFused(): boolean {
-  const panels = new Uint8Array(panelBytes('BF16', 1, 32));
-  packPanels(
-    'BF16',
-    Uint8Array.from({ length: 64 }, (_, i) => [0x81, 0x3f][i % 2]!),
-    1,
-    32,
-    panels,
-  );
-  const x = new Float32Array(32);
-  // The second product has more bits than f32, which show once the first has taken its leading ones away.
-  [x[0], x[1]] = [-(1 + 2 ** -7), 1 + 2 ** -23];
-  const [one] = productOnFloats('BF16', x, panels, [1, 1, 32], true);
-  const [two] = productOnFloats('BF16', x, panels, [1, 1, 32], false);
-  assert.notEqual(one, two);
-  return multiply('BF16', x, panels, [1, 1, 32])[0] === one;
-}
-
 test('products have the bits of their definition, for any number of rows', () => {
-  const fused = isFused();
+  const fused = hostFuses();
   for (const name of FLOAT_NAMES) {
     for (const [N, units] of [
       [1, 1],

@@ -2,8 +2,9 @@
  * Tiles of products of rows in 8 bits (quantizeRows.ts) and panels of integers.
  *
  * The sums of a part of a block are exact integers. An output is the sum over the parts in ascending order, from 0, of
- * f32(Σ level·a − bias·Σa) · (scaleW · scaleA), and for formats with mins then f32(−Σa) · (minW · scaleA), every
- * operation rounded by itself: the same bits whatever the tile, and as those of the machine code.
+ * f32(Σ level·a − bias·Σa) · (scaleW · scaleA), and for formats with mins then f32(−Σa) · (minW · scaleA). Factors are
+ * rounded; a product is added with one rounding where the host's relaxed SIMD has fused multiply-add, as machine code does,
+ * and with two elsewhere: the same bits whatever the tile.
  */
 import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
 import { type IntegerFormat } from '../panels/panelFormats.table.ts';
@@ -26,6 +27,7 @@ interface PartSite extends TileSite {
   readonly sums: BlockSums;
   readonly scales: readonly Local[];
   readonly mins: readonly Local[];
+  readonly fused: boolean;
 }
 
 /** Emits the sums of a tile. */
@@ -43,7 +45,8 @@ export function integerSums(
   const lines = f.local('i32', 'lines');
   const [scales, mins] = vectorLocals(f, 2, atOnce) as [Local[], Local[]];
   const sums = products.sums(f, rows, atOnce);
-  const parts = { ...site, format, places: { header, integers }, lines, sums, scales, mins };
+  const { fused } = products;
+  const parts = { ...site, format, places: { header, integers }, lines, sums, scales, mins, fused };
   const addBlock = (): void => {
     for (let part = 0; part < format.scaling.parts; part++) {
       for (let i = 0; i < vectors; i += atOnce) addPart(parts, range(i, atOnce), part);
@@ -63,7 +66,7 @@ export function integerSums(
 }
 
 function addPart(site: PartSite, vectors: readonly number[], part: number): void {
-  const { f, p, x, totals, format, places, lines, sums, scales, mins } = site;
+  const { f, p, x, totals, format, places, lines, sums, scales, mins, fused } = site;
   const block: BlockSite = { f, x, lines, table: p.table };
   sums.multiply(block, vectors, part);
   for (const [i, vector] of vectors.entries()) {
@@ -74,19 +77,26 @@ function addPart(site: PartSite, vectors: readonly number[], part: number): void
   for (const [m, row] of totals.entries()) {
     for (const [i, vector] of vectors.entries()) {
       sums.push(block, m, i, part);
-      addScaled(f, x[m]!, scales[i]!, row[vector]!);
+      addScaled(f, x[m]!, scales[i]!, row[vector]!, fused);
       if (!format.scaling.hasMin) continue;
       f.get(x[m]!).emit('v128.load32_splat', sumAt).i32(SUM_SHIFT).emit('i32x4.shr_s');
-      addScaled(f, x[m]!, mins[i]!, row[vector]!);
+      addScaled(f, x[m]!, mins[i]!, row[vector]!, fused);
     }
   }
 }
 
 /** Pops integers and adds them, times (factor · scaleA), to the total. */
-function addScaled(f: FunctionBuilder, x: Local, factor: Local, total: Local): void {
+function addScaled(
+  f: FunctionBuilder,
+  x: Local,
+  factor: Local,
+  total: Local,
+  fused: boolean,
+): void {
   f.emit('f32x4.convert_i32x4_s');
-  f.get(factor).get(x).emit('v128.load32_splat', ACTIVATION_BLOCK.scaleAt);
-  f.emit('f32x4.mul').emit('f32x4.mul').get(total).emit('f32x4.add').set(total);
+  f.get(factor).get(x).emit('v128.load32_splat', ACTIVATION_BLOCK.scaleAt).emit('f32x4.mul');
+  if (fused) f.get(total).emit('f32x4.relaxed_madd').set(total);
+  else f.emit('f32x4.mul').get(total).emit('f32x4.add').set(total);
 }
 
 function range(start: number, count: number): number[] {

@@ -41,22 +41,19 @@ export interface Work {
 export interface ReadyTask {
   /** The number of its first chunk in the program. */
   readonly first: number;
-  readonly chunks: (() => void)[];
+  readonly chunks: readonly (() => void)[];
 }
 
 export type ReadyCall = readonly ReadyTask[];
 
-/** A program as one thread runs it: each chunk is prepared once, those on state again for another slot. */
+/**
+ * A program as one thread runs it: a chunk is prepared when the thread first comes to it, as another may always take
+ * it, and one on state again for another slot.
+ */
 export class ReadyWork {
   readonly calls: readonly ReadyCall[];
   readonly #kernels: KernelSet;
   readonly #scratch: number;
-  /** The chunks on state, and where they are. */
-  readonly #onState: {
-    readonly chunk: Chunk;
-    readonly among: (() => void)[];
-    readonly at: number;
-  }[] = [];
   #slot = 0;
 
   /** For thread number `thread`. */
@@ -66,9 +63,7 @@ export class ReadyWork {
     let first = 0;
     this.calls = calls.map((tasks) =>
       tasks.map((chunks) => {
-        const ready = { first, chunks: chunks.map((chunk) => this.#prepare(chunk)) };
-        for (const [at, chunk] of chunks.entries())
-          if (chunk.stateArgs.length > 0) this.#onState.push({ chunk, among: ready.chunks, at });
+        const ready = { first, chunks: chunks.map((chunk) => this.#preparedLater(chunk)) };
         first += chunks.length;
         return ready;
       }),
@@ -77,9 +72,20 @@ export class ReadyWork {
 
   /** Makes `calls` those on the slots from `slot` on. */
   moveTo(slot: number): void {
-    if (slot === this.#slot) return;
     this.#slot = slot;
-    for (const { chunk, among, at } of this.#onState) among[at] = this.#prepare(chunk);
+  }
+
+  #preparedLater(chunk: Chunk): () => void {
+    const isOnState = chunk.stateArgs.length > 0;
+    let run: (() => void) | undefined;
+    let slot = 0;
+    return () => {
+      if (run === undefined || (isOnState && slot !== this.#slot)) {
+        run = this.#prepare(chunk);
+        slot = this.#slot;
+      }
+      run();
+    };
   }
 
   #prepare({ kernel, args, scratchArgs, stateArgs }: Chunk): () => void {

@@ -19,8 +19,12 @@ import { type Letter } from './work.ts';
 
 /** Runs programs. */
 export interface Runner {
-  /** Runs `work` on the slots from `slot` on; the times of all chunks, where they are asked for. */
-  run(work: Work, slot: number): Times | undefined;
+  /**
+   * Begins `work` on the slots from `slot` on, which other threads may do while this one does something else. What is
+   * returned does what is left, and gives the times of all chunks, where they are asked for; until then nothing else
+   * may be run.
+   */
+  begin(work: Work, slot: number): () => Times | undefined;
   close(): void;
 }
 
@@ -29,7 +33,7 @@ export function singleThread(source: KernelSource, timed: boolean): Runner {
   const kernels = openKernels(source);
   const known = new WeakMap<Work, ReadyWork>();
   return {
-    run(work, slot) {
+    begin: (work, slot) => () => {
       let ready = known.get(work);
       if (ready === undefined) known.set(work, (ready = new ReadyWork(kernels, work, 0)));
       ready.moveTo(slot);
@@ -84,10 +88,10 @@ export class ThreadPool implements Runner {
   }
 
   /**
-   * Throws what a kernel throws, after which the device can go on; and CeladonError, now and at every later run, when a
-   * thread is gone that had a part of a step.
+   * Its end throws what a kernel throws, after which the device can go on; and CeladonError, then and at every later
+   * beginning, when a thread is gone that had a part of a step.
    */
-  run(work: Work, slot: number): Times | undefined {
+  begin(work: Work, slot: number): () => Times | undefined {
     if (this.#lost !== undefined) throw this.#lost;
     const { id, ready, tally } = this.#readied(work);
     ready.moveTo(slot);
@@ -97,7 +101,11 @@ export class ThreadPool implements Runner {
     Atomics.store(this.#control, CONTROL.slot, slot);
     Atomics.store(this.#control, CONTROL.run, this.#run);
     ringBell(this.#control);
-    this.#walk(ready.calls, tally);
+    return () => this.#end(ready.calls, tally);
+  }
+
+  #end(calls: readonly ReadyCall[], tally: Tally): Times | undefined {
+    this.#walk(calls, tally);
     if (Atomics.exchange(this.#control, CONTROL.failed, 0) === 0) return tally.times;
     throw (
       this.#walker.takeError() ??

@@ -3,8 +3,8 @@
  * memory, which the ports that multiply do not notice, and each code is unpacked once for all rows.
  *
  * The sums of a part of a block are exact integers: out[m][n] += f32(Σ u·a − bias·Σa) · (scaleW[n] · scaleA[m]), and where
- * there are mins out[m][n] += f32(−Σa) · (minW[n] · scaleA[m]), part by part in ascending order, every operation rounded
- * by itself: the same bits as in WebAssembly, whatever the tile.
+ * there are mins out[m][n] += f32(−Σa) · (minW[n] · scaleA[m]), part by part in ascending order; factors are rounded, product
+ * and sum together: the same bits whatever the tile, and as those of WebAssembly where that fuses too.
  */
 import {
   at,
@@ -153,10 +153,9 @@ function addScaled(
 ): void {
   for (const [h, sum] of integers.entries()) {
     f.emit('vcvtdq2ps', sum, sum).emit('vmulps', spare[h]!, factors[h]!, broadcast(scale));
-    f.emit('vmulps', sum, sum, spare[h]!);
     const to = sums[h]!;
-    if (to.kind === 'vector') f.emit('vaddps', to, to, sum);
-    else f.emit('vaddps', sum, sum, to).emit('vmovups', to, sum);
+    if (to.kind === 'vector') f.emit('vfmadd231ps', to, sum, spare[h]!);
+    else f.emit('vfmadd213ps', sum, spare[h]!, to).emit('vmovups', to, sum);
   }
 }
 

@@ -4,12 +4,14 @@ import { loadChip } from '../../../chip/index.ts';
 import { lowerGraph } from '../../../compile/index.ts';
 import { buildGraph, NO_WEIGHTS, readCatalogueModel } from '../../../model/index.ts';
 import { vectorCycles } from '../sim/vectorTiming.ts';
+import { LOAD_COMMAND_CYCLES } from '../sim/transferTiming.ts';
 import { regionsOf } from '../schedule/regions.ts';
 import { jadeTarget } from '../target.ts';
 import { ClosedForm, gemmCycles } from './closedForm.ts';
 import { KernelCost } from './kernelCosts.ts';
 import { kernelShapes } from './kernelShapes.ts';
 import { Machine } from './machine.ts';
+import { largestBuffers } from './ringBuffers.ts';
 import { vectorStep } from './vectorSteps.ts';
 
 const EDGE = loadChip('jade-edge');
@@ -47,22 +49,34 @@ test('the kernels of a model become shapes, from its configuration alone', () =>
   assert.deepEqual(['embedding', 'attention', 'experts'].map(count), [1, 5, 2]);
   assert.ok(shapes.every(({ after }, place) => after.every((source) => source < place)));
   const cost = new KernelCost();
+  const machine = new Machine(server, largestBuffers(shapes, server));
   let transfers = 0;
   for (const shape of shapes) {
-    cost.set(new Machine(server), shape);
+    cost.set(machine, shape);
     transfers += cost.memory;
   }
   assert.ok(new ClosedForm(shapes).cycles(server) > transfers);
 });
 
-test('regions are those of the schedule', () => {
+test('regions are those of the schedule, for tiles that are large for the scratchpad too', () => {
   for (const name of ['jade-nano', 'jade-edge', 'jade-server']) {
     const chip = loadChip(name);
-    const machine = new Machine(chip);
-    const [stream, context] = regionsOf(chip);
-    assert.equal(machine.streamBytes, stream!.sizeBytes);
-    assert.equal(machine.contextBytes, context!.sizeBytes);
+    for (const share of [0, 1 / 10, 1 / 3]) {
+      const bytes = Math.round(chip.scratchpad.sizeBytes * share);
+      const { rings } = new Machine(chip, { stream: bytes, context: 0 });
+      const buffer = { name: 'weights', region: 'stream', sizeBytes: bytes, first: 0, last: 1 };
+      const [stream, context] = regionsOf(chip, [buffer]);
+      assert.deepEqual(rings, { stream: stream!.sizeBytes, context: context!.sizeBytes });
+    }
   }
+});
+
+test('where the ring holds one tile, each load waits for the product of the tile before', () => {
+  // Of 8 parts of 32 KiB values take four and context one: 96 KiB are left for tiles of 67,584 bytes.
+  const chip = { ...EDGE, scratchpad: { sizeBytes: 2 ** 18, banks: 8 } };
+  const cycles = (N: number): number => gemmCycles(chip, { M: 1, N, K: 512, format: 'mxint8' });
+  const tile = 67_584 / 64 + 31 * 23 + 24 + EDGE.matrix.pipelineCycles;
+  assert.equal(cycles(512) - cycles(384), tile + LOAD_COMMAND_CYCLES + EDGE.memory.latencyCycles);
 });
 
 test('kernels that are alike take as long as when each is its own, on one chip after another', () => {

@@ -21,6 +21,7 @@ import { blockBytes } from '../isa.table.ts';
 import { KernelCost } from './kernelCosts.ts';
 import { type KernelShape, type LinearShape } from './kernelShapes.ts';
 import { Machine } from './machine.ts';
+import { largestBuffers } from './ringBuffers.ts';
 import { vectorStep } from './vectorSteps.ts';
 
 /** M × K activations times N × K weights. */
@@ -102,7 +103,7 @@ export class ClosedForm {
   /** One step, with what each unit does of it. */
   step(chip: Chip): StepCycles {
     const { shapes, costs, counts } = this;
-    const machine = new Machine(chip);
+    const machine = new Machine(chip, largestBuffers(shapes, chip));
     let memory = 0;
     let matrix = 0;
     let vector = 0;
@@ -140,8 +141,10 @@ export class ClosedForm {
         loaded = Math.max(ready, nextLoaded);
         next = NO_KERNEL;
       } else if (cost.memory > 0) {
-        const from = cost.waits ? (cost.behind ? start : ready) + latency : start - ahead;
-        loaded = Math.max(channel, from) + cost.memory;
+        const from = (cost.behind ? start : ready) + latency;
+        loaded = cost.waits
+          ? Math.max(channel, from) + cost.memory
+          : Math.max(channel + cost.memory, array + cost.behindLast, start + cost.behindFirst);
         // Loads of later kernels go past those that wait, by the ring.
         channel = cost.waits ? Math.max(channel + cost.memory, loaded - ahead) : loaded;
         if (next > place && nextLoaded === 0 && channel > nextReady) {

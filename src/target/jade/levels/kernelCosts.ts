@@ -31,6 +31,9 @@ export class KernelCost {
   /** From the last byte on the chip to the last product, and from there to the last finished row. */
   lastMatrix = 0;
   lastVector = 0;
+  /** To the last byte, where the ring is what loads wait for: from the last product before, and from the first. */
+  behindLast = 0;
+  behindFirst = 0;
   /** Whether its loads wait for results of this step: chosen experts, appended state. */
   waits = false;
   /** Whether its vector work runs beside the products of the kernel before. */
@@ -77,7 +80,7 @@ export class KernelCost {
   private linear(machine: Machine, shape: LinearShape): void {
     const { product } = this;
     const { rows, outputs, inputs, planes, steps } = shape;
-    product.set(machine, rows, outputs, inputs, shape.blockBytes, machine.streamBytes);
+    product.set(machine, rows, outputs, inputs, shape.blockBytes, machine.rings.stream);
     const { tileRows } = product;
     // A shortcut where whole tiles are whole units.
     const chunk =
@@ -95,6 +98,9 @@ export class KernelCost {
       this.matrix += this.vector + planes * whole * machine.chip.matrix.pipelineCycles;
     this.lastMatrix = product.lastTile;
     this.lastVector = machine.chip.matrix.pipelineCycles + last;
+    const more = (product.tiles * planes * shape.weights - product.held) * product.pace;
+    this.behindLast = more + product.turn - product.lastTile;
+    this.behindFirst = more + product.turn - product.pace;
   }
 
   private rows(machine: Machine, { rows, steps }: RowsShape): void {
@@ -195,13 +201,13 @@ export class KernelCost {
   private expert(machine: Machine, shape: ExpertsShape, rows: number, count: number): void {
     const { product } = this;
     const { inputs, width, blockBytes } = shape;
-    product.set(machine, rows, width, inputs, blockBytes, machine.contextBytes);
+    product.set(machine, rows, width, inputs, blockBytes, machine.rings.context);
     this.hidden = product.tileRows;
     this.tileBytes = this.hidden * (product.tileColumns / MX_BLOCK) * blockBytes;
     const memory = 2 * product.memory;
     const matrix = 2 * product.matrix;
     const tiles = 2 * product.tiles;
-    product.set(machine, rows, inputs, width, blockBytes, machine.contextBytes);
+    product.set(machine, rows, inputs, width, blockBytes, machine.rings.context);
     this.sums = product.tileRows;
     this.expertTiles = tiles + product.tiles;
     this.memory += count * (memory + product.memory);
@@ -253,6 +259,10 @@ class Product {
   tiles = 0;
   tileRows = 0;
   tileColumns = 0;
+  /** Whole tiles that the ring holds, and cycles from one load to the next, also of the same bytes. */
+  held = 0;
+  pace = 0;
+  turn = 0;
   private ringBytes = 0;
 
   /** `ringBytes`: of the ring that the tiles pass. */
@@ -276,6 +286,9 @@ class Product {
     this.matrix = 0;
     this.tiles = 0;
     this.add(machine, down * across, rows, tileRows, tileColumns, blockBytes);
+    this.held = machine.tilesIn(ringBytes);
+    this.pace = machine.tilePace(this.held);
+    this.turn = machine.tileTurn;
     if (lowColumns > 0) this.add(machine, down, rows, tileRows, lowColumns, blockBytes);
     if (lowRows === 0) return;
     this.add(machine, across, rows, lowRows, tileColumns, blockBytes);
@@ -292,7 +305,7 @@ class Product {
     blockBytes: number,
   ): void {
     machine.setTile(rows, height, width, blockBytes);
-    this.memory += count * machine.tilePace(this.ringBytes);
+    this.memory += count * machine.tilePace(machine.tilesIn(this.ringBytes));
     this.matrix += count * machine.tileProduct;
     this.lastTile = machine.tileProduct;
     this.tiles += count;
@@ -321,6 +334,6 @@ function skippedTileCycles(machine: Machine, tileBytes: number): number {
 }
 
 /** Tiles that the ring of chosen experts holds. */
-function tilesAhead({ contextBytes }: Machine, tileBytes: number): number {
-  return Math.max(1, Math.floor(contextBytes / tileBytes));
+function tilesAhead({ rings }: Machine, tileBytes: number): number {
+  return Math.max(1, Math.floor(rings.context / tileBytes));
 }

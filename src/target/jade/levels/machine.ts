@@ -1,22 +1,23 @@
 /** A chip as the closed form asks it: cycles of one transfer, product or vector operation. */
 import { type Chip } from '../../../chip/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
-import { leastRingBytes } from '../schedule/regions.ts';
+import { leastRingBytes, type LargestBuffers } from '../schedule/regions.ts';
 import { MatmulPhases, packedBlocks } from '../sim/matrixTiming.ts';
-import { rowBeats } from '../sim/transferTiming.ts';
+import { LOAD_COMMAND_CYCLES, rowBeats } from '../sim/transferTiming.ts';
 import { formCycles, vectorUnit, type VectorUnit } from '../vector/cycles.ts';
 import { type VectorStep } from './vectorSteps.ts';
 
 export class Machine {
   readonly chip: Chip;
   /** Bytes of the rings of weights and of context, beside the least of values. */
-  readonly streamBytes: number;
-  readonly contextBytes: number;
+  readonly rings: LargestBuffers;
   /** Cycles of the transfers that run ahead: a full ring of weights. */
   readonly ahead: number;
   /** Of a tile of weights: cycles on the channel, and from one product with such a tile to the next. */
   tileBeats = 0;
   tileProduct = 0;
+  /** From a load of a tile to the next one of the same bytes, which waits for the product. */
+  tileTurn = 0;
   /** The tile: rows it is multiplied with, outputs, inputs, bytes of a block. */
   private rows = 0;
   private height = 0;
@@ -26,11 +27,12 @@ export class Machine {
   private readonly unit: VectorUnit;
   private readonly phases = new MatmulPhases();
 
-  constructor(chip: Chip) {
+  /** In a step with rings for buffers of `largest` bytes. */
+  constructor(chip: Chip, largest: LargestBuffers) {
     this.chip = chip;
     this.unit = vectorUnit(chip);
-    [this.streamBytes, this.contextBytes] = leastRingBytes(chip);
-    this.ahead = this.streamBytes / chip.memory.bytesPerCycle;
+    this.rings = leastRingBytes(chip, largest);
+    this.ahead = this.rings.stream / chip.memory.bytesPerCycle;
   }
 
   /** Cycles of `count` transfers of `bytes` each. */
@@ -78,18 +80,26 @@ export class Machine {
     this.tileBytes = height * (width / MX_BLOCK) * blockBytes;
     this.tileBeats = rowBeats(this.tileBytes, this.chip);
     this.tileProduct = this.multiply(rows, height, width, packedBlocks(blockBytes, matrix));
+    this.tileTurn = this.loadCycles + this.tileProduct + matrix.pipelineCycles;
+  }
+
+  /** From the start of a load of a tile to its end. */
+  private get loadCycles(): number {
+    return LOAD_COMMAND_CYCLES + this.chip.memory.latencyCycles + this.tileBeats;
+  }
+
+  /** How many such tiles a ring holds. */
+  tilesIn(ringBytes: number): number {
+    return Math.max(1, Math.floor(ringBytes / this.tileBytes));
   }
 
   /**
    * Cycles from one load of such a tile to the next: on the channel, or as long as few loads in flight
    * hide the latency, or few tiles in the ring: a load waits for the product that used its bytes.
    */
-  tilePace(ringBytes: number): number {
-    const { dma, memory, matrix } = this.chip;
-    const load = memory.latencyCycles + this.tileBeats;
-    const tiles = Math.max(2, Math.floor(ringBytes / this.tileBytes)); // two always fit
-    const turn = load + this.tileProduct + matrix.pipelineCycles;
-    return Math.max(this.tileBeats, load / dma.outstandingLoads, turn / tiles);
+  tilePace(tiles: number): number {
+    const { outstandingLoads } = this.chip.dma;
+    return Math.max(this.tileBeats, this.loadCycles / outstandingLoads, this.tileTurn / tiles);
   }
 
   /** With keys as weights: packed by blocks, or one block a cycle where they are rows. */

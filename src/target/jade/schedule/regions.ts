@@ -43,11 +43,22 @@ export function regionsOf(chip: Chip, buffers: readonly PlannedBuffer[] = []): R
   return [...scratchpadRegions(chip, buffers), ...otherRegions(chip)];
 }
 
-/** Bytes of the rings of weights and of context in a step whose values have no more than their share. */
-export function leastRingBytes(chip: Chip): readonly [streamBytes: number, contextBytes: number] {
+/** Bytes of the largest buffer of each ring. */
+export interface LargestBuffers {
+  readonly stream: number;
+  readonly context: number;
+}
+
+/**
+ * Bytes of the rings of weights and of context in a step with buffers that large, whose values have no
+ * more than their share.
+ */
+export function leastRingBytes(chip: Chip, { stream, context }: LargestBuffers): LargestBuffers {
   const { parts, partBytes, bank } = partsOf(chip);
-  const [stream, context] = ringParts(parts - sumOf(leastValueParts(parts)), bank, bank);
-  return [stream * partBytes, context * partBytes];
+  const free = parts - sumOf(leastValueParts(parts));
+  const [forTwo, behindForTwo] = [partsForTwo(stream, partBytes), partsForTwo(context, partBytes)];
+  const rings = ringParts(free, Math.max(bank, forTwo), Math.max(bank, behindForTwo));
+  return { stream: rings[0] * partBytes, context: rings[1] * partBytes };
 }
 
 /** Parts of the scratchpad, bytes of one, and how many a bank has. */
@@ -73,8 +84,8 @@ function ringParts(
 
 function scratchpadRegions(chip: Chip, buffers: readonly PlannedBuffer[]): Region[] {
   const { parts, partBytes, bank } = partsOf(chip);
-  const stream = Math.max(bank, partsForTwo(buffers, 'stream', partBytes));
-  const context = Math.max(bank, partsForTwo(buffers, 'context', partBytes));
+  const stream = Math.max(bank, partsForTwo(largestOf(buffers, 'stream'), partBytes));
+  const context = Math.max(bank, partsForTwo(largestOf(buffers, 'context'), partBytes));
   const values = valueParts(buffers, parts, parts - stream - context, partBytes);
   const rings = ringParts(parts - sumOf(values), stream, context);
   let start = 0;
@@ -111,15 +122,14 @@ function valueParts(
   return counts;
 }
 
-/** Parts that hold two of the largest buffers of a ring: one being used, one on its way. */
-function partsForTwo(
-  buffers: readonly PlannedBuffer[],
-  name: RegionName,
-  partBytes: number,
-): number {
+function largestOf(buffers: readonly PlannedBuffer[], name: RegionName): number {
   const sizes = buffers.map((buffer) => (buffer.region === name ? buffer.sizeBytes : 0));
-  const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
-  return Math.ceil((2 * largest) / partBytes);
+  return sizes.reduce((most, size) => Math.max(most, size), 0);
+}
+
+/** Parts that hold two buffers of a ring: one being used, one on its way. */
+function partsForTwo(bytes: number, partBytes: number): number {
+  return Math.ceil((2 * bytes) / partBytes);
 }
 
 function sumOf(counts: readonly number[]): number {

@@ -1,0 +1,82 @@
+/** The command line, run in a process of its own or in one that runs many, with its peak of memory. */
+import { fork, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { pathToFileURL } from 'node:url';
+import type { Ended, Hosted } from './host.ts';
+
+export type Start = (args: readonly string[]) => Promise<Ended>;
+
+const MAIN = path.join(import.meta.dirname, '../../src/cli/main.ts');
+const HOST = path.join(import.meta.dirname, 'host.ts');
+const REPORT_PEAK = pathToFileURL(path.join(import.meta.dirname, 'reportPeak.ts')).href;
+
+/** Nothing bad may take this long to refuse; far more than it does take, so that only a hang is hit. */
+const KILL_MILLISECONDS = 20_000;
+
+/** A host with more than this in memory gives way to a new one: the peak of a case must be its own. */
+const HOST_BYTES = 180e6;
+
+const ENVIRONMENT = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined };
+
+/** Run celadon in a process of its own. */
+export async function celadon(args: readonly string[]): Promise<Ended> {
+  const child = spawn(process.execPath, ['--import', REPORT_PEAK, MAIN, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    env: ENVIRONMENT,
+    timeout: KILL_MILLISECONDS,
+    killSignal: 'SIGKILL',
+  });
+  const [stdout, stderr, peak] = await Promise.all([
+    text(child.stdout!),
+    text(child.stderr!),
+    text(child.stdio[3] as NodeJS.ReadableStream),
+    once(child, 'close'),
+  ]);
+  return { exitCode: child.exitCode, stdout, stderr, peakBytes: Number(peak || Number.NaN) };
+}
+
+/** Runs celadon in a process that runs one list of arguments after another. */
+export class Host {
+  #child: ChildProcess | undefined;
+  readonly #known = new Set<string>();
+
+  /** The first use of every command has a process of its own, in which it must also end by itself. */
+  readonly start: Start = (args) => {
+    const [command = ''] = args;
+    if (this.#known.has(command)) return this.#ask(args);
+    this.#known.add(command);
+    return celadon(args);
+  };
+
+  /** End the process. */
+  stop(): void {
+    this.#child?.kill();
+    this.#child = undefined;
+  }
+
+  async #ask(args: readonly string[]): Promise<Ended> {
+    const child = (this.#child ??= open());
+    const late = setTimeout(() => child.kill('SIGKILL'), KILL_MILLISECONDS);
+    child.send(args);
+    const ended = await new Promise<Hosted>((resolve) => {
+      child
+        .removeAllListeners()
+        .once('message', resolve)
+        .once('exit', (exitCode) => {
+          // It was killed, or an error ended it.
+          resolve({ exitCode, stdout: '', stderr: '', peakBytes: Number.NaN, heldBytes: Infinity });
+        });
+    });
+    clearTimeout(late);
+    if (ended.heldBytes > HOST_BYTES) this.stop();
+    return ended;
+  }
+}
+
+function open(): ChildProcess {
+  // Garbage is collected between cases, and young objects get little room: what is held stays small.
+  const execArgv = ['--expose-gc', '--max-semi-space-size=2'];
+  return fork(HOST, { execArgv, env: ENVIRONMENT, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+}
