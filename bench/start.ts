@@ -101,6 +101,8 @@ function celadon(file: string, emitter: string, caches: string): Sample {
   const options = ['-n', 1, '--threads', THREADS, '--emitter', emitter, '--quiet'];
   return sampleOf(process.execPath, [CELADON, 'run', file, '-p', PROMPT, ...options], {
     XDG_CACHE_HOME: caches,
+    // That of this process would be inherited, and no start be the first.
+    NODE_COMPILE_CACHE: '',
   });
 }
 
