@@ -45,5 +45,5 @@ export const WORKLOADS: readonly Workload[] = [
 export function workloadName({ model, format, ...test }: Workload): string {
   const { promptTokens, generatedTokens, sequences, busy } = test;
   const tokens = promptTokens > 0 ? `pp${promptTokens}` : `tg${generatedTokens}`;
-  return `${model} ${format} ${tokens}${sequences > 1 ? ` x${sequences}` : ''}${busy ? ', busy cores' : ''}`;
+  return `${model} ${format} ${tokens}${sequences > 1 ? ` x${sequences}` : ''}${busy ? ' on busy cores' : ''}`;
 }

@@ -16,9 +16,9 @@ export function openFileSource(path: string): ByteSource {
     name: path,
     sizeBytes: Number(size),
     changed: String(mtimeNs),
-    read(offset, length) {
+    read(offset, length, room) {
       requireRange(source, offset, length);
-      const bytes = new Uint8Array(length);
+      const bytes = room ?? new Uint8Array(length);
       fill(file, bytes, offset, path);
       return bytes;
     },

@@ -15,10 +15,10 @@ export interface ByteSource {
   readonly changed?: string;
   /**
    * Read exactly `length` bytes from `offset` into a new buffer of that size, which the caller owns;
-   * it starts at byte 0 of its ArrayBuffer, so that typed arrays can be laid over it.
-   * Throws FormatError when the range is not inside the source.
+   * it starts at byte 0 of its ArrayBuffer, so that typed arrays can be laid over it. With `room`, of that size and at
+   * byte 0 too, a source may fill and return that instead. Throws FormatError when the range is not inside the source.
    */
-  read(offset: number, length: number): Uint8Array<ArrayBuffer>;
+  read(offset: number, length: number, room?: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
   /** Release what the source holds; no read may follow. */
   close(): void;
 }

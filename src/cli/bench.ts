@@ -15,6 +15,7 @@ import {
   type BenchRow,
   type MemoryUse,
 } from './benchRows.ts';
+import { forgetOpening } from './heap.ts';
 import { noteSkipped, openModel } from './models.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { addTargetOptions } from './targetOptions.ts';
@@ -76,6 +77,7 @@ async function bench(name: string, options: BenchOptions): Promise<void> {
     const samples = [];
     for (const sample of runner.samples(test, options.repetitions)) {
       samples.push(sample);
+      if (rows.length === 0 && samples.length === 1) forgetOpening();
       output.progress(
         `test ${i + 1} of ${tests.length}: ${samples.length} of ${options.repetitions}`,
       );

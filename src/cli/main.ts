@@ -4,6 +4,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { fetchModels } from './fetchModels.ts';
 import { INTERRUPTED, reportFailure } from './failure.ts';
 import { endQuietlyOnClosedPipe } from './output.ts';
+import { expectObjects } from './heap.ts';
 
 const EXAMPLES = `
 Examples:
@@ -55,13 +56,17 @@ async function createProgram(commands: readonly string[]): Promise<Command> {
     .addHelpText('after', EXAMPLES)
     .showHelpAfterError('  try: celadon --help')
     .exitOverride();
-  program.hook('preAction', (_, command) => fetchModels(command));
+  program.hook('preAction', (_, command) => {
+    expectObjects('many');
+    return fetchModels(command);
+  });
   for (const name of commands) (await COMMANDS[name]!())(program);
   return program;
 }
 
 /** Run the command that `args` name and tell about its failure; leaves the exit code in process.exitCode. */
 export async function runCommand(args: readonly string[]): Promise<void> {
+  expectObjects('few');
   try {
     const program = await createProgram(neededCommands(args));
     await program.parseAsync(args, { from: 'user' });

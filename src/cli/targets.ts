@@ -1,11 +1,11 @@
 /** The targets, by name. This is the only place that knows them all; each is loaded when it is used. */
 import os from 'node:os';
-import v8 from 'node:v8';
 import { UsageError } from '../base/index.ts';
 import { loadChip, type Chip } from '../chip/index.ts';
 import type { Target } from '../compile/index.ts';
 import type { Model } from '../model/index.ts';
 import { imagesOf } from './weightImages.ts';
+import { expectObjects } from './heap.ts';
 
 export const TARGET_NAMES = ['reference', 'cpu', 'jade'] as const;
 export type TargetName = (typeof TARGET_NAMES)[number];
@@ -59,16 +59,8 @@ export function chooseTarget(request: TargetRequest): TargetChoice {
   const name = chip ?? (target === 'jade' ? DEFAULT_CHIP : undefined);
   const loaded = name === undefined ? null : loadChip(name);
   const count = threads ?? os.availableParallelism();
-  if (target === 'cpu') keepHeapSmall();
+  if (target === 'cpu') expectObjects('few');
   return { target, chip: loaded, threads: count, emitter, activations };
-}
-
-/**
- * Memory is for weights. What is made and soon forgotten is little here, and V8 would give it up to 64 MiB, most of which
- * it never gives back; it looks at this number whenever it is about to give more, so a running process can set it.
- */
-function keepHeapSmall(): void {
-  v8.setFlagsFromString('--semi-space-growth-factor=1');
 }
 
 /** What a target is for, beside the length of sequences. */

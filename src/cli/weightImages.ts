@@ -8,7 +8,7 @@ import { type ImageStore } from '../target/cpu/index.ts';
 
 const VARIABLE = 'CELADON_CACHE_GIB';
 const DEFAULT_GIB = 32;
-/** Smaller models are prepared in less time than one looks for their image. */
+/** Less is prepared in less time than one looks for its image. */
 const LEAST_BYTES = 2 ** 26;
 
 /** The folder with the images. */
@@ -28,13 +28,16 @@ export function imageLimitBytes(): number {
   });
 }
 
-/** Where images of the model are kept, if they are. */
+/** Where images of the model are kept, if they are: what is packed as fast as it is read needs none. */
 export async function imagesOf({ checkpoint }: Model): Promise<ImageStore | undefined> {
   const limitBytes = imageLimitBytes();
-  const stored = checkpoint.tensorNames().map((name) => checkpoint.info(name).sizeBytes);
-  const isLarge = stored.reduce((sum, bytes) => sum + bytes, 0) >= LEAST_BYTES;
-  const key = isLarge && limitBytes > 0 ? checkpoint.contentKey() : undefined;
+  const { folderStore, isWordFormat } = await import('../target/cpu/index.ts');
+  const bytes = checkpoint
+    .tensorNames()
+    .map((name) => checkpoint.info(name))
+    .filter(({ dtype }) => !isWordFormat(dtype))
+    .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const key = bytes >= LEAST_BYTES && limitBytes > 0 ? checkpoint.contentKey() : undefined;
   if (key === undefined) return undefined;
-  const { folderStore } = await import('../target/cpu/index.ts');
   return folderStore(imageFolder(), `celadon ${packageJson.version} ${key}`, limitBytes);
 }

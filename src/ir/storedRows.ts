@@ -32,6 +32,9 @@ export interface StoredPart {
 export interface StoredRows {
   readonly format: StoredFormat;
   readonly rowBytes: number;
-  /** The bytes of `count` rows from row `start` on, from byte 0 of their buffer. */
-  readBytes(start: number, count: number): Uint8Array<ArrayBuffer>;
+  /**
+   * The bytes of `count` rows from row `start` on, from byte 0 of their buffer: a new one, or that of `room`, which has
+   * their size.
+   */
+  readBytes(start: number, count: number, room?: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
 }

@@ -4,6 +4,7 @@
  *
  * It takes the place of the library's, which spells every merge as JSON before the first word.
  */
+import { TextIndex } from './textIndex.ts';
 
 /** "a b" in the order of merging. */
 export type Merges = readonly string[];
@@ -30,16 +31,16 @@ interface Pair {
 
 /** The entries that words are made of; `spell` is how the vocabulary writes a word. */
 export class BytePairs {
-  readonly #ids: ReadonlyMap<string, number>;
+  readonly #ids: TextIndex;
   readonly #merges: Merges;
   readonly #spell: (word: string) => string;
   readonly #isWhole: (spelled: string) => boolean;
   readonly #kept = new Map<string, string[]>();
-  #ranks: ReadonlyMap<string, number> | undefined;
+  #ranks: TextIndex | undefined;
 
   /** With `ignoreMerges`, words that are entries stay whole. */
   constructor(
-    ids: ReadonlyMap<string, number>,
+    ids: TextIndex,
     merges: Merges,
     ignoreMerges: boolean,
     spell: (word: string) => string,
@@ -69,7 +70,7 @@ export class BytePairs {
   }
 
   #merge(spelled: string): string[] {
-    this.#ranks ??= new Map(this.#merges.map((merge, rank) => [merge, rank]));
+    this.#ranks ??= new TextIndex(this.#merges);
     const first = listOf(spelled);
     const pairs = new PairQueue();
     const add = (piece: Piece | undefined): void => {

@@ -40,7 +40,9 @@ export class Tokenizer {
     this.#encoder = createEncoder(file, preTokenizer, where);
     const pairs = new BytePairs(ids, merges, ignoreMerges, spells ? spell : (word) => word);
     const encodeWords = (words: readonly string[]): string[] => pairs.encode(words);
-    this.#encoder.model = Object.assign(encodeWords, { tokens_to_ids: ids });
+    // Of the ids the library only looks texts up.
+    const tokens_to_ids = ids as unknown as Map<string, number>;
+    this.#encoder.model = Object.assign(encodeWords, { tokens_to_ids });
     this.#table = {
       entries,
       addedTokens: new Map(addedTokens.map((token) => [token.id, token])),

@@ -19,6 +19,7 @@ import type { JsonRecord } from '../base/index.ts';
 import { LETTERS } from './byteAlphabet.ts';
 import { MAX_VOCABULARY } from './checkpoint/fields.ts';
 import { partsOf } from './preTokenizer.ts';
+import { TextIndex } from './textIndex.ts';
 
 /** A token that is recognised whole in text, outside BPE. */
 export interface AddedToken {
@@ -28,13 +29,22 @@ export interface AddedToken {
   readonly special: boolean;
 }
 
+/** A vocabulary by id, in place of the object of a tokenizer.json; at most MAX_VOCABULARY ids. */
+export class EntryList {
+  readonly entries: readonly (string | undefined)[];
+
+  constructor(entries: readonly (string | undefined)[]) {
+    this.entries = entries;
+  }
+}
+
 /** The parts that are used besides the library. */
 export interface TokenizerFile {
   /** Token of each id: a BPE entry, spelled in the byte alphabet, or the text of an added token. */
   readonly entries: readonly (string | undefined)[];
   readonly addedTokens: readonly AddedToken[];
   /** Ids of the BPE entries. */
-  readonly ids: ReadonlyMap<string, number>;
+  readonly ids: TextIndex;
   /** "a b" in the order of merging. */
   readonly merges: readonly string[];
   /** Words that are entries are not merged from their letters. */
@@ -70,15 +80,16 @@ export function checkTokenizerFile(file: JsonRecord, where: string): TokenizerFi
     });
   }
   const { vocab, merges: stored, ignore_merges: ignoreMerges } = file['model'] as JsonRecord;
-  const ids = readVocabulary(vocab, where);
-  const entries: (string | undefined)[] = [];
-  for (const [entry, id] of ids) entries[id] = entry;
+  const vocabulary = readVocabulary(vocab, where);
+  const ids = new TextIndex(vocabulary);
+  requireLetters(ids, where);
   const merges = readMerges(stored, where);
   const { added_tokens: addedTokens } = requireSchema(
     z.object({ added_tokens: ADDED_TOKENS }),
     file,
     where,
   );
+  const entries = vocabulary.slice();
   for (const { id, content } of addedTokens) entries[id] = content;
   return { entries, addedTokens, ids, merges, ignoreMerges: ignoreMerges === true };
 }
@@ -152,19 +163,24 @@ function unsupportedMerging(model: unknown): string[] {
   return set.map((field) => problem(`model.${field}`, 'absent', (model as JsonRecord)[field]));
 }
 
-/** From an object, or from a map where it was made here. */
-function readVocabulary(vocabulary: unknown, where: string): ReadonlyMap<string, number> {
+/** The entry of each id: from an object, or a list where it was made here. */
+function readVocabulary(vocabulary: unknown, where: string): readonly (string | undefined)[] {
+  if (vocabulary instanceof EntryList) return vocabulary.entries;
   if (!isRecord(vocabulary)) {
     throw problemsError([problem('model.vocab', 'an object', vocabulary)], where);
   }
-  const ids: ReadonlyMap<string, unknown> =
-    vocabulary instanceof Map ? vocabulary : new Map(Object.entries(vocabulary));
-  for (const [entry, id] of ids) {
-    if (isTokenId(id)) continue;
-    throw problemsError([problem(`model.vocab ${show(entry)}`, 'a token id', id)], where);
+  const entries: (string | undefined)[] = [];
+  for (const [entry, id] of Object.entries(vocabulary)) {
+    if (!isTokenId(id))
+      throw problemsError([problem(`model.vocab ${show(entry)}`, 'a token id', id)], where);
+    entries[id] = entry;
   }
+  return entries;
+}
+
+function requireLetters(ids: TextIndex, where: string): void {
   const missing = LETTERS.filter((letter) => !ids.has(letter));
-  if (missing.length === 0) return ids as ReadonlyMap<string, number>;
+  if (missing.length === 0) return;
   throw problemsError(
     [
       `model.vocab must have a token for each byte, but ${missing.length} are absent, first ${show(missing[0])}`,

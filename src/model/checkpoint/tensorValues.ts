@@ -58,7 +58,8 @@ function plainRows(tensor: StoredTensor): StoredRows | undefined {
   return {
     format: dtype as StoredFormat,
     rowBytes,
-    readBytes: (start, count) => source.read(offset + start * rowBytes, count * rowBytes),
+    readBytes: (start, count, room) =>
+      source.read(offset + start * rowBytes, count * rowBytes, room),
   };
 }
 

@@ -7,7 +7,8 @@ import { type ImageStore, type MemoryRegion } from './images/imageStore.ts';
 import { MEMORY_SPAN } from './kernels/bind.ts';
 import { ALIGNMENT_BYTES } from './kernels/vectors.ts';
 import { type PlacedWeights } from './weightPlaces.ts';
-import { isAsStored, loadPanels, weightBytes } from './weightStorage.ts';
+import { openPacker, type Packer } from './panels/packer.ts';
+import { isAsStored, loadPanels } from './weightStorage.ts';
 
 /** Weights that are compared with what they are stored in before an image is believed. */
 const COMPARED = 8;
@@ -45,7 +46,8 @@ function fillMemory(
     if (isImageOf(program, weights, memory)) return;
     new Uint8Array(memory.buffer, region.address, bytes).fill(0);
   }
-  for (const [weight, address] of weights) loadWeight(program, weight, address, memory);
+  const packer = openPacker(memory);
+  for (const [weight, address] of weights) loadWeight(program, weight, address, memory, packer);
   images?.save(name, region);
 }
 
@@ -54,11 +56,12 @@ function loadWeight(
   name: string,
   address: number,
   { buffer }: WasmMemory,
+  packer: Packer,
 ): void {
   const source = graph.weights.get(name)!;
   const format = storage.get(name);
   if (format !== undefined) {
-    loadPanels(source, format, new Uint8Array(buffer, address, weightBytes(source, format)));
+    loadPanels(source, format, packer, address);
     return;
   }
   const values = source.load();

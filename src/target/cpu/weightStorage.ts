@@ -11,6 +11,7 @@ import {
   type WeightSource,
 } from '../../ir/index.ts';
 import { ELEMENT_BYTES } from './kernels/vectors.ts';
+import { type Packer } from './panels/packer.ts';
 import { packPanels } from './panels/packPanels.ts';
 import {
   isFloatFormat,
@@ -31,8 +32,8 @@ const PANEL_INPUTS: Partial<Record<Op, readonly number[]>> = {
   experts: [2, 3, 4],
 };
 
-/** Bytes read from a file at once. */
-const SLICE_BYTES = 2 ** 22;
+/** Bytes read from a file at once: they stay in the cache of a core until they are packed. */
+const SLICE_BYTES = 2 ** 19;
 
 /** How the weights of a graph are kept; `activations` that are f32 are not multiplied with integers. */
 export function storageOf(graph: Graph, activations: 'int8' | 'f32' = 'int8'): WeightStorage {
@@ -64,8 +65,13 @@ export function weightBytes({ shape }: WeightSource, format: PanelFormatName | u
   return matrices * panelBytes(format, rows, columns);
 }
 
-/** Fills `out`, which holds zeros, with the panels of a weight. Throws what reading and packing throw, naming it. */
-export function loadPanels(source: WeightSource, format: PanelFormatName, out: Uint8Array): void {
+/** Packs a weight into panels at `address`, where there are zeros. Throws what reading and packing throw, naming it. */
+export function loadPanels(
+  source: WeightSource,
+  format: PanelFormatName,
+  packer: Packer,
+  address: number,
+): void {
   const { shape, stored, name } = source;
   const { matrices, rows, columns } = matricesOf(shape);
   const matrixBytes = panelBytes(format, rows, columns);
@@ -74,9 +80,10 @@ export function loadPanels(source: WeightSource, format: PanelFormatName, out: U
   for (let matrix = 0; matrix < matrices; matrix++) {
     for (let row = 0; row < rows; row += step) {
       const count = Math.min(step, rows - row);
-      const bytes = stored!.readBytes(matrix * rows + row, count);
-      const at = matrix * matrixBytes + panelBytes(format, row, columns);
-      named(name, () => packPanels(format, bytes, count, columns, out.subarray(at)));
+      const room = packer.room(count * stored!.rowBytes);
+      const bytes = stored!.readBytes(matrix * rows + row, count, room);
+      const at = address + matrix * matrixBytes + panelBytes(format, row, columns);
+      named(name, () => packer.pack(format, bytes, count, columns, at));
     }
   }
 }

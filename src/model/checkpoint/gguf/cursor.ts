@@ -105,11 +105,12 @@ export class Cursor {
 
   /** `count` texts of UTF-8. */
   texts(count: number, mostBytes: number, what: string): string[] {
-    const joined = new JoinedTexts();
+    const joined = new JoinedTexts(count);
     for (let i = 0; i < count; i++) {
       const length = this.count(mostBytes, 'the length of a text');
       this.require(length, what);
-      joined.add(this.#bytes(length));
+      const at = this.#advance(length);
+      joined.add(this.#window, at, at + length);
     }
     return joined.decode(`${what} in ${this.source.name}`);
   }
@@ -125,10 +126,16 @@ export class Cursor {
 
   /** The next bytes, which are before the limit; valid until the next read. */
   #bytes(length: number): Uint8Array {
+    const at = this.#advance(length);
+    return this.#window.subarray(at, at + length);
+  }
+
+  /** Where the next bytes are in the window. */
+  #advance(length: number): number {
     if (this.#position + length > this.#windowStart + this.#window.length) this.#fill(length);
     const at = this.#position - this.#windowStart;
     this.#position += length;
-    return this.#window.subarray(at, at + length);
+    return at;
   }
 
   #fill(least = 0): void {

@@ -47,7 +47,7 @@ function rowsAt(
   return {
     format: dtype as StoredFormat,
     rowBytes,
-    readBytes: (row, count) => source.read(start + row * rowBytes, count * rowBytes),
+    readBytes: (row, count, room) => source.read(start + row * rowBytes, count * rowBytes, room),
   };
 }
 

@@ -4,8 +4,8 @@ import { FormatError } from '../../../base/index.ts';
 import { JoinedTexts } from './joinedTexts.ts';
 
 function decode(texts: readonly Uint8Array[]): string[] {
-  const joined = new JoinedTexts();
-  for (const text of texts) joined.add(text);
+  const joined = new JoinedTexts(texts.length);
+  for (const text of texts) joined.add(text, 0, text.length);
   return joined.decode('here');
 }
 

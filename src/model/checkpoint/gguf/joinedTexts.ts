@@ -9,23 +9,30 @@ export class JoinedTexts {
   #bytes = new Uint8Array(2 ** 16);
   #length = 0;
   /** Where each text ends, in the units of JavaScript's strings. */
-  readonly #ends: number[] = [];
+  readonly #ends: Float64Array;
+  #count = 0;
   #units = 0;
   #startsWhole = true;
 
-  add(text: Uint8Array): void {
-    if (this.#length + text.length > this.#bytes.length) this.#grow(text.length);
+  /** For so many texts. */
+  constructor(count: number) {
+    this.#ends = new Float64Array(count);
+  }
+
+  /** The next text: the bytes of `from` from `start` to `end`. */
+  add(from: Uint8Array, start: number, end: number): void {
+    if (this.#length + end - start > this.#bytes.length) this.#grow(end - start);
     const joined = this.#bytes;
     let [at, units] = [this.#length, this.#units];
-    if (isContinuation(text[0])) this.#startsWhole = false;
-    for (let i = 0; i < text.length; i++) {
-      const byte = text[i]!;
+    if (start < end && isContinuation(from[start]!)) this.#startsWhole = false;
+    for (let i = start; i < end; i++) {
+      const byte = from[i]!;
       joined[at++] = byte;
       if (!isContinuation(byte)) units += byte >= 0xf0 ? 2 : 1;
     }
     this.#length = at;
     this.#units = units;
-    this.#ends.push(units);
+    this.#ends[this.#count++] = units;
   }
 
   /** The texts. Throws FormatError naming `where` if one of them is not UTF-8. */
@@ -36,7 +43,7 @@ export class JoinedTexts {
     // Of a file, a mark of byte order at the start is no text; here it is.
     const all = decoded.length < this.#units ? `\ufeff${decoded}` : decoded;
     let start = 0;
-    return this.#ends.map((end) => all.slice(start, (start = end)));
+    return Array.from(this.#ends, (end) => all.slice(start, (start = end)));
   }
 
   #grow(least: number): void {
@@ -46,6 +53,6 @@ export class JoinedTexts {
   }
 }
 
-function isContinuation(byte: number | undefined): boolean {
-  return ((byte ?? 0) & 0xc0) === 0x80;
+function isContinuation(byte: number): boolean {
+  return (byte & 0xc0) === 0x80;
 }

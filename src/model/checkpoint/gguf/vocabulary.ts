@@ -13,6 +13,7 @@ import { listProblems, problem, problemsError, UnsupportedError } from '../../..
 import type { JsonRecord } from '../../../base/index.ts';
 import { numbersOf, requireTexts, textOf } from './metadata.ts';
 import type { Metadata } from './metadata.ts';
+import { EntryList } from '../../tokenizerFile.ts';
 import { PRE_TOKENIZERS } from './preTokenizers.table.ts';
 
 const KEY = 'tokenizer.ggml.';
@@ -28,13 +29,13 @@ export function tokenizerOfGguf(metadata: Metadata, where: string): JsonRecord {
     throw problemsError([problem(`${KEY}token_type`, requirement, types)], where);
   }
   const added: JsonRecord[] = [];
-  const vocabulary = new Map<string, number>();
-  for (const [id, token] of tokens.entries()) {
+  const entries = tokens.map((token, id) => {
     const type = types?.[id] ?? NORMAL;
-    if (type === NORMAL) vocabulary.set(token, id);
-    else if (type === CONTROL || type === USER_DEFINED)
+    if (type === NORMAL) return token;
+    if (type === CONTROL || type === USER_DEFINED)
       added.push(addedToken(token, id, type === CONTROL));
-  }
+    return undefined;
+  });
   return {
     normalizer,
     pre_tokenizer: { type: 'Sequence', pretokenizers: [...splits.map(split), BYTE_LEVEL] },
@@ -42,7 +43,7 @@ export function tokenizerOfGguf(metadata: Metadata, where: string): JsonRecord {
     added_tokens: added,
     model: {
       type: 'BPE',
-      vocab: vocabulary,
+      vocab: new EntryList(entries),
       merges: requireTexts(metadata, `${KEY}merges`, where),
     },
   };

@@ -244,7 +244,7 @@ function addTurnKeys(module: ModuleBuilder): FunctionRef {
 }
 
 /** Four rows of four numbers turned around, in place. */
-function turn(f: FunctionBuilder, rows: readonly Local[], pairs: readonly Local[]): void {
+export function turn(f: FunctionBuilder, rows: readonly Local[], pairs: readonly Local[]): void {
   const mix = (from: readonly Local[], a: number, b: number, lanes: readonly number[]) =>
     f.get(from[a]!).get(from[b]!).emit('i8x16.shuffle', lanes);
   mix(rows, 0, 1, lanesOf(0, 4, 1, 5)).set(pairs[0]!);
