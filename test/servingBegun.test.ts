@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { type Device, type StepResult } from '../src/compile/index.ts';
 import { Engine, lookupDrafts, type EngineOptions } from '../src/engine/index.ts';
 import { type Graph } from '../src/ir/index.ts';
+import { cpuTarget } from '../src/target/cpu/index.ts';
 import { referenceTarget } from '../src/target/reference/index.ts';
 import { serveAll } from './serving.ts';
 import { alone, requireEmpty, serveAtRandom } from './servingAtRandom.ts';
@@ -17,6 +18,8 @@ const REPLACED = smallModel('replaced');
 class Beginner {
   /** Sequences of each step. */
   readonly batches: number[] = [];
+  /** Tokens of each, for one sequence. */
+  readonly lengths: number[] = [];
   readonly device: Device;
   #isBusy = false;
   #given: StepResult | undefined;
@@ -34,6 +37,7 @@ class Beginner {
         this.#given?.logits.fill(NaN);
         this.#given?.next.fill(-1);
         this.batches.push(inputs.positions.length);
+        this.lengths.push(inputs.tokens.length / inputs.positions.length);
         this.#isBusy = true;
         return () => {
           this.#isBusy = false;
@@ -53,11 +57,11 @@ class Beginner {
 function open(
   graph: Graph,
   options: Partial<EngineOptions>,
-): { engine: Engine; batches: number[] } {
+): Pick<Beginner, 'batches' | 'lengths'> & { engine: Engine } {
   const target = referenceTarget();
-  const { device, batches } = new Beginner(target.open({}));
+  const { device, batches, lengths } = new Beginner(target.open({}));
   const limits = { contextTokens: CONTEXT, blockTokens: 4 };
-  return { engine: new Engine(graph, target, device, { ...limits, ...options }), batches };
+  return { engine: new Engine(graph, target, device, { ...limits, ...options }), batches, lengths };
 }
 
 for (const graph of [ROWS, REPLACED]) {
@@ -73,6 +77,16 @@ for (const graph of [ROWS, REPLACED]) {
     }
   });
 }
+
+test('threads that run a step while requests come and go give each what it gets alone', (t) => {
+  const target = cpuTarget({ threads: 2, workOfPart: 64 });
+  const device = target.open({});
+  t.after(() => device.close());
+  const limits = { contextTokens: CONTEXT, blockTokens: 4, maxSequences: 12, blocks: 40 };
+  const engine = new Engine(ROWS, target, device, limits);
+  serveAtRandom(engine, alone(ROWS, target, CONTEXT), 300);
+  requireEmpty(engine);
+});
 
 test('the next token is on its way when a step has returned', () => {
   const { engine, batches } = open(ROWS, {});
@@ -119,4 +133,16 @@ test('what fills a batch up leaves a prompt beside it as it is read', () => {
   const single = serveAll(open(ROWS, { maxSequences: 1 }).engine, visits, VOCABULARY);
   for (const { id } of visits) assert.deepEqual(served.get(id)!.chosen, single.get(id)!.chosen, id);
   assert.ok(batches.includes(10) && !batches.includes(9));
+});
+
+test('no step is for a part of a prompt that is less than a block', () => {
+  const { engine, lengths } = open(ROWS, { stepTokens: 10 });
+  const prompt = (first: number): number[] => [first, ...Array<number>(39).fill(1)];
+  serveAll(
+    engine,
+    [2, 3, 4].map((first) => ({
+      ...{ id: `${first}`, prompt: prompt(first), maxNewTokens: 6, atStep: 0 },
+    })),
+  );
+  assert.deepEqual([...new Set(lengths)].toSorted(), [1, 8]);
 });

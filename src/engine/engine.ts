@@ -134,9 +134,12 @@ export class Engine implements ServingEngine {
     };
   }
 
-  /** Chunks of prompts, as many as a budget of tokens allows; one at least, if any waits. */
+  /**
+   * Chunks of prompts, as many as a budget of tokens allows; one at least, if any waits. What is less than a block is
+   * left: a step for so few tokens costs as much as one for many.
+   */
   #prefill(budget: number): void {
-    for (let left = budget; left > 0;) {
+    for (let left = budget; left >= this.#blocks.blockTokens;) {
       const chunk = this.#scheduler.schedulePrefill(left);
       if (chunk === undefined) return;
       this.#start(chunk.sequence);

@@ -15,6 +15,11 @@ export const LETTERS: readonly string[] = lettersOfBytes();
 
 const BYTES: ReadonlyMap<string, number> = new Map(LETTERS.map((letter, byte) => [letter, byte]));
 
+/** A text in letters, one for each byte of its UTF-8. */
+export function spell(text: string): string {
+  return Array.from(new TextEncoder().encode(text), (byte) => LETTERS[byte]!).join('');
+}
+
 /** Bytes that a vocabulary entry stands for; an entry with other characters stands for its own UTF-8. */
 export function bytesOfEntry(entry: string): Uint8Array {
   const bytes = Array.from(entry, (letter) => BYTES.get(letter) ?? -1);

@@ -28,39 +28,49 @@ interface Pair {
   readonly joined: string;
 }
 
-/** The entries that words are made of. */
+/** The entries that words are made of; `spell` is how the vocabulary writes a word. */
 export class BytePairs {
   readonly #ids: ReadonlyMap<string, number>;
   readonly #merges: Merges;
-  readonly #isWhole: (word: string) => boolean;
+  readonly #spell: (word: string) => string;
+  readonly #isWhole: (spelled: string) => boolean;
   readonly #kept = new Map<string, string[]>();
   #ranks: ReadonlyMap<string, number> | undefined;
 
   /** With `ignoreMerges`, words that are entries stay whole. */
-  constructor(ids: ReadonlyMap<string, number>, merges: Merges, ignoreMerges: boolean) {
+  constructor(
+    ids: ReadonlyMap<string, number>,
+    merges: Merges,
+    ignoreMerges: boolean,
+    spell: (word: string) => string,
+  ) {
     this.#ids = ids;
     this.#merges = merges;
-    this.#isWhole = (word) => ignoreMerges && ids.has(word);
+    this.#spell = spell;
+    this.#isWhole = (spelled) => ignoreMerges && ids.has(spelled);
   }
 
   /** The entries of words; pieces that are none are left out. */
   encode(words: readonly string[]): string[] {
-    return words.flatMap((word) => (this.#isWhole(word) ? [word] : this.#piecesOf(word)));
+    return words.flatMap((word) => this.#piecesOf(word));
   }
 
   #piecesOf(word: string): string[] {
     const known = this.#kept.get(word);
     if (known !== undefined) return known;
-    const pieces = this.#merge(word).filter((piece) => this.#ids.has(piece));
+    const spelled = this.#spell(word);
+    const pieces = this.#isWhole(spelled)
+      ? [spelled]
+      : this.#merge(spelled).filter((piece) => this.#ids.has(piece));
     if (word.length > KEPT_LENGTH) return pieces;
     if (this.#kept.size >= KEPT_WORDS) this.#kept.clear();
     this.#kept.set(word, pieces);
     return pieces;
   }
 
-  #merge(word: string): string[] {
+  #merge(spelled: string): string[] {
     this.#ranks ??= new Map(this.#merges.map((merge, rank) => [merge, rank]));
-    const first = listOf(word);
+    const first = listOf(spelled);
     const pairs = new PairQueue();
     const add = (piece: Piece | undefined): void => {
       if (piece?.next === undefined) return;

@@ -12,12 +12,25 @@ import type { JsonRecord } from '../base/index.ts';
 const GPT2_PATTERN =
   "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
+/** How a text becomes words. */
+export interface Splits {
+  /** For the library. */
+  readonly preTokenizer: JsonRecord;
+  /** Whether words are then to be spelled in the byte alphabet: once for each that is new, not for each that comes. */
+  readonly spells: boolean;
+}
+
 /** The pre-tokenizer with every part that the library makes only approximately replaced. */
-export function exactPreTokenizer(preTokenizer: unknown): JsonRecord {
-  return {
-    type: 'Sequence',
-    pretokenizers: partsOf(preTokenizer, 'pretokenizers').flatMap(exactParts),
-  };
+export function exactSplits(preTokenizer: unknown): Splits {
+  const parts = partsOf(preTokenizer, 'pretokenizers').flatMap(exactParts);
+  const spells = onlySpells(parts.at(-1));
+  const pretokenizers = spells ? parts.slice(0, -1) : parts;
+  return { preTokenizer: { type: 'Sequence', pretokenizers }, spells };
+}
+
+/** Whether a part does nothing but to write words in the byte alphabet. */
+function onlySpells(part: unknown): boolean {
+  return isRecord(part) && part['type'] === 'ByteLevel' && part['use_regex'] === false;
 }
 
 /** The parts of a sequence under `field`; a component that is none is its own part. */

@@ -8,9 +8,9 @@
 import { Tokenizer as BpeEncoder } from '@huggingface/tokenizers';
 import { problemsError, UsageError } from '../base/index.ts';
 import type { JsonRecord } from '../base/index.ts';
-import { bytesOfEntry } from './byteAlphabet.ts';
+import { bytesOfEntry, spell } from './byteAlphabet.ts';
 import { BytePairs } from './bytePairs.ts';
-import { exactPreTokenizer } from './preTokenizer.ts';
+import { exactSplits } from './preTokenizer.ts';
 import { checkTokenizerFile } from './tokenizerFile.ts';
 import type { AddedToken } from './tokenizerFile.ts';
 
@@ -36,8 +36,9 @@ export class Tokenizer {
   /** Take a parsed tokenizer.json; `where` names it in messages. Throws UnsupportedError or FormatError. */
   constructor(file: JsonRecord, where: string) {
     const { entries, addedTokens, ids, merges, ignoreMerges } = checkTokenizerFile(file, where);
-    this.#encoder = createEncoder(file, where);
-    const pairs = new BytePairs(ids, merges, ignoreMerges);
+    const { preTokenizer, spells } = exactSplits(file['pre_tokenizer']);
+    this.#encoder = createEncoder(file, preTokenizer, where);
+    const pairs = new BytePairs(ids, merges, ignoreMerges, spells ? spell : (word) => word);
     const encodeWords = (words: readonly string[]): string[] => pairs.encode(words);
     this.#encoder.model = Object.assign(encodeWords, { tokens_to_ids: ids });
     this.#table = {
@@ -130,7 +131,7 @@ export class StreamDecoder {
 }
 
 /** The checks before this cover all that can be wrong but the regular expressions of the splits. */
-function createEncoder(file: JsonRecord, where: string): BpeEncoder {
+function createEncoder(file: JsonRecord, preTokenizer: JsonRecord, where: string): BpeEncoder {
   try {
     return new BpeEncoder(
       {
@@ -138,7 +139,7 @@ function createEncoder(file: JsonRecord, where: string): BpeEncoder {
         added_tokens: [],
         ...file,
         model: { type: 'BPE', vocab: {}, merges: [] },
-        pre_tokenizer: exactPreTokenizer(file['pre_tokenizer']),
+        pre_tokenizer: preTokenizer,
         post_processor: null,
       },
       {},

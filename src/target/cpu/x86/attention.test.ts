@@ -3,11 +3,13 @@ import { test } from 'node:test';
 import { assertClose, normal } from '../../../../test/workbench.ts';
 import { NativeWorkbench, skip } from '../../../../test/x86/workbench.ts';
 import { Assembler, loadLibrary, type NativeLibrary } from '../../../x86/index.ts';
+import { addAttendTokens } from './attendTokens.ts';
 import { addAttention } from './attention.ts';
 
 function openKernels(): { library: NativeLibrary; reason: false | string } {
   const assembler = new Assembler();
   addAttention(assembler);
+  addAttendTokens(assembler);
   const library = loadLibrary(assembler);
   const reason = library.features.level === 'avx512' ? false : 'this processor has no AVX-512 VNNI';
   return { library, reason };
@@ -119,4 +121,51 @@ test('scores far apart leave the largest alone', { skip: reason }, () => {
   inputs.q.fill(100);
   inputs.keys.fill(-1).fill(1, 16 * 36, 16 * 37);
   assert.deepEqual(run(shape, inputs), inputs.values.slice(16 * 36, 16 * 37));
+});
+
+interface TokenShape extends Omit<Shape, 'rows' | 'rowStep'> {
+  readonly tokens: number;
+  readonly shared: number;
+}
+
+/** Tokens with their heads: by `attendTokens`, and head by head. */
+function runTokens(shape: TokenShape): readonly [Float32Array, Float32Array] {
+  const { tokens, shared, position, keyWidth, valueWidth } = shape;
+  const [rows, count] = [tokens * shared, position + tokens];
+  const q = normal(rows * keyWidth);
+  const [keys, values] = [normal(count * keyWidth), normal(count * valueWidth)];
+  const bench = new NativeWorkbench(library);
+  const [first, second] = [bench.room(rows * valueWidth * 4), bench.room(rows * valueWidth * 4)];
+  const scale = new Uint32Array(Float32Array.of(SCALE).buffer)[0]!;
+  const [qAt, keysAt, valuesAt] = [bench.put(q), bench.put(keys), bench.put(values)];
+  const strides = { q: 4 * keyWidth * shared, out: 4 * valueWidth * shared };
+  const context = [keysAt, 4 * keyWidth, valuesAt, 4 * valueWidth, position + 1] as const;
+  const places = [qAt, strides.q, ...context, first, strides.out];
+  bench.run('attendTokens', [...places, tokens, shared, keyWidth, valueWidth, scale], [first]);
+  for (let head = 0; head < shared; head++) {
+    const [from, to] = [
+      bench.address(qAt) + 4 * keyWidth * head,
+      bench.address(second) + 4 * valueWidth * head,
+    ];
+    const cells = [from, strides.q, ...context, to, strides.out];
+    bench.run('attention', [...cells, tokens, 1, keyWidth, valueWidth, scale], [second]);
+  }
+  return [bench.floats(first), bench.floats(second)];
+}
+
+const TOKEN_SHAPES: readonly TokenShape[] = [
+  { tokens: 1, shared: 1, position: 0, keyWidth: 16, valueWidth: 16 },
+  { tokens: 48, shared: 2, position: 0, keyWidth: 128, valueWidth: 128 },
+  { tokens: 96, shared: 2, position: 100, keyWidth: 64, valueWidth: 64 },
+  { tokens: 45, shared: 2, position: 70, keyWidth: 64, valueWidth: 80 },
+  { tokens: 33, shared: 1, position: 31, keyWidth: 192, valueWidth: 128 },
+  { tokens: 5, shared: 7, position: 95, keyWidth: 32, valueWidth: 48 },
+  { tokens: 3, shared: 16, position: 40, keyWidth: 576, valueWidth: 512 },
+];
+
+test('tokens with all their heads have the bits of head by head', { skip: reason }, () => {
+  for (const shape of TOKEN_SHAPES) {
+    const [together, single] = runTokens(shape);
+    assert.deepEqual(together, single, JSON.stringify(shape));
+  }
 });

@@ -28,7 +28,8 @@ import {
   type Vector,
 } from '../../../x86/index.ts';
 import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
-import { Constants, emitExp, emitReduce, emitTranspose, EXP_CONSTANTS } from './lanes.ts';
+import { Constants, emitExp, emitReduce, EXP_CONSTANTS } from './lanes.ts';
+import { emitGather, emitTurn } from './rowMoves.ts';
 import { atRow, freeRowPointers, loadRowPointers } from './rowTile.ts';
 
 /**
@@ -154,49 +155,26 @@ class Attention {
   /** Columns of the next 32 keys into rows of 32 lanes; keys that are not there repeat the last. */
   #turnKeys(): void {
     const f = this.#f;
-    const [start, stride] = f.load(this.#keys, this.#block.keyStride) as [General, General];
-    const left = f.general();
-    const [to, width, key, next] = [f.general(), f.general(), f.general(), f.general()];
-    loadAtMost(f, left, this.#keysLeft, KEYS);
-    f.emit('mov', this.#keysHere, left).emit('lea', to, this.#turned);
-    f.emit('mov', width, this.#block.keyWidth).emit('shr', width, 4);
-    f.repeat(width, () => {
-      f.emit('mov', key, start);
-      for (let i = 0; i < KEYS; i += 16) {
-        const rows = Array.from({ length: 16 }, (_, row) => {
-          const loaded = f.vector(512);
-          f.emit('vmovups', loaded, at(key)).emit('lea', next, at(key, 0, stride));
-          f.emit('cmp', left, i + row + 1).emit('cmova', key, next);
-          return loaded;
-        });
-        const columns = emitTranspose(f, rows);
-        columns.forEach((column, d) => f.emit('vmovups', at(to, 128 * d + 4 * i), column));
-        f.free(...columns);
-      }
-      f.emit('add', start, LINE_BYTES).emit('add', to, 16 * 4 * KEYS);
-    });
-    f.free(next, key, width, to, stride, start, left);
+    const [from, stride, width] = f.load(
+      ...[this.#keys, this.#block.keyStride, this.#block.keyWidth],
+    ) as [General, General, General];
+    const [count, to] = [f.general(), f.general()];
+    loadAtMost(f, count, this.#keysLeft, KEYS);
+    f.emit('mov', this.#keysHere, count).emit('lea', to, this.#turned);
+    emitTurn(f, { from, stride, count, width, to });
+    f.free(to, count, width, stride, from);
   }
 
   /** The values of this block, row behind row: where they are, rows may compete for a few lines of the cache. */
   #gatherValues(): void {
     const f = this.#f;
-    const [row, stride, rows, width] = f.load(
+    const [from, stride, count, width] = f.load(
       ...[this.#values, this.#block.valueStride, this.#keysHere, this.#block.valueWidth],
     ) as [General, General, General, General];
-    const [to, from, vectors, values] = [f.general(), f.general(), f.general(), f.vector(512)];
-    f.emit('shr', width, 4)
-      .emit('lea', to, this.#gathered)
-      .repeat(rows, () => {
-        f.emit('mov', from, row)
-          .emit('mov', vectors, width)
-          .repeat(vectors, () => {
-            f.emit('vmovups', values, at(from)).emit('vmovups', at(to), values);
-            f.emit('add', from, LINE_BYTES).emit('add', to, LINE_BYTES);
-          });
-        f.emit('add', row, stride);
-      });
-    f.free(values, vectors, from, to, width, rows, stride, row);
+    const to = f.general();
+    f.emit('lea', to, this.#gathered);
+    emitGather(f, { from, stride, count, width, to });
+    f.free(to, width, count, stride, from);
   }
 
   #firstTile(): void {

@@ -1,6 +1,8 @@
 /** The kernels of this folder as one library, and whether this machine can run it. */
 import { UnsupportedError } from '../../../base/index.ts';
 import { Assembler, linkLibrary, loadLibrary, type LinkedLibrary } from '../../../x86/index.ts';
+import { addAttendToken } from './attendToken.ts';
+import { addAttendTokens } from './attendTokens.ts';
 import { addAttention } from './attention.ts';
 import { PANEL_FORMAT_NAMES, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { addConvolution } from './convolution.ts';
@@ -32,6 +34,8 @@ export function machineCode(
   const assembler = new Assembler();
   addGrouped(assembler, { name: 'linear', label: addLinear(assembler), args: LINEAR });
   addAttention(assembler);
+  addAttendTokens(assembler);
+  addAttendToken(assembler);
   addQuantizeRows(assembler);
   addElementwise(assembler);
   addRotary(assembler);

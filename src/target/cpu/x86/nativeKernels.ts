@@ -10,18 +10,16 @@ import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
 import { ACTIVATION_BLOCK, activationBytes } from '../kernels/quantizeRows.ts';
 import { BLOCK_COLUMNS, PANEL_FORMATS, PANEL_FORMAT_NAMES } from '../panels/panelFormats.table.ts';
 import { panelBytes, unitColumns } from '../panels/panelLayout.ts';
-import { ATTENTION, ATTENTION_LIMITS } from './attention.ts';
+import { bindAttention } from './bindAttention.ts';
 import { ACTIVATION, SWIGLU, VECTOR_BYTES } from './elementwise.ts';
 import { bindGroupedLinear, bindGroupedLinearPanels } from './bindGrouped.ts';
 import { bindConvolution, bindGatedDelta } from './bindRecurrences.ts';
 import { LINEAR } from './linear.ts';
 import { LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
-import { Machine, type PreparedCall } from './machine.ts';
+import { Machine } from './machine.ts';
 import { bitsOf, ELEMENT_BYTES, type Args, type NativeBind } from './nativeBind.ts';
 import { QUANTIZE_ROWS } from './quantizeRows.ts';
 import { ROTARY } from './rotary.ts';
-
-type AttentionCall = PreparedCall<(typeof ATTENTION)[number]>;
 
 const NATIVE: { readonly [K in KernelName]?: NativeBind<K> } = {
   linear: bindLinear,
@@ -170,77 +168,4 @@ function bindLinearPanels(machine: Machine, args: Args<'linearPanels'>): (() => 
     ...{ xStride, outStride, M, N, blocks: K / BLOCK_COLUMNS },
   });
   return () => call.run();
-}
-
-/** Tokens are the rows, or for a single one the heads that share their keys. */
-function bindAttention(machine: Machine, args: Args<'attention'>): (() => void) | undefined {
-  const { B, T, G, shared, keyWidth, valueWidth } = args;
-  const rowStep = T > 1 ? 1 : 0;
-  const rows = rowStep ? T : shared;
-  const { widthUnit } = ATTENTION_LIMITS;
-  const tooLarge =
-    rows > ATTENTION_LIMITS.rows ||
-    keyWidth > ATTENTION_LIMITS.keyWidth ||
-    valueWidth > ATTENTION_LIMITS.valueWidth;
-  const uneven = keyWidth % widthUnit !== 0 || valueWidth % widthUnit !== 0;
-  if (tooLarge || uneven || B * T * G * shared === 0) return undefined;
-  const calls: { readonly position: number; readonly heads: AttentionCall[] }[] = [];
-  for (let b = 0; b < B; b++) {
-    const heads: AttentionCall[] = [];
-    for (let head = 0; head < G * shared; head += rowStep ? 1 : shared) {
-      heads.push(attendHeads(machine, args, b, head, rows, rowStep));
-    }
-    const position = args.positions + b * ELEMENT_BYTES;
-    machine.address(position, 1, 0, ELEMENT_BYTES);
-    calls.push({ position, heads });
-  }
-  return () => {
-    for (const { position, heads } of calls) {
-      // Read once: what a broken program writes there meanwhile must not count.
-      const seen = machine.integer(position) + args.first + 1;
-      requireRoom(seen, seen + rowStep * (rows - 1), args.capacity);
-      for (const head of heads) {
-        head.set('seen', seen);
-        head.run();
-      }
-    }
-  };
-}
-
-/** The rows of sequence `b` from head `head` on: tokens if `rowStep` is 1, else heads. */
-function attendHeads(
-  machine: Machine,
-  args: Args<'attention'>,
-  b: number,
-  head: number,
-  rows: number,
-  rowStep: 0 | 1,
-): AttentionCall {
-  const { keyWidth, valueWidth, T, capacity } = args;
-  const group = Math.floor(head / args.shared);
-  const place = (offset: number, elements: number, many: number, step: number, width: number) =>
-    machine.address(
-      offset + elements * ELEMENT_BYTES,
-      ...([many, step * ELEMENT_BYTES, width * ELEMENT_BYTES] as const),
-    );
-  const qStep = rowStep ? args.qStep : keyWidth;
-  const outStep = rowStep ? args.outStep : valueWidth;
-  const key = b * capacity * args.keyStep + group * keyWidth;
-  const value = b * capacity * args.valueStep + group * args.valueStride;
-  return machine.prepare('attention', ATTENTION, {
-    q: place(args.q, b * T * args.qStep + head * keyWidth, rows, qStep, keyWidth),
-    qStride: qStep * ELEMENT_BYTES,
-    keys: place(args.keys, key, capacity, args.keyStep, keyWidth),
-    keyStride: args.keyStep * ELEMENT_BYTES,
-    values: place(args.values, value, capacity, args.valueStep, valueWidth),
-    valueStride: args.valueStep * ELEMENT_BYTES,
-    out: place(args.out, b * T * args.outStep + head * valueWidth, rows, outStep, valueWidth),
-    outStride: outStep * ELEMENT_BYTES,
-    ...{ rows, seen: 0, rowStep, keyWidth, valueWidth, scale: bitsOf(args.scale) },
-  });
-}
-
-function requireRoom(first: number, last: number, capacity: number): void {
-  if (first > 0 && last <= capacity) return;
-  throw new CeladonError(`attention must see 1 to ${capacity} keys, not ${first} to ${last}`);
 }

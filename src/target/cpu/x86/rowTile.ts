@@ -27,14 +27,24 @@ export function loadRowPointers(
   { base, stride }: RowCells,
   rows: number,
 ): RowPointers {
-  const [b, s, s3, s5] = [f.general(), f.general(), f.general(), f.general()];
-  f.emit('mov', b, base).emit('mov', s, stride);
-  f.emit('lea', s3, at(s, 0, s, 2)).emit('lea', s5, at(s, 0, s, 4));
-  const pointers = { base: b, stride: s, stride3: s3, stride5: s5 };
+  const [b, s] = f.load(base, stride) as [General, General];
+  return rowPointers(f, b, s, rows);
+}
+
+/** Pointers to `rows` rows from registers that become theirs. */
+export function rowPointers(
+  f: FunctionBuilder,
+  base: General,
+  stride: General,
+  rows: number,
+): RowPointers {
+  const [stride3, stride5] = [f.general(), f.general()];
+  f.emit('lea', stride3, at(stride, 0, stride, 2)).emit('lea', stride5, at(stride, 0, stride, 4));
+  const pointers = { base, stride, stride3, stride5 };
   if (rows < MOST_ROWS) return pointers;
-  const s7 = f.general();
-  f.emit('lea', s7, at(s3, 0, s, 4));
-  return { ...pointers, stride7: s7 };
+  const stride7 = f.general();
+  f.emit('lea', stride7, at(stride3, 0, stride, 4));
+  return { ...pointers, stride7 };
 }
 
 /** Give the registers back. */
