@@ -46,6 +46,46 @@ test('where limits rule out everything, it says which and what is nearest', () =
   assert.equal(status, 4);
   assert.match(stdout, /no design keeps the limits; the nearest, 1x16\S+, breaks:/);
   assert.match(stdout, /areaMm2 of at most 10 mm², not \d+/);
+  assert.match(stdout, /every way to keep the others widens areaMm2; the least ways:/);
+  assert.match(stdout, /\n {2}areaMm2 by 340 % and tpp by 50 %/);
+});
+
+test('limits that each can be kept, but not together, name the least ways to give in', () => {
+  const rate = { tpotMs: 1e3, areaMm2: 22, tpp: 1e4, memoryBandwidthGBs: 0.5 };
+  const { status, stdout } = explore(rate, '--json');
+  assert.equal(status, 4);
+  const { nearest } = JSON.parse(stdout) as {
+    nearest: {
+      proven: boolean;
+      toBlame: string[];
+      relaxations: { limit: string; excess: number }[][];
+      broken: { limit: string }[];
+    };
+  };
+  assert.ok(nearest.proven);
+  const named = new Set(nearest.relaxations.flat().map(({ limit }) => limit));
+  assert.ok(named.has('memoryBandwidthGBs') && !named.has('tpp'));
+  for (const { limit } of nearest.broken) assert.ok(named.has(limit), limit);
+  for (const limit of nearest.toBlame)
+    assert.ok(nearest.relaxations.every((widen) => widen.some((each) => each.limit === limit)));
+});
+
+test('the front at L1 says how far L0 was off, and what rates are with it', () => {
+  const { status, stdout, stderr } = explore({ areaMm2: 80 }, '--level', '1', '--json');
+  assert.equal(status, 0, stderr);
+  const { front, levelOne } = JSON.parse(stdout) as {
+    front: Row[];
+    levelOne: { chip: string; rows: { l0Error: number }[]; correction: number }[];
+  };
+  assert.deepEqual(
+    new Set(levelOne.map(({ chip }) => chip)),
+    new Set(front.map(({ chip }) => chip.name)),
+  );
+  for (const { chip, rows, correction } of levelOne) {
+    assert.equal(rows.length, 1, chip);
+    assert.ok(Math.abs(correction - 1 - rows[0]!.l0Error) < 1e-9, chip);
+    assert.ok(Math.abs(rows[0]!.l0Error) < 0.1, chip);
+  }
 });
 
 test('a design is explained by its limits, its neighbours and what is uncertain', () => {
@@ -99,6 +139,7 @@ test('reports are written by their endings, and two studies are compared', () =>
   assert.equal(status, 0, stderr);
   const [html, svg, csv, parquet] = reports.map((name) => fs.readFileSync(name));
   assert.match(html!.toString(), /<script>/);
+  assert.match(html!.toString(), /Rooflines/);
   assert.match(svg!.toString(), /^<svg/);
   assert.match(csv!.toString(), /^cores,columns,.*front\r\n1,/);
   assert.equal(parquet!.subarray(0, 4).toString(), 'PAR1');

@@ -9,6 +9,7 @@ import {
   explainDesign,
   exploreChips,
   queueEvaluator,
+  roofsOf,
   requireDraftHead,
   SEARCHES,
   variantsOf,
@@ -16,7 +17,7 @@ import {
   type Explanation,
   type Explored,
   type ExploredVariant,
-  type ReadableStudy,
+  type LevelOneReport,
   type Reference,
   type SearchName,
   type StudiedModel,
@@ -31,7 +32,7 @@ import { REFERENCE_CHIPS, referencesFor } from './exploreReferences.ts';
 import { requireReports, writeReports } from './exploreFiles.ts';
 import { explanationText } from './exploreExplain.ts';
 import { codesignResult, frontResult, frontTable, nothingText } from './exploreResult.ts';
-import { topText, verifyBest } from './exploreTop.ts';
+import { frontAtLevelOne, levelOneText, topText, verifyBest } from './exploreTop.ts';
 import { codesignReport, codesignText, readVariants } from './exploreVariants.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { parseWorkload } from './planOptions.ts';
@@ -53,6 +54,7 @@ interface ExploreOptions extends GlobalOptions {
   readonly seed: number;
   readonly threads: number;
   readonly queue?: string;
+  readonly level: number;
   readonly verifyTop?: number;
   readonly liberty?: string;
   readonly report?: readonly string[];
@@ -92,6 +94,12 @@ export function addExplore(program: Command): void {
     .option('--queue <url>', 'evaluate on workers of a Redis or Valkey server, not here')
     .option('--explain <n>', 'explain the best designs of the front', wholeNumber(1, 100))
     .option(
+      '--level <n>',
+      '1: run the front at L1 too, and say how far L0 was off',
+      wholeNumber(0, 1),
+      0,
+    )
+    .option(
       '--verify-top <k>',
       'run the best chips at all levels, as RTL, and synthesise them',
       wholeNumber(1, 100),
@@ -120,10 +128,12 @@ async function explore(names: readonly string[], options: ExploreOptions): Promi
   const models = names.map((name) => publishedModel(name, 1 / names.length, options.acceptance));
   const references = referencesFor(names, options.references, options.workload);
   const title = `Chips for ${names.join(', ')}`;
-  const explored = await runOne(models, options, output, (study) =>
-    writeReports(options.report ?? [], study, { title, references }),
-  );
+  const explored = await runOne(models, options, output, (study, front) => {
+    const roofs = roofsOf(front.map(({ design }) => design));
+    return writeReports(options.report ?? [], study, { title, references, roofs });
+  });
   const explanations = await explain(explored, options.explain ?? 0);
+  const levelOne = options.level === 1 ? await frontAtLevelOne(explored, models, output) : [];
   const verified = await verifyBest(
     explored,
     models,
@@ -131,8 +141,9 @@ async function explore(names: readonly string[], options: ExploreOptions): Promi
     output,
   );
   output.done();
-  if (output.json) output.result({ ...frontResult(explored), references, explanations, verified });
-  else print(explored, { references, explanations, verified }, output);
+  const beside = { references, explanations, levelOne, verified };
+  if (output.json) output.result({ ...frontResult(explored), ...beside });
+  else print(explored, beside, output);
   if (explored.front.length === 0) process.exitCode = NOTHING_FITS;
 }
 
@@ -177,7 +188,7 @@ async function runOne(
   models: readonly StudiedModel[],
   options: ExploreOptions,
   output: Output,
-  read?: (study: ReadableStudy) => Promise<void>,
+  read?: Parameters<typeof exploreChips>[1]['read'],
 ): Promise<Explored> {
   const definition = await definitionFor(models, options);
   const { queue, threads, output: file } = options;
@@ -256,17 +267,19 @@ function progressText({ finished, pointsPerSecond, secondsLeft }: StudyProgress)
 interface Beside {
   readonly references: readonly Reference[];
   readonly explanations: readonly Explanation[];
+  readonly levelOne: readonly LevelOneReport[];
   readonly verified: TopReport;
 }
 
 function print(explored: Explored, beside: Beside, output: Output): void {
-  const { references, explanations, verified } = beside;
+  const { references, explanations, levelOne, verified } = beside;
   const { result, seconds } = explored;
   const { evaluations, overLimits, bounded, proven } = result;
   if (explored.front.length === 0) output.line(nothingText(explored));
   else output.line(frontTable(explored, references));
   const objectives = explored.definition.objectives.map(({ metric }) => metric);
   for (const each of explanations) output.line(`\n${explanationText(each, objectives)}`);
+  if (levelOne.length > 0) output.line(`\n${levelOneText(levelOne, explored.front)}`);
   if (verified.chips.length > 0) output.line(`\n${topText(verified)}`);
   output.note(
     `${evaluations} designs evaluated, ${overLimits} over limits, ${bounded} below bounds, in ${seconds.toFixed(1)} s; ` +

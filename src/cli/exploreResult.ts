@@ -1,5 +1,13 @@
 /** What `celadon explore` found: as the JSON that is its contract, and as a table. */
-import type { Design, Explored, FrontDesign, Pair, Reference, System } from '../explore/index.ts';
+import type {
+  Design,
+  Explored,
+  FrontDesign,
+  Nearest,
+  Pair,
+  Reference,
+  System,
+} from '../explore/index.ts';
 import type { CodesignReport } from './exploreVariants.ts';
 import { formatTable } from './table.ts';
 
@@ -25,8 +33,13 @@ export function frontResult({
     ...{ evaluations, overLimits, bounded, proven, seconds },
     front: front.map(rowOf),
     misfits,
-    nearest: nearest === undefined ? null : { ...rowOf(nearest), broken: nearest.broken },
+    nearest: nearest === undefined ? null : nearestResult(nearest),
   };
+}
+
+function nearestResult(nearest: Nearest): object {
+  const { broken, toBlame, relaxations, proven } = nearest;
+  return { ...rowOf(nearest), broken, toBlame, relaxations, proven };
 }
 
 /** The report of pairs as its JSON. */
@@ -99,18 +112,38 @@ function cellsOf(metrics: Readonly<Record<string, number | null>> | undefined): 
   return Object.keys(COLUMNS).map((name) => numberText(metrics?.[name]));
 }
 
+/** Ways to give in that are told; all are in the JSON. */
+const WAYS = 4;
+
 /** Why there is no front: what designs lack, which limits they break, and the one that is nearest. */
 export function nothingText({ nearest, misfits }: Explored): string {
   const reasons = misfits.slice(0, 3).map(({ reason, count }) => `  ${count} designs: ${reason}`);
   if (reasons.length > 0) reasons.unshift('no design within the limits can serve:');
-  if (nearest === undefined) return reasons.join('\n');
-  const broken = nearest.broken.map(
-    ({ text, excess }) => `  ${text} (${(100 * excess).toPrecision(2)} % over)`,
-  );
-  const name = nearest.design.decode.chip.name;
-  return [...reasons, `no design keeps the limits; the nearest, ${name}, breaks:`, ...broken].join(
-    '\n',
-  );
+  return [...reasons, ...(nearest === undefined ? [] : nearestLines(nearest))].join('\n');
+}
+
+function nearestLines({ design, broken, toBlame, relaxations, proven }: Nearest): string[] {
+  const { name } = design.decode.chip;
+  if (broken.length === 0)
+    return [`${name} keeps all limits, but the search did not come to it: raise --evaluations`];
+  const whole = proven ? 'no design' : 'no design found';
+  const ways = relaxations.slice(0, WAYS).map((widen) => `  ${widen.map(wider).join(' and ')}`);
+  return [
+    `${whole} keeps the limits; the nearest, ${name}, breaks:`,
+    ...broken.map(({ text, excess }) => `  ${text} (${percent(excess)} over)`),
+    toBlame.length > 0
+      ? `every way to keep the others widens ${toBlame.join(' and ')}; the least ways:`
+      : 'the limits are too tight together; the least ways to widen them:',
+    ...ways,
+  ];
+}
+
+function wider({ limit, excess }: { readonly limit: string; readonly excess: number }): string {
+  return `${limit} by ${percent(excess)}`;
+}
+
+function percent(share: number): string {
+  return `${Number((100 * share).toPrecision(2))} %`;
 }
 
 /** Three digits; `-` where nothing is known. */

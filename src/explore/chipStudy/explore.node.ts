@@ -1,7 +1,15 @@
 /** Runs a study of chips, in memory or in a file, here or on workers, and reads its front as designs. */
+import { nearestFeasible, type Feasibility } from '../explain/nearestFeasible.ts';
+import type { Excess } from '../explain/view.ts';
 import { exhaustiveSearch } from '../search/exhaustive.ts';
 import { geneticSearch } from '../search/genetic.ts';
-import { gridSize, type Grid, type Search, type SearchResult } from '../search/problem.ts';
+import {
+  gridSize,
+  type Grid,
+  type Point,
+  type Search,
+  type SearchResult,
+} from '../search/problem.ts';
 import { randomSearch } from '../search/random.ts';
 import { isMisfit } from '../space/chipRules.ts';
 import type { Design } from '../space/design.ts';
@@ -18,6 +26,7 @@ import {
   type StudyDefinition,
 } from '../study/index.ts';
 import type { ChipGrid } from './chipGrid.ts';
+import { chipView } from './chipView.ts';
 import { inputsOf, type ChipStudyInputs } from './inputs.ts';
 import { openGrid } from './openGrid.node.ts';
 
@@ -34,11 +43,22 @@ export interface Explored {
   readonly result: SearchResult;
   /** The best in the first objective first. */
   readonly front: readonly FrontDesign[];
-  /** Where nothing keeps the limits: the design nearest to it, and what it breaks. */
-  readonly nearest: (FrontDesign & { readonly broken: readonly BrokenLimit[] }) | undefined;
+  /** Where nothing was found that keeps the limits. */
+  readonly nearest: Nearest | undefined;
   /** Where nothing was found: why designs cannot serve, the most frequent reasons first. */
   readonly misfits: readonly Misfits[];
   readonly seconds: number;
+}
+
+/** The design nearest to the limits, what it breaks, and which limits are to blame. */
+export interface Nearest extends FrontDesign {
+  /** Empty where a search for it alone found a design that keeps all limits. */
+  readonly broken: readonly BrokenLimit[];
+  readonly toBlame: readonly string[];
+  /** The least ways to give in: limits to widen together, each by a share of itself; fewest first. */
+  readonly relaxations: readonly (readonly Excess[])[];
+  /** Every design of the space was looked at. */
+  readonly proven: boolean;
 }
 
 /** Designs that cannot serve for a reason that differs in numbers only. */
@@ -54,7 +74,9 @@ export interface ExploreOptions extends RunOptions {
   /** 1: in this thread. */
   readonly threads: number;
   /** Reads the whole study once it has ended. */
-  readonly read?: ((study: ReadableStudy) => Promise<void>) | undefined;
+  readonly read?:
+    | ((study: ReadableStudy, front: readonly FrontDesign[]) => Promise<void>)
+    | undefined;
   /** In place of threads, as of workers elsewhere. */
   readonly evaluator?: Evaluator | undefined;
 }
@@ -75,15 +97,16 @@ export async function exploreChips(
     const result = await runStudy(search, definition.objectives, store, evaluator, options);
     const { evaluations, overLimits, bounded, proven } = result;
     store.end({ evaluations, overLimits, bounded, proven });
-    await options.read?.(store);
     const read = (point: readonly number[]): FrontDesign => {
       return { point, design: designAt(grid, point), evaluation: store.find(point)! };
     };
-    const front = result.front.toSorted((a, b) => b.objectives[0]! - a.objectives[0]!);
+    const best = result.front.toSorted((a, b) => b.objectives[0]! - a.objectives[0]!);
+    const front = best.map(({ point }) => read(point));
+    await options.read?.(store, front);
     return {
       ...{ definition, grid, result },
-      front: front.map(({ point }) => read(point)),
-      nearest: nearestOf(grid, result),
+      front,
+      nearest: front.length > 0 ? undefined : nearestOf(grid, definition),
       misfits: front.length > 0 ? [] : misfitsIn(store),
       seconds: (performance.now() - begun) / 1000,
     };
@@ -121,14 +144,35 @@ function designAt({ space }: ChipGrid, point: readonly number[]): Design {
   return design;
 }
 
-function nearestOf(grid: ChipGrid, { nearest, front }: SearchResult): Explored['nearest'] {
-  if (nearest === undefined || front.length > 0) return undefined;
-  const { point } = nearest;
-  const design = grid.space.designAt(point);
-  if (isMisfit(design)) return undefined;
+/** Limits count alike, whatever else is wanted. */
+function nearestOf(grid: ChipGrid, definition: StudyDefinition): Nearest | undefined {
+  const { limits, search } = inputsOf(definition);
+  if (Object.keys(limits).length === 0) return undefined;
+  const found = nearestFeasible(chipView(grid, definition), {
+    seed: search.seed,
+    evaluations: Math.min(search.evaluations, EXHAUSTIVE_BY_DEFAULT),
+  });
+  const point = pointOf(found);
+  if (point === undefined) return undefined;
+  const design = designAt(grid, point);
   const evaluation = grid.evaluate(point);
   const served = 'misfit' in evaluation ? undefined : evaluation.metrics;
-  return { point, design, evaluation, broken: grid.limits.broken(design, served as never) };
+  return {
+    ...{ point, design, evaluation },
+    broken: grid.limits.broken(design, served as never),
+    ...(found.kind === 'infeasible'
+      ? {
+          toBlame: found.toBlame,
+          relaxations: found.relaxations.map(({ widen }) => widen),
+          proven: found.proven,
+        }
+      : { toBlame: [], relaxations: [], proven: false }),
+  };
+}
+
+function pointOf(found: Feasibility): Point | undefined {
+  if (found.kind === 'no service') return undefined;
+  return found.kind === 'feasible' ? found.point : found.nearest.point;
 }
 
 function misfitsIn(store: StudyStore): Misfits[] {

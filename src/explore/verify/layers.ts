@@ -12,6 +12,8 @@ export interface LayerProgram {
   /** Of the step; undefined for as many as the chip holds. */
   readonly tokens: number | undefined;
   readonly contextTokens: number;
+  /** Layers of the model that are like it; 1 when absent. */
+  readonly layers?: number;
 }
 
 /** Rows of the embedding table and of the head. */
@@ -25,17 +27,18 @@ type Description = Parameters<typeof buildGraph>[0];
  * The graphs of a model's layers, each kind once and by the number of its first layer: kinds differ in
  * what the configuration says of layers one by one (`layer_types`, `compress_ratios`, dense or routed).
  */
-export function layerGraphs(name: string, model: Description): { name: string; graph: Graph }[] {
+export function layerGraphs(
+  name: string,
+  model: Description,
+): { name: string; graph: Graph; layers: number }[] {
   const count = model.config.num_hidden_layers;
-  const kinds = new Map<string, number>();
-  for (let layer = 0; layer < count; layer++) {
-    const kind = JSON.stringify(configOfLayer(model, layer));
-    if (!kinds.has(kind)) kinds.set(kind, layer);
-  }
-  return [...kinds.values()].map((layer) => {
+  const layers = Array.from({ length: count }, (_, layer) => layer);
+  const kinds = Map.groupBy(layers, (layer) => JSON.stringify(configOfLayer(model, layer)));
+  return [...kinds.values()].map((alike) => {
+    const layer = alike[0]!;
     const alone = { ...model, config: configOfLayer(model, layer) } as Description;
     const graph = buildGraph(alone, LAYER_NOISE, { logits: 'last' });
-    return { name: `${name} layer ${layer}`, graph };
+    return { name: `${name} layer ${layer}`, graph, layers: alike.length };
   });
 }
 

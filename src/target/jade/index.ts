@@ -7,7 +7,7 @@ export * from './levels/index.ts';
 export { regionsOf } from './schedule/regions.ts';
 export { limitOf, type Limit, type RunStats } from './sim/index.ts';
 export { jadePasses, jadeTarget, JadeTarget, type JadeOptions } from './target.ts';
-export type { LevelCycles, LevelStep } from './levels/compareLevels.ts';
+export type { FastCycles, LevelCycles, LevelStep } from './levels/compareLevels.ts';
 export type { Difference } from './verify/bench.node.ts';
 export type { Finding, VerifyReport } from './verify/verify.node.ts';
 

@@ -7,23 +7,25 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CeladonError, UnsupportedError } from '../../../base/index.ts';
 import { type Chip } from '../../../chip/index.ts';
-import { coreFiles, designFiles } from '../rtl/design.ts';
+import { coreFiles, designFiles, type Files } from '../rtl/design.ts';
 import { type ScriptWriter } from './script.ts';
-import { chipHeader, LINT_WAIVERS, VERILATOR_CONFIGURATION } from '../rtl/testbench/chipHeader.ts';
+import { chipHeader, LINT_WAIVERS, verilatorConfiguration } from '../rtl/testbench/chipHeader.ts';
 
 const BENCH_SOURCE = fileURLToPath(new URL('../rtl/testbench/bench.cpp', import.meta.url));
 
 /** Every file of the design and its test bench. */
 export function allFiles(chip: Chip): Map<string, string> {
-  return new Map([...designFiles(chip), ...benchFiles(chip), ['lint.vlt', LINT_WAIVERS]]);
+  return new Map([...withBench(chip, designFiles(chip)), ['lint.vlt', LINT_WAIVERS]]);
 }
 
-function benchFiles(chip: Chip): [string, string][] {
-  return [
+function withBench(chip: Chip, design: Files): Map<string, string> {
+  const modules = [...design.keys()].map((name) => path.parse(name).name);
+  return new Map([
+    ...design,
     ['bench.cpp', fs.readFileSync(BENCH_SOURCE, 'utf8')],
     ['chip.h', chipHeader(chip)],
-    ['bench.vlt', VERILATOR_CONFIGURATION],
-  ];
+    ['bench.vlt', verilatorConfiguration(modules)],
+  ]);
 }
 
 /** What differs, as the bench prints it; instruction −1 where it is none. */
@@ -65,7 +67,7 @@ export function buildBench(
   chip: Chip,
   { trace = false, cache = defaultCache() }: BuildOptions = {},
 ): Bench {
-  const files = new Map([...coreFiles(chip), ...benchFiles(chip)]);
+  const files = withBench(chip, coreFiles(chip));
   const folder = path.join(cache, `${chip.name}-${digestOf(files, trace)}`);
   const program = path.join(folder, 'obj_dir', 'bench');
   if (!fs.existsSync(program)) build(folder, files, trace);

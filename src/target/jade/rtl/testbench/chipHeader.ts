@@ -31,15 +31,20 @@ function regionRow({ name, banks, firstLine, linesOfBank }: Region, wordBytes: n
   return `"${bank}", ${firstLine * 2 * wordBytes}, ${banks}, ${linesOfBank}`;
 }
 
-/** Configuration of Verilator: the banks can be read from outside; slices that drop bits are meant. */
-export const VERILATOR_CONFIGURATION = `\`verilator_config
+/** Modules that a design has many of, and large ones: built once each, not once for each place. */
+const BUILT_ONCE = /^(vector_lane|matrix_column|vector_block_\w+|bank_\d+x\d+)$/;
+
+/** Configuration of Verilator for these modules: the banks can be read from outside. */
+export function verilatorConfiguration(modules: readonly string[]): string {
+  const once = modules.filter((name) => BUILT_ONCE.test(name));
+  return `\`verilator_config
 // The test bench compares what instructions wrote with what the simulator says.
 public_flat_rd -module "bank_*" -var "even"
 public_flat_rd -module "bank_*" -var "odd"
-// Built once, however many there are.
-no_inline -module "vector_lane"
-no_inline -module "matrix_column"
+// Inlined, the banks make the C++ of the core so large that it takes minutes.
+${once.map((name) => `no_inline -module "${name}"`).join('\n')}
 `;
+}
 
 /** Waivers for lint, each with its reason. */
 export const LINT_WAIVERS = `\`verilator_config
