@@ -1,4 +1,4 @@
-// A chip's area by synthesis: what refuses, says why. The comparison itself is in test/rtl.
+// A chip's area by synthesis: what refuses, says why. The comparison needs Yosys and Liberty files.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';

@@ -11,8 +11,6 @@ import {
   at,
   broadcast,
   half,
-  mask,
-  merging,
   type Assembler,
   type FunctionBuilder,
   type General,
@@ -20,15 +18,9 @@ import {
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
+import { emitWeights, KEYS, LANES, LINE_BYTES, offset } from './blockWeights.ts';
 import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
-import {
-  Constants,
-  emitExp,
-  emitInverse,
-  emitReduce,
-  emitTranspose,
-  EXP_CONSTANTS,
-} from './lanes.ts';
+import { Constants, emitInverse, emitReduce, emitTranspose, EXP_CONSTANTS } from './lanes.ts';
 
 /**
  * Arguments. Pointers are addresses, strides bytes between tokens, `keyGroup` and `valueGroup` bytes between groups of a token.
@@ -45,9 +37,7 @@ export const TOKEN_LIMITS = { heads: 512, shared: 8 } as const;
 
 type Block = Readonly<Record<(typeof ATTEND_TOKEN)[number], Memory>>;
 
-const KEYS = 32;
 const LANES_OF_VECTOR = 16;
-const LINE_BYTES = 64;
 /** Heads of a tile, and vectors of columns whose sums it keeps in registers. */
 const TILES = [
   { heads: 4, columns: [4, 1] },
@@ -55,7 +45,6 @@ const TILES = [
   { heads: 1, columns: [8, 1] },
 ] as const;
 const MOST_HEADS = TILES[0].heads;
-const LANES = [mask(1), mask(2)] as const;
 
 /** Adds `attendToken`. */
 export function addAttendToken(assembler: Assembler): void {
@@ -300,24 +289,10 @@ class AttendToken {
 
   /** A head's weights from its scores, its maximum and sum with them, and the factor of what was before. */
   #weigh(head: number, scores: readonly [Vector, Vector]): void {
-    const f = this.#f;
-    const [maximum, sum] = f.load(this.#maximum, this.#sum) as [General, General];
-    const [most, before] = [f.vector(512), f.vector(512)];
-    f.emit('vbroadcastss', before, at(maximum, 4 * head)).emit('vmovups', most, before);
-    scores.forEach((score, h) => f.emit('vmaxps', merging(most, LANES[h]!), most, score));
-    emitReduce(f, 'vmaxps', most);
-    f.emit('vmovss', at(maximum, 4 * head), { ...most, bits: 128 });
-    f.emit('vsubps', before, before, most);
-    emitExp(f, this.#constants, before);
-    f.emit('vmovups', offset(this.#factors, LINE_BYTES * head), before);
-    f.emit('vmulps', before, before, at(sum, LINE_BYTES * head));
-    scores.forEach((score, h) => {
-      f.emit('vsubps', score, score, most);
-      emitExp(f, this.#constants, score, LANES[h]);
-      f.emit('vaddps', before, before, score);
-      f.emit('vmovups', offset(this.#weights, 4 * KEYS * head + LINE_BYTES * h), score);
-    });
-    f.emit('vmovups', at(sum, LINE_BYTES * head), before).free(before, most, sum, maximum);
+    const [maximum, sum] = this.#f.load(this.#maximum, this.#sum) as [General, General];
+    const rows = { maximum, sum, factors: this.#factors, weights: this.#weights };
+    emitWeights(this.#f, this.#constants, rows, head, scores);
+    this.#f.free(sum, maximum);
   }
 
   /** out = out · factor + Σ weight · value, as many vectors of columns at a time as the tile has registers for. */
@@ -381,8 +356,4 @@ class AttendToken {
     }
     for (const _ of sums) f.emit('sub', out, rowBytes);
   }
-}
-
-function offset(memory: Memory, bytes: number): Memory {
-  return { ...memory, displacement: memory.displacement + bytes };
 }

@@ -18,8 +18,6 @@
 import {
   at,
   half,
-  mask,
-  merging,
   type Assembler,
   type FunctionBuilder,
   type General,
@@ -27,8 +25,9 @@ import {
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
+import { emitWeights, KEYS, LANES, LINE_BYTES, offset } from './blockWeights.ts';
 import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
-import { Constants, emitExp, emitInverse, emitReduce, EXP_CONSTANTS } from './lanes.ts';
+import { Constants, emitInverse, emitReduce, EXP_CONSTANTS } from './lanes.ts';
 import { emitGather, emitTurn } from './rowMoves.ts';
 import { atRow, freeRowPointers, loadRowPointers } from './rowTile.ts';
 
@@ -52,10 +51,7 @@ export const ATTENTION_LIMITS = {
 
 type Block = Readonly<Record<(typeof ATTENTION)[number], Memory>>;
 
-const KEYS = 32;
-const LINE_BYTES = 64;
 const TILES = [6, 4, 2, 1];
-const LANES = [mask(1), mask(2)] as const;
 
 /** Adds `attention`. */
 export function addAttention(assembler: Assembler): void {
@@ -252,25 +248,11 @@ class Attention {
 
   /** A row's weights from its scores, its maximum and sum with them, and the factor of what was before. */
   #weigh(row: number, scores: readonly [Vector, Vector]): void {
-    const f = this.#f;
     this.#setLanes(row);
-    const [maximum, sum] = f.load(this.#maximum, this.#sum) as [General, General];
-    const [most, before] = [f.vector(512), f.vector(512)];
-    f.emit('vbroadcastss', before, at(maximum, 4 * row)).emit('vmovups', most, before);
-    scores.forEach((score, h) => f.emit('vmaxps', merging(most, LANES[h]!), most, score));
-    emitReduce(f, 'vmaxps', most);
-    f.emit('vmovss', at(maximum, 4 * row), { ...most, bits: 128 });
-    f.emit('vsubps', before, before, most);
-    emitExp(f, this.#constants, before);
-    f.emit('vmovups', offset(this.#factors, LINE_BYTES * row), before);
-    f.emit('vmulps', before, before, at(sum, LINE_BYTES * row));
-    scores.forEach((score, h) => {
-      f.emit('vsubps', score, score, most);
-      emitExp(f, this.#constants, score, LANES[h]);
-      f.emit('vaddps', before, before, score);
-      f.emit('vmovups', offset(this.#weights, 4 * KEYS * row + LINE_BYTES * h), score);
-    });
-    f.emit('vmovups', at(sum, LINE_BYTES * row), before).free(before, most, sum, maximum);
+    const [maximum, sum] = this.#f.load(this.#maximum, this.#sum) as [General, General];
+    const rows = { maximum, sum, factors: this.#factors, weights: this.#weights };
+    emitWeights(this.#f, this.#constants, rows, row, scores);
+    this.#f.free(sum, maximum);
   }
 
   /** Masks of the keys of this block that a row of the tile sees. */
@@ -368,8 +350,4 @@ class Attention {
 
 function slots4(f: FunctionBuilder): [Memory, Memory, Memory, Memory] {
   return [f.slot(), f.slot(), f.slot(), f.slot()];
-}
-
-function offset(memory: Memory, bytes: number): Memory {
-  return { ...memory, displacement: memory.displacement + bytes };
 }

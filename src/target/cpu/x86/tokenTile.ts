@@ -20,6 +20,7 @@ import {
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
+import { offset } from './blockWeights.ts';
 import { emitExp, type Constants } from './lanes.ts';
 import { atRow, freeRowPointers, rowPointers, type RowPointers } from './rowTile.ts';
 
@@ -300,8 +301,4 @@ function emitValueColumns(
     own.forEach((sum, v) => f.emit('vmovups', atRow(to, r, LINE_BYTES * v), sum)),
   );
   f.free(weight, ...values, ...sums.flat(), from, count, weights);
-}
-
-function offset(memory: Memory, bytes: number): Memory {
-  return { ...memory, displacement: memory.displacement + bytes };
 }
