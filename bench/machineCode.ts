@@ -25,7 +25,7 @@ export async function benchMachineCode(): Promise<Table> {
     title: 'Products on panels in x86-64 machine code',
     notes: [
       `Medians of ${ROUNDS} rounds; in each, reading memory, multiplying in registers and the product follow each other, on the`,
-      `same threads, in processor time of the slowest. Few rows (up to 16): ${FEW.N} × ${FEW.K}, weights from memory; many: ${MANY.N} × ${MANY.K}. Shares are medians of the`,
+      `same threads, until the slowest ends. Few rows (up to 16): ${FEW.N} × ${FEW.K}, weights from memory; many: ${MANY.N} × ${MANY.K}. Shares are medians of the`,
       "rounds' ratios to memory read and to vpdpbusd from registers; other processes share the cores.",
     ],
     columns: ['threads', 'format', 'M', 'GB/s', 'of memory read', 'GMAC/s', 'of int8 peak'],

@@ -1,10 +1,12 @@
 /** The roofline of the machine, and tasks beside it. */
 import { Worker } from 'node:worker_threads';
 import { createMemory } from '../../src/wasm/index.ts';
+import { median } from '../table.ts';
 import { PEAK, READ, Runner, type Task } from './runner.ts';
 
 const MEMORY_BYTES = 2 ** 29;
 const READ_BYTES = MEMORY_BYTES / 2;
+const SAMPLES = 7;
 
 export interface Limits {
   readonly read: number;
@@ -37,7 +39,7 @@ export class Pool {
     });
   }
 
-  /** The longest processor time of a part: others may run on the same cores meanwhile. */
+  /** Until the last part is done. */
   seconds(task: Task): number {
     for (const worker of this.#workers) worker.postMessage(task);
     const ready = this.#workers.length;
@@ -49,11 +51,16 @@ export class Pool {
     return Math.max(...this.#control.subarray(2)) / 1e6;
   }
 
-  /** What the machine can do at this moment: bytes read and int8 multiply-accumulates a second, of all threads. */
+  /**
+   * What the machine can do at this moment: bytes read and int8 multiply-accumulates a second, of all threads; medians of a
+   * few tenths of a second.
+   */
   limits(): Limits {
     const task = { M: 1, N: 32, K: 32, times: 1 };
-    const read = READ_BYTES / this.seconds({ ...task, name: READ, bytes: READ_BYTES });
-    const peak = PEAK.macs / this.seconds({ ...task, name: PEAK.name, bytes: 0 });
+    const seconds = (name: string, bytes: number): number =>
+      median(Array.from({ length: SAMPLES }, () => this.seconds({ ...task, name, bytes })));
+    const read = READ_BYTES / seconds(READ, READ_BYTES);
+    const peak = PEAK.macs / seconds(PEAK.name, 0);
     return { read, peak: peak * this.threads };
   }
 

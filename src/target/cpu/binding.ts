@@ -82,7 +82,9 @@ function tasksOf(section: readonly Bound[], rows: number, cutting: Cutting): rea
     );
   }
   return section.flatMap((bound, i) =>
-    cutCall(bound, tasksFor(works[i]!, cutting)).map((part) => [chunkOf(bound, part)]),
+    cutCall(bound, { wanted: tasksFor(works[i]!, cutting), threads: cutting.threads }).map(
+      (part) => [chunkOf(bound, part)],
+    ),
   );
 }
 

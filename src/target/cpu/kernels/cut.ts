@@ -1,6 +1,7 @@
 /** Cuts calls of kernels along the axes of the table. */
 import { CUTS, type Arguments, type Axis } from './cuts.table.ts';
 import { KERNELS, type KernelName } from './kernels.table.ts';
+import { alike, streams } from './pieces.ts';
 import { ELEMENT_BYTES } from './vectors.ts';
 
 /** A call of a kernel; arguments by name. */
@@ -9,23 +10,29 @@ export interface Part {
   readonly args: Arguments;
 }
 
-/** At most `wanted` parts of a call, in order; they depend on the arguments alone. */
-export function cutCall(part: Part, wanted: number): readonly Part[] {
+/** How finely a call is cut: at most so many parts, for so many threads. */
+export interface Fineness {
+  readonly wanted: number;
+  readonly threads: number;
+}
+
+/** Parts of a call, in the order in which they should be taken; they depend on the arguments alone. */
+export function cutCall(part: Part, { wanted, threads }: Fineness): readonly Part[] {
   let parts: readonly Part[] = [part];
-  for (const axis of CUTS[part.kernel]?.axes ?? [])
-    parts = parts.flatMap((one) => cutAlong(axis, one, Math.ceil(wanted / parts.length)));
+  for (const axis of CUTS[part.kernel]?.axes ?? []) {
+    const fineness = { wanted: Math.ceil(wanted / parts.length), threads };
+    parts = parts.flatMap((one) => cutAlong(axis, one, fineness));
+  }
   return parts;
 }
 
-/** At most `wanted` parts along an axis, of the same size but the last. */
-function cutAlong(axis: Axis, part: Part, wanted: number): readonly Part[] {
+function cutAlong(axis: Axis, part: Part, { wanted, threads }: Fineness): readonly Part[] {
   const { extent, grain = 1, when = () => true } = axis;
   const units = part.args[extent]!;
   if (wanted <= 1 || units === 0 || !when(part.args)) return [part];
-  const size = Math.ceil(units / wanted / grain) * grain;
-  return Array.from({ length: Math.ceil(units / size) }, (_, i) =>
-    partFrom(axis, part, i * size, Math.min(size, units - i * size)),
-  );
+  const grains = { grain, least: Math.ceil(units / wanted / grain) * grain };
+  const pieces = axis.isStream ? streams(units, threads, grains) : alike(units, grains);
+  return pieces.map(([start, count]) => partFrom(axis, part, start, count));
 }
 
 /** Multiply-accumulates of a call, or elements that it moves; undefined if it runs in one piece. */

@@ -20,6 +20,8 @@ export interface Axis {
   readonly adds?: PerUnit;
   /** Parts are multiples of this many units, but the last. */
   readonly grain?: number;
+  /** Whether its units lie one after the other and are read from memory once, best by one thread in a row. */
+  readonly isStream?: true;
   /** Whether this call can be cut along the axis. */
   readonly when?: (args: Arguments) => boolean;
 }
@@ -146,11 +148,21 @@ function rowBytesOfPanel({ format, K }: Arguments): number {
 
 export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
   linear: {
-    axes: [{ extent: 'N', grain: 8, elements: { w: (a) => a['wStride']!, out: 1 } }],
+    axes: [
+      { extent: 'N', grain: 8, isStream: true, elements: { w: (a) => a['wStride']!, out: 1 } },
+    ],
     work: (a) => a['M']! * a['N']! * a['K']!,
   },
   linearPanels: {
-    axes: [{ extent: 'N', grain: PANEL_ROWS, elements: { out: 1 }, adds: { w: rowBytesOfPanel } }],
+    axes: [
+      {
+        extent: 'N',
+        grain: PANEL_ROWS,
+        isStream: true,
+        elements: { out: 1 },
+        adds: { w: rowBytesOfPanel },
+      },
+    ],
     work: (a) => (a['M']! * a['N']! * a['K']!) / 2,
   },
   quantizeRows: {

@@ -78,7 +78,7 @@ function run(
   };
   const args = { ...places, ...scratch, positions, first: 0, ...sizes, ...within };
   // In the parts that threads take, which together are the whole.
-  for (const part of cutCall({ kernel: name, args }, 64))
+  for (const part of cutCall({ kernel: name, args }, { wanted: 64, threads: 2 }))
     bench.run(name, part.args as typeof args, [block, scores, out]);
   return [...bench.integers(out)];
 }

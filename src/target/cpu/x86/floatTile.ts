@@ -15,7 +15,14 @@ import {
 } from '../panels/panelFormats.table.ts';
 import { layoutOf } from '../panels/panelLayout.ts';
 import { startBlock, withPlace, type Units } from './panelReaders.ts';
-import { fetchAhead, rowVectors, startSums, storeSums, type TilePlace } from './panelTile.ts';
+import {
+  advanceAhead,
+  fetchAhead,
+  rowVectors,
+  startSums,
+  storeSums,
+  type TilePlace,
+} from './panelTile.ts';
 import { atRow } from './rowTile.ts';
 import {
   BOTH,
@@ -119,7 +126,10 @@ export function emitFloatTile(
     f.repeat(blocks, () => {
       startBlock(f, reader, blocks, unit);
       reader.startColumns(f, unit.header, constants);
-      if (place.ahead) fetchAhead(f, place.ahead);
+      if (place.ahead) {
+        fetchAhead(f, place.ahead, 0, 1);
+        advanceAhead(f, place.ahead);
+      }
       forColumns(f, () => {
         for (let i = 0; i < UNROLL; i++) addColumn(i);
         f.emit('add', w, UNROLL * reader.columnBytes).emit('add', x.base, UNROLL * ELEMENT_BYTES);

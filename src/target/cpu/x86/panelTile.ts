@@ -99,12 +99,12 @@ export function emitTile(
   withPlace(f, reader, place.w, (at) =>
     f.repeat(place.blocks, () => {
       startBlock(f, reader, place.blocks, at);
-      if (place.ahead) fetchAhead(f, place.ahead);
       for (const [number, strip] of stripsOf(f).entries()) {
         const ofStrip = sums.map((row) => row.slice(2 * number, 2 * number + 2));
         for (let part = 0; part < reader.parts; part++)
           addPart(f, reader, place, at, { part, strip }, { ...registers, sums: ofStrip });
       }
+      if (place.ahead) advanceAhead(f, place.ahead);
       f.emit('add', place.x.base, ACTIVATION_BLOCK.bytes).emit('add', place.w, reader.blockBytes);
     }),
   );
@@ -121,7 +121,7 @@ function rowsInRegisters(f: FunctionBuilder): number {
 function addPart(
   f: FunctionBuilder,
   reader: PanelReader,
-  { x }: TilePlace,
+  { x, ahead }: TilePlace,
   place: BlockPlace,
   { part, strip }: { readonly part: number; readonly strip: Strip },
   { integers, sums, lines, factors, activation, product, constants }: TileRegisters,
@@ -131,6 +131,7 @@ function addPart(
   for (const [m, both] of integers.entries()) dot.start(f, both, atRow(x, m, sumAt), bias);
   const groups = GROUPS / reader.parts;
   for (let group = groups * part; group < groups * (part + 1); group++) {
+    if (ahead && strip[0] === 0) fetchAhead(f, ahead, group, GROUPS);
     reader.loadGroup(f, place.block, group, strip, lines, factors, constants);
     dot.prepare(f, lines, factors);
     for (const [m, both] of integers.entries()) {
@@ -148,9 +149,18 @@ function addPart(
   }
 }
 
-export function fetchAhead(f: FunctionBuilder, { base, distance, bytes }: Ahead): void {
-  for (let line = 0; line < bytes; line += LINE_BYTES)
-    f.emit('prefetcht0', at(base, distance + line));
+/**
+ * Fetch a share of the weights ahead that belong to a block. Bursts would hold up the loads of the tile, which wait for the
+ * same few places for lines that are on their way.
+ */
+export function fetchAhead(f: FunctionBuilder, ahead: Ahead, share: number, shares: number): void {
+  const lines = Math.ceil(ahead.bytes / LINE_BYTES);
+  const [first, end] = [share, share + 1].map((i) => Math.ceil((i * lines) / shares));
+  for (let line = first!; line < end!; line++)
+    f.emit('prefetcht0', at(ahead.base, ahead.distance + LINE_BYTES * line));
+}
+
+export function advanceAhead(f: FunctionBuilder, { base, bytes }: Ahead): void {
   f.emit('add', base, bytes);
 }
 
