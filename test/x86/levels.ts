@@ -10,6 +10,18 @@ export interface LevelKernels {
   readonly library: NativeLibrary;
 }
 
+/** The functions that `add` adds for AVX-512, and why they cannot run here, if they cannot. */
+export function wideKernels(
+  add: (assembler: Assembler) => void,
+): readonly [NativeLibrary, false | string] {
+  if (skip) return [undefined!, skip];
+  const assembler = new Assembler();
+  add(assembler);
+  const library = loadLibrary(assembler);
+  const runs = library.features.levels.includes('avx512');
+  return [library, runs ? false : 'this processor has no AVX-512 VNNI'];
+}
+
 /** The functions that `add` adds, at each level that runs here; and where none does, why. */
 export function kernelsByLevel(
   add: (assembler: Assembler) => void,

@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertClose, normal } from '../../../../test/workbench.ts';
-import { NativeWorkbench, skip } from '../../../../test/x86/workbench.ts';
-import { Assembler, loadLibrary, type NativeLibrary } from '../../../x86/index.ts';
+import { wideKernels } from '../../../../test/x86/levels.ts';
+import { NativeWorkbench } from '../../../../test/x86/workbench.ts';
 import { addAttendTokens } from './attendTokens.ts';
 import { addAttention } from './attention.ts';
 
-function openKernels(): { library: NativeLibrary; reason: false | string } {
-  const assembler = new Assembler();
+const [library, reason] = wideKernels((assembler) => {
   addAttention(assembler);
   addAttendTokens(assembler);
-  const library = loadLibrary(assembler);
-  const reason = library.features.levels.includes('avx512')
-    ? false
-    : 'this processor has no AVX-512 VNNI';
-  return { library, reason };
-}
-
-const { library, reason } = skip ? { library: undefined!, reason: skip } : openKernels();
+});
 
 interface Shape {
   readonly rows: number;

@@ -1,22 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertClose, normal } from '../../../../test/workbench.ts';
-import { NativeWorkbench, skip } from '../../../../test/x86/workbench.ts';
+import { wideKernels } from '../../../../test/x86/levels.ts';
+import { NativeWorkbench } from '../../../../test/x86/workbench.ts';
 import { floatNumerics } from '../../../ir/index.ts';
-import { Assembler, loadLibrary, type NativeLibrary } from '../../../x86/index.ts';
 import { addLinear } from './linear.ts';
 
-function openKernels(): { library: NativeLibrary; reason: false | string } {
-  const assembler = new Assembler();
-  addLinear(assembler);
-  const library = loadLibrary(assembler);
-  const reason = library.features.levels.includes('avx512')
-    ? false
-    : 'this processor has no AVX-512 VNNI';
-  return { library, reason };
-}
-
-const { library, reason } = skip ? { library: undefined!, reason: skip } : openKernels();
+const [library, reason] = wideKernels(addLinear);
 
 function run(x: Float32Array, w: Float32Array, M: number, N: number, K: number): Float32Array {
   const bench = new NativeWorkbench(library, 2 ** 19);
