@@ -3,7 +3,6 @@ import { resolveArgument, scratchAddress, type Layout } from './deviceMemory.ts'
 import { type CpuProgram } from './emit.ts';
 import { cutCall, inOrder, rowsOfCall, sharedBytes, workOf, type Part } from './kernels/cut.ts';
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
-import { ROWS_OF_SHARE } from './sections.ts';
 import { type Placed, type Step } from './steps.ts';
 import { type Call, type Chunk, type StateArg, type Task, type Work } from './threads/calls.ts';
 import { MOST_TASKS } from './threads/walk.ts';
@@ -87,10 +86,10 @@ function tasksOf(
   );
 }
 
-/** Shares of rows, as many for each thread; where they read weights, each has rows enough. */
+/** The most shares of rows: one a thread where each reads all of a weight. */
 function sharesOf(section: readonly Bound[], rows: number, { threads }: Cutting): number {
   const reads = section.some(({ kernel, args }) => sharedBytes(kernel, args) > 0);
-  return reads ? Math.floor(rows / ROWS_OF_SHARE / threads) * threads : rows;
+  return reads ? threads : rows;
 }
 
 function tasksFor(work: number, { threads, workOfPart }: Cutting): number {

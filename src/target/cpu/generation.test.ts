@@ -89,7 +89,7 @@ test('the naive form of latent attention gives the logits of the absorbed form',
 
 test('threads that each go on alone with some sequences of a batch change no bit', () => {
   const graph = quantizedGraph(goldenGraph('qwen3-tiny', 'naive'), 'Q8_0');
-  const B = 13;
+  const B = 13; // for two threads and for three
   const logitsOf = (threads: number): Uint32Array[] => {
     const target = cpuTarget({ threads, workOfPart: 64 });
     const program = compileLowered(lowerGraph(graph, target), target, { B, T: 1, S: 64 });

@@ -69,7 +69,9 @@ function sectionsOfBatch(B: number, threads: number, N: number): number[] {
 
 test('threads with rows enough each go on alone through products whose weights a cache holds', () => {
   assert.deepEqual(sectionsOfBatch(8, 2, D), [0, 0, 0]);
+  assert.deepEqual(sectionsOfBatch(16, 2, D), [0, 0, 0]);
   assert.deepEqual(sectionsOfBatch(7, 2, D), [0, 1, 2], 'too few rows for two');
+  assert.deepEqual(sectionsOfBatch(17, 2, D), [0, 1, 2], 'so many that nobody waits for long');
   assert.deepEqual(sectionsOfBatch(8, 1, D), [0, 1, 2], 'nobody to wait for');
   const half = 1 << 14;
   assert.deepEqual(sectionsOfBatch(8, 2, half), [0, 0, 1], 'weights of one product, not of two');

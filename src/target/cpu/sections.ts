@@ -24,21 +24,26 @@ export interface Sections {
   lastRound(round: number): number;
 }
 
-/** Rows of a share that reads weights: to read them takes as long as the products of fewer. */
-export const ROWS_OF_SHARE = 4;
+/**
+ * Rows of a share that reads weights: to read them takes as long as the products of fewer, and tiles of more are as fast where
+ * weights are read once for all.
+ */
+const ROWS_OF_SHARE = { least: 4, most: 8 };
 /** Weights that the shares of a section may each read: about what the second cache of a core has. */
 const MOST_SHARED_BYTES = 1 << 20;
 
 /** Who works on the rows of a step. */
 export interface Sharing {
   readonly rows: number;
-  /** Threads that may each read weights for some of the rows; 1 where these are better read once for all. */
+  /** Threads that may each read all weights, for a share of the rows; 1 where they had better be read once for all. */
   readonly readers: number;
 }
 
 /** The sections of steps that are in the order of rounds, with so many tokens. */
 export function sectionsOf(steps: readonly RoundStep[], { rows, readers }: Sharing): Sections {
-  const most = readers > 1 && rows >= ROWS_OF_SHARE * readers ? MOST_SHARED_BYTES : 0;
+  const { least, most } = ROWS_OF_SHARE;
+  const areShared = readers > 1 && rows >= least * readers && rows <= most * readers;
+  const mostBytes = areShared ? MOST_SHARED_BYTES : 0;
   const firstRounds: number[] = [];
   const goByRows: boolean[] = [];
   let written: Set<object> | undefined;
@@ -46,7 +51,7 @@ export function sectionsOf(steps: readonly RoundStep[], { rows, readers }: Shari
   for (const round of Map.groupBy(steps, (step) => step.round).values()) {
     const bytes = round.reduce((sum, { kernel, args }) => sum + sharedBytes(kernel, args), 0);
     const goOn = (before: Set<object>, beforeBytes: number): boolean =>
-      beforeBytes + bytes <= most && round.every((step) => goesOn(step, rows, before));
+      beforeBytes + bytes <= mostBytes && round.every((step) => goesOn(step, rows, before));
     if (written !== undefined && goOn(written, readBytes)) readBytes += bytes;
     else {
       firstRounds.push(round[0]!.round);
