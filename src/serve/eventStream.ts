@@ -19,12 +19,12 @@ const HEADERS = {
 };
 
 /**
- * Answers with `events` as they come. They never wait for a slow reader: when too much is unread the answer
- * is cut. `cancel` is called when nobody reads any more.
+ * Answers with `events` as they come, those that come soon after others together. They never wait for a slow reader: when too
+ * much is unread the answer is cut. `cancel` is called when nobody reads any more.
  */
 export function eventStream(
   events: AsyncIterable<SentEvent>,
-  { unreadBytes, keepAliveSeconds }: Limits,
+  { unreadBytes, keepAliveSeconds, togetherMs }: Limits,
   cancel: () => void,
 ): Response {
   const utf8 = new TextEncoder();
@@ -35,16 +35,17 @@ export function eventStream(
     clearInterval(timer);
   };
   const start = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
-    const send = (text: string): void => {
+    const sender = new Sender(togetherMs, (text) => {
       if (!open) return;
       controller.enqueue(utf8.encode(text));
       if (controller.desiredSize! > 0) return;
       end();
       cancel();
       controller.error(tooSlow());
-    };
-    timer = setInterval(() => send(': keep-alive\n\n'), keepAliveSeconds * 1000);
-    void sendAll(events, send).then(() => {
+    });
+    timer = setInterval(() => sender.add(': keep-alive\n\n'), keepAliveSeconds * 1000);
+    void addAll(events, sender).then(() => {
+      sender.send();
       if (open) controller.close();
       end();
     });
@@ -65,15 +66,45 @@ function tooSlow(): Error {
   return error;
 }
 
-/** Sends all events; an error is the last of them. */
-async function sendAll(
-  events: AsyncIterable<SentEvent>,
-  send: (text: string) => void,
-): Promise<void> {
+/** Sends a text at once where nothing was sent for `togetherMs`, else when these are over, with all that has come by then. */
+class Sender {
+  readonly #togetherMs: number;
+  readonly #send: (text: string) => void;
+  #unsent = '';
+  #sentMs = -Infinity;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(togetherMs: number, send: (text: string) => void) {
+    this.#togetherMs = togetherMs;
+    this.#send = send;
+  }
+
+  add(text: string): void {
+    this.#unsent += text;
+    if (this.#timer !== undefined) return;
+    const restMs = this.#sentMs + this.#togetherMs - performance.now();
+    if (restMs <= 0) this.send();
+    else this.#timer = setTimeout(() => this.send(), restMs);
+  }
+
+  /** Sends what has been added. */
+  send(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#unsent === '') return;
+    const text = this.#unsent;
+    this.#unsent = '';
+    this.#sentMs = performance.now();
+    this.#send(text);
+  }
+}
+
+/** Adds all events; an error is the last of them. */
+async function addAll(events: AsyncIterable<SentEvent>, sender: Sender): Promise<void> {
   try {
-    for await (const event of events) send(textOf(event));
+    for await (const event of events) sender.add(textOf(event));
   } catch (error) {
-    send(textOf({ type: 'error', data: apiErrorOf(error) }));
+    sender.add(textOf({ type: 'error', data: apiErrorOf(error) }));
   }
 }
 

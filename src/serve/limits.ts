@@ -20,6 +20,11 @@ export interface Limits {
   readonly unreadBytes: number;
   /** Between comments that keep a silent stream open, in seconds. */
   readonly keepAliveSeconds: number;
+  /**
+   * Events of a stream within so many milliseconds of the last ones sent are sent together: to send and to receive costs both
+   * ends what a token of a small model does. A screen shows a picture for longer.
+   */
+  readonly togetherMs: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -34,4 +39,5 @@ export const DEFAULT_LIMITS: Limits = {
   texts: 256,
   unreadBytes: 2 ** 20,
   keepAliveSeconds: 15,
+  togetherMs: 10,
 };

@@ -1,14 +1,7 @@
 /** A program on the memory of a device: its calls with addresses, cut into tasks for threads. */
 import { resolveArgument, scratchAddress, type Layout } from './deviceMemory.ts';
 import { type CpuProgram } from './emit.ts';
-import {
-  cutCall,
-  inOrder,
-  rowsOfCall,
-  sharedParameters,
-  workOf,
-  type Part,
-} from './kernels/cut.ts';
+import { cutCall, inOrder, rowsOfCall, sharedBytes, workOf, type Part } from './kernels/cut.ts';
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
 import { type Placed, type Step } from './steps.ts';
 import { type Call, type Chunk, type StateArg, type Task, type Work } from './threads/calls.ts';
@@ -46,7 +39,10 @@ export function bindProgram(program: CpuProgram, layout: Layout, cutting: Cuttin
   const { steps, scratchBytes, dims } = program.content;
   const bound = steps.map((step, i) => bindStep(step, i, layout));
   const sections = Map.groupBy(bound, ({ step }) => steps[step]!.section);
-  const calls = [...sections.values()].map((section) => tasksOf(section, dims.B * dims.T, cutting));
+  const calls = [...sections.values()].map((section) => {
+    const { byRows } = steps[section[0]!.step]!;
+    return tasksOf(section, byRows ? dims.B * dims.T : undefined, cutting);
+  });
   return {
     layout,
     calls: joinSingle(calls).flatMap(inCalls),
@@ -66,16 +62,20 @@ function bindStep({ kernel, args }: Step<Placed>, step: number, layout: Layout):
   return { step, kernel, args: values, ...places };
 }
 
-/** The tasks of a section of `rows` rows: one if it is not worth sharing, rows through all of its steps if it can be. */
-function tasksOf(section: readonly Bound[], rows: number, cutting: Cutting): readonly Task[] {
+/** The tasks of a section: one if it is not worth sharing, some of its rows through all of its steps if it has `rows`. */
+function tasksOf(
+  section: readonly Bound[],
+  rows: number | undefined,
+  cutting: Cutting,
+): readonly Task[] {
   const works = section.map((bound) => workOf(bound) ?? WORK_OF_WHOLE);
   const wanted = tasksFor(
     works.reduce((sum, work) => sum + work, 0),
     cutting,
   );
   if (wanted <= 1) return [section.map((bound) => chunkOf(bound, bound))];
-  if (section.every(({ kernel, args }) => sharedParameters(kernel, args, rows))) {
-    const count = Math.min(wanted, rows);
+  if (rows !== undefined) {
+    const count = Math.min(wanted, sharesOf(section, rows, cutting));
     const start = (i: number): number => Math.floor((i * rows) / count);
     return Array.from({ length: count }, (_, i) =>
       section.map((bound) => chunkOf(bound, rowsOfCall(bound, rows, start(i), start(i + 1)))),
@@ -86,6 +86,12 @@ function tasksOf(section: readonly Bound[], rows: number, cutting: Cutting): rea
       (part) => [chunkOf(bound, part)],
     ),
   );
+}
+
+/** The most shares of rows: one a thread where each reads all of a weight. */
+function sharesOf(section: readonly Bound[], rows: number, { threads }: Cutting): number {
+  const reads = section.some(({ kernel, args }) => sharedBytes(kernel, args) > 0);
+  return reads ? threads : rows;
 }
 
 function tasksFor(work: number, { threads, workOfPart }: Cutting): number {

@@ -9,13 +9,7 @@ import {
   type StepInputs,
   type StepResult,
 } from '../../compile/index.ts';
-import {
-  requireContinues,
-  rotaryTable,
-  tokensPerRow,
-  type Dims,
-  type RotaryTable,
-} from '../../ir/index.ts';
+import { requireContinues, tokensPerRow } from '../../ir/index.ts';
 import { type WasmMemory } from '../../wasm/index.ts';
 import { type Trace } from '../../trace/index.ts';
 import { bindProgram, type Binding } from './binding.ts';
@@ -23,8 +17,8 @@ import { DeviceMemory, type MemoryOptions } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
 import { compiledKernels } from './kernels/kernelModule.ts';
 import { PANEL_FORMAT_NAMES, type PanelFormatName } from './panels/panelFormats.table.ts';
+import { RotaryRows } from './rotaryRows.ts';
 import { putSnapshot, SlotRows, snapshotOf, type CpuRows, type CpuSnapshot } from './slots.ts';
-import { type Placed, type RotaryFeed } from './steps.ts';
 import { type KernelSource } from './threads/kernelSet.ts';
 import { singleThread, ThreadPool, type Runner } from './threads/pool.ts';
 import { nowMs, traceTimes } from './threads/times.ts';
@@ -56,6 +50,7 @@ export class CpuDevice implements Device {
   #bindings = new WeakMap<CpuProgram, Binding>();
   /** Of the first program; those of others of the model are the same. */
   #rows: SlotRows | undefined;
+  readonly #rotary = new RotaryRows();
 
   constructor(options: CpuDeviceOptions) {
     this.#options = options;
@@ -158,16 +153,13 @@ export class CpuDevice implements Device {
 
   #feed({ content: { feeds }, dims }: CpuProgram, inputs: StepInputs): void {
     const { tokens, positions, hidden } = inputs;
-    const write = (to: Placed, table: Float32Array): void =>
-      this.#memory.floats(to, table.length).set(table);
     this.#memory.integers(feeds.tokens, tokens.length).set(tokens);
     this.#memory.integers(feeds.positions, positions.length).set(positions);
-    if (feeds.hidden !== undefined) write(feeds.hidden.at, hidden!);
-    const all = positionsOf(positions, dims);
+    if (hidden && feeds.hidden) this.#memory.floats(feeds.hidden.at, hidden.length).set(hidden);
     for (const feed of feeds.rotary) {
-      const { cos, sin } = tableOf(feed, all);
-      write(feed.cos, cos);
-      write(feed.sin, sin);
+      const size = dims.B * dims.T * feed.frequencies.length;
+      const [cos, sin] = [this.#memory.floats(feed.cos, size), this.#memory.floats(feed.sin, size)];
+      this.#rotary.write(feed, positions, dims.T, { cos, sin });
     }
   }
 
@@ -181,22 +173,6 @@ export class CpuDevice implements Device {
       cycles: null,
     };
   }
-}
-
-function tableOf(
-  { frequencies, magnitude, offset }: RotaryFeed<Placed>,
-  positions: readonly number[],
-): RotaryTable {
-  return rotaryTable(
-    frequencies,
-    magnitude,
-    positions.map((position) => position + offset),
-  );
-}
-
-/** The position of each token of the step [B][T]. */
-function positionsOf(starts: Int32Array, { T }: Dims): number[] {
-  return Array.from(starts).flatMap((start) => Array.from({ length: T }, (_, t) => start + t));
 }
 
 function requireInputs(program: CpuProgram, inputs: StepInputs): void {

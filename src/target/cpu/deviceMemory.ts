@@ -77,6 +77,8 @@ export class DeviceMemory {
   /** Further memories, with weights in panels. */
   #panels: readonly WasmMemory[] = [];
   #model: LoadedModel | undefined;
+  /** Programs that are known to be of that model. */
+  readonly #checked = new WeakSet<CpuProgram>();
   #layout: Layout | undefined;
   /** Of the program that needs most. */
   #activationBytes = 0;
@@ -129,7 +131,7 @@ export class DeviceMemory {
   reserve(program: CpuProgram, firstSlot = 0): Layout {
     const panels = this.panelsOf(program);
     const model = this.#model ?? loadedModel(program, this.#memoryBytes);
-    requireModel(program, model);
+    if (!this.#checked.has(program)) requireModel(program, model);
     const { B, S } = program.dims;
     const { arenaBytes, scratchBytes } = program.content;
     const activationBytes = arenaBytes + this.#threads * scratchBytes;
@@ -138,7 +140,9 @@ export class DeviceMemory {
       this.#touchedBytes = model.weightsEnd;
       loadWeights(program, model, [this.memory, ...panels], this.#images);
     };
-    return this.#fit(model, room, program.graph.name, load);
+    const layout = this.#fit(model, room, program.graph.name, load);
+    this.#checked.add(program);
+    return layout;
   }
 
   /** Makes room; where weights are not there yet, `load` brings them. */

@@ -110,6 +110,8 @@ export class CpuProgram implements Program {
   readonly states: ReadonlyMap<string, StateSize>;
   /** Weights that name the experts of each token, and how many experts there are. */
   readonly expertTables: ReadonlyMap<string, number>;
+  /** Formats of panels that its weights are kept in. */
+  readonly formats: readonly PanelFormatName[];
   /** Token ids are below this. */
   readonly vocabularySize: number;
   readonly #plan: ReadonlyMap<ArenaBuffer, number>;
@@ -135,6 +137,8 @@ export class CpuProgram implements Program {
     this.graph = graph;
     this.content = content;
     this.storage = storage;
+    const used = new Set(storage.values());
+    this.formats = PANEL_FORMAT_NAMES.filter((name) => used.has(name));
     this.#plan = plan;
     this.weights = new Set(nodes.flatMap(({ op, attrs }) => (op === 'weight' ? [attrs.name] : [])));
     this.states = new Map(states.map(({ attrs: { name, type } }) => [name, stateSize(type)]));
@@ -151,12 +155,6 @@ export class CpuProgram implements Program {
 
   get dims(): Dims {
     return this.content.dims;
-  }
-
-  /** Formats of panels that its weights are kept in. */
-  get formats(): readonly PanelFormatName[] {
-    const used = new Set(this.storage.values());
-    return PANEL_FORMAT_NAMES.filter((name) => used.has(name));
   }
 
   /** The kernels, which programs with the same formats share, and the steps. */

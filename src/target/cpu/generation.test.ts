@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { goldenGraph, readGolden, type GoldenCase } from '../../../test/golden.ts';
+import { quantizedGraph } from '../../../test/quantizeWeights.ts';
 import { argMax, bitsOf, Session } from '../../../test/session.ts';
 import { compileLowered, lowerGraph } from '../../compile/index.ts';
 import { f32Of, floatNumerics, Interpreter, type Graph } from '../../ir/index.ts';
@@ -84,4 +85,25 @@ test('the naive form of latent attention gives the logits of the absorbed form',
   });
   assertClose(naive!, absorbed!);
   assert.notDeepEqual(naive, absorbed);
+});
+
+test('threads that each go on alone with some sequences of a batch change no bit', () => {
+  const graph = quantizedGraph(goldenGraph('qwen3-tiny', 'naive'), 'Q8_0');
+  const B = 13; // for two threads and for three
+  const logitsOf = (threads: number): Uint32Array[] => {
+    const target = cpuTarget({ threads, workOfPart: 64 });
+    const program = compileLowered(lowerGraph(graph, target), target, { B, T: 1, S: 64 });
+    const sections = new Set(program.content.steps.map(({ section }) => section));
+    assert.equal(sections.size < 10, threads > 1, 'one thread reads weights once for all');
+    const device = target.open();
+    const found = Array.from({ length: 3 }, (_, i) => {
+      const tokens = Int32Array.from({ length: B }, (_, b) => (7 * b + i) % 50);
+      const positions = Int32Array.from({ length: B }, (_, b) => i + (b % 4));
+      return bitsOf(device.run(program, { tokens, positions }).logits);
+    });
+    device.close();
+    return found;
+  };
+  const required = logitsOf(1);
+  for (const threads of [2, 3]) assert.deepEqual(logitsOf(threads), required);
 });

@@ -31,8 +31,13 @@ function arenaFor(buffers: readonly PlannedBuffer[]): Region {
 }
 
 /** Throws UnsupportedError for a quantised value, and for an output that nothing computes. */
-export function scheduleGraph(graph: Graph, dims: Dims, storage: WeightStorage): CpuSchedule {
-  const list = new StepList(dims, storage);
+export function scheduleGraph(
+  graph: Graph,
+  dims: Dims,
+  storage: WeightStorage,
+  threads = 1,
+): CpuSchedule {
+  const list = new StepList(dims, storage, threads);
   const places = new Map<Node, Place>();
   for (const node of topologicalOrder(graph)) {
     const inputs = node.inputs.map((input) => places.get(input)!);

@@ -54,13 +54,37 @@ test('a step that reads all of what a section writes starts another', () => {
   );
 });
 
+/** Sections of a product, what follows it and another product, for a token each of so many sequences. */
+function sectionsOfBatch(B: number, threads: number, N: number): number[] {
+  const weights = new Map([['w', 'Q8_0']] as const);
+  const list = new StepList({ B, T: 1, S: 64 }, weights, threads);
+  const values = Array.from({ length: 3 }, (_, i) => list.allocate(`${i}`, B * N));
+  const [a, b, c] = values as [Value, Value, Value];
+  const product = { w: list.weight('w'), xStride: D, outStride: N, M: B, N, K: D, format: 1 };
+  list.add('linearPanels', '', { ...product, x: a, out: b });
+  list.add('silu', '', { x: b, out: b, size: B * N });
+  list.add('linearPanels', '', { ...product, x: b, out: c });
+  return list.finish().map(({ section }) => section);
+}
+
+test('threads with rows enough each go on alone through products whose weights a cache holds', () => {
+  assert.deepEqual(sectionsOfBatch(8, 2, D), [0, 0, 0]);
+  assert.deepEqual(sectionsOfBatch(16, 2, D), [0, 0, 0]);
+  assert.deepEqual(sectionsOfBatch(7, 2, D), [0, 1, 2], 'too few rows for two');
+  assert.deepEqual(sectionsOfBatch(17, 2, D), [0, 1, 2], 'so many that nobody waits for long');
+  assert.deepEqual(sectionsOfBatch(8, 1, D), [0, 1, 2], 'nobody to wait for');
+  const half = 1 << 14;
+  assert.deepEqual(sectionsOfBatch(8, 2, half), [0, 0, 1], 'weights of one product, not of two');
+  assert.deepEqual(sectionsOfBatch(8, 2, 4 * half), [0, 1, 2], 'too many');
+});
+
 test('rows that are not those of the tokens are no section', () => {
   const { list, values } = stepList();
   const [a, b, c] = values;
   const last = { x: a, xStride: D, out: b, outStride: D, rows: 1, size: D };
   list.add('copyRows', '', last);
   list.add('silu', '', { x: b, out: c, size: D });
-  const { of, lastRound } = sectionsOf(list.finish(), TOKENS);
+  const { of, lastRound } = sectionsOf(list.finish(), { rows: TOKENS, readers: 1 });
   assert.deepEqual([of(0), of(1)], [0, 1]);
   assert.equal(lastRound(Infinity), Infinity);
 });

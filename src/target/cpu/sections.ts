@@ -1,8 +1,9 @@
 /**
  * Sections: rounds after one another in which all steps work row by row of the tokens, so that a thread does some rows of
- * all of them and waits for nobody in between.
+ * all of them and waits for nobody in between. Products are among them where it costs less that each thread reads all of a weight
+ * than that threads wait for one another: where rows are enough for all, and weights few.
  */
-import { sharedParameters } from './kernels/cut.ts';
+import { sharedBytes, sharedParameters } from './kernels/cut.ts';
 import { type KernelName } from './kernels/kernels.table.ts';
 import { writes } from './rounds.ts';
 
@@ -15,28 +16,55 @@ interface RoundStep {
 
 /** Which rounds are of one section. */
 export interface Sections {
-  /** The number of a round's section. */
+  /** The number of a round's section, and whether all of its steps work row by row. */
   of(round: number): number;
+  byRows(round: number): boolean;
   /** The first and the last round of the section of a round; Infinity stays. */
   firstRound(round: number): number;
   lastRound(round: number): number;
 }
 
-/** The sections of steps that are in the order of rounds, with `rows` tokens. */
-export function sectionsOf(steps: readonly RoundStep[], rows: number): Sections {
+/**
+ * Rows of a share that reads weights: to read them takes as long as the products of fewer, and tiles of more are as fast where
+ * weights are read once for all.
+ */
+const ROWS_OF_SHARE = { least: 4, most: 8 };
+/** Weights that the shares of a section may each read: about what the second cache of a core has. */
+const MOST_SHARED_BYTES = 1 << 20;
+
+/** Who works on the rows of a step. */
+export interface Sharing {
+  readonly rows: number;
+  /** Threads that may each read all weights, for a share of the rows; 1 where they had better be read once for all. */
+  readonly readers: number;
+}
+
+/** The sections of steps that are in the order of rounds, with so many tokens. */
+export function sectionsOf(steps: readonly RoundStep[], { rows, readers }: Sharing): Sections {
+  const { least, most } = ROWS_OF_SHARE;
+  const areShared = readers > 1 && rows >= least * readers && rows <= most * readers;
+  const mostBytes = areShared ? MOST_SHARED_BYTES : 0;
   const firstRounds: number[] = [];
+  const goByRows: boolean[] = [];
   let written: Set<object> | undefined;
+  let readBytes = 0;
   for (const round of Map.groupBy(steps, (step) => step.round).values()) {
-    const isJoined = written !== undefined && round.every((step) => goesOn(step, rows, written!));
-    if (!isJoined) {
+    const bytes = round.reduce((sum, { kernel, args }) => sum + sharedBytes(kernel, args), 0);
+    const goOn = (before: Set<object>, beforeBytes: number): boolean =>
+      beforeBytes + bytes <= mostBytes && round.every((step) => goesOn(step, rows, before));
+    if (written !== undefined && goOn(written, readBytes)) readBytes += bytes;
+    else {
       firstRounds.push(round[0]!.round);
-      written = round.every((step) => goesOn(step, rows, new Set())) ? new Set() : undefined;
+      written = goOn(new Set(), 0) ? new Set() : undefined;
+      goByRows.push(written !== undefined);
+      readBytes = bytes;
     }
     for (const step of round) for (const buffer of writtenBy(step)) written?.add(buffer);
   }
   const of = (round: number): number => firstRounds.findLastIndex((first) => first <= round);
   return {
     of,
+    byRows: (round) => goByRows[of(round)]!,
     firstRound: (round) => firstRounds[of(round)] ?? round,
     lastRound: (round) =>
       round === Infinity ? round : (firstRounds[of(round) + 1] ?? round + 1) - 1,

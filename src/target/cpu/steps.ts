@@ -59,8 +59,9 @@ export interface Step<Arena> {
   readonly kernel: KernelName;
   /** Steps of one round do not depend on one another. */
   readonly round: number;
-  /** Rounds of one section are done row by row: no row waits for others. */
+  /** Rounds of one section are done row by row, where it goes by rows: no row waits for others. */
   readonly section: number;
+  readonly byRows: boolean;
   /** Where in the model it comes from. */
   readonly label: string;
   readonly args: Readonly<Record<string, Argument<Arena>>>;
@@ -101,7 +102,7 @@ export interface ArenaBuffer extends PlannedBuffer {
 /** Builds the steps of a program and the lifetimes of its buffers. */
 export class StepList {
   readonly dims: Dims;
-  readonly #steps: Omit<Step<Unplaced>, 'section'>[] = [];
+  readonly #steps: Omit<Step<Unplaced>, 'section' | 'byRows'>[] = [];
   readonly #rounds = new Rounds();
   readonly buffers: ArenaBuffer[] = [];
   readonly tokens: Unplaced;
@@ -114,10 +115,13 @@ export class StepList {
   /** Rows in 8 bits, by the place of the rows that they are made from. */
   readonly #quantized = new Map<object, Unplaced>();
   readonly #storage: WeightStorage;
+  readonly #threads: number;
 
-  constructor(dims: Dims, storage: WeightStorage) {
+  /** For a step that so many threads share. */
+  constructor(dims: Dims, storage: WeightStorage, threads = 1) {
     this.dims = dims;
     this.#storage = storage;
+    this.#threads = threads;
     this.tokens = this.#allocateForHost('tokens', dims.B * dims.T);
     this.positions = this.#allocateForHost('positions', dims.B);
   }
@@ -126,12 +130,15 @@ export class StepList {
   finish(): readonly Step<Unplaced>[] {
     const { B, T } = this.dims;
     const steps = this.#steps.toSorted((a, b) => a.round - b.round);
-    const sections = sectionsOf(steps, B * T);
+    const sections = sectionsOf(steps, { rows: B * T, readers: T === 1 ? this.#threads : 1 });
     for (const buffer of this.buffers) {
       buffer.first = sections.firstRound(buffer.first);
       buffer.last = sections.lastRound(buffer.last);
     }
-    return steps.map((step) => ({ ...step, section: sections.of(step.round) }));
+    return steps.map((step) => {
+      const { round } = step;
+      return { ...step, section: sections.of(round), byRows: sections.byRows(round) };
+    });
   }
 
   get feeds(): Feeds<Unplaced> {

@@ -119,7 +119,8 @@ export class CpuTarget implements Target<CpuSchedule, CpuProgram> {
 
   /** Node by node: kernels of one op each. */
   schedule(_: readonly Kernel[], graph: Graph, dims: Dims): CpuSchedule {
-    return scheduleGraph(graph, dims, storageOf(graph, this.#options.activations));
+    const { activations, threads } = this.#options;
+    return scheduleGraph(graph, dims, storageOf(graph, activations), threads);
   }
 
   emit(schedule: CpuSchedule, plan: BufferPlan): CpuProgram {

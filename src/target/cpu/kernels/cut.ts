@@ -53,6 +53,11 @@ export function sharedParameters(
   return axis && Object.keys({ ...axis.elements, ...axis.adds });
 }
 
+/** Bytes that each share of the rows of a call reads whole. */
+export function sharedBytes(kernel: KernelName, args: object): number {
+  return CUTS[kernel]?.sharedBytes?.(args as Arguments) ?? 0;
+}
+
 /** The share of a call, with `sharedParameters`, that has the rows from `from` to `to` of `rows`. */
 export function rowsOfCall(part: Part, rows: number, from: number, to: number): Part {
   const axis = rowAxis(part.kernel, part.args, rows)!;
@@ -61,9 +66,9 @@ export function rowsOfCall(part: Part, rows: number, from: number, to: number): 
 }
 
 function rowAxis(kernel: KernelName, args: Arguments, rows: number): Axis | undefined {
-  const cut = CUTS[kernel];
-  if (cut?.rowWise === undefined) return undefined;
-  return cut.axes.find(({ extent, grain = 1 }) => args[extent]! % (rows * grain) === 0);
+  const { rowWise, axes = [] } = CUTS[kernel] ?? {};
+  const candidates = rowWise === true ? axes : [rowWise ?? []].flat();
+  return candidates.find(({ extent, grain = 1 }) => args[extent]! % (rows * grain) === 0);
 }
 
 function partFrom(axis: Axis, { kernel, args }: Part, start: number, units: number): Part {

@@ -31,9 +31,11 @@ export interface Cut {
   readonly axes: readonly Axis[];
   /**
    * Whether a share of the units of an axis needs only the same share of what the call reads, and writes only that of what
-   * it writes: then a thread can go on with its share before others have theirs.
+   * it writes: then a thread can go on with its share before others have theirs. Of any of `axes`, or of this one.
    */
-  readonly rowWise?: true;
+  readonly rowWise?: true | Axis;
+  /** Bytes that each such share reads whole, weights above all; none unless said. */
+  readonly sharedBytes?: (args: Arguments) => number;
   /** Multiply-accumulates of the whole call, or elements that it moves. */
   readonly work: (args: Arguments) => number;
 }
@@ -163,6 +165,8 @@ export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
         adds: { w: rowBytesOfPanel },
       },
     ],
+    rowWise: { extent: 'M', elements: { x: (a) => a['xStride']!, out: (a) => a['outStride']! } },
+    sharedBytes: (a) => rowBytesOfPanel(a) * a['N']!,
     work: (a) => (a['M']! * a['N']! * a['K']!) / 2,
   },
   quantizeRows: {
@@ -192,6 +196,7 @@ export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
   },
   attention: {
     axes: [SEQUENCES, GROUPS, HEADS, { ...TOKENS, grain: FEW_TOKENS }],
+    rowWise: SEQUENCES,
     work: (a) => attended(a) * a['scoreStride']!,
   },
   attentionToRows: {
