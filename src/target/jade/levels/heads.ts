@@ -37,7 +37,7 @@ const LATE = 2 ** 40;
 const NONE = -1;
 /** Blocks, and key heads or chunks of several, that show the pace: even numbers. */
 const BLOCKS = 8;
-const GROUPS = 4;
+const GROUPS = 8;
 
 export class Heads {
   /** Cycles of the array: from the start of the query, from when the vector unit is free, from the first keys, from the last products of the query. */
