@@ -46,6 +46,8 @@ export class AccumulatorBanks {
   private readonly waitsFor: number[] = [];
   private readonly ringEnds: number[] = [];
   private ringEnd = 0;
+  /** Of this round of the ring. */
+  private roundEnd = NEVER;
 
   /** Work: cycles, the first and last sums that it reads, and when the vector unit is free of it. */
   private works = 0;
@@ -76,6 +78,7 @@ export class AccumulatorBanks {
     this.works = 0;
     this.nextBank = 0;
     this.ringEnd = 0;
+    this.roundEnd = ringBytes;
   }
 
   /** Adds a product with sums of so many bytes: behind vector work, if any, and not before `from`. */
@@ -105,8 +108,9 @@ export class AccumulatorBanks {
     this.sumsOf[products] = this.sums - 1;
     this.after[products] = after;
     this.from[products] = from;
+    this.loads[products] = 0;
+    this.ringEnds[products] = this.ringEnd;
     this.products++;
-    this.load(0, 1, 0);
   }
 
   /** Says what the last product loads: cycles on the channel, of how many tiles, their bytes, and cycles before it. */
@@ -118,10 +122,13 @@ export class AccumulatorBanks {
     this.gaps[last] = gap;
     // A tile that does not fit before the end of the ring goes to its start.
     const tileBytes = bytes / tiles;
-    const behind = ringBytes - (this.ringEnd % ringBytes);
-    if (behind < tileBytes) this.ringEnd += behind;
+    if (this.ringEnd + tileBytes > this.roundEnd) {
+      this.ringEnd = this.roundEnd;
+      this.roundEnd += ringBytes;
+    }
     this.waitsFor[last] = this.ringEnd + tileBytes - ringBytes;
     this.ringEnd += bytes;
+    while (this.ringEnd > this.roundEnd) this.roundEnd += ringBytes;
     this.ringEnds[last] = this.ringEnd;
   }
 
