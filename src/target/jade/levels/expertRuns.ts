@@ -33,7 +33,7 @@ export interface ExpertCost {
 }
 
 /** Experts without rows whose work is looked at; of more, the rest pass as one. */
-const SKIPPED = 3;
+const SKIPPED = 2;
 /** Neighbours that show the pace. */
 const FEW = 2;
 const MOST = 4;

@@ -35,9 +35,10 @@ export interface QueryCost {
 /** Later than all that does not wait for it. */
 const LATE = 2 ** 40;
 const NONE = -1;
-/** Blocks, and key heads or chunks of several, that show the pace: even numbers. */
+/** Blocks, key heads or chunks of several, and chunks of one, that show the pace: even numbers. */
 const BLOCKS = 8;
 const GROUPS = 8;
+const CHUNKS = 8;
 
 export class Heads {
   /** Cycles of the array: from the start of the query, from when the vector unit is free, from the first keys, from the last products of the query. */
@@ -120,10 +121,26 @@ export class Heads {
     keysFrom: number,
     lastFrom: number,
   ): number {
-    if (blocks <= BLOCKS) return this.run(blocks, groups, chunks, query, keysFrom, lastFrom);
-    const all = this.run(BLOCKS, groups, chunks, query, keysFrom, lastFrom);
-    const half = this.run(BLOCKS / 2, groups, chunks, query, keysFrom, lastFrom);
+    if (blocks <= BLOCKS) return this.ofChunks(blocks, groups, chunks, query, keysFrom, lastFrom);
+    const all = this.ofChunks(BLOCKS, groups, chunks, query, keysFrom, lastFrom);
+    const half = this.ofChunks(BLOCKS / 2, groups, chunks, query, keysFrom, lastFrom);
     return all + ((all - half) / (BLOCKS / 2)) * (blocks - BLOCKS);
+  }
+
+  /** Of many chunks for one key head, those more at their pace; only the last are behind what comes late. */
+  private ofChunks(
+    blocks: number,
+    groups: number,
+    chunks: number,
+    query: QueryCost,
+    keysFrom: number,
+    lastFrom: number,
+  ): number {
+    if (chunks <= CHUNKS) return this.run(blocks, groups, chunks, query, keysFrom, lastFrom);
+    const all = this.run(blocks, groups, CHUNKS, query, keysFrom, lastFrom);
+    if (keysFrom + lastFrom > 0) return all;
+    const half = this.run(blocks, groups, CHUNKS / 2, query, keysFrom, lastFrom);
+    return all + ((all - half) / (CHUNKS / 2)) * (chunks - CHUNKS);
   }
 
   private run(
