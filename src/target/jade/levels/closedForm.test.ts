@@ -11,10 +11,11 @@ import { ClosedForm, gemmCycles } from './closedForm.ts';
 import { KernelCost } from './kernelCosts.ts';
 import { kernelShapes } from './kernelShapes.ts';
 import { Machine } from './machine.ts';
-import { largestBuffers } from './ringBuffers.ts';
+import { largestBuffers, mostValues } from './ringBuffers.ts';
 import { vectorStep } from './vectorSteps.ts';
 
 const EDGE = loadChip('jade-edge');
+const NO_VALUES = { operands: 0, tensors: 0 };
 
 test('one tile takes latency, transfer, product, pipeline and the copy of its results', () => {
   // 128 × 512 int8 in blocks of 33 bytes: 67,584 bytes, 64 a cycle. Two passes of 64 columns along each
@@ -49,7 +50,7 @@ test('the kernels of a model become shapes, from its configuration alone', () =>
   assert.deepEqual(['embedding', 'attention', 'experts'].map(count), [1, 5, 2]);
   assert.ok(shapes.every(({ after }, place) => after.every((source) => source < place)));
   const cost = new KernelCost();
-  const machine = new Machine(server, largestBuffers(shapes, server));
+  const machine = new Machine(server, largestBuffers(shapes, server), mostValues(shapes));
   let transfers = 0;
   for (const shape of shapes) {
     cost.set(machine, shape);
@@ -63,7 +64,7 @@ test('regions are those of the schedule, for tiles that are large for the scratc
     const chip = loadChip(name);
     for (const share of [0, 1 / 10, 1 / 3]) {
       const bytes = Math.round(chip.scratchpad.sizeBytes * share);
-      const { rings } = new Machine(chip, { stream: bytes, context: 0 });
+      const { rings } = new Machine(chip, { stream: bytes, context: 0 }, NO_VALUES);
       const buffer = { name: 'weights', region: 'stream', sizeBytes: bytes, first: 0, last: 1 };
       const [stream, context] = regionsOf(chip, [buffer]);
       assert.deepEqual(rings, { stream: stream!.sizeBytes, context: context!.sizeBytes });

@@ -1,30 +1,32 @@
 /**
  * L0: cycles of a step in closed form, for exploring.
  *
- * A kernel is three amounts of work (kernelCosts.ts), and takes the largest of memory, matrix and vector
- * cycles plus what cannot overlap:
+ * A kernel is an amount of work for each unit, and times from what it waits for until it is done
+ * (kernelCosts.ts): those of a linear, of attention and of experts come from a few rounds of products and vector
+ * work on the banks of the accumulators and through the ring (accumulatorBanks.ts), which go on in their pace.
  *
- *   array    starts when the kernel before has left it and what it reads is finished; ends after `matrix`
- *            cycles, or one tile after the last load
+ *   array    starts when the kernel before has left it and what it reads is finished; is free when all its
+ *            waits have passed, or one tile after the last load
  *   channel  runs ahead of the array by the ring of weights; loads that wait for this
  *            step's results (experts, state) start a memory latency after them, and others go past them;
  *            those of attention start when keys and values are stored, before the weights of a later query
- *   vector   ends after `vector` cycles, or one chunk after the last product; heads that start while their
- *            query is made go on from its work
+ *   vector   starts behind the first products; ends after `vector` cycles, or one chunk after the last product;
+ *            heads that start while their query is made go on from its work
  *
- * The rings are shared out by the largest buffers, as in the schedule; where one holds few tiles, loads wait
- * for the products that used their bytes.
+ * The rings are shared out by the largest buffers and by the values that live together, as in the schedule.
  *
- * Left out: ports of banks but for softmaxes beside a query, semaphores, loads of norms and rotary tables, stores, lists
- * of the tokens of experts. The first load comes a memory latency after the start.
+ * Left out: ports of scratchpad banks, semaphores, the dispatcher, loads of norms and rotary tables but for those of
+ * a query behind early keys, stores, lists of the tokens of experts. The first load comes a memory latency after
+ * the start.
  */
 import { type Chip } from '../../../chip/index.ts';
 import { type MxFormat } from '../../../ir/index.ts';
 import { blockBytes } from '../isa.table.ts';
+import { type ValueBytes } from '../schedule/regions.ts';
 import { KernelCost } from './kernelCosts.ts';
 import { type KernelShape, type LinearShape } from './kernelShapes.ts';
 import { Machine } from './machine.ts';
-import { largestBuffers } from './ringBuffers.ts';
+import { largestBuffers, mostValues } from './ringBuffers.ts';
 import { vectorStep } from './vectorSteps.ts';
 
 /** M × K activations times N × K weights. */
@@ -66,8 +68,11 @@ const NO_KERNEL = -1;
 export class ClosedForm {
   /** Kernels that are alike, as those of many layers, are costed once. */
   private readonly shapes: readonly KernelShape[];
+  private readonly values: ValueBytes;
   private readonly costs: readonly KernelCost[];
   private readonly counts: readonly number[];
+  /** Of each shape: that of the query that it is joined with. */
+  private readonly queries: readonly number[];
   /** Of each kernel: its cost, those whose results it reads, and when it is finished. */
   private readonly places: Int32Array;
   private readonly sources: readonly (readonly number[])[];
@@ -78,13 +83,20 @@ export class ClosedForm {
   constructor(kernels: readonly KernelShape[]) {
     const numbers = new Map<string, number>();
     const shapes: KernelShape[] = [];
+    const queries: number[] = [];
+    let last = NO_KERNEL;
     this.places = Int32Array.from(kernels, (kernel) => {
-      const text = JSON.stringify({ ...kernel, after: [], loadsAfter: [] });
-      const number = numbers.get(text) ?? shapes.push(kernel) - 1;
-      numbers.set(text, number);
-      return number;
+      const isJoined = kernel.kind === 'attention' && kernel.joined;
+      const query = isJoined ? last : NO_KERNEL;
+      const text = JSON.stringify({ ...kernel, after: [], loadsAfter: [], query });
+      last = numbers.get(text) ?? shapes.push(kernel) - 1;
+      numbers.set(text, last);
+      queries[last] = query;
+      return last;
     });
+    this.queries = queries;
     this.shapes = shapes;
+    this.values = mostValues(shapes);
     this.costs = shapes.map(() => new KernelCost());
     const counts = shapes.map(() => 0);
     this.places.forEach((number) => counts[number]!++);
@@ -105,14 +117,15 @@ export class ClosedForm {
 
   /** One step, with what each unit does of it. */
   step(chip: Chip): StepCycles {
-    const { shapes, costs, counts } = this;
-    const machine = new Machine(chip, largestBuffers(shapes, chip));
+    const { shapes, costs, counts, queries } = this;
+    const machine = new Machine(chip, largestBuffers(shapes, chip), this.values);
     let memory = 0;
     let matrix = 0;
     let vector = 0;
     for (let i = 0; i < shapes.length; i++) {
       const cost = costs[i]!;
       cost.set(machine, shapes[i]!);
+      if (cost.joined) cost.join(machine, costs[queries[i]!]!);
       memory += counts[i]! * cost.memory;
       matrix += counts[i]! * cost.matrix;
       vector += counts[i]! * cost.vector;
@@ -129,8 +142,9 @@ export class ClosedForm {
     let array = 0;
     let vector = 0;
     let busy = 0;
-    // The start of the products before.
+    // The start of the products before, and when the vector unit was free then.
     let begun = 0;
+    let vectorBegun = 0;
     const next = new EarlyLoads();
     for (let place = 0; place < places.length; place++) {
       const cost = costs[places[place]!]!;
@@ -144,9 +158,10 @@ export class ClosedForm {
       if (next.place === place) {
         loaded = next.end(cost, channel);
         channel = Math.max(channel + cost.memory - next.inserted, loaded - ahead);
-        keys = next.from;
+        keys = next.from + Math.max(next.inserted, cost.firstLoad);
       } else if (cost.memory > 0) {
-        const from = (cost.behind ? start : ready) + latency;
+        const from = ready + latency;
+        if (cost.waits) keys = Math.max(channel, from) + cost.firstLoad;
         loaded = cost.waits
           ? Math.max(channel, from) + cost.memory
           : Math.max(channel + cost.memory, array + cost.behindLast, start + cost.behindFirst);
@@ -157,19 +172,18 @@ export class ClosedForm {
           loaded += next.inserted;
         }
       }
-      if (cost.joined) {
-        const query = costs[places[place - 1]!]!;
+      if (cost.matrix > 0) {
+        begun = start;
+        vectorBegun = cost.joined ? vectorBegun : vector;
         array = Math.max(
-          begun + cost.withQuery(query),
-          keys + cost.afterState(query),
-          cost.afterQuery(query, array, ready),
+          begun + cost.array,
+          vectorBegun + cost.arrayAfterVector,
+          keys + cost.afterLoads,
+          array + cost.afterQuery,
           loaded + cost.lastMatrix,
         );
-      } else if (cost.matrix > 0) {
-        array = Math.max(start + cost.matrix, loaded + cost.lastMatrix);
-        begun = start;
       }
-      busy = (cost.joined ? busy : Math.max(vector, start)) + cost.vector;
+      busy = (cost.joined ? busy : Math.max(vector, start + cost.toVector)) + cost.vector;
       // The last values wait for the last softmax.
       if (cost.joined) array = Math.max(array, busy - cost.lastVector);
       const product = cost.matrix > 0 ? array : Math.max(ready, loaded);

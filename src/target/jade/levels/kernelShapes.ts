@@ -22,9 +22,11 @@ import { choosesAll } from '../schedule/chosenRows.ts';
 import { opcodeOf as instructionOf, stepsOf } from '../schedule/epilogue.ts';
 import { chunkUnit } from '../schedule/linear.ts';
 import { headsOf } from '../schedule/placement.ts';
+import { type ValueBytes } from '../schedule/regions.ts';
 import { joinsQuery } from '../schedule/schedule.ts';
 import { type MicrocodedOpcode } from '../vector/program.ts';
 import { choiceSteps } from './entrySteps.ts';
+import { liveBytes, rowsOf } from './liveBytes.ts';
 import { repeated, type RepeatedStep } from './repeatedSteps.ts';
 import { streamSteps } from './streamSteps.ts';
 import { limitOf, vectorStep, type VectorStep } from './vectorSteps.ts';
@@ -35,6 +37,8 @@ interface Shape {
   readonly after: readonly number[];
   /** Of these, those whose results its loads wait for; absent where it waits for all. */
   readonly loadsAfter?: readonly number[];
+  /** What is on the chip meanwhile; nothing when absent. */
+  readonly values?: ValueBytes;
 }
 
 /** `weights` products of rows × inputs with outputs × inputs, for each of `planes` heads. */
@@ -152,8 +156,10 @@ export function kernelShapes(
   kernels: readonly Kernel[] = orderKernels(fuseKernels(graph)),
 ): KernelShape[] {
   const places = new Map<Node, number>();
-  return kernels.map((kernel, place) => {
+  const sources: number[][] = [];
+  const shapes = kernels.map((kernel, place) => {
     const after = sourcesOf(kernel, places);
+    sources.push(after);
     [...kernel.anchors, ...kernel.chain].forEach((node) => places.set(node, place));
     const joined = joinsQuery(kernel, kernels[place - 1], dims);
     const shape = shapeOf(kernel, dims, after, joined);
@@ -161,6 +167,7 @@ export function kernelShapes(
     if (loaded.length === 0) return shape;
     return { ...shape, loadsAfter: sourcesOf(kernel, places, loaded) };
   });
+  return liveBytes(kernels, sources, dims).map((values, i) => ({ ...shapes[i]!, values }));
 }
 
 /** What attention loads of this step's results: all of its operands but queries, and rows that it gets itself. */
@@ -253,10 +260,6 @@ function routeStep({ type, inputs, attrs }: NodeOf<'route'>): VectorStep {
   const b = inputs[1] === undefined ? NONE : 0;
   const fields = { ...choice, scoring: SCORINGS.indexOf(scoring), b };
   return vectorStep('route', lastDim(type), 0, fields);
-}
-
-function rowsOf(node: Node, { B, T }: Dims): number {
-  return node.type.shape[1] === 1 ? B : B * T;
 }
 
 function linearShape(kernel: Kernel, rows: number, after: readonly number[]): LinearShape {

@@ -20,17 +20,18 @@ export interface Compiled {
   readonly program: JadeProgram;
 }
 
-/** Compiles `graph` for the last `tokens` of the context; undefined for as many as the chip holds. */
+/** Compiles `graph` for the last `tokens` of each context; undefined for as many as the chip holds. */
 export function compileLayer(
   chip: Chip,
   graph: Graph,
   tokens?: number,
   contextTokens = CONTEXT_TOKENS,
+  sequences = 1,
 ): Compiled {
-  const target = jadeTarget(chip, { contextTokens });
+  const target = jadeTarget(chip, { contextTokens, batch: sequences });
   const lowered = lowerGraph(graph, target);
   const T = tokens ?? target.maxTokens(lowered);
-  const dims = { B: 1, T, S: contextTokens };
+  const dims = { B: sequences, T, S: contextTokens };
   return { chip, graph: lowered, dims, program: compileLowered(lowered, target, dims) };
 }
 
@@ -41,7 +42,7 @@ export function simulatorOf({ chip, graph, dims, program }: Compiled): Simulator
   const keys = routerKeys(graph);
   const routers = new Map([...layout.weights].filter(([key]) => keys.has(key)));
   writeImage(simulator.memory, { ...layout, weights: routers }, graph);
-  const tokens = Int32Array.from({ length: dims.T }, (_, i) => i);
+  const tokens = Int32Array.from({ length: dims.B * dims.T }, (_, i) => i);
   simulator.memory.set(new Uint8Array(tokens.buffer), layout.regions.get('tokens')!.address);
   simulator.positions.fill(dims.S - dims.T);
   return simulator;

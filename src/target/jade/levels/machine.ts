@@ -1,7 +1,7 @@
 /** A chip as the closed form asks it: cycles of one transfer, product or vector operation. */
 import { type Chip } from '../../../chip/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
-import { leastRingBytes, type LargestBuffers } from '../schedule/regions.ts';
+import { ringBytes, type LargestBuffers, type ValueBytes } from '../schedule/regions.ts';
 import { MatmulPhases, packedBlocks } from '../sim/matrixTiming.ts';
 import { LOAD_COMMAND_CYCLES, rowBeats } from '../sim/transferTiming.ts';
 import { formCycles, vectorUnit, type VectorUnit } from '../vector/cycles.ts';
@@ -9,7 +9,7 @@ import { type VectorStep } from './vectorSteps.ts';
 
 export class Machine {
   readonly chip: Chip;
-  /** Bytes of the rings of weights and of context, beside the least of values. */
+  /** Bytes of the rings of weights and of context. */
   readonly rings: LargestBuffers;
   /** Cycles of the transfers that run ahead: a full ring of weights. */
   readonly ahead: number;
@@ -23,15 +23,15 @@ export class Machine {
   private height = 0;
   private width = 0;
   private blockBytes = 0;
-  private tileBytes = 0;
+  tileBytes = 0;
   private readonly unit: VectorUnit;
   private readonly phases = new MatmulPhases();
 
-  /** In a step with rings for buffers of `largest` bytes. */
-  constructor(chip: Chip, largest: LargestBuffers) {
+  /** In a step with rings for buffers of `largest` bytes, beside so many of values. */
+  constructor(chip: Chip, largest: LargestBuffers, values: ValueBytes) {
     this.chip = chip;
     this.unit = vectorUnit(chip);
-    this.rings = leastRingBytes(chip, largest);
+    this.rings = ringBytes(chip, largest, values);
     this.ahead = this.rings.stream / chip.memory.bytesPerCycle;
   }
 
@@ -52,20 +52,35 @@ export class Machine {
   /** Cycles of the steps on a piece of rows × channels, split in rows of each step's width. */
   piece(steps: readonly VectorStep[], rows: number, channels: number): number {
     let cycles = 0;
-    for (let i = 0; i < steps.length; i++) {
-      const { width } = steps[i]!;
-      cycles +=
-        width < channels
-          ? this.vector(steps[i]!, (rows * channels) / width, width)
-          : this.vector(steps[i]!, rows, channels);
-    }
+    for (let i = 0; i < steps.length; i++) cycles += this.step(steps[i]!, rows, channels);
     return cycles;
   }
 
-  /** Whether accumulators hold two sets of `buffers` of so many bytes, each in banks of its own. */
-  holdsTwo(buffers: number, bytes: number): boolean {
+  /** Cycles of a step on such a piece. */
+  step(step: VectorStep, rows: number, channels: number): number {
+    const { width } = step;
+    return width < channels
+      ? this.vector(step, (rows * channels) / width, width)
+      : this.vector(step, rows, channels);
+  }
+
+  /** How many sets of `buffers` of so many bytes have banks of their own; 1 where not even two have. */
+  setsApart(buffers: number, bytes: number): number {
     const { sizeBytes, banks } = this.chip.accumulator;
-    return 2 * buffers * Math.ceil((bytes * banks) / sizeBytes) <= banks;
+    return Math.max(1, Math.floor(banks / (buffers * Math.ceil((bytes * banks) / sizeBytes))));
+  }
+
+  /** Whether a set of `buffers` that are larger than a bank leaves no room for another. */
+  takesMost(buffers: number, bytes: number): boolean {
+    const { sizeBytes, banks } = this.chip.accumulator;
+    return bytes > sizeBytes / banks && this.setsApart(buffers, bytes) === 1;
+  }
+
+  /** How many sets of `buffers` of so many bytes the accumulators hold. */
+  setsHeld(buffers: number, bytes: number): number {
+    const { sizeBytes, banks } = this.chip.accumulator;
+    const inBank = Math.floor(sizeBytes / banks / bytes);
+    return inBank > 1 ? Math.floor((banks * inBank) / buffers) : this.setsApart(buffers, bytes);
   }
 
   /** Sets `tileBeats` and `tileProduct`; most products of a step have the tile of the one before. */
@@ -98,8 +113,12 @@ export class Machine {
    * hide the latency, or few tiles in the ring: a load waits for the product that used its bytes.
    */
   tilePace(tiles: number): number {
-    const { outstandingLoads } = this.chip.dma;
-    return Math.max(this.tileBeats, this.loadCycles / outstandingLoads, this.tileTurn / tiles);
+    return Math.max(this.tileLoad, this.tileTurn / tiles);
+  }
+
+  /** The same where the ring is large. */
+  get tileLoad(): number {
+    return Math.max(this.tileBeats, this.loadCycles / this.chip.dma.outstandingLoads);
   }
 
   /** Cycles in which the channel stands still between such tiles, where so many loads between them are skipped. */

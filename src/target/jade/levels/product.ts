@@ -15,6 +15,9 @@ export class Product {
   held = 0;
   pace = 0;
   turn = 0;
+  /** Of a whole tile: cycles on the channel, bytes. */
+  load = 0;
+  tileBytes = 0;
   private ringBytes = 0;
 
   /** `ringBytes`: of the ring that the tiles pass. */
@@ -41,6 +44,8 @@ export class Product {
     this.held = machine.tilesIn(ringBytes);
     this.pace = machine.tilePace(this.held);
     this.turn = machine.tileTurn;
+    this.load = machine.tileLoad;
+    this.tileBytes = machine.tileBytes;
     if (lowColumns > 0) this.add(machine, down, rows, tileRows, lowColumns, blockBytes);
     if (lowRows === 0) return;
     this.add(machine, across, rows, lowRows, tileColumns, blockBytes);

@@ -1,7 +1,7 @@
 /** What kernels pass through the rings of weights and of context, which are shared out by their largest buffer. */
 import { type Chip } from '../../../chip/index.ts';
 import { MX_BLOCK, wholeBlocks } from '../../../ir/index.ts';
-import { type LargestBuffers } from '../schedule/regions.ts';
+import { type LargestBuffers, type ValueBytes } from '../schedule/regions.ts';
 import { rowsOfPiece } from '../schedule/stateRows.ts';
 import { tileOf } from '../tiles.ts';
 import { type KernelShape } from './kernelShapes.ts';
@@ -17,6 +17,17 @@ export function largestBuffers(shapes: readonly KernelShape[], chip: Chip): Larg
     else context = Math.max(context, contextBytes(shape, chip));
   }
   return { stream, context };
+}
+
+/** The most bytes of values that live together. */
+export function mostValues(shapes: readonly KernelShape[]): ValueBytes {
+  const most = { operands: 0, tensors: 0 };
+  for (const { values } of shapes) {
+    if (values === undefined) continue;
+    most.operands = Math.max(most.operands, values.operands);
+    most.tensors = Math.max(most.tensors, values.tensors);
+  }
+  return most;
 }
 
 /** 0 for a kernel that has none of it. */

@@ -10,6 +10,7 @@ import {
 import { blockBytes } from '../isa.table.ts';
 import { mxRowBytes } from '../memoryRegions.ts';
 import { choosesAll } from '../schedule/chosenRows.ts';
+import { type ValueBytes } from '../schedule/regions.ts';
 import { type Machine } from './machine.ts';
 import { vectorStep, type VectorStep } from './vectorSteps.ts';
 
@@ -35,6 +36,7 @@ export interface WindowShape {
   readonly steps: readonly VectorStep[];
   readonly after: readonly number[];
   readonly loadsAfter?: readonly number[];
+  readonly values?: ValueBytes;
 }
 
 export function windowShape(

@@ -49,15 +49,31 @@ export interface LargestBuffers {
   readonly context: number;
 }
 
+/** Bytes of values that live together. */
+export interface ValueBytes {
+  operands: number;
+  tensors: number;
+}
+
 /**
- * Bytes of the rings of weights and of context in a step with buffers that large, whose values have no
- * more than their share.
+ * Bytes of the rings of weights and of context in a step with buffers that large, beside values of so many
+ * bytes, which lie close.
  */
-export function leastRingBytes(chip: Chip, { stream, context }: LargestBuffers): LargestBuffers {
+export function ringBytes(
+  chip: Chip,
+  { stream, context }: LargestBuffers,
+  values: ValueBytes,
+): LargestBuffers {
   const { parts, partBytes, bank } = partsOf(chip);
-  const free = parts - sumOf(leastValueParts(parts));
-  const [forTwo, behindForTwo] = [partsForTwo(stream, partBytes), partsForTwo(context, partBytes)];
-  const rings = ringParts(free, Math.max(bank, forTwo), Math.max(bank, behindForTwo));
+  const forStream = Math.max(bank, partsForTwo(stream, partBytes));
+  const forContext = Math.max(bank, partsForTwo(context, partBytes));
+  let free = parts - sumOf(leastValueParts(parts));
+  for (const { name, share } of VALUES) {
+    if (name === 'constants') continue;
+    const more = Math.ceil(values[name] / partBytes) - Math.max(1, parts * share);
+    free -= Math.max(0, Math.min(more, free - forStream - forContext));
+  }
+  const rings = ringParts(free, forStream, forContext);
   return { stream: rings[0] * partBytes, context: rings[1] * partBytes };
 }
 
