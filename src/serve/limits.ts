@@ -39,5 +39,5 @@ export const DEFAULT_LIMITS: Limits = {
   texts: 256,
   unreadBytes: 2 ** 20,
   keepAliveSeconds: 15,
-  togetherMs: 10,
+  togetherMs: 5,
 };
