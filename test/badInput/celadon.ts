@@ -92,7 +92,7 @@ export class Host {
 }
 
 function open(): ChildProcess {
-  // Garbage is collected between cases, and young objects get little room: what is held stays small.
+  // Garbage is collected between cases that leave much, and young objects get little room: what is held stays small.
   const execArgv = ['--expose-gc', '--max-semi-space-size=2'];
   return fork(HOST, {
     execArgv,
