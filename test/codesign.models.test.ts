@@ -3,9 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { explore, file, type Row } from './exploring.ts';
 
-test('variants of the model compete too, and formats are measured', () => {
+test('variants of the model compete too, and formats are measured', async () => {
   const variants = file('variants.json', { width: [512] });
-  const { status, stdout, stderr } = explore({ areaMm2: 80 }, '--variants', variants, '--json');
+  const { status, stdout, stderr } = await explore(
+    { areaMm2: 80 },
+    '--variants',
+    variants,
+    '--json',
+  );
   assert.equal(status, 0, stderr);
   const { best, formats } = JSON.parse(stdout) as {
     best: { metric: string; pair: Row & { variant: string }; today: Row }[];

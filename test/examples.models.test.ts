@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { celadon } from './exploring.ts';
+import { celadon } from './commandLine.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
 const COMMANDS = [
@@ -24,10 +24,10 @@ test('there are five examples', () => assert.equal(COMMANDS.length, 5));
 
 for (const command of COMMANDS) {
   const limits = command[command.indexOf('--limits') + 1]!;
-  test(`${limits}: within its limits, or infeasible with the reason`, () => {
+  test(`${limits}: within its limits, or infeasible with the reason`, async () => {
     const small = ['--evaluations', '60', '--threads', '1', '--references', 'none', '--json'];
     const given = command.includes('--references') ? small.toSpliced(4, 2) : small;
-    const { status, stdout, stderr } = celadon(...command, ...given);
+    const { status, stdout, stderr } = await celadon(...command, ...given);
     const found = JSON.parse(stdout || '{}') as Found;
     if (limits === INFEASIBLE) {
       assert.equal(status, 4, stderr);

@@ -1,20 +1,12 @@
 /** celadon explore on a space that is small enough to be searched whole in a second or two. */
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
+import { celadon, type Ending } from './commandLine.ts';
 
-const MAIN = path.join(import.meta.dirname, '../src/cli/main.ts');
 export const FOLDER = fs.mkdtempSync(path.join(os.tmpdir(), 'celadon-explore-'));
 after(() => fs.rmSync(FOLDER, { recursive: true }));
-
-export function celadon(...args: string[]) {
-  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined };
-  const cwd = path.join(import.meta.dirname, '..');
-  const options = { encoding: 'utf8', cwd, env, timeout: 240_000 } as const;
-  return spawnSync(process.execPath, [MAIN, ...args], options);
-}
 
 /** Writes a JSON file and gives its name. */
 export function file(name: string, value: unknown): string {
@@ -45,7 +37,7 @@ export const SPACE = file('space.json', { name: 'small', about: 'For tests.', ax
 export const WORKLOAD = 'input=32,output=64,concurrency=1';
 
 /** With threads of its own and no chips beside. */
-export function explore(limits: object, ...more: string[]) {
+export function explore(limits: object, ...more: string[]): Promise<Ending> {
   const name = file(`limits-${Math.random()}.json`, limits);
   const args = ['--space', SPACE, '--limits', name, '--workload', WORKLOAD, '--threads', '1'];
   return celadon('explore', 'qwen3-tiny', ...args, '--references', 'none', ...more);

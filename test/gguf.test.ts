@@ -1,6 +1,5 @@
 /** The demo models as GGUF files: the same tokens, tokenizer and chat, and the commands open them. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -9,6 +8,7 @@ import { foldConstants } from '../src/compile/passes/foldConstants.ts';
 import { type WeightSource } from '../src/ir/index.ts';
 import { loadModel, type Model } from '../src/model/index.ts';
 import { ggmlTypeOf } from '../src/model/checkpoint/gguf/ggmlTypes.table.ts';
+import { celadon } from './commandLine.ts';
 import { convertModel, type MatrixType } from './gguf/convertModel.ts';
 import { checkGolden, readGolden } from './golden.ts';
 
@@ -140,22 +140,16 @@ test('tokenizers agree on texts of many kinds, and so do chats', () => {
   }
 });
 
-function celadon(...args: string[]): Record<string, unknown> {
-  const output = execFileSync(
-    process.execPath,
-    [path.join(ROOT, 'src/cli/main.ts'), ...args, '--json'],
-    {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
-  return JSON.parse(output) as Record<string, unknown>;
+async function answer(...args: string[]): Promise<Record<string, unknown>> {
+  const { status, stdout, stderr } = await celadon(...args, '--json');
+  assert.equal(status, 0, stderr);
+  return JSON.parse(stdout) as Record<string, unknown>;
 }
 
-test('inspect, run and eval open a GGUF file', () => {
+test('inspect, run and eval open a GGUF file', async () => {
   const file = convert('deepseek-v3-tiny', 'Q8_0');
   const folder = folderOf('deepseek-v3-tiny');
-  const [found, required] = [celadon('inspect', file), celadon('inspect', folder)];
+  const [found, required] = [await answer('inspect', file), await answer('inspect', folder)];
   for (const field of ['architecture', 'family', 'parameters', 'stateBytesPerToken', 'operators']) {
     assert.deepEqual(found[field], required[field]);
   }
@@ -164,14 +158,17 @@ test('inspect, run and eval open a GGUF file', () => {
   assert.deepEqual(formats.toSorted(), ['F32', 'Q8_0']);
 
   const options = ['-p', 'Once upon a time', '-n', '4'];
-  const [run, byFolder] = [celadon('run', file, ...options), celadon('run', folder, ...options)];
+  const run = await answer('run', file, ...options);
+  const byFolder = await answer('run', folder, ...options);
   assert.deepEqual(run['promptTokens'], byFolder['promptTokens']);
   assert.equal((run['tokens'] as number[]).length, 4);
 
   const tokens = path.join(FOLDER, 'tokens.json');
   fs.writeFileSync(tokens, JSON.stringify(byFolder['promptTokens']));
-  const perplexities = [file, folder].map(
-    (model) => celadon('eval', model, '--tokens', tokens)['perplexity'] as number,
-  );
+  const perplexities: number[] = [];
+  for (const model of [file, folder]) {
+    const { perplexity } = await answer('eval', model, '--tokens', tokens);
+    perplexities.push(perplexity as number);
+  }
   assert.ok(Math.abs(perplexities[0]! / perplexities[1]! - 1) < 0.05, `${perplexities}`);
 });

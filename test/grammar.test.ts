@@ -1,29 +1,26 @@
 // A model that knows poems, made to answer as it is told: it cannot do otherwise.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { celadon } from './commandLine.ts';
 
 const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'celadon-grammar-'));
 after(() => fs.rmSync(scratch, { recursive: true, force: true }));
 
-const MAIN = path.join(import.meta.dirname, '../src/cli/main.ts');
-
-function answer(option: string, content: string, ...more: string[]): string {
+async function answer(option: string, content: string, ...more: string[]): Promise<string> {
   const file = path.join(scratch, 'shape');
   fs.writeFileSync(file, content);
   const prompt = ['run', 'qwen3-tiny', '--chat', '-p', '写诗。', '-n', '400', '--json'];
-  const args = [MAIN, ...prompt, option, file, ...more];
-  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  const { stdout, stderr } = await celadon(...prompt, option, file, ...more);
   assert.equal(stderr, '');
   const { text, finishReason } = JSON.parse(stdout);
   assert.equal(finishReason, 'stop');
   return text;
 }
 
-test('an answer under a schema is valid JSON, at any temperature', () => {
+test('an answer under a schema is valid JSON, at any temperature', async () => {
   const schema = {
     type: 'object',
     properties: {
@@ -40,7 +37,7 @@ test('an answer under a schema is valid JSON, at any temperature', () => {
     additionalProperties: false,
   };
   for (const temperature of ['0', '1.5']) {
-    const text = answer('--schema', JSON.stringify(schema), '--temperature', temperature);
+    const text = await answer('--schema', JSON.stringify(schema), '--temperature', temperature);
     const { title, year, lines, ...rest } = JSON.parse(text);
     assert.deepEqual(rest, {});
     assert.match(title, /^.{2,4}$/su);
@@ -50,7 +47,7 @@ test('an answer under a schema is valid JSON, at any temperature', () => {
   }
 });
 
-test('an answer by a grammar is one of its texts', () => {
-  const text = answer('--grammar', 'root ::= line "，" line "。"\nline ::= [一-龥]{7}');
+test('an answer by a grammar is one of its texts', async () => {
+  const text = await answer('--grammar', 'root ::= line "，" line "。"\nline ::= [一-龥]{7}');
   assert.match(text, /^[一-龥]{7}，[一-龥]{7}。$/u);
 });

@@ -69,26 +69,31 @@ function quantizedWeight({ name, shape, load }: WeightSource, format: IntegerFor
 
 function encode(values: Float32Array, name: IntegerFormatName): Uint8Array<ArrayBuffer> {
   const { stored }: IntegerFormat = INTEGER_FORMATS[name];
+  const levels = levelsOf(name);
   const blocks = values.length / stored.columns;
   const out = new Uint8Array(blocks * stored.bytes);
   for (let block = 0; block < blocks; block++) {
     const own = values.subarray(block * stored.columns, (block + 1) * stored.columns);
-    PUT_BLOCK[name](encodeBlock(name, own), out, block * stored.bytes);
+    PUT_BLOCK[name](encodeBlock(name, levels, own), out, block * stored.bytes);
   }
   return out;
 }
 
 /** Each part with the smallest scale, and min, that reach its numbers; each number the code nearest to it. */
-function encodeBlock(name: IntegerFormatName, values: Float32Array): EncodedBlock {
+function encodeBlock(
+  name: IntegerFormatName,
+  levels: readonly number[],
+  values: Float32Array,
+): EncodedBlock {
   const { scaling }: IntegerFormat = INTEGER_FORMATS[name];
-  const levels = levelsOf(name);
   const size = scaling.integers ? 32 / scaling.parts : values.length;
   const parts = Array.from({ length: values.length / size }, (_, i) =>
     values.subarray(i * size, (i + 1) * size),
   );
   const lows = parts.map((part) => (scaling.hasMin ? Math.max(0, -Math.min(...part)) : 0));
   const reaches = parts.map((part, i) => Math.max(...part.map((v) => Math.abs(v + lows[i]!))));
-  const unit = reaches.map((reach) => reach / Math.max(...levels));
+  const most = Math.max(...levels);
+  const unit = reaches.map((reach) => reach / most);
   const [scale, scales] = roundedFactors(name, unit, name === 'Q6_K' ? 127 : largestInteger(name));
   const [min, mins] = roundedFactors(name, lows, largestInteger(name));
   const codes = Uint8Array.from(values, (value, i) => {
@@ -119,8 +124,12 @@ function roundedFactors(
   return [unit, factors.map((one) => (unit === 0 ? 0 : Math.min(largest, Math.round(one / unit))))];
 }
 
+const half = new Float16Array(1);
+
+/** Through f32, as files have it. */
 function toHalf(value: number): number {
-  return f16ToF32(f32ToF16(Float32Array.of(value)))[0]!;
+  half[0] = Math.fround(value);
+  return half[0];
 }
 
 function powerOfTwo(scale: number): number {

@@ -1,5 +1,5 @@
 /**
- * Every checkpoint of golden/ on every target that runs it: a sequence gives the bits that it gives
+ * Every checkpoint of golden/ on one target by turns, in the group `thorough` on every one that runs it: a sequence gives the bits that it gives
  * alone and from its start, beside another of another length, in another slot, after guesses that were
  * wrong, and on a beginning that was read before another end.
  */
@@ -84,7 +84,7 @@ for (const [i, name] of fs.readdirSync(FOLDER).entries()) {
   const file = fs.readFileSync(path.join(FOLDER, name, 'golden.json'), 'utf8');
   const { promptTokens: text } = JSON.parse(file) as { promptTokens: number[] };
 
-  for (const { target, step, read, more } of portion(SUBJECTS, 2, i)) {
+  for (const { target, step, read, more } of portion(SUBJECTS, 3, i)) {
     if (!runs(target, graph)) continue; // families.test.ts says which, and why
     const lastBits = (runner: ModelRunner, tokens: readonly number[]): Uint32Array =>
       bitsOf([...runner.feed(tokens)].at(-1)!.logits);

@@ -31,9 +31,9 @@ const TARGETS: readonly Target[] = [
 ];
 const PROMPT = [3, 17, 41, 5, 60, 22, 9];
 
-// Of the pairs a third, with every checkpoint and every format in some.
+// Of the pairs a fifth, with every checkpoint and every format in some.
 for (const [i, name] of fs.readdirSync(GOLDEN).entries()) {
-  for (const writer of portion(WRITERS, 3, i)) {
+  for (const writer of portion(WRITERS, 5, i)) {
     test(`${name} in ${writer.name}: the weights of the definition, and with them the logits on each target`, () => {
       compare(name, writer);
     });

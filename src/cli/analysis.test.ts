@@ -1,14 +1,6 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
-import { Host } from '../../test/badInput/celadon.ts';
-
-const host = new Host({ killMilliseconds: 120_000, heldBytes: Infinity });
-after(() => host.stop());
-
-async function celadon(...args: string[]) {
-  const { exitCode, stdout, stderr } = await host.start(args);
-  return { status: exitCode, stdout, stderr };
-}
+import { test } from 'node:test';
+import { celadon } from '../../test/commandLine.ts';
 
 const FLASH = [
   'compare',

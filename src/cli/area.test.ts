@@ -1,19 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import path from 'node:path';
 import { test } from 'node:test';
+import { celadon } from '../../test/commandLine.ts';
 import { chipNames } from '../chip/index.ts';
 import type { AreaReport } from '../cost/index.ts';
 
-const MAIN = path.join(import.meta.dirname, 'main.ts');
-
-function celadon(...args: string[]) {
-  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined };
-  return spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', env, timeout: 60_000 });
-}
-
-test('area shows all nodes side by side, says what is predicted and what is left out', () => {
-  const { status, stdout, stderr } = celadon('area', '--chip', 'jade-nano');
+test('area shows all nodes side by side, says what is predicted and what is left out', async () => {
+  const { status, stdout, stderr } = await celadon('area', '--chip', 'jade-nano');
   assert.equal(status, 0, stderr);
   assert.match(stdout, /^jade-nano\nEstimates before layout/);
   assert.match(stdout, /ihp130 +sky130 +nangate45 +asap7 +gt2n\n/);
@@ -29,9 +21,16 @@ test('area shows all nodes side by side, says what is predicted and what is left
   assert.match(stdout, /nearest here is nangate45: \d+ MHz (meets|MISSES) its 200 MHz/);
 });
 
-test('area --json has a report of each built-in chip on one node, with the sum of its parts', () => {
+test('area --json has a report of each built-in chip on one node, with the sum of its parts', async () => {
   for (const chip of chipNames()) {
-    const { status, stdout, stderr } = celadon('area', '--chip', chip, '--node', 'asap7', '--json');
+    const { status, stdout, stderr } = await celadon(
+      'area',
+      '--chip',
+      chip,
+      '--node',
+      'asap7',
+      '--json',
+    );
     assert.equal(status, 0, stderr);
     const out = JSON.parse(stdout) as { chip: string; stage: string; nodes: AreaReport[] };
     assert.equal(out.chip, chip);
@@ -44,8 +43,8 @@ test('area --json has a report of each built-in chip on one node, with the sum o
   }
 });
 
-test('an unknown node is a usage error that names the nodes', () => {
-  const { status, stderr } = celadon('area', '--node', 'n3');
+test('an unknown node is a usage error that names the nodes', async () => {
+  const { status, stderr } = await celadon('area', '--node', 'n3');
   assert.equal(status, 2);
   assert.match(stderr, /the node must be one of ihp130, sky130, nangate45, asap7, gt2n, not "n3"/);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { test } from 'node:test';
+import { celadon } from '../../test/commandLine.ts';
 import { loadChip } from '../chip/index.ts';
 import { loadModel } from '../model/index.ts';
 import {
@@ -12,13 +12,7 @@ import {
   type BenchRow,
 } from './benchRows.ts';
 
-const MAIN = path.join(import.meta.dirname, 'main.ts');
-
-function bench(...args: string[]) {
-  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined };
-  const options = { encoding: 'utf8', env, timeout: 60_000 } as const;
-  return spawnSync(process.execPath, [MAIN, 'bench', ...args], options);
-}
+const bench = (...args: string[]) => celadon('bench', ...args);
 
 const HALF_SECOND = { seconds: 0.5, cycles: 1000 };
 
@@ -86,9 +80,9 @@ test('CSV has no samples and quotes its cells; a line of JSONL is a row', () => 
   );
 });
 
-test('a model is timed with prompts and generation, at a depth, in several sequences', () => {
+test('a model is timed with prompts and generation, at a depth, in several sequences', async () => {
   const args = ['-p', '16', '-n', '2', '-d', '0,8', '-s', '1,3', '-r', '2', '-o', 'jsonl'];
-  const { status, stdout, stderr } = bench('qwen3-tiny', ...args);
+  const { status, stdout, stderr } = await bench('qwen3-tiny', ...args);
   assert.equal(status, 0, stderr);
   const rows = stdout
     .trimEnd()
@@ -112,15 +106,15 @@ test('a model is timed with prompts and generation, at a depth, in several seque
   }
 });
 
-test('on a chip the table has the tokens a second of its clock, the same in all repetitions', () => {
+test('on a chip the table has the tokens a second of its clock, the same in all repetitions', async () => {
   const args = ['--target', 'jade', '--chip', 'jade-nano', '-p', '0', '-n', '2', '-r', '2'];
-  const { status, stdout, stderr } = bench('qwen3-tiny', ...args);
+  const { status, stdout, stderr } = await bench('qwen3-tiny', ...args);
   assert.equal(status, 0, stderr);
   assert.match(stdout, /\| jade jade-nano \| tg2 \| [\d.]+ ± [\d.]+ \| [\d.]+ ± 0\.00 \|/);
 });
 
-test('absurd tests are refused before a weight is read', () => {
-  assert.match(bench('qwen3-tiny', '-p', '0', '-n', '0').stderr, /there must be a test/);
-  assert.match(bench('qwen3-tiny', '-p', '99999').stderr, /at most \d+ tokens of context/);
-  assert.match(bench('qwen3-tiny', '-p', '4,4').stderr, /Each number must be there once/);
+test('absurd tests are refused before a weight is read', async () => {
+  assert.match((await bench('qwen3-tiny', '-p', '0', '-n', '0')).stderr, /there must be a test/);
+  assert.match((await bench('qwen3-tiny', '-p', '99999')).stderr, /at most \d+ tokens of context/);
+  assert.match((await bench('qwen3-tiny', '-p', '4,4')).stderr, /Each number must be there once/);
 });

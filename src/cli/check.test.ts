@@ -2,18 +2,12 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { after, test } from 'node:test';
-import { Host } from '../../test/badInput/celadon.ts';
-
-const host = new Host({ killMilliseconds: 120_000, heldBytes: Infinity });
-after(() => host.stop());
+import { test } from 'node:test';
+import { celadon } from '../../test/commandLine.ts';
 
 const MODELS = path.join(import.meta.dirname, '../../catalogue/models');
 
-async function check(...args: string[]) {
-  const { exitCode, stdout, stderr } = await host.start(['check', ...args]);
-  return { status: exitCode, stdout, stderr };
-}
+const check = (...args: string[]) => celadon('check', ...args);
 
 function folder(): string {
   return fs.mkdtempSync(path.join(os.tmpdir(), 'celadon-check-'));

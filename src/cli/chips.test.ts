@@ -1,18 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import path from 'node:path';
 import { test } from 'node:test';
+import { celadon } from '../../test/commandLine.ts';
 
-const MAIN = path.join(import.meta.dirname, 'main.ts');
+const chips = (...args: string[]) => celadon('chips', ...args);
 
-function chips(...args: string[]) {
-  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined };
-  const options = { encoding: 'utf8', env, timeout: 60_000 } as const;
-  return spawnSync(process.execPath, [MAIN, 'chips', ...args], options);
-}
-
-test('chips lists what is known, filtered and sorted, and says what has no rank', () => {
-  const { status, stdout, stderr } = chips(
+test('chips lists what is known, filtered and sorted, and says what has no rank', async () => {
+  const { status, stdout, stderr } = await chips(
     '--country',
     'cn',
     '--sort',
@@ -29,8 +22,8 @@ test('chips lists what is known, filtered and sorted, and says what has no rank'
   assert.match(stdout, /US rules on 2026-03-01\. An estimate, no legal advice/);
 });
 
-test('a page shows values with confidence, the arithmetic of its class, rules and sources', () => {
-  const { status, stdout, stderr } = chips('nvidia-h20');
+test('a page shows values with confidence, the arithmetic of its class, rules and sources', async () => {
+  const { status, stdout, stderr } = await chips('nvidia-h20');
   assert.equal(status, 0, stderr);
   assert.match(stdout, /^NVIDIA H20 96GB {2}gpu, US, discontinued/);
   assert.match(stdout, /peak bf16 +148 Tops\/s dense +official/);
@@ -40,8 +33,14 @@ test('a page shows values with confidence, the arithmetic of its class, rules an
   assert.match(stdout, /Sources, of 2026-11-23\n.*\n {4}https:/);
 });
 
-test('chips --json is an array with what follows from the facts', () => {
-  const { stdout } = chips('huawei-ascend-910c', 'metax-c500', '--json', '--rules', '2026-02-01');
+test('chips --json is an array with what follows from the facts', async () => {
+  const { stdout } = await chips(
+    'huawei-ascend-910c',
+    'metax-c500',
+    '--json',
+    '--rules',
+    '2026-02-01',
+  );
   const [ascend, c500] = JSON.parse(stdout) as Record<string, unknown>[];
   const keys = ['id', 'name', 'vendor', 'class', 'tpp', 'performanceDensity', 'exportClass'];
   for (const key of keys) assert.ok(key in ascend!, key);
@@ -53,14 +52,14 @@ test('chips --json is an array with what follows from the facts', () => {
   );
 });
 
-test('wrong ids, days and keys are usage errors', () => {
+test('wrong ids, days and keys are usage errors', async () => {
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [['ascend-910c'], /one of the 78 in the catalogue.*\n.*\n.*huawei-ascend-910c/],
     [['--rules', '2026-02-31'], /must be a day/],
     [['--sort', 'speed'], /must be one of id, tpp/],
   ];
   for (const [args, message] of cases) {
-    const { status, stderr } = chips(...args);
+    const { status, stderr } = await chips(...args);
     assert.equal(status, 2, stderr);
     assert.match(stderr, message);
   }

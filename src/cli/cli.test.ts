@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { Host } from '../../test/badInput/celadon.ts';
+import { celadon } from '../../test/commandLine.ts';
 import { decodeNpy } from '../base/index.ts';
 import { loadChip } from '../chip/index.ts';
 
@@ -21,14 +21,6 @@ const at = (name: string): string => path.join(folder, name);
 function write(name: string, text: string): string {
   fs.writeFileSync(at(name), text);
   return at(name);
-}
-
-const host = new Host({ killMilliseconds: 120_000, heldBytes: Infinity });
-after(() => host.stop());
-
-async function celadon(...args: string[]) {
-  const { exitCode, stdout, stderr } = await host.start(args);
-  return { status: exitCode, stdout, stderr };
 }
 
 async function json(...args: string[]) {

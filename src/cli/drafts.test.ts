@@ -1,12 +1,11 @@
 // --draft on the command line, with a tiny checkpoint of random weights and 64 tokens.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { celadon } from '../../test/commandLine.ts';
 
-const MAIN = path.join(import.meta.dirname, 'main.ts');
 const GOLDEN = path.join(import.meta.dirname, '../../test/golden');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'celadon-drafts-'));
 after(() => fs.rmSync(folder, { recursive: true }));
@@ -37,17 +36,12 @@ function withTokenizer(name: string): string {
   return at;
 }
 
-function celadon(...args: string[]) {
-  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined };
-  return spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', env, timeout: 120_000 });
-}
-
-test('run --draft mtp writes the same text, and says how many drafts were right', () => {
+test('run --draft mtp writes the same text, and says how many drafts were right', async () => {
   const args = ['run', withTokenizer('qwen3.5-moe'), '-p', 'Celadon', '-n', '30'];
-  const plain = JSON.parse(celadon(...args, '--json').stdout);
-  const drafted = JSON.parse(
-    celadon(...args, '--json', '--draft', 'mtp', '--draft-tokens', '2').stdout,
-  );
+  const json = async (...more: string[]) =>
+    JSON.parse((await celadon(...args, '--json', ...more)).stdout);
+  const plain = await json();
+  const drafted = await json('--draft', 'mtp', '--draft-tokens', '2');
   assert.equal(plain.drafts, null);
   assert.deepEqual(drafted.tokens, plain.tokens);
   assert.equal(drafted.text, plain.text);
@@ -56,20 +50,23 @@ test('run --draft mtp writes the same text, and says how many drafts were right'
   assert.ok(count > steps && count <= 2 * steps);
   assert.equal(acceptance, accepted / count);
   assert.equal(steps, 29 - accepted);
-  const { stdout, stderr } = celadon(...args, '--draft', 'mtp');
+  const { stdout, stderr } = await celadon(...args, '--draft', 'mtp');
   assert.equal(stdout, `${plain.text}\n`);
   assert.match(stderr, / · \d+ of \d+ drafts right \(\d+%\), 29 tokens in \d+ steps\n$/);
   assert.doesNotMatch(stderr, /not used/);
-  assert.match(celadon(...args).stderr, /not used: \d+ tensors of heads that predict further/);
+  assert.match(
+    (await celadon(...args)).stderr,
+    /not used: \d+ tensors of heads that predict further/,
+  );
 });
 
-test('run --draft mtp on jade writes what jade writes without, in fewer steps, and a trace of both graphs', () => {
+test('run --draft mtp on jade writes what jade writes without, in fewer steps, and a trace of both graphs', async () => {
   const trace = path.join(folder, 'trace.json');
   const args = ['run', withTokenizer('qwen3.5-moe'), '-p', 'Celadon', '-n', '6', '--json'];
-  const plain = JSON.parse(celadon(...args, '--target', 'jade').stdout);
-  const drafted = JSON.parse(
-    celadon(...args, '--target', 'jade', '--draft', 'mtp', '--trace', trace).stdout,
-  );
+  const json = async (...more: string[]) =>
+    JSON.parse((await celadon(...args, '--target', 'jade', ...more)).stdout);
+  const plain = await json();
+  const drafted = await json('--draft', 'mtp', '--trace', trace);
   assert.deepEqual(drafted.tokens, plain.tokens);
   assert.equal(drafted.drafts.steps, 5 - drafted.drafts.accepted);
   assert.match(fs.readFileSync(trace, 'utf8'), /mtp\.fc/);
@@ -82,8 +79,8 @@ const REFUSALS: readonly (readonly [readonly string[], number, RegExp])[] = [
   [['--draft', 'eagle'], 2, /must be one of mtp/],
 ];
 for (const [args, status, message] of REFUSALS) {
-  test(`run ${args.join(' ')} is refused with a reason`, () => {
-    const found = celadon('run', 'qwen3-tiny', '-p', 'x', ...args);
+  test(`run ${args.join(' ')} is refused with a reason`, async () => {
+    const found = await celadon('run', 'qwen3-tiny', '-p', 'x', ...args);
     assert.equal(found.status, status);
     assert.match(found.stderr, message);
   });

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { celadon, explore, file, FOLDER, SPACE, WORKLOAD, type Row } from '../../test/exploring.ts';
+import { celadon } from '../../test/commandLine.ts';
+import { explore, file, FOLDER, SPACE, WORKLOAD, type Row } from '../../test/exploring.ts';
 
-test('the front keeps the limits, and each of its chips is a whole description that runs', () => {
-  const { status, stdout, stderr } = explore({ areaMm2: 80 }, '--json');
+test('the front keeps the limits, and each of its chips is a whole description that runs', async () => {
+  const { status, stdout, stderr } = await explore({ areaMm2: 80 }, '--json');
   assert.equal(status, 0, stderr);
   const found = JSON.parse(stdout) as {
     front: Row[];
@@ -20,7 +21,7 @@ test('the front keeps the limits, and each of its chips is a whole description t
   assert.ok(found.front.length > 0);
   for (const { metrics } of found.front) assert.ok(metrics['areaMm2']! <= 80);
   const chip = file('chip.json', found.front[0]!.chip);
-  const run = celadon(
+  const run = await celadon(
     'run',
     'qwen3-tiny',
     '-p',
@@ -37,12 +38,12 @@ test('the front keeps the limits, and each of its chips is a whole description t
   const { tokens, cycles } = JSON.parse(run.stdout) as { tokens: number[]; cycles: number };
   assert.equal(tokens.length, 2);
   assert.ok(cycles > 0);
-  const rtl = celadon('rtl', '--chip', chip, '-o', path.join(FOLDER, 'rtl'));
+  const rtl = await celadon('rtl', '--chip', chip, '-o', path.join(FOLDER, 'rtl'));
   assert.equal(rtl.status, 0, rtl.stderr);
 });
 
-test('where limits rule out everything, it says which and what is nearest', () => {
-  const { status, stdout } = explore({ areaMm2: 10, tpp: 1 });
+test('where limits rule out everything, it says which and what is nearest', async () => {
+  const { status, stdout } = await explore({ areaMm2: 10, tpp: 1 });
   assert.equal(status, 4);
   assert.match(stdout, /no design keeps the limits; the nearest, 1x16\S+, breaks:/);
   assert.match(stdout, /areaMm2 of at most 10 mm², not \d+/);
@@ -50,9 +51,9 @@ test('where limits rule out everything, it says which and what is nearest', () =
   assert.match(stdout, /\n {2}areaMm2 by 340 % and tpp by 50 %/);
 });
 
-test('limits that each can be kept, but not together, name the least ways to give in', () => {
+test('limits that each can be kept, but not together, name the least ways to give in', async () => {
   const rate = { tpotMs: 1e3, areaMm2: 22, tpp: 1e4, memoryBandwidthGBs: 0.5 };
-  const { status, stdout } = explore(rate, '--json');
+  const { status, stdout } = await explore(rate, '--json');
   assert.equal(status, 4);
   const { nearest } = JSON.parse(stdout) as {
     nearest: {
@@ -70,8 +71,8 @@ test('limits that each can be kept, but not together, name the least ways to giv
     assert.ok(nearest.relaxations.every((widen) => widen.some((each) => each.limit === limit)));
 });
 
-test('the front at L1 says how far L0 was off, and what rates are with it', () => {
-  const { status, stdout, stderr } = explore({ areaMm2: 80 }, '--level', '1', '--json');
+test('the front at L1 says how far L0 was off, and what rates are with it', async () => {
+  const { status, stdout, stderr } = await explore({ areaMm2: 80 }, '--level', '1', '--json');
   assert.equal(status, 0, stderr);
   const { front, levelOne } = JSON.parse(stdout) as {
     front: Row[];
@@ -88,8 +89,8 @@ test('the front at L1 says how far L0 was off, and what rates are with it', () =
   }
 });
 
-test('a design is explained by its limits, its neighbours and what is uncertain', () => {
-  const { status, stdout, stderr } = explore({ areaMm2: 50 }, '--explain', '1', '--json');
+test('a design is explained by its limits, its neighbours and what is uncertain', async () => {
+  const { status, stdout, stderr } = await explore({ areaMm2: 50 }, '--explain', '1', '--json');
   assert.equal(status, 0, stderr);
   const { explanations } = JSON.parse(stdout) as {
     explanations: {
@@ -116,26 +117,26 @@ test('a design is explained by its limits, its neighbours and what is uncertain'
   assert.ok(sensitivities.some(({ name }) => name === 'price of PSRAM, $/GB'));
 });
 
-test('a study that is kept goes on where it was, and refuses other questions', () => {
+test('a study that is kept goes on where it was, and refuses other questions', async () => {
   const study = path.join(FOLDER, 'study.db');
-  const first = explore({ areaMm2: 80 }, '-o', study, '--json');
+  const first = await explore({ areaMm2: 80 }, '-o', study, '--json');
   assert.equal(first.status, 0, first.stderr);
-  const again = celadon(
+  const again = await celadon(
     ...['explore', 'qwen3-tiny', '--space', SPACE, '--limits', file('same.json', { areaMm2: 80 })],
     ...['--workload', WORKLOAD, '--threads', '1', '--references', 'none', '-o', study, '--json'],
   );
   const read = (text: string): object => ({ ...(JSON.parse(text) as object), seconds: 0 });
   assert.deepEqual(read(again.stdout), read(first.stdout));
-  const other = explore({ areaMm2: 90 }, '-o', study);
+  const other = await explore({ areaMm2: 90 }, '-o', study);
   assert.equal(other.status, 2);
   assert.match(other.stderr, /areaMm2/);
 });
 
-test('reports are written by their endings, and two studies are compared', () => {
+test('reports are written by their endings, and two studies are compared', async () => {
   const at = (name: string): string => path.join(FOLDER, name);
   const reports = ['front.html', 'front.svg', 'points.csv', 'points.parquet'].map(at);
   const study = at('reported.db');
-  const { status, stderr } = explore({ areaMm2: 80 }, '-o', study, '--report', ...reports);
+  const { status, stderr } = await explore({ areaMm2: 80 }, '-o', study, '--report', ...reports);
   assert.equal(status, 0, stderr);
   const [html, svg, csv, parquet] = reports.map((name) => fs.readFileSync(name));
   assert.match(html!.toString(), /<script>/);
@@ -143,9 +144,9 @@ test('reports are written by their endings, and two studies are compared', () =>
   assert.match(svg!.toString(), /^<svg/);
   assert.match(csv!.toString(), /^cores,columns,.*front\r\n1,/);
   assert.equal(parquet!.subarray(0, 4).toString(), 'PAR1');
-  const { stdout } = celadon('explore-compare', study, study);
+  const { stdout } = await celadon('explore-compare', study, study);
   assert.match(stdout, /0 on the first alone, 0 on the second alone/);
-  const wrong = explore({ areaMm2: 80 }, '--report', at('front.pdf'));
+  const wrong = await explore({ areaMm2: 80 }, '--report', at('front.pdf'));
   assert.equal(wrong.status, 2);
   assert.match(wrong.stderr, /reports must end in \.html/);
 });
@@ -155,8 +156,8 @@ for (const [what, limits, text] of [
   ['a negative limit', { areaMm2: -1 }, /areaMm2 must be a number above 0, not -1/],
   ['a node that there is not', { node: 'asap8' }, /the node must be one of .*, not "asap8"/],
 ] as const) {
-  test(`${what} is an error that says so`, () => {
-    const { status, stderr, stdout } = explore(limits);
+  test(`${what} is an error that says so`, async () => {
+    const { status, stderr, stdout } = await explore(limits);
     assert.notEqual(status, 0);
     assert.equal(stdout, '');
     assert.match(stderr, text);

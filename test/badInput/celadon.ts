@@ -9,6 +9,7 @@ import type { Ended, Hosted } from './host.ts';
 export type Start = (args: readonly string[]) => Promise<Ended>;
 
 const MAIN = path.join(import.meta.dirname, '../../src/cli/main.ts');
+const ROOT = path.join(import.meta.dirname, '../..');
 const HOST = path.join(import.meta.dirname, 'host.ts');
 const REPORT_PEAK = pathToFileURL(path.join(import.meta.dirname, 'reportPeak.ts')).href;
 
@@ -33,6 +34,7 @@ export async function celadon(
 ): Promise<Ended> {
   const child = spawn(process.execPath, ['--import', REPORT_PEAK, MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    cwd: ROOT,
     env: ENVIRONMENT,
     timeout,
     killSignal: 'SIGKILL',
@@ -90,7 +92,12 @@ export class Host {
 }
 
 function open(): ChildProcess {
-  // Garbage is collected between cases, and young objects get little room: what is held stays small.
+  // Garbage is collected between cases that leave much, and young objects get little room: what is held stays small.
   const execArgv = ['--expose-gc', '--max-semi-space-size=2'];
-  return fork(HOST, { execArgv, env: ENVIRONMENT, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  return fork(HOST, {
+    execArgv,
+    cwd: ROOT,
+    env: ENVIRONMENT,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
 }
