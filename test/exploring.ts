@@ -10,7 +10,12 @@ export const FOLDER = fs.mkdtempSync(path.join(os.tmpdir(), 'celadon-explore-'))
 after(() => fs.rmSync(FOLDER, { recursive: true }));
 
 export function celadon(...args: string[]) {
-  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined };
+  return celadonIn({}, ...args);
+}
+
+/** In an environment with these changes. */
+export function celadonIn(changes: Readonly<Record<string, string>>, ...args: string[]) {
+  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, ...changes };
   const cwd = path.join(import.meta.dirname, '..');
   const options = { encoding: 'utf8', cwd, env, timeout: 240_000 } as const;
   return spawnSync(process.execPath, [MAIN, ...args], options);
@@ -46,9 +51,17 @@ export const WORKLOAD = 'input=32,output=64,concurrency=1';
 
 /** With threads of its own and no chips beside. */
 export function explore(limits: object, ...more: string[]) {
+  return exploreIn({}, limits, ...more);
+}
+
+export function exploreIn(
+  changes: Readonly<Record<string, string>>,
+  limits: object,
+  ...more: string[]
+) {
   const name = file(`limits-${Math.random()}.json`, limits);
   const args = ['--space', SPACE, '--limits', name, '--workload', WORKLOAD, '--threads', '1'];
-  return celadon('explore', 'qwen3-tiny', ...args, '--references', 'none', ...more);
+  return celadonIn(changes, 'explore', 'qwen3-tiny', ...args, '--references', 'none', ...more);
 }
 
 /** A row of the front as JSON. */

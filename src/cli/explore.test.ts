@@ -3,7 +3,17 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { celadon, explore, file, FOLDER, SPACE, WORKLOAD, type Row } from '../../test/exploring.ts';
+import type { ChipVerification, TopReport } from '../explore/index.ts';
+import {
+  celadon,
+  explore,
+  exploreIn,
+  file,
+  FOLDER,
+  SPACE,
+  WORKLOAD,
+  type Row,
+} from '../../test/exploring.ts';
 
 test('the front keeps the limits, and each of its chips is a whole description that runs', () => {
   const { status, stdout, stderr } = explore({ areaMm2: 80 }, '--json');
@@ -86,6 +96,28 @@ test('the front at L1 says how far L0 was off, and what rates are with it', () =
     assert.ok(Math.abs(correction - 1 - rows[0]!.l0Error) < 1e-9, chip);
     assert.ok(Math.abs(rows[0]!.l0Error) < 0.1, chip);
   }
+});
+
+test('the best chip at all levels is in the JSON and in the report, with what could not be done', () => {
+  const report = path.join(FOLDER, 'verified.md');
+  const without = { PATH: FOLDER, CELADON_LIBERTY: FOLDER }; // no Verilator, no Liberty files
+  const more = ['--verify-top', '1', '--report', report, '--json'];
+  const { status, stdout, stderr } = exploreIn(without, { areaMm2: 80 }, ...more);
+  assert.equal(status, 0, stderr);
+  const { front, verified } = JSON.parse(stdout) as { front: Row[]; verified: TopReport };
+  const [{ chip, levels, rtl, area }] = verified.chips as [ChipVerification];
+  assert.equal(chip, front[0]!.chip.name);
+  assert.ok(levels.rows.length > 0);
+  for (const { l1Error } of levels.rows) assert.ok(Math.abs(l1Error) < 0.002);
+  assert.deepEqual(rtl, {
+    verdict: 'refused',
+    reason: 'not verified: verilator is not installed',
+  });
+  assert.match('refused' in area ? area.refused : '', /must have the Liberty file .*\.lib/);
+  const text = fs.readFileSync(report, 'utf8');
+  assert.match(text, /## Levels\n\n\| chip \|/);
+  assert.match(text, /## Chips\n\n.*\n.*\n.*verilator is not installed/);
+  assert.match(stderr, /verilator is not installed; not synthesised: .*; L0 off by/);
 });
 
 test('a design is explained by its limits, its neighbours and what is uncertain', () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ChipVerification } from './top.ts';
-import { topTables } from './topRows.ts';
+import { topTables, verificationText } from './topRows.ts';
 
 const LEVEL = {
   ...{ layer: 'm layer 0', tokens: 1, instructions: 9, l0Cycles: 90, l1Cycles: 100, l2Cycles: 101 },
@@ -45,7 +45,13 @@ test('what was compared has its sign and its share, what was refused its reason'
   ]);
   assert.deepEqual(chips!.rows, [
     [
-      ...['good', 'equal, 4 programs, 2 tokens of m', '10.40', '10.00', '+4.0 %'],
+      ...[
+        'good',
+        'equal, 4 programs in 9,000 cycles, 2 tokens of m in 99 cycles',
+        '10.40',
+        '10.00',
+        '+4.0 %',
+      ],
       ...['−10.0 %', '−0.990 %'],
     ],
     [
@@ -64,10 +70,22 @@ test('the first difference is named, of the model before those of programs', () 
   };
   const differs = { ...PROGRAMS, differences: [{ difference: { what: 'cycles' } }] };
   const rtl = { verdict: 'differs', programs: differs, model: undefined, modelRefused: 'no room' };
-  assert.equal(textOf(rtl), 'differs in cycles, 4 programs, no model: no room');
+  assert.equal(textOf(rtl), 'differs in cycles, 4 programs in 9,000 cycles, no model: no room');
   const model = { ...MODEL, difference: { what: 'values' } };
   assert.match(
     textOf({ ...rtl, model, modelRefused: undefined }),
     /^differs in values, 4 programs/,
+  );
+});
+
+test('a chip in a line says what was equal, how far off levels were, and what was refused', () => {
+  assert.equal(
+    verificationText(GOOD),
+    'good: equal, 4 programs in 9,000 cycles, 2 tokens of m in 99 cycles; ' +
+      'table +4.0 % beside synthesis; L0 off by −10.0 %; L1 off by −0.990 %',
+  );
+  assert.equal(
+    verificationText(REFUSED),
+    'refused: not verified: verilator is not installed; not synthesised: no folder',
   );
 });
