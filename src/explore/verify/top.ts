@@ -69,7 +69,7 @@ async function verifyChip(
   const levels = await verifyLevels(chip, programs, (name) => say(`${name} at three levels`));
   const rtl = await verifyRtl(chip, rtlOptions, say);
   const id = typeof node === 'string' ? node : node(chip);
-  const area = await verifyArea(chip, id, libertyFolder, (unit) => say(`synthesis of ${unit}`));
+  const area = await verifyArea(chip, id, libertyFolder, (what) => say(`synthesis of ${what}`));
   const corrections = {
     l0: largest(levels.rows.map(({ l0Error }) => l0Error)),
     l1: largest(levels.rows.map(({ l1Error }) => l1Error)),

@@ -24,6 +24,7 @@ const GOOD: ChipVerification = {
   area: {
     ...{ node: 'sky130', tableMm2: 10.4, synthesisedMm2: 10, error: 0.04 },
     units: [{ unit: 'u_3', count: 32, pricedAs: 'u_2', tableUm2: 90, synthesisedUm2: 100 }],
+    parts: [{ part: 'dma', tableUm2: 1_234_567, synthesisedUm2: 1_234_567 }],
   },
   corrections: { l0: -0.1, l1: -1 / 101, area: 0.04 },
 };
@@ -38,7 +39,7 @@ const REFUSED: ChipVerification = {
 };
 
 test('what was compared has its sign and its share, what was refused its reason', () => {
-  const [levels, chips, units] = topTables({ chips: [GOOD, REFUSED] });
+  const [levels, chips, cells] = topTables({ chips: [GOOD, REFUSED] });
   assert.deepEqual(levels!.rows, [
     ['good', 'm layer 0', '1', '101', '100', '−0.990 %', '90', '−10.0 %'],
     ['refused', 'm layer 0', '', 'no room', '', '', '', ''],
@@ -59,8 +60,11 @@ test('what was compared has its sign and its share, what was refused its reason'
       ...['', 'not synthesised: no folder', '', '', ''],
     ],
   ]);
-  assert.deepEqual(units!.rows, [['good', 'u_3', '32', 'u_2', '90', '100', '−10.0 %']]);
-  for (const { columns, rows } of [levels!, chips!, units!])
+  assert.deepEqual(cells!.rows, [
+    ['good', 'u_3', '32', 'u_2', '90', '100', '−10.0 %'],
+    ['good', 'dma', '1', 'operators', '1234600', '1234600', '+0.0 %'],
+  ]);
+  for (const { columns, rows } of [levels!, chips!, cells!])
     for (const row of rows) assert.equal(row.length, columns.length);
 });
 

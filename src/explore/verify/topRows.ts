@@ -15,9 +15,9 @@ export function verificationText({ chip, rtl, area, corrections }: ChipVerificat
   return `${chip}: ${parts.join('; ')}`;
 }
 
-/** Levels by layer, RTL and area by chip, units by chip; without those that nothing is in. */
+/** Levels by layer, RTL and area by chip, cells by unit and part; without those that nothing is in. */
 export function topTables({ chips }: TopReport): TextTable[] {
-  const tables = [levelTable(chips), chipTable(chips), unitTable(chips)];
+  const tables = [levelTable(chips), chipTable(chips), cellTable(chips)];
   return tables.filter(({ rows }) => rows.length > 0);
 }
 
@@ -66,17 +66,25 @@ function areaTexts(area: ChipAreaReport): [string, string, string] {
   return [tableMm2.toPrecision(4), synthesisedMm2.toPrecision(4), percent(error, 1)];
 }
 
-function unitTable(chips: readonly ChipVerification[]): TextTable {
-  const rows = chips.flatMap(({ chip, area }) =>
-    'refused' in area
-      ? []
-      : area.units.map(({ unit, count, pricedAs, tableUm2, synthesisedUm2 }) => [
-          ...[chip, unit, String(count), pricedAs, String(tableUm2), String(synthesisedUm2)],
-          percent(tableUm2 / synthesisedUm2 - 1, 1),
-        ]),
-  );
+/** Cells by the table and by synthesis: of each unit, and of each part around its units. */
+function cellTable(chips: readonly ChipVerification[]): TextTable {
+  const rows = chips.flatMap(({ chip, area }) => {
+    if ('refused' in area) return [];
+    const units = area.units.map(
+      (each) => [each.unit, `${each.count}`, each.pricedAs, each] as const,
+    );
+    const parts = area.parts.map((each) => [each.part, '1', 'operators', each] as const);
+    return [...units, ...parts].map(([what, count, pricedAs, { tableUm2, synthesisedUm2 }]) => [
+      ...[chip, what, count, pricedAs, areaText(tableUm2), areaText(synthesisedUm2)],
+      percent(tableUm2 / synthesisedUm2 - 1, 1),
+    ]);
+  });
   const columns = ['count', 'priced as', 'table µm²', 'synthesis µm²', 'table − synthesis'];
-  return { title: 'Units', columns: ['chip', 'unit', ...columns], rows };
+  return { title: 'Cells', columns: ['chip', 'unit or part', ...columns], rows };
+}
+
+function areaText(um2: number): string {
+  return String(Number(um2.toPrecision(5)));
 }
 
 /** With its sign; nothing where nothing was compared. */

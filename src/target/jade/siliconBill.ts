@@ -6,6 +6,7 @@
 import type { Chip } from '../../chip/index.ts';
 import {
   billOfInventory,
+  isMacro,
   type Activity,
   type BillPart,
   type SiliconBill,
@@ -90,6 +91,17 @@ export function siliconUnits(chip: Chip): Map<string, Module> {
   };
   visit(completeCore(chip));
   return units;
+}
+
+/** The modules of the core by the parts of the bill that they are. */
+export function siliconParts(chip: Chip): Map<string, Module> {
+  const { instances } = completeCore(chip);
+  return new Map(instances.map(({ module }) => [PARTS[module.name]!, module]));
+}
+
+/** Whether a module inside of a part has a price of its own: a unit, or macros of memory. */
+export function isPricedAlone(chip: Chip, { name, memories }: Module): boolean {
+  return unitName(chip, name) !== undefined || memories.some(isMacro);
 }
 
 /**
