@@ -184,14 +184,15 @@ function smallBits({ memories }: BillPart): number {
   );
 }
 
-/** Operators, those that read small memories too. */
+/** Operators, those that read and write small memories too. */
 function allOperators({ operators, memories }: BillPart): readonly OperatorCount[] {
-  const reads = memories.filter((memory) => !isMacro(memory));
+  const small = memories.filter((memory) => !isMacro(memory));
   return [
     ...operators,
-    ...reads.map(({ words, width, count }) => {
-      return { operator: 'mux', widths: [words, width], count } as const;
-    }),
+    ...small.flatMap(({ words, width, count }): OperatorCount[] => [
+      { operator: 'mux', widths: [words, width], count },
+      { operator: 'mux', widths: [2, words * width], count },
+    ]),
   ];
 }
 

@@ -129,11 +129,16 @@ async function measureParts(chip: Chip, measure: Measure): Promise<Map<string, R
   const { isPricedAlone, siliconParts } = await loadSiliconBill();
   const isBox = (module: Module): boolean => isPricedAlone(chip, module);
   const found = new Map<string, RestArea>();
-  for (const [part, module] of siliconParts(chip)) {
-    if (isBox(module)) continue;
-    const { areaUm2, flopAreaUm2 } = await measure(module, part, isBox);
-    const { cores } = chip;
-    found.set(part, { areaUm2: cores * areaUm2, flopAreaUm2: cores * flopAreaUm2 });
+  for (const [part, modules] of siliconParts(chip)) {
+    if (modules.some(({ module }) => isBox(module))) continue;
+    let [areaUm2, flopAreaUm2] = [0, 0];
+    for (const [i, { module, count }] of modules.entries()) {
+      const piece = modules.length === 1 ? '' : `, ${i + 1} of ${modules.length}`;
+      const cells = await measure(module, `${part}${piece}`, isBox);
+      areaUm2 += chip.cores * count * cells.areaUm2;
+      flopAreaUm2 += chip.cores * count * cells.flopAreaUm2;
+    }
+    found.set(part, { areaUm2, flopAreaUm2 });
   }
   return found;
 }
