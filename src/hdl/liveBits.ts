@@ -36,9 +36,11 @@ function neverLoops(): never {
 
 const NOTHING: Fixed = { mask: 0n, value: 0n };
 
+const masks = new Map<number, bigint>();
+
 /** Every bit of a width. */
 export function ones(width: number): bigint {
-  return (1n << BigInt(width)) - 1n;
+  return masks.getOrInsertComputed(width, () => (1n << BigInt(width)) - 1n);
 }
 
 function findFixed(order: readonly Signal[]): Map<Signal, Fixed> {

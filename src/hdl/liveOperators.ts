@@ -109,9 +109,10 @@ function stagesOf(amount: bigint, width: number): bigint[] {
 /** Options and bits; where options are fixed or the same, those of as many choices between two as are left. */
 function choices({ operands }: Operation, left: bigint, live: LiveBits): number[] {
   const [, ...options] = operands;
-  const isPlain = new Set(options).size === options.length;
-  if (isPlain && options.every((option) => (live.fixed(option).mask & left) === 0n))
-    return [options.length, countOnes(left)];
+  const differ = new Set(options).size === options.length;
+  const varying = options.map((option) => left & ~live.fixed(option).mask);
+  if (differ && varying.every((bits) => bits === left)) return [options.length, countOnes(left)];
+  if (differ && options.length === 2) return [2, gates(varying[0]!, varying[1]!)];
   return [2, Math.ceil(treeSize(options, left, live))];
 }
 
@@ -120,38 +121,56 @@ function choices({ operands }: Operation, left: bigint, live: LiveBits): number[
  * What the index alone decides costs nothing; a choice between a signal and a constant counts as half.
  */
 function treeSize(options: readonly Signal[], bits: bigint, live: LiveBits): number {
-  const places = new Map(options.map((option, i) => [option, i]));
-  const nodes = new Map<string, number>([
-    ['0', 0],
-    ['1', 1],
-  ]);
-  const nodeOf = (key: string): number => nodes.getOrInsert(key, nodes.size);
-  const leafOf = (option: Signal, bit: bigint): number => {
-    const { mask, value } = live.fixed(option);
-    const isFixed = (mask >> bit) & 1n;
-    return isFixed ? Number((value >> bit) & 1n) : nodeOf(`${places.get(option)}.${bit}`);
-  };
+  const leaves = leavesOf(options, live);
+  const firstNode = 2 + options.length * options[0]!.width;
+  const nodes = new Map<number, number>();
   let size = 0;
   const branch = (level: number, low: number, high: number): number => {
     if (low === high) return low;
-    const known = nodes.size;
-    const node = nodeOf(`${level} ${low} ${high}`);
-    const fixed = Number(low < 2) + Number(high < 2);
-    if (node === known) size += 1 - fixed / 2;
-    return node;
+    const key = (level * 2 ** 24 + low) * 2 ** 24 + high;
+    const known = nodes.get(key);
+    if (known !== undefined) return known;
+    size += 1 - (Number(low < 2) + Number(high < 2)) / 2;
+    nodes.set(key, firstNode + nodes.size);
+    return firstNode + nodes.size - 1;
   };
-  for (let bit = 0n; bits >> bit > 0n; bit++) {
-    if (((bits >> bit) & 1n) === 0n) continue;
-    let row = options.map((option) => leafOf(option, bit));
+  for (const bit of placesOf(bits)) {
+    const row = leaves.map((option) => option[bit]!);
     // An index without an option takes the last, so an odd end goes on as it is.
-    for (let level = 0; row.length > 1; level++)
-      row = pairs(row).map(([low, high = low]) => branch(level, low, high));
+    for (let level = 0, length = row.length; length > 1; level++) {
+      const pairs = Math.ceil(length / 2);
+      for (let i = 0; i < pairs; i++)
+        row[i] = branch(level, row[2 * i]!, row[Math.min(2 * i + 1, length - 1)]!);
+      length = pairs;
+    }
   }
   return size;
 }
 
-function pairs(row: readonly number[]): [number, number?][] {
-  return Array.from({ length: Math.ceil(row.length / 2) }, (_, i) => {
-    return row.slice(2 * i, 2 * i + 2) as [number, number?];
-  });
+/** Bits of the options as numbers: 0 and 1 are constants, bits of signals have one of their own. */
+function leavesOf(options: readonly Signal[], live: LiveBits): number[][] {
+  const known = new Map<Signal, number[]>();
+  return options.map((option, i) =>
+    known.getOrInsertComputed(option, () => {
+      const { mask, value } = live.fixed(option);
+      const { width } = option;
+      const [fixed, values] = [digits(mask, width), digits(value, width)];
+      return Array.from({ length: width }, (_, bit) =>
+        fixed.at(-1 - bit) === '1' ? Number(values.at(-1 - bit)) : 2 + i * width + bit,
+      );
+    }),
+  );
+}
+
+/** The lowest bit last. */
+function digits(bits: bigint, width: number): string {
+  return bits.toString(2).padStart(width, '0');
+}
+
+/** Places of the bits that are 1. */
+function placesOf(bits: bigint): number[] {
+  const text = bits.toString(2);
+  const places: number[] = [];
+  for (let bit = 0; bit < text.length; bit++) if (text.at(-1 - bit) === '1') places.push(bit);
+  return places;
 }
