@@ -13,7 +13,8 @@ const library = readLibrary([testLibrary()]);
 const CHIP = loadChip('jade-nano');
 /** The parts that take seconds, not minutes. */
 const PARTS = ['dma', 'matrix', 'vector'];
-const MOST = 0.25;
+/** Prices over gates. The library has no cell for a choice, so what steers comes out above its gates. */
+const [LEAST, MOST] = [0.9, 1.5];
 
 async function cellsOf(module: Module): Promise<number> {
   const isBox = (inner: Module): boolean => isPricedAlone(CHIP, inner);
@@ -31,13 +32,13 @@ async function siliconOfLibrary(): Promise<Silicon> {
   return { ...silicon, node: { ...silicon.node, operatorUm2, flop } };
 }
 
-test(`parts of ${CHIP.name} around their units are priced within ${100 * MOST} % of their gates`, async (t) => {
+test(`parts of ${CHIP.name} around their units are priced at ${LEAST} to ${MOST} times their gates`, async (t) => {
   const { parts } = areaOf(siliconBill(CHIP), await siliconOfLibrary());
   for (const name of PARTS) {
     const { module } = siliconParts(CHIP).get(name)![0]!;
     const priced = parts.find(({ part }) => part === name)!.restMm2 * 1e6;
-    const error = priced / (await cellsOf(module)) - 1;
-    t.diagnostic(`${name}: ${(100 * error).toFixed(1)} %`);
-    assert.ok(Math.abs(error) <= MOST, `${name}: ${error}`);
+    const ratio = priced / (await cellsOf(module));
+    t.diagnostic(`${name}: ${ratio.toFixed(2)}`);
+    assert.ok(ratio >= LEAST && ratio <= MOST, `${name}: ${ratio}`);
   }
 });
