@@ -106,7 +106,8 @@ export function areaOf(
 
 function restOf(part: BillPart, silicon: Silicon): RestArea {
   const flopAreaUm2 = (part.registerBits + smallBits(part)) * silicon.node.flop.areaUm2;
-  return { flopAreaUm2, areaUm2: flopAreaUm2 + operatorsUm2(part, silicon) };
+  const gatesUm2 = operatorsUm2(part, silicon) + keepingUm2(part, silicon);
+  return { flopAreaUm2, areaUm2: flopAreaUm2 + gatesUm2 };
 }
 
 function areaOfPart(part: BillPart, silicon: Silicon, rest: RestArea): PartArea {
@@ -184,16 +185,20 @@ function smallBits({ memories }: BillPart): number {
   );
 }
 
-/** Operators, those that read and write small memories too. */
+/** Operators, those that read small memories too. */
 function allOperators({ operators, memories }: BillPart): readonly OperatorCount[] {
-  const small = memories.filter((memory) => !isMacro(memory));
+  const reads = memories.filter((memory) => !isMacro(memory));
   return [
     ...operators,
-    ...small.flatMap(({ words, width, count }): OperatorCount[] => [
-      { operator: 'mux', widths: [words, width], count },
-      { operator: 'mux', widths: [2, words * width], count },
-    ]),
+    ...reads.map(({ words, width, count }) => {
+      return { operator: 'mux', widths: [words, width], count } as const;
+    }),
   ];
+}
+
+/** Choices before the flops of small memories, each between its bit and a new one: all but still. */
+function keepingUm2(part: BillPart, { node }: Silicon): number {
+  return smallBits(part) * (node.operatorUm2['mux'] ?? 0);
 }
 
 /** An operator that was not synthesised costs as much as an addition of its size. */
@@ -239,7 +244,7 @@ function logicFjPerUm2({ node: { units, flop } }: Silicon): number {
 function leakageNw(part: BillPart, silicon: Silicon): number {
   const { flop, nand2 } = silicon.node;
   const inUnits = sum(part.units, ({ unit, count }) => count * unitOf(unit, silicon).leakageNw);
-  const gates = operatorsUm2(part, silicon) / nand2.areaUm2;
+  const gates = (operatorsUm2(part, silicon) + keepingUm2(part, silicon)) / nand2.areaUm2;
   const flops = part.registerBits + smallBits(part);
   return inUnits + flops * flop.leakageNw + gates * nand2.leakageNw;
 }
