@@ -1,10 +1,12 @@
 /** celadon explore on a space that is small enough to be searched whole in a second or two. */
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
 import { celadon, type Ending } from './commandLine.ts';
 
+const MAIN = path.join(import.meta.dirname, '../src/cli/main.ts');
 export const FOLDER = fs.mkdtempSync(path.join(os.tmpdir(), 'celadon-explore-'));
 after(() => fs.rmSync(FOLDER, { recursive: true }));
 
@@ -36,11 +38,26 @@ const AXES = {
 export const SPACE = file('space.json', { name: 'small', about: 'For tests.', axes: AXES });
 export const WORKLOAD = 'input=32,output=64,concurrency=1';
 
-/** With threads of its own and no chips beside. */
 export function explore(limits: object, ...more: string[]): Promise<Ending> {
+  return celadon(...argumentsOf(limits), ...more);
+}
+
+/** In a process of its own, whose environment has these changes. */
+export function exploreIn(
+  changes: Readonly<Record<string, string>>,
+  limits: object,
+  ...more: string[]
+): Ending {
+  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, ...changes };
+  const options = { encoding: 'utf8', env, timeout: 240_000 } as const;
+  return spawnSync(process.execPath, [MAIN, ...argumentsOf(limits), ...more], options);
+}
+
+/** With threads of its own and no chips beside. */
+function argumentsOf(limits: object): string[] {
   const name = file(`limits-${Math.random()}.json`, limits);
-  const args = ['--space', SPACE, '--limits', name, '--workload', WORKLOAD, '--threads', '1'];
-  return celadon('explore', 'qwen3-tiny', ...args, '--references', 'none', ...more);
+  const options = ['--limits', name, '--workload', WORKLOAD, '--threads', '1'];
+  return ['explore', 'qwen3-tiny', '--space', SPACE, ...options, '--references', 'none'];
 }
 
 /** A row of the front as JSON. */

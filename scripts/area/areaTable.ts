@@ -167,7 +167,7 @@ async function addOperators(
   tables: ReadonlyMap<string, Table>,
 ): Promise<void> {
   for (const { operator, size, module } of operatorUnits()) {
-    const results = await synthesise(module, libraries, CACHE);
+    const results = await synthesise(module, libraries, { cache: CACHE });
     for (const [id, result] of results) {
       const { areaUm2 } = measureCells(result, libraries.get(id)!);
       tables.get(id)!.operatorUm2[operator] = rounded(areaUm2 / size);
@@ -187,7 +187,7 @@ async function addUnit(
   const recording = recordings.get(chip) ?? record(chip);
   recordings.set(chip, recording);
   const streams = unit.streams(recording);
-  for (const [id, result] of await synthesise(module, libraries, CACHE)) {
+  for (const [id, result] of await synthesise(module, libraries, { cache: CACHE })) {
     const library = libraries.get(id)!;
     requireEqual(module, result, library, VECTORS, below);
     const cells = measureCells(result, library);

@@ -1,8 +1,8 @@
 /**
- * The units of the table: modules of the built-in chips that are synthesised whole, as the chips' bills
- * name them, with the streams of operands that their energy is measured on.
+ * The units of the table: modules of chips that are synthesised whole, as the chips' bills name them, with
+ * the streams of operands that their energy is measured on.
  */
-import { chipNames, loadChip } from '../../src/chip/index.ts';
+import { chipNames, loadChip, type Chip } from '../../src/chip/index.ts';
 import type { Module } from '../../src/hdl/index.ts';
 import { REGISTERS } from '../../src/target/jade/vector/microOps.ts';
 import { siliconUnits } from '../../src/target/jade/siliconBill.ts';
@@ -26,15 +26,34 @@ export interface LeafUnit {
   readonly streams: (recording: Recording) => Readonly<Record<string, readonly Operands[]>>;
 }
 
-/** All units of the built-in chips, each once. */
+/** All units of the chips of the table, each once. */
 export function leafUnits(): LeafUnit[] {
   const units = new Map<string, LeafUnit>();
-  for (const chip of chipNames()) {
-    for (const [name, module] of siliconUnits(loadChip(chip))) {
-      if (!units.has(name)) units.set(name, { name, module, chip, ...describe(name) });
+  for (const { operandsOf, chip } of chipsOfTable()) {
+    for (const [name, module] of siliconUnits(chip)) {
+      if (!units.has(name)) units.set(name, { name, module, chip: operandsOf, ...describe(name) });
     }
   }
   return [...units.values()];
+}
+
+/** A chip, and the built-in one whose run gives the operands of its units. */
+interface ChipOfTable {
+  readonly operandsOf: string;
+  readonly chip: Chip;
+}
+
+/** The built-in chips, and jade-nano with lanes between theirs and with weights of its activations' format. */
+function chipsOfTable(): ChipOfTable[] {
+  const nano = loadChip('jade-nano');
+  const variants: Chip[] = [
+    ...[3, 5].map((operationCycles) => ({ ...nano, vector: { ...nano.vector, operationCycles } })),
+    { ...nano, matrix: { ...nano.matrix, weightFormat: nano.matrix.activationFormat } },
+  ];
+  return [
+    ...chipNames().map((name) => ({ operandsOf: name, chip: loadChip(name) })),
+    ...variants.map((chip) => ({ operandsOf: 'jade-nano', chip })),
+  ];
 }
 
 type Description = Omit<LeafUnit, 'name' | 'module' | 'chip'>;

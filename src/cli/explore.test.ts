@@ -4,7 +4,16 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { celadon } from '../../test/commandLine.ts';
-import { explore, file, FOLDER, SPACE, WORKLOAD, type Row } from '../../test/exploring.ts';
+import {
+  explore,
+  exploreIn,
+  file,
+  FOLDER,
+  SPACE,
+  WORKLOAD,
+  type Row,
+} from '../../test/exploring.ts';
+import type { ChipVerification, TopReport } from '../explore/index.ts';
 
 test('the front keeps the limits, and each of its chips is a whole description that runs', async () => {
   const { status, stdout, stderr } = await explore({ areaMm2: 80 }, '--json');
@@ -48,7 +57,7 @@ test('where limits rule out everything, it says which and what is nearest', asyn
   assert.match(stdout, /no design keeps the limits; the nearest, 1x16\S+, breaks:/);
   assert.match(stdout, /areaMm2 of at most 10 mm², not \d+/);
   assert.match(stdout, /every way to keep the others widens areaMm2; the least ways:/);
-  assert.match(stdout, /\n {2}areaMm2 by 340 % and tpp by 50 %/);
+  assert.match(stdout, /\n {2}areaMm2 by 290 % and tpp by 50 %/);
 });
 
 test('limits that each can be kept, but not together, name the least ways to give in', async () => {
@@ -89,8 +98,30 @@ test('the front at L1 says how far L0 was off, and what rates are with it', asyn
   }
 });
 
+test('the best chip at all levels is in the JSON and in the report, with what could not be done', () => {
+  const report = path.join(FOLDER, 'verified.md');
+  const without = { PATH: FOLDER, CELADON_LIBERTY: FOLDER }; // no Verilator, no Liberty files
+  const more = ['--verify-top', '1', '--report', report, '--json'];
+  const { status, stdout, stderr } = exploreIn(without, { areaMm2: 80 }, ...more);
+  assert.equal(status, 0, stderr);
+  const { front, verified } = JSON.parse(stdout) as { front: Row[]; verified: TopReport };
+  const [{ chip, levels, rtl, area }] = verified.chips as [ChipVerification];
+  assert.equal(chip, front[0]!.chip.name);
+  assert.ok(levels.rows.length > 0);
+  for (const { l1Error } of levels.rows) assert.ok(Math.abs(l1Error) < 0.002);
+  assert.deepEqual(rtl, {
+    verdict: 'refused',
+    reason: 'not verified: verilator is not installed',
+  });
+  assert.match('refused' in area ? area.refused : '', /must have the Liberty file .*\.lib/);
+  const text = fs.readFileSync(report, 'utf8');
+  assert.match(text, /## Levels\n\n\| chip \|/);
+  assert.match(text, /## Chips\n\n.*\n.*\n.*verilator is not installed/);
+  assert.match(stderr, /verilator is not installed; not synthesised: .*; L0 off by/);
+});
+
 test('a design is explained by its limits, its neighbours and what is uncertain', async () => {
-  const { status, stdout, stderr } = await explore({ areaMm2: 50 }, '--explain', '1', '--json');
+  const { status, stdout, stderr } = await explore({ areaMm2: 44 }, '--explain', '1', '--json');
   assert.equal(status, 0, stderr);
   const { explanations } = JSON.parse(stdout) as {
     explanations: {

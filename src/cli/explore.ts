@@ -17,13 +17,11 @@ import {
   type Explanation,
   type Explored,
   type ExploredVariant,
-  type LevelOneReport,
   type Reference,
   type SearchName,
   type StudiedModel,
   type StudyDefinition,
   type StudyProgress,
-  type TopReport,
 } from '../explore/index.ts';
 import { parseModelConfig } from '../model/index.ts';
 import { choice, decimal, wholeNumber } from './arguments.ts';
@@ -32,14 +30,16 @@ import { REFERENCE_CHIPS, referencesFor } from './exploreReferences.ts';
 import { requireReports, writeReports } from './exploreFiles.ts';
 import { explanationText } from './exploreExplain.ts';
 import { codesignResult, frontResult, frontTable, nothingText } from './exploreResult.ts';
-import { frontAtLevelOne, levelOneText, topText, verifyBest } from './exploreTop.ts';
+import { differs, NOTHING_RUN, runFunnel, tablesOf, type Funnel } from './exploreTop.ts';
 import { codesignReport, codesignText, readVariants } from './exploreVariants.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { parseWorkload } from './planOptions.ts';
+import { formatTable } from './table.ts';
 import { thisCeladon } from './version.ts';
 
-/** The exit code of what does not fit. */
+/** The exit code of what does not fit, and of RTL that does other than the simulator. */
 const NOTHING_FITS = 4;
+const DIFFERS = 1;
 
 interface ExploreOptions extends GlobalOptions {
   readonly workload: Workload;
@@ -56,6 +56,7 @@ interface ExploreOptions extends GlobalOptions {
   readonly queue?: string;
   readonly level: number;
   readonly verifyTop?: number;
+  readonly verifyModel?: string;
   readonly liberty?: string;
   readonly report?: readonly string[];
   readonly explain?: number;
@@ -104,9 +105,10 @@ export function addExplore(program: Command): void {
       'run the best chips at all levels, as RTL, and synthesise them',
       wholeNumber(1, 100),
     )
+    .option('--verify-model <model>', 'a small model that --verify-top plays on the RTL too')
     .option(
       '--liberty <folder>',
-      'Liberty files for --verify-top; without them nothing is synthesised',
+      'Liberty files for --verify-top; CELADON_LIBERTY names them too. Without them nothing is synthesised',
     )
     .option('--report <files...>', 'write reports: .html, .svg, .md, .csv, .json, .parquet')
     .option('-o, --output <study.db>', 'keep the study there; it goes on where it was')
@@ -128,23 +130,25 @@ async function explore(names: readonly string[], options: ExploreOptions): Promi
   const models = names.map((name) => publishedModel(name, 1 / names.length, options.acceptance));
   const references = referencesFor(names, options.references, options.workload);
   const title = `Chips for ${names.join(', ')}`;
-  const explored = await runOne(models, options, output, (study, front) => {
+  let funnel: Funnel = NOTHING_RUN;
+  const explored = await runOne(models, options, output, async (study, front) => {
+    funnel = await runFunnel(front, models, funnelOptions(options), output);
     const roofs = roofsOf(front.map(({ design }) => design));
-    return writeReports(options.report ?? [], study, { title, references, roofs });
+    const tables = tablesOf(funnel, front);
+    return writeReports(options.report ?? [], study, { title, references, roofs, tables });
   });
   const explanations = await explain(explored, options.explain ?? 0);
-  const levelOne = options.level === 1 ? await frontAtLevelOne(explored, models, output) : [];
-  const verified = await verifyBest(
-    explored,
-    models,
-    { count: options.verifyTop ?? 0, libertyFolder: options.liberty },
-    output,
-  );
   output.done();
-  const beside = { references, explanations, levelOne, verified };
+  const beside = { references, explanations, ...funnel };
   if (output.json) output.result({ ...frontResult(explored), ...beside });
   else print(explored, beside, output);
   if (explored.front.length === 0) process.exitCode = NOTHING_FITS;
+  else if (differs(funnel)) process.exitCode = DIFFERS;
+}
+
+function funnelOptions({ level, verifyTop = 0, verifyModel, liberty }: ExploreOptions) {
+  const libertyFolder = liberty ?? process.env['CELADON_LIBERTY'];
+  return { level, count: verifyTop, model: verifyModel, libertyFolder };
 }
 
 /** Every variant with the chips that suit it. */
@@ -264,23 +268,21 @@ function progressText({ finished, pointsPerSecond, secondsLeft }: StudyProgress)
   return `${finished} designs, ${Math.round(pointsPerSecond)} a second${left}`;
 }
 
-interface Beside {
+interface Beside extends Funnel {
   readonly references: readonly Reference[];
   readonly explanations: readonly Explanation[];
-  readonly levelOne: readonly LevelOneReport[];
-  readonly verified: TopReport;
 }
 
 function print(explored: Explored, beside: Beside, output: Output): void {
-  const { references, explanations, levelOne, verified } = beside;
+  const { references, explanations } = beside;
   const { result, seconds } = explored;
   const { evaluations, overLimits, bounded, proven } = result;
   if (explored.front.length === 0) output.line(nothingText(explored));
   else output.line(frontTable(explored, references));
   const objectives = explored.definition.objectives.map(({ metric }) => metric);
   for (const each of explanations) output.line(`\n${explanationText(each, objectives)}`);
-  if (levelOne.length > 0) output.line(`\n${levelOneText(levelOne, explored.front)}`);
-  if (verified.chips.length > 0) output.line(`\n${topText(verified)}`);
+  for (const { title, columns, rows } of tablesOf(beside, explored.front))
+    output.line(`\n${title}\n${formatTable([columns, ...rows])}`);
   output.note(
     `${evaluations} designs evaluated, ${overLimits} over limits, ${bounded} below bounds, in ${seconds.toFixed(1)} s; ` +
       (proven

@@ -4,41 +4,73 @@ import {
   layerGraphs,
   runLevelOne,
   topTables,
+  verificationText,
   verifyTop,
-  type Explored,
   type FrontDesign,
   type LayerProgram,
   type LevelOneReport,
   type StudiedModel,
+  type TextTable,
   type TopReport,
 } from '../explore/index.ts';
+import { openModel } from './models.ts';
 import type { Output } from './output.ts';
-import { formatTable } from './table.ts';
 
-export interface TopRequest {
-  /** Chips of the front, the best first; 0 for none. */
+export interface FunnelOptions {
+  /** 1: the front at L1 too. */
+  readonly level: number;
+  /** Chips of the front to verify, the best first; 0 for none. */
   readonly count: number;
+  /** Played on their RTL. */
+  readonly model: string | undefined;
   readonly libertyFolder: string | undefined;
 }
 
-/** Each chip once, whatever systems of the front it is in. */
-export async function verifyBest(
-  { front }: Explored,
+/** What the steps behind the search found; empty where they were not asked for. */
+export interface Funnel {
+  readonly levelOne: readonly LevelOneReport[];
+  readonly verified: TopReport;
+}
+
+export const NOTHING_RUN: Funnel = { levelOne: [], verified: { chips: [] } };
+
+export async function runFunnel(
+  front: readonly FrontDesign[],
   models: readonly StudiedModel[],
-  { count, libertyFolder }: TopRequest,
+  options: FunnelOptions,
+  output: Output,
+): Promise<Funnel> {
+  const levelOne = options.level === 1 ? await frontAtLevelOne(front, models, output) : [];
+  return { levelOne, verified: await verifyBest(front, models, options, output) };
+}
+
+/** Whether RTL does other than the simulator. */
+export function differs({ verified }: Funnel): boolean {
+  return verified.chips.some(({ rtl }) => rtl.verdict === 'differs');
+}
+
+/** Each chip once, whatever systems of the front it is in; what was found of one is told when it was. */
+function verifyBest(
+  front: readonly FrontDesign[],
+  models: readonly StudiedModel[],
+  { count, model, libertyFolder }: FunnelOptions,
   output: Output,
 ): Promise<TopReport> {
   const chips = chipsOf(front).slice(0, count);
-  const options = { programs: programsOf(models), node: nodeOf, libertyFolder };
-  return verifyTop(chips, options, (step) => output.progress(step));
+  const rtl = { model: model === undefined ? undefined : openModel(model) };
+  const options = { programs: programsOf(models), node: nodeOf, libertyFolder, rtl };
+  return verifyTop(chips, options, {
+    step: (text) => output.progress(text),
+    verified: (chip) => output.note(verificationText(chip)),
+  });
 }
 
 /** Chips of a front that are run at L1, at most. */
 const CORRECTED = 20;
 
 /** Each chip of the front once, the best first. */
-export async function frontAtLevelOne(
-  { front }: Explored,
+async function frontAtLevelOne(
+  front: readonly FrontDesign[],
   models: readonly StudiedModel[],
   output: Output,
 ): Promise<LevelOneReport[]> {
@@ -59,11 +91,22 @@ function chipsOf(front: readonly FrontDesign[]) {
   return [...new Map(all).values()];
 }
 
+/** What was found, for a terminal or a page; no tables where nothing was asked for. */
+export function tablesOf(
+  { levelOne, verified }: Funnel,
+  front: readonly FrontDesign[],
+): TextTable[] {
+  return [
+    ...(levelOne.length > 0 ? [levelOneTable(levelOne, front)] : []),
+    ...(verified.chips.length > 0 ? topTables(verified) : []),
+  ];
+}
+
 /** Rates of L0 beside those corrected; cycles of layers are in the JSON. */
-export function levelOneText(
+function levelOneTable(
   reports: readonly LevelOneReport[],
   front: readonly FrontDesign[],
-): string {
+): TextTable {
   const rows = reports.map(({ chip, rows: layers, refused, correction }) => {
     const { evaluation } = front.find(({ design }) => design.decode.chip.name === chip)!;
     const rate = evaluation.metrics?.['tokensPerSecond'] ?? null;
@@ -74,8 +117,8 @@ export function levelOneText(
     const corrected = (rate * correction).toPrecision(4);
     return [chip, rate.toPrecision(4), corrected, `${range.join(' to ')} %`];
   });
-  const heading = ['chip at L1', 'tokens/s by L0', 'corrected', 'L0 − L1 of layers'];
-  return formatTable([heading, ...rows]);
+  const columns = ['chip at L1', 'tokens/s by L0', 'corrected', 'L0 − L1 of layers'];
+  return { title: 'Front at L1', columns, rows };
 }
 
 function nodeOf({ process }: { readonly process: { readonly node: string } }): string {
@@ -95,9 +138,3 @@ function programsOf(models: readonly StudiedModel[]): LayerProgram[] {
 
 /** Of the runs of layers: enough for attention to count, few enough for a run to end. */
 const LAYER_CONTEXT = 256;
-
-export function topText(report: TopReport): string {
-  return topTables(report)
-    .map(({ title, columns, rows }) => `${title}\n${formatTable([columns, ...rows])}`)
-    .join('\n\n');
-}

@@ -61,9 +61,24 @@ export interface AreaReport extends Area {
   readonly clockHz: number;
 }
 
-/** Prices a bill. Throws UnsupportedError for a unit that the table of the node has in no form. */
-export function areaOf(bill: SiliconBill, silicon: Silicon): AreaReport {
-  const parts = bill.parts.map((part) => areaOfPart(part, silicon));
+/** Of cells that are in no unit, flops among them, in µm². */
+export interface RestArea {
+  readonly areaUm2: number;
+  readonly flopAreaUm2: number;
+}
+
+/**
+ * Prices a bill. What is in no unit is priced by operators and registers, but for parts of which `rest`
+ * knows better. Throws UnsupportedError for a unit that the table of the node has in no form.
+ */
+export function areaOf(
+  bill: SiliconBill,
+  silicon: Silicon,
+  rest: ReadonlyMap<string, RestArea> = new Map(),
+): AreaReport {
+  const parts = bill.parts.map((part) =>
+    areaOfPart(part, silicon, rest.get(part.part) ?? restOf(part, silicon)),
+  );
   const { node, sram } = silicon;
   const total = sumAreas(parts);
   const matrix = parts.find(({ part }) => part === 'matrix');
@@ -89,18 +104,23 @@ export function areaOf(bill: SiliconBill, silicon: Silicon): AreaReport {
   };
 }
 
-function areaOfPart(part: BillPart, silicon: Silicon): PartArea {
-  const { node, factors } = silicon;
+function restOf(part: BillPart, silicon: Silicon): RestArea {
+  const flopAreaUm2 = (part.registerBits + smallBits(part)) * silicon.node.flop.areaUm2;
+  const gatesUm2 = operatorsUm2(part, silicon) + keepingUm2(part, silicon);
+  return { flopAreaUm2, areaUm2: flopAreaUm2 + gatesUm2 };
+}
+
+function areaOfPart(part: BillPart, silicon: Silicon, rest: RestArea): PartArea {
+  const { factors } = silicon;
   const units = part.units.map(({ unit, count }) => {
     const pricedAs = findUnit(unit, silicon);
     const { areaUm2, delayPs } = silicon.node.units[pricedAs]!;
     return { unit, count, pricedAs, areaUm2, delayPs, cellMm2: (count * areaUm2) / 1e6 };
   });
-  const registersUm2 = (part.registerBits + smallBits(part)) * node.flop.areaUm2;
-  const restMm2 = (registersUm2 + operatorsUm2(part, silicon)) / 1e6;
+  const restMm2 = rest.areaUm2 / 1e6;
   const cellMm2 = sum(units, ({ cellMm2 }) => cellMm2) + restMm2;
   const inUnits = sum(part.units, ({ unit, count }) => count * unitOf(unit, silicon).flopAreaUm2);
-  const flopMm2 = (inUnits + registersUm2) / 1e6;
+  const flopMm2 = (inUnits + rest.flopAreaUm2) / 1e6;
   const memoryMm2 =
     sum(part.memories.filter(isMacro), (memory) => memoryUm2(memory, silicon)) / 1e6;
   const scanMm2 = flopMm2 * (factors.scan.value - 1);
@@ -152,8 +172,8 @@ function unitOf(unit: string, silicon: Silicon): SiliconUnit {
 const MACRO_WORDS = 16;
 const MACRO_BITS = 4096;
 
-/** Whether a memory is a macro; else it is made of flops, and a choice that reads one. */
-function isMacro({ words, width }: MemoryCount): boolean {
+/** Whether a memory is a macro of its own; else it is made of flops, and a choice that reads one. */
+export function isMacro({ words, width }: Pick<MemoryCount, 'words' | 'width'>): boolean {
   return words >= MACRO_WORDS && words * width >= MACRO_BITS;
 }
 
@@ -174,6 +194,11 @@ function allOperators({ operators, memories }: BillPart): readonly OperatorCount
       return { operator: 'mux', widths: [words, width], count } as const;
     }),
   ];
+}
+
+/** Choices before the flops of small memories, each between its bit and a new one: all but still. */
+function keepingUm2(part: BillPart, { node }: Silicon): number {
+  return smallBits(part) * (node.operatorUm2['mux'] ?? 0);
 }
 
 /** An operator that was not synthesised costs as much as an addition of its size. */
@@ -219,7 +244,7 @@ function logicFjPerUm2({ node: { units, flop } }: Silicon): number {
 function leakageNw(part: BillPart, silicon: Silicon): number {
   const { flop, nand2 } = silicon.node;
   const inUnits = sum(part.units, ({ unit, count }) => count * unitOf(unit, silicon).leakageNw);
-  const gates = operatorsUm2(part, silicon) / nand2.areaUm2;
+  const gates = (operatorsUm2(part, silicon) + keepingUm2(part, silicon)) / nand2.areaUm2;
   const flops = part.registerBits + smallBits(part);
   return inUnits + flops * flop.leakageNw + gates * nand2.leakageNw;
 }

@@ -19,6 +19,8 @@ export * from './operatorSize.ts';
 export * from './scaling.ts';
 export * from './energy.ts';
 
+export type { CellMeasures } from './synthesis/measureCells.ts';
+
 /** Synthesis by Yosys, which few need and which takes a moment to load. */
 export async function loadSynthesis() {
   return import('./synthesis/index.ts');

@@ -49,7 +49,8 @@ export {
   verifyTop,
   type ChipVerification,
   type Corrections,
+  type TopListener,
   type TopOptions,
   type TopReport,
 } from './verify/top.ts';
-export { topTables, type TextTable } from './verify/topRows.ts';
+export { topTables, verificationText } from './verify/topRows.ts';

@@ -18,29 +18,44 @@ function operatorsOf({ operators }: Counts): string[] {
 }
 
 const EXAMPLES: readonly (readonly [Module, string[], number])[] = [
-  [counter(8) as Module, ['add 8: 1'], 8],
+  // One more costs half of a sum; each bit waits without the enable and is cleared by the reset.
+  [counter(8) as Module, ['add 4: 1', 'and 8: 1', 'mux 2x8: 1'], 8],
   // Four places of 8 bits, head and tail of 2, used of 3, the credit; the assertions are free.
   [
     creditQueue(4, 8) as Module,
     [
-      'add 2: 2',
+      'add 1: 2',
       'add 3: 1',
-      'and 1: 4',
-      'eq 2: 4',
+      'and 1: 5',
+      'and 2: 2',
+      'and 3: 1',
+      'mux 2x2: 2',
       'mux 2x3: 1',
+      'mux 2x8: 4',
       'mux 4x8: 1',
+      'reduceAnd 2: 4',
       'reduceOr 3: 1',
       'xor 1: 1',
     ],
     32 + 4 + 3 + 1,
   ],
-  // A block sum of 18 bits, restart, add, and the total.
+  // A block sum of 18 bits, restart, add, and the total, each with its enable.
   [
     dotProduct(4) as Module,
-    ['add 17: 2', 'add 18: 1', 'add 32: 1', 'mulS 8x8: 4', 'mux 2x32: 1'],
+    [
+      'add 17: 2',
+      'add 18: 1',
+      'add 32: 1',
+      'and 1: 1',
+      'and 32: 1',
+      'mulS 8x8: 4',
+      'mux 2x1: 1',
+      'mux 2x18: 1',
+      'mux 2x32: 2',
+    ],
     18 + 1 + 1 + 32,
   ],
-  [registerFile(8, 16) as Module, ['and 1: 1', 'eq 3: 1', 'mux 2x16: 1'], 17],
+  [registerFile(8, 16) as Module, ['and 1: 2', 'eq 3: 1', 'mux 2x1: 1', 'mux 2x16: 2'], 17],
 ];
 
 for (const [module, operators, registerBits] of EXAMPLES) {
@@ -95,7 +110,7 @@ test('a total includes instances, an external module as itself and not its model
   });
   const { own, total, instances } = inventory(top as Module);
   assert.deepEqual(operatorsOf(own), ['add 8: 1']);
-  assert.deepEqual(operatorsOf(total), ['add 8: 3']);
+  assert.deepEqual(operatorsOf(total), ['add 4: 2', 'add 8: 1', 'and 8: 2', 'mux 2x8: 2']);
   assert.equal(total.registerBits, 16);
   assert.deepEqual(total.externals, [{ name: 'MACRO', count: 1 }]);
   assert.deepEqual(

@@ -5,13 +5,14 @@
  * so neither is counted. An external module counts as one of itself.
  */
 import type { Operator } from './operators.ts';
-import { dependenciesOf, dependencyOrder, hardwareRoots } from './order.ts';
-import type { Memory, Module, Operation } from './signal.ts';
+import { liveBits } from './liveBits.ts';
+import { liveOperator, type LiveOperator } from './liveOperators.ts';
+import type { Memory, Module, Operation, Register } from './signal.ts';
 
 /** Operators of one kind and size. */
 export interface OperatorCount {
   readonly operator: Operator;
-  /** Width of the operands; of a product both; of a shift also the amount; of a mux options and width. */
+  /** Bits of the operands that are left (`liveOperator`); of a product both; of a mux options and width. */
   readonly widths: readonly number[];
   readonly count: number;
 }
@@ -86,16 +87,18 @@ export function addCounts(parts: readonly Counts[]): Counts {
 function countOwn(module: Module): Counts {
   const nothing: Counts = addCounts([]);
   if (module.external) return { ...nothing, externals: [{ name: module.name, count: 1 }] };
-  const neverLoops = (): never => {
-    throw new Error('a finished module has no loops');
-  };
-  const order = dependencyOrder(hardwareRoots(module), dependenciesOf, neverLoops);
-  const operators = order.flatMap(({ source }) => {
-    return source.kind === 'operation' && !isWiring(source) ? [countOperation(source)] : [];
+  const live = liveBits(module);
+  const operators = live.order.flatMap((signal) => {
+    const { source } = signal;
+    if (source.kind !== 'operation' || isWiring(source)) return [];
+    return liveOperator(signal, source, live) ?? [];
   });
   const one: Counts = {
     ...nothing,
-    operators,
+    operators: [...operators, ...module.registers.flatMap(choicesOf)].map((each) => ({
+      ...each,
+      count: 1,
+    })),
     registerBits: module.registers.reduce((sum, { width }) => sum + width, 0),
     memories: module.memories.map(countMemory),
     memoryBits: module.memories.reduce((sum, { words, width }) => sum + words * width, 0),
@@ -107,11 +110,12 @@ function isWiring({ operator }: Operation): boolean {
   return operator === 'slice' || operator === 'concat';
 }
 
-function countOperation({ operator, operands }: Operation): OperatorCount {
-  const [first, second] = operands.map(({ width }) => width);
-  const pairs: readonly Operator[] = ['mulU', 'mulS', 'shl', 'shr', 'sra'];
-  if (operator === 'mux') return { operator, widths: [operands.length - 1, second], count: 1 };
-  return { operator, widths: pairs.includes(operator) ? [first, second] : [first], count: 1 };
+/** A flop takes what it is given: that a register waits is a choice before it, a reset a gate. */
+function choicesOf({ width, enable, reset }: Register): LiveOperator[] {
+  return [
+    ...(enable === undefined ? [] : [{ operator: 'mux', widths: [2, width] } as const]),
+    ...(reset === undefined ? [] : [{ operator: 'and', widths: [width] } as const]),
+  ];
 }
 
 function countMemory({ words, width, read, write }: Memory): MemoryCount {

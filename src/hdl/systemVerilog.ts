@@ -38,15 +38,29 @@ export function toSystemVerilog(module: Module): string {
     .join('\n');
 }
 
-/** The text of a module and of all inside by file name, leaving out the external ones. */
-export function systemVerilogFiles(top: Module): Map<string, string> {
+/** The ports of a module without what is in it: tools of synthesis leave its instances as they are. */
+function blackBox(module: Module): string {
+  const lines = [
+    '(* blackbox *)',
+    `module ${module.name} (`,
+    ...ports(module, drivenPorts(module)),
+  ];
+  return [...lines, ');', 'endmodule', ''].join('\n');
+}
+
+/** The text of a module and of all inside by file name, leaving out the external ones and what is in boxes. */
+export function systemVerilogFiles(
+  top: Module,
+  isBox: (module: Module) => boolean = () => false,
+): Map<string, string> {
   const files = new Map<string, string>();
   const visited = new Set<Module>();
   const visit = (module: Module): void => {
     if (visited.has(module) || module.external) return;
     visited.add(module);
-    for (const { module: inner } of module.instances) visit(inner);
-    const [name, text] = [`${module.name}.sv`, toSystemVerilog(module)];
+    const boxed = isBox(module);
+    if (!boxed) for (const { module: inner } of module.instances) visit(inner);
+    const [name, text] = [`${module.name}.sv`, boxed ? blackBox(module) : toSystemVerilog(module)];
     if ((files.get(name) ?? text) !== text) {
       throw new CeladonError(
         `modules of one name must be equal, not two different ${module.name}`,

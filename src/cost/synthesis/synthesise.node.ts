@@ -19,17 +19,24 @@ export const RECIPE = {
 
 const CACHE = path.join(os.tmpdir(), 'celadon-synthesis');
 
+export interface SynthesisOptions {
+  /** Where results are kept. */
+  readonly cache?: string;
+  /** Modules inside that stay as they are: nothing of them is in the netlist. */
+  readonly isBox?: (module: Module) => boolean;
+}
+
 /**
- * Synthesises a module for each library by name; `cache` is where results are kept. Throws
- * UnsupportedError without Yosys, FormatError with the end of the log if it fails.
+ * Synthesises a module for each library by name. Throws UnsupportedError without Yosys, FormatError with
+ * the end of the log if it fails.
  */
 export async function synthesise(
   module: Module,
   libraries: ReadonlyMap<string, CellLibrary>,
-  cache = CACHE,
+  { cache = CACHE, isBox = () => false }: SynthesisOptions = {},
 ): Promise<Map<string, Synthesised>> {
   const yosys = await findYosys();
-  const files = Object.fromEntries(systemVerilogFiles(module));
+  const files = Object.fromEntries(systemVerilogFiles(module, isBox));
   const recipe = { tool: yosys.tool, ...RECIPE };
   const fileOf = (id: string): string =>
     path.join(cache, `${cacheKey([files, recipe, libraries.get(id)!.text])}.json`);
@@ -41,7 +48,8 @@ export async function synthesise(
     else results.set(id, known);
   }
   if (missing.size === 0) return results;
-  for (const [id, result] of await run(yosys, module.name, files, missing)) {
+  const boxes = new Set(boxesIn(module, isBox));
+  for (const [id, result] of await run(yosys, module.name, files, missing, boxes)) {
     fs.mkdirSync(cache, { recursive: true });
     fs.writeFileSync(fileOf(id), JSON.stringify(result));
     results.set(id, result);
@@ -57,6 +65,7 @@ async function run(
   top: string,
   files: Files,
   libraries: ReadonlyMap<string, CellLibrary>,
+  boxes: ReadonlySet<string>,
 ): Promise<Map<string, Synthesised>> {
   const ids = [...libraries.keys()];
   const script = [
@@ -83,8 +92,16 @@ async function run(
   return new Map(
     ids.map((id) => {
       const { modules } = JSON.parse(written[`${id}.json`]!) as NetlistFile;
-      return [id, { netlist: prune(modules[top]!), delayPs: delayOf(sections.get(id) ?? '') }];
+      const netlist = prune(modules[top]!, boxes);
+      return [id, { netlist, delayPs: delayOf(sections.get(id) ?? '') }];
     }),
+  );
+}
+
+/** Names of the boxes inside of a module. */
+function boxesIn({ instances }: Module, isBox: (module: Module) => boolean): string[] {
+  return instances.flatMap(({ module }) =>
+    isBox(module) ? [module.name] : boxesIn(module, isBox),
   );
 }
 
@@ -98,11 +115,11 @@ function delayOf(log: string): number {
   return delays.at(-1) ?? 0;
 }
 
-/** Ports, and of cells the type and the connections. */
-function prune({ ports, cells }: NetlistJson): NetlistJson {
-  const kept = Object.entries(cells).map(([name, { type, connections }]) => {
-    return [name, { type, connections }];
-  });
+/** Ports, and of cells the type and the connections, but for instances of boxes. */
+function prune({ ports, cells }: NetlistJson, boxes: ReadonlySet<string>): NetlistJson {
+  const kept = Object.entries(cells)
+    .filter(([, { type }]) => !boxes.has(type))
+    .map(([name, { type, connections }]) => [name, { type, connections }]);
   return { ports, cells: Object.fromEntries(kept) };
 }
 

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { testLibrary } from '../../../scripts/area/testLibrary.ts';
 import { FormatError, UnsupportedError } from '../../base/index.ts';
-import { defineModule } from '../../hdl/index.ts';
+import { defineModule, type Module } from '../../hdl/index.ts';
 import { readLibrary } from './cellLibrary.ts';
 import { measureCells } from './measureCells.ts';
 import { synthesise } from './synthesise.node.ts';
@@ -43,7 +43,7 @@ test('a register and a gate are synthesised to their cells, once', { skip }, asy
   t.after(() => fs.rmSync(cache, { recursive: true }));
   const library = readLibrary([testLibrary()]);
   const module = twoBits();
-  const results = await synthesise(module, new Map([['test', library]]), cache);
+  const results = await synthesise(module, new Map([['test', library]]), { cache });
   const { areaUm2, flopAreaUm2, flops, gates } = measureCells(results.get('test')!, library);
   // Two flops of 8 without a reset, and an exclusive or of 4.
   const found = { areaUm2, flopAreaUm2, flops, gates };
@@ -52,9 +52,33 @@ test('a register and a gate are synthesised to their cells, once', { skip }, asy
   const file = path.join(cache, kept!);
   const marked = { ...results.get('test')!, delayPs: 12_345 };
   fs.writeFileSync(file, JSON.stringify(marked));
-  const again = await synthesise(module, new Map([['test', library]]), cache);
+  const again = await synthesise(module, new Map([['test', library]]), { cache });
   assert.equal(again.get('test')!.delayPs, 12_345);
 });
+
+test(
+  'a box stays as it is: what is around it is synthesised, nothing of it counts',
+  { skip },
+  async (t) => {
+    const cache = fs.mkdtempSync(path.join(os.tmpdir(), 'celadon-synthesis-'));
+    t.after(() => fs.rmSync(cache, { recursive: true }));
+    const library = readLibrary([testLibrary()]);
+    const inner = twoBits();
+    const outer = defineModule({
+      name: 'outer',
+      inputs: { a: 1, b: 1 },
+      outputs: { y: 1 },
+      body: ({ a, b }, m) => ({ y: m.instance('inner', inner, { a: a.xor(b) }).y.xor(b) }),
+    });
+    const areaWith = async (isBox: (module: Module) => boolean): Promise<number> => {
+      const options = { cache, isBox };
+      const results = await synthesise(outer as Module, new Map([['test', library]]), options);
+      return measureCells(results.get('test')!, library).areaUm2;
+    };
+    assert.equal(await areaWith(({ name }) => name === inner.name), 2 * 4);
+    assert.equal(await areaWith(() => false), 20 + 2 * 4);
+  },
+);
 
 /** Two registers, of which the second takes the exclusive or of the first and an input. */
 function twoBits() {

@@ -102,14 +102,15 @@ export async function exploreChips(
     };
     const best = result.front.toSorted((a, b) => b.objectives[0]! - a.objectives[0]!);
     const front = best.map(({ point }) => read(point));
-    await options.read?.(store, front);
-    return {
+    const explored = {
       ...{ definition, grid, result },
       front,
       nearest: front.length > 0 ? undefined : nearestOf(grid, definition),
       misfits: front.length > 0 ? [] : misfitsIn(store),
       seconds: (performance.now() - begun) / 1000,
     };
+    await options.read?.(store, front);
+    return explored;
   } finally {
     store.close();
     await evaluator.close();

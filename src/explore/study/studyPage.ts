@@ -31,6 +31,14 @@ export interface PageOptions {
   readonly title: string;
   readonly references?: readonly StudyReference[];
   readonly roofs?: readonly Roof[];
+  /** Below all else, what was found of the front in other ways. */
+  readonly tables?: readonly TextTable[];
+}
+
+export interface TextTable {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
 }
 
 /** Rows and dots of a page; the exports have all. */
@@ -40,7 +48,7 @@ const MAX_OTHERS = 2000;
 /** Without scripts, for papers, Markdown and CSV. */
 export function studyDocument(study: ReadableStudy, options: PageOptions): Document {
   const front = frontOf(study);
-  const { title, references = [], roofs = [] } = options;
+  const { title, references = [], roofs = [], tables = [] } = options;
   const state = study.summary === undefined ? 'the search has not ended' : 'the search has ended';
   return {
     title,
@@ -53,6 +61,7 @@ export function studyDocument(study: ReadableStudy, options: PageOptions): Docum
       ...frontTable(study, front),
       ...referenceBlocks(study, front, references),
       ...roofBlocks(roofs),
+      ...tables.flatMap((each) => [heading(each.title), table([each.columns, ...each.rows])]),
       heading('What was asked'),
       { kind: 'list', items: askedItems(study) },
     ],

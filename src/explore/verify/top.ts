@@ -38,16 +38,25 @@ export interface TopReport {
   readonly chips: readonly ChipVerification[];
 }
 
-/** `progress` hears of each slow step before it starts. */
+/** What is told while chips are verified, which takes minutes for each. */
+export interface TopListener {
+  /** A slow step, before it starts. */
+  readonly step?: (text: string) => void;
+  /** A chip, when all of it is known. */
+  readonly verified?: (chip: ChipVerification) => void;
+}
+
 export async function verifyTop(
   chips: readonly Chip[],
   options: TopOptions,
-  progress: (step: string) => void = () => {},
+  { step, verified: tell }: TopListener = {},
 ): Promise<TopReport> {
   const verified: ChipVerification[] = [];
   for (const [i, chip] of chips.entries()) {
-    const say = (what: string): void => progress(`${i + 1}/${chips.length} ${chip.name}: ${what}`);
-    verified.push(await verifyChip(chip, options, say));
+    const say = (what: string): void => step?.(`${i + 1}/${chips.length} ${chip.name}: ${what}`);
+    const found = await verifyChip(chip, options, say);
+    tell?.(found);
+    verified.push(found);
   }
   return { chips: verified };
 }
@@ -60,7 +69,7 @@ async function verifyChip(
   const levels = await verifyLevels(chip, programs, (name) => say(`${name} at three levels`));
   const rtl = await verifyRtl(chip, rtlOptions, say);
   const id = typeof node === 'string' ? node : node(chip);
-  const area = await verifyArea(chip, id, libertyFolder, (unit) => say(`synthesis of ${unit}`));
+  const area = await verifyArea(chip, id, libertyFolder, (what) => say(`synthesis of ${what}`));
   const corrections = {
     l0: largest(levels.rows.map(({ l0Error }) => l0Error)),
     l1: largest(levels.rows.map(({ l1Error }) => l1Error)),

@@ -9,7 +9,7 @@ import { activityOf, siliconBill, siliconUnits } from './siliconBill.ts';
 /** Control memories: of the loads, the row counts, the row lists and the vector unit. */
 const CONTROL_COPIES = 4;
 /** Prices by operators over gates of synthesis (docs/silicon.md). */
-const [LEAST_RATIO, MOST_RATIO] = [1, 3.4];
+const [LEAST_RATIO, MOST_RATIO] = [1, 2.3];
 
 test('the bill of a chip is its RTL: all parts of the core, with each column, lane and block', () => {
   const bill = siliconBill({ ...loadChip('jade-edge'), cores: 3 });

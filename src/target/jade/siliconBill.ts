@@ -6,6 +6,7 @@
 import type { Chip } from '../../chip/index.ts';
 import {
   billOfInventory,
+  isMacro,
   type Activity,
   type BillPart,
   type SiliconBill,
@@ -14,6 +15,7 @@ import { addCounts, inventory, type Inventory, type Module } from '../../hdl/ind
 import { QUEUES } from './isa.table.ts';
 import { completeCore } from './rtl/design.ts';
 import { ACTIVATION_BLOCK_BYTES, matrixShape } from './rtl/matrix/matrixShape.ts';
+import { memoryPieces } from './rtl/memory/memoryPieces.ts';
 import { readClients, writeClients } from './rtl/memory/memoryShape.ts';
 import type { RunStats } from './sim/index.ts';
 
@@ -90,6 +92,27 @@ export function siliconUnits(chip: Chip): Map<string, Module> {
   };
   visit(completeCore(chip));
   return units;
+}
+
+/** A module of a part, and how often the part has it. */
+export interface PartModule {
+  readonly module: Module;
+  readonly count: number;
+}
+
+/** The modules of the core by the parts of the bill that they make: the local memory in its pieces. */
+export function siliconParts(chip: Chip): Map<string, readonly PartModule[]> {
+  const { instances } = completeCore(chip);
+  const whole = instances.map(
+    ({ module }) => [PARTS[module.name]!, [{ module, count: 1 }]] as const,
+  );
+  const pieces = memoryPieces(chip).map(({ count, module }) => ({ count, module: module() }));
+  return new Map<string, readonly PartModule[]>([...whole, ['local memory', pieces]]);
+}
+
+/** Whether a module inside of a part has a price of its own: a unit, or macros of memory. */
+export function isPricedAlone(chip: Chip, { name, memories }: Module): boolean {
+  return unitName(chip, name) !== undefined || memories.some(isMacro);
 }
 
 /**

@@ -35,18 +35,28 @@ export function steerWeights(step: Step, shape: MatrixShape, formats: DotFormats
   const slots = slotsOf(step.window, shape, formats);
   const writesBlock = step.valid.and(step.transposed.not());
   const writesLane = step.valid.and(step.transposed).named('writesLane');
+  const blocks = new Map<string, Signal>(); // by their places in a window, which columns share
   return Array.from({ length: shape.columns }, (_, column) => {
-    const [activation, weight] = slots.map((blocks) => blocks[column % blocks.length]!);
-    const packed = step.isWeightFormat.mux(weight!, activation!);
-    const first = step.isWeightFormat.mux(slots[1]![0]!, slots[0]![0]!);
+    const places = slots.map(({ length }) => column % length);
     return {
-      block: step.packed.mux(packed, first),
+      block: blocks.getOrInsertComputed(places.join(), () => blockAt(step, slots, places)),
       writesBlock: writesBlock.and(listens(step, slots, column)),
       lane: step.index.low(5),
       laneByte: transposedByte(step.window, shape.columns, column),
       writesLane,
     };
   });
+}
+
+/** The block of a window in its place, of each format; the first where a window holds one for all columns. */
+function blockAt(
+  { packed, isWeightFormat }: Step,
+  slots: readonly Signal[][],
+  places: readonly number[],
+): Signal {
+  const [activation, weight] = slots.map((blocks, i) => blocks[places[i]!]!);
+  const first = isWeightFormat.mux(slots[1]![0]!, slots[0]![0]!);
+  return packed.mux(isWeightFormat.mux(weight!, activation!), first);
 }
 
 /** Whether a column's block is in this step's window. */

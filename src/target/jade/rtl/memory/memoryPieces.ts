@@ -6,7 +6,14 @@
  */
 import { type Chip } from '../../../../chip/index.ts';
 import { defineModule, type Module, type Signal } from '../../../../hdl/index.ts';
-import { bankInstance, placesIn, writerIn, type Reader, type Writer } from './bankInstance.ts';
+import {
+  bankInstance,
+  placesIn,
+  writerIn,
+  type BankData,
+  type Reader,
+  type Writer,
+} from './bankInstance.ts';
 import { controlData, reader, windowData, writer, CONTROL_READERS } from './localMemory.ts';
 import {
   countBits,
@@ -67,14 +74,11 @@ function readPiece(client: Client, shape: MemoryShape): MemoryPiece {
       const word = 8 * shape.wordBytes;
       return defineModule({
         name: 'piece',
-        inputs: { ...requestPorts(name, client, shape), even: word, odd: word },
+        inputs: { ...requestPorts(name, client, shape), ...bankPorts(reached, word) },
         outputs: { data: 8 * client.bytes },
         body(ports: Ports, m) {
-          const data = { even: ports['even']!, odd: ports['odd']! };
-          const all = reached.map(
-            ({ name, banks }) => [name, Array.from({ length: banks }, () => data)] as const,
-          );
-          return { data: windowData(m, reader(m, ports, client, shape), new Map(all), shape) };
+          const all = new Map(reached.map((region) => [region.name, inputBanks(ports, region)]));
+          return { data: windowData(m, reader(m, ports, client, shape), all, shape) };
         },
       });
     },
@@ -189,6 +193,19 @@ function requestPorts(name: string, client: Client, shape: MemoryShape): Record<
     [`${name}Address`]: shape.addressBits,
     [`${name}Bytes`]: countBits(client),
   };
+}
+
+function bankPorts(regions: readonly Region[], word: number): Record<string, number> {
+  const names = regions.flatMap(({ name, banks }) =>
+    Array.from({ length: banks }, (_, i) => [`${name}${i}Even`, `${name}${i}Odd`]),
+  );
+  return Object.fromEntries(names.flat().map((name) => [name, word]));
+}
+
+function inputBanks(ports: Ports, { name, banks }: Region): BankData[] {
+  return Array.from({ length: banks }, (_, i) => {
+    return { even: ports[`${name}${i}Even`]!, odd: ports[`${name}${i}Odd`]! };
+  });
 }
 
 function windowPorts(name: string, { lineBits, offsetBits }: MemoryShape): Record<string, number> {
