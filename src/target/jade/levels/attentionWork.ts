@@ -44,7 +44,11 @@ export class AttentionWork {
     cost.matrix = blocks * (scores + values);
     cost.vector = blocks * (softmax + finish);
     cost.toVector = scores + pipelineCycles;
-    cost.lastMatrix = scores + values + 2 * pipelineCycles + softmax;
+    const last = rest ?? { scores: pieces.scores / whole, values: pieces.values / whole };
+    cost.lastMatrix =
+      states > 1
+        ? last.values + pipelineCycles
+        : last.scores + values + 2 * pipelineCycles + softmax;
     cost.lastVector = finish + pipelineCycles;
     cost.waits = true;
     cost.joined = shape.joined;
@@ -65,7 +69,12 @@ export class AttentionWork {
   /** With the query that it is joined with. */
   join(cost: UnitCycles, machine: Machine, query: LinearWork): void {
     const { heads, blocks, groups } = this;
-    heads.join(blocks, groups, query, machine.rings.context, cost.early);
+    const { chunks, steps, sumBytes } = query;
+    // Beside the products of a head its query's weights are loaded as far as their ring goes.
+    const loads = query.loads - machine.ahead / Math.max(1, chunks / groups);
+    const products = Math.max(query.products, loads);
+    const paced = { chunks, products, steps, sumBytes };
+    heads.join(blocks, groups, paced, machine.rings.context, cost.early);
     cost.array = heads.afterStart;
     cost.arrayAfterVector = heads.afterVector;
     cost.afterLoads = heads.afterKeys;
@@ -73,7 +82,7 @@ export class AttentionWork {
   }
 }
 
-/** So many pieces of so many rows of state; where several are in turn in the ring, loads wait for products. */
+/** So many pieces of so many rows of state; where they are in turn in the ring, loads wait for products and products for loads. */
 function pieceOf(
   machine: Machine,
   { keyWidth, valueWidth, rowBytes, shared }: AttentionShape,
@@ -86,12 +95,18 @@ function pieceOf(
   const values = machine.values(rows, valueWidth, stateRows);
   const bytes = stateRows * rowBytes;
   const loads = machine.transfers(1, bytes);
-  const turn = LOAD_COMMAND_CYCLES + memory.latencyCycles + loads + values + matrix.pipelineCycles;
-  const held = Math.max(1, Math.floor(machine.rings.context / bytes));
-  const pace = count > 1 ? Math.max(loads, turn / held) : loads;
+  const held = Math.min(count, Math.max(1, Math.floor(machine.rings.context / bytes)));
+  /** From one load to the next. */
+  const paceOf = (products: number): number => {
+    const turn = LOAD_COMMAND_CYCLES + memory.latencyCycles + loads + products;
+    return Math.max(loads, (turn + matrix.pipelineCycles) / held);
+  };
+  const paced = (products: number): number =>
+    Math.max(count * products, (count - held) * paceOf(products) + products);
   return {
-    ...{ count, bytes: count * bytes, loads: count * pace },
+    ...{ count, bytes: count * bytes, loads: count * (count > 1 ? paceOf(values) : loads) },
     ...{ scores: count * scores, values: count * values },
+    ...{ pacedScores: paced(scores), pacedValues: paced(values) },
   };
 }
 

@@ -130,27 +130,25 @@ export class ClosedForm {
       matrix += counts[i]! * cost.matrix;
       vector += counts[i]! * cost.vector;
     }
-    const cycles = Math.round(this.run(chip.memory.latencyCycles, machine.ahead));
+    const cycles = Math.round(this.run(chip.memory.latencyCycles, machine.ahead, memory));
     return { cycles, memory, matrix, vector };
   }
 
-  /** `ahead`: cycles by which the channel runs ahead of the array. */
-  private run(latency: number, ahead: number): number {
-    const { costs, places, sources, finished, early } = this;
-    let cycles = 0;
-    let channel = latency;
-    let array = 0;
-    let vector = 0;
-    let busy = 0;
+  /** `ahead`: cycles by which the channel runs ahead of the array; `memory`: of all loads. */
+  private run(latency: number, ahead: number, memory: number): number {
+    const { costs, places, finished, early } = this;
+    let [cycles, channel] = [0, latency];
+    let [array, vector, busy] = [0, 0, 0];
     // The start of the products before, and when the vector unit was free then.
     let begun = 0;
     let vectorBegun = 0;
     const next = new EarlyLoads();
+    // Of the kernels after the one at hand.
+    let later = memory;
     for (let place = 0; place < places.length; place++) {
       const cost = costs[places[place]!]!;
-      const after = sources[place]!;
-      let ready = 0;
-      for (let i = 0; i < after.length; i++) ready = Math.max(ready, finished[after[i]!]!);
+      const ready = this.readyAt(place);
+      later -= cost.memory;
       // Heads start while their query is made, from the start of that.
       const start = cost.joined ? begun : Math.max(array, ready);
       let loaded = ready;
@@ -162,8 +160,10 @@ export class ClosedForm {
       } else if (cost.memory > 0) {
         const from = ready + latency;
         if (cost.waits) keys = Math.max(channel, from) + cost.firstLoad;
+        // Of those that wait for room in their ring too, what goes past delays the rest.
+        const past = cost.waitsForRoom ? Math.min(ahead, later) : 0;
         loaded = cost.waits
-          ? Math.max(channel, from) + cost.memory
+          ? Math.max(channel + past, from) + cost.memory
           : Math.max(channel + cost.memory, array + cost.behindLast, start + cost.behindFirst);
         // Loads of later kernels go past those that wait, by the ring.
         channel = cost.waits ? Math.max(channel + cost.memory, loaded - ahead) : loaded;
@@ -193,6 +193,14 @@ export class ClosedForm {
       cycles = Math.max(cycles, vector);
     }
     return cycles;
+  }
+
+  /** When what a kernel reads is finished. */
+  private readyAt(place: number): number {
+    const after = this.sources[place]!;
+    let ready = 0;
+    for (let i = 0; i < after.length; i++) ready = Math.max(ready, this.finished[after[i]!]!);
+    return ready;
   }
 }
 

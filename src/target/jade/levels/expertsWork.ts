@@ -26,6 +26,8 @@ export class ExpertsWork {
     for (let i = 0; i < loads.length; i++)
       this.add(cost, machine, shape, i, (runs * loads[i]!.experts) / chosen, skipped / runs);
     cost.waits = true;
+    const { rings, chip } = machine;
+    cost.waitsForRoom = cost.memory * chip.memory.bytesPerCycle > rings.context;
   }
 
   /** Adds the experts of one load, in so many runs, behind each of which so many have no rows. */

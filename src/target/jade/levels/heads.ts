@@ -9,6 +9,9 @@ export interface Piece {
   readonly loads: number;
   readonly scores: number;
   readonly values: number;
+  /** These from the first to the last, where the ring has room for some of the pieces and loads for others wait. */
+  readonly pacedScores: number;
+  readonly pacedValues: number;
 }
 
 /** A block of heads: cycles of the vector unit, and bytes of its sums. */
@@ -182,10 +185,10 @@ export class Heads {
   private add(after: number, keysFrom: number, isLoaded: boolean): void {
     const { banks, head } = this;
     const { pieces, rest } = head;
-    banks.product(pieces.scores, head.scoreBytes, after, keysFrom);
+    banks.product(pieces.pacedScores, head.scoreBytes, after, keysFrom);
     if (isLoaded) banks.load(pieces.loads, pieces.count, pieces.bytes);
     if (rest !== undefined) {
-      banks.more(rest.scores);
+      banks.more(rest.pacedScores);
       if (isLoaded) banks.load(rest.loads, 1, rest.bytes);
     }
     const softmax = banks.work(head.softmax);
@@ -198,10 +201,10 @@ export class Heads {
     const { banks, head, isLoaded, pending } = this;
     if (pending === NONE) return;
     const { pieces, rest } = head;
-    banks.product(pieces.values, head.valueBytes, pending);
+    banks.product(pieces.pacedValues, head.valueBytes, pending);
     if (isLoaded) banks.load(pieces.loads, pieces.count, pieces.bytes);
     if (rest !== undefined) {
-      banks.more(rest.values);
+      banks.more(rest.pacedValues);
       if (isLoaded) banks.load(rest.loads, 1, rest.bytes);
     }
     banks.work(head.finish);

@@ -10,9 +10,10 @@ import { NEVER, type UnitCycles } from './unitCycles.ts';
 const CHUNKS = 8;
 
 export class LinearWork {
-  /** How many chunks; of one cycles of products, and of each step of the vector unit, and bytes of sums. */
+  /** How many chunks; of one cycles of products, of loads, and of each step of the vector unit, and bytes of sums. */
   chunks = 1;
   products = 0;
+  loads = 0;
   readonly steps: number[] = [];
   sumBytes = 0;
   /** Of a chunk: cycles of the vector unit in all, and tiles of each weight. */
@@ -39,6 +40,7 @@ export class LinearWork {
     cost.vector = (whole * wholeCycles + restCycles) * planes;
     this.chunks = Math.ceil(outputs / chunk) * planes;
     this.products = cost.matrix / this.chunks;
+    this.loads = cost.memory / this.chunks;
     this.finish = cost.vector / this.chunks;
     this.tiles = Math.max(1, Math.round((product.tiles * planes) / this.chunks));
     this.sumBytes = rows * chunk * 4;
@@ -50,7 +52,7 @@ export class LinearWork {
     if (apart > 1 || this.chunks === 1) this.apart(cost, machine, apart);
     else this.inTurn(cost, machine, weights);
     cost.arrayAfterVector = this.afterVector(cost, machine, weights);
-    const more = (product.tiles * planes * weights - product.held) * product.pace;
+    const more = cost.memory - product.held * product.pace;
     cost.behindLast = more + product.turn - product.lastTile;
     cost.behindFirst = more + product.turn - product.pace;
   }

@@ -24,6 +24,8 @@ export class UnitCycles {
   behindFirst = 0;
   /** Whether its loads wait for results of this step: chosen experts, appended state. */
   waits = false;
+  /** Whether the ring has no room for all that waits, so that loads of later kernels come between. */
+  waitsForRoom = false;
   /** Of memory, what must be there before any product, and what the ring of context takes. */
   firstLoad = 0;
   early = 0;
@@ -42,6 +44,7 @@ export class UnitCycles {
     this.lastMatrix = 0;
     this.firstLoad = 0;
     this.waits = false;
+    this.waitsForRoom = false;
     this.joined = false;
   }
 }
