@@ -120,6 +120,16 @@ test('the best chip at all levels is in the JSON and in the report, with what co
   assert.match(stderr, /verilator is not installed; not synthesised: .*; L0 off by/);
 });
 
+test('what cannot be verified is said before the search', async () => {
+  const alone = await explore({ areaMm2: 80 }, '--verify-model', 'qwen3-tiny');
+  assert.equal(alone.status, 2);
+  assert.match(alone.stderr, /--verify-model must come with --verify-top/);
+  const wrong = await explore({ areaMm2: 80 }, '--verify-top', '1', '--verify-model', 'qwen3-tyny');
+  assert.equal(wrong.status, 2);
+  assert.match(wrong.stderr, /qwen3-tyny/);
+  assert.doesNotMatch(wrong.stderr, /designs evaluated/);
+});
+
 test('a design is explained by its limits, its neighbours and what is uncertain', async () => {
   const { status, stdout, stderr } = await explore({ areaMm2: 44 }, '--explain', '1', '--json');
   assert.equal(status, 0, stderr);

@@ -30,7 +30,15 @@ import { REFERENCE_CHIPS, referencesFor } from './exploreReferences.ts';
 import { requireReports, writeReports } from './exploreFiles.ts';
 import { explanationText } from './exploreExplain.ts';
 import { codesignResult, frontResult, frontTable, nothingText } from './exploreResult.ts';
-import { differs, NOTHING_RUN, runFunnel, tablesOf, type Funnel } from './exploreTop.ts';
+import {
+  differs,
+  funnelOptions,
+  NOTHING_RUN,
+  runFunnel,
+  tablesOf,
+  type Funnel,
+  type FunnelRequest,
+} from './exploreTop.ts';
 import { codesignReport, codesignText, readVariants } from './exploreVariants.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { parseWorkload } from './planOptions.ts';
@@ -41,7 +49,7 @@ import { thisCeladon } from './version.ts';
 const NOTHING_FITS = 4;
 const DIFFERS = 1;
 
-interface ExploreOptions extends GlobalOptions {
+interface ExploreOptions extends GlobalOptions, FunnelRequest {
   readonly workload: Workload;
   readonly limits?: string;
   readonly space: string;
@@ -54,10 +62,6 @@ interface ExploreOptions extends GlobalOptions {
   readonly seed: number;
   readonly threads: number;
   readonly queue?: string;
-  readonly level: number;
-  readonly verifyTop?: number;
-  readonly verifyModel?: string;
-  readonly liberty?: string;
   readonly report?: readonly string[];
   readonly explain?: number;
   readonly output?: string | undefined;
@@ -126,13 +130,15 @@ async function explore(names: readonly string[], options: ExploreOptions): Promi
   const output = new Output(options);
   requireDifferent(names);
   requireReports(options.report ?? []);
+  // What the funnel needs is opened before the search, so that a wrong name costs nothing.
+  const wanted = funnelOptions(options);
   if (options.variants !== undefined) return codesign(names, options.variants, options, output);
   const models = names.map((name) => publishedModel(name, 1 / names.length, options.acceptance));
   const references = referencesFor(names, options.references, options.workload);
   const title = `Chips for ${names.join(', ')}`;
   let funnel: Funnel = NOTHING_RUN;
   const explored = await runOne(models, options, output, async (study, front) => {
-    funnel = await runFunnel(front, models, funnelOptions(options), output);
+    funnel = await runFunnel(front, models, wanted, output);
     const roofs = roofsOf(front.map(({ design }) => design));
     const tables = tablesOf(funnel, front);
     return writeReports(options.report ?? [], study, { title, references, roofs, tables });
@@ -144,11 +150,6 @@ async function explore(names: readonly string[], options: ExploreOptions): Promi
   else print(explored, beside, output);
   if (explored.front.length === 0) process.exitCode = NOTHING_FITS;
   else if (differs(funnel)) process.exitCode = DIFFERS;
-}
-
-function funnelOptions({ level, verifyTop = 0, verifyModel, liberty }: ExploreOptions) {
-  const libertyFolder = liberty ?? process.env['CELADON_LIBERTY'];
-  return { level, count: verifyTop, model: verifyModel, libertyFolder };
 }
 
 /** Every variant with the chips that suit it. */

@@ -1,5 +1,6 @@
 /** The funnel of `celadon explore` behind its search: the front at L1; the best at all levels, as RTL, synthesised. */
-import { parseModelConfig } from '../model/index.ts';
+import { UsageError } from '../base/index.ts';
+import { parseModelConfig, type Model } from '../model/index.ts';
 import {
   layerGraphs,
   runLevelOne,
@@ -22,8 +23,40 @@ export interface FunnelOptions {
   /** Chips of the front to verify, the best first; 0 for none. */
   readonly count: number;
   /** Played on their RTL. */
-  readonly model: string | undefined;
+  readonly model: Model | undefined;
   readonly libertyFolder: string | undefined;
+}
+
+/** Options of the command, by their names. */
+export interface FunnelRequest {
+  readonly level: number;
+  readonly verifyTop?: number;
+  readonly verifyModel?: string;
+  readonly liberty?: string;
+  readonly variants?: string;
+}
+
+/** Opens what the funnel needs. Throws UsageError where options do not go together, and what `openModel` throws. */
+export function funnelOptions({
+  level,
+  verifyTop: count = 0,
+  verifyModel,
+  liberty,
+  variants,
+}: FunnelRequest): FunnelOptions {
+  if (verifyModel !== undefined && count === 0)
+    throw new UsageError('--verify-model must come with --verify-top', {
+      where: '--verify-model',
+      hint: 'say how many chips to verify: --verify-top 1',
+    });
+  if (variants !== undefined && (level > 0 || count > 0))
+    throw new UsageError('--level and --verify-top must be without --variants', {
+      where: '--variants',
+      hint: 'explore the variant that was found, as a model of its own',
+    });
+  const libertyFolder = liberty ?? process.env['CELADON_LIBERTY'];
+  const model = verifyModel === undefined ? undefined : openModel(verifyModel);
+  return { level, count, model, libertyFolder };
 }
 
 /** What the steps behind the search found; empty where they were not asked for. */
@@ -57,8 +90,7 @@ function verifyBest(
   output: Output,
 ): Promise<TopReport> {
   const chips = chipsOf(front).slice(0, count);
-  const rtl = { model: model === undefined ? undefined : openModel(model) };
-  const options = { programs: programsOf(models), node: nodeOf, libertyFolder, rtl };
+  const options = { programs: programsOf(models), node: nodeOf, libertyFolder, rtl: { model } };
   return verifyTop(chips, options, {
     step: (text) => output.progress(text),
     verified: (chip) => output.note(verificationText(chip)),

@@ -86,7 +86,9 @@ export class Host {
         });
     });
     clearTimeout(late);
-    if (ended.heldBytes > this.#limits.heldBytes) this.stop();
+    // One that has ended is not asked again.
+    if (child.exitCode !== null || child.signalCode !== null) this.#child = undefined;
+    else if (ended.heldBytes > this.#limits.heldBytes) this.stop();
     return ended;
   }
 }

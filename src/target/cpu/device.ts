@@ -26,7 +26,6 @@ import { type Level } from '../../x86/index.ts';
 import { machineCode } from './x86/index.ts';
 
 export interface CpuDeviceOptions extends MemoryOptions {
-  /** What the kernels are made with. */
   /** Of machine code; without it all is WebAssembly. */
   readonly level: Level | undefined;
   /** The least multiply-accumulates of a part of a kernel's call. */

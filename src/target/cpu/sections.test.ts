@@ -67,6 +67,25 @@ function sectionsOfBatch(B: number, threads: number, N: number): number[] {
   return list.finish().map(({ section }) => section);
 }
 
+/** Sections of attention and the rounding of its result, for a token each of so many sequences. */
+function sectionsOfAttention(B: number, threads: number): number[] {
+  const list = new StepList({ B, T: 1, S: 64 }, new Map(), threads);
+  const [q, out, rows] = Array.from({ length: 3 }, (_, i) => list.allocate(`${i}`, B * D));
+  list.add('silu', '', { x: q!, out: q!, size: B * D });
+  const state = { keys: 'k', values: 'v', capacity: 64, positions: list.allocate('p', B) };
+  const steps = { keyStep: D, valueStep: D, qStep: D, outStep: D };
+  const sizes = { B, T: 1, G: 1, shared: 1, keyWidth: D, valueWidth: D };
+  list.add('attention', '', { q: q!, out: out!, ...state, ...steps, ...sizes } as never);
+  list.add('silu', '', { x: out!, out: rows!, size: B * D });
+  return list.finish().map(({ section }) => section);
+}
+
+test('attention is a section of its own, cut by heads too, unless all threads have rows enough', () => {
+  assert.deepEqual(sectionsOfAttention(1, 2), [0, 1, 2]);
+  assert.deepEqual(sectionsOfAttention(2, 4), [0, 1, 2]);
+  assert.deepEqual(sectionsOfAttention(8, 2), [0, 0, 0]);
+});
+
 test('threads with rows enough each go on alone through products whose weights a cache holds', () => {
   assert.deepEqual(sectionsOfBatch(8, 2, D), [0, 0, 0]);
   assert.deepEqual(sectionsOfBatch(16, 2, D), [0, 0, 0]);

@@ -3,7 +3,7 @@
  * all of them and waits for nobody in between. Products are among them where it costs less that each thread reads all of a weight
  * than that threads wait for one another: where rows are enough for all, and weights few.
  */
-import { sharedBytes, sharedParameters } from './kernels/cut.ts';
+import { needsManyRows, sharedBytes, sharedParameters } from './kernels/cut.ts';
 import { type KernelName } from './kernels/kernels.table.ts';
 import { writes } from './rounds.ts';
 
@@ -43,15 +43,17 @@ export interface Sharing {
 export function sectionsOf(steps: readonly RoundStep[], { rows, readers }: Sharing): Sections {
   const { least, most } = ROWS_OF_SHARE;
   const areShared = readers > 1 && rows >= least * readers && rows <= most * readers;
-  const mostBytes = areShared ? MOST_SHARED_BYTES : 0;
   const firstRounds: number[] = [];
   const goByRows: boolean[] = [];
   let written: Set<object> | undefined;
   let readBytes = 0;
   for (const round of Map.groupBy(steps, (step) => step.round).values()) {
     const bytes = round.reduce((sum, { kernel, args }) => sum + sharedBytes(kernel, args), 0);
+    const isPossible = areShared || !round.some(({ kernel }) => needsManyRows(kernel));
     const goOn = (before: Set<object>, beforeBytes: number): boolean =>
-      beforeBytes + bytes <= mostBytes && round.every((step) => goesOn(step, rows, before));
+      isPossible &&
+      beforeBytes + bytes <= MOST_SHARED_BYTES &&
+      round.every((step) => goesOn(step, rows, before));
     if (written !== undefined && goOn(written, readBytes)) readBytes += bytes;
     else {
       firstRounds.push(round[0]!.round);

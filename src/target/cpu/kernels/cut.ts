@@ -10,13 +10,13 @@ export interface Part {
   readonly args: Arguments;
 }
 
-/** How finely a call is cut: at most so many parts, for so many threads. */
+/** How finely a call is cut: so many parts or few more, for so many threads. */
 export interface Fineness {
   readonly wanted: number;
   readonly threads: number;
 }
 
-/** Parts of a call, in the order in which they should be taken; they depend on the arguments alone. */
+/** Parts of a call, in the order in which they should be taken; they depend on what is given here alone. */
 export function cutCall(part: Part, { wanted, threads }: Fineness): readonly Part[] {
   let parts: readonly Part[] = [part];
   for (const axis of CUTS[part.kernel]?.axes ?? []) {
@@ -51,6 +51,11 @@ export function sharedParameters(
 ): readonly string[] | undefined {
   const axis = rowAxis(kernel, args as Arguments, rows);
   return axis && Object.keys({ ...axis.elements, ...axis.adds });
+}
+
+/** Whether a call is better cut otherwise where rows are too few for all threads, as by heads. */
+export function needsManyRows(kernel: KernelName): boolean {
+  return typeof CUTS[kernel]?.rowWise === 'object';
 }
 
 /** Bytes that each share of the rows of a call reads whole. */

@@ -31,7 +31,8 @@ export interface Cut {
   readonly axes: readonly Axis[];
   /**
    * Whether a share of the units of an axis needs only the same share of what the call reads, and writes only that of what
-   * it writes: then a thread can go on with its share before others have theirs. Of any of `axes`, or of this one.
+   * it writes: then a thread can go on with its share before others have theirs. Of any of `axes`; or of this one, and only where
+   * rows are enough for all threads.
    */
   readonly rowWise?: true | Axis;
   /** Bytes that each such share reads whole, weights above all; none unless said. */

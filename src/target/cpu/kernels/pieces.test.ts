@@ -27,6 +27,13 @@ function requireCovers(units: number, grain: number, pieces: readonly Piece[]): 
   assert.equal(end, units);
 }
 
+test('work for few threads is left to few', () => {
+  assert.deepEqual(streams(1000, 16, { grain: 8, least: 504 }), [
+    [0, 504],
+    [504, 496],
+  ]);
+});
+
 test('a stream is halved down to the least piece, and threads take turns', () => {
   const pieces = streams(128, 2, { grain: 2, least: 8 });
   const expected = [

@@ -6,7 +6,7 @@ export type Piece = readonly [start: number, count: number];
 export interface Grains {
   /** Pieces are multiples of this many units, but the last. */
   readonly grain: number;
-  /** What no piece should be smaller than, a multiple of the grain. */
+  /** What no piece is smaller than but the last of a run, a multiple of the grain. */
   readonly least: number;
 }
 
@@ -24,7 +24,7 @@ export function alike(units: number, { least }: Pick<Grains, 'least'>): readonly
  * fast take them.
  */
 export function streams(units: number, threads: number, grains: Grains): readonly Piece[] {
-  const share = wholeGrains(units / threads, grains);
+  const share = Math.max(grains.least, wholeGrains(units / threads, grains));
   const runs = alike(units, { least: share }).map((run) => halves(run, grains));
   const turns = Math.max(...runs.map(({ length }) => length));
   return Array.from({ length: turns }, (_, turn) =>

@@ -49,6 +49,16 @@ test('sums of two chunks fit in a bank, but the array does not write where the v
   assert.equal(banks.vector, 40 + PIPELINE + 2 * 100);
 });
 
+test('sums that count as more banks than there are are costed one after another', () => {
+  const banks = banksOf();
+  banks.product(10, 2 * BANK_BYTES);
+  banks.product(10, 2 * BANK_BYTES);
+  banks.work(5, 2);
+  banks.run();
+  assert.ok(banks.array >= 20 && banks.array < Infinity, `${banks.array}`);
+  assert.ok(banks.vector < Infinity, `${banks.vector}`);
+});
+
 test('work that a product waits for delays it, and what stands behind it', () => {
   const banks = banksOf();
   banks.product(10, BANK_BYTES);

@@ -159,7 +159,10 @@ export class AccumulatorBanks {
     while (product < this.products || work < this.works) {
       const multiplies = product < this.products ? this.productStart(product, work) : NEVER;
       const finishes = work < this.works ? this.workStart(work, product) : NEVER;
-      if (multiplies <= finishes) this.multiply(product++, multiplies);
+      // Sums that count as more banks than there are would wait for each other for ever.
+      if (Math.min(multiplies, finishes) === NEVER)
+        this.multiply(product++, Math.max(this.array, this.vector));
+      else if (multiplies <= finishes) this.multiply(product++, multiplies);
       else this.finish(work++, finishes);
     }
   }
