@@ -1,15 +1,25 @@
 /**
  * NSGA-II on a grid, then a local search around its front: the first finds where the front is, with few
- * points; the second fills its gaps. No point is evaluated twice, and none that limits or bounds rule
- * out. A generation is a batch.
+ * points; the second fills its gaps. Both begin again from other points, as a front may have parts that are no
+ * neighbours, such as designs with other memories. No point is evaluated twice, and none that limits or
+ * bounds rule out. A generation is a batch.
  *
  * Whether the front is that of the whole grid is not proven, unless the search has come by every point.
  */
 import { Random } from '../../base/index.ts';
 import { Asking } from './asking.ts';
+import { Front } from './front.ts';
 import { closeFront } from './local.ts';
 import { survivors, tournament, type Individual, type Ranked } from './nsga.ts';
-import { gridSize, pointAt, type Grid, type Point, type Search } from './problem.ts';
+import {
+  gridSize,
+  pointAt,
+  type Batch,
+  type Grid,
+  type Outcome,
+  type Point,
+  type Search,
+} from './problem.ts';
 import { shuffledRanks } from './random.ts';
 import { cross, mutate } from './variation.ts';
 
@@ -21,8 +31,12 @@ export interface GeneticOptions {
   readonly evaluations?: number;
 }
 
-/** Generations without a new point in the front, after which the local search begins. */
+/** Generations without a new point in their front, after which the local search begins. */
 const PATIENCE = 5;
+/** Starts at least; further ones follow while the last found more. */
+const STARTS = 6;
+/** Of a further start, at most: it is to find the places of other parts, which the local search fills. */
+const GENERATIONS = 16;
 /** Points looked at for each one that keeps the limits. */
 const LOOKS = 20;
 
@@ -32,18 +46,44 @@ export function* geneticSearch(
 ): Search {
   const random = new Random(seed);
   const asking = new Asking(grid, evaluations);
-  const { sizes } = grid;
-  const looks = population * LOOKS;
-  let members: Individual[] = yield* asking.ask(drawn(sizes, looks, random), population);
-  for (let quiet = 0; quiet < PATIENCE && members.length > 0;) {
-    const parents = survivors(members, population);
-    const before = asking.ledger.improvements;
-    const born = yield* asking.ask(children(sizes, parents, looks, random), population);
-    members = [...parents, ...born];
-    quiet = asking.ledger.improvements === before ? quiet + 1 : 0;
+  const { ledger } = asking;
+  let found = -1;
+  for (let start = 0; start < STARTS || ledger.improvements > found; start++) {
+    found = ledger.improvements;
+    yield* evolve(asking, population, random, start === 0 ? Infinity : GENERATIONS);
+    yield* closeFront(asking);
+    if (ledger.left === 0 || ledger.evaluations >= evaluations) break;
   }
-  yield* closeFront(asking);
-  return asking.ledger.result();
+  return ledger.result();
+}
+
+/** Generations from points at random, until some in a row add nothing to the front of their own. */
+function* evolve(
+  asking: Asking,
+  population: number,
+  random: Random,
+  generations: number,
+): Generator<Batch, void, readonly Outcome[]> {
+  const { sizes } = asking.grid;
+  const looks = population * LOOKS;
+  const front = new Front();
+  let members: Individual[] = yield* asking.ask(drawn(sizes, looks, random), population);
+  let born = members;
+  for (let i = 0, quiet = 0; i < generations && quiet < PATIENCE && members.length > 0; i++) {
+    quiet = addAll(front, born) ? 0 : quiet + 1;
+    const parents = survivors(members, population);
+    born = yield* asking.ask(children(sizes, parents, looks, random), population);
+    members = [...parents, ...born];
+  }
+}
+
+/** Whether any that keeps the limits comes into the front. */
+function addAll(front: Front, members: readonly Individual[]): boolean {
+  let isAny = false;
+  for (const { point, objectives, violation } of members)
+    if (objectives !== undefined && violation === 0 && front.add({ point, objectives }))
+      isAny = true;
+  return isAny;
 }
 
 /** Points at random for the first generation. */
