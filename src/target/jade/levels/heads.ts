@@ -74,7 +74,7 @@ export class Heads {
     if (blocks <= BLOCKS) return this.ofBlocks(blocks, sharing, ring, ahead);
     const half = this.ofBlocks(BLOCKS / 2, sharing, ring, ahead);
     const all = this.ofBlocks(BLOCKS, sharing, ring, ahead);
-    return all + ((all - half) / (BLOCKS / 2)) * (blocks - BLOCKS);
+    return continued(all, half, BLOCKS, blocks);
   }
 
   private ofBlocks(blocks: number, sharing: number, ring: number, ahead: number): number {
@@ -112,7 +112,7 @@ export class Heads {
     // The last products of a query are before the last groups.
     if (lastFrom > 0) return all;
     const half = this.ofGroups(blocks, few / 2, chunks, query, keysFrom, lastFrom);
-    return all + ((all - half) / (few / 2)) * (groups - few);
+    return continued(all, half, few, groups);
   }
 
   /** Of many blocks with one key head, those more at their pace. */
@@ -127,7 +127,7 @@ export class Heads {
     if (blocks <= BLOCKS) return this.ofChunks(blocks, groups, chunks, query, keysFrom, lastFrom);
     const all = this.ofChunks(BLOCKS, groups, chunks, query, keysFrom, lastFrom);
     const half = this.ofChunks(BLOCKS / 2, groups, chunks, query, keysFrom, lastFrom);
-    return all + ((all - half) / (BLOCKS / 2)) * (blocks - BLOCKS);
+    return continued(all, half, BLOCKS, blocks);
   }
 
   /** Of many chunks for one key head, those more at their pace; only the last are behind what comes late. */
@@ -143,7 +143,7 @@ export class Heads {
     const all = this.run(blocks, groups, CHUNKS, query, keysFrom, lastFrom);
     if (keysFrom + lastFrom > 0) return all;
     const half = this.run(blocks, groups, CHUNKS / 2, query, keysFrom, lastFrom);
-    return all + ((all - half) / (CHUNKS / 2)) * (chunks - CHUNKS);
+    return continued(all, half, CHUNKS, chunks);
   }
 
   private run(
@@ -186,11 +186,7 @@ export class Heads {
     const { banks, head } = this;
     const { pieces, rest } = head;
     banks.product(pieces.pacedScores, head.scoreBytes, after, keysFrom);
-    if (isLoaded) banks.load(pieces.loads, pieces.count, pieces.bytes);
-    if (rest !== undefined) {
-      banks.more(rest.pacedScores);
-      if (isLoaded) banks.load(rest.loads, 1, rest.bytes);
-    }
+    this.addPieces(rest?.pacedScores, isLoaded);
     const softmax = banks.work(head.softmax);
     this.addValues();
     this.pending = softmax;
@@ -202,12 +198,23 @@ export class Heads {
     if (pending === NONE) return;
     const { pieces, rest } = head;
     banks.product(pieces.pacedValues, head.valueBytes, pending);
-    if (isLoaded) banks.load(pieces.loads, pieces.count, pieces.bytes);
-    if (rest !== undefined) {
-      banks.more(rest.pacedValues);
-      if (isLoaded) banks.load(rest.loads, 1, rest.bytes);
-    }
+    this.addPieces(rest?.pacedValues, isLoaded);
     banks.work(head.finish);
     this.pending = NONE;
   }
+
+  /** Loads of the product just added, and the product with what is left of the state, of so many cycles. */
+  private addPieces(restCycles: number | undefined, isLoaded: boolean): void {
+    const { banks, head } = this;
+    const { pieces, rest } = head;
+    if (isLoaded) banks.load(pieces.loads, pieces.count, pieces.bytes);
+    if (rest === undefined) return;
+    banks.more(restCycles!);
+    if (isLoaded) banks.load(rest.loads, 1, rest.bytes);
+  }
+}
+
+/** `count` rounds, of which `few` take `all` and half of these `half`: the others at the pace of the last ones. */
+function continued(all: number, half: number, few: number, count: number): number {
+  return all + ((all - half) / (few / 2)) * (count - few);
 }
