@@ -118,6 +118,11 @@ const FORMS = {
   cpuid: [['0F A2', '', '']],
   xgetbv: [['0F 01 D0', '', '']],
   syscall: [['0F 05', '', '']],
+  pause: [['F3 90', '', '']],
+  /** Makes the next instruction, which changes memory, one step for all processors. */
+  lock: [['F0', '', '']],
+  cmpxchg: [['0F B1 /r', 'MR', 'm32 r32']],
+  xadd: [['0F C1 /r', 'MR', 'm32 r32']],
   prefetcht0: [['0F 18 /1', 'M', 'm8']],
   prefetcht1: [['0F 18 /2', 'M', 'm8']],
   vzeroupper: [['VEX.128.NP.0F.WIG 77', '', '']],

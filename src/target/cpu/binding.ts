@@ -5,7 +5,7 @@ import { cutCall, inOrder, rowsOfCall, sharedBytes, workOf, type Part } from './
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
 import { type Placed, type Step } from './steps.ts';
 import { type Call, type Chunk, type StateArg, type Task, type Work } from './threads/calls.ts';
-import { MOST_TASKS } from './threads/walk.ts';
+import { MOST_TASKS } from './threads/tally.ts';
 
 /** Valid for one layout of the memory. */
 export interface Binding extends Work {

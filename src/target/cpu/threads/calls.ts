@@ -3,7 +3,9 @@
  * the chunks of a task one after the other.
  */
 import { type KernelName } from '../kernels/kernels.table.ts';
+import { type NativeCall, type NativeRoute, type Prepared, type RouteWords } from '../x86/index.ts';
 import { type KernelSet } from './kernelSet.ts';
+import { type Walk } from './walk.ts';
 
 /** A call of a kernel, of a part of a step. */
 export interface Chunk {
@@ -42,28 +44,43 @@ export interface ReadyTask {
   /** The number of its first chunk in the program. */
   readonly first: number;
   readonly chunks: readonly (() => void)[];
+  /** When it has run: hands it to machine code, if that can do all of it. */
+  readonly handOver?: (() => void) | undefined;
 }
 
 export type ReadyCall = readonly ReadyTask[];
 
 /**
  * A program as one thread runs it: a chunk is prepared when the thread first comes to it, as another may always take
- * it, and one on state again for another slot.
+ * it, and one on state again for another slot. A task that machine code can do is handed over when it has run once.
  */
-export class ReadyWork {
+export class ReadyWork implements Walk {
   readonly calls: readonly ReadyCall[];
-  readonly #kernels: KernelSet;
-  readonly #scratch: number;
+  readonly route: NativeRoute | undefined;
+  /** Tasks on state, by call. */
+  readonly #onState: (readonly [call: number, task: number])[] = [];
   #slot = 0;
 
-  /** For thread number `thread`. */
-  constructor(kernels: KernelSet, { calls, scratchAddress, scratchBytes }: Work, thread: number) {
-    this.#kernels = kernels;
-    this.#scratch = scratchAddress + thread * scratchBytes;
+  /** For thread number `thread`, which walks by `words`, if others share the work. */
+  constructor(
+    kernels: KernelSet,
+    { calls, scratchAddress, scratchBytes }: Work,
+    thread: number,
+    words?: RouteWords,
+  ) {
+    const tasks = calls.map(({ length }) => length);
+    this.route = words && kernels.route?.(tasks, words);
+    const scratch = scratchAddress + thread * scratchBytes;
     let first = 0;
-    this.calls = calls.map((tasks) =>
-      tasks.map((chunks) => {
-        const ready = { first, chunks: chunks.map((chunk) => this.#preparedLater(chunk)) };
+    this.calls = calls.map((call, i) =>
+      call.map((chunks, j) => {
+        const own = chunks.map((chunk) => new ReadyChunk(kernels, chunk, scratch));
+        if (own.some(({ isOnState }) => isOnState)) this.#onState.push([i, j]);
+        const ready = {
+          first,
+          chunks: own.map((chunk) => () => chunk.run(this.#slot)),
+          handOver: this.route && (() => this.#handOver(i, j, own)),
+        };
         first += chunks.length;
         return ready;
       }),
@@ -72,26 +89,52 @@ export class ReadyWork {
 
   /** Makes `calls` those on the slots from `slot` on. */
   moveTo(slot: number): void {
+    if (slot === this.#slot) return;
     this.#slot = slot;
+    for (const [call, task] of this.#onState) this.route?.withdraw(call, task);
   }
 
-  #preparedLater(chunk: Chunk): () => void {
-    const isOnState = chunk.stateArgs.length > 0;
-    let run: (() => void) | undefined;
-    let slot = 0;
-    return () => {
-      if (run === undefined || (isOnState && slot !== this.#slot)) {
-        run = this.#prepare(chunk);
-        slot = this.#slot;
-      }
-      run();
-    };
+  #handOver(call: number, task: number, chunks: readonly ReadyChunk[]): void {
+    const native = chunks.map((chunk) => chunk.native);
+    if (native.every((calls) => calls !== undefined))
+      this.route!.handOver(call, task, native.flat());
+  }
+}
+
+/** A chunk that is prepared when it is first run, and on state for each slot. */
+class ReadyChunk {
+  readonly isOnState: boolean;
+  readonly #kernels: KernelSet;
+  readonly #chunk: Chunk;
+  readonly #scratch: number;
+  #prepared: Prepared | undefined;
+  #slot = 0;
+
+  constructor(kernels: KernelSet, chunk: Chunk, scratch: number) {
+    this.#kernels = kernels;
+    this.#chunk = chunk;
+    this.#scratch = scratch;
+    this.isOnState = chunk.stateArgs.length > 0;
   }
 
-  #prepare({ kernel, args, scratchArgs, stateArgs }: Chunk): () => void {
+  run(slot: number): void {
+    if (this.#prepared === undefined || (this.isOnState && slot !== this.#slot)) {
+      this.#prepared = this.#prepare(slot);
+      this.#slot = slot;
+    }
+    this.#prepared.run();
+  }
+
+  /** Its calls of machine code as it last ran; undefined if it has none. */
+  get native(): readonly NativeCall[] | undefined {
+    return this.#prepared?.native?.();
+  }
+
+  #prepare(slot: number): Prepared {
+    const { kernel, args, scratchArgs, stateArgs } = this.#chunk;
     const values = [...args];
     for (const index of scratchArgs) values[index]! += this.#scratch;
-    for (const { index, slotBytes } of stateArgs) values[index]! += this.#slot * slotBytes;
+    for (const { index, slotBytes } of stateArgs) values[index]! += slot * slotBytes;
     return this.#kernels.prepare(kernel, values);
   }
 }

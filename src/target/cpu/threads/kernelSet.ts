@@ -1,8 +1,15 @@
 /** How a thread calls kernels. */
 import { instantiate, type WasmMemory, type WasmModule } from '../../../wasm/index.ts';
 import { type LinkedLibrary } from '../../../x86/index.ts';
-import { bindKernels, type Bind, type Kernels } from '../kernels/bind.ts';
-import { withMachineCode } from '../x86/index.ts';
+import { bindKernels, type Kernels } from '../kernels/bind.ts';
+import { type KernelName } from '../kernels/kernels.table.ts';
+import {
+  Machine,
+  NativeRoute,
+  withMachineCode,
+  type Prepared,
+  type RouteWords,
+} from '../x86/index.ts';
 
 /** What a thread makes its kernels from; it can be posted to a worker. */
 export interface KernelSource {
@@ -17,7 +24,9 @@ export interface KernelSource {
 /** The kernels of one thread. */
 export interface KernelSet {
   /** A call that can be made many times; arguments in the order of the table. */
-  readonly prepare: Bind;
+  readonly prepare: (kernel: KernelName, args: readonly number[]) => Prepared;
+  /** Where there is machine code: the way through calls with so many tasks. */
+  readonly route?: (tasks: readonly number[], words: RouteWords) => NativeRoute;
 }
 
 export function openKernels({ module, memory, panels = [], code }: KernelSource): KernelSet {
@@ -25,5 +34,11 @@ export function openKernels({ module, memory, panels = [], code }: KernelSource)
   const instances = memories.map((weights) =>
     instantiate<Kernels>(module, { host: { memory, weights } }),
   );
-  return { prepare: withMachineCode(bindKernels(...instances), memories, code) };
+  const bind = bindKernels(...instances);
+  if (code === undefined) return { prepare: (kernel, args) => ({ run: bind(kernel, args) }) };
+  const machine = new Machine(memories, code);
+  return {
+    prepare: withMachineCode(bind, machine),
+    route: (tasks, words) => new NativeRoute(machine, tasks, words),
+  };
 }

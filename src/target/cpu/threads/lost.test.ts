@@ -8,7 +8,8 @@ import { Worker } from 'node:worker_threads';
 import { bitsOf, Session } from '../../../../test/session.ts';
 import { loadModel } from '../../../model/index.ts';
 import { cpuTarget } from '../target.ts';
-import { makeControl, makeTally, markGone, MOST_TASKS, resetTally, Walker } from './walk.ts';
+import { makeTally, MOST_TASKS, resetTally } from './tally.ts';
+import { makeControl, markGone, Walker } from './walk.ts';
 
 const RUN = 1;
 
@@ -19,7 +20,7 @@ const ENDS = `
   const { control, tally, walk } = require('node:worker_threads').workerData;
   import(walk).then(({ markGone, Walker }) => {
     process.once('exit', () => markGone(control, 1));
-    new Walker(1, control).walk([[{ first: 0, chunks: [() => process.exit()] }]], tally, ${RUN});
+    new Walker(1, control).walk({ calls: [[{ first: 0, chunks: [() => process.exit()] }]] }, tally, ${RUN});
   });
 `;
 
@@ -30,7 +31,8 @@ test('a thread that ends with a part that it has taken makes the run fail, and i
   const worker = new Worker(ENDS, { eval: true, workerData: { control, tally, walk } });
   while ((Atomics.load(tally.next, 0) & MOST_TASKS) === 0) await sleep(1);
   assert.throws(
-    () => new Walker(0, control).walk([[taskOf(() => assert.fail('taken'))]], tally, RUN),
+    () =>
+      new Walker(0, control).walk({ calls: [[taskOf(() => assert.fail('taken'))]] }, tally, RUN),
     /must do the parts of a step that they take: thread 2 has ended/,
   );
   await once(worker, 'exit');
@@ -41,7 +43,11 @@ test('a thread that ends without a part is missed by nobody', () => {
   resetTally(tally, RUN);
   markGone(control, 1);
   let done = 0;
-  new Walker(0, control).walk([[taskOf(() => done++), taskOf(() => done++)]], tally, RUN);
+  new Walker(0, control).walk(
+    { calls: [[taskOf(() => done++), taskOf(() => done++)]] },
+    tally,
+    RUN,
+  );
   assert.equal(done, 2);
 });
 

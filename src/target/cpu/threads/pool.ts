@@ -3,18 +3,9 @@ import { CeladonError } from '../../../base/index.ts';
 import { openKernels, type KernelSet, type KernelSource } from './kernelSet.ts';
 import { spawnWorker, type WorkerHandle } from './spawn.node.ts';
 import { runTimed, wordsOfTimes, type Times } from './times.ts';
-import {
-  CONTROL,
-  makeControl,
-  makeTally,
-  markGone,
-  nextRun,
-  resetTally,
-  ringBell,
-  Walker,
-  type Tally,
-} from './walk.ts';
-import { ReadyWork, type ReadyCall, type ReadyTask, type Work } from './calls.ts';
+import { makeTally, nextRun, resetTally, type Tally } from './tally.ts';
+import { CONTROL, makeControl, markGone, ringBell, routeWords, Walker } from './walk.ts';
+import { ReadyWork, type ReadyTask, type Work } from './calls.ts';
 import { type Letter } from './work.ts';
 
 /** Runs programs. */
@@ -101,11 +92,11 @@ export class ThreadPool implements Runner {
     Atomics.store(this.#control, CONTROL.slot, slot);
     Atomics.store(this.#control, CONTROL.run, this.#run);
     ringBell(this.#control);
-    return () => this.#end(ready.calls, tally);
+    return () => this.#end(ready, tally);
   }
 
-  #end(calls: readonly ReadyCall[], tally: Tally): Times | undefined {
-    this.#walk(calls, tally);
+  #end(ready: ReadyWork, tally: Tally): Times | undefined {
+    this.#walk(ready, tally);
     if (Atomics.exchange(this.#control, CONTROL.failed, 0) === 0) return tally.times;
     throw (
       this.#walker.takeError() ??
@@ -121,9 +112,9 @@ export class ThreadPool implements Runner {
   }
 
   /** Where a thread is lost the others are told to leave: the run is over. */
-  #walk(calls: readonly ReadyCall[], tally: Tally): void {
+  #walk(ready: ReadyWork, tally: Tally): void {
     try {
-      this.#walker.walk(calls, tally, this.#run);
+      this.#walker.walk(ready, tally, this.#run);
     } catch (error) {
       resetTally(tally, 0);
       throw (this.#lost = error);
@@ -144,7 +135,8 @@ export class ThreadPool implements Runner {
     const chunks = work.calls.flat(2).length;
     this.#readyChunks += chunks;
     this.#makeRoom();
-    return { id, tally, chunks, ready: new ReadyWork(this.#kernels, work, 0) };
+    const words = routeWords(this.#control, tally, 0);
+    return { id, tally, chunks, ready: new ReadyWork(this.#kernels, work, 0, words) };
   }
 
   /** Forgets what was not run for longest. */

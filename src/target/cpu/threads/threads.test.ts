@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { bitsOf, Session } from '../../../../test/session.ts';
 import { loadModel } from '../../../model/index.ts';
 import { cpuTarget, type CpuOptions } from '../target.ts';
-import { makeTally, nextRun, resetTally } from './walk.ts';
+import { makeTally, nextRun, resetTally } from './tally.ts';
 
 const GOLDEN = path.join(import.meta.dirname, '../../../../test/golden');
 

@@ -4,23 +4,14 @@
  * for a thread that has no task: one that a busy machine does not run holds up nothing but what it
  * has taken.
  *
- * The words of a call in the tally:
- *
- *   next  the run's number in the upper 20 bits, and the first task that nobody has taken
- *   done  tasks that are done
- *
- * The number tells a thread that wakes up late that the run is over, and it leaves.
- *
  * A thread that ends while it has a task would be waited for in vain. So each says in a word of its own whether it has
  * one, and whether it is gone; the thread that has the workers looks there while it waits.
  */
 import { CeladonError } from '../../../base/index.ts';
 import { runTimed, type Times } from './times.ts';
 import { type ReadyCall, type ReadyTask } from './calls.ts';
-
-const TASK_BITS = 12;
-/** The most tasks of a call; the run's number stands above. */
-export const MOST_TASKS = (1 << TASK_BITS) - 1;
+import { MOST_TASKS, TASK_BITS, type Tally } from './tally.ts';
+import { STOPS, type NativeRoute, type RouteWords } from '../x86/index.ts';
 
 /** Words of the control block that all threads share. */
 export const CONTROL = {
@@ -47,6 +38,17 @@ export function makeControl(threads: number): Int32Array<SharedArrayBuffer> {
   return new Int32Array(new SharedArrayBuffer(4 * (CONTROL.threads + threads)));
 }
 
+/** The words by which machine code walks; none where times of chunks are kept, which it does not know. */
+export function routeWords(
+  control: Int32Array<SharedArrayBuffer>,
+  { next, done, times }: Tally,
+  thread: number,
+): RouteWords | undefined {
+  const word = (i: number): Int32Array => control.subarray(i, i + 1);
+  const [own, waiting] = [word(CONTROL.threads + thread), word(CONTROL.waiting)];
+  return times ? undefined : { next, done, own, waiting };
+}
+
 /** Says that a thread has ended: itself as its last word, or who hears of it. */
 export function markGone(control: Int32Array<SharedArrayBuffer>, thread: number): void {
   Atomics.or(control, CONTROL.threads + thread, THREAD.gone);
@@ -58,6 +60,12 @@ const SPINS = 2000;
 const NAP_MS = 5;
 /** After so many naps in which no task is done, a minute or more, a thread must be gone that nobody has heard of. */
 const MOST_NAPS = 12_000;
+
+/** What a thread walks: calls, and machine code that knows some of their tasks. */
+export interface Walk {
+  readonly calls: readonly ReadyCall[];
+  readonly route?: NativeRoute | undefined;
+}
 
 /** Tells the processor that a thread only waits, where the host can. */
 const pause: () => void = (Atomics as { pause?: () => void }).pause?.bind(Atomics) ?? (() => {});
@@ -77,15 +85,24 @@ export class Walker {
    * Walks the calls in run number `run`; ends early when that run is over. Throws CeladonError, in the thread that has
    * the workers, when one of them is gone and has taken a task along.
    */
-  walk(calls: readonly ReadyCall[], tally: Tally, run: number): void {
-    for (const [i, call] of calls.entries()) {
+  walk({ calls, route }: Walk, tally: Tally, run: number): void {
+    for (let i = 0; i < calls.length; i++) {
+      if (route) {
+        const stop = route.go(i, run << TASK_BITS);
+        i = route.call;
+        if (stop === STOPS.ended || stop === STOPS.over) return;
+        if (stop === STOPS.task) this.#do(calls[i]!, route.task, tally, i);
+        else if (stop === STOPS.wake) Atomics.notify(tally.done, i);
+      }
+      const call = calls[i]!;
       if (!this.#takeTasks(call, tally, i, run)) return;
       if (!this.#awaitDone(tally, i, call.length, run)) return;
     }
   }
 
-  #takeTasks(call: ReadyCall, { next, done, times }: Tally, i: number, run: number): boolean {
+  #takeTasks(call: ReadyCall, tally: Tally, i: number, run: number): boolean {
     const own = CONTROL.threads + this.#thread;
+    const { next } = tally;
     Atomics.store(this.#control, own, THREAD.takes);
     for (;;) {
       const seen = Atomics.load(next, i);
@@ -96,11 +113,16 @@ export class Walker {
         return !isOver;
       }
       if (Atomics.compareExchange(next, i, seen, seen + 1) !== seen) continue;
-      this.#runTask(call[taken]!, times);
-      const count = Atomics.add(done, i, 1) + 1;
-      const wake = count === call.length && Atomics.load(this.#control, CONTROL.waiting) > 0;
-      if (wake) Atomics.notify(done, i);
+      this.#do(call, taken, tally, i);
     }
+  }
+
+  /** Runs a task that this thread has taken, and wakes those that wait for it. */
+  #do(call: ReadyCall, task: number, { done, times }: Tally, i: number): void {
+    this.#runTask(call[task]!, times);
+    const count = Atomics.add(done, i, 1) + 1;
+    const wake = count === call.length && Atomics.load(this.#control, CONTROL.waiting) > 0;
+    if (wake) Atomics.notify(done, i);
   }
 
   /** A task that fails counts as done, so that nobody waits for it; the run fails when it is over. */
@@ -108,6 +130,7 @@ export class Walker {
     try {
       if (times === undefined) for (const chunk of task.chunks) chunk();
       else runTimed(task, times, this.#thread);
+      task.handOver?.();
     } catch (error) {
       this.#error = error;
       Atomics.store(this.#control, CONTROL.failed, 1);
@@ -156,32 +179,6 @@ export class Walker {
     Atomics.wait(words, index, seen, NAP_MS);
     Atomics.sub(this.#control, CONTROL.waiting, 1);
   }
-}
-
-/** How far a run is; a word for each call. */
-export interface Tally {
-  readonly next: Int32Array<SharedArrayBuffer>;
-  readonly done: Int32Array<SharedArrayBuffer>;
-  readonly times?: Float64Array<SharedArrayBuffer>;
-}
-
-/** With `timeWords` for the times of chunks, if they are to be kept. */
-export function makeTally(calls: number, timeWords = 0): Tally {
-  const words = (): Int32Array<SharedArrayBuffer> =>
-    new Int32Array(new SharedArrayBuffer(calls * 4));
-  const times = timeWords > 0 && new Float64Array(new SharedArrayBuffer(timeWords * 8));
-  return { next: words(), done: words(), ...(times && { times }) };
-}
-
-/** Before a run, while no thread is in it. */
-export function resetTally({ next, done }: Tally, run: number): void {
-  done.fill(0);
-  next.fill(run << TASK_BITS);
-}
-
-/** The number of the run after `run`; never 0. */
-export function nextRun(run: number): number {
-  return run === (1 << (31 - TASK_BITS)) - 1 ? 1 : run + 1;
 }
 
 /** Wakes all workers that wait for something new. */

@@ -1,6 +1,7 @@
 /** What a worker does: it reads letters, and takes chunks in every run of a program that it knows. */
 import { openKernels, type KernelSet, type KernelSource } from './kernelSet.ts';
-import { CONTROL, Walker, type Tally } from './walk.ts';
+import { type Tally } from './tally.ts';
+import { CONTROL, routeWords, Walker } from './walk.ts';
 import { ReadyWork, type Work } from './calls.ts';
 
 /** The first letter. */
@@ -39,7 +40,9 @@ export class WorkerThread {
     if (letter.kind === 'forget') this.#programs.delete(letter.id);
     else {
       const { id, tally, work } = letter;
-      this.#programs.set(id, { tally, ready: new ReadyWork(this.#kernels, work, this.#thread) });
+      const words = routeWords(this.#control, tally, this.#thread);
+      const ready = new ReadyWork(this.#kernels, work, this.#thread, words);
+      this.#programs.set(id, { tally, ready });
       this.#lastRun = 0;
     }
     this.#lettersRead++;
@@ -62,7 +65,7 @@ export class WorkerThread {
     const program = this.#programs.get(Atomics.load(this.#control, CONTROL.program));
     if (program === undefined) return;
     program.ready.moveTo(Atomics.load(this.#control, CONTROL.slot));
-    this.#walker.walk(program.ready.calls, program.tally, run);
+    this.#walker.walk(program.ready, program.tally, run);
   }
 
   #await(bell: number): void {

@@ -1,42 +1,28 @@
 /** Calls of attention of one token of each sequence. */
-import { CeladonError } from '../../../base/index.ts';
 import { ATTEND_TOKEN, TOKEN_LIMITS } from './attendToken.ts';
 import { ATTENTION_LIMITS } from './attention.ts';
-import { type Machine, type PreparedCall } from './machine.ts';
-import { bitsOf, ELEMENT_BYTES, type Args } from './nativeBind.ts';
+import { seenKeys } from './bindGuards.ts';
+import { cellOf, type Machine, type NativeCall } from './machine.ts';
+import { bitsOf, ELEMENT_BYTES, type Args, type NativeCalls } from './nativeBind.ts';
 
-/** A call for each sequence; undefined for several tokens, for many heads of a group and for uneven widths. */
-export function bindAttendToken(
-  machine: Machine,
-  args: Args<'attention'>,
-): (() => void) | undefined {
-  const { B, T, G, shared, keyWidth, valueWidth, first, capacity } = args;
+/** Calls for each sequence; undefined for several tokens, for many heads of a group and for uneven widths. */
+export function bindAttendToken(machine: Machine, args: Args<'attention'>): NativeCalls {
+  const { B, T, G, shared, keyWidth, valueWidth } = args;
   const { widthUnit } = ATTENTION_LIMITS;
   const uneven = keyWidth % widthUnit !== 0 || valueWidth % widthUnit !== 0;
   const tooMany = shared > TOKEN_LIMITS.shared || G * shared > TOKEN_LIMITS.heads;
   if (T !== 1 || uneven || tooMany || B * G * shared * keyWidth * valueWidth === 0)
     return undefined;
-  const calls = Array.from({ length: B }, (_, b) => attendSequence(machine, args, b));
-  const positions = args.positions;
-  machine.address(positions, B, ELEMENT_BYTES, ELEMENT_BYTES);
-  return () => {
-    for (let b = 0; b < B; b++) {
-      // Read once: what a broken program writes there meanwhile must not count.
-      const seen = machine.integer(positions + b * ELEMENT_BYTES) + first + 1;
-      requireRoom(seen, seen, capacity);
-      const call = calls[b]!;
-      call.set('seen', seen);
-      call.run();
-    }
-  };
+  const calls: NativeCall[] = [];
+  for (let b = 0; b < B; b++) {
+    const call = attendSequence(machine, args, b);
+    calls.push(seenKeys(machine, args, b, cellOf(call, ATTEND_TOKEN.indexOf('seen'))), call);
+  }
+  return calls;
 }
 
 /** The groups of sequence `b`. */
-function attendSequence(
-  machine: Machine,
-  args: Args<'attention'>,
-  b: number,
-): PreparedCall<'seen'> {
+function attendSequence(machine: Machine, args: Args<'attention'>, b: number): NativeCall {
   const { G, shared, keyWidth, valueWidth, capacity, keyStep, valueStep, valueStride } = args;
   const place = (
     offset: number,
@@ -63,10 +49,4 @@ function attendSequence(
     out: place(args.out, args.outStep, heads, valueWidth, valueWidth),
     ...{ seen: 0, groups: G, shared, keyWidth, valueWidth, scale: bitsOf(args.scale) },
   });
-}
-
-/** Throws CeladonError unless all keys that are seen are there. */
-export function requireRoom(first: number, last: number, capacity: number): void {
-  if (first > 0 && last <= capacity) return;
-  throw new CeladonError(`attention must see 1 to ${capacity} keys, not ${first} to ${last}`);
 }

@@ -1,20 +1,15 @@
 /** Calls of attention: of tokens with all heads that share keys, or where those are few, row by row. */
-import { bindAttendToken, requireRoom } from './bindAttendToken.ts';
+import { bindAttendToken } from './bindAttendToken.ts';
 import { ATTENTION, ATTENTION_LIMITS } from './attention.ts';
 import { ATTEND_TOKENS, ATTEND_TOKENS_LIMITS, mostRows } from './attendTokens.ts';
-import { type Machine, type PreparedCall } from './machine.ts';
-import { bitsOf, ELEMENT_BYTES, type Args } from './nativeBind.ts';
-
-/** A call, and how many keys more its first token sees than the first of the step. */
-interface AttentionCall {
-  readonly call: PreparedCall<'seen'>;
-  readonly later: number;
-}
+import { seenKeys } from './bindGuards.ts';
+import { cellOf, type Machine, type NativeCall } from './machine.ts';
+import { bitsOf, ELEMENT_BYTES, type Args, type NativeCalls } from './nativeBind.ts';
 
 /** Rows from which on it is better to turn q around than the keys of each block. */
 const MANY_ROWS = 8;
 
-export function bindAttention(machine: Machine, args: Args<'attention'>): (() => void) | undefined {
+export function bindAttention(machine: Machine, args: Args<'attention'>): NativeCalls {
   const { B, T, G, shared, keyWidth } = args;
   if (B * T * G * shared === 0) return undefined;
   const ofOne = bindAttendToken(machine, args);
@@ -23,23 +18,9 @@ export function bindAttention(machine: Machine, args: Args<'attention'>): (() =>
   if (!fits(args, isMany ? ATTEND_TOKENS_LIMITS : ATTENTION_LIMITS)) return undefined;
   if (!isMany && Math.max(T, shared) > ATTENTION_LIMITS.rows) return undefined;
   const callsOf = isMany ? attendTokens : attendHeads;
-  const sequences: { readonly position: number; readonly calls: readonly AttentionCall[] }[] = [];
-  for (let b = 0; b < B; b++) {
-    const position = args.positions + b * ELEMENT_BYTES;
-    machine.address(position, 1, 0, ELEMENT_BYTES);
-    sequences.push({ position, calls: callsOf(machine, args, b) });
-  }
-  return () => {
-    for (const { position, calls } of sequences) {
-      // Read once: what a broken program writes there meanwhile must not count.
-      const seen = machine.integer(position) + args.first + 1;
-      requireRoom(seen, seen + T - 1, args.capacity);
-      for (const { call, later } of calls) {
-        call.set('seen', seen + later);
-        call.run();
-      }
-    }
-  };
+  const calls: NativeCall[] = [];
+  for (let b = 0; b < B; b++) calls.push(...callsOf(machine, args, b));
+  return calls;
 }
 
 function fits(
@@ -51,12 +32,12 @@ function fits(
 }
 
 /** Of sequence `b`: for each group of heads, as many tokens with as many of its heads as a call takes. */
-function attendTokens(machine: Machine, args: Args<'attention'>, b: number): AttentionCall[] {
+function attendTokens(machine: Machine, args: Args<'attention'>, b: number): NativeCall[] {
   const { T, G, shared, keyWidth, valueWidth, qStep, outStep } = args;
   const most = mostRows(keyWidth, valueWidth);
   const mostHeads = Math.min(shared, most);
   const mostTokens = Math.floor(most / mostHeads);
-  const calls: AttentionCall[] = [];
+  const calls: NativeCall[] = [];
   for (let group = 0; group < G; group++) {
     for (let first = 0; first < shared; first += mostHeads) {
       const head = group * shared + first;
@@ -71,7 +52,9 @@ function attendTokens(machine: Machine, args: Args<'attention'>, b: number): Att
           ),
         ];
         const cells = { ...cellsOf(machine, args, b, group, q, out), tokens, shared: heads };
-        calls.push({ call: machine.prepare('attendTokens', ATTEND_TOKENS, cells), later: t });
+        const call = machine.prepare('attendTokens', ATTEND_TOKENS, cells);
+        const seen = cellOf(call, ATTEND_TOKENS.indexOf('seen'));
+        calls.push(seenKeys(machine, args, b, seen, t), call);
       }
     }
   }
@@ -79,19 +62,20 @@ function attendTokens(machine: Machine, args: Args<'attention'>, b: number): Att
 }
 
 /** Of sequence `b`: the tokens of a head, or of a single token the heads that share keys. */
-function attendHeads(machine: Machine, args: Args<'attention'>, b: number): AttentionCall[] {
+function attendHeads(machine: Machine, args: Args<'attention'>, b: number): NativeCall[] {
   const { T, G, shared, keyWidth, valueWidth } = args;
   const rowStep = T > 1 ? 1 : 0;
   const rows = rowStep ? T : shared;
   const [qStep, outStep] = rowStep ? [args.qStep, args.outStep] : [keyWidth, valueWidth];
-  const calls: AttentionCall[] = [];
+  const calls: NativeCall[] = [];
   for (let head = 0; head < G * shared; head += rowStep ? 1 : shared) {
     const group = Math.floor(head / shared);
     const q = elements(args.q, b * T * args.qStep + head * keyWidth, rows, qStep, keyWidth);
     const start = b * T * args.outStep + head * valueWidth;
     const out = elements(args.out, start, rows, outStep, valueWidth);
     const cells = { ...cellsOf(machine, args, b, group, q, out), rows, rowStep };
-    calls.push({ call: machine.prepare('attention', ATTENTION, cells), later: 0 });
+    const call = machine.prepare('attention', ATTENTION, cells);
+    calls.push(seenKeys(machine, args, b, cellOf(call, ATTENTION.indexOf('seen'))), call);
   }
   return calls;
 }

@@ -6,7 +6,7 @@ import { groupedArguments, groupedName } from './grouped.ts';
 import { LINEAR } from './linear.ts';
 import { LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
 import { type Machine } from './machine.ts';
-import { ELEMENT_BYTES, type Args } from './nativeBind.ts';
+import { ELEMENT_BYTES, type Args, type NativeCalls } from './nativeBind.ts';
 
 const GROUPED_LINEAR = groupedArguments(LINEAR);
 const GROUPED_LINEAR_PANELS = groupedArguments(LINEAR_PANELS);
@@ -32,23 +32,19 @@ function groupedCells(
   };
 }
 
-export function bindGroupedLinear(
-  machine: Machine,
-  args: Args<'groupedLinear'>,
-): (() => void) | undefined {
+export function bindGroupedLinear(machine: Machine, args: Args<'groupedLinear'>): NativeCalls {
   const { rows, E, N, K } = args;
   if (rows === 0 || E === 0 || N === 0 || K === 0) return undefined;
   const xStride = K * ELEMENT_BYTES;
   const cells = groupedCells(machine, args, { xStride, xBytes: xStride, partBytes: N * xStride });
   const given = { ...cells, wStride: xStride, K };
-  const call = machine.prepare(groupedName('linear'), GROUPED_LINEAR, given);
-  return () => call.run();
+  return [machine.prepare(groupedName('linear'), GROUPED_LINEAR, given)];
 }
 
 export function bindGroupedLinearPanels(
   machine: Machine,
   args: Args<'groupedLinearPanels'>,
-): (() => void) | undefined {
+): NativeCalls {
   const { rows, E, N, K } = args;
   const format = PANEL_FORMAT_NAMES.find((name) => PANEL_FORMATS[name].code === args.format);
   if (!format || rows === 0 || E === 0 || N === 0 || K === 0) return undefined;
@@ -60,6 +56,5 @@ export function bindGroupedLinearPanels(
     partBytes: panelBytes(format, N, K),
   });
   const name = groupedName(linearPanelsName(format));
-  const call = machine.prepare(name, GROUPED_LINEAR_PANELS, { ...cells, blocks });
-  return () => call.run();
+  return [machine.prepare(name, GROUPED_LINEAR_PANELS, { ...cells, blocks })];
 }

@@ -1,26 +1,21 @@
 /** Calls of kernels whose state a step replaces. */
 import { CONVOLUTION, CONVOLUTION_CHANNELS, TAPS } from './convolution.ts';
 import { DELTA_COLUMNS, GATED_DELTA } from './gatedDelta.ts';
-import { type Machine, type PreparedCall } from './machine.ts';
-import { bitsOf, ELEMENT_BYTES, type Args } from './nativeBind.ts';
+import { fresh } from './bindGuards.ts';
+import { cellOf, type Machine, type NativeCall } from './machine.ts';
+import { bitsOf, ELEMENT_BYTES, type Args, type NativeCalls } from './nativeBind.ts';
 
-/** Calls of a sequence, which start from zeros at its first token; at the place of its position. */
-interface OfSequence<N extends string> {
-  readonly position: number;
-  readonly calls: readonly PreparedCall<N | 'fresh'>[];
-}
-
-export function bindGatedDelta(
-  machine: Machine,
-  args: Args<'gatedDelta'>,
-): (() => void) | undefined {
-  const { B, T, G, H, K, V, first, heads, positions } = args;
+export function bindGatedDelta(machine: Machine, args: Args<'gatedDelta'>): NativeCalls {
+  const { B, T, G, H, K, V, first, heads } = args;
   if (B * T * G * H * K * V * heads === 0 || V % DELTA_COLUMNS !== 0) return undefined;
-  const sequences = Array.from({ length: B }, (_, b) => ({
-    position: machine.address(positions + b * ELEMENT_BYTES, 1, 0, ELEMENT_BYTES) - machine.base,
-    calls: Array.from({ length: heads }, (__, i) => stepHead(machine, args, b, first + i)),
-  }));
-  return () => runSequences(machine, sequences);
+  const calls: NativeCall[] = [];
+  for (let b = 0; b < B; b++) {
+    for (let head = first; head < first + heads; head++) {
+      const call = stepHead(machine, args, b, head);
+      calls.push(fresh(machine, args, b, cellOf(call, GATED_DELTA.indexOf('fresh'))), call);
+    }
+  }
+  return calls;
 }
 
 function stepHead(machine: Machine, args: Args<'gatedDelta'>, b: number, head: number) {
@@ -46,40 +41,23 @@ function stepHead(machine: Machine, args: Args<'gatedDelta'>, b: number, head: n
 }
 
 /** In machine code of four taps that follow each other. */
-export function bindConvolution(
-  machine: Machine,
-  args: Args<'causalConvolution'>,
-): (() => void) | undefined {
-  const { B, T, C, W, dilation, channels, positions } = args;
+export function bindConvolution(machine: Machine, args: Args<'causalConvolution'>): NativeCalls {
+  const { B, T, C, W, dilation, channels } = args;
   if (B * T * channels === 0 || channels > C || channels % CONVOLUTION_CHANNELS !== 0)
     return undefined;
   if (W !== TAPS || dilation !== 1) return undefined;
   const rowStride = C * ELEMENT_BYTES;
   const rows = (offset: number, first: number, count: number): number =>
     machine.address(offset + first * rowStride, count, rowStride, channels * ELEMENT_BYTES);
-  const sequences = Array.from({ length: B }, (_, b) => ({
-    position: machine.address(positions + b * ELEMENT_BYTES, 1, 0, ELEMENT_BYTES) - machine.base,
-    calls: [
-      machine.prepare('causalConvolution', CONVOLUTION, {
-        state: rows(args.state, b * (TAPS - 1), TAPS - 1),
-        ...{ x: rows(args.x, b * T, T), out: rows(args.out, b * T, T), rowStride },
-        w: machine.address(args.w, 1, 0, channels * TAPS * ELEMENT_BYTES),
-        ...{ tokens: T, vectors: channels / CONVOLUTION_CHANNELS, fresh: 0 },
-      }),
-    ],
-  }));
-  return () => runSequences(machine, sequences);
-}
-
-function runSequences<N extends string>(
-  machine: Machine,
-  sequences: readonly OfSequence<N>[],
-): void {
-  for (const { position, calls } of sequences) {
-    const fresh = Number(machine.integer(position) === 0);
-    for (const call of calls) {
-      call.set('fresh', fresh);
-      call.run();
-    }
+  const calls: NativeCall[] = [];
+  for (let b = 0; b < B; b++) {
+    const call = machine.prepare('causalConvolution', CONVOLUTION, {
+      state: rows(args.state, b * (TAPS - 1), TAPS - 1),
+      ...{ x: rows(args.x, b * T, T), out: rows(args.out, b * T, T), rowStride },
+      w: machine.address(args.w, 1, 0, channels * TAPS * ELEMENT_BYTES),
+      ...{ tokens: T, vectors: channels / CONVOLUTION_CHANNELS, fresh: 0 },
+    });
+    calls.push(fresh(machine, args, b, cellOf(call, CONVOLUTION.indexOf('fresh'))), call);
   }
+  return calls;
 }

@@ -6,4 +6,7 @@ export {
   type EmitterChoice,
   type EmitterRequest,
 } from './machineCode.ts';
-export { withMachineCode } from './nativeKernels.ts';
+export { Machine, type NativeCall } from './machine.ts';
+export { withMachineCode, type Prepared } from './nativeKernels.ts';
+export { NativeRoute, type RouteWords } from './nativeRoute.ts';
+export { STOPS } from './walk.ts';

@@ -1,24 +1,31 @@
 /** Functions of a library on the memories of a device. */
 import { CeladonError } from '../../../base/index.ts';
 import { type WasmMemory } from '../../../wasm/index.ts';
-import { type NativeLibrary } from '../../../x86/index.ts';
+import { openLibrary, type LinkedLibrary, type NativeLibrary } from '../../../x86/index.ts';
 import { MEMORY_SPAN } from '../kernels/bind.ts';
 
 /** What a memory of 32 bits may grow to. */
 const MOST_BYTES = 2 ** 32;
 
+const CELL_BYTES = 8;
+
 /** Arguments for this many calls or so are kept together. */
 const SLAB_CELLS = 8192;
 
-/** A call that can be run any number of times. */
-export interface PreparedCall<N extends string> {
-  run(): void;
-  /** Change a cell, to a whole number of 32 bits. It also keeps the cells alive as long as the call. */
-  set(name: N, value: number): void;
+/** A function and its block of arguments, which can be called any number of times. */
+export interface NativeCall {
+  readonly target: number;
+  readonly block: number;
+  /** Keeps the block alive. */
+  readonly cells: Uint32Array;
+  /** What to throw where the function refuses what it reads; it cannot where this is not given. */
+  readonly refusal?: () => CeladonError;
 }
 
 /** A library and memories. What machine code does is not bounded by the memory, so calls are checked when they are made. */
 export class Machine {
+  /** Functions of the library by name. */
+  readonly functions: ReadonlyMap<string, number>;
   readonly #memory: WasmMemory;
   readonly #library: NativeLibrary;
   readonly #panels: readonly {
@@ -26,15 +33,20 @@ export class Machine {
     readonly buffer: ArrayBuffer | SharedArrayBuffer;
   }[];
   #buffer: ArrayBuffer | SharedArrayBuffer | undefined;
-  #integers: Int32Array = new Int32Array();
   #base = 0;
   #slab = new Uint32Array();
   #slabUsed = 0;
+  readonly #refused = new Uint32Array(2);
+  /** Of the cell that functions set when they refuse what they read. */
+  readonly refusedAddress: number;
 
   /** The first memory may grow, the others have panels and do not. */
-  constructor([memory, ...panels]: readonly WasmMemory[], library: NativeLibrary) {
+  constructor([memory, ...panels]: readonly WasmMemory[], code: LinkedLibrary) {
+    const library = openLibrary(code);
     this.#memory = memory!;
     this.#library = library;
+    this.functions = code.functions;
+    this.refusedAddress = library.addressOf(this.#refused.buffer);
     this.#panels = panels.map(({ buffer }) => {
       const base = library.addressOf(buffer);
       library.adviseHugePages(base, buffer.byteLength);
@@ -48,7 +60,6 @@ export class Machine {
   get base(): number {
     if (this.#buffer !== this.#memory.buffer) {
       this.#buffer = this.#memory.buffer; // the memory has grown
-      this.#integers = new Int32Array(this.#buffer);
       this.#base = this.#library.addressOf(this.#buffer);
     }
     return this.#base;
@@ -75,38 +86,54 @@ export class Machine {
     );
   }
 
-  /** The i32 at an offset of the memory. */
-  integer(offset: number): number {
-    void this.base;
-    return this.#integers[offset / 4]!;
-  }
-
-  /** A call of a function with these cells. Throws CeladonError unless they are whole numbers from 0. */
+  /**
+   * A call of a function with these cells. Throws CeladonError unless they are whole numbers from 0. A function that may
+   * refuse what it reads needs a `refusal`.
+   */
   prepare<N extends string>(
     name: string,
     names: readonly N[],
     cells: Readonly<Record<N, number>>,
-  ): PreparedCall<N> {
-    const block = this.#room(names.length);
+    refusal?: () => CeladonError,
+  ): NativeCall {
+    const block = this.room(names.length);
     for (const [i, cell] of names.entries()) {
       const value = cells[cell];
       if (!Number.isSafeInteger(value) || value < 0) {
         throw new CeladonError(`${cell} of ${name} must be a whole number from 0, not ${value}`);
       }
-      block[2 * i] = value;
-      block[2 * i + 1] = Math.floor(value / 2 ** 32);
+      setCell(block, i, value);
     }
-    const address = this.#library.addressOf(block.buffer) + block.byteOffset;
-    const target = this.#library.functionAddress(name);
-    const { call } = this.#library;
     return {
-      run: () => call(target, address),
-      set: (name, value) => void (block[2 * names.indexOf(name)] = value),
+      target: this.#library.functionAddress(name),
+      block: this.addressOf(block),
+      cells: block,
+      ...(refusal && { refusal }),
     };
   }
 
+  /** Makes calls, one after the other. Throws what the first that refuses has for it. */
+  run(calls: readonly NativeCall[]): void {
+    for (const { target, block, refusal } of calls) {
+      this.#library.call(target, block);
+      if (refusal && this.takeRefusal()) throw refusal();
+    }
+  }
+
+  /** Whether a function has refused what it read since the last time. */
+  takeRefusal(): boolean {
+    const refused = this.#refused[0] !== 0;
+    this.#refused[0] = 0;
+    return refused;
+  }
+
+  /** Address of cells that `room` has given, or of words that are not moved. */
+  addressOf(words: Uint32Array | Int32Array): number {
+    return this.#library.addressOf(words.buffer) + words.byteOffset;
+  }
+
   /** Cells of eight bytes, as their lower and upper halves. */
-  #room(cells: number): Uint32Array<ArrayBuffer> {
+  room(cells: number): Uint32Array<ArrayBuffer> {
     if (this.#slabUsed + 2 * cells > this.#slab.length) {
       this.#slab = new Uint32Array(2 * SLAB_CELLS);
       this.#slabUsed = 0;
@@ -114,4 +141,15 @@ export class Machine {
     this.#slabUsed += 2 * cells;
     return this.#slab.subarray(this.#slabUsed - 2 * cells, this.#slabUsed);
   }
+}
+
+/** Address of cell `i` of a call. */
+export function cellOf({ block }: NativeCall, i: number): number {
+  return block + CELL_BYTES * i;
+}
+
+/** Cell `i` becomes a whole number from 0. */
+export function setCell(cells: Uint32Array, i: number, value: number): void {
+  cells[2 * i] = value;
+  cells[2 * i + 1] = Math.floor(value / 2 ** 32);
 }

@@ -7,6 +7,7 @@ import {
   type Level,
   type LinkedLibrary,
 } from '../../../x86/index.ts';
+import { addAppend } from './append.ts';
 import { addAttendToken } from './attendToken.ts';
 import { addAttendTokens } from './attendTokens.ts';
 import { addAttention } from './attention.ts';
@@ -15,11 +16,14 @@ import { addConvolution } from './convolution.ts';
 import { addElementwise } from './elementwise.ts';
 import { addGatedDelta } from './gatedDelta.ts';
 import { addGrouped } from './grouped.ts';
+import { addGuards } from './guards.ts';
 import { addLinear, LINEAR } from './linear.ts';
 import { addLinearPanels, LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
 import { addQuantizeRows } from './quantizeRows.ts';
 import { addRotary } from './rotary.ts';
 import { addRows } from './rows.ts';
+import { addWalk } from './walk.ts';
+import { TASK_BITS } from '../threads/tally.ts';
 
 /** What the code of the kernels is made with: WebAssembly everywhere, machine code where it can run. */
 export type Emitter = 'wasm' | 'x86';
@@ -45,6 +49,7 @@ export function machineCode(
   const known = linked.get(key);
   if (known) return known;
   const assembler = new Assembler(level);
+  addWalk(assembler, TASK_BITS);
   addQuantizeRows(assembler);
   if (level === 'avx512') addWideKernels(assembler);
   for (const format of formats) {
@@ -58,6 +63,8 @@ export function machineCode(
 
 /** What there is for AVX-512 alone; without, WebAssembly does it. */
 function addWideKernels(assembler: Assembler): void {
+  addGuards(assembler);
+  addAppend(assembler);
   addGrouped(assembler, { name: 'linear', label: addLinear(assembler), args: LINEAR });
   addAttention(assembler);
   addAttendTokens(assembler);

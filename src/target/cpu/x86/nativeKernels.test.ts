@@ -13,6 +13,7 @@ import { packPanels } from '../panels/packPanels.ts';
 import { PANEL_FORMATS, type IntegerFormatName } from '../panels/panelFormats.table.ts';
 import { panelBytes } from '../panels/panelLayout.ts';
 import { chooseEmitter, machineCode } from './machineCode.ts';
+import { Machine } from './machine.ts';
 import { withMachineCode } from './nativeKernels.ts';
 
 const { level: best, reason = 'this processor has no AVX-512 VNNI' } = chooseEmitter('auto');
@@ -51,7 +52,7 @@ function runBoth<K extends KernelName>(
   const values = inOrder(kernel, args);
   bindKernels(instantiateKernels(wasm))(kernel, values)();
   const bind = bindKernels(instantiateKernels(native, true));
-  withMachineCode(bind, [native], machineCode(level))(kernel, values)();
+  withMachineCode(bind, new Machine([native], machineCode(level)))(kernel, values).run();
   return [new Float32Array(wasm.buffer), new Float32Array(native.buffer)];
 }
 
@@ -238,8 +239,11 @@ test('starts of groups that are not within the rows end the product', { skip }, 
     new Int32Array(memory.buffer, GROUPED.starts, 4).set(starts);
     const end = GROUPED.out + 4 * (6 * GROUPED.outStride + GROUPED.N);
     const before = new Uint8Array(memory.buffer.slice(end, memory.buffer.byteLength));
-    const bind = withMachineCode(() => () => assert.fail(), [memory], machineCode('avx512'));
-    bind('groupedLinearPanels', inOrder('groupedLinearPanels', GROUPED))();
+    const bind = withMachineCode(
+      () => () => assert.fail(),
+      new Machine([memory], machineCode('avx512')),
+    );
+    bind('groupedLinearPanels', inOrder('groupedLinearPanels', GROUPED)).run();
     assert.deepEqual(new Uint8Array(memory.buffer.slice(end, memory.buffer.byteLength)), before);
   }
 });
@@ -300,7 +304,7 @@ function countRefused(level: Level): number {
   const memory = makeMemory(true);
   const positions = new Int32Array(memory.buffer, 64, 2);
   const fallback = () => () => {};
-  const bind = withMachineCode(fallback, [memory], machineCode(level));
+  const bind = withMachineCode(fallback, new Machine([memory], machineCode(level)));
   let refused = 0;
   for (let round = 0; round < 3000; round++) {
     const [kernel, usual] = CALLS[round % CALLS.length]!;
@@ -312,7 +316,7 @@ function countRefused(level: Level): number {
     }
     positions.set([HOSTILE[round % HOSTILE.length]!, round % 5]);
     try {
-      bind(kernel, inOrder(kernel, args as never))();
+      bind(kernel, inOrder(kernel, args as never)).run();
     } catch (error) {
       assert.equal((error as Error).name, 'CeladonError');
       refused++;
@@ -336,10 +340,9 @@ test('calls go on when the memory has grown', { skip }, () => {
   const memory = makeMemory();
   const bind = withMachineCode(
     bindKernels(instantiateKernels(memory)),
-    [memory],
-    machineCode('avx512'),
+    new Machine([memory], machineCode('avx512')),
   );
-  const run = bind('linear', inOrder('linear', LINEAR));
+  const { run } = bind('linear', inOrder('linear', LINEAR));
   run();
   const before = new Float32Array(memory.buffer, LINEAR.out, 9).slice();
   memory.grow(3);

@@ -3,8 +3,6 @@
  * A call of a shape that has no machine code goes to WebAssembly.
  */
 import { CeladonError } from '../../../base/index.ts';
-import { type WasmMemory } from '../../../wasm/index.ts';
-import { openLibrary, type LinkedLibrary } from '../../../x86/index.ts';
 import { mayBePanels, type Bind } from '../kernels/bind.ts';
 import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
 import { ACTIVATION_BLOCK, activationBytes } from '../kernels/quantizeRows.ts';
@@ -15,16 +13,23 @@ import { ACTIVATION, SWIGLU, VECTOR_BYTES } from './elementwise.ts';
 import { bindGroupedLinear, bindGroupedLinearPanels } from './bindGrouped.ts';
 import { groupedName } from './grouped.ts';
 import { bindConvolution, bindGatedDelta } from './bindRecurrences.ts';
-import { bindAdd, bindArgMax, bindRmsNormalization } from './bindRows.ts';
+import { bindAdd, bindAppend, bindArgMax, bindRmsNormalization } from './bindRows.ts';
 import { LINEAR } from './linear.ts';
 import { LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
-import { Machine } from './machine.ts';
-import { bitsOf, ELEMENT_BYTES, type Args, type NativeBind } from './nativeBind.ts';
+import { type Machine, type NativeCall } from './machine.ts';
+import {
+  bitsOf,
+  ELEMENT_BYTES,
+  type Args,
+  type NativeBind,
+  type NativeCalls,
+} from './nativeBind.ts';
 import { QUANTIZE_ROWS } from './quantizeRows.ts';
 import { ROTARY } from './rotary.ts';
 
 const NATIVE: { readonly [K in KernelName]?: NativeBind<K> } = {
   linear: bindLinear,
+  append: bindAppend,
   attention: bindAttention,
   quantizeRows: bindQuantizeRows,
   linearPanels: bindLinearPanels,
@@ -48,30 +53,37 @@ const FUNCTION_NAMES: { readonly [K in KernelName]?: string } = {
 };
 
 /** Whether a kernel is among the functions, itself or for a format of panels. */
-function hasFunction({ functions }: LinkedLibrary, kernel: KernelName): boolean {
+function hasFunction(functions: ReadonlyMap<string, number>, kernel: KernelName): boolean {
   const name = FUNCTION_NAMES[kernel] ?? kernel;
   return functions.has(name) || functions.keys().some((key) => key.startsWith(`${name}.`));
 }
 
-/** `bind` on `memories`, the first and those with panels, with machine code for the calls that have it, if there is any code. */
+/** A call that can be made many times. */
+export interface Prepared {
+  readonly run: () => void;
+  /** What it calls as it last ran, in machine code. */
+  readonly native?: () => readonly NativeCall[];
+}
+
+/** `bind` on the memories of `machine`, with machine code for the calls that have it. */
 export function withMachineCode(
   bind: Bind,
-  memories: readonly WasmMemory[],
-  code: LinkedLibrary | undefined,
-): Bind {
-  if (code === undefined) return bind;
-  const machine = new Machine(memories, openLibrary(code));
+  machine: Machine,
+): (kernel: KernelName, values: readonly number[]) => Prepared {
   return (kernel, values) => {
     const native = NATIVE[kernel] as NativeBind<KernelName> | undefined;
-    if (native === undefined || !hasFunction(code, kernel)) return bind(kernel, values);
+    if (native === undefined || !hasFunction(machine.functions, kernel))
+      return { run: bind(kernel, values) };
     const args = namedArgs(kernel, values);
-    const make = (): (() => void) | undefined => native(machine, args);
-    let run = make();
-    if (run === undefined) return bind(kernel, values);
+    let calls = native(machine, args);
+    if (calls === undefined) return { run: bind(kernel, values) };
     let { base } = machine;
-    return () => {
-      if (machine.base !== base) [run, base] = [make(), machine.base];
-      run!();
+    return {
+      run() {
+        if (machine.base !== base) [calls, base] = [native(machine, args), machine.base];
+        machine.run(calls!);
+      },
+      native: () => calls!,
     };
   };
 }
@@ -99,50 +111,53 @@ function namedArgs(kernel: KernelName, values: readonly number[]): Args<KernelNa
   return args as Args<KernelName>;
 }
 
-function bindLinear(machine: Machine, args: Args<'linear'>): (() => void) | undefined {
+function bindLinear(machine: Machine, args: Args<'linear'>): NativeCalls {
   const { M, N, K } = args;
   if (!(M > 0 && N > 0 && K > 0)) return undefined;
   const rows = (offset: number, count: number, stride: number, width: number): number =>
     machine.address(offset, count, stride * ELEMENT_BYTES, width * ELEMENT_BYTES);
-  const call = machine.prepare('linear', LINEAR, {
-    x: rows(args.x, M, args.xStride, K),
-    xStride: args.xStride * ELEMENT_BYTES,
-    w: rows(args.w, N, args.wStride, K),
-    wStride: args.wStride * ELEMENT_BYTES,
-    out: rows(args.out, M, args.outStride, N),
-    outStride: args.outStride * ELEMENT_BYTES,
-    ...{ M, N, K },
-  });
-  return () => call.run();
+  return [
+    machine.prepare('linear', LINEAR, {
+      x: rows(args.x, M, args.xStride, K),
+      xStride: args.xStride * ELEMENT_BYTES,
+      w: rows(args.w, N, args.wStride, K),
+      wStride: args.wStride * ELEMENT_BYTES,
+      out: rows(args.out, M, args.outStride, N),
+      outStride: args.outStride * ELEMENT_BYTES,
+      ...{ M, N, K },
+    }),
+  ];
 }
 
-function bindSwiglu(machine: Machine, args: Args<'swiglu'>): (() => void) | undefined {
+function bindSwiglu(machine: Machine, args: Args<'swiglu'>): NativeCalls {
   if (args.size === 0) return undefined;
   const vectors = Math.ceil((args.size * ELEMENT_BYTES) / VECTOR_BYTES);
   const place = (offset: number): number => machine.address(offset, 1, 0, vectors * VECTOR_BYTES);
   const [gate, up, out] = [place(args.gate), place(args.up), place(args.out)];
-  const call = machine.prepare('swiglu', SWIGLU, {
-    ...{ gate, up, out, vectors },
-    limit: bitsOf(args.limit),
-  });
-  return () => call.run();
+  return [
+    machine.prepare('swiglu', SWIGLU, {
+      ...{ gate, up, out, vectors },
+      limit: bitsOf(args.limit),
+    }),
+  ];
 }
 
 /** Halves of heads in whole vectors; other pairs run in WebAssembly. */
-function bindRotary(machine: Machine, args: Args<'rotaryEmbedding'>): (() => void) | undefined {
+function bindRotary(machine: Machine, args: Args<'rotaryEmbedding'>): NativeCalls {
   const { rows, H, pairs, step, distance } = args;
   const halfBytes = pairs * ELEMENT_BYTES;
   if (rows * H * pairs === 0 || step !== 1 || distance !== pairs || halfBytes % VECTOR_BYTES !== 0)
     return undefined;
   const bytes = 2 * H * halfBytes;
-  const call = machine.prepare('rotaryEmbedding', ROTARY, {
-    x: machine.address(args.x, rows, bytes, bytes),
-    cos: machine.address(args.cos, rows, halfBytes, halfBytes),
-    sin: machine.address(args.sin, rows, halfBytes, halfBytes),
-    out: machine.address(args.out, rows, bytes, bytes),
-    ...{ rows, heads: H, vectors: halfBytes / VECTOR_BYTES, halfBytes },
-  });
-  return () => call.run();
+  return [
+    machine.prepare('rotaryEmbedding', ROTARY, {
+      x: machine.address(args.x, rows, bytes, bytes),
+      cos: machine.address(args.cos, rows, halfBytes, halfBytes),
+      sin: machine.address(args.sin, rows, halfBytes, halfBytes),
+      out: machine.address(args.out, rows, bytes, bytes),
+      ...{ rows, heads: H, vectors: halfBytes / VECTOR_BYTES, halfBytes },
+    }),
+  ];
 }
 
 function bindActivation<K extends 'silu' | 'sigmoid'>(name: K): NativeBind<K> {
@@ -152,37 +167,38 @@ function bindActivation<K extends 'silu' | 'sigmoid'>(name: K): NativeBind<K> {
     const [x, out] = [args.x, args.out].map((offset) =>
       machine.address(offset, 1, 0, vectors * VECTOR_BYTES),
     ) as [number, number];
-    const call = machine.prepare(name, ACTIVATION, { x, out, vectors });
-    return () => call.run();
+    return [machine.prepare(name, ACTIVATION, { x, out, vectors })];
   };
 }
 
-function bindQuantizeRows(machine: Machine, args: Args<'quantizeRows'>): (() => void) | undefined {
+function bindQuantizeRows(machine: Machine, args: Args<'quantizeRows'>): NativeCalls {
   const { rows, K, xStride } = args;
   if (rows === 0 || K === 0 || K % BLOCK_COLUMNS !== 0) return undefined;
   const blocks = K / BLOCK_COLUMNS;
   const outBytes = blocks * ACTIVATION_BLOCK.bytes;
-  const call = machine.prepare('quantizeRows', QUANTIZE_ROWS, {
-    x: machine.address(args.x, rows, xStride * ELEMENT_BYTES, K * ELEMENT_BYTES),
-    xStride: xStride * ELEMENT_BYTES,
-    out: machine.address(args.out, rows, outBytes, outBytes),
-    ...{ rows, blocks },
-  });
-  return () => call.run();
+  return [
+    machine.prepare('quantizeRows', QUANTIZE_ROWS, {
+      x: machine.address(args.x, rows, xStride * ELEMENT_BYTES, K * ELEMENT_BYTES),
+      xStride: xStride * ELEMENT_BYTES,
+      out: machine.address(args.out, rows, outBytes, outBytes),
+      ...{ rows, blocks },
+    }),
+  ];
 }
 
-function bindLinearPanels(machine: Machine, args: Args<'linearPanels'>): (() => void) | undefined {
+function bindLinearPanels(machine: Machine, args: Args<'linearPanels'>): NativeCalls {
   const { M, N, K } = args;
   const format = PANEL_FORMAT_NAMES.find((name) => PANEL_FORMATS[name].code === args.format);
   if (!format || M === 0 || N === 0 || K === 0 || K % unitColumns(format) !== 0) return undefined;
   const xStride = args.xStride * ELEMENT_BYTES;
   const xBytes = (K / BLOCK_COLUMNS) * activationBytes(PANEL_FORMATS[format]);
   const outStride = args.outStride * ELEMENT_BYTES;
-  const call = machine.prepare(linearPanelsName(format), LINEAR_PANELS, {
-    x: machine.address(args.x, M, xStride, xBytes),
-    w: machine.address(args.w, 1, 0, panelBytes(format, N, K)),
-    out: machine.address(args.out, M, outStride, N * ELEMENT_BYTES),
-    ...{ xStride, outStride, M, N, blocks: K / BLOCK_COLUMNS },
-  });
-  return () => call.run();
+  return [
+    machine.prepare(linearPanelsName(format), LINEAR_PANELS, {
+      x: machine.address(args.x, M, xStride, xBytes),
+      w: machine.address(args.w, 1, 0, panelBytes(format, N, K)),
+      out: machine.address(args.out, M, outStride, N * ELEMENT_BYTES),
+      ...{ xStride, outStride, M, N, blocks: K / BLOCK_COLUMNS },
+    }),
+  ];
 }

@@ -1,0 +1,107 @@
+/** A program as machine code walks it: tables of its calls, and the way there and back. */
+import { setCell, type Machine, type NativeCall } from './machine.ts';
+import { STOPS, WALK } from './walk.ts';
+
+/** Looks at a word before the host is asked to sleep: some 20 µs. */
+const LOOKS = 1000;
+/** Cells of a call in the table of calls, and of a chunk in that of a task. */
+const [CALL_CELLS, CHUNK_CELLS] = [2, 2];
+
+/** Words that all threads share: two for each call, and one for each thread and for all. */
+export interface RouteWords {
+  readonly next: Int32Array;
+  readonly done: Int32Array;
+  readonly own: Int32Array;
+  readonly waiting: Int32Array;
+}
+
+/** Why machine code stopped. */
+export type Stop = (typeof STOPS)[keyof typeof STOPS];
+
+export class NativeRoute {
+  readonly #machine: Machine;
+  readonly #walk: NativeCall;
+  /** Of each call a cell for each task, and what it points to. */
+  readonly #tasks: readonly Uint32Array[];
+  readonly #chunks: (
+    | { readonly table: Uint32Array; readonly calls: readonly NativeCall[] }
+    | undefined
+  )[][];
+  /** Keeps the table of calls alive. */
+  readonly #calls: Uint32Array;
+  #base: number;
+
+  /** Of calls with so many tasks, none of which machine code can do yet. */
+  constructor(machine: Machine, tasks: readonly number[], words: RouteWords) {
+    this.#machine = machine;
+    this.#base = machine.base;
+    this.#chunks = tasks.map(() => []);
+    this.#tasks = tasks.map((count) => machine.room(count));
+    this.#calls = machine.room(CALL_CELLS * tasks.length);
+    for (const [i, cells] of this.#tasks.entries()) {
+      setCell(this.#calls, CALL_CELLS * i, machine.addressOf(cells));
+      setCell(this.#calls, CALL_CELLS * i + 1, tasks[i]!);
+    }
+    this.#walk = machine.prepare('walk', WALK, {
+      calls: machine.addressOf(this.#calls),
+      next: machine.addressOf(words.next),
+      done: machine.addressOf(words.done),
+      own: machine.addressOf(words.own),
+      waiting: machine.addressOf(words.waiting),
+      refused: machine.refusedAddress,
+      ...{ looks: LOOKS, end: tasks.length, run: 0, call: 0, task: 0, stop: STOPS.over },
+    });
+  }
+
+  /** Goes on from a call; `run` is the run's number as it stands in `next`. Then `call` and `task` are where it stopped. */
+  go(call: number, run: number): Stop {
+    if (this.#machine.base !== this.#base) this.#withdrawAll();
+    this.#set('call', call);
+    this.#set('run', run);
+    this.#machine.run([this.#walk]);
+    const stop = this.#get('stop') as Stop;
+    // The host runs the task again, and throws what there is to say.
+    if (stop === STOPS.task) this.#machine.takeRefusal();
+    return stop;
+  }
+
+  get call(): number {
+    return this.#get('call');
+  }
+
+  get task(): number {
+    return this.#get('task');
+  }
+
+  /** From now on machine code does a task, by these calls. */
+  handOver(call: number, task: number, calls: readonly NativeCall[]): void {
+    const table = this.#machine.room(CHUNK_CELLS * calls.length + 1);
+    for (const [i, { target, block }] of calls.entries()) {
+      setCell(table, CHUNK_CELLS * i, target);
+      setCell(table, CHUNK_CELLS * i + 1, block);
+    }
+    this.#chunks[call]![task] = { table, calls };
+    setCell(this.#tasks[call]!, task, this.#machine.addressOf(table));
+  }
+
+  /** From now on the host does a task again, until it is handed over. */
+  withdraw(call: number, task: number): void {
+    setCell(this.#tasks[call]!, task, 0);
+    this.#chunks[call]![task] = undefined;
+  }
+
+  /** The memory has grown, and may be elsewhere. */
+  #withdrawAll(): void {
+    this.#base = this.#machine.base;
+    for (const [call, tasks] of this.#chunks.entries())
+      for (const task of tasks.keys()) this.withdraw(call, task);
+  }
+
+  #set(name: (typeof WALK)[number], value: number): void {
+    setCell(this.#walk.cells, WALK.indexOf(name), value);
+  }
+
+  #get(name: (typeof WALK)[number]): number {
+    return this.#walk.cells[2 * WALK.indexOf(name)]!;
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * The walk of threads/walk.ts in machine code: a thread takes tasks and waits for those of others as there, on the same words,
+ * but calls from task to task without the host. It goes back to the host for what only the host can do.
+ *
+ * ```
+ * calls    [tasks, count] of each call
+ * tasks    of a call: chunks of each task, or 0: the host must run it
+ * chunks   of a task: [function, block] each, then 0
+ * ```
+ */
+import {
+  at,
+  GENERAL,
+  half,
+  type Assembler,
+  type FunctionBuilder,
+  type General,
+  type Label,
+  type Memory,
+} from '../../../x86/index.ts';
+
+/**
+ * Arguments: addresses of `calls` as above, of the words `next` and `done` of the calls, of the words of this thread (`own`) and
+ * of those that sleep (`waiting`), of the cell `refused` that is not 0 when a function of a chunk refuses what it reads; how often to
+ * look at a word; where the calls `end`; and the run's number as it stands in `next`. Changed: `call`, where to go on from, then where
+ * it stopped. Results: the `task` that was taken last, and why it stopped, one of `STOPS`.
+ */
+export const WALK = [
+  ...(['calls', 'next', 'done', 'own', 'waiting', 'refused', 'looks', 'end', 'run'] as const),
+  ...(['call', 'task', 'stop'] as const),
+];
+
+/** Why machine code stops. */
+export const STOPS = {
+  /** All calls are done. */
+  ended: 0,
+  /** The run is over: others have gone on, or gave up. */
+  over: 1,
+  /** The host must run the task that was taken. */
+  task: 2,
+  /** Others sleep until the call is done, which it is now. */
+  wake: 3,
+  /** Others have taken what is left of the call, and take their time. */
+  wait: 4,
+} as const;
+
+type Cells = Readonly<Record<(typeof WALK)[number], Memory>>;
+type Exits = Readonly<Record<keyof typeof STOPS, Label>>;
+
+/** Adds `walk`; a word of `next` has `taskBits` bits for the first task that nobody has taken. */
+export function addWalk(assembler: Assembler, taskBits: number): void {
+  assembler.addFunction('walk', WALK, (f) => new WalkEmitter(f, 2 ** taskBits - 1).emit());
+}
+
+class WalkEmitter {
+  readonly #f: FunctionBuilder;
+  readonly #mostTasks: number;
+  /** For a few instructions; the first is what cmpxchg compares with. */
+  readonly #seen: General;
+  readonly #words: General;
+  readonly #taken: General;
+  readonly #other: General;
+  /** Kept while functions of chunks run. */
+  readonly #call: General;
+  readonly #tasks: General;
+  readonly #count: General;
+  readonly #chunk: General;
+  readonly #block: General;
+  readonly #cells: Cells;
+  readonly #exits: Exits;
+
+  constructor(f: FunctionBuilder, mostTasks: number) {
+    this.#f = f;
+    this.#mostTasks = mostTasks;
+    // Handed out first are those that functions may change, then those that they restore.
+    const changed = Array.from({ length: 8 }, () => f.general());
+    [this.#seen, this.#words, this.#taken, this.#other] = changed as [
+      General,
+      General,
+      General,
+      General,
+    ];
+    [this.#call, this.#tasks, this.#count, this.#chunk, this.#block] = [
+      ...[f.general(), f.general(), f.general(), f.general(), f.general()],
+    ] as [General, General, General, General, General];
+    const cells = WALK.map((name, i) => [name, at(this.#block, 8 * i)]);
+    this.#cells = Object.fromEntries(cells) as Cells;
+    const exits = Object.keys(STOPS).map((name) => [name, f.label(name)]);
+    this.#exits = Object.fromEntries(exits) as Exits;
+  }
+
+  emit(): void {
+    const f = this.#f;
+    const [nextCall, take, others] = [f.label('call'), f.label('take'), f.label('others')];
+    f.emit('mov', this.#block, GENERAL.rdi).emit('mov', this.#call, this.#cells.call);
+    f.place(nextCall);
+    this.#openCall();
+    f.place(take);
+    this.#take(take, others);
+    this.#runChunks();
+    this.#countDone(take);
+    f.place(others);
+    this.#awaitOthers();
+    f.emit('inc', this.#call).emit('cmp', this.#call, this.#cells.end).emit('jb', nextCall);
+    this.#leave();
+  }
+
+  /** Tasks of the call, and that this thread may have one. */
+  #openCall(): void {
+    const [place, { calls }] = [this.#words, this.#cells];
+    this.#f.emit('mov', place, this.#call).emit('shl', place, 4).emit('add', place, calls);
+    this.#f.emit('mov', this.#tasks, at(place)).emit('mov', this.#count, at(place, 8));
+    this.#setOwn(1);
+  }
+
+  #setOwn(value: number): void {
+    const [place, word] = [this.#words, this.#other];
+    this.#f.emit('mov', place, this.#cells.own).emit('mov', word, value);
+    this.#f.emit('mov', at(place), half(word));
+  }
+
+  /** The word of the call in `next` or `done`. */
+  #word(words: Memory): Memory {
+    this.#f.emit('mov', this.#words, words);
+    return at(this.#words, 0, this.#call, 4);
+  }
+
+  /** The number of a task of one's own, or on to `others` if there is none. */
+  #take(again: Label, others: Label): void {
+    const [f, seen, taken] = [this.#f, this.#seen, this.#taken];
+    const word = this.#word(this.#cells.next);
+    f.emit('mov', half(seen), word);
+    this.#requireRun(taken, seen);
+    f.emit('cmp', taken, this.#count).emit('jae', others);
+    f.emit('mov', this.#other, seen).emit('add', half(this.#other), 1);
+    f.emit('lock').emit('cmpxchg', word, half(this.#other)).emit('jne', again);
+    f.emit('mov', this.#cells.task, taken);
+  }
+
+  /** `task` becomes the number in a word of `next`, if that is of this run. */
+  #requireRun(task: General, word: General): void {
+    const f = this.#f;
+    f.emit('mov', task, word).emit('xor', half(task), this.#cells.run);
+    f.emit('cmp', task, this.#mostTasks).emit('ja', this.#exits.over);
+  }
+
+  #runChunks(): void {
+    const [f, chunk, cell] = [this.#f, this.#chunk, this.#seen];
+    const [next, finished] = [f.label('chunk'), f.label('finished')];
+    f.emit('mov', chunk, at(this.#tasks, 0, this.#taken, 8));
+    f.emit('test', chunk, chunk).emit('je', this.#exits.task).place(next);
+    f.emit('mov', cell, at(chunk)).emit('test', cell, cell).emit('je', finished);
+    f.emit('mov', GENERAL.rdi, at(chunk, 8)).emit('call', cell);
+    f.emit('mov', cell, this.#cells.refused).emit('mov', cell, at(cell));
+    f.emit('test', cell, cell).emit('jne', this.#exits.task);
+    f.emit('add', chunk, 16).emit('jmp', next).place(finished);
+  }
+
+  /** One task more is done; others are woken by the host when it was the last. */
+  #countDone(take: Label): void {
+    const [f, count] = [this.#f, this.#seen];
+    const word = this.#word(this.#cells.done);
+    f.emit('mov', count, 1).emit('lock').emit('xadd', word, half(count)).emit('add', count, 1);
+    f.emit('cmp', count, this.#count).emit('jne', take);
+    f.emit('mov', count, this.#cells.waiting).emit('mov', half(count), at(count));
+    f.emit('test', count, count).emit('jne', this.#exits.wake).emit('jmp', take);
+  }
+
+  #awaitOthers(): void {
+    const [f, seen, taken, looks] = [this.#f, this.#seen, this.#taken, this.#other];
+    const [look, done] = [f.label('look'), f.label('done')];
+    this.#setOwn(0);
+    f.emit('mov', looks, this.#cells.looks).place(look);
+    f.emit('mov', half(seen), this.#word(this.#cells.done));
+    f.emit('mov', half(taken), this.#word(this.#cells.next));
+    this.#requireRun(taken, taken);
+    f.emit('cmp', seen, this.#count).emit('je', done);
+    f.emit('pause').emit('dec', looks).emit('jne', look).emit('jmp', this.#exits.wait);
+    f.place(done);
+  }
+
+  /** Ends, as all calls are done, and the other ways out. */
+  #leave(): void {
+    const [f, end] = [this.#f, this.#f.label('end')];
+    for (const [name, stop] of Object.entries(STOPS)) {
+      f.place(this.#exits[name as keyof Exits]);
+      if (stop === STOPS.over) this.#setOwn(0);
+      f.emit('mov', this.#cells.stop, stop).emit('jmp', end);
+    }
+    f.place(end).emit('mov', this.#cells.call, this.#call);
+  }
+}
