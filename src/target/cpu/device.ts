@@ -215,5 +215,8 @@ function startThreads(
   const { module } = compiledKernels(threads > 1, formats, memories.panels.length > 0);
   const source = { module, ...memories, ...(level && { code: machineCode(level, formats) }) };
   const timed = trace !== undefined;
-  return threads > 1 ? new ThreadPool(source, threads, timed) : singleThread(source, timed);
+  // Machine code walks as one of a pool, even if it is alone.
+  return threads > 1 || level
+    ? new ThreadPool(source, threads, timed)
+    : singleThread(source, timed);
 }

@@ -5,7 +5,6 @@
 import { type KernelName } from '../kernels/kernels.table.ts';
 import { type NativeCall, type NativeRoute, type Prepared, type RouteWords } from '../x86/index.ts';
 import { type KernelSet } from './kernelSet.ts';
-import { type Walk } from './walk.ts';
 
 /** A call of a kernel, of a part of a step. */
 export interface Chunk {
@@ -49,6 +48,12 @@ export interface ReadyTask {
 }
 
 export type ReadyCall = readonly ReadyTask[];
+
+/** What a thread walks: calls, and machine code that knows some of their tasks. */
+export interface Walk {
+  readonly calls: readonly ReadyCall[];
+  readonly route?: NativeRoute | undefined;
+}
 
 /**
  * A program as one thread runs it: a chunk is prepared when the thread first comes to it, as another may always take

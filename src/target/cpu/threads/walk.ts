@@ -9,9 +9,9 @@
  */
 import { CeladonError } from '../../../base/index.ts';
 import { runTimed, type Times } from './times.ts';
-import { type ReadyCall, type ReadyTask } from './calls.ts';
+import { type ReadyCall, type ReadyTask, type Walk } from './calls.ts';
 import { MOST_TASKS, TASK_BITS, type Tally } from './tally.ts';
-import { STOPS, type NativeRoute, type RouteWords } from '../x86/index.ts';
+import { STOPS, type RouteWords } from '../x86/index.ts';
 
 /** Words of the control block that all threads share. */
 export const CONTROL = {
@@ -61,12 +61,6 @@ const NAP_MS = 5;
 /** After so many naps in which no task is done, a minute or more, a thread must be gone that nobody has heard of. */
 const MOST_NAPS = 12_000;
 
-/** What a thread walks: calls, and machine code that knows some of their tasks. */
-export interface Walk {
-  readonly calls: readonly ReadyCall[];
-  readonly route?: NativeRoute | undefined;
-}
-
 /** Tells the processor that a thread only waits, where the host can. */
 const pause: () => void = (Atomics as { pause?: () => void }).pause?.bind(Atomics) ?? (() => {});
 
@@ -87,16 +81,15 @@ export class Walker {
    */
   walk({ calls, route }: Walk, tally: Tally, run: number): void {
     for (let i = 0; i < calls.length; i++) {
-      if (route) {
-        const stop = route.go(i, run << TASK_BITS);
-        i = route.call;
-        if (stop === STOPS.ended || stop === STOPS.over) return;
-        if (stop === STOPS.task) this.#do(calls[i]!, route.task, tally, i);
-        else if (stop === STOPS.wake) Atomics.notify(tally.done, i);
-      }
+      const stop = route?.go(i, run << TASK_BITS);
+      if (stop === STOPS.ended || stop === STOPS.over) return;
+      i = route?.call ?? i;
       const call = calls[i]!;
+      if (stop === STOPS.task) this.#do(call, route!.task, tally, i);
+      else if (stop === STOPS.wake) Atomics.notify(tally.done, i);
       if (!this.#takeTasks(call, tally, i, run)) return;
-      if (!this.#awaitDone(tally, i, call.length, run)) return;
+      const looked = stop === STOPS.wait ? SPINS : 0;
+      if (!this.#awaitDone({ tally, i, tasks: call.length, run, looked })) return;
     }
   }
 
@@ -144,9 +137,10 @@ export class Walker {
     return error;
   }
 
-  #awaitDone({ next, done }: Tally, i: number, tasks: number, run: number): boolean {
+  /** `looked`: looks at the call that there have been already. */
+  #awaitDone({ tally: { next, done }, i, tasks, run, looked }: Waited): boolean {
     let [naps, before] = [0, -1];
-    for (let spin = 0; ; spin++) {
+    for (let spin = looked; ; spin++) {
       const count = Atomics.load(done, i);
       if (Atomics.load(next, i) >> TASK_BITS !== run) return false;
       if (count === tasks) return true;
@@ -179,6 +173,14 @@ export class Walker {
     Atomics.wait(words, index, seen, NAP_MS);
     Atomics.sub(this.#control, CONTROL.waiting, 1);
   }
+}
+
+interface Waited {
+  readonly tally: Tally;
+  readonly i: number;
+  readonly tasks: number;
+  readonly run: number;
+  readonly looked: number;
 }
 
 /** Wakes all workers that wait for something new. */

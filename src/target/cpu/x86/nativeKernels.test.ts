@@ -141,6 +141,10 @@ const ATTENTION: Args<'attention'> = {
 };
 
 const ADD: Args<'add'> = { a: 1024, b: 4096, out: 16384, size: 70 };
+/** Behind three rows, and behind none. */
+const APPEND: Args<'append'> = {
+  ...{ x: 1024, positions: 64, state: 16384, B: 2, T: 3, capacity: 9, size: 32 },
+};
 const NORM: Args<'rmsNormalization'> = {
   ...{ x: 1024, w: 8192, out: 16384, rows: 3, D: 80, epsilon: 1e-6 },
 };
@@ -272,6 +276,38 @@ test(
   },
 );
 
+test('rows go where WebAssembly puts them, of any width', { skip }, () => {
+  for (const size of [32, 20]) {
+    const [required, given] = runBoth('append', { ...APPEND, size });
+    assert.deepEqual(given, required);
+  }
+});
+
+test('rows that a state has no room for are refused, and nothing is written', { skip }, () => {
+  const memory = makeMemory();
+  const prepare = withMachineCode(
+    () => () => assert.fail(),
+    new Machine([memory], machineCode('avx512')),
+  );
+  const [append, attend] = [
+    prepare('append', inOrder('append', APPEND)),
+    prepare('attention', inOrder('attention', ATTENTION)),
+  ];
+  for (const position of [-1, 10, 2 ** 31 - 1, -(2 ** 31)]) {
+    new Int32Array(memory.buffer, 64, 2).set([position, 0]);
+    const before = new Uint8Array(memory.buffer.slice(0));
+    assert.throws(append.run, /a state of 9 rows must have room for 3 more of each sequence/);
+    assert.throws(
+      attend.run,
+      /must see 1 to 12 keys: sequence 0 of the step has no room for 3 more/,
+    );
+    assert.deepEqual(new Uint8Array(memory.buffer), before);
+  }
+  new Int32Array(memory.buffer, 64, 2).set([6, 0]);
+  append.run();
+  attend.run();
+});
+
 test('shapes without machine code go to WebAssembly', { skip }, () => {
   const [required, given] = runBoth('attention', { ...ATTENTION, keyWidth: 20 });
   assert.deepEqual(given, required);
@@ -282,6 +318,7 @@ const CALLS = [
   ['attention', ATTENTION],
   ['attention', { ...ATTENTION, T: 1 }],
   ['add', ADD],
+  ['append', APPEND],
   ['rmsNormalization', NORM],
   ['argMax', ARG_MAX],
   ['quantizeRows', QUANTIZE],
