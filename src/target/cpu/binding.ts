@@ -20,7 +20,7 @@ export interface Cutting {
 }
 
 /** Tasks for each thread, so that all end together; more where these are long. */
-const TASKS_OF_THREAD = 8;
+const TASKS_OF_THREAD = 16;
 const MOST_TASKS_OF_THREAD = 32;
 /** Multiply-accumulates of a long task, by those of the least: a hundred microseconds or so. */
 const LONG = 16;

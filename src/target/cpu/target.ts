@@ -44,7 +44,7 @@ type Optional = 'images' | 'memoryBytes' | 'machineBytes';
 type Settings = Required<Omit<CpuOptions, Optional>> & Pick<CpuOptions, Optional>;
 
 /** Multiply-accumulates of a task that is worth taking: some microseconds. */
-const WORK_OF_PART = 1 << 16;
+const WORK_OF_PART = 1 << 15;
 
 /** Context is compiled for in steps of this many tokens. */
 const CONTEXT_STEP = 64;
