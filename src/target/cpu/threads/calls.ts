@@ -43,7 +43,7 @@ export interface ReadyTask {
   /** The number of its first chunk in the program. */
   readonly first: number;
   readonly chunks: readonly (() => void)[];
-  /** When it has run: hands it to machine code, if that can do all of it. */
+  /** When it has run: hands it to machine code, which asks for chunks that it cannot do. */
   readonly handOver?: (() => void) | undefined;
 }
 
@@ -57,7 +57,7 @@ export interface Walk {
 
 /**
  * A program as one thread runs it: a chunk is prepared when the thread first comes to it, as another may always take
- * it, and one on state again for another slot. A task that machine code can do is handed over when it has run once.
+ * it, and one on state again for another slot. A task of which machine code can do anything is handed over when it has run once.
  */
 export class ReadyWork implements Walk {
   readonly calls: readonly ReadyCall[];
@@ -99,10 +99,10 @@ export class ReadyWork implements Walk {
     for (const [call, task] of this.#onState) this.route?.withdraw(call, task);
   }
 
+  /** Unless the host would be asked for all of it. */
   #handOver(call: number, task: number, chunks: readonly ReadyChunk[]): void {
     const native = chunks.map((chunk) => chunk.native);
-    if (native.every((calls) => calls !== undefined))
-      this.route!.handOver(call, task, native.flat());
+    if (native.some((calls) => calls !== undefined)) this.route!.handOver(call, task, native);
   }
 }
 

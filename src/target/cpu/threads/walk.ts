@@ -8,10 +8,10 @@
  * one, and whether it is gone; the thread that has the workers looks there while it waits.
  */
 import { CeladonError } from '../../../base/index.ts';
-import { runTimed, type Times } from './times.ts';
-import { type ReadyCall, type ReadyTask, type Walk } from './calls.ts';
+import { runTimed } from './times.ts';
+import { type ReadyCall, type Walk } from './calls.ts';
 import { MOST_TASKS, TASK_BITS, type Tally } from './tally.ts';
-import { STOPS, type RouteWords } from '../x86/index.ts';
+import { STOPS, type NativeRoute, type RouteWords, type Stop } from '../x86/index.ts';
 
 /** Words of the control block that all threads share. */
 export const CONTROL = {
@@ -81,16 +81,28 @@ export class Walker {
    */
   walk({ calls, route }: Walk, tally: Tally, run: number): void {
     for (let i = 0; i < calls.length; i++) {
-      const stop = route?.go(i, run << TASK_BITS);
+      const stop = route && this.#goOn(route, calls, i, run);
       if (stop === STOPS.ended || stop === STOPS.over) return;
       i = route?.call ?? i;
       const call = calls[i]!;
       if (stop === STOPS.task) this.#do(call, route!.task, tally, i);
+      else if (stop === STOPS.chunk) this.#count(call, tally, i);
       else if (stop === STOPS.wake) Atomics.notify(tally.done, i);
       if (!this.#takeTasks(call, tally, i, run)) return;
       const looked = stop === STOPS.wait ? SPINS : 0;
       if (!this.#awaitDone({ tally, i, tasks: call.length, run, looked })) return;
     }
+  }
+
+  /** Machine code from call `i` on, and the chunks that it asks for; where one of these fails, that task is at its end. */
+  #goOn(route: NativeRoute, calls: readonly ReadyCall[], i: number, run: number): Stop {
+    let stop = route.go(i, run << TASK_BITS);
+    while (stop === STOPS.chunk) {
+      const { chunks } = calls[route.call]![route.task]!;
+      if (!this.#try(chunks[route.chunk]!)) break;
+      stop = route.resume();
+    }
+    return stop;
   }
 
   #takeTasks(call: ReadyCall, tally: Tally, i: number, run: number): boolean {
@@ -110,23 +122,34 @@ export class Walker {
     }
   }
 
-  /** Runs a task that this thread has taken, and wakes those that wait for it. */
-  #do(call: ReadyCall, task: number, { done, times }: Tally, i: number): void {
-    this.#runTask(call[task]!, times);
+  /** Runs a task that this thread has taken. One that fails counts as done, so that nobody waits for it. */
+  #do(call: ReadyCall, number: number, tally: Tally, i: number): void {
+    const task = call[number]!;
+    const { times } = tally;
+    this.#try(() => {
+      if (times === undefined) for (const chunk of task.chunks) chunk();
+      else runTimed(task, times, this.#thread);
+      task.handOver?.();
+    });
+    this.#count(call, tally, i);
+  }
+
+  /** One task more is done: wakes those that wait for the last. */
+  #count(call: ReadyCall, { done }: Tally, i: number): void {
     const count = Atomics.add(done, i, 1) + 1;
     const wake = count === call.length && Atomics.load(this.#control, CONTROL.waiting) > 0;
     if (wake) Atomics.notify(done, i);
   }
 
-  /** A task that fails counts as done, so that nobody waits for it; the run fails when it is over. */
-  #runTask(task: ReadyTask, times: Times | undefined): void {
+  /** Whether something ends without an error; the run fails when it is over. */
+  #try(run: () => void): boolean {
     try {
-      if (times === undefined) for (const chunk of task.chunks) chunk();
-      else runTimed(task, times, this.#thread);
-      task.handOver?.();
+      run();
+      return true;
     } catch (error) {
       this.#error = error;
       Atomics.store(this.#control, CONTROL.failed, 1);
+      return false;
     }
   }
 

@@ -8,5 +8,5 @@ export {
 } from './machineCode.ts';
 export { Machine, type NativeCall } from './machine.ts';
 export { withMachineCode, type Prepared } from './nativeKernels.ts';
-export { NativeRoute, type RouteWords } from './nativeRoute.ts';
+export { NativeRoute, type RouteWords, type Stop } from './nativeRoute.ts';
 export { STOPS } from './walk.ts';

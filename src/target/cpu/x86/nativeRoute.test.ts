@@ -87,6 +87,17 @@ test('what has no machine code the host runs in each run, and goes back', { skip
   assert.deepEqual([numbers[5120 / 4], numbers[6144 / 4]], [9, 3]);
 });
 
+test('of a task that machine code can do a part of, the host does the rest', { skip }, () => {
+  const { numbers, run } = walkerOf([[[append, sum, add(6144), sum]], [[sum, sum]]]);
+  for (const expected of [6, 4, 4]) {
+    numbers.fill(expected, 1024 / 4, 1024 / 4 + SIZE).fill(0, 2048 / 4, 2048 / 4 + SIZE);
+    numbers.fill(3, 4096 / 4, 4096 / 4 + SIZE).fill(0, 5120 / 4);
+    assert.deepEqual(run(), { host: expected, error: undefined });
+    const results = [5120, 6144, STATE.at].map((at) => numbers[at / 4]);
+    assert.deepEqual(results, [9, expected, 3]);
+  }
+});
+
 test('on another slot state is elsewhere', { skip }, () => {
   const { numbers, run } = walkerOf([[[append]]]);
   numbers.fill(5, 4096 / 4, 4096 / 4 + SIZE);

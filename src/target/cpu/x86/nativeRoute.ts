@@ -1,6 +1,6 @@
 /** A program as machine code walks it: tables of its calls, and the way there and back. */
 import { setCell, type Machine, type NativeCall } from './machine.ts';
-import { STOPS, WALK } from './walk.ts';
+import { ASK_HOST, CHUNK_BYTES, STOPS, WALK } from './walk.ts';
 
 /** Looks at a word before the host is asked to sleep: some 20 µs. */
 const LOOKS = 1000;
@@ -15,16 +15,24 @@ export interface RouteWords {
   readonly waiting: Int32Array;
 }
 
+/** Calls of each chunk of a task, of those that machine code can do. */
+export type Chunks = readonly (readonly NativeCall[] | undefined)[];
+
 /** Why machine code stopped. */
 export type Stop = (typeof STOPS)[keyof typeof STOPS];
 
 export class NativeRoute {
   readonly #machine: Machine;
   readonly #walk: NativeCall;
+  readonly #askHost: NativeCall;
   /** Of each call a cell for each task, and what it points to. */
   readonly #tasks: readonly Uint32Array[];
   readonly #chunks: (
-    | { readonly table: Uint32Array; readonly calls: readonly NativeCall[] }
+    | {
+        readonly table: Uint32Array;
+        readonly calls: readonly NativeCall[];
+        readonly owners: readonly number[];
+      }
     | undefined
   )[][];
   /** Keeps the table of calls alive. */
@@ -42,6 +50,7 @@ export class NativeRoute {
       setCell(this.#calls, CALL_CELLS * i, machine.addressOf(cells));
       setCell(this.#calls, CALL_CELLS * i + 1, tasks[i]!);
     }
+    this.#askHost = machine.prepare(ASK_HOST, ['refused'], { refused: machine.refusedAddress });
     this.#walk = machine.prepare('walk', WALK, {
       calls: machine.addressOf(this.#calls),
       next: machine.addressOf(words.next),
@@ -49,7 +58,7 @@ export class NativeRoute {
       own: machine.addressOf(words.own),
       waiting: machine.addressOf(words.waiting),
       refused: machine.refusedAddress,
-      ...{ looks: LOOKS, end: tasks.length, run: 0, call: 0, task: 0, stop: STOPS.over },
+      ...{ looks: LOOKS, end: tasks.length, run: 0, call: 0, chunk: 0, task: 0, stop: 0 },
     });
   }
 
@@ -58,11 +67,33 @@ export class NativeRoute {
     if (this.#machine.base !== this.#base) this.#withdrawAll();
     this.#set('call', call);
     this.#set('run', run);
+    this.#set('chunk', 0);
+    return this.#walkOn();
+  }
+
+  /** Goes on behind `chunk`, which the host has run. */
+  resume(): Stop {
+    this.#set('chunk', this.#chunkAddress + CHUNK_BYTES);
+    return this.#walkOn();
+  }
+
+  #walkOn(): Stop {
     this.#machine.run([this.#walk]);
     const stop = this.#get('stop') as Stop;
-    // The host runs the task again, and throws what there is to say.
-    if (stop === STOPS.task) this.#machine.takeRefusal();
+    // What was refused the host runs again, and throws what there is to say.
+    if (stop === STOPS.chunk) this.#machine.takeRefusal();
     return stop;
+  }
+
+  /** The chunk of `task` that the host must run, where it stopped for one. */
+  get chunk(): number {
+    const { table, owners } = this.#chunks[this.call]![this.task]!;
+    return owners[(this.#chunkAddress - this.#machine.addressOf(table)) / CHUNK_BYTES]!;
+  }
+
+  get #chunkAddress(): number {
+    const [low, high] = this.#walk.cells.subarray(2 * WALK.indexOf('chunk'));
+    return high! * 2 ** 32 + low!;
   }
 
   get call(): number {
@@ -73,14 +104,16 @@ export class NativeRoute {
     return this.#get('task');
   }
 
-  /** From now on machine code does a task, by these calls. */
-  handOver(call: number, task: number, calls: readonly NativeCall[]): void {
+  /** From now on machine code does a task: chunks by calls, or by asking the host for those that have none. */
+  handOver(call: number, task: number, chunks: Chunks): void {
+    const calls = chunks.flatMap((own) => own ?? [this.#askHost]);
     const table = this.#machine.room(CHUNK_CELLS * calls.length + 1);
     for (const [i, { target, block }] of calls.entries()) {
       setCell(table, CHUNK_CELLS * i, target);
       setCell(table, CHUNK_CELLS * i + 1, block);
     }
-    this.#chunks[call]![task] = { table, calls };
+    const owners = chunks.flatMap((own, i) => (own ?? [this.#askHost]).map(() => i));
+    this.#chunks[call]![task] = { table, calls, owners };
     setCell(this.#tasks[call]!, task, this.#machine.addressOf(table));
   }
 

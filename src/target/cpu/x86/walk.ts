@@ -5,7 +5,7 @@
  * ```
  * calls    [tasks, count] of each call
  * tasks    of a call: chunks of each task, or 0: the host must run it
- * chunks   of a task: [function, block] each, then 0
+ * chunks   of a task: [function, block] each, then 0; `askHost` for one that only the host can do
  * ```
  */
 import {
@@ -23,12 +23,15 @@ import {
  * Arguments: addresses of `calls` as above, of the words `next` and `done` of the calls, of the words of this thread (`own`) and
  * of those that sleep (`waiting`), of the cell `refused` that is not 0 when a function of a chunk refuses what it reads; how often to
  * look at a word; where the calls `end`; and the run's number as it stands in `next`. Changed: `call`, where to go on from, then where
- * it stopped. Results: the `task` that was taken last, and why it stopped, one of `STOPS`.
+ * it stopped; `chunk`, 0 or the chunk of the task at hand to go on from, then the one that was refused or asked for. Results: the `task`
+ * that was taken last, and why it stopped, one of `STOPS`.
  */
 export const WALK = [
   ...(['calls', 'next', 'done', 'own', 'waiting', 'refused', 'looks', 'end', 'run'] as const),
-  ...(['call', 'task', 'stop'] as const),
+  ...(['call', 'chunk', 'task', 'stop'] as const),
 ];
+
+export const ASK_HOST = 'askHost';
 
 /** Why machine code stops. */
 export const STOPS = {
@@ -42,14 +45,23 @@ export const STOPS = {
   wake: 3,
   /** Others have taken what is left of the call, and take their time. */
   wait: 4,
+  /** A chunk of the task was refused, or is one that the host must run. */
+  chunk: 5,
 } as const;
 
 type Cells = Readonly<Record<(typeof WALK)[number], Memory>>;
 type Exits = Readonly<Record<keyof typeof STOPS, Label>>;
 
-/** Adds `walk`; a word of `next` has `taskBits` bits for the first task that nobody has taken. */
+/** Bytes of a chunk in the table of a task. */
+export const CHUNK_BYTES = 16;
+
+/** Adds `walk` and `askHost`, which stands for what only the host can do; a word of `next` has `taskBits` bits for the first task that nobody has taken. */
 export function addWalk(assembler: Assembler, taskBits: number): void {
   assembler.addFunction('walk', WALK, (f) => new WalkEmitter(f, 2 ** taskBits - 1).emit());
+  assembler.addFunction(ASK_HOST, ['refused'], (f, block) => {
+    const [refused] = f.load(block.refused) as [General];
+    f.emit('mov', at(refused), 1);
+  });
 }
 
 class WalkEmitter {
@@ -92,11 +104,15 @@ class WalkEmitter {
   emit(): void {
     const f = this.#f;
     const [nextCall, take, others] = [f.label('call'), f.label('take'), f.label('others')];
+    const resume = f.label('resume');
     f.emit('mov', this.#block, GENERAL.rdi).emit('mov', this.#call, this.#cells.call);
     f.place(nextCall);
     this.#openCall();
-    f.place(take);
+    f.emit('mov', this.#chunk, this.#cells.chunk).emit('test', this.#chunk, this.#chunk);
+    f.emit('jne', resume).place(take);
     this.#take(take, others);
+    f.emit('mov', this.#chunk, at(this.#tasks, 0, this.#taken, 8));
+    f.emit('test', this.#chunk, this.#chunk).emit('je', this.#exits.task).place(resume);
     this.#runChunks();
     this.#countDone(take);
     f.place(others);
@@ -147,13 +163,12 @@ class WalkEmitter {
   #runChunks(): void {
     const [f, chunk, cell] = [this.#f, this.#chunk, this.#seen];
     const [next, finished] = [f.label('chunk'), f.label('finished')];
-    f.emit('mov', chunk, at(this.#tasks, 0, this.#taken, 8));
-    f.emit('test', chunk, chunk).emit('je', this.#exits.task).place(next);
-    f.emit('mov', cell, at(chunk)).emit('test', cell, cell).emit('je', finished);
+    f.place(next).emit('mov', cell, at(chunk)).emit('test', cell, cell).emit('je', finished);
     f.emit('mov', GENERAL.rdi, at(chunk, 8)).emit('call', cell);
     f.emit('mov', cell, this.#cells.refused).emit('mov', cell, at(cell));
-    f.emit('test', cell, cell).emit('jne', this.#exits.task);
-    f.emit('add', chunk, 16).emit('jmp', next).place(finished);
+    f.emit('test', cell, cell).emit('jne', this.#exits.chunk);
+    f.emit('add', chunk, CHUNK_BYTES).emit('jmp', next).place(finished);
+    f.emit('mov', this.#cells.chunk, 0);
   }
 
   /** One task more is done; others are woken by the host when it was the last. */
@@ -185,6 +200,7 @@ class WalkEmitter {
     for (const [name, stop] of Object.entries(STOPS)) {
       f.place(this.#exits[name as keyof Exits]);
       if (stop === STOPS.over) this.#setOwn(0);
+      if (stop === STOPS.chunk) f.emit('mov', this.#cells.chunk, this.#chunk);
       f.emit('mov', this.#cells.stop, stop).emit('jmp', end);
     }
     f.place(end).emit('mov', this.#cells.call, this.#call);
