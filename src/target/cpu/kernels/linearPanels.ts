@@ -11,6 +11,7 @@ import {
 import {
   BLOCK_COLUMNS,
   FLOAT_FORMATS,
+  INTEGER_FORMATS,
   isFloatFormat,
   PANEL_ROWS,
   type FloatFormat,
@@ -25,7 +26,7 @@ import { type ByteProducts } from './byteProducts.ts';
 import { floatSums, floatVectors, MOST_FLOAT_ROWS } from './floatTile.ts';
 import { integerSums } from './integerTile.ts';
 import { KERNELS } from './kernels.table.ts';
-import { byKind, forFormat, levelsOf, PANEL_VECTORS } from './panelCodes.ts';
+import { biasOf, byKind, forFormat, levelsOf, PANEL_VECTORS } from './panelCodes.ts';
 import { addPanelTile, addStoreVector, type Tile } from './panelTile.ts';
 import { ELEMENT_BYTES, pushProduct, pushRow, VECTOR_BYTES } from './vectors.ts';
 
@@ -58,8 +59,8 @@ export function addLinearPanels(module: ModuleBuilder, options: PanelOptions): F
         f.emit('v128.const', NO_LEVELS).emit('call', floats.get(name)!);
         return;
       }
-      const { levelBias, walk } = integers(name);
-      f.emit('v128.const', levelsOf(name, levelBias)).emit('call', walk);
+      const bias = biasOf(INTEGER_FORMATS[name]);
+      f.emit('v128.const', levelsOf(name, bias)).emit('call', integers(name));
     });
   });
 }
@@ -72,14 +73,14 @@ function addIntegerWalk(
   format: IntegerFormat,
   products: BlockProducts,
   storeVector: FunctionRef,
-) {
+): FunctionRef {
   const tiles = Array.from({ length: products.mostRows }, (_, i): Tile => {
     const rows = i + 1;
     const vectors = rows === 1 ? PANEL_VECTORS : products.vectorsAtOnce(rows);
     const sums: Tile['sums'] = (site) => integerSums(site, format, products);
     return { name, rows, vectors, storeVector, sums };
   });
-  return { levelBias: products.levelBias, walk: addWalk(module, name, format, tiles) };
+  return addWalk(module, name, format, tiles);
 }
 
 function addFloatWalk(

@@ -34,8 +34,10 @@ export function byKind<T>(
 }
 
 function kindOf(name: IntegerFormatName): string {
-  const { planes, bias, levels, scaling }: IntegerFormat = INTEGER_FORMATS[name];
-  return JSON.stringify({ planes, bias, levels: levels !== undefined, scaling });
+  const format: IntegerFormat = INTEGER_FORMATS[name];
+  const { planes, levels, scaling } = format;
+  const codes = [biasOf(format), largestCode(format), levels !== undefined];
+  return JSON.stringify([planes, codes, scaling]);
 }
 
 /** Runs the code for the format, one of `formats`, whose number is in `code`; traps for any other. */
@@ -54,6 +56,18 @@ export function forFormat(
     () => body(name),
     () => forFormat(f, code, others, body),
   );
+}
+
+/** What codes as products take them are more than levels: so much that none is below 0. */
+export function biasOf({ bias, levels }: IntegerFormat): number {
+  return levels ? 2 ** Math.ceil(Math.log2(-Math.min(...levels))) : bias;
+}
+
+/** The largest code as products take them. */
+export function largestCode(format: IntegerFormat): number {
+  const { planes, levels } = format;
+  if (levels) return Math.max(...levels) + biasOf(format);
+  return 2 ** planes.reduce<number>((sum, bits) => sum + bits, 0) - 1;
 }
 
 /** The sixteen levels of a format plus `bias`, zeros where it has none. */
