@@ -9,7 +9,7 @@
 import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
 import { type ByteProducts } from './byteProducts.ts';
 import { vectorLocals } from './panelTile.ts';
-import { VECTOR_BYTES } from './vectors.ts';
+import { constantLocal, VECTOR_BYTES } from './vectors.ts';
 
 /** Sums of rows of x and vectors of rows of w. */
 export interface ByteSums {
@@ -63,7 +63,7 @@ function wideSums(f: FunctionBuilder, rows: number, count: number): ByteSums {
   const sums = vectorLocals(f, rows, count);
   const halves = vectorLocals(f, 2, count);
   const a = vectorLocals(f, 1, 2)[0]!;
-  const mask = constant(f, 'i16x8', 2 ** BYTE_BITS - 1);
+  const mask = constantLocal(f, 'i16x8', 2 ** BYTE_BITS - 1);
   return {
     clear: () => clear(f, sums),
     add(x, at, codes) {
@@ -144,11 +144,11 @@ interface Slices {
 
 function slicesOf(f: FunctionBuilder, count: number, largest: number): Slices {
   if (!isCut(largest))
-    return { largest, factors: [constant(f, 'i16x8', 1)], cut: (codes) => [codes] };
+    return { largest, factors: [constantLocal(f, 'i16x8', 1)], cut: (codes) => [codes] };
   const slices = vectorLocals(f, 2, count);
   const most = 2 ** SLICE_BITS - 1;
-  const mask = constant(f, 'i8x16', most);
-  const factors = [constant(f, 'i16x8', 1), constant(f, 'i16x8', 2 ** SLICE_BITS)];
+  const mask = constantLocal(f, 'i8x16', most);
+  const factors = [constantLocal(f, 'i16x8', 1), constantLocal(f, 'i16x8', 2 ** SLICE_BITS)];
   const cut = (codes: readonly Local[]) => {
     for (const [i, code] of codes.entries()) {
       f.get(code).get(mask).emit('v128.and').set(slices[0]![i]!);
@@ -158,13 +158,6 @@ function slicesOf(f: FunctionBuilder, count: number, largest: number): Slices {
     return slices;
   };
   return { largest: most, factors, cut };
-}
-
-/** A local with the number in all lanes. */
-function constant(f: FunctionBuilder, lanes: 'i8x16' | 'i16x8', value: number): Local {
-  const local = f.local('v128');
-  f.i32(value).emit(`${lanes}.splat`).set(local);
-  return local;
 }
 
 function clear(f: FunctionBuilder, sums: readonly (readonly Local[])[]): void {

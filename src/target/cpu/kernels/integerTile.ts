@@ -11,7 +11,7 @@ import { type IntegerFormat } from '../panels/panelFormats.table.ts';
 import { layoutOf } from '../panels/panelLayout.ts';
 import { type BlockProducts, type BlockSite, type BlockSums } from './blockSums.ts';
 import { HALF_BYTES, VECTOR_ROWS } from './panelCodes.ts';
-import { pushFactor, type FactorPlaces } from './panelScales.ts';
+import { FactorReader, type FactorPlaces } from './panelScales.ts';
 import { vectorLocals, type TileSite } from './panelTile.ts';
 import { ACTIVATION_BLOCK, sumOfPart } from './quantizeRows.ts';
 import { pushRow, VECTOR_BYTES } from './vectors.ts';
@@ -22,6 +22,7 @@ const SUM_SHIFT = 7;
 /** What the parts of a block need: pointers, and registers for sums, scales and mins. */
 interface PartSite extends TileSite {
   readonly format: IntegerFormat;
+  readonly factors: FactorReader;
   readonly places: FactorPlaces;
   readonly lines: Local;
   readonly sums: BlockSums;
@@ -46,7 +47,9 @@ export function integerSums(
   const [scales, mins] = vectorLocals(f, 2, atOnce) as [Local[], Local[]];
   const sums = products.sums(f, rows, atOnce);
   const { fused } = products;
-  const parts = { ...site, format, places: { header, integers }, lines, sums, scales, mins, fused };
+  const factors = new FactorReader(f, format);
+  const places = { header, integers };
+  const parts = { ...site, format, factors, places, lines, sums, scales, mins, fused };
   const addBlock = (): void => {
     for (let part = 0; part < format.scaling.parts; part++) {
       for (let i = 0; i < vectors; i += atOnce) addPart(parts, range(i, atOnce), part);
@@ -66,12 +69,12 @@ export function integerSums(
 }
 
 function addPart(site: PartSite, vectors: readonly number[], part: number): void {
-  const { f, p, x, totals, format, places, lines, sums, scales, mins, fused } = site;
+  const { f, p, x, totals, format, factors, places, lines, sums, scales, mins, fused } = site;
   const block: BlockSite = { f, x, lines, table: p.table };
   sums.multiply(block, vectors, part);
   for (const [i, vector] of vectors.entries()) {
-    pushFactor(f, format, 'scale', places, vector, part).set(scales[i]!);
-    if (format.scaling.hasMin) pushFactor(f, format, 'min', places, vector, part).set(mins[i]!);
+    factors.push('scale', places, vector, part).set(scales[i]!);
+    if (format.scaling.hasMin) factors.push('min', places, vector, part).set(mins[i]!);
   }
   const sumAt = sumOfPart(format.scaling.parts, part);
   for (const [m, row] of totals.entries()) {
