@@ -22,7 +22,8 @@ const LARGEST_BIAS = 128;
 export interface BlockSite {
   readonly f: FunctionBuilder;
   readonly x: readonly Local[];
-  /** The first line of the block, at the first vector of the tile. */
+  /** The first line of the block, and it at the first vector of the strip. */
+  readonly block: Local;
   readonly lines: Local;
   /** The sixteen levels plus their bias, of formats that have them. */
   readonly table: Local;
@@ -42,6 +43,8 @@ export interface BlockProducts {
   readonly fused: boolean;
   /** Rows of the largest tile. */
   readonly mostRows: number;
+  /** Rows of the largest tile whose totals are in memory. */
+  readonly mostRowsInMemory: number;
   /** Vectors whose sums registers hold, for as many rows. */
   vectorsAtOnce(rows: number): number;
   sums(f: FunctionBuilder, rows: number, vectors: number): BlockSums;
@@ -50,10 +53,15 @@ export interface BlockProducts {
 /** The fastest way for a kind on a host. */
 export function blockProducts(format: IntegerFormat, products: ByteProducts): BlockProducts {
   const largest = largestCode(format);
+  const isWhole = products === 'eightBits';
+  const mostRows = products === 'sevenBits' && isCut(largest) ? 5 : 6;
+  // Codes of two planes, and levels, take more registers.
+  const ofOneRow = !isWhole && (format.planes.length > 1 || format.levels) ? 2 : 8;
   return {
     fused: products !== 'none',
-    mostRows: products === 'sevenBits' && isCut(largest) ? 5 : 6,
-    vectorsAtOnce: (rows) => [8, 4][rows - 1] ?? 2,
+    mostRows,
+    mostRowsInMemory: isWhole ? 0 : mostRows - 1,
+    vectorsAtOnce: (rows) => [ofOneRow, 4][rows - 1] ?? 2,
     sums(f, rows, count) {
       return blockSums(f, format, count, BYTE_SUMS[products](f, rows, count, largest));
     },
@@ -76,6 +84,7 @@ function blockSums(
       for (const groups of groupsOf(format, part)) {
         const first = planesOf(format, groups[0]!)[0]!.line;
         for (const [i, vector] of vectors.entries()) load(site, first, vector).set(stored[i]!);
+        touchNext(format, site, first);
         for (const group of groups) {
           for (const [i, vector] of vectors.entries()) {
             if (format.levels) f.get(site.table);
@@ -106,6 +115,16 @@ function groupsOf(format: IntegerFormat, part: number): readonly (readonly numbe
 /** Byte of the block where the vector starts in a line of codes and the next. */
 function placeOf(format: IntegerFormat, line: number, vector: number): number {
   return layoutOf(format).codesAt + LINE_BYTES * line + VECTOR_BYTES * vector;
+}
+
+/**
+ * Reads of the line behind a line of codes, the other half of rows: a processor that sees a block read as it lies in
+ * memory fetches the next ones ahead.
+ */
+function touchNext(format: IntegerFormat, { f, block }: BlockSite, line: number): void {
+  f.get(block)
+    .emit('i32.load', placeOf(format, line + 1, 0), WEIGHTS)
+    .emit('drop');
 }
 
 /** Adds −bias·Σa of row m, of the part, to the vector on top. */

@@ -30,10 +30,10 @@ function bytesOf({ element }: FloatFormat): number {
 
 /** Emits the sums of a tile; `fused`: with the host's multiply-add. */
 export function floatSums(site: TileSite, format: FloatFormat, fused: boolean): () => void {
-  const { f, p, at, x, start, totals } = site;
+  const { f, p, at, x, start, rows, vectors } = site;
   const { unitBlocks, headerBytes, blockBytes, unitBytes } = layoutOf(format);
   const [unit, block, column] = [f.local('i32'), f.local('i32'), f.local('i32')];
-  const [weights, lines] = [vectorLocals(f, 1, totals[0]!.length)[0]!, f.local('i32', 'lines')];
+  const [weights, lines] = [vectorLocals(f, 1, vectors)[0]!, f.local('i32', 'lines')];
   const [header, scale, a] = [f.local('i32', 'header'), f.local('v128'), f.local('v128')];
   const reader = new FloatReader(f, format);
   const addColumn = (i: number): void => {
@@ -41,15 +41,17 @@ export function floatSums(site: TileSite, format: FloatFormat, fused: boolean): 
       const offset = bytesOf(format) * (PANEL_ROWS * i + VECTOR_ROWS * v);
       reader.push(lines, offset, scale).set(weight);
     }
-    for (const [m, row] of totals.entries()) {
+    for (let m = 0; m < rows; m++) {
       f.get(x[m]!)
         .emit('v128.load32_splat', ELEMENT_BYTES * i)
         .set(a);
-      for (const [v, total] of row.entries()) {
-        f.get(weights[v]!).get(a);
-        if (fused) f.get(total).emit('f32x4.relaxed_madd').set(total);
-        else f.emit('f32x4.mul').get(total).emit('f32x4.add').set(total);
-      }
+      site.addToRow(m, (totals) => {
+        for (const [v, total] of totals.entries()) {
+          f.get(weights[v]!).get(a);
+          if (fused) f.get(total).emit('f32x4.relaxed_madd').set(total);
+          else f.emit('f32x4.mul').get(total).emit('f32x4.add').set(total);
+        }
+      });
     }
   };
   const addBlock = (): void => {
