@@ -22,9 +22,10 @@ const LARGEST_BIAS = 128;
 export interface BlockSite {
   readonly f: FunctionBuilder;
   readonly x: readonly Local[];
-  /** The first line of the block, and it at the first vector of the strip. */
-  readonly block: Local;
+  /** The first line of the block, at the first vector of the strip. */
   readonly lines: Local;
+  /** The first line itself, where strips of the same block follow. */
+  readonly first: Local | undefined;
   /** The sixteen levels plus their bias, of formats that have them. */
   readonly table: Local;
 }
@@ -82,15 +83,13 @@ function blockSums(
     multiply(site, vectors, part) {
       sums.clear();
       for (const groups of groupsOf(format, part)) {
-        const first = planesOf(format, groups[0]!)[0]!.line;
-        for (const [i, vector] of vectors.entries()) load(site, first, vector).set(stored[i]!);
-        touchNext(format, site, first);
+        const line = planesOf(format, groups[0]!)[0]!.line;
+        for (const [i, vector] of vectors.entries()) load(site, line, vector).set(stored[i]!);
+        if (site.first) touchNext(f, format, site.first, line);
         for (const group of groups) {
           for (const [i, vector] of vectors.entries()) {
             if (format.levels) f.get(site.table);
-            reader.push(group, (line) =>
-              line === first ? f.get(stored[i]!) : load(site, line, vector),
-            );
+            reader.push(group, (of) => (of === line ? f.get(stored[i]!) : load(site, of, vector)));
             if (format.levels) f.emit('i8x16.swizzle');
             f.set(codes[i]!);
           }
@@ -118,11 +117,11 @@ function placeOf(format: IntegerFormat, line: number, vector: number): number {
 }
 
 /**
- * Reads of the line behind a line of codes, the other half of rows: a processor that sees a block read as it lies in
- * memory fetches the next ones ahead.
+ * Reads of the line behind a line of codes, that of the other half of rows: lines are then read in the order of memory,
+ * which processors see, to fetch the next ones ahead.
  */
-function touchNext(format: IntegerFormat, { f, block }: BlockSite, line: number): void {
-  f.get(block)
+function touchNext(f: FunctionBuilder, format: IntegerFormat, first: Local, line: number): void {
+  f.get(first)
     .emit('i32.load', placeOf(format, line + 1, 0), WEIGHTS)
     .emit('drop');
 }

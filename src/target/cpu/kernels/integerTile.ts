@@ -24,8 +24,7 @@ interface PartSite extends TileSite {
   readonly format: IntegerFormat;
   readonly factors: FactorReader;
   readonly places: FactorPlaces;
-  readonly first: Local;
-  readonly lines: Local;
+  readonly source: BlockSite;
   readonly sums: BlockSums;
   readonly scales: readonly Local[];
   readonly mins: readonly Local[];
@@ -40,6 +39,7 @@ export function integerSums(
 ): () => void {
   const { f, p, at, x, start, rows, vectors } = site;
   const atOnce = products.vectorsAtOnce(rows);
+  const inStrips = site.inMemory || atOnce < vectors;
   const { unitBlocks, headerBytes, blockBytes, unitBytes } = layoutOf(format);
   const [unit, block] = [f.local('i32', 'unit'), f.local('i32', 'block')];
   const [header, integers] = [f.local('i32', 'header'), f.local('i32', 'integers')];
@@ -49,7 +49,8 @@ export function integerSums(
   const { fused } = products;
   const factors = new FactorReader(f, format);
   const places = { header, integers };
-  const parts = { ...site, format, factors, places, first, lines, sums, scales, mins, fused };
+  const source = { f, x, lines, first: inStrips ? first : undefined, table: p.table };
+  const parts = { ...site, format, factors, places, source, sums, scales, mins, fused };
   const advance = (blocks: number): void => {
     for (const pointer of x) f.advance(pointer, blocks * ACTIVATION_BLOCK.bytes);
   };
@@ -83,9 +84,8 @@ export function integerSums(
 }
 
 function addPart(site: PartSite, vectors: readonly number[], part: number): void {
-  const { f, p, x, rows, format, factors, places, lines, sums, scales, mins, fused } = site;
-  const block: BlockSite = { f, x, block: site.first, lines, table: p.table };
-  sums.multiply(block, vectors, part);
+  const { f, x, rows, format, factors, places, source, sums, scales, mins, fused } = site;
+  sums.multiply(source, vectors, part);
   for (const [i, vector] of vectors.entries()) {
     factors.push('scale', places, vector, part).set(scales[i]!);
     if (format.scaling.hasMin) factors.push('min', places, vector, part).set(mins[i]!);
@@ -94,7 +94,7 @@ function addPart(site: PartSite, vectors: readonly number[], part: number): void
   for (let m = 0; m < rows; m++) {
     site.addToRow(m, (totals) => {
       for (const [i, vector] of vectors.entries()) {
-        sums.push(block, m, i, part);
+        sums.push(source, m, i, part);
         addScaled(f, x[m]!, scales[i]!, totals[vector]!, fused);
         if (!format.scaling.hasMin) continue;
         f.get(x[m]!).emit('v128.load32_splat', sumAt).i32(SUM_SHIFT).emit('i32x4.shr_s');

@@ -40,6 +40,8 @@ export interface TileSite {
   /** Rows of x, and vectors of rows of w. */
   readonly rows: number;
   readonly vectors: number;
+  /** Whether a unit is walked for all strips. */
+  readonly inMemory: boolean;
   /** Emits `body` for the strips that a unit is walked for. */
   forStrips(body: () => void): void;
   /** Emits `body`, which adds to the totals of row m, a local for each vector; rows in ascending order. */
@@ -59,7 +61,7 @@ export interface Tile {
 
 /** Adds the tile. */
 export function addPanelTile(module: ModuleBuilder, tile: Tile): FunctionRef {
-  const { name, rows, vectors } = tile;
+  const { name, rows, vectors, inMemory } = tile;
   return module.addFunction(`panelTile ${name} ${rows}`, { params: TILE_PARAMS }, (f, p) => {
     const [at, start] = [f.local('i32', 'at'), f.local('i32', 'start')];
     const x = Array.from({ length: rows }, () => f.local('i32'));
@@ -70,8 +72,8 @@ export function addPanelTile(module: ModuleBuilder, tile: Tile): FunctionRef {
       }
       f.get(p.w).set(start);
     };
-    const place = { f, p, at, x, start, rows, vectors };
-    if (tile.inMemory) sumInMemory(place, tile, setPointers);
+    const place = { f, p, at, x, start, rows, vectors, inMemory };
+    if (inMemory) sumInMemory(place, tile, setPointers);
     else sumInRegisters(place, tile, setPointers);
   });
 }
