@@ -12,11 +12,11 @@ import {
   type PanelFormatName,
 } from '../panels/panelFormats.table.ts';
 import { layoutOf } from '../panels/panelLayout.ts';
-import { pushFloats } from './floatTile.ts';
+import { FloatReader } from './floatTile.ts';
 import { KERNELS } from './kernels.table.ts';
 import { pushPanelBytes } from './linearPanels.ts';
 import { byKind, CodeReader, forFormat, HALF_BYTES, levelsOf, WEIGHTS } from './panelCodes.ts';
-import { pushFactor } from './panelScales.ts';
+import { FactorReader } from './panelScales.ts';
 import { ELEMENT_BYTES, pushRow, VECTOR_BYTES } from './vectors.ts';
 
 const GROUP_COLUMNS = 4;
@@ -71,6 +71,7 @@ function decodeFloats(
   const [block, column] = [f.local('i32', 'block'), f.local('i32', 'column')];
   const [header, place] = [f.local('i32', 'header'), f.local('i32', 'place')];
   const scale = f.local('v128', 'scale');
+  const reader = new FloatReader(f, format);
   f.forLoop(block, 0, blocks, 1, () => {
     f.get(block).i32(unitBlocks).emit('i32.rem_u').emit('i32.eqz');
     f.if(() => f.get(w).set(header).advance(w, headerBytes));
@@ -79,7 +80,7 @@ function decodeFloats(
     f.forLoop(column, 0, BLOCK_COLUMNS, 1, () => {
       pushRow(f, w, lane, columnBytes / PANEL_ROWS).set(place);
       f.get(out);
-      pushFloats(f, format, place, 0, scale).emit('v128.store32_lane', 0);
+      reader.push(place, 0, scale).emit('v128.store32_lane', 0);
       f.advance(w, columnBytes).advance(out, ELEMENT_BYTES);
     });
   });
@@ -93,12 +94,12 @@ function decodeRow(f: FunctionBuilder, p: Row, format: IntegerFormat): void {
   const [header, integers] = [f.local('i32', 'header'), f.local('i32', 'integers')];
   const [lines, inLine] = [f.local('i32', 'lines'), f.local('i32', 'inLine')];
   const [scale, min] = [f.local('v128', 'scale'), f.local('v128', 'min')];
-  const reader = new CodeReader(f, format);
+  const [reader, factors] = [new CodeReader(f, format), new FactorReader(f, format)];
   f.get(lane).i32(HALF_ROWS).emit('i32.div_u').i32(LINE_BYTES).emit('i32.mul');
   f.get(lane).i32(HALF_ROWS).emit('i32.rem_u').i32(GROUP_COLUMNS).emit('i32.mul');
   f.emit('i32.add').set(inLine);
   const setFactor = (kind: 'scale' | 'min', part: number, to: Local): void => {
-    pushFactor(f, format, kind, { header, integers }, 0, part);
+    factors.push(kind, { header, integers }, 0, part);
     f.emit('f32x4.extract_lane', 0).emit('f32x4.splat').set(to);
   };
   const decodeBlock = (): void => {

@@ -8,7 +8,7 @@
 import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
 import { BLOCK_COLUMNS, PANEL_ROWS, type FloatFormat } from '../panels/panelFormats.table.ts';
 import { layoutOf } from '../panels/panelLayout.ts';
-import { convertHalves, HALF_BYTES, PANEL_VECTORS, VECTOR_ROWS, WEIGHTS } from './panelCodes.ts';
+import { HALF_BYTES, HalfConverter, PANEL_VECTORS, VECTOR_ROWS, WEIGHTS } from './panelCodes.ts';
 import { vectorLocals, type TileSite } from './panelTile.ts';
 import { ELEMENT_BYTES, pushRow } from './vectors.ts';
 
@@ -30,25 +30,28 @@ function bytesOf({ element }: FloatFormat): number {
 
 /** Emits the sums of a tile; `fused`: with the host's multiply-add. */
 export function floatSums(site: TileSite, format: FloatFormat, fused: boolean): () => void {
-  const { f, p, at, x, start, totals } = site;
+  const { f, p, at, x, start, rows, vectors } = site;
   const { unitBlocks, headerBytes, blockBytes, unitBytes } = layoutOf(format);
   const [unit, block, column] = [f.local('i32'), f.local('i32'), f.local('i32')];
-  const [weights, lines] = [vectorLocals(f, 1, totals[0]!.length)[0]!, f.local('i32', 'lines')];
+  const [weights, lines] = [vectorLocals(f, 1, vectors)[0]!, f.local('i32', 'lines')];
   const [header, scale, a] = [f.local('i32', 'header'), f.local('v128'), f.local('v128')];
+  const reader = new FloatReader(f, format);
   const addColumn = (i: number): void => {
     for (const [v, weight] of weights.entries()) {
       const offset = bytesOf(format) * (PANEL_ROWS * i + VECTOR_ROWS * v);
-      pushFloats(f, format, lines, offset, scale).set(weight);
+      reader.push(lines, offset, scale).set(weight);
     }
-    for (const [m, row] of totals.entries()) {
+    for (let m = 0; m < rows; m++) {
       f.get(x[m]!)
         .emit('v128.load32_splat', ELEMENT_BYTES * i)
         .set(a);
-      for (const [v, total] of row.entries()) {
-        f.get(weights[v]!).get(a);
-        if (fused) f.get(total).emit('f32x4.relaxed_madd').set(total);
-        else f.emit('f32x4.mul').get(total).emit('f32x4.add').set(total);
-      }
+      site.addToRow(m, (totals) => {
+        for (const [v, total] of totals.entries()) {
+          f.get(weights[v]!).get(a);
+          if (fused) f.get(total).emit('f32x4.relaxed_madd').set(total);
+          else f.emit('f32x4.mul').get(total).emit('f32x4.add').set(total);
+        }
+      });
     }
   };
   const addBlock = (): void => {
@@ -76,21 +79,29 @@ export function floatSums(site: TileSite, format: FloatFormat, fused: boolean): 
 /** Bits of an f32 that those of e4m3 become: the sign, and seven of exponent and fraction. */
 const E4M3_BITS = 0x87f00000 | 0;
 
-/** Pushes four weights from the address in `lines` on. */
-export function pushFloats(
-  f: FunctionBuilder,
-  { element }: FloatFormat,
-  lines: Local,
-  offset: number,
-  scale: Local,
-): FunctionBuilder {
-  f.get(lines);
-  if (element === 'E4M3') {
-    f.emit('v128.load32_zero', offset, WEIGHTS);
-    f.emit('i16x8.extend_low_i8x16_s').emit('i32x4.extend_low_i16x8_s');
-    f.i32(20).emit('i32x4.shl').i32(E4M3_BITS).emit('i32x4.splat').emit('v128.and');
-    return f.get(scale).emit('f32x4.mul');
+/** Pushes weights as f32. */
+export class FloatReader {
+  readonly #f: FunctionBuilder;
+  readonly #format: FloatFormat;
+  readonly #halves: HalfConverter;
+
+  /** Emits what is to come before the loops. */
+  constructor(f: FunctionBuilder, format: FloatFormat) {
+    this.#f = f;
+    this.#format = format;
+    this.#halves = new HalfConverter(f);
   }
-  f.emit('v128.load16x4_u', offset, WEIGHTS);
-  return element === 'BF16' ? f.i32(16).emit('i32x4.shl') : convertHalves(f);
+
+  /** Pushes four weights from the address in `lines` on. */
+  push(lines: Local, offset: number, scale: Local): FunctionBuilder {
+    const [f, { element }] = [this.#f.get(lines), this.#format];
+    if (element === 'E4M3') {
+      f.emit('v128.load32_zero', offset, WEIGHTS);
+      f.emit('i16x8.extend_low_i8x16_s').emit('i32x4.extend_low_i16x8_s');
+      f.i32(20).emit('i32x4.shl').i32(E4M3_BITS).emit('i32x4.splat').emit('v128.and');
+      return f.get(scale).emit('f32x4.mul');
+    }
+    f.emit('v128.load16x4_s', offset, WEIGHTS);
+    return element === 'BF16' ? f.i32(16).emit('i32x4.shl') : this.#halves.convert();
+  }
 }

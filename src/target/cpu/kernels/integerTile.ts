@@ -11,7 +11,7 @@ import { type IntegerFormat } from '../panels/panelFormats.table.ts';
 import { layoutOf } from '../panels/panelLayout.ts';
 import { type BlockProducts, type BlockSite, type BlockSums } from './blockSums.ts';
 import { HALF_BYTES, VECTOR_ROWS } from './panelCodes.ts';
-import { pushFactor, type FactorPlaces } from './panelScales.ts';
+import { FactorReader, type FactorPlaces } from './panelScales.ts';
 import { vectorLocals, type TileSite } from './panelTile.ts';
 import { ACTIVATION_BLOCK, sumOfPart } from './quantizeRows.ts';
 import { pushRow, VECTOR_BYTES } from './vectors.ts';
@@ -22,8 +22,9 @@ const SUM_SHIFT = 7;
 /** What the parts of a block need: pointers, and registers for sums, scales and mins. */
 interface PartSite extends TileSite {
   readonly format: IntegerFormat;
+  readonly factors: FactorReader;
   readonly places: FactorPlaces;
-  readonly lines: Local;
+  readonly source: BlockSite;
   readonly sums: BlockSums;
   readonly scales: readonly Local[];
   readonly mins: readonly Local[];
@@ -36,52 +37,70 @@ export function integerSums(
   format: IntegerFormat,
   products: BlockProducts,
 ): () => void {
-  const { f, p, at, x, start, totals } = site;
-  const [rows, vectors] = [totals.length, totals[0]!.length];
+  const { f, p, at, x, start, rows, vectors } = site;
   const atOnce = products.vectorsAtOnce(rows);
+  const inStrips = site.inMemory || atOnce < vectors;
   const { unitBlocks, headerBytes, blockBytes, unitBytes } = layoutOf(format);
   const [unit, block] = [f.local('i32', 'unit'), f.local('i32', 'block')];
   const [header, integers] = [f.local('i32', 'header'), f.local('i32', 'integers')];
-  const lines = f.local('i32', 'lines');
+  const [first, lines] = [f.local('i32', 'first'), f.local('i32', 'lines')];
   const [scales, mins] = vectorLocals(f, 2, atOnce) as [Local[], Local[]];
   const sums = products.sums(f, rows, atOnce);
   const { fused } = products;
-  const parts = { ...site, format, places: { header, integers }, lines, sums, scales, mins, fused };
+  const factors = new FactorReader(f, format);
+  const places = { header, integers };
+  const source = { f, x, lines, first: inStrips ? first : undefined, table: p.table };
+  const parts = { ...site, format, factors, places, source, sums, scales, mins, fused };
+  const advance = (blocks: number): void => {
+    for (const pointer of x) f.advance(pointer, blocks * ACTIVATION_BLOCK.bytes);
+  };
   const addBlock = (): void => {
     for (let part = 0; part < format.scaling.parts; part++) {
       for (let i = 0; i < vectors; i += atOnce) addPart(parts, range(i, atOnce), part);
     }
-    for (const pointer of x) f.advance(pointer, ACTIVATION_BLOCK.bytes);
-    f.advance(lines, blockBytes).advance(integers, blockBytes);
+  };
+  const addUnit = (): void => {
+    pushRow(f, start, at, VECTOR_ROWS * HALF_BYTES).set(header);
+    f.get(start).i32(headerBytes).emit('i32.add').set(first);
+    pushRow(f, first, at, VECTOR_BYTES).set(lines);
+    pushRow(f, first, at, VECTOR_ROWS).set(integers);
+    if (unitBlocks === 1) {
+      addBlock();
+      return;
+    }
+    f.forLoop(block, 0, unitBlocks, 1, () => {
+      addBlock();
+      advance(1);
+      for (const pointer of [first, lines, integers]) f.advance(pointer, blockBytes);
+    });
+    advance(-unitBlocks);
   };
   return () =>
     f.forLoop(unit, 0, p.blocks, unitBlocks, () => {
-      pushRow(f, start, at, VECTOR_ROWS * HALF_BYTES).set(header);
-      pushRow(f, start, at, VECTOR_BYTES).i32(headerBytes).emit('i32.add').set(lines);
-      pushRow(f, start, at, VECTOR_ROWS).i32(headerBytes).emit('i32.add').set(integers);
-      if (unitBlocks === 1) addBlock();
-      else f.forLoop(block, 0, unitBlocks, 1, addBlock);
+      site.forStrips(addUnit);
+      advance(unitBlocks);
       f.advance(start, unitBytes);
     });
 }
 
 function addPart(site: PartSite, vectors: readonly number[], part: number): void {
-  const { f, p, x, totals, format, places, lines, sums, scales, mins, fused } = site;
-  const block: BlockSite = { f, x, lines, table: p.table };
-  sums.multiply(block, vectors, part);
+  const { f, x, rows, format, factors, places, source, sums, scales, mins, fused } = site;
+  sums.multiply(source, vectors, part);
   for (const [i, vector] of vectors.entries()) {
-    pushFactor(f, format, 'scale', places, vector, part).set(scales[i]!);
-    if (format.scaling.hasMin) pushFactor(f, format, 'min', places, vector, part).set(mins[i]!);
+    factors.push('scale', places, vector, part).set(scales[i]!);
+    if (format.scaling.hasMin) factors.push('min', places, vector, part).set(mins[i]!);
   }
   const sumAt = sumOfPart(format.scaling.parts, part);
-  for (const [m, row] of totals.entries()) {
-    for (const [i, vector] of vectors.entries()) {
-      sums.push(block, m, i, part);
-      addScaled(f, x[m]!, scales[i]!, row[vector]!, fused);
-      if (!format.scaling.hasMin) continue;
-      f.get(x[m]!).emit('v128.load32_splat', sumAt).i32(SUM_SHIFT).emit('i32x4.shr_s');
-      addScaled(f, x[m]!, mins[i]!, row[vector]!, fused);
-    }
+  for (let m = 0; m < rows; m++) {
+    site.addToRow(m, (totals) => {
+      for (const [i, vector] of vectors.entries()) {
+        sums.push(source, m, i, part);
+        addScaled(f, x[m]!, scales[i]!, totals[vector]!, fused);
+        if (!format.scaling.hasMin) continue;
+        f.get(x[m]!).emit('v128.load32_splat', sumAt).i32(SUM_SHIFT).emit('i32x4.shr_s');
+        addScaled(f, x[m]!, mins[i]!, totals[vector]!, fused);
+      }
+    });
   }
 }
 

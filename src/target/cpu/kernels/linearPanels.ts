@@ -11,6 +11,7 @@ import {
 import {
   BLOCK_COLUMNS,
   FLOAT_FORMATS,
+  INTEGER_FORMATS,
   isFloatFormat,
   PANEL_ROWS,
   type FloatFormat,
@@ -25,7 +26,7 @@ import { type ByteProducts } from './byteProducts.ts';
 import { floatSums, floatVectors, MOST_FLOAT_ROWS } from './floatTile.ts';
 import { integerSums } from './integerTile.ts';
 import { KERNELS } from './kernels.table.ts';
-import { byKind, forFormat, levelsOf, PANEL_VECTORS } from './panelCodes.ts';
+import { biasOf, byKind, forFormat, levelsOf, PANEL_VECTORS } from './panelCodes.ts';
 import { addPanelTile, addStoreVector, type Tile } from './panelTile.ts';
 import { ELEMENT_BYTES, pushProduct, pushRow, VECTOR_BYTES } from './vectors.ts';
 
@@ -58,8 +59,8 @@ export function addLinearPanels(module: ModuleBuilder, options: PanelOptions): F
         f.emit('v128.const', NO_LEVELS).emit('call', floats.get(name)!);
         return;
       }
-      const { levelBias, walk } = integers(name);
-      f.emit('v128.const', levelsOf(name, levelBias)).emit('call', walk);
+      const bias = biasOf(INTEGER_FORMATS[name]);
+      f.emit('v128.const', levelsOf(name, bias)).emit('call', integers(name));
     });
   });
 }
@@ -72,14 +73,15 @@ function addIntegerWalk(
   format: IntegerFormat,
   products: BlockProducts,
   storeVector: FunctionRef,
-) {
+): FunctionRef {
   const tiles = Array.from({ length: products.mostRows }, (_, i): Tile => {
     const rows = i + 1;
     const vectors = rows === 1 ? PANEL_VECTORS : products.vectorsAtOnce(rows);
+    const inMemory = rows > 1 && rows <= products.mostRowsInMemory;
     const sums: Tile['sums'] = (site) => integerSums(site, format, products);
-    return { name, rows, vectors, storeVector, sums };
+    return { name, rows, vectors, inMemory, storeVector, sums };
   });
-  return { levelBias: products.levelBias, walk: addWalk(module, name, format, tiles) };
+  return addWalk(module, name, format, tiles);
 }
 
 function addFloatWalk(
@@ -91,7 +93,8 @@ function addFloatWalk(
   const format: FloatFormat = FLOAT_FORMATS[name];
   const tiles = Array.from({ length: MOST_FLOAT_ROWS }, (_, i): Tile => {
     const sums: Tile['sums'] = (site) => floatSums(site, format, fused);
-    return { name, rows: i + 1, vectors: floatVectors(i + 1), storeVector, sums };
+    const rows = i + 1;
+    return { name, rows, vectors: floatVectors(rows), inMemory: false, storeVector, sums };
   });
   return addWalk(module, name, format, tiles);
 }
@@ -117,7 +120,7 @@ function addWalk(
       f.i32(0).set(rows);
       f.forLoop(m, 0, M, rows, () => {
         f.get(M).get(m).emit('i32.sub').set(rows);
-        limitRows(f, rows, tiles.length);
+        limitRows(f, rows, rowTiles, limit);
         for (const [i, tile] of tiles.entries()) {
           f.get(rows)
             .i32(i + 1)
@@ -136,18 +139,28 @@ function addWalk(
   });
 }
 
-/** Rows left to rows of the next tile: `most` of at least twice as many, half of less, all of no more than `most`. */
-function limitRows(f: FunctionBuilder, rows: Local, most: number): void {
+/**
+ * Rows left to rows of the next tile: the most that there are of at least twice as many, all of few, else half. Tiles with
+ * their totals in memory are for few rows and whole panels; a panel that is not whole then goes row by row.
+ */
+function limitRows(f: FunctionBuilder, rows: Local, tiles: readonly Tile[], limit: Local): void {
+  const most = tiles.length;
+  const few = tiles.findLast(({ inMemory }) => inMemory)?.rows;
   f.get(rows)
     .i32(2 * most)
     .emit('i32.ge_u');
   f.if(
     () => f.i32(most).set(rows),
     () => {
-      f.get(rows).i32(most).emit('i32.gt_u');
+      f.get(rows)
+        .i32(few ?? most)
+        .emit('i32.gt_u');
       f.if(() => f.get(rows).i32(1).emit('i32.add').i32(1).emit('i32.shr_u').set(rows));
     },
   );
+  if (few === undefined) return;
+  f.get(limit).i32(PANEL_ROWS).emit('i32.lt_s');
+  f.if(() => f.i32(1).set(rows));
 }
 
 /** Pushes the bytes of a panel. */

@@ -9,7 +9,7 @@ import {
   type PanelFormatName,
 } from '../panels/panelFormats.table.ts';
 import { planesOf } from '../panels/panelLayout.ts';
-import { pushSplat, VECTOR_BYTES } from './vectors.ts';
+import { constantLocal, VECTOR_BYTES } from './vectors.ts';
 
 /** Rows in one vector, and vectors in a panel. */
 export const VECTOR_ROWS = 4;
@@ -34,8 +34,10 @@ export function byKind<T>(
 }
 
 function kindOf(name: IntegerFormatName): string {
-  const { planes, bias, levels, scaling }: IntegerFormat = INTEGER_FORMATS[name];
-  return JSON.stringify({ planes, bias, levels: levels !== undefined, scaling });
+  const format: IntegerFormat = INTEGER_FORMATS[name];
+  const { planes, levels, scaling } = format;
+  const codes = [biasOf(format), largestCode(format), levels !== undefined];
+  return JSON.stringify([planes, codes, scaling]);
 }
 
 /** Runs the code for the format, one of `formats`, whose number is in `code`; traps for any other. */
@@ -56,6 +58,18 @@ export function forFormat(
   );
 }
 
+/** What codes as products take them are more than levels: so much that none is below 0. */
+export function biasOf({ bias, levels }: IntegerFormat): number {
+  return levels ? 2 ** Math.ceil(Math.log2(-Math.min(...levels))) : bias;
+}
+
+/** The largest code as products take them. */
+export function largestCode(format: IntegerFormat): number {
+  const { planes, levels } = format;
+  if (levels) return Math.max(...levels) + biasOf(format);
+  return 2 ** planes.reduce<number>((sum, bits) => sum + bits, 0) - 1;
+}
+
 /** The sixteen levels of a format plus `bias`, zeros where it has none. */
 export function levelsOf(name: IntegerFormatName, bias = 0): Uint8Array {
   const { levels = [] }: IntegerFormat = INTEGER_FORMATS[name];
@@ -64,13 +78,27 @@ export function levelsOf(name: IntegerFormatName, bias = 0): Uint8Array {
   return bytes;
 }
 
-/** Pops f16 numbers as four i32 and pushes them as f32: their bits, moved, are those of an f32 times 2^-112. */
-export function convertHalves(f: FunctionBuilder): FunctionBuilder {
-  const bits = f.local('v128');
-  f.tee(bits).i32(0x7fff).emit('i32x4.splat').emit('v128.and').i32(13).emit('i32x4.shl');
-  pushSplat(f, 2 ** 112).emit('f32x4.mul');
-  f.get(bits).i32(0x8000).emit('i32x4.splat').emit('v128.and').i32(16).emit('i32x4.shl');
-  return f.emit('v128.or');
+/** Bits of an f32 that those of an f16 become: the sign, and fifteen of exponent and fraction. */
+const HALF_BITS = 0x8fffe000 | 0;
+
+/** Converts f16 numbers: their bits, moved, are those of an f32 times 2^-112. */
+export class HalfConverter {
+  readonly #f: FunctionBuilder;
+  readonly #mask: Local;
+  readonly #factor: Local;
+
+  /** Emits what is to come before the loops. */
+  constructor(f: FunctionBuilder) {
+    this.#f = f;
+    this.#mask = constantLocal(f, 'i32x4', HALF_BITS);
+    this.#factor = constantLocal(f, 'f32x4', 2 ** 112);
+  }
+
+  /** Pops the bits as four i32, their signs extended, and pushes f32. */
+  convert(): FunctionBuilder {
+    const f = this.#f.i32(13).emit('i32x4.shl').get(this.#mask).emit('v128.and');
+    return f.get(this.#factor).emit('f32x4.mul');
+  }
 }
 
 /** Pushes codes: of bytes of a column group, plane by plane. */
@@ -85,9 +113,7 @@ export class CodeReader {
     this.#f = f;
     this.#format = format;
     this.#masks = planesOf(format, 0).map(({ from, bits }) => {
-      const mask = f.local('v128');
-      f.emit('v128.const', new Uint8Array(VECTOR_BYTES).fill(((1 << bits) - 1) << from)).set(mask);
-      return mask;
+      return constantLocal(f, 'i8x16', ((1 << bits) - 1) << from);
     });
   }
 

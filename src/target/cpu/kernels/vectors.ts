@@ -123,3 +123,15 @@ export function reduceLanes(
 export function pushSplat(f: FunctionBuilder, value: number): FunctionBuilder {
   return f.emit('f32.const', value).emit('f32x4.splat');
 }
+
+/** A new local with a constant in all lanes; loops that it is emitted before need not make it again. */
+export function constantLocal(
+  f: FunctionBuilder,
+  lanes: 'i8x16' | 'i16x8' | 'i32x4' | 'f32x4',
+  value: number,
+): Local {
+  const local = f.local('v128');
+  if (lanes === 'f32x4') pushSplat(f, value).set(local);
+  else f.i32(value).emit(`${lanes}.splat`).set(local);
+  return local;
+}
