@@ -49,11 +49,11 @@ const TILE_ROWS = TURNED_ROWS;
 
 /** What the kernel's own memory has room for. */
 export const ATTEND_TOKENS_LIMITS = { keyWidth: 640, valueWidth: 640, widthUnit: 16 } as const;
-const MOST_ROWS = 192;
+const MOST_ROWS = 256;
 /** Elements of all rows of q, and of all sums of values. */
-const ROOM = 96 * 640;
+const ROOM = 128 * 640;
 
-/** The most rows of a call, tokens times heads, of such keys and values; at least 96. */
+/** The most rows of a call, tokens times heads, of such keys and values; at least 128. */
 export function mostRows(keyWidth: number, valueWidth: number): number {
   const fits = Math.floor(ROOM / Math.max(keyWidth, valueWidth) / TILE_ROWS) * TILE_ROWS;
   return Math.min(MOST_ROWS, fits);
