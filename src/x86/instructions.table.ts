@@ -120,6 +120,7 @@ const FORMS = {
   syscall: [['0F 05', '', '']],
   prefetcht0: [['0F 18 /1', 'M', 'm8']],
   prefetcht1: [['0F 18 /2', 'M', 'm8']],
+  prefetchw: [['0F 0D /1', 'M', 'm8']],
   vzeroupper: [['VEX.128.NP.0F.WIG 77', '', '']],
   // moves
   vmovups: [
