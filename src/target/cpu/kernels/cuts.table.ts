@@ -196,6 +196,11 @@ export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
           positions: 1,
         },
       },
+      {
+        extent: 'T',
+        elements: { x: (a) => a['size']!, state: (a) => a['size']! },
+        when: (a) => a['B'] === 1,
+      },
     ],
     rowWise: true,
     work: (a) => 4 * a['B']! * a['T']! * a['size']!,
