@@ -198,7 +198,9 @@ export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
       },
       {
         extent: 'T',
+        // Of one sequence: the state without the rows before those of the share.
         elements: { x: (a) => a['size']!, state: (a) => a['size']! },
+        adds: { capacity: -1 },
         when: (a) => a['B'] === 1,
       },
     ],
