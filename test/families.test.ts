@@ -209,6 +209,10 @@ function testCpu(name: string, { graph }: Model, golden: Golden): void {
       requireGolden(golden, whole);
       for (const size of portion([7, 32, 1], 3))
         assert.deepEqual(steps(size), whole, `${emitter}, in chunks of ${size}`);
+      const last = new Session(cpuTarget({ emitter }), graph({ logits: 'last' }));
+      const size = Math.ceil(golden.promptTokens.length / 2);
+      const row = last.feed(golden.promptTokens, size);
+      assert.deepEqual(row, whole[golden.promptTokens.length - 1], `${emitter}, of the last token`);
     }
   });
 }

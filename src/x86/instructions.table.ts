@@ -125,6 +125,7 @@ const FORMS = {
   xadd: [['0F C1 /r', 'MR', 'm32 r32']],
   prefetcht0: [['0F 18 /1', 'M', 'm8']],
   prefetcht1: [['0F 18 /2', 'M', 'm8']],
+  prefetchw: [['0F 0D /1', 'M', 'm8']],
   vzeroupper: [['VEX.128.NP.0F.WIG 77', '', '']],
   // moves
   vmovups: [

@@ -49,7 +49,7 @@ export function attention(
     const scoreStride = Math.ceil(list.dims.S / SCORE_UNIT) * SCORE_UNIT;
     const shape = { T, shared, scoreStride, keyWidth, valueWidth };
     const room = { scores: list.scratch(attentionRoom(shape)), scoreStride };
-    const tokens = { positions, first: 0, tileTokens: tokensOfTile(shape) };
+    const tokens = { positions, first: list.firstToken, tileTokens: tokensOfTile(shape) };
     list.add('attention', node.label, { q, keys, values, ...tokens, ...room, ...common });
     return out;
   }

@@ -217,13 +217,14 @@ function l2Normalization(list: StepList, node: NodeOf<'l2Normalization'>, [x]: I
 
 function rotaryEmbedding(list: StepList, node: NodeOf<'rotaryEmbedding'>, [x]: Inputs): Place {
   const { B, T } = list.dims;
-  const { cos, sin } = list.rotaryTables(node.attrs);
   const out = allocateFor(list, node);
   const pairs = node.attrs.frequencies.length;
+  const tables = list.rotaryTables(node.attrs);
+  const [cos, sin] = [tables.cos, tables.sin].map((table) => shift(table, list.firstToken * pairs));
   const [step, distance] = node.attrs.layout === 'half' ? [1, pairs] : [2, 1];
   const H = list.rowsOf(node.type) / (B * T);
   const sizes = { rows: B * T, H, pairs, step, distance };
-  list.add('rotaryEmbedding', node.label, { x, cos, sin, out, ...sizes });
+  list.add('rotaryEmbedding', node.label, { x, cos: cos!, sin: sin!, out, ...sizes });
   return out;
 }
 

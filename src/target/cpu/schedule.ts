@@ -3,7 +3,8 @@ import { UnsupportedError } from '../../base/index.ts';
 import { type PlannedBuffer, type Region, type Schedule } from '../../compile/index.ts';
 import { topologicalOrder, type Dims, type Graph, type Node } from '../../ir/index.ts';
 import { MEMORY_LIMIT_BYTES } from './kernels/kernelModule.ts';
-import { type Place } from './lowering.ts';
+import { isByToken, nodesOfLastToken } from './lastRows.ts';
+import { shift, type Place } from './lowering.ts';
 import { lowerNode } from './lowerings.ts';
 import { type WeightStorage } from './weightStorage.ts';
 import { StepList, type Feeds, type Step, type Unplaced } from './steps.ts';
@@ -38,11 +39,7 @@ export function scheduleGraph(
   threads = 1,
 ): CpuSchedule {
   const list = new StepList(dims, storage, threads);
-  const places = new Map<Node, Place>();
-  for (const node of topologicalOrder(graph)) {
-    const inputs = node.inputs.map((input) => places.get(input)!);
-    places.set(node, lowerNode(list, node, inputs));
-  }
+  const places = placesOfNodes(list, graph);
   const outputs = new Map<string, Unplaced>();
   for (const [name, node] of graph.outputs) outputs.set(name, keep(list, name, places.get(node)!));
   const steps = list.finish();
@@ -58,6 +55,31 @@ export function scheduleGraph(
     scratchBytes,
     outputs,
   };
+}
+
+/** Adds the steps of all nodes; where their values lie, of some of them the row of the last token alone. */
+function placesOfNodes(list: StepList, graph: Graph): ReadonlyMap<Node, Place> {
+  const { B, T } = list.dims;
+  const places = new Map<Node, Place>();
+  const ofLast = B === 1 && T > 1 ? nodesOfLastToken(graph) : new Set<Node>();
+  const rowOfLast = (node: Node): Place => {
+    const place = places.get(node)!;
+    if (!isByToken(node) || ofLast.has(node)) return place;
+    return shift(place, (list.sizeOf(node.type) / T) * (T - 1));
+  };
+  for (const node of topologicalOrder(graph)) {
+    if (ofLast.has(node)) {
+      const inputs = node.inputs.map(rowOfLast);
+      places.set(
+        node,
+        list.ofLastToken(() => lowerNode(list, node, inputs)),
+      );
+    } else {
+      const inputs = node.inputs.map((input) => places.get(input)!);
+      places.set(node, lowerNode(list, node, inputs));
+    }
+  }
+  return places;
 }
 
 /** Keeps an output for the host to read. */

@@ -11,6 +11,8 @@ import { writes } from './rounds.ts';
 interface RoundStep {
   readonly kernel: KernelName;
   readonly round: number;
+  /** Whether it has a row of the last token alone. */
+  readonly isOfLast: boolean;
   readonly args: Readonly<Record<string, number | string | object>>;
 }
 
@@ -74,7 +76,12 @@ export function sectionsOf(steps: readonly RoundStep[], { rows, readers }: Shari
 }
 
 /** Whether a row of a step needs only the same row of what is in `written`. */
-function goesOn({ kernel, args }: RoundStep, rows: number, written: Set<object>): boolean {
+function goesOn(
+  { kernel, args, isOfLast }: RoundStep,
+  rows: number,
+  written: Set<object>,
+): boolean {
+  if (isOfLast) return false;
   const shared = sharedParameters(kernel, args, rows);
   if (shared === undefined) return false;
   return Object.entries(args).every(([name, argument]) => {

@@ -62,6 +62,8 @@ export interface Step<Arena> {
   /** Rounds of one section are done row by row, where it goes by rows: no row waits for others. */
   readonly section: number;
   readonly byRows: boolean;
+  /** Whether it is of the last token alone. */
+  readonly isOfLast: boolean;
   /** Where in the model it comes from. */
   readonly label: string;
   readonly args: Readonly<Record<string, Argument<Arena>>>;
@@ -101,7 +103,8 @@ export interface ArenaBuffer extends PlannedBuffer {
 
 /** Builds the steps of a program and the lifetimes of its buffers. */
 export class StepList {
-  readonly dims: Dims;
+  readonly #dims: Dims;
+  #isOfLast = false;
   readonly #steps: Omit<Step<Unplaced>, 'section' | 'byRows'>[] = [];
   readonly #rounds = new Rounds();
   readonly buffers: ArenaBuffer[] = [];
@@ -119,16 +122,34 @@ export class StepList {
 
   /** For a step that so many threads share. */
   constructor(dims: Dims, storage: WeightStorage, threads = 1) {
-    this.dims = dims;
+    this.#dims = dims;
     this.#storage = storage;
     this.#threads = threads;
     this.tokens = this.#allocateForHost('tokens', dims.B * dims.T);
     this.positions = this.#allocateForHost('positions', dims.B);
   }
 
+  /** The extents of what is lowered. */
+  get dims(): Dims {
+    return this.#isOfLast ? { ...this.#dims, T: 1 } : this.#dims;
+  }
+
+  /** The first token of what is lowered. */
+  get firstToken(): number {
+    return this.#isOfLast ? this.#dims.T - 1 : 0;
+  }
+
+  /** Lowers what is computed of the last token alone. */
+  ofLastToken<R>(lower: () => R): R {
+    this.#isOfLast = true;
+    const result = lower();
+    this.#isOfLast = false;
+    return result;
+  }
+
   /** The steps, round by round, when all have been added: then buffers live as long as the sections that use them. */
   finish(): readonly Step<Unplaced>[] {
-    const { B, T } = this.dims;
+    const { B, T } = this.#dims;
     const steps = this.#steps.toSorted((a, b) => a.round - b.round);
     const sections = sectionsOf(steps, { rows: B * T, readers: T === 1 ? this.#threads : 1 });
     for (const buffer of this.buffers) {
@@ -182,7 +203,7 @@ export class StepList {
     );
     const round = this.#rounds.next(used);
     for (const argument of Object.values<Argument<Unplaced>>(args)) use(argument, round);
-    this.#steps.push({ kernel, round, label, args });
+    this.#steps.push({ kernel, round, isOfLast: this.#isOfLast, label, args });
   }
 
   weight(name: string): Named {
@@ -222,7 +243,7 @@ export class StepList {
     const key = JSON.stringify([frequencies, magnitude, offset]);
     const known = this.#rotary.get(key);
     if (known !== undefined) return known;
-    const { B, T } = this.dims;
+    const { B, T } = this.#dims;
     const size = B * T * frequencies.length;
     const [cos, sin] = ['cosines', 'sines'].map((name) => this.#allocateForHost(name, size)) as [
       Unplaced,

@@ -27,8 +27,8 @@ export function cutCall(part: Part, { wanted, threads }: Fineness): readonly Par
 }
 
 function cutAlong(axis: Axis, part: Part, { wanted, threads }: Fineness): readonly Part[] {
-  const { extent, grain = 1, when = () => true } = axis;
-  const units = part.args[extent]!;
+  const { extent, when = () => true } = axis;
+  const [units, grain] = [part.args[extent]!, grainOf(axis, part.args)];
   if (wanted <= 1 || units === 0 || !when(part.args)) return [part];
   const grains = { grain, least: Math.ceil(units / wanted / grain) * grain };
   const pieces = axis.isStream ? streams(units, threads, grains) : alike(units, grains);
@@ -73,7 +73,11 @@ export function rowsOfCall(part: Part, rows: number, from: number, to: number): 
 function rowAxis(kernel: KernelName, args: Arguments, rows: number): Axis | undefined {
   const { rowWise, axes = [] } = CUTS[kernel] ?? {};
   const candidates = rowWise === true ? axes : [rowWise ?? []].flat();
-  return candidates.find(({ extent, grain = 1 }) => args[extent]! % (rows * grain) === 0);
+  return candidates.find((axis) => args[axis.extent]! % (rows * grainOf(axis, args)) === 0);
+}
+
+function grainOf({ grain = 1 }: Axis, args: Arguments): number {
+  return typeof grain === 'number' ? grain : grain(args);
 }
 
 function partFrom(axis: Axis, { kernel, args }: Part, start: number, units: number): Part {

@@ -19,7 +19,7 @@ export interface Axis {
   /** What is added to a number by a unit. */
   readonly adds?: PerUnit;
   /** Parts are multiples of this many units, but the last. */
-  readonly grain?: number;
+  readonly grain?: number | ((args: Arguments) => number);
   /** Whether its units lie one after the other and are read from memory once, best by one thread in a row. */
   readonly isStream?: true;
   /** Whether this call can be cut along the axis. */
@@ -88,13 +88,18 @@ const SEQUENCES: Axis = {
     positions: 1,
   },
 };
-/** Tokens that are worth bringing the keys and values of all before them to the first cache. */
+/** Tokens that are worth bringing the keys and values of all before them to the first cache, and rows of their heads. */
 const FEW_TOKENS = 64;
+const ATTENDING_ROWS = 256;
 const TOKENS: Axis = {
   extent: 'T',
   elements: { q: (a) => a['qStep']!, out: (a) => a['outStep']! },
   adds: { first: 1 },
   when: (a) => a['B'] === 1,
+};
+const ATTENDING_TOKENS: Axis = {
+  ...TOKENS,
+  grain: (a) => Math.max(FEW_TOKENS, Math.ceil(ATTENDING_ROWS / a['shared']!)),
 };
 const GROUPS: Axis = {
   extent: 'G',
@@ -191,12 +196,19 @@ export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
           positions: 1,
         },
       },
+      {
+        extent: 'T',
+        // Of one sequence: the state without the rows before those of the share.
+        elements: { x: (a) => a['size']!, state: (a) => a['size']! },
+        adds: { capacity: -1 },
+        when: (a) => a['B'] === 1,
+      },
     ],
     rowWise: true,
     work: (a) => 4 * a['B']! * a['T']! * a['size']!,
   },
   attention: {
-    axes: [SEQUENCES, GROUPS, HEADS, { ...TOKENS, grain: FEW_TOKENS }],
+    axes: [SEQUENCES, GROUPS, HEADS, ATTENDING_TOKENS],
     rowWise: SEQUENCES,
     work: (a) => attended(a) * a['scoreStride']!,
   },

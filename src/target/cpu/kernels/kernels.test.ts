@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import wabt from 'wabt';
 import { floatNumerics, rotaryTable, type RouteAttrs } from '../../../ir/index.ts';
 import { attentionRoom, tokensOfTile } from './attendTile.ts';
+import { cutCall } from './cut.ts';
 import { emitKernels } from './kernelModule.ts';
 import { KERNELS, SCORINGS } from './kernels.table.ts';
 import { assertClose, GUARD, normal, Workbench, type Region } from '../../../../test/workbench.ts';
@@ -210,6 +211,31 @@ test('append writes the rows of each sequence from its own position on', () => {
   bench.run('append', { ...places, B, T, capacity, size }, [state]);
   old.set(x.subarray(0, T * size), 0);
   old.set(x.subarray(T * size), (capacity + 5) * size);
+  assert.deepEqual(bench.floats(state), old);
+});
+
+test('rows of one sequence are appended by shares of its tokens, each with the end of the state', () => {
+  const [T, capacity, size, position] = [7, 12, 16, 4];
+  const x = normal(T * size);
+  const bench = new Workbench();
+  const old = normal(capacity * size);
+  const state = { address: bench.put(old), count: old.length };
+  const positions = bench.put(Int32Array.of(position));
+  const args = {
+    ...{ x: bench.put(x), positions, state: state.address },
+    ...{ B: 1, T, capacity, size },
+  };
+  const parts = cutCall({ kernel: 'append', args }, { wanted: 3, threads: 2 });
+  assert.deepEqual(
+    parts.map((part) => part.args['T']),
+    [3, 3, 1],
+  );
+  for (const part of parts) {
+    bench.run('append', part.args as typeof args, [state]);
+    const end = part.args['state']! + part.args['capacity']! * size * 4;
+    assert.equal(end, state.address + old.byteLength);
+  }
+  old.set(x, position * size);
   assert.deepEqual(bench.floats(state), old);
 });
 

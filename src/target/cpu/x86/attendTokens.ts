@@ -49,11 +49,11 @@ const TILE_ROWS = TURNED_ROWS;
 
 /** What the kernel's own memory has room for. */
 export const ATTEND_TOKENS_LIMITS = { keyWidth: 640, valueWidth: 640, widthUnit: 16 } as const;
-const MOST_ROWS = 192;
+const MOST_ROWS = 256;
 /** Elements of all rows of q, and of all sums of values. */
-const ROOM = 96 * 640;
+const ROOM = 128 * 640;
 
-/** The most rows of a call, tokens times heads, of such keys and values; at least 96. */
+/** The most rows of a call, tokens times heads, of such keys and values; at least 128. */
 export function mostRows(keyWidth: number, valueWidth: number): number {
   const fits = Math.floor(ROOM / Math.max(keyWidth, valueWidth) / TILE_ROWS) * TILE_ROWS;
   return Math.min(MOST_ROWS, fits);
@@ -62,6 +62,8 @@ export function mostRows(keyWidth: number, valueWidth: number): number {
 type Block = Readonly<Record<(typeof ATTEND_TOKENS)[number], Memory>>;
 
 const LOWEST = -Infinity;
+/** Tokens of two heads that a tile has. */
+const TOKENS_AHEAD = 16;
 
 /** Adds `attendTokens`. */
 export function addAttendTokens(assembler: Assembler): void {
@@ -143,11 +145,12 @@ class AttendTokens {
     this.#eachTile(() => {
       const [to, seenTo] = [f.general(), f.general()];
       f.emit('lea', to, cells.keys).emit('mov', seenTo, cells.seen);
-      this.#eachRow(qStride, keyWidth, (row) => {
+      this.#eachRow(qStride, keyWidth, (row, ahead) => {
         const [seen] = f.load(this.#seen) as [General];
         f.emit('mov', at(seenTo), half(seen)).emit('add', seenTo, 4).free(seen);
         this.#eachVector(keyWidth, (vector) => {
-          f.emit('vmovups', vector, at(row)).emit('vmovups', at(to), vector);
+          f.emit('vmovups', vector, at(row)).emit('prefetcht0', at(row, 0, ahead));
+          f.emit('vmovups', at(to), vector);
           f.emit('add', row, LINE_BYTES).emit('add', to, LINE_BYTES);
         });
       });
@@ -243,15 +246,19 @@ class AttendTokens {
     copyCell(f, this.#seen, this.#block.seen);
   }
 
-  /** Run `body` with the address of each row of the tile: heads side by side, tokens a stride apart. */
-  #eachRow(stride: Memory, width: Memory, body: (row: General) => void): void {
+  /**
+   * Run `body` with the address of each row of the tile, heads side by side, tokens a stride apart; and with the bytes to
+   * what should be fetched meanwhile, some tokens further on.
+   */
+  #eachRow(stride: Memory, width: Memory, body: (row: General, ahead: General) => void): void {
     const f = this.#f;
     const [rows] = f.load(this.#cells.rowsHere) as [General];
     f.repeat(rows, () => {
-      const [row] = f.load(this.#row) as [General];
+      const [row, ahead] = [...f.load(this.#row), f.general()] as [General, General];
       const same = f.label('sameToken');
-      body(row);
-      f.free(row);
+      f.emit('imul', ahead, stride, TOKENS_AHEAD);
+      body(row, ahead);
+      f.free(ahead, row);
       advanceCell(f, this.#row, width, 4);
       f.emit('sub', this.#headsLeft, 1).emit('jne', same);
       advanceCell(f, this.#token, stride, 1);
@@ -279,7 +286,7 @@ class AttendTokens {
     this.#eachTile(() => {
       this.#invertSums();
       const [from, factors] = f.load(this.#cells.out, this.#cells.parts) as [General, General];
-      this.#eachRow(outStride, valueWidth, (row) => {
+      this.#eachRow(outStride, valueWidth, (row, ahead) => {
         this.#eachVector(valueWidth, (vector) => {
           f.emit('vmovups', vector, at(from)).emit(
             'vmulps',
@@ -287,7 +294,7 @@ class AttendTokens {
             vector,
             broadcast(at(factors)),
           );
-          f.emit('vmovups', at(row), vector);
+          f.emit('vmovups', at(row), vector).emit('prefetchw', at(row, 0, ahead));
           f.emit('add', from, LINE_BYTES).emit('add', row, LINE_BYTES);
         });
         f.emit('add', factors, 4);

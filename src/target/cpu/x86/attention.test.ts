@@ -150,7 +150,7 @@ function runTokens(shape: TokenShape): readonly [Float32Array, Float32Array] {
 const TOKEN_SHAPES: readonly TokenShape[] = [
   { tokens: 1, shared: 1, position: 0, keyWidth: 16, valueWidth: 16 },
   { tokens: 48, shared: 2, position: 0, keyWidth: 128, valueWidth: 128 },
-  { tokens: 96, shared: 2, position: 100, keyWidth: 64, valueWidth: 64 },
+  { tokens: 128, shared: 2, position: 100, keyWidth: 64, valueWidth: 64 },
   { tokens: 45, shared: 2, position: 70, keyWidth: 64, valueWidth: 80 },
   { tokens: 33, shared: 1, position: 31, keyWidth: 192, valueWidth: 128 },
   { tokens: 5, shared: 7, position: 95, keyWidth: 32, valueWidth: 48 },

@@ -20,7 +20,7 @@ import { PANEL_ROWS, type PanelFormatName } from '../panels/panelFormats.table.t
 import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
 import { columnsOf, type Columns } from './columns.ts';
 import { variantsOf, type Variant } from './panelVariants.ts';
-import { freeRowPointers, loadRowPointers } from './rowTile.ts';
+import { freeRowPointers, loadRowPointers, MAX_ROWS } from './rowTile.ts';
 
 /**
  * Arguments. Pointers are addresses, strides bytes; `M` rows of x, `blocks` of 32 columns, `N` rows of w, of
@@ -38,11 +38,21 @@ const ALL_BLOCKS = 2 ** 30;
 /** How far ahead of a single tile weights are fetched: past the page, where the hardware stops by itself. */
 const AHEAD_BYTES = 8192;
 
-/** Weights that a tile fetches: so many bytes for each of its blocks, from a distance beyond the piece's first. */
-interface Ahead {
-  readonly distance: number;
-  readonly bytes: number;
+/**
+ * The first tiles of so many rows share the wait for the next piece: as many as there are rows for, as loads of their own wait
+ * for the same few places for lines that are on their way.
+ */
+interface Fetching {
+  readonly tiles: number;
+  readonly rows: { readonly from: number; readonly below: number };
 }
+const FEW_TILES = 2;
+const MANY_TILES = 8;
+const MANY_ROWS = MANY_TILES * MAX_ROWS;
+const FETCHING: readonly Fetching[] = [
+  { tiles: FEW_TILES, rows: { from: 0, below: MANY_ROWS } },
+  { tiles: MANY_TILES, rows: { from: MANY_ROWS, below: Infinity } },
+];
 
 /** Adds `linearPanels` of a format. */
 export function addLinearPanels(assembler: Assembler, format: PanelFormatName): Label {
@@ -82,6 +92,9 @@ class LinearPanels {
   readonly #xTile: Memory;
   readonly #outTile: Memory;
   readonly #rowsLeft: Memory;
+  /** Weights to fetch, and tiles that do so. */
+  readonly #ahead: Memory;
+  readonly #fetchesLeft: Memory;
   /** Where the piece is that tiles read. */
   readonly #plain: Memory;
   readonly #room: Memory | undefined;
@@ -96,6 +109,7 @@ class LinearPanels {
     [this.#xPiece, this.#blocksBefore, this.#blocksLeft] = [f.slot(), f.slot(), f.slot()];
     [this.#xTile, this.#outTile, this.#rowsLeft] = [f.slot(), f.slot(), f.slot()];
     [this.#pieceBlocks, this.#plain] = [f.slot(), f.slot()];
+    [this.#ahead, this.#fetchesLeft] = [f.slot(), f.slot()];
     const { unpacking, pieceBlocks = 0 } = variant;
     this.#room = unpacking && f.slot(pieceBlocks * unpacking.blockBytes);
   }
@@ -122,9 +136,9 @@ class LinearPanels {
     copyCell(f, this.#xTile, this.#xPiece);
     copyCell(f, this.#outTile, this.#out);
     copyCell(f, this.#rowsLeft, this.#block.M);
-    const whole = { distance: AHEAD_BYTES, bytes: this.#variant.storedBytes };
-    const fetched = this.#isMany ? [this.#nextPiece(0), this.#nextPiece(1)] : [whole];
-    for (const ahead of fetched) this.#emitTiles(ahead);
+    this.#fetchFrom(this.#variant.pieceBlocks);
+    if (this.#isMany) for (const fetching of FETCHING) this.#fetchInTiles(fetching);
+    else this.#emitTiles(this.#variant.storedBytes);
     this.#whileRows(() => this.#emitTiles());
     this.#endPiece();
   }
@@ -159,11 +173,26 @@ class LinearPanels {
     return this.#variant.pieceBlocks !== undefined;
   }
 
-  /** A half of the next piece: the first two tiles share the wait for memory. */
-  #nextPiece(half: 0 | 1): Ahead {
-    const { storedBytes, pieceBlocks = 0 } = this.#variant;
-    const bytes = storedBytes / 2;
-    return { distance: (2 + half) * pieceBlocks * bytes, bytes };
+  /** Behind so many blocks of the piece; all of it where there is no next one. */
+  #fetchFrom(pieceBlocks: number | undefined): void {
+    const f = this.#f;
+    const bytes = pieceBlocks === undefined ? AHEAD_BYTES : pieceBlocks * this.#variant.storedBytes;
+    const [ahead] = f.load(this.#w) as [General];
+    f.emit('add', ahead, bytes).emit('mov', this.#ahead, ahead).free(ahead);
+  }
+
+  /** The first tiles, if there are so many rows, with a share of the next piece each. */
+  #fetchInTiles({ tiles, rows: { from, below } }: Fetching): void {
+    const f = this.#f;
+    const end = f.label('fetched');
+    f.emit('cmp', this.#block.M, from).emit('jl', end);
+    if (below < Infinity) f.emit('cmp', this.#block.M, below).emit('jge', end);
+    f.emit('mov', this.#fetchesLeft, tiles);
+    whilePositive(f, this.#fetchesLeft, () => {
+      this.#emitTiles(this.#variant.storedBytes / tiles);
+      f.emit('sub', this.#fetchesLeft, 1);
+    });
+    f.place(end);
   }
 
   /** Repeat for the rows left, of which there may be none. */
@@ -175,8 +204,8 @@ class LinearPanels {
     f.place(end);
   }
 
-  /** One tile, of as many rows as suits the rows left; meanwhile weights are fetched. */
-  #emitTiles(ahead?: Ahead): void {
+  /** One tile, of as many rows as suits the rows left; meanwhile weights are fetched, so many bytes a block. */
+  #emitTiles(aheadBytes = 0): void {
     const f = this.#f;
     const rows = f.general();
     const tiles = this.#variant.rows.map((count) => ({ count, label: f.label(`tile${count}_`) }));
@@ -186,7 +215,7 @@ class LinearPanels {
     f.free(rows);
     for (const { count, label } of tiles) {
       f.place(label);
-      this.#emitTile(count, ahead);
+      this.#emitTile(count, aheadBytes);
       advanceCell(f, this.#xTile, this.#block.xStride, count);
       advanceCell(f, this.#outTile, this.#block.outStride, count);
       f.emit('sub', this.#rowsLeft, count).emit('jmp', end);
@@ -204,20 +233,21 @@ class LinearPanels {
     f.emit('inc', rows).emit('shr', rows, 1).place(all);
   }
 
-  #emitTile(rows: number, fetched: Ahead | undefined): void {
+  #emitTile(rows: number, aheadBytes: number): void {
     const f = this.#f;
     const x = loadRowPointers(f, { base: this.#xTile, stride: this.#block.xStride }, rows);
     const out = { base: this.#outTile, stride: this.#block.outStride };
-    const [w, blocks, weights] = f.load(this.#plain, this.#pieceBlocks, this.#w) as [
+    const [w, blocks, base] = f.load(this.#plain, this.#pieceBlocks, this.#ahead) as [
       General,
       General,
       General,
     ];
-    const ahead = fetched && { base: weights, ...fetched };
+    const ahead = aheadBytes > 0 ? { base, bytes: aheadBytes } : undefined;
     const columns = this.#columns;
     const place = { x, out, w, blocks, columns, ahead, blocksBefore: this.#blocksBefore };
     this.#variant.emitTile(f, this.#constants, place, rows);
+    if (ahead) f.emit('mov', this.#ahead, base);
     freeRowPointers(f, x);
-    f.free(w, blocks, weights);
+    f.free(w, blocks, base);
   }
 }

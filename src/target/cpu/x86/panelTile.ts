@@ -15,7 +15,7 @@ import {
   type Vector,
 } from '../../../x86/index.ts';
 import { ACTIVATION_BLOCK, sumOfPart } from '../kernels/quantizeRows.ts';
-import { LINE_BYTES } from '../panels/panelFormats.table.ts';
+import { LINE_BYTES, PANEL_ROWS } from '../panels/panelFormats.table.ts';
 import {
   GROUPS,
   startBlock,
@@ -56,7 +56,7 @@ export interface TilePlace {
   readonly out: RowCells;
   /** Which of the 32 columns there are. */
   readonly columns: Columns;
-  /** Weights to fetch from memory meanwhile: so many bytes a block, from a distance beyond `base`. */
+  /** Weights to fetch from memory meanwhile: so many bytes a block from `base` on, which is moved past them. */
   readonly ahead: Ahead | undefined;
   /** Zero for the first blocks of a row: sums start from nothing, otherwise from `out`. */
   readonly blocksBefore: Memory;
@@ -64,7 +64,6 @@ export interface TilePlace {
 
 interface Ahead {
   readonly base: General;
-  readonly distance: number;
   readonly bytes: number;
 }
 
@@ -157,7 +156,7 @@ export function fetchAhead(f: FunctionBuilder, ahead: Ahead, share: number, shar
   const lines = Math.ceil(ahead.bytes / LINE_BYTES);
   const [first, end] = [share, share + 1].map((i) => Math.ceil((i * lines) / shares));
   for (let line = first!; line < end!; line++)
-    f.emit('prefetcht0', at(ahead.base, ahead.distance + LINE_BYTES * line));
+    f.emit('prefetcht0', at(ahead.base, LINE_BYTES * line));
 }
 
 export function advanceAhead(f: FunctionBuilder, { base, bytes }: Ahead): void {
@@ -205,7 +204,7 @@ function emitScale(f: FunctionBuilder, to: Vector, factor: Vector, scale: Memory
   else f.emit('vbroadcastss', to, scale).emit('vmulps', to, factor, to);
 }
 
-/** `spare` is overwritten where sums are in memory. */
+/** Sums of before, or zeros; where they go to is fetched. `spare` is overwritten where sums are in memory. */
 export function startSums(
   f: FunctionBuilder,
   { out: cells, columns, blocksBefore }: TilePlace,
@@ -213,11 +212,15 @@ export function startSums(
   spare: Vector,
 ): void {
   const [more, ready] = [f.label('more'), f.label('ready')];
+  const out = loadRowPointers(f, cells, sums.length);
   f.emit('cmp', blocksBefore, 0).emit('jne', more);
   emitZero(f, spare);
-  for (const sum of sums.flat()) f.emit('vmovups', sum, spare);
+  for (const [m, row] of sums.entries()) {
+    for (const sum of row) f.emit('vmovups', sum, spare);
+    for (let line = 0; line < PANEL_ROWS * COLUMN_BYTES; line += LINE_BYTES)
+      f.emit('prefetchw', atRow(out, m, line));
+  }
   f.emit('jmp', ready).place(more);
-  const out = loadRowPointers(f, cells, sums.length);
   eachSum(f, sums, (sum, m, first) => {
     const to = sum.kind === 'vector' ? sum : spare;
     columns.load(to, atRow(out, m, COLUMN_BYTES * first), first);

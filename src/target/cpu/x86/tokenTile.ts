@@ -226,13 +226,21 @@ function nextKey(f: FunctionBuilder, walk: KeyWalk): void {
   f.emit('add', walk.at, ROW_BYTES).emit('vpaddd', walk.index, walk.index, walk.one);
 }
 
-/** out = out · factor + Σ weight · value, a few rows at a time, 64 columns of them and then 16. */
+/**
+ * out = out · factor + Σ weight · value, a few rows at a time, 64 columns of them and then 16; of the keys that the last of
+ * them sees. Rows that see none have the factor 1.
+ */
 function emitValues(f: FunctionBuilder, cells: TileCells, keys: General): void {
   const [rows, out, row] = [f.general(), f.general(), f.general()];
+  const seen = f.slot();
   f.emit('mov', rows, cells.rowsHere).emit('add', rows, VALUE_ROWS - 1);
   f.emit('shr', rows, Math.log2(VALUE_ROWS)).emit('mov', out, cells.out).emit('xor', row, row);
   f.repeat(rows, () => {
-    emitValueRows(f, cells, keys, out, row);
+    const unseen = f.label('unseen');
+    emitSeenKeys(f, cells, keys, row, seen);
+    f.emit('jle', unseen);
+    emitValueRows(f, cells, seen, out, row);
+    f.place(unseen);
     const bytes = f.general();
     f.emit('imul', bytes, cells.valueWidth, 4 * VALUE_ROWS)
       .emit('add', out, bytes)
@@ -242,11 +250,27 @@ function emitValues(f: FunctionBuilder, cells: TileCells, keys: General): void {
   f.free(row, out, rows);
 }
 
+/** To a cell, and compared with 0: the keys of the block that the last of a few rows sees; `row` is the first, in bytes. */
+function emitSeenKeys(
+  f: FunctionBuilder,
+  { seen, rowsHere, firstKey }: TileCells,
+  keys: General,
+  row: General,
+  to: Memory,
+): void {
+  const [last, place] = [f.general(), f.general()];
+  f.emit('mov', last, row).emit('shr', last, 2).emit('add', last, VALUE_ROWS);
+  f.emit('cmp', last, rowsHere).emit('cmovg', last, rowsHere).emit('mov', place, seen);
+  f.emit('movsxd', last, at(place, -4, last, 4)).emit('sub', last, firstKey);
+  f.emit('cmp', last, keys).emit('cmovg', last, keys).emit('mov', to, last);
+  f.emit('test', last, last).free(place, last);
+}
+
 /** As many rows from `out` on, whose weights are `row` bytes behind those of the first. */
 function emitValueRows(
   f: FunctionBuilder,
   cells: TileCells,
-  keys: General,
+  keys: Memory,
   out: General,
   row: General,
 ): void {
@@ -276,7 +300,7 @@ interface ValuePlace {
 function emitValueColumns(
   f: FunctionBuilder,
   cells: TileCells,
-  keys: General,
+  keys: Memory,
   { to, value, row }: ValuePlace,
   vectors: number,
 ): void {
