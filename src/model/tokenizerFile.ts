@@ -6,15 +6,14 @@
  */
 import { z } from 'zod';
 import {
-  integer,
   isRecord,
   listProblems,
   problem,
   problemsError,
-  requireSchema,
   show,
   UnsupportedError,
 } from '../base/index.ts';
+import { integer, requireSchema } from '../schema/index.ts';
 import type { JsonRecord } from '../base/index.ts';
 import { LETTERS } from './byteAlphabet.ts';
 import { MAX_VOCABULARY } from './checkpoint/fields.ts';
