@@ -19,6 +19,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   trace: 1,
   grammar: 1,
   ir: 1,
+  schema: 1,
   hdl: 1,
   chip: 2,
   model: 2,

@@ -16,6 +16,7 @@ export function openFileSource(path: string): ByteSource {
     name: path,
     sizeBytes: Number(size),
     changed: String(mtimeNs),
+    descriptor: file,
     read(offset, length, room) {
       requireRange(source, offset, length);
       const bytes = room ?? new Uint8Array(length);

@@ -13,6 +13,8 @@ export interface ByteSource {
   readonly sizeBytes: number;
   /** When the bytes were last written, as their file system tells; absent where nothing does. */
   readonly changed?: string;
+  /** Of the open file, which other threads of this process can read too; absent where the bytes are in none. */
+  readonly descriptor?: number;
   /**
    * Read exactly `length` bytes from `offset` into a new buffer of that size, which the caller owns;
    * it starts at byte 0 of its ArrayBuffer, so that typed arrays can be laid over it. With `room`, of that size and at

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { z } from 'zod';
-import { FormatError } from './errors.ts';
-import { integer, listProblems, parseJson, parseJsonRecord, requireSchema, show } from './json.ts';
+import { listProblems, parseJson, parseJsonRecord, show } from './json.ts';
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -33,21 +31,6 @@ test('a record is an object, no list and no null', () => {
   for (const text of ['[1]', 'null', '"{}"']) {
     assert.throws(() => parseJsonRecord(bytesOf(text), 'x.json'), /must be a JSON object, not /);
   }
-});
-
-test('everything that breaks a schema is said at once: field, requirement, value', () => {
-  const schema = z.strictObject({
-    a: integer(1, 3),
-    b: z.object({ c: integer(0, 9) }, 'an object'),
-  });
-  assert.throws(() => requireSchema(schema, { a: 4, b: {}, d: 1, e: 2 }, 'x.json'), {
-    name: 'FormatError',
-    message:
-      'a must be an integer from 1 to 3, not 4; b.c must be an integer from 0 to 9, but it is absent; ' +
-      'content must have known fields only, not ["d", "e"]',
-    where: 'x.json',
-    hint: 'correct the file, or get it again',
-  } satisfies Partial<FormatError>);
 });
 
 test('values are shown short, whatever their size', () => {

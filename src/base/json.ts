@@ -1,10 +1,9 @@
 /**
- * JSON that came from outside: parsed, checked against a schema, and reported on.
+ * JSON that came from outside: parsed within limits, and reported on.
  *
  * A wrong file is answered with everything that is wrong with it, each as
  * `field must be requirement, not value`; values are shown short, however large they are.
  */
-import { z } from 'zod';
 import { FormatError } from './errors.ts';
 
 /** A JSON object whose fields have not been checked. */
@@ -15,18 +14,6 @@ const MAX_SHOWN = 60;
 
 /** What to do about a file that is wrong, when nothing better is known. */
 const CORRECT_IT = 'correct the file, or get it again';
-
-/** The schema of an integer within bounds, both included; its message is the requirement. */
-export function integer(least: number, most: number) {
-  const requirement = `an integer from ${least} to ${most}`;
-  return z.int(requirement).min(least, requirement).max(most, requirement);
-}
-
-/** The schema of a number within bounds, both included; its message is the requirement. */
-export function number(least: number, most: number) {
-  const requirement = `a number from ${least} to ${most}`;
-  return z.number(requirement).min(least, requirement).max(most, requirement);
-}
 
 /**
  * The most commas and opening brackets of one file, which bound the memory that its values take: half as
@@ -76,27 +63,6 @@ export function isRecord(value: unknown): value is JsonRecord {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Return what the schema makes of `value`; throws FormatError with all problems. */
-export function requireSchema<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw problemsError(schemaProblems(result.error, value), where);
-}
-
-/** One sentence for each field that broke its schema; the schema's messages are the requirements. */
-export function schemaProblems(error: z.ZodError, value: unknown): string[] {
-  const problems = new Map<string, string>();
-  for (const issue of error.issues) {
-    const field = issue.path.map(String).join('.') || 'content';
-    const sentence =
-      issue.code === 'unrecognized_keys'
-        ? `${field} must have known fields only, not ${show(issue.keys)}`
-        : problem(field, issue.message, valueAt(value, issue.path));
-    problems.set(field, sentence);
-  }
-  return [...problems.values()];
-}
-
 /** State what a field must be and what it is instead. */
 export function problem(field: string, requirement: string, value: unknown): string {
   const found = value === undefined ? 'but it is absent' : `not ${show(value)}`;
@@ -137,8 +103,4 @@ function requireFewValues(bytes: Uint8Array, where: string): void {
     where,
     hint: CORRECT_IT,
   });
-}
-
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)?.[key], value);
 }

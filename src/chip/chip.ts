@@ -3,7 +3,8 @@
  * in `catalogue/chips/` each. Simulator, compiler, cost model and (later) RTL read the same file.
  */
 import { z } from 'zod';
-import { ChipError, integer, listProblems, schemaProblems } from '../base/index.ts';
+import { ChipError, listProblems } from '../base/index.ts';
+import { integer, schemaProblems } from '../schema/index.ts';
 
 /** What to do about a description that is wrong. */
 export const COMPARE_HINT = 'compare with catalogue/chips/jade-edge.json';

@@ -4,7 +4,7 @@ import { UsageError } from '../base/index.ts';
 import { loadChip, type Chip } from '../chip/index.ts';
 import type { Target } from '../compile/index.ts';
 import type { Model } from '../model/index.ts';
-import { imagesOf } from './weightImages.ts';
+import { loadingOf } from './weightImages.ts';
 import { expectObjects } from './heap.ts';
 
 export const TARGET_NAMES = ['reference', 'cpu', 'jade'] as const;
@@ -79,8 +79,8 @@ export async function createTarget(
 ): Promise<Target> {
   if (target === 'cpu') {
     const { cpuTarget } = await import('../target/cpu/index.ts');
-    const images = model && (await imagesOf(model));
-    return cpuTarget({ contextTokens, ...ofCpu, images, machineBytes: os.totalmem() });
+    const loading = model && (await loadingOf(model, ofCpu.threads));
+    return cpuTarget({ contextTokens, ...ofCpu, ...loading, machineBytes: os.totalmem() });
   }
   if (target === 'reference') return createReference(chip);
   return createJade(chip!, contextTokens, sequences);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
 import { UsageError } from '../base/index.ts';
 import { type Model } from '../model/index.ts';
-import { type ImageStore } from '../target/cpu/index.ts';
+import { type ImageStore, type Readers } from '../target/cpu/index.ts';
 
 const VARIABLE = 'CELADON_CACHE_GIB';
 const DEFAULT_GIB = 32;
@@ -28,16 +28,23 @@ export function imageLimitBytes(): number {
   });
 }
 
-/** Where images of the model are kept, if they are: what is packed as fast as it is read needs none. */
-export async function imagesOf({ checkpoint }: Model): Promise<ImageStore | undefined> {
+/** How weights come into memory: from an image, or read by several threads. */
+export interface WeightLoading {
+  readonly images?: ImageStore | undefined;
+  readonly readers?: Readers | undefined;
+}
+
+/** What is packed as fast as it is read needs no image, and readers start while the model is compiled. */
+export async function loadingOf({ checkpoint }: Model, threads: number): Promise<WeightLoading> {
   const limitBytes = imageLimitBytes();
-  const { folderStore, isWordFormat } = await import('../target/cpu/index.ts');
-  const bytes = checkpoint
-    .tensorNames()
-    .map((name) => checkpoint.info(name))
-    .filter(({ dtype }) => !isWordFormat(dtype))
-    .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const key = bytes >= LEAST_BYTES && limitBytes > 0 ? checkpoint.contentKey() : undefined;
-  if (key === undefined) return undefined;
-  return folderStore(imageFolder(), `celadon ${packageJson.version} ${key}`, limitBytes);
+  const { folderStore, isWordFormat, openReaders } = await import('../target/cpu/index.ts');
+  const bytes = { read: 0, kept: 0 };
+  for (const name of checkpoint.tensorNames()) {
+    const { dtype, sizeBytes } = checkpoint.info(name);
+    bytes[isWordFormat(dtype) ? 'read' : 'kept'] += sizeBytes;
+  }
+  const key = bytes.kept >= LEAST_BYTES && limitBytes > 0 ? checkpoint.contentKey() : undefined;
+  if (key === undefined) return { readers: openReaders(threads, bytes.read) };
+  const content = `celadon ${packageJson.version} ${key}`;
+  return { images: folderStore(imageFolder(), content, limitBytes) };
 }

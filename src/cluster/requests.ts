@@ -1,6 +1,7 @@
 /** Streams of requests for a simulation: drawn at random, or read from a trace. */
 import { z } from 'zod';
-import { number, parseJson, Random, requireSchema } from '../base/index.ts';
+import { parseJson, Random } from '../base/index.ts';
+import { number, requireSchema } from '../schema/index.ts';
 import { type Workload } from './serving.ts';
 import {
   simulate,

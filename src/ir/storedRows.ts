@@ -28,10 +28,18 @@ export interface StoredPart {
   readonly storedTransposed?: StoredRows | undefined;
 }
 
+/** Bytes of an open file, from an offset on. */
+export interface FilePlace {
+  readonly descriptor: number;
+  readonly offset: number;
+}
+
 /** The rows of a weight as they are stored; a row is what lies along the last axis. */
 export interface StoredRows {
   readonly format: StoredFormat;
   readonly rowBytes: number;
+  /** Where all rows lie one after another, if they do in a file. */
+  readonly file?: FilePlace | undefined;
   /**
    * The bytes of `count` rows from row `start` on, from byte 0 of their buffer: a new one, or that of `room`, which has
    * their size.

@@ -5,9 +5,7 @@
  * It takes the place of the library's, which spells every merge as JSON before the first word.
  */
 import { TextIndex } from './textIndex.ts';
-
-/** "a b" in the order of merging. */
-export type Merges = readonly string[];
+import { type TextList } from './textList.ts';
 
 /** Words that are kept with their pieces, and how long they may be. */
 const KEPT_WORDS = 10_000;
@@ -32,7 +30,8 @@ interface Pair {
 /** The entries that words are made of; `spell` is how the vocabulary writes a word. */
 export class BytePairs {
   readonly #ids: TextIndex;
-  readonly #merges: Merges;
+  /** "a b" in the order of merging. */
+  readonly #merges: TextList;
   readonly #spell: (word: string) => string;
   readonly #isWhole: (spelled: string) => boolean;
   readonly #kept = new Map<string, string[]>();
@@ -41,7 +40,7 @@ export class BytePairs {
   /** With `ignoreMerges`, words that are entries stay whole. */
   constructor(
     ids: TextIndex,
-    merges: Merges,
+    merges: TextList,
     ignoreMerges: boolean,
     spell: (word: string) => string,
   ) {

@@ -5,13 +5,8 @@
  */
 import { Template } from '@huggingface/jinja';
 import { z } from 'zod';
-import {
-  FormatError,
-  isRecord,
-  requireSchema,
-  UnsupportedError,
-  UsageError,
-} from '../base/index.ts';
+import { FormatError, isRecord, UnsupportedError, UsageError } from '../base/index.ts';
+import { requireSchema } from '../schema/index.ts';
 import type { JsonRecord } from '../base/index.ts';
 import { dialectOfTemplate } from './chat/dialects.table.ts';
 import { forceCall, startReply } from './chat/format.ts';

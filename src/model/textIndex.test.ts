@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../base/index.ts';
 import { TextIndex } from './textIndex.ts';
+import { TextList } from './textList.ts';
 
 test('an index finds what a Map finds, whatever collides', () => {
   const random = new Random(5);
@@ -13,7 +14,7 @@ test('an index finds what a Map finds, whatever collides', () => {
       return Array.from({ length }, () => letters[random.int(letters.length)]).join('');
     });
     const map = new Map(texts.map((text, i) => [text, i]));
-    const index = new TextIndex(texts);
+    const index = new TextIndex(TextList.of(texts));
     for (const text of texts) {
       if (text === undefined) continue;
       assert.equal(index.get(text), map.get(text), text);

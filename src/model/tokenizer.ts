@@ -11,6 +11,7 @@ import type { JsonRecord } from '../base/index.ts';
 import { bytesOfEntry, spell } from './byteAlphabet.ts';
 import { BytePairs } from './bytePairs.ts';
 import { exactSplits } from './preTokenizer.ts';
+import { type TextList } from './textList.ts';
 import { checkTokenizerFile } from './tokenizerFile.ts';
 import type { AddedToken } from './tokenizerFile.ts';
 
@@ -22,7 +23,7 @@ export interface DecodeOptions {
 
 /** What ids stand for: entries of the BPE vocabulary, or added tokens. */
 interface TokenTable {
-  readonly entries: readonly (string | undefined)[];
+  readonly entries: TextList;
   readonly addedTokens: ReadonlyMap<number, AddedToken>;
 }
 
@@ -53,19 +54,21 @@ export class Tokenizer {
 
   /** One more than the largest id; a model may have more rows, as padding. */
   get vocabularySize(): number {
-    return this.#table.entries.length;
+    const { entries, addedTokens } = this.#table;
+    return addedTokens.keys().reduce((size, id) => Math.max(size, id + 1), entries.length);
   }
 
   /** How the vocabulary spells a token: in the byte alphabet, or the text of an added token. */
   entry(id: number): string | undefined {
-    return this.#table.entries[id];
+    const { entries, addedTokens } = this.#table;
+    return addedTokens.get(id)?.content ?? entries.at(id);
   }
 
   /** The bytes that a token stands for; none for an id without a token. */
   bytesOf(id: number): Uint8Array {
     const added = this.#table.addedTokens.get(id);
     if (added) return new TextEncoder().encode(added.content);
-    return bytesOfEntry(this.#table.entries[id] ?? '');
+    return bytesOfEntry(this.#table.entries.at(id) ?? '');
   }
 
   /**
@@ -74,10 +77,11 @@ export class Tokenizer {
    */
   tokenBytes(added: readonly string[] = []): (Uint8Array | undefined)[] {
     const { entries, addedTokens } = this.#table;
-    return Array.from(entries, (entry, id) => {
+    return Array.from({ length: this.vocabularySize }, (_, id) => {
       const mark = addedTokens.get(id)?.content;
-      const isText = entry !== undefined && (mark === undefined || added.includes(mark));
-      return isText ? this.bytesOf(id) : undefined;
+      if (mark !== undefined) return added.includes(mark) ? this.bytesOf(id) : undefined;
+      const entry = entries.at(id);
+      return entry === undefined ? undefined : bytesOfEntry(entry);
     });
   }
 
@@ -123,7 +127,7 @@ export class StreamDecoder {
     if (added?.special && this.#skipSpecial) return '';
     // NOTE: an added token ends an unfinished character, as in the Hugging Face decoder.
     if (added) return this.end() + added.content;
-    return this.#utf8.decode(bytesOfEntry(this.#table.entries[id] ?? ''), { stream: true });
+    return this.#utf8.decode(bytesOfEntry(this.#table.entries.at(id) ?? ''), { stream: true });
   }
 
   /** Return what was held back, as U+FFFD, and start afresh. */

@@ -6,20 +6,22 @@
  */
 import { z } from 'zod';
 import {
-  integer,
   isRecord,
   listProblems,
   problem,
   problemsError,
-  requireSchema,
   show,
   UnsupportedError,
 } from '../base/index.ts';
+import { integer, requireSchema } from '../schema/index.ts';
 import type { JsonRecord } from '../base/index.ts';
 import { LETTERS } from './byteAlphabet.ts';
 import { MAX_VOCABULARY } from './checkpoint/fields.ts';
 import { partsOf } from './preTokenizer.ts';
 import { TextIndex } from './textIndex.ts';
+import { TextList } from './textList.ts';
+
+const SPACE = 0x20;
 
 /** A token that is recognised whole in text, outside BPE. */
 export interface AddedToken {
@@ -29,24 +31,15 @@ export interface AddedToken {
   readonly special: boolean;
 }
 
-/** A vocabulary by id, in place of the object of a tokenizer.json; at most MAX_VOCABULARY ids. */
-export class EntryList {
-  readonly entries: readonly (string | undefined)[];
-
-  constructor(entries: readonly (string | undefined)[]) {
-    this.entries = entries;
-  }
-}
-
 /** The parts that are used besides the library. */
 export interface TokenizerFile {
-  /** Token of each id: a BPE entry, spelled in the byte alphabet, or the text of an added token. */
-  readonly entries: readonly (string | undefined)[];
+  /** The BPE entry of each id, spelled in the byte alphabet. */
+  readonly entries: TextList;
   readonly addedTokens: readonly AddedToken[];
   /** Ids of the BPE entries. */
   readonly ids: TextIndex;
   /** "a b" in the order of merging. */
-  readonly merges: readonly string[];
+  readonly merges: TextList;
   /** Words that are entries are not merged from their letters. */
   readonly ignoreMerges: boolean;
 }
@@ -80,8 +73,8 @@ export function checkTokenizerFile(file: JsonRecord, where: string): TokenizerFi
     });
   }
   const { vocab, merges: stored, ignore_merges: ignoreMerges } = file['model'] as JsonRecord;
-  const vocabulary = readVocabulary(vocab, where);
-  const ids = new TextIndex(vocabulary);
+  const entries = readVocabulary(vocab, where);
+  const ids = new TextIndex(entries);
   requireLetters(ids, where);
   const merges = readMerges(stored, where);
   const { added_tokens: addedTokens } = requireSchema(
@@ -89,8 +82,6 @@ export function checkTokenizerFile(file: JsonRecord, where: string): TokenizerFi
     file,
     where,
   );
-  const entries = vocabulary.slice();
-  for (const { id, content } of addedTokens) entries[id] = content;
   return { entries, addedTokens, ids, merges, ignoreMerges: ignoreMerges === true };
 }
 
@@ -163,9 +154,9 @@ function unsupportedMerging(model: unknown): string[] {
   return set.map((field) => problem(`model.${field}`, 'absent', (model as JsonRecord)[field]));
 }
 
-/** The entry of each id: from an object, or a list where it was made here. */
-function readVocabulary(vocabulary: unknown, where: string): readonly (string | undefined)[] {
-  if (vocabulary instanceof EntryList) return vocabulary.entries;
+/** The entry of each id: from an object, or a list where it was made here; at most MAX_VOCABULARY ids. */
+function readVocabulary(vocabulary: unknown, where: string): TextList {
+  if (vocabulary instanceof TextList) return vocabulary;
   if (!isRecord(vocabulary)) {
     throw problemsError([problem('model.vocab', 'an object', vocabulary)], where);
   }
@@ -175,7 +166,7 @@ function readVocabulary(vocabulary: unknown, where: string): readonly (string | 
       throw problemsError([problem(`model.vocab ${show(entry)}`, 'a token id', id)], where);
     entries[id] = entry;
   }
-  return entries;
+  return TextList.of(entries);
 }
 
 function requireLetters(ids: TextIndex, where: string): void {
@@ -194,16 +185,25 @@ function isTokenId(id: unknown): id is number {
 }
 
 /** A merge is a pair of entries, or in older files one text with a space between them. */
-function readMerges(merges: unknown, where: string): readonly string[] {
-  if (!Array.isArray(merges))
-    throw problemsError([problem('model.merges', 'a list', merges)], where);
-  const bad = merges.findIndex((merge) => !isMerge(merge) || typeof merge !== typeof merges[0]);
+function readMerges(merges: unknown, where: string): TextList {
+  const bad =
+    merges instanceof TextList
+      ? placeOfNoPair(merges)
+      : requireList(merges, where).findIndex(
+          (merge, _, all) => !isMerge(merge) || typeof merge !== typeof all[0],
+        );
   if (bad >= 0) {
-    throw problemsError([problem(`model.merges.${bad}`, 'a pair of entries', merges[bad])], where);
+    const found = (merges as unknown[] | TextList).at(bad);
+    throw problemsError([problem(`model.merges.${bad}`, 'a pair of entries', found)], where);
   }
-  return typeof merges[0] === 'string'
-    ? (merges as string[])
-    : (merges as [string, string][]).map(([a, b]) => `${a} ${b}`);
+  if (merges instanceof TextList) return merges;
+  const pairs = merges as string[] | [string, string][];
+  return TextList.of(pairs.map((pair) => (typeof pair === 'string' ? pair : pair.join(' '))));
+}
+
+function requireList(merges: unknown, where: string): readonly unknown[] {
+  if (Array.isArray(merges)) return merges;
+  throw problemsError([problem('model.merges', 'a list', merges)], where);
 }
 
 function isMerge(merge: unknown): boolean {
@@ -213,4 +213,13 @@ function isMerge(merge: unknown): boolean {
   }
   const isPair = Array.isArray(merge) && merge.length === 2;
   return isPair && merge.every((part) => typeof part === 'string');
+}
+
+/** The place of the first text that has not one space; -1 if there is none. */
+function placeOfNoPair({ bytes, starts, ends }: TextList): number {
+  return starts.findIndex((start, i) => {
+    let spaces = 0;
+    for (let at = start; at < ends[i]!; at++) if (bytes[at] === SPACE) spaces++;
+    return spaces !== 1;
+  });
 }

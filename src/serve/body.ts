@@ -1,6 +1,7 @@
 /** Bodies of requests: read within limits, parsed, and checked field by field. */
 import type { z } from 'zod';
-import { isRecord, listProblems, parseJson, schemaProblems } from '../base/index.ts';
+import { isRecord, listProblems, parseJson } from '../base/index.ts';
+import { schemaProblems } from '../schema/index.ts';
 import { ApiError } from './apiError.ts';
 import type { Limits } from './limits.ts';
 

@@ -1,6 +1,6 @@
 /** Bodies of chat completions: what they may say, and what is generated for them. */
 import { z } from 'zod';
-import { integer } from '../base/index.ts';
+import { integer } from '../schema/index.ts';
 import type { ChatMessage } from '../model/index.ts';
 import { ApiError, unsupported } from './apiError.ts';
 import { chatPrompt, requireFewMessages } from './chatPrompt.ts';

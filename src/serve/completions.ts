@@ -1,6 +1,6 @@
 /** POST /v1/completions: text that goes on from a prompt as it stands. */
 import { z } from 'zod';
-import { integer } from '../base/index.ts';
+import { integer } from '../schema/index.ts';
 import { ApiError } from './apiError.ts';
 import { readBody } from './body.ts';
 import { PLAIN_READER } from './choiceReader.ts';

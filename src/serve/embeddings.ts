@@ -1,6 +1,6 @@
 /** POST /v1/embeddings and /v1/rerank, for models trained for that (Qwen3-Embedding, Qwen3-Reranker). */
 import { z } from 'zod';
-import { integer } from '../base/index.ts';
+import { integer } from '../schema/index.ts';
 import { END_OF_TEXT, rerankerPrompt } from '../model/index.ts';
 import { ApiError, unsupported } from './apiError.ts';
 import { readBody } from './body.ts';

@@ -1,6 +1,6 @@
 /** Fields that the endpoints for text have in common, and what they mean to the engine. */
 import { z } from 'zod';
-import { integer, number } from '../base/index.ts';
+import { integer, number } from '../schema/index.ts';
 import { requireSampling, type SamplingOptions } from '../engine/index.ts';
 import { ApiError, unsupported } from './apiError.ts';
 import type { GenerationRequest } from './generation.ts';

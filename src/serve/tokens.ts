@@ -1,6 +1,6 @@
 /** POST /tokenize and /detokenize, with the fields of vLLM's and of llama.cpp's. */
 import { z } from 'zod';
-import { integer } from '../base/index.ts';
+import { integer } from '../schema/index.ts';
 import { ApiError } from './apiError.ts';
 import { readBody } from './body.ts';
 import { encodePrompt } from './prompts.ts';

@@ -69,10 +69,7 @@ export function findForm(op: Mnemonic, operands: readonly Operand[]): ParsedForm
 /** The vector width of a form with these operands, in bits; 0 without vectors. */
 export function widthOf(form: ParsedForm, operands: readonly Operand[]): number {
   if (form.bits !== undefined) return form.bits;
-  const whole = form.operands.findIndex(
-    ({ register, part }) => register === 'vector' && part === 1,
-  );
-  const operand = operands[whole];
+  const operand = operands[form.widestOperand];
   return typeof operand === 'object' && operand.kind === 'vector' ? operand.bits : 0;
 }
 

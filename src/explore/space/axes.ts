@@ -4,7 +4,8 @@
  * What is on no axis follows from them by the rules of `chipRules.ts`.
  */
 import { z } from 'zod';
-import { ChipError, listProblems, schemaProblems } from '../../base/index.ts';
+import { ChipError, listProblems } from '../../base/index.ts';
+import { schemaProblems } from '../../schema/index.ts';
 import { FORMATS } from './chipRules.ts';
 
 /** What to do about a file that is wrong. */

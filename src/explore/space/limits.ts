@@ -3,7 +3,8 @@
  * times for the design. Every key may be absent; none is a default.
  */
 import { z } from 'zod';
-import { ChipError, listProblems, schemaProblems } from '../../base/index.ts';
+import { ChipError, listProblems } from '../../base/index.ts';
+import { schemaProblems } from '../../schema/index.ts';
 import {
   isControlledMemory,
   nearestName,

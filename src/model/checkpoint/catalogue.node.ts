@@ -2,7 +2,8 @@
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { integer, requireSchema, UsageError } from '../../base/index.ts';
+import { UsageError } from '../../base/index.ts';
+import { integer, requireSchema } from '../../schema/index.ts';
 import type { JsonRecord } from '../../base/index.ts';
 import { parseModelConfig } from './config.ts';
 import type { ModelConfig } from './config.ts';

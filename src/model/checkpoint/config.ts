@@ -11,10 +11,10 @@ import {
   listProblems,
   problem,
   problemsError,
-  schemaProblems,
   show,
   UnsupportedError,
 } from '../../base/index.ts';
+import { schemaProblems } from '../../schema/index.ts';
 import type { JsonRecord } from '../../base/index.ts';
 import { brokenRelations, unsupportedFeatures } from './decoderFields.ts';
 import { DEEPSEEK_V2_FIELDS } from './deepseekV2Config.ts';

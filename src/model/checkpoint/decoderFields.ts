@@ -1,5 +1,6 @@
 /** What the configurations of all families share: fields, bounds, and what must not be asked for. */
-import { integer, number, problem } from '../../base/index.ts';
+import { problem } from '../../base/index.ts';
+import { integer, number } from '../../schema/index.ts';
 import type { JsonRecord } from '../../base/index.ts';
 import { flag, MAX_VOCABULARY, optionalTokenId, tokenIds } from './fields.ts';
 import { quantizationProblems } from './quantization.ts';

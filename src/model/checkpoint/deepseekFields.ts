@@ -1,5 +1,5 @@
 /** What the configurations of DeepSeek's families share: latent attention and routed experts of V2, V3 and V3.2, relations of V4 and V4.1. */
-import { integer, number } from '../../base/index.ts';
+import { integer, number } from '../../schema/index.ts';
 import { DECODER_FIELDS, fixed } from './decoderFields.ts';
 import type { FixedField, Relation } from './decoderFields.ts';
 import { flag } from './fields.ts';

@@ -5,7 +5,7 @@
  * [2] https://huggingface.co/deepseek-ai/DeepSeek-V2-Lite/blob/main/config.json
  */
 import { z } from 'zod';
-import { integer } from '../../base/index.ts';
+import { integer } from '../../schema/index.ts';
 import { fixed } from './decoderFields.ts';
 import {
   GROUP_RELATIONS,

@@ -1,6 +1,6 @@
 /** Configuration of DeepSeek-V3.2 [1]. [1] https://huggingface.co/deepseek-ai/DeepSeek-V3.2/blob/main/config.json */
 import { z } from 'zod';
-import { integer } from '../../base/index.ts';
+import { integer } from '../../schema/index.ts';
 import {
   DEEPSEEK_V3_FIXED_FIELDS,
   DEEPSEEK_V3_RELATIONS,

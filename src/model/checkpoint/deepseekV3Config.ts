@@ -1,6 +1,6 @@
 /** Configuration of DeepSeek-V3, R1 and V3.1 [1]. [1] https://huggingface.co/deepseek-ai/DeepSeek-V3/blob/main/config.json */
 import { z } from 'zod';
-import { integer } from '../../base/index.ts';
+import { integer } from '../../schema/index.ts';
 import { fixed } from './decoderFields.ts';
 import type { FixedField, Relation } from './decoderFields.ts';
 import {

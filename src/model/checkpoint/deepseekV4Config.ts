@@ -1,6 +1,6 @@
 /** Configuration of DeepSeek-V4 Flash and Pro [1]. [1] https://huggingface.co/deepseek-ai/DeepSeek-V4-Flash/blob/main/config.json */
 import { z } from 'zod';
-import { integer, number } from '../../base/index.ts';
+import { integer, number } from '../../schema/index.ts';
 import { DECODER_FIELDS, fixed } from './decoderFields.ts';
 import type { FixedField, Relation } from './decoderFields.ts';
 import { ENOUGH_ROUTED_EXPERTS, OUTPUT_GROUPS, PARTIAL_ROTATION } from './deepseekFields.ts';

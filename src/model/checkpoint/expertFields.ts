@@ -1,6 +1,6 @@
 /** Fields of the Qwen models with routed experts. */
 import { z } from 'zod';
-import { integer } from '../../base/index.ts';
+import { integer } from '../../schema/index.ts';
 import type { JsonRecord } from '../../base/index.ts';
 import type { Relation } from './decoderFields.ts';
 

@@ -1,6 +1,6 @@
 /** Kinds of fields that configuration files share; the message of each schema is its requirement. */
 import { z } from 'zod';
-import { integer } from '../../base/index.ts';
+import { integer } from '../../schema/index.ts';
 
 /** `true` or `false`. */
 export const flag = z.boolean('true or false');

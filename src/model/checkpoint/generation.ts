@@ -1,6 +1,6 @@
 /** How a model's makers want it sampled, and where its output ends. */
 import { z } from 'zod';
-import { integer, number, requireSchema } from '../../base/index.ts';
+import { integer, number, requireSchema } from '../../schema/index.ts';
 import type { JsonRecord } from '../../base/index.ts';
 import { tokenIds } from './fields.ts';
 

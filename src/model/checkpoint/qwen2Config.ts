@@ -1,6 +1,6 @@
 /** Configuration of Qwen2.5 and of DeepSeek-R1-Distill-Qwen [1]. [1] https://huggingface.co/Qwen/Qwen2.5-7B/blob/main/config.json */
 import { z } from 'zod';
-import { integer } from '../../base/index.ts';
+import { integer } from '../../schema/index.ts';
 import { FULL_ATTENTION, GROUPED_QUERIES } from './attentionFields.ts';
 import { DECODER_FIELDS } from './decoderFields.ts';
 import type { FamilyFields } from './familyFields.ts';

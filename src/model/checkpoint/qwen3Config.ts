@@ -1,6 +1,6 @@
 /** Configuration of the dense Qwen3 models [1]. [1] https://huggingface.co/Qwen/Qwen3-0.6B/blob/main/config.json */
 import { z } from 'zod';
-import { integer } from '../../base/index.ts';
+import { integer } from '../../schema/index.ts';
 import { EVEN_HEADS, FULL_ATTENTION, GROUPED_QUERIES } from './attentionFields.ts';
 import { DECODER_FIELDS } from './decoderFields.ts';
 import type { FamilyFields } from './familyFields.ts';

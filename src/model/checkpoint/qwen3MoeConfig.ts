@@ -1,6 +1,6 @@
 /** Configuration of Qwen3 with routed experts [1]. [1] https://huggingface.co/Qwen/Qwen3-30B-A3B/blob/main/config.json */
 import { z } from 'zod';
-import { integer } from '../../base/index.ts';
+import { integer } from '../../schema/index.ts';
 import { EVEN_HEADS, FULL_ATTENTION, GROUPED_QUERIES } from './attentionFields.ts';
 import { DECODER_FIELDS } from './decoderFields.ts';
 import { ENOUGH_EXPERTS, EXPERT_FIELDS, SPARSE_LAYER_FIELDS } from './expertFields.ts';

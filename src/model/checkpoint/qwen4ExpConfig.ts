@@ -5,7 +5,7 @@
  * [1] transformers, models/qwen4_exp/configuration_qwen4_exp.py
  */
 import { z } from 'zod';
-import { integer } from '../../base/index.ts';
+import { integer } from '../../schema/index.ts';
 import { fixed } from './decoderFields.ts';
 import type { Relation } from './decoderFields.ts';
 import { ENOUGH_EXPERTS } from './expertFields.ts';

@@ -7,7 +7,7 @@
  * [2] https://huggingface.co/Qwen/Qwen3.5-35B-A3B/blob/main/config.json
  */
 import { z } from 'zod';
-import { integer, number } from '../../base/index.ts';
+import { integer, number } from '../../schema/index.ts';
 import { GROUPED_QUERIES } from './attentionFields.ts';
 import { DECODER_FIELDS, fixed } from './decoderFields.ts';
 import type { FixedField, Relation } from './decoderFields.ts';

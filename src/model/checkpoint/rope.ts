@@ -9,7 +9,8 @@
  * [1] Peng et al.: YaRN, https://arxiv.org/abs/2309.00071
  */
 import { z } from 'zod';
-import { integer, isRecord, number, show } from '../../base/index.ts';
+import { isRecord, show } from '../../base/index.ts';
+import { integer, number } from '../../schema/index.ts';
 import type { JsonRecord } from '../../base/index.ts';
 
 /**

@@ -12,7 +12,8 @@
  * [1] https://github.com/huggingface/safetensors#format
  */
 import { z } from 'zod';
-import { FormatError, parseJsonRecord, requireSchema } from '../../base/index.ts';
+import { FormatError, parseJsonRecord } from '../../base/index.ts';
+import { requireSchema } from '../../schema/index.ts';
 import type { ByteSource } from '../../base/index.ts';
 
 /** Bytes of one element of each dtype that safetensors stores in whole bytes. */

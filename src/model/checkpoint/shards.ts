@@ -4,7 +4,8 @@
  *   { "metadata": { "total_size": ... }, "weight_map": { "model.norm.weight": "model-00002-of-00002.safetensors", ... } }
  */
 import { z } from 'zod';
-import { FormatError, requireSchema } from '../../base/index.ts';
+import { FormatError } from '../../base/index.ts';
+import { requireSchema } from '../../schema/index.ts';
 import type { ByteSource, JsonRecord } from '../../base/index.ts';
 import { readSafetensorsHeader } from './safetensors.ts';
 import type { StoredTensor } from './safetensors.ts';

@@ -36,7 +36,7 @@ export function permuteStoredBlocks(
   storedBlock: (block: number) => number,
 ): StoredRows | undefined {
   if (stored === undefined) return undefined;
-  const { rowBytes } = stored;
+  const { format, rowBytes } = stored;
   const from = Int32Array.from({ length: rowBytes / bytes }, (_, block) => storedBlock(block));
   const readBytes = (start: number, count: number): Uint8Array<ArrayBuffer> => {
     const all = stored.readBytes(start, count);
@@ -49,7 +49,7 @@ export function permuteStoredBlocks(
     }
     return moved;
   };
-  return { ...stored, readBytes };
+  return { format, rowBytes, readBytes };
 }
 
 /** Rows that follow each other where they are stored are read together. */

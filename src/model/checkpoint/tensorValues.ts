@@ -9,7 +9,7 @@ import {
 import type { StoredFormat, StoredRows } from '../../ir/index.ts';
 import { dtypeBytes } from './safetensors.ts';
 import type { StoredTensor, TensorDType } from './safetensors.ts';
-import { placeOf, readRowBytes, rowWidth } from './weight.ts';
+import { filePlace, placeOf, readRowBytes, rowWidth } from './weight.ts';
 import type { Weight } from './weight.ts';
 
 /** Bytes from the start of their buffer to values. */
@@ -58,6 +58,7 @@ function plainRows(tensor: StoredTensor): StoredRows | undefined {
   return {
     format: dtype as StoredFormat,
     rowBytes,
+    file: filePlace(source, offset),
     readBytes: (start, count, room) =>
       source.read(offset + start * rowBytes, count * rowBytes, room),
   };

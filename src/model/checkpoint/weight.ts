@@ -5,7 +5,8 @@
  * the cost in memory is that of the result.
  */
 import { CapacityError, FormatError, formatBytes, ShapeError } from '../../base/index.ts';
-import type { StoredPart, StoredRows } from '../../ir/index.ts';
+import type { ByteSource } from '../../base/index.ts';
+import type { FilePlace, StoredPart, StoredRows } from '../../ir/index.ts';
 import { elementCount } from './safetensors.ts';
 import type { StoredTensor } from './safetensors.ts';
 
@@ -59,6 +60,11 @@ export function readRowBytes(
   const rows = rowCount(shape);
   const rowBytes = rows === 0 ? 0 : sizeBytes / rows;
   return source.read(offset + start * rowBytes, count * rowBytes);
+}
+
+/** The place of byte `offset` of a source, where that is an open file. */
+export function filePlace({ descriptor }: ByteSource, offset: number): FilePlace | undefined {
+  return descriptor === undefined ? undefined : { descriptor, offset };
 }
 
 /** Throw ShapeError unless the tensor has this shape. */

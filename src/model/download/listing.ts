@@ -1,6 +1,7 @@
 /** What a hub says there is of a model: files with sizes and checksums, at one state of the repository. */
 import { z } from 'zod';
-import { FormatError, requireSchema, UnsupportedError, UsageError } from '../../base/index.ts';
+import { FormatError, UnsupportedError, UsageError } from '../../base/index.ts';
+import { requireSchema } from '../../schema/index.ts';
 import type { HubModel } from './hubName.ts';
 
 /** How the content of a file is checked; git's is SHA-1 over a head with the length, and the content. */

@@ -23,7 +23,7 @@ import { type KernelSource } from './threads/kernelSet.ts';
 import { singleThread, ThreadPool, type Runner } from './threads/pool.ts';
 import { nowMs, traceTimes } from './threads/times.ts';
 import { type Level } from '../../x86/index.ts';
-import { machineCode } from './x86/index.ts';
+import { adviseHugePages, machineCode } from './x86/index.ts';
 
 export interface CpuDeviceOptions extends MemoryOptions {
   /** Of machine code; without it all is WebAssembly. */
@@ -107,6 +107,7 @@ export class CpuDevice implements Device {
 
   /** Gives memory, weights and threads back; a later run starts afresh. */
   close(): void {
+    this.#options.readers?.close();
     this.#runner?.close();
     this.#runner = undefined;
     this.#memory = new DeviceMemory(this.#options);
@@ -138,10 +139,18 @@ export class CpuDevice implements Device {
     this.#runner = startThreads({ memory: this.#memory.memory, panels }, this.#options, all);
   }
 
+  /** Before there is anything in the memories. */
+  #askForHugePages(program: CpuProgram): void {
+    if (this.#options.level === undefined) return;
+    adviseHugePages([this.#memory.memory, ...this.#memory.panelsOf(program)]);
+  }
+
   #bind(program: CpuProgram, firstSlot: number): Binding {
-    // Workers start while weights are read, into huge pages that machine code asks for before there is anything.
-    this.#startFor(program);
+    if (this.#runner === undefined) this.#askForHugePages(program);
     const layout = this.#memory.reserve(program, firstSlot);
+    // Weights are read while kernels are made and workers start.
+    this.#startFor(program);
+    this.#memory.finishLoading();
     this.#rows ??= new SlotRows(this.#memory, tokensPerRow(program.graph));
     const known = this.#bindings.get(program);
     if (known?.layout === layout) return known;

@@ -18,11 +18,12 @@ import {
   createPanelMemory,
   MEMORY_LIMIT_BYTES,
   PAGE_BYTES,
-} from './kernels/kernelModule.ts';
+} from './kernels/memories.ts';
 import { ALIGNMENT_BYTES, alignBytes, ELEMENT_BYTES } from './kernels/vectors.ts';
 import { type Argument, type Placed } from './steps.ts';
 import { type ImageStore } from './images/imageStore.ts';
-import { loadWeights } from './weightLoading.ts';
+import { type Readers } from './loading/readers.node.ts';
+import { loadWeights, type LoadingOptions } from './weightLoading.ts';
 import { placeWeights, type PlacedWeights } from './weightPlaces.ts';
 
 /** What the first program brought; later ones must be of the same model. */
@@ -60,6 +61,8 @@ export interface MemoryOptions {
   readonly threads: number;
   /** Where weights are kept between runs. */
   readonly images?: ImageStore | undefined;
+  /** Threads that help to read them, once. */
+  readonly readers?: Readers | undefined;
   /** What weights may take in a memory; all that it has unless said. */
   readonly memoryBytes?: number | undefined;
   /** What weights may take in all; what the host gives unless said. */
@@ -71,12 +74,13 @@ export class DeviceMemory {
   readonly memory: WasmMemory;
   readonly #contextTokens: number;
   readonly #threads: number;
-  readonly #images: ImageStore | undefined;
+  readonly #loading: LoadingOptions;
   readonly #memoryBytes: number;
   readonly #machineBytes: number;
   /** Further memories, with weights in panels. */
   #panels: readonly WasmMemory[] = [];
   #model: LoadedModel | undefined;
+  #finishLoading: (() => void) | undefined;
   /** Programs that are known to be of that model. */
   readonly #checked = new WeakSet<CpuProgram>();
   #layout: Layout | undefined;
@@ -85,9 +89,16 @@ export class DeviceMemory {
   /** Beyond this the memory is still as it was made: zeros that the host need not provide. */
   #touchedBytes = 0;
 
-  constructor({ contextTokens, threads, images, memoryBytes, machineBytes }: MemoryOptions) {
+  constructor({
+    contextTokens,
+    threads,
+    images,
+    readers,
+    memoryBytes,
+    machineBytes,
+  }: MemoryOptions) {
     this.#contextTokens = contextTokens;
-    this.#images = images;
+    this.#loading = { images, ...(threads > 1 && { readers }) };
     this.#threads = threads;
     this.#memoryBytes = memoryBytes ?? MEMORY_LIMIT_BYTES;
     this.#machineBytes = machineBytes ?? Infinity;
@@ -125,8 +136,8 @@ export class DeviceMemory {
   }
 
   /**
-   * Makes room for `program` on slots from `firstSlot` on, and loads the weights if it is the first. Throws CapacityError when it does not fit, UsageError for a
-   * program of another model, and what loading a weight throws.
+   * Makes room for `program` on slots from `firstSlot` on, and begins to load the weights if it is the first. Throws
+   * CapacityError when it does not fit, UsageError for a program of another model.
    */
   reserve(program: CpuProgram, firstSlot = 0): Layout {
     const panels = this.panelsOf(program);
@@ -138,14 +149,26 @@ export class DeviceMemory {
     const room = { sequences: firstSlot + B, tokens: S, activationBytes };
     const load = (): void => {
       this.#touchedBytes = model.weightsEnd;
-      loadWeights(program, model, [this.memory, ...panels], this.#images);
+      this.#finishLoading = loadWeights(program, model, [this.memory, ...panels], this.#loading);
     };
     const layout = this.#fit(model, room, program.graph.name, load);
     this.#checked.add(program);
     return layout;
   }
 
-  /** Makes room; where weights are not there yet, `load` brings them. */
+  /** The weights are there after it. Throws what loading one throws; the next program then loads them anew. */
+  finishLoading(): void {
+    const finish = this.#finishLoading;
+    this.#finishLoading = undefined;
+    try {
+      finish?.();
+    } catch (error) {
+      this.#model = this.#layout = undefined;
+      throw error;
+    }
+  }
+
+  /** Makes room; where weights are not there yet, `load` begins to bring them. */
   #fit(model: LoadedModel, room: Room, where: string, load?: () => void): Layout {
     const layout = this.#layoutFor(room, model, where);
     const endBytes = layout.arenaAddress + room.activationBytes;

@@ -2,7 +2,7 @@
 import { UnsupportedError } from '../../base/index.ts';
 import { type PlannedBuffer, type Region, type Schedule } from '../../compile/index.ts';
 import { topologicalOrder, type Dims, type Graph, type Node } from '../../ir/index.ts';
-import { MEMORY_LIMIT_BYTES } from './kernels/kernelModule.ts';
+import { MEMORY_LIMIT_BYTES } from './kernels/memories.ts';
 import { isByToken, nodesOfLastToken } from './lastRows.ts';
 import { shift, type Place } from './lowering.ts';
 import { lowerNode } from './lowerings.ts';

@@ -12,6 +12,7 @@ import { type Trace } from '../../trace/index.ts';
 import { CpuDevice } from './device.ts';
 import { emitProgram, type CpuProgram } from './emit.ts';
 import { type ImageStore } from './images/imageStore.ts';
+import { type Readers } from './loading/readers.node.ts';
 import { scheduleGraph, type CpuSchedule } from './schedule.ts';
 import { supportsNode } from './supports.ts';
 import { storageOf } from './weightStorage.ts';
@@ -34,13 +35,15 @@ export interface CpuOptions {
   readonly activations?: 'int8' | 'f32';
   /** Keeps weights ready to be used between runs; without it each run prepares them. */
   readonly images?: ImageStore | undefined;
+  /** Threads that help to read weights, beside several `threads`; the device of the target closes them. */
+  readonly readers?: Readers | undefined;
   /** What weights may take in one memory, 4 GiB unless said; those in panels that need more go to further ones. */
   readonly memoryBytes?: number | undefined;
   /** What all weights may take; what the host gives unless said. */
   readonly machineBytes?: number | undefined;
 }
 
-type Optional = 'images' | 'memoryBytes' | 'machineBytes';
+type Optional = 'images' | 'readers' | 'memoryBytes' | 'machineBytes';
 type Settings = Required<Omit<CpuOptions, Optional>> & Pick<CpuOptions, Optional>;
 
 /** Multiply-accumulates of a task that is worth taking: some microseconds. */
@@ -66,6 +69,7 @@ export function cpuTarget({
   workOfPart = WORK_OF_PART,
   activations = 'int8',
   images,
+  readers,
   memoryBytes,
   machineBytes,
 }: CpuOptions = {}): CpuTarget {
@@ -78,7 +82,17 @@ export function cpuTarget({
     throw new UsageError(`contextTokens must be a whole number from 1, not ${contextTokens}`);
   }
   return new CpuTarget(
-    { contextTokens, threads, emitter, workOfPart, activations, images, memoryBytes, machineBytes },
+    {
+      contextTokens,
+      threads,
+      emitter,
+      workOfPart,
+      activations,
+      images,
+      readers,
+      memoryBytes,
+      machineBytes,
+    },
     chooseEmitter(emitter),
   );
 }

@@ -7,64 +7,121 @@ import { type ImageStore, type MemoryRegion } from './images/imageStore.ts';
 import { MEMORY_SPAN } from './kernels/bind.ts';
 import { ALIGNMENT_BYTES } from './kernels/vectors.ts';
 import { type PlacedWeights } from './weightPlaces.ts';
-import { openPacker, type Packer } from './panels/packer.ts';
-import { isAsStored, loadPanels } from './weightStorage.ts';
+import { type Readers } from './loading/readers.node.ts';
+import { finishSlices, makeProgress } from './loading/slices.ts';
+import { openPacker } from './panels/packer.ts';
+import {
+  fileSliceOf,
+  isAsStored,
+  packWeightSlice,
+  slicesOf,
+  type WeightSlice,
+} from './weightStorage.ts';
 
 /** Weights that are compared with what they are stored in before an image is believed. */
 const COMPARED = 8;
 /** Larger ones are not read in whole to be compared. */
 const COMPARED_ELEMENTS = 2 ** 16;
 
-/** Fills the memories, which hold zeros, with the weights. Throws what reading one throws. */
-export function loadWeights(
-  program: CpuProgram,
-  { weights, ends }: PlacedWeights,
-  memories: readonly WasmMemory[],
-  images?: ImageStore,
-): void {
-  for (const [i, memory] of memories.entries()) {
-    const own = [...weights]
-      .filter(([, place]) => Math.floor(place / MEMORY_SPAN) === i)
-      .map(([name, place]): PlacedWeight => [name, place - i * MEMORY_SPAN]);
-    fillMemory(program, own, memory, ends[i]! - ALIGNMENT_BYTES, images);
-  }
+/** The weights of one memory. */
+interface Region extends MemoryRegion {
+  readonly number: number;
+  readonly weights: readonly PlacedWeight[];
 }
 
 /** A name and an address. */
 type PlacedWeight = readonly [name: string, address: number];
 
-function fillMemory(
-  program: CpuProgram,
-  weights: readonly PlacedWeight[],
-  memory: WasmMemory,
-  bytes: number,
-  images: ImageStore | undefined,
-): void {
-  const region: MemoryRegion = { memory, address: ALIGNMENT_BYTES, bytes };
-  const name = imageName(program, weights);
-  if (images?.load(name, region)) {
-    if (isImageOf(program, weights, memory)) return;
-    new Uint8Array(memory.buffer, region.address, bytes).fill(0);
-  }
-  const packer = openPacker(memory);
-  for (const [weight, address] of weights) loadWeight(program, weight, address, memory, packer);
-  images?.save(name, region);
+export interface LoadingOptions {
+  readonly images?: ImageStore | undefined;
+  /** Where memories are shared. */
+  readonly readers?: Readers | undefined;
 }
 
-function loadWeight(
-  { graph, expertTables, storage }: CpuProgram,
+/**
+ * Begins to fill the memories, which hold zeros, with the weights: other threads may read them while this one does
+ * something else. What is returned does the rest, and throws what reading a weight throws.
+ */
+export function loadWeights(
+  program: CpuProgram,
+  { weights, ends }: PlacedWeights,
+  memories: readonly WasmMemory[],
+  { images, readers }: LoadingOptions,
+): () => void {
+  const regions = memories.map((memory, number): Region => {
+    const own = [...weights]
+      .filter(([, place]) => Math.floor(place / MEMORY_SPAN) === number)
+      .map(([name, place]): PlacedWeight => [name, place - number * MEMORY_SPAN]);
+    const bytes = ends[number]! - ALIGNMENT_BYTES;
+    return { number, memory, address: ALIGNMENT_BYTES, bytes, weights: own };
+  });
+  if (images === undefined) return prepareWeights(program, regions, readers);
+  return () => {
+    const missing = regions.filter((region) => !hasImage(program, region, images));
+    prepareWeights(program, missing, readers)();
+    for (const region of missing) images.save(imageName(program, region.weights), region);
+  };
+}
+
+/** Whether there was an image that may be believed; else the region holds zeros. */
+function hasImage(program: CpuProgram, region: Region, images: ImageStore): boolean {
+  const { memory, address, bytes, weights } = region;
+  if (!images.load(imageName(program, weights), region)) return false;
+  if (isImageOf(program, weights, memory)) return true;
+  new Uint8Array(memory.buffer, address, bytes).fill(0);
+  return false;
+}
+
+/** Begins to read weights as they are stored; what is returned does the rest. */
+function prepareWeights(
+  program: CpuProgram,
+  regions: readonly Region[],
+  readers: Readers | undefined,
+): () => void {
+  const { graph, storage } = program;
+  const slices = regions.flatMap(({ number, weights }) =>
+    weights.flatMap(([name, address]) => {
+      const format = storage.get(name);
+      return format ? slicesOf(graph.weights.get(name)!, format, number, address) : [];
+    }),
+  );
+  const finish = shareSlices(slices, regions, readers);
+  return () => {
+    for (const { memory, weights } of regions)
+      for (const [name, address] of weights)
+        if (!storage.has(name)) loadFloats(program, name, address, memory);
+    finish();
+  };
+}
+
+/** Readers begin with what they can do; what is returned takes a part too, and waits until all are packed. */
+function shareSlices(
+  slices: readonly WeightSlice[],
+  regions: readonly Region[],
+  readers: Readers | undefined,
+): () => void {
+  const inFiles = slices.flatMap((slice, i) => {
+    const found = fileSliceOf(slice);
+    return found ? [[i, found] as const] : [];
+  });
+  const progress = makeProgress(slices.length, readers !== undefined);
+  const memories = new Map(regions.map(({ number, memory }) => [number, memory]));
+  readers?.begin({ slices: inFiles, progress, memories });
+  return () => {
+    const packers = new Map(memories.entries().map(([i, memory]) => [i, openPacker(memory)]));
+    finishSlices([...slices.entries()], progress, (slice) =>
+      packWeightSlice(slice, packers.get(slice.memory)!),
+    );
+  };
+}
+
+function loadFloats(
+  { graph, expertTables }: CpuProgram,
   name: string,
   address: number,
   { buffer }: WasmMemory,
-  packer: Packer,
 ): void {
-  const source = graph.weights.get(name)!;
-  const format = storage.get(name);
-  if (format !== undefined) {
-    loadPanels(source, format, packer, address);
-    return;
-  }
-  const values = source.load();
+  const values = graph.weights.get(name)!.load();
   const experts = expertTables.get(name);
   if (experts !== undefined) requireExperts(name, values, experts);
   new Float32Array(buffer, address, values.length).set(values);

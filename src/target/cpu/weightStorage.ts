@@ -11,6 +11,7 @@ import {
   type WeightSource,
 } from '../../ir/index.ts';
 import { ELEMENT_BYTES } from './kernels/vectors.ts';
+import { type FileSlice } from './loading/slices.ts';
 import { type Packer } from './panels/packer.ts';
 import { packPanels } from './panels/packPanels.ts';
 import {
@@ -20,6 +21,7 @@ import {
   type PanelFormatName,
 } from './panels/panelFormats.table.ts';
 import { panelBytes, unitColumns } from './panels/panelLayout.ts';
+import { isWordFormat } from './panels/packWords.ts';
 
 /** The formats of the weights that are kept in panels; all others are kept in f32. */
 export type WeightStorage = ReadonlyMap<string, PanelFormatName>;
@@ -65,27 +67,56 @@ export function weightBytes({ shape }: WeightSource, format: PanelFormatName | u
   return matrices * panelBytes(format, rows, columns);
 }
 
-/** Packs a weight into panels at `address`, where there are zeros. Throws what reading and packing throw, naming it. */
-export function loadPanels(
+/** Some rows of a weight that become panels. */
+export interface WeightSlice {
+  readonly source: WeightSource;
+  readonly format: PanelFormatName;
+  readonly firstRow: number;
+  readonly rows: number;
+  readonly columns: number;
+  /** The number of the memory, and the address there. */
+  readonly memory: number;
+  readonly address: number;
+}
+
+/** A weight in pieces, whose panels start at an address of a memory. */
+export function slicesOf(
   source: WeightSource,
   format: PanelFormatName,
-  packer: Packer,
+  memory: number,
   address: number,
-): void {
-  const { shape, stored, name } = source;
-  const { matrices, rows, columns } = matricesOf(shape);
+): WeightSlice[] {
+  const { matrices, rows, columns } = matricesOf(source.shape);
   const matrixBytes = panelBytes(format, rows, columns);
-  const perSlice = Math.floor(SLICE_BYTES / (PANEL_ROWS * stored!.rowBytes));
+  const perSlice = Math.floor(SLICE_BYTES / (PANEL_ROWS * source.stored!.rowBytes));
   const step = Math.max(1, perSlice) * PANEL_ROWS;
+  const slices: WeightSlice[] = [];
   for (let matrix = 0; matrix < matrices; matrix++) {
     for (let row = 0; row < rows; row += step) {
-      const count = Math.min(step, rows - row);
-      const room = packer.room(count * stored!.rowBytes);
-      const bytes = stored!.readBytes(matrix * rows + row, count, room);
       const at = address + matrix * matrixBytes + panelBytes(format, row, columns);
-      named(name, () => packer.pack(format, bytes, count, columns, at));
+      const place = { memory, address: at, firstRow: matrix * rows + row };
+      slices.push({ source, format, rows: Math.min(step, rows - row), columns, ...place });
     }
   }
+  return slices;
+}
+
+/** A slice for threads that know no weights; undefined unless it is whole panels of words in a file. */
+export function fileSliceOf(slice: WeightSlice): FileSlice | undefined {
+  const { source, format, firstRow, rows, memory, address } = slice;
+  const { file, rowBytes } = source.stored!;
+  if (file === undefined || !isWordFormat(format) || rows % PANEL_ROWS !== 0) return undefined;
+  const bytes = rows * rowBytes;
+  const place = { descriptor: file.descriptor, offset: file.offset + firstRow * rowBytes, bytes };
+  return { format, rowBytes, panels: rows / PANEL_ROWS, memory, address, ...place };
+}
+
+/** Packs a slice, where there are zeros. Throws what reading and packing throw, naming the weight. */
+export function packWeightSlice(slice: WeightSlice, packer: Packer): void {
+  const { source, format, firstRow, rows, columns, address } = slice;
+  const { rowBytes, readBytes } = source.stored!;
+  const bytes = readBytes(firstRow, rows, packer.room(rows * rowBytes));
+  named(source.name, () => packer.pack(format, bytes, rows, columns, address));
 }
 
 /** Whether panels start with the first rows of the weight. */

@@ -1,9 +1,11 @@
 /** Reads the head of a file field by field, a window at a time, and never more than its limit. */
 import { decodeUtf8, FormatError } from '../../../base/index.ts';
 import type { ByteSource } from '../../../base/index.ts';
-import { JoinedTexts } from './joinedTexts.ts';
+import { TextList } from '../../textList.ts';
 
 const WINDOW_BYTES = 2 ** 18;
+/** Of a length or a count, a u64. */
+const LENGTH_BYTES = 8;
 
 /** What to do about a GGUF file that is wrong. */
 export const GET_AGAIN = 'get the file again: it is cut short, damaged, or no GGUF file';
@@ -40,55 +42,17 @@ export class Cursor {
     );
   }
 
-  u8(what: string): number {
-    return this.#take(1, what, (view, at) => view.getUint8(at));
-  }
-
-  i8(what: string): number {
-    return this.#take(1, what, (view, at) => view.getInt8(at));
-  }
-
-  u16(what: string): number {
-    return this.#take(2, what, (view, at) => view.getUint16(at, true));
-  }
-
-  i16(what: string): number {
-    return this.#take(2, what, (view, at) => view.getInt16(at, true));
-  }
-
   u32(what: string): number {
-    return this.#take(4, what, (view, at) => view.getUint32(at, true));
-  }
-
-  i32(what: string): number {
-    return this.#take(4, what, (view, at) => view.getInt32(at, true));
-  }
-
-  f32(what: string): number {
-    return this.#take(4, what, (view, at) => view.getFloat32(at, true));
-  }
-
-  f64(what: string): number {
-    return this.#take(8, what, (view, at) => view.getFloat64(at, true));
-  }
-
-  u64(what: string): bigint {
-    return this.#take(8, what, (view, at) => view.getBigUint64(at, true));
-  }
-
-  i64(what: string): bigint {
-    return this.#take(8, what, (view, at) => view.getBigInt64(at, true));
+    return this.take(4, what, (view, at) => view.getUint32(at, true));
   }
 
   /** A u64 that must be at most `most`, which is a safe integer. */
   count(most: number, what: string): number {
-    const value = this.#take(
-      8,
-      what,
-      (view, at) => view.getUint32(at, true) + 2 ** 32 * view.getUint32(at + 4, true),
-    );
+    this.require(LENGTH_BYTES, what);
+    const at = this.#advance(LENGTH_BYTES);
+    const value = this.#view.getUint32(at, true) + 2 ** 32 * this.#view.getUint32(at + 4, true);
     if (value <= most) return value;
-    const exact = this.#view.getBigUint64(this.#position - 8 - this.#windowStart, true);
+    const exact = this.#view.getBigUint64(at, true);
     throw new FormatError(`${what} must be at most ${most}, not ${exact}`, {
       where: this.source.name,
       hint: GET_AGAIN,
@@ -103,25 +67,40 @@ export class Cursor {
     return decodeUtf8(bytes, `${what} in ${this.source.name}`);
   }
 
-  /** `count` texts of UTF-8. */
-  texts(count: number, mostBytes: number, what: string): string[] {
-    const joined = new JoinedTexts(count);
+  /** `count` texts of UTF-8, each after its length. */
+  texts(count: number, mostBytes: number, what: string): TextList {
+    const first = this.#position;
+    const [starts, ends] = [new Int32Array(count), new Int32Array(count)];
     for (let i = 0; i < count; i++) {
       const length = this.count(mostBytes, 'the length of a text');
       this.require(length, what);
-      const at = this.#advance(length);
-      joined.add(this.#window, at, at + length);
+      starts[i] = this.#position - first;
+      this.#position += length;
+      ends[i] = this.#position - first;
     }
-    return joined.decode(`${what} in ${this.source.name}`);
+    const bytes = this.source.read(first, this.#position - first);
+    // Lengths become characters, so that no text can go on in the next, and all are checked at once.
+    for (const start of starts) bytes.fill(0, start - LENGTH_BYTES, start);
+    decodeUtf8(bytes, `${what} in ${this.source.name}`);
+    return new TextList(bytes, starts, ends);
   }
 
-  #take<T>(bytes: number, what: string, read: (view: DataView, at: number) => T): T {
+  /** A value of `bytes` bytes. */
+  take<T>(bytes: number, what: string, read: (view: DataView, at: number) => T): T {
     this.require(bytes, what);
-    const at = this.#position - this.#windowStart;
-    if (at + bytes > this.#window.length) this.#fill();
-    const value = read(this.#view, this.#position - this.#windowStart);
-    this.#position += bytes;
-    return value;
+    const at = this.#advance(bytes);
+    return read(this.#view, at);
+  }
+
+  /** `count` values of `bytes` bytes. */
+  list<T>(
+    count: number,
+    bytes: number,
+    what: string,
+    read: (view: DataView, at: number) => T,
+  ): T[] {
+    this.require(count * bytes, what);
+    return Array.from({ length: count }, () => read(this.#view, this.#advance(bytes)));
   }
 
   /** The next bytes, which are before the limit; valid until the next read. */

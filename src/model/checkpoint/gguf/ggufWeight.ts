@@ -3,7 +3,7 @@ import { UnsupportedError } from '../../../base/index.ts';
 import type { StoredFormat, StoredRows } from '../../../ir/index.ts';
 import { elementCount } from '../safetensors.ts';
 import type { StoredTensor } from '../safetensors.ts';
-import { placeOf } from '../weight.ts';
+import { filePlace, placeOf } from '../weight.ts';
 import type { Weight } from '../weight.ts';
 import { ggmlTypeOf, READABLE_TYPES } from './ggmlTypes.table.ts';
 
@@ -47,6 +47,7 @@ function rowsAt(
   return {
     format: dtype as StoredFormat,
     rowBytes,
+    file: filePlace(source, start),
     readBytes: (row, count, room) => source.read(start + row * rowBytes, count * rowBytes, room),
   };
 }

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { CeladonError, memorySource, Random, UnsupportedError } from '../../../base/index.ts';
 import { encodeGguf } from '../../../../test/gguf/encodeGguf.ts';
 import type { GgufTensor } from '../../../../test/gguf/encodeGguf.ts';
+import type { TextList } from '../../textList.ts';
 import { readRowsF32, rowCount } from '../weight.ts';
 import { ggufWeight } from './ggufWeight.ts';
 import { readGgufHeader } from './header.ts';
@@ -157,4 +158,32 @@ test('damaged files are read or refused', () => {
     }
   }
   assert.ok(accepted > 0 && accepted < 3000, `${accepted} accepted`);
+});
+
+test('lists of texts come back whatever their characters take, and no character reaches into the next text', () => {
+  const texts = [
+    '\ufeffmark',
+    '',
+    'a',
+    'Ġthe',
+    '床前',
+    '😀',
+    '',
+    'x'.repeat(300_000),
+    'ž'.repeat(200),
+  ];
+  const file = encodeGguf({ 'general.architecture': 'test', texts }, []);
+  const found = read(file).metadata.get('texts') as TextList;
+  assert.deepEqual([...found], texts);
+  const at = Buffer.from(file).indexOf('床');
+  for (const byte of [at, at + 1, at + 5]) {
+    const damaged = file.slice();
+    damaged[byte] = 0x61;
+    assert.throws(() => read(damaged), /content must be text in UTF-8, not other bytes/);
+  }
+  const halves = encodeGguf({ 'general.architecture': 'test', texts: ['床', '前'] }, []);
+  const first = Buffer.from(halves).indexOf('床');
+  // The first text ends within its character, and the second starts with the rest.
+  halves[first - 8] = 2;
+  assert.throws(() => read(halves), CeladonError);
 });

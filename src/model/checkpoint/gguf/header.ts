@@ -16,11 +16,17 @@ import { FormatError, UnsupportedError } from '../../../base/index.ts';
 import type { ByteSource } from '../../../base/index.ts';
 import { elementCount } from '../safetensors.ts';
 import type { StoredTensor } from '../safetensors.ts';
+import { type TextList } from '../../textList.ts';
 import { Cursor, GET_AGAIN } from './cursor.ts';
 import { GGML_TYPES } from './ggmlTypes.table.ts';
 import type { GgmlType } from './ggmlTypes.table.ts';
 
-export type GgufValue = number | boolean | string | readonly (number | boolean | string)[];
+export type GgufValue =
+  | number
+  | boolean
+  | string
+  | readonly (number | boolean | string)[]
+  | TextList;
 
 export interface GgufHeader {
   readonly metadata: ReadonlyMap<string, GgufValue>;
@@ -37,29 +43,54 @@ const MAX_TEXT_BYTES = 2 ** 24;
 const MAX_RANK = 4;
 const MAX_ALIGNMENT = 2 ** 20;
 const DEFAULT_ALIGNMENT = 32;
-const TEXT = 8;
 const ARRAY = 9;
 
 /** Smallest bytes of a tensor's entry, and of an entry of metadata. */
 const LEAST_TENSOR_BYTES = 24;
 const LEAST_ENTRY_BYTES = 13;
 
-type ReadScalar = (cursor: Cursor, what: string) => number | boolean | string;
+type Scalar = number | boolean | string;
 
-/** Scalars by their type number, and the least bytes of one. Integers beyond 2^53 lose their low bits. */
-const SCALARS: ReadonlyMap<number, readonly [leastBytes: number, read: ReadScalar]> = new Map([
-  [0, [1, (cursor, what) => cursor.u8(what)]],
-  [1, [1, (cursor, what) => cursor.i8(what)]],
-  [2, [2, (cursor, what) => cursor.u16(what)]],
-  [3, [2, (cursor, what) => cursor.i16(what)]],
-  [4, [4, (cursor, what) => cursor.u32(what)]],
-  [5, [4, (cursor, what) => cursor.i32(what)]],
-  [6, [4, (cursor, what) => cursor.f32(what)]],
-  [7, [1, readFlag]],
-  [TEXT, [8, (cursor, what) => cursor.text(MAX_TEXT_BYTES, what)]],
-  [10, [8, (cursor, what) => Number(cursor.u64(what))]],
-  [11, [8, (cursor, what) => Number(cursor.i64(what))]],
-  [12, [8, (cursor, what) => cursor.f64(what)]],
+/** How values of a type are read, and the least bytes of one. */
+interface ScalarType {
+  readonly leastBytes: number;
+  readonly one: (cursor: Cursor, what: string) => Scalar;
+  readonly many: (cursor: Cursor, count: number, what: string) => readonly Scalar[] | TextList;
+}
+
+function numbers(bytes: number, read: (view: DataView, at: number) => number): ScalarType {
+  return {
+    leastBytes: bytes,
+    one: (cursor, what) => cursor.take(bytes, what, read),
+    many: (cursor, count, what) => cursor.list(count, bytes, what, read),
+  };
+}
+
+const FLAGS: ScalarType = {
+  leastBytes: 1,
+  one: readFlag,
+  many: (cursor, count, what) => Array.from({ length: count }, () => readFlag(cursor, what)),
+};
+const TEXTS: ScalarType = {
+  leastBytes: 8,
+  one: (cursor, what) => cursor.text(MAX_TEXT_BYTES, what),
+  many: (cursor, count, what) => cursor.texts(count, MAX_TEXT_BYTES, what),
+};
+
+/** Scalars by their type number. Integers beyond 2^53 lose their low bits. */
+const SCALARS: ReadonlyMap<number, ScalarType> = new Map([
+  [0, numbers(1, (view, at) => view.getUint8(at))],
+  [1, numbers(1, (view, at) => view.getInt8(at))],
+  [2, numbers(2, (view, at) => view.getUint16(at, true))],
+  [3, numbers(2, (view, at) => view.getInt16(at, true))],
+  [4, numbers(4, (view, at) => view.getUint32(at, true))],
+  [5, numbers(4, (view, at) => view.getInt32(at, true))],
+  [6, numbers(4, (view, at) => view.getFloat32(at, true))],
+  [7, FLAGS],
+  [8, TEXTS],
+  [10, numbers(8, (view, at) => Number(view.getBigUint64(at, true)))],
+  [11, numbers(8, (view, at) => Number(view.getBigInt64(at, true)))],
+  [12, numbers(8, (view, at) => view.getFloat64(at, true))],
 ]);
 
 /** Read and check the head. Throws FormatError or UnsupportedError naming the file and what is wrong in it. */
@@ -102,7 +133,7 @@ function readMetadata(cursor: Cursor, count: number): Map<string, GgufValue> {
     const key = cursor.text(MAX_KEY_BYTES, `the name of entry ${i}`);
     if (metadata.has(key)) throw damaged(cursor, `metadata must have ${key} once, not twice`);
     const value = readValue(cursor, key, MAX_VALUES - values);
-    values += Array.isArray(value) ? value.length : 1;
+    values += typeof value === 'object' ? value.length : 1;
     metadata.set(key, value);
   }
   return metadata;
@@ -110,18 +141,15 @@ function readMetadata(cursor: Cursor, count: number): Map<string, GgufValue> {
 
 function readValue(cursor: Cursor, key: string, most: number): GgufValue {
   const type = cursor.u32(`the type of ${key}`);
-  if (type !== ARRAY) return scalarOf(cursor, key, type)[1](cursor, key);
+  if (type !== ARRAY) return scalarOf(cursor, key, type).one(cursor, key);
   const inner = cursor.u32(`the type of the elements of ${key}`);
-  const [leastBytes, read] = scalarOf(cursor, key, inner);
+  const { leastBytes, many } = scalarOf(cursor, key, inner);
   const count = cursor.count(most, `the number of elements of ${key}`);
   cursor.require(count * leastBytes, key);
-  if (inner === TEXT) return cursor.texts(count, MAX_TEXT_BYTES, key);
-  const values: (number | boolean | string)[] = [];
-  for (let i = 0; i < count; i++) values.push(read(cursor, key));
-  return values;
+  return many(cursor, count, key);
 }
 
-function scalarOf(cursor: Cursor, key: string, type: number): readonly [number, ReadScalar] {
+function scalarOf(cursor: Cursor, key: string, type: number): ScalarType {
   const scalar = SCALARS.get(type);
   if (scalar !== undefined) return scalar;
   throw damaged(
@@ -131,7 +159,7 @@ function scalarOf(cursor: Cursor, key: string, type: number): readonly [number, 
 }
 
 function readFlag(cursor: Cursor, what: string): boolean {
-  const value = cursor.u8(what);
+  const value = cursor.take(1, what, (view, at) => view.getUint8(at));
   if (value <= 1) return value === 1;
   throw damaged(cursor, `${what} must be 0 or 1, not ${value}`);
 }

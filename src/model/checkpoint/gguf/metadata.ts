@@ -1,5 +1,6 @@
 /** Metadata of a GGUF file by the names it has without the prefix of its architecture. */
 import { problem, problemsError } from '../../../base/index.ts';
+import { TextList } from '../../textList.ts';
 import type { GgufValue } from './header.ts';
 
 export type Metadata = ReadonlyMap<string, GgufValue>;
@@ -45,10 +46,17 @@ export function shortestDecimal(value: number): number {
   return value;
 }
 
+/** A list of texts, undefined for anything else. */
+export function textsOf(value: GgufValue | undefined): TextList | undefined {
+  if (value instanceof TextList) return value;
+  return isTexts(value) ? TextList.of(value) : undefined;
+}
+
 /** A list of texts. Throws FormatError naming `where` for anything else. */
-export function requireTexts(metadata: Metadata, key: string, where: string): readonly string[] {
+export function requireTexts(metadata: Metadata, key: string, where: string): TextList {
   const value = metadata.get(key);
-  if (isTexts(value)) return value;
+  const texts = textsOf(value);
+  if (texts !== undefined) return texts;
   throw problemsError([problem(key, 'a list of texts', value)], where);
 }
 

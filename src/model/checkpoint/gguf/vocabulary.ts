@@ -13,7 +13,6 @@ import { listProblems, problem, problemsError, UnsupportedError } from '../../..
 import type { JsonRecord } from '../../../base/index.ts';
 import { numbersOf, requireTexts, textOf } from './metadata.ts';
 import type { Metadata } from './metadata.ts';
-import { EntryList } from '../../tokenizerFile.ts';
 import { PRE_TOKENIZERS } from './preTokenizers.table.ts';
 
 const KEY = 'tokenizer.ggml.';
@@ -29,13 +28,13 @@ export function tokenizerOfGguf(metadata: Metadata, where: string): JsonRecord {
     throw problemsError([problem(`${KEY}token_type`, requirement, types)], where);
   }
   const added: JsonRecord[] = [];
-  const entries = tokens.map((token, id) => {
-    const type = types?.[id] ?? NORMAL;
-    if (type === NORMAL) return token;
+  const others: number[] = [];
+  for (const [id, type] of types?.entries() ?? []) {
+    if (type === NORMAL) continue;
+    others.push(id);
     if (type === CONTROL || type === USER_DEFINED)
-      added.push(addedToken(token, id, type === CONTROL));
-    return undefined;
-  });
+      added.push(addedToken(tokens.at(id)!, id, type === CONTROL));
+  }
   return {
     normalizer,
     pre_tokenizer: { type: 'Sequence', pretokenizers: [...splits.map(split), BYTE_LEVEL] },
@@ -43,7 +42,7 @@ export function tokenizerOfGguf(metadata: Metadata, where: string): JsonRecord {
     added_tokens: added,
     model: {
       type: 'BPE',
-      vocab: new EntryList(entries),
+      vocab: tokens.without(others),
       merges: requireTexts(metadata, `${KEY}merges`, where),
     },
   };
@@ -54,7 +53,7 @@ export function chatConfigOfGguf(metadata: Metadata): JsonRecord {
   const tokens = metadata.get(`${KEY}tokens`);
   const tokenOf = (key: string): unknown => {
     const id = metadata.get(`${KEY}${key}`);
-    return typeof id === 'number' && Array.isArray(tokens) ? tokens[id] : undefined;
+    return typeof id === 'number' && typeof tokens === 'object' ? tokens.at(id) : undefined;
   };
   return {
     chat_template: textOf(metadata, 'tokenizer.chat_template'),

@@ -13,7 +13,7 @@ import {
   type Local,
   type WasmMemory,
 } from '../../../wasm/index.ts';
-import { memoryLimits } from '../kernels/kernelModule.ts';
+import { memoryLimits } from '../kernels/memories.ts';
 
 const LINE_BYTES = 16;
 const LANES = [0, 1, 2, 3];

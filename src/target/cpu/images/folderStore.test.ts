@@ -6,7 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../../../base/index.ts';
-import { createKernelMemory } from '../kernels/kernelModule.ts';
+import { createKernelMemory } from '../kernels/memories.ts';
 import { openChecksum } from './checksum.ts';
 import { clearImages, folderStore, listImages } from './folderStore.node.ts';
 import { SLICE_BYTES } from './imageFile.node.ts';
@@ -99,7 +99,7 @@ test('a program that is killed while it saves leaves no image', () =>
     // It kills itself when the first slice has been written, long before the file is complete.
     const program = `
       import fs from 'node:fs';
-      import { createKernelMemory } from '${path.join(import.meta.dirname, '../kernels/kernelModule.ts')}';
+      import { createKernelMemory } from '${path.join(import.meta.dirname, '../kernels/memories.ts')}';
       import { folderStore } from '${path.join(import.meta.dirname, 'folderStore.node.ts')}';
       const memory = createKernelMemory(true);
       memory.grow(1024);

@@ -2,10 +2,8 @@
 import { sha256Hex } from '../../../base/index.ts';
 import {
   compileModule,
-  createMemory,
   instantiate,
   ModuleBuilder,
-  type MemoryLimits,
   type WasmMemory,
   type WasmModule,
 } from '../../../wasm/index.ts';
@@ -25,6 +23,7 @@ import { addRouteByToken, addScaleRow, addScoreExperts } from './gates.ts';
 import { addFakeQuantize } from './fakeQuantize.ts';
 import { addLinear } from './linear.ts';
 import { addLinearPanels } from './linearPanels.ts';
+import { memoryLimits } from './memories.ts';
 import { addGatherRows, addMovement } from './movement.ts';
 import { addNgrams } from './ngrams.ts';
 import { WEIGHTS } from './panelCodes.ts';
@@ -43,29 +42,6 @@ import {
 } from './rows.ts';
 import { addSelection } from './selection.ts';
 import { addStreams } from './streams.ts';
-
-export const PAGE_BYTES = 65536;
-
-/** All pages of a 32-bit memory but the last, so that the address after any buffer is one too. */
-export const MEMORY_LIMIT_BYTES = 2 ** 32 - PAGE_BYTES;
-
-const MOST_PAGES = MEMORY_LIMIT_BYTES / PAGE_BYTES;
-
-/** A memory that the kernels run on, by themselves or with other threads. */
-export function createKernelMemory(shared = false): WasmMemory {
-  return createMemory(shared ? { initial: 1, maximum: MOST_PAGES, shared } : { initial: 1 });
-}
-
-/** A memory of so many bytes for panels alone. */
-export function createPanelMemory(bytes: number, shared: boolean): WasmMemory {
-  const initial = Math.ceil(bytes / PAGE_BYTES);
-  return createMemory(shared ? { initial, maximum: MOST_PAGES, shared } : { initial });
-}
-
-/** What a module imports such a memory with. */
-export function memoryLimits(shared: boolean): MemoryLimits {
-  return shared ? { minPages: 1, maxPages: MOST_PAGES, shared } : { minPages: 1 };
-}
 
 /** What a module is emitted for; what it computes is the same. */
 export interface KernelOptions {

@@ -10,8 +10,9 @@ import {
   type FunctionBuilder,
   type Local,
   type WasmMemory,
+  type WasmModule,
 } from '../../../wasm/index.ts';
-import { memoryLimits, PAGE_BYTES } from '../kernels/kernelModule.ts';
+import { memoryLimits, PAGE_BYTES } from '../kernels/memories.ts';
 import { turn } from '../kernels/attendTile.ts';
 import { VECTOR_BYTES } from '../kernels/vectors.ts';
 import { INTEGER_FORMATS, LINE_BYTES, PANEL_ROWS } from './panelFormats.table.ts';
@@ -38,18 +39,30 @@ export interface WordPacker {
   pack(name: WordFormatName, stored: Uint8Array, blocks: number, address: number): boolean;
 }
 
+/** Panels at `to` of stored rows at `from`; returns 0 unless a scale is not finite. */
 type Pack = (from: number, to: number, rowBytes: number, panels: number) => number;
+export type WordKernels = Readonly<Record<WordFormatName, Pack>>;
+
+const compiled = new Map<boolean, WasmModule>();
+
+/** The kernels, which import a memory that threads share or not, and one where rows lie as they are stored. */
+export function wordKernels(shared: boolean): WasmModule {
+  const known = compiled.get(shared);
+  if (known !== undefined) return known;
+  const module = new ModuleBuilder();
+  module.importMemory('host', 'memory', memoryLimits(shared));
+  module.importMemory('host', STORED, { minPages: 1 });
+  for (const name of Object.keys(MASKS)) addPack(module, name as WordFormatName);
+  const made = compileModule(module.encode());
+  compiled.set(shared, made);
+  return made;
+}
 
 /** Packs into `memory`. What is stored lies in a small memory beside it meanwhile. */
 export function openWordPacker(memory: WasmMemory): WordPacker {
   const stored = createMemory({ initial: 1 });
-  const module = new ModuleBuilder();
-  module.importMemory('host', 'memory', memoryLimits(memory.buffer instanceof SharedArrayBuffer));
-  module.importMemory('host', STORED, { minPages: 1 });
-  for (const name of Object.keys(MASKS)) addPack(module, name as WordFormatName);
-  const kernels = instantiate<Record<WordFormatName, Pack>>(compileModule(module.encode()), {
-    host: { memory, stored },
-  });
+  const module = wordKernels(memory.buffer instanceof SharedArrayBuffer);
+  const kernels = instantiate<WordKernels>(module, { host: { memory, stored } });
   const room = (bytes: number): Uint8Array<ArrayBuffer> => {
     const missing = Math.ceil((bytes - stored.buffer.byteLength) / PAGE_BYTES);
     if (missing > 0) stored.grow(missing);
@@ -65,7 +78,6 @@ export function openWordPacker(memory: WasmMemory): WordPacker {
   };
 }
 
-/** Returns 0 unless a scale is not finite. */
 function addPack(module: ModuleBuilder, name: WordFormatName): void {
   const params = { from: 'i32', to: 'i32', rowBytes: 'i32', panels: 'i32' } as const;
   module.addFunction(name, { params, results: ['i32'], exported: true }, (f, p) => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { columnsOf, PANEL_NAMES, randomStored } from '../../../../test/panels.ts';
 import { FormatError, Random } from '../../../base/index.ts';
-import { createKernelMemory } from '../kernels/kernelModule.ts';
+import { createKernelMemory } from '../kernels/memories.ts';
 import { openPacker } from './packer.ts';
 import { panelBytes } from './panelLayout.ts';
 import { packPanels } from './packPanels.ts';

@@ -1,5 +1,6 @@
 /** Machine code for the kernels that matter for speed. */
 export {
+  adviseHugePages,
   chooseEmitter,
   machineCode,
   type Emitter,

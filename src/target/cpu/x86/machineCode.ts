@@ -6,7 +6,9 @@ import {
   loadLibrary,
   type Level,
   type LinkedLibrary,
+  type NativeLibrary,
 } from '../../../x86/index.ts';
+import { type WasmMemory } from '../../../wasm/index.ts';
 import { addAppend } from './append.ts';
 import { addAttendToken } from './attendToken.ts';
 import { addAttendTokens } from './attendTokens.ts';
@@ -78,6 +80,8 @@ function addWideKernels(assembler: Assembler): void {
 
 /** The levels that run here, the best first, and if there are none, why. */
 interface Possible {
+  /** Without kernels: theirs are made when a device is opened. */
+  readonly library?: NativeLibrary;
   readonly levels: readonly Level[];
   readonly reason: string;
 }
@@ -104,11 +108,29 @@ export function chooseEmitter(requested: EmitterRequest): EmitterChoice {
 
 function tryMachineCode(): Possible {
   try {
-    // A library without kernels: theirs are made when a device is opened.
-    const { levels } = loadLibrary(new Assembler()).features;
-    return { levels, reason: 'the processor has neither AVX-512 with VNNI nor AVX2 with FMA' };
+    const library = loadLibrary(new Assembler());
+    const { levels } = library.features;
+    return {
+      library,
+      levels,
+      reason: 'the processor has neither AVX-512 with VNNI nor AVX2 with FMA',
+    };
   } catch (error) {
     // Whatever stands in the way, WebAssembly runs.
     return { levels: [], reason: (error as Error).message };
+  }
+}
+
+/** What a memory of 32 bits may grow to. */
+const MOST_BYTES = 2 ** 32;
+
+/** Asks for huge pages in memories that nothing has been written to; a wish, where machine code runs. */
+export function adviseHugePages(memories: readonly WasmMemory[]): void {
+  const library = possible?.library;
+  if (library === undefined) return;
+  for (const { buffer } of memories) {
+    // The host has reserved all that a shared memory may grow to.
+    const bytes = buffer instanceof SharedArrayBuffer ? MOST_BYTES : buffer.byteLength;
+    library.adviseHugePages(library.addressOf(buffer), bytes);
   }
 }

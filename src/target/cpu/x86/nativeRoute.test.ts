@@ -1,8 +1,9 @@
 /** Threads walk in machine code: what it has learned from the host it does alone, and what it cannot do the host is asked for. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createKernelMemory, compiledKernels } from '../kernels/kernelModule.ts';
+import { compiledKernels } from '../kernels/kernelModule.ts';
 import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
+import { createKernelMemory } from '../kernels/memories.ts';
 import { ReadyWork, type Chunk, type Work } from '../threads/calls.ts';
 import { openKernels, type KernelSet } from '../threads/kernelSet.ts';
 import { makeTally, resetTally } from '../threads/tally.ts';
