@@ -26,7 +26,7 @@ export interface CpuOptions {
   readonly threads?: number;
   /** What the kernels are made with; `auto` unless said: machine code of the best level that can run here. */
   readonly emitter?: EmitterRequest;
-  /** The least multiply-accumulates that a thread takes at a time; 65536 unless said. */
+  /** The least multiply-accumulates that a thread takes at a time; 32768 unless said. */
   readonly workOfPart?: number;
   /**
    * What weights of few bits, but FP8, are multiplied with; `int8` unless said. With `f32` they are kept in f32, and

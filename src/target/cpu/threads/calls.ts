@@ -99,10 +99,14 @@ export class ReadyWork implements Walk {
     for (const [call, task] of this.#onState) this.route?.withdraw(call, task);
   }
 
-  /** Unless the host would be asked for all of it. */
+  /** Unless machine code has it, or the host would be asked for all of it. */
   #handOver(call: number, task: number, chunks: readonly ReadyChunk[]): void {
-    const native = chunks.map((chunk) => chunk.native);
-    if (native.some((calls) => calls !== undefined)) this.route!.handOver(call, task, native);
+    if (this.route!.has(call, task) || chunks.every(({ native }) => native === undefined)) return;
+    this.route!.handOver(
+      call,
+      task,
+      chunks.map(({ native }) => native),
+    );
   }
 }
 

@@ -42,7 +42,7 @@ function runTask(task: ReadyTask, times: Times | undefined): void {
 }
 
 /** Chunks of the programs that threads keep ready, some hundred bytes each. */
-const MOST_READY_CHUNKS = 1 << 17;
+const MOST_READY_CHUNKS = 1 << 18;
 
 interface Known {
   readonly id: number;

@@ -25,17 +25,21 @@ export const CONTROL = {
   failed: 5,
   /** The first slot that the run is on. */
   slot: 6,
-  /** The first of the words of the threads, with the bits of `THREAD`. */
-  threads: 7,
 } as const;
 
+/** Bits of the word of a thread, which has a line of the cache for itself: it changes with each call. */
 const THREAD = { takes: 1, gone: 2 } as const;
+const LINE_WORDS = 16;
+
+function wordOfThread(thread: number): number {
+  return LINE_WORDS * (1 + thread);
+}
 /** The thread that has the workers. */
 const MAIN = 0;
 
 /** The control block of so many threads. */
 export function makeControl(threads: number): Int32Array<SharedArrayBuffer> {
-  return new Int32Array(new SharedArrayBuffer(4 * (CONTROL.threads + threads)));
+  return new Int32Array(new SharedArrayBuffer(4 * wordOfThread(threads)));
 }
 
 /** The words by which machine code walks; none where times of chunks are kept, which it does not know. */
@@ -45,13 +49,13 @@ export function routeWords(
   thread: number,
 ): RouteWords | undefined {
   const word = (i: number): Int32Array => control.subarray(i, i + 1);
-  const [own, waiting] = [word(CONTROL.threads + thread), word(CONTROL.waiting)];
+  const [own, waiting] = [word(wordOfThread(thread)), word(CONTROL.waiting)];
   return times ? undefined : { next, done, own, waiting };
 }
 
 /** Says that a thread has ended: itself as its last word, or who hears of it. */
 export function markGone(control: Int32Array<SharedArrayBuffer>, thread: number): void {
-  Atomics.or(control, CONTROL.threads + thread, THREAD.gone);
+  Atomics.or(control, wordOfThread(thread), THREAD.gone);
 }
 
 /** Looks at a word before a thread sleeps: some 20 µs. */
@@ -80,7 +84,7 @@ export class Walker {
    * the workers, when one of them is gone and has taken a task along.
    */
   walk({ calls, route }: Walk, tally: Tally, run: number): void {
-    for (let i = 0; i < calls.length; i++) {
+    for (let i = 0; i < calls.length;) {
       const stop = route && this.#goOn(route, calls, i, run);
       if (stop === STOPS.ended || stop === STOPS.over) return;
       i = route?.call ?? i;
@@ -88,9 +92,12 @@ export class Walker {
       if (stop === STOPS.task) this.#do(call, route!.task, tally, i);
       else if (stop === STOPS.chunk) this.#count(call, tally, i);
       else if (stop === STOPS.wake) Atomics.notify(tally.done, i);
-      if (!this.#takeTasks(call, tally, i, run)) return;
-      const looked = stop === STOPS.wait ? SPINS : 0;
-      if (!this.#awaitDone({ tally, i, tasks: call.length, run, looked })) return;
+      else {
+        if (!this.#takeTasks(call, tally, i, run)) return;
+        const looked = stop === STOPS.wait ? SPINS : 0;
+        if (!this.#awaitDone({ tally, i, tasks: call.length, run, looked })) return;
+        i++;
+      }
     }
   }
 
@@ -106,7 +113,7 @@ export class Walker {
   }
 
   #takeTasks(call: ReadyCall, tally: Tally, i: number, run: number): boolean {
-    const own = CONTROL.threads + this.#thread;
+    const own = wordOfThread(this.#thread);
     const { next } = tally;
     Atomics.store(this.#control, own, THREAD.takes);
     for (;;) {
@@ -147,7 +154,7 @@ export class Walker {
       run();
       return true;
     } catch (error) {
-      this.#error = error;
+      this.#error ??= error;
       Atomics.store(this.#control, CONTROL.failed, 1);
       return false;
     }
@@ -179,7 +186,7 @@ export class Walker {
   }
 
   #requireThreads(naps: number): void {
-    const words = this.#control.subarray(CONTROL.threads);
+    const words = this.#control.filter((_, i) => i % LINE_WORDS === 0).subarray(1);
     const lost = words.indexOf(THREAD.takes | THREAD.gone);
     if (lost < 0 && naps < MOST_NAPS) return;
     const who = lost < 0 ? 'a thread has not ended for a minute' : `thread ${lost + 1} has ended`;

@@ -135,7 +135,7 @@ export class Machine {
   /** Cells of eight bytes, as their lower and upper halves. */
   room(cells: number): Uint32Array<ArrayBuffer> {
     if (this.#slabUsed + 2 * cells > this.#slab.length) {
-      this.#slab = new Uint32Array(2 * SLAB_CELLS);
+      this.#slab = new Uint32Array(2 * Math.max(SLAB_CELLS, cells));
       this.#slabUsed = 0;
     }
     this.#slabUsed += 2 * cells;

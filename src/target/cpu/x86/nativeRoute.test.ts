@@ -7,7 +7,7 @@ import { createKernelMemory } from '../kernels/memories.ts';
 import { ReadyWork, type Chunk, type Work } from '../threads/calls.ts';
 import { openKernels, type KernelSet } from '../threads/kernelSet.ts';
 import { makeTally, resetTally } from '../threads/tally.ts';
-import { makeControl, routeWords, Walker } from '../threads/walk.ts';
+import { CONTROL, makeControl, routeWords, Walker } from '../threads/walk.ts';
 import { chooseEmitter, machineCode } from './machineCode.ts';
 
 const { level, reason = 'this processor has no AVX-512 VNNI' } = chooseEmitter('auto');
@@ -63,8 +63,7 @@ function walkerOf(calls: Work['calls']) {
     return { host, error: walker.takeError() };
   };
   return {
-    memory,
-    run,
+    ...{ memory, run, tally, control, walker, work },
     numbers: new Float32Array(memory.buffer),
     integers: new Int32Array(memory.buffer),
   };
@@ -97,6 +96,28 @@ test('of a task that machine code can do a part of, the host does the rest', { s
     const results = [5120, 6144, STATE.at].map((at) => numbers[at / 4]);
     assert.deepEqual(results, [9, expected, 3]);
   }
+});
+
+test('calls and tasks may be as many as there are', { skip }, () => {
+  const many = walkerOf(Array.from({ length: 5000 }, () => [[add(4096)]]));
+  const long = walkerOf([[[...Array<Chunk>(5000).fill(add(4096)), add(6144)]]]);
+  for (const { numbers, run } of [many, long]) {
+    run();
+    numbers.fill(0, 4096 / 4).fill(2, 1024 / 4, 1024 / 4 + SIZE);
+    assert.deepEqual(run(), { host: 0, error: undefined });
+    assert.equal(numbers[4096 / 4]! - numbers[2048 / 4]!, 2);
+  }
+  assert.equal(long.numbers[6144 / 4]! - long.numbers[2048 / 4]!, 2);
+});
+
+test('a run that is over is left, and who sleeps is woken', { skip }, () => {
+  const { run, tally, control, walker, work } = walkerOf([[[add(4096)], [add(6144)]]]);
+  run();
+  resetTally(tally, 100);
+  walker.walk(work, tally, 99);
+  assert.deepEqual([...tally.done, tally.next[0]! & 4095], [0, 0]);
+  Atomics.store(control, CONTROL.waiting, 1);
+  assert.deepEqual(run(), { host: 0, error: undefined });
 });
 
 test('on another slot state is elsewhere', { skip }, () => {

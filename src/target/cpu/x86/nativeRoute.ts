@@ -23,6 +23,8 @@ export type Stop = (typeof STOPS)[keyof typeof STOPS];
 
 export class NativeRoute {
   readonly #machine: Machine;
+  /** What machine code reads and writes stays while this is there. */
+  readonly words: RouteWords;
   readonly #walk: NativeCall;
   readonly #askHost: NativeCall;
   /** Of each call a cell for each task, and what it points to. */
@@ -42,6 +44,7 @@ export class NativeRoute {
   /** Of calls with so many tasks, none of which machine code can do yet. */
   constructor(machine: Machine, tasks: readonly number[], words: RouteWords) {
     this.#machine = machine;
+    this.words = words;
     this.#base = machine.base;
     this.#chunks = tasks.map(() => []);
     this.#tasks = tasks.map((count) => machine.room(count));
@@ -102,6 +105,11 @@ export class NativeRoute {
 
   get task(): number {
     return this.#get('task');
+  }
+
+  /** Whether machine code does a task. */
+  has(call: number, task: number): boolean {
+    return this.#chunks[call]![task] !== undefined;
   }
 
   /** From now on machine code does a task: chunks by calls, or by asking the host for those that have none. */
