@@ -15,7 +15,10 @@ export interface EngineOptions {
   readonly snapshots?: number;
   /** What copies of beginnings and of such states may take in the host's memory; 1 GiB unless said. */
   readonly keptBytes?: number;
-  /** The most tokens of a step, as many as a program takes unless said; those that decode get theirs anyway. */
+  /**
+   * The most tokens that are fed for each that a sequence gets, of prompts and of those that decode; as many as a
+   * program takes unless said. Those that decode get theirs anyway.
+   */
   readonly stepTokens?: number;
   /** Whether computed beginnings are kept for others; true unless said. */
   readonly prefixCaching?: boolean;

@@ -1,9 +1,8 @@
 /**
  * Scheduler: who runs in a step. Requests start in the order of their arrival (first come, first served).
- * All that decode get a token in every step; what is left of the tokens of a step reads prompts, in chunks,
- * one prompt after another, so that a long one delays the others by no more than a chunk. When blocks run
- * out, the one that came last gives its own back and is computed anew later (preemption by recompute); the
- * oldest always gets on.
+ * Prompts are read in chunks, one prompt after another; after some tokens of them all that decode get one, so
+ * that a long prompt delays the others by no more than that. When blocks run out, the one that came last gives
+ * its own back and is computed anew later (preemption by recompute); the oldest always gets on.
  */
 import type { BatchRunner } from './batchRunner.ts';
 import type { BlockManager } from './blockManager.ts';
