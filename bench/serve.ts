@@ -84,7 +84,7 @@ function largeTable(models: readonly (readonly [string, readonly Measurement[]])
   return {
     title: 'Models that memory bounds',
     notes: [
-      'The same with random weights, prompts of some 15 tokens and 64 tokens of text. The last column: tokens a second of',
+      'The same with random weights, prompts of some 10 tokens and 64 tokens of text. The last column: tokens a second of',
       'all streams by those of one, on the same server.',
     ],
     columns: ['model', ...COLUMNS, '÷ 1 stream'],
