@@ -45,7 +45,7 @@ export class Engine implements ServingEngine {
   constructor(graph: Graph, target: Target, device: Device, options: EngineOptions) {
     const { maxSequences, blockTokens, blocks, snapshots, keptBytes, ...others } =
       withDefaults(options);
-    const { drafts } = options;
+    const { drafts, stepTokens = Infinity } = options;
     this.contextTokens = Math.min(options.contextTokens, blocks * blockTokens);
     this.#runner = new BatchRunner(graph, target, device, this.contextTokens);
     this.vocabularySize = this.#runner.vocabularySize;
@@ -54,11 +54,11 @@ export class Engine implements ServingEngine {
     const prefixes = new PrefixCache(this.#runner, this.#blocks, others.prefixCaching);
     const parts = { runner: this.#runner, blocks: this.#blocks, slots: this.#slots, prefixes };
     this.#turns = new TurnRunner(parts, (event) => this.#events.push(event));
-    this.#scheduler = new Scheduler(parts);
+    this.#stepTokens = Math.min(this.#runner.maxTokens, Math.max(blockTokens, stepTokens));
+    this.#promptTokens = this.#stepTokens;
+    this.#scheduler = new Scheduler(parts, this.#stepTokens);
     this.#drafts = drafts;
     this.#draftSequences = others.draftSequences;
-    this.#stepTokens = options.stepTokens ?? this.#runner.maxTokens;
-    this.#promptTokens = this.#stepTokens;
     if (drafts !== undefined) requireAllRows(this.#runner);
   }
 
@@ -124,12 +124,8 @@ export class Engine implements ServingEngine {
     this.#blocks.clear();
   }
 
-  /**
-   * A chunk of a prompt, if any waits and tokens are left for it. What is less than a block is left too: to read so few
-   * costs as much as many.
-   */
+  /** A chunk of a prompt, if any waits and tokens are left for it. */
   #beginPrefill(): boolean {
-    if (this.#promptTokens < this.#blocks.blockTokens) return false;
     const chunk = this.#scheduler.schedulePrefill(this.#promptTokens);
     if (chunk === undefined) return false;
     this.#start(chunk.sequence);
@@ -142,8 +138,7 @@ export class Engine implements ServingEngine {
   #beginDecode(): void {
     this.#draft();
     this.#begin(this.#scheduler.scheduleDecode().map((sequence) => this.#turnOf(sequence)));
-    const left = this.#stepTokens - this.#slots.decoding.length;
-    this.#promptTokens = Math.max(this.#blocks.blockTokens, left);
+    this.#promptTokens = this.#stepTokens;
   }
 
   #begin(turns: readonly Turn[]): void {

@@ -16,8 +16,8 @@ export interface EngineOptions {
   /** What copies of beginnings and of such states may take in the host's memory; 1 GiB unless said. */
   readonly keptBytes?: number;
   /**
-   * The most tokens that are fed for each that a sequence gets, of prompts and of those that decode; as many as a
-   * program takes unless said. Those that decode get theirs anyway.
+   * The most tokens of prompts that are read before those that decode get one more; a block at least, and as many as a
+   * program takes unless said.
    */
   readonly stepTokens?: number;
   /** Whether computed beginnings are kept for others; true unless said. */
