@@ -54,8 +54,8 @@ function besides(graph: Graph, target: Target, first: number[], second: number[]
 }
 
 /**
- * The last logits of a sequence that starts in slot 2, is copied to slot 1 in two pieces, and goes on there
- * beside another in slot 2, and those of that.
+ * The last logits of a sequence that starts in slot 2, is copied in two pieces to slot 1, by way of slot 0 where a device
+ * copies slots, and goes on there beside another in slot 2, and those of that.
  */
 function moved(graph: Graph, target: Target, first: number[], second: number[]): Uint32Array[] {
   const lowered = lowerGraph(graph, target);
@@ -69,10 +69,12 @@ function moved(graph: Graph, target: Target, first: number[], second: number[]):
     return device.run(program, { ...fed, firstSlot }).logits;
   };
   run(first.slice(0, T), [0], 2);
-  const pieces = [device.saveRows(2, 0, cut), device.saveRows(2, cut, T)];
+  const unread = device.saveRows(2, 0, T - cut);
+  const pieces = [device.saveRows(2, 0, cut), device.saveRows(2, cut, T, unread)];
   const snapshot = device.snapshot?.(2);
   run([...second.toReversed(), ...first.slice(T).toReversed()], [0, 0], 2);
-  for (const piece of pieces) device.loadRows(1, piece);
+  for (const piece of pieces) device.loadRows(device.copyRows ? 0 : 1, piece);
+  device.copyRows?.(0, 1, T);
   if (snapshot !== undefined) device.restore!(1, snapshot);
   const logits = run([...first.slice(T), ...second], [T, 0], 1);
   const width = logits.length / 2;

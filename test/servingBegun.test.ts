@@ -91,15 +91,12 @@ test('threads that run a step while requests come and go give each what it gets 
 test('the next token is on its way when a step has returned', () => {
   const { engine, batches } = open(ROWS, {});
   engine.add({ id: 'a', prompt: [1, 2, 3], maxNewTokens: 2, eosTokenIds: [] });
-  assert.deepEqual(
-    engine.step().map(({ kind }) => kind),
-    ['token'],
-  );
-  assert.equal(batches.length, 2, 'the prompt, and the token after it');
-  assert.deepEqual(
-    engine.step().map(({ kind }) => kind),
-    ['token', 'finished'],
-  );
+  const kindsOfStep = (): string[] => engine.step().map(({ kind }) => kind);
+  assert.deepEqual(kindsOfStep(), []);
+  assert.equal(batches.length, 1, 'the prompt');
+  assert.deepEqual(kindsOfStep(), ['token']);
+  assert.equal(batches.length, 2, 'the token after it');
+  assert.deepEqual(kindsOfStep(), ['token', 'finished']);
   assert.equal(batches.length, 2);
 });
 
@@ -135,14 +132,17 @@ test('what fills a batch up leaves a prompt beside it as it is read', () => {
   assert.ok(batches.includes(10) && !batches.includes(9));
 });
 
-test('no step is for a part of a prompt that is less than a block', () => {
+test('prompts are cut by the tokens of a step, not by what others have left of them', () => {
   const { engine, lengths } = open(ROWS, { stepTokens: 10 });
-  const prompt = (first: number): number[] => [first, ...Array<number>(39).fill(1)];
+  const prompt = (first: number, length: number): number[] => [
+    first,
+    ...Array<number>(length - 1).fill(1),
+  ];
   serveAll(
     engine,
-    [2, 3, 4].map((first) => ({
-      ...{ id: `${first}`, prompt: prompt(first), maxNewTokens: 6, atStep: 0 },
+    [7, 40, 7, 9, 40].map((length, i) => ({
+      ...{ id: `${i}`, prompt: prompt(i, length), maxNewTokens: 6, atStep: 0 },
     })),
   );
-  assert.deepEqual([...new Set(lengths)].toSorted(), [1, 8]);
+  assert.deepEqual([...new Set(lengths)].toSorted(), [1, 7, 8, 9]);
 });

@@ -7,6 +7,7 @@ import http from 'node:http';
 export interface Load {
   readonly streams: number;
   readonly requestsOfStream: number;
+  readonly promptWords: number;
   readonly generatedTokens: number;
 }
 
@@ -28,13 +29,13 @@ export interface LoadResult {
 
 const WORDS = ['king', 'river', 'garden', 'silver', 'morning', 'letter', 'mountain', 'winter'];
 
-/** Sends all requests; each has a prompt of its own, of some 60 words. Throws unless every one is answered. */
+/** Sends all requests; each has a prompt of its own. Throws unless every one is answered. */
 export async function runLoad(base: string, load: Load, seed: number): Promise<LoadResult> {
   const start = performance.now();
   const streams = Array.from({ length: load.streams }, async (_, stream) => {
     const answers: Answer[] = [];
     for (let i = 0; i < load.requestsOfStream; i++) {
-      const prompt = promptOf(seed + stream * load.requestsOfStream + i);
+      const prompt = promptOf(seed + stream * load.requestsOfStream + i, load.promptWords);
       answers.push(await request(base, prompt, load.generatedTokens));
     }
     return answers;
@@ -54,9 +55,9 @@ export async function runLoad(base: string, load: Load, seed: number): Promise<L
   };
 }
 
-function promptOf(number: number): string {
+function promptOf(number: number, words: number): string {
   const word = (i: number): string => WORDS[(number * 31 + i * i * 7 + i) % WORDS.length]!;
-  return `${number}. ${Array.from({ length: 60 }, (_, i) => word(i)).join(' ')}`;
+  return `${number}. ${Array.from({ length: words }, (_, i) => word(i)).join(' ')}`;
 }
 
 /** What came of a request, and when, in milliseconds. */

@@ -99,3 +99,13 @@ test('what does not fit is a CapacityError with the numbers', () => {
     },
   );
 });
+
+test('a small buffer goes to the next bank that a large one leaves, from the start again behind the last', () => {
+  const large = [buffer('rotate', 1280, 0, 9), buffer('rotate', 1280, 0, 4)];
+  const small = [1, 2, 5].map((first) => buffer('rotate', 640, first, 9));
+  const plan = planMemory([...large, ...small], [ROTATE]);
+  assert.deepEqual(
+    [...large, ...small].map((b) => plan.get(b)),
+    [0, 2048, 1280, 3328, 2048],
+  );
+});

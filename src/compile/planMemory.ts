@@ -67,12 +67,11 @@ class RegionPlanner {
   private readonly region: Region;
   private cursor = 0;
   private bank = 0;
-  private readonly bankCursors: number[];
+  /** Behind the last buffer placed in a bank; of banks that have had one. */
+  private readonly bankCursors = new Map<number, number>();
 
   constructor(region: Region) {
     this.region = region;
-    const banks = Math.floor(region.sizeBytes / region.bankBytes);
-    this.bankCursors = Array.from({ length: banks }, (_, i) => i * region.bankBytes);
   }
 
   /** At the cursor if free, else at the next free place after it, else from the start. */
@@ -116,16 +115,26 @@ class RegionPlanner {
   private placeInNextBank(buffer: PlannedBuffer): void {
     this.forgetBefore(buffer.first);
     const others = this.livingWith(buffer);
-    const banks = this.bankCursors.length;
-    for (let step = 0; step < banks; step++) {
+    const banks = Math.floor(this.region.sizeBytes / this.region.bankBytes);
+    for (let step = 0; step < banks;) {
       const bank = (this.bank + step) % banks;
       const offset = this.findInBank(buffer, bank, others);
-      if (offset === undefined) continue;
-      this.bankCursors[bank] = this.put(buffer, offset, others);
-      this.bank = bank + 1;
-      return;
+      if (offset !== undefined) {
+        this.bankCursors.set(bank, this.put(buffer, offset, others));
+        this.bank = bank + 1;
+        return;
+      }
+      step += this.banksFilled(bank, others);
     }
     this.put(buffer, undefined, others);
+  }
+
+  /** How many banks from `bank` on, which has no room, one other buffer fills; at least this one. */
+  private banksFilled(bank: number, others: readonly Placed[]): number {
+    const { bankBytes } = this.region;
+    const start = bank * bankBytes;
+    const other = others.find(({ offset, end }) => offset <= start && end >= start + bankBytes);
+    return other === undefined ? 1 : Math.floor(other.end / bankBytes) - bank;
   }
 
   private findInBank(
@@ -138,7 +147,7 @@ class RegionPlanner {
     const ends = others
       .map((other) => other.end)
       .filter((offset) => offset > start && offset < end);
-    const candidates = [this.bankCursors[bank]!, start, ...ends];
+    const candidates = [this.bankCursors.get(bank) ?? start, start, ...ends];
     return candidates.find((offset) => this.isFree(buffer, offset, end, others));
   }
 

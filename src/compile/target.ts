@@ -108,10 +108,15 @@ export interface Device {
    */
   snapshot?(slot: number): DeviceSnapshot;
   restore?(slot: number, snapshot: DeviceSnapshot): void;
-  /** A copy of the rows of tokens `from` to `to`, which the slot has been fed. */
-  saveRows(slot: number, from: number, to: number): DeviceRows;
+  /**
+   * A copy of the rows of tokens `from` to `to`, which the slot has been fed; where that fits, in the memory of
+   * `unread`, which nobody may read any more.
+   */
+  saveRows(slot: number, from: number, to: number, unread?: DeviceRows): DeviceRows;
   /** Gives a slot rows that a slot of this device had, at the same tokens. */
   loadRows(slot: number, rows: DeviceRows): void;
+  /** Gives slot `to` the rows that slot `from` has of its first tokens; a device without it saves and loads them. */
+  copyRows?(from: number, to: number, tokens: number): void;
   /** What it has taken for the programs that it has run; absent where nothing is counted. */
   readonly bytes?: DeviceBytes;
   /** Forgets all state; weights stay. */

@@ -148,12 +148,13 @@ export class BatchRunner {
   /** Makes slot `to` what slot `from` is, which has been fed so many tokens. */
   move(from: number, to: number, tokens: number): void {
     if (tokens === 0) return;
-    this.loadRows(to, this.saveRows(from, 0, tokens));
+    if (this.#device.copyRows) this.#device.copyRows(from, to, tokens);
+    else this.loadRows(to, this.saveRows(from, 0, tokens));
     if (this.recurrent) this.restore(to, this.snapshot(from));
   }
 
-  saveRows(slot: number, from: number, to: number): DeviceRows {
-    return this.#device.saveRows(slot, from, to);
+  saveRows(slot: number, from: number, to: number, unread?: DeviceRows): DeviceRows {
+    return this.#device.saveRows(slot, from, to, unread);
   }
 
   loadRows(slot: number, rows: DeviceRows): void {

@@ -93,3 +93,16 @@ test('copies have a limit: what was let go makes room, what is held is not publi
   on.publish(second, 2, [5, 6, 7, 8, 9, 10], contents);
   assert.equal(on.publishedBlocks, 2);
 });
+
+test('a block is put where rows lay that were forgotten for it, and they are counted until then', () => {
+  const on = manager(1);
+  on.release(published(on, [1, 2]));
+  const blocks = [on.allocate()];
+  assert.deepEqual([on.keptBytes, on.publishedBlocks], [100, 0]);
+  const given: unknown[] = [];
+  on.publish(blocks, 0, [3, 4], (unread) => (given.push(unread), CONTENTS));
+  assert.deepEqual([given, on.keptBytes], [[ROWS], 100]);
+  on.release(blocks);
+  on.release([on.allocate()]);
+  assert.equal(on.keptBytes, 0, 'nobody put anything there');
+});

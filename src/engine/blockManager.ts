@@ -28,6 +28,8 @@ export class Block {
   /** Tells this publication from all others: part of the keys of the blocks that follow. */
   serial = 0;
   contents: BlockContents | undefined;
+  /** Rows that it had before it was held, whose memory the next ones may take. */
+  unread: DeviceRows | undefined;
 }
 
 export interface BlockManagerOptions {
@@ -94,7 +96,7 @@ export class BlockManager {
   allocate(): Block {
     const [block = first(this.#kept)] = this.#empty;
     if (block === undefined) throw new Error('a block must be free: ask canAllocate first');
-    this.#unpublish(block);
+    this.#keepUnread(block, this.#unpublish(block));
     this.#hold(block);
     return block;
   }
@@ -103,7 +105,9 @@ export class BlockManager {
   release(blocks: readonly Block[]): void {
     for (const block of blocks.toReversed()) {
       block.holders--;
-      if (block.holders === 0) (block.key === undefined ? this.#empty : this.#kept).add(block);
+      if (block.holders > 0) continue;
+      this.#keepUnread(block, undefined);
+      (block.key === undefined ? this.#empty : this.#kept).add(block);
     }
   }
 
@@ -130,13 +134,13 @@ export class BlockManager {
   /**
    * Publishes block `index` of a sequence of `tokens` which holds `blocks`, unless its contents find no room, or
    * the block before did not. If the same tokens were published before, the sequence holds that block instead,
-   * and `contents` is not asked.
+   * and `contents` is not asked. It is given rows whose memory it may take, if there are any.
    */
   publish(
     blocks: Block[],
     index: number,
     tokens: readonly number[],
-    contents: () => BlockContents,
+    contents: (unread: DeviceRows | undefined) => BlockContents,
   ): void {
     const before = blocks[index - 1];
     const own = blocks[index]!;
@@ -149,7 +153,8 @@ export class BlockManager {
       blocks[index] = known;
       return;
     }
-    const kept = contents();
+    const kept = contents(own.unread);
+    this.#keepUnread(own, undefined);
     const bytes = bytesOf(kept);
     if (!this.#makeRoom(bytes)) return;
     this.#keptBytes += bytes;
@@ -221,13 +226,20 @@ export class BlockManager {
     this.#kept.delete(block);
   }
 
-  #unpublish(block: Block): void {
-    if (block.key === undefined) return;
-    this.#published.delete(block.key);
-    this.#keptBytes -= bytesOf(block.contents!);
+  #keepUnread(block: Block, rows: DeviceRows | undefined): void {
+    this.#keptBytes += (rows?.sizeBytes ?? 0) - (block.unread?.sizeBytes ?? 0);
+    block.unread = rows;
+  }
+
+  /** The rows that it had, if it was published. */
+  #unpublish(block: Block): DeviceRows | undefined {
+    const { key, contents } = block;
+    if (key === undefined) return undefined;
+    this.#published.delete(key);
+    this.#keptBytes -= bytesOf(contents!);
     this.dropSnapshot(block);
-    block.key = undefined;
-    block.contents = undefined;
+    block.key = block.contents = undefined;
+    return contents!.rows;
   }
 }
 

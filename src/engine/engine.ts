@@ -1,7 +1,8 @@
 /**
- * Engine: many requests on one device. A step takes what the device has decoded, reads chunks of prompts, and begins
- * to feed each request that decodes its last token, and guesses after it: the device goes on while others are told
- * what came of the step. What is chosen does not depend on who else is there.
+ * Engine: many requests on one device. A step takes what the device has done and begins what it does next: a chunk of a
+ * prompt or, after some of these, to feed each request that decodes its last token, and guesses after it. The device
+ * goes on while others are told what came of the step, and while new requests are read. What is chosen does not depend
+ * on who else is there.
  */
 import { UsageError } from '../base/index.ts';
 import type { Device, Target } from '../compile/index.ts';
@@ -33,6 +34,8 @@ export class Engine implements ServingEngine {
   #events: EngineEvent[] = [];
   /** Waits for the turns that were begun in the last step. */
   #endBegun: () => void = () => {};
+  /** Tokens of prompts that may be read before those that decode have their turn. */
+  #promptTokens: number;
   #arrivals = 0;
   /** Tokens of prompts that were looked for, and those of them that were there. */
   #prefixQueriedTokens = 0;
@@ -42,7 +45,7 @@ export class Engine implements ServingEngine {
   constructor(graph: Graph, target: Target, device: Device, options: EngineOptions) {
     const { maxSequences, blockTokens, blocks, snapshots, keptBytes, ...others } =
       withDefaults(options);
-    const { drafts } = options;
+    const { drafts, stepTokens = Infinity } = options;
     this.contextTokens = Math.min(options.contextTokens, blocks * blockTokens);
     this.#runner = new BatchRunner(graph, target, device, this.contextTokens);
     this.vocabularySize = this.#runner.vocabularySize;
@@ -51,10 +54,11 @@ export class Engine implements ServingEngine {
     const prefixes = new PrefixCache(this.#runner, this.#blocks, others.prefixCaching);
     const parts = { runner: this.#runner, blocks: this.#blocks, slots: this.#slots, prefixes };
     this.#turns = new TurnRunner(parts, (event) => this.#events.push(event));
-    this.#scheduler = new Scheduler(parts);
+    this.#stepTokens = Math.min(this.#runner.maxTokens, Math.max(blockTokens, stepTokens));
+    this.#promptTokens = this.#stepTokens;
+    this.#scheduler = new Scheduler(parts, this.#stepTokens);
     this.#drafts = drafts;
     this.#draftSequences = others.draftSequences;
-    this.#stepTokens = options.stepTokens ?? this.#runner.maxTokens;
     if (drafts !== undefined) requireAllRows(this.#runner);
   }
 
@@ -92,9 +96,7 @@ export class Engine implements ServingEngine {
 
   step(): readonly EngineEvent[] {
     this.#endBegun();
-    const budget = this.#stepTokens - this.#slots.decoding.length;
-    this.#prefill(Math.max(this.#blocks.blockTokens, budget));
-    this.#beginDecode();
+    if (!this.#beginPrefill()) this.#beginDecode();
     const events = this.#events;
     this.#events = [];
     return events;
@@ -122,32 +124,30 @@ export class Engine implements ServingEngine {
     this.#blocks.clear();
   }
 
-  /** A turn for each that decodes. */
+  /** A chunk of a prompt, if any waits and tokens are left for it. */
+  #beginPrefill(): boolean {
+    const chunk = this.#scheduler.schedulePrefill(this.#promptTokens);
+    if (chunk === undefined) return false;
+    this.#start(chunk.sequence);
+    this.#promptTokens -= chunk.tokens.length;
+    this.#begin([{ ...chunk, guesses: [] }]);
+    return true;
+  }
+
+  /** A turn for each that decodes; then prompts may be read again. */
   #beginDecode(): void {
     this.#draft();
-    const turns = this.#scheduler.scheduleDecode().map((sequence) => this.#turnOf(sequence));
+    this.#begin(this.#scheduler.scheduleDecode().map((sequence) => this.#turnOf(sequence)));
+    this.#promptTokens = this.#stepTokens;
+  }
+
+  #begin(turns: readonly Turn[]): void {
     const end = this.#turns.begin(turns);
     this.#endBegun = () => {
       this.#endBegun = () => {};
       end();
       this.#removeEnded(turns);
     };
-  }
-
-  /**
-   * Chunks of prompts, as many as a budget of tokens allows; one at least, if any waits. What is less than a block is
-   * left: a step for so few tokens costs as much as one for many.
-   */
-  #prefill(budget: number): void {
-    for (let left = budget; left >= this.#blocks.blockTokens;) {
-      const chunk = this.#scheduler.schedulePrefill(left);
-      if (chunk === undefined) return;
-      this.#start(chunk.sequence);
-      left -= chunk.tokens.length;
-      const turn = { ...chunk, guesses: [] };
-      this.#turns.runAll([turn]);
-      this.#removeEnded([turn]);
-    }
   }
 
   /** Guesses for all that decode, if they are few; a drafter that fails ends its request. */

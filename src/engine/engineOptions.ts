@@ -15,7 +15,10 @@ export interface EngineOptions {
   readonly snapshots?: number;
   /** What copies of beginnings and of such states may take in the host's memory; 1 GiB unless said. */
   readonly keptBytes?: number;
-  /** The most tokens of a step, as many as a program takes unless said; those that decode get theirs anyway. */
+  /**
+   * The most tokens of prompts that are read before those that decode get one more; a block at least, and as many as a
+   * program takes unless said.
+   */
   readonly stepTokens?: number;
   /** Whether computed beginnings are kept for others; true unless said. */
   readonly prefixCaching?: boolean;

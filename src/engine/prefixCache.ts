@@ -79,8 +79,8 @@ export class PrefixCache {
     const { blocks, tokens, computed, slot } = sequence;
     for (; (sequence.published + 1) * blockTokens <= computed; sequence.published++) {
       const from = sequence.published * blockTokens;
-      this.#blocks.publish(blocks, sequence.published, tokens, () => ({
-        rows: this.#runner.saveRows(slot!, from, from + blockTokens),
+      this.#blocks.publish(blocks, sequence.published, tokens, (unread) => ({
+        rows: this.#runner.saveRows(slot!, from, from + blockTokens, unread),
         ...sequence.hiddenOf(from, from + blockTokens),
       }));
     }

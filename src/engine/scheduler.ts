@@ -1,9 +1,8 @@
 /**
  * Scheduler: who runs in a step. Requests start in the order of their arrival (first come, first served).
- * All that decode get a token in every step; what is left of the tokens of a step reads prompts, in chunks,
- * one prompt after another, so that a long one delays the others by no more than a chunk. When blocks run
- * out, the one that came last gives its own back and is computed anew later (preemption by recompute); the
- * oldest always gets on.
+ * Prompts are read in chunks, one prompt after another; after some tokens of them all that decode get one, so
+ * that a long prompt delays the others by no more than that. When blocks run out, the one that came last gives
+ * its own back and is computed anew later (preemption by recompute); the oldest always gets on.
  */
 import type { BatchRunner } from './batchRunner.ts';
 import type { BlockManager } from './blockManager.ts';
@@ -29,9 +28,12 @@ export class Scheduler {
   readonly waiting: Sequence[] = [];
   preemptions = 0;
   readonly #parts: SchedulerParts;
+  readonly #chunkTokens: number;
 
-  constructor(parts: SchedulerParts) {
+  /** `chunkTokens`: the most of a chunk of a prompt. */
+  constructor(parts: SchedulerParts, chunkTokens: number) {
     this.#parts = parts;
+    this.#chunkTokens = chunkTokens;
   }
 
   /** Those that decode in this step, each with a block for its next token; they have the first slots. */
@@ -53,12 +55,15 @@ export class Scheduler {
     return true;
   }
 
-  /** The next chunk of a prompt, of at most `budget` tokens; undefined when none can be read now. */
-  schedulePrefill(budget: number): Chunk | undefined {
+  /**
+   * The next chunk of a prompt, if it has at most `left` tokens. None is cut to fit into what is left: in two parts a
+   * prompt takes longer, and more lengths need more programs.
+   */
+  schedulePrefill(left: number): Chunk | undefined {
     const sequence = this.#parts.slots.prefilling ?? this.#admit();
     if (sequence === undefined) return undefined;
-    const { computed, tokens } = sequence;
-    return { sequence, tokens: tokens.slice(computed, this.#chunkEnd(sequence, budget)) };
+    const tokens = sequence.tokens.slice(sequence.computed, this.#chunkEnd(sequence));
+    return tokens.length <= left ? { sequence, tokens } : undefined;
   }
 
   /** Takes a sequence out, running or waiting, and gives back what it holds. */
@@ -95,13 +100,13 @@ export class Scheduler {
    * A chunk ends at the end of the prompt, or where a snapshot is wanted, or else with a block: so chunks have
    * few lengths, and each needs a program.
    */
-  #chunkEnd({ computed, tokens, branch }: Sequence, budget: number): number {
+  #chunkEnd({ computed, tokens, branch }: Sequence): number {
     const { runner, blocks } = this.#parts;
     const { blockTokens } = blocks;
     const whole = (count: number): number => Math.floor(count / blockTokens) * blockTokens;
     const snapshots = runner.recurrent ? [branch, whole(tokens.length)] : [];
     const wanted = [...snapshots, tokens.length].filter((at) => at > computed);
-    const most = computed + Math.min(budget, runner.maxTokens);
+    const most = computed + this.#chunkTokens;
     const end = Math.min(...wanted);
     if (end <= most) return end;
     return whole(most) > computed ? whole(most) : most;

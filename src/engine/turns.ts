@@ -48,12 +48,10 @@ export class TurnRunner {
     this.#tell = tell;
   }
 
-  /** Runs turns in consecutive slots, those together that have as many tokens. */
-  runAll(turns: readonly Turn[]): void {
-    this.begin(turns)();
-  }
-
-  /** As `runAll`, but the last step is only begun; what is returned waits for it. */
+  /**
+   * Runs turns in consecutive slots, those together that have as many tokens; the last step is only begun, and what is
+   * returned waits for it.
+   */
   begin(turns: readonly Turn[]): () => void {
     let [left, end] = [turns, (): void => {}];
     while (left.length > 0) {

@@ -13,7 +13,8 @@ const isPrintable = (byte: number): boolean =>
 /** Letter of each byte. */
 export const LETTERS: readonly string[] = lettersOfBytes();
 
-const BYTES: ReadonlyMap<string, number> = new Map(LETTERS.map((letter, byte) => [letter, byte]));
+/** Byte of each letter, by its code; -1 for other characters. */
+const BYTES = bytesOfLetters();
 
 /** A text in letters, one for each byte of its UTF-8. */
 export function spell(text: string): string {
@@ -22,8 +23,20 @@ export function spell(text: string): string {
 
 /** Bytes that a vocabulary entry stands for; an entry with other characters stands for its own UTF-8. */
 export function bytesOfEntry(entry: string): Uint8Array {
-  const bytes = Array.from(entry, (letter) => BYTES.get(letter) ?? -1);
-  return bytes.includes(-1) ? new TextEncoder().encode(entry) : Uint8Array.from(bytes);
+  const bytes = new Uint8Array(entry.length);
+  for (let i = 0; i < entry.length; i++) {
+    const byte = BYTES[entry.charCodeAt(i)] ?? -1;
+    if (byte < 0) return new TextEncoder().encode(entry);
+    bytes[i] = byte;
+  }
+  return bytes;
+}
+
+function bytesOfLetters(): Int16Array {
+  const codes = LETTERS.map((letter) => letter.charCodeAt(0));
+  const bytes = new Int16Array(Math.max(...codes) + 1).fill(-1);
+  for (const [byte, code] of codes.entries()) bytes[code] = byte;
+  return bytes;
 }
 
 function lettersOfBytes(): string[] {

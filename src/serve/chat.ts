@@ -98,7 +98,7 @@ class ChatAnswer {
       if (piece.kind === 'end') {
         ends[piece.choice] = piece;
         yield this.#chunk(piece.choice, {}, piece.reason, { timings: timingsOf(piece.usage) });
-      } else yield* this.#deltas(piece);
+      } else for (const delta of this.#deltas(piece)) yield delta;
     }
     if (this.#body.stream_options?.include_usage === true)
       yield { data: { ...this.#frame, object: CHUNK, choices: [], ...this.#cost(ends) } };

@@ -167,7 +167,7 @@ class EventQueue {
     for (;;) {
       const events = this.#waiting;
       this.#waiting = [];
-      yield* events;
+      for (const event of events) yield event;
       if (this.#waiting.length > 0) continue;
       if (this.#open === 0) return;
       await new Promise<void>((resolve) => (this.#wake = resolve));

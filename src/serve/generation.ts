@@ -137,7 +137,7 @@ async function* pieces(
     for await (const event of submission) {
       signal.throwIfAborted();
       const reader = readers.get(event.id)!;
-      yield* piecesOf(event, reader);
+      for (const piece of piecesOf(event, reader)) yield piece;
       if (event.kind === 'token' && reader.stopped) submission.abort(event.id);
     }
   } finally {

@@ -126,5 +126,5 @@ export function refuseFields(
 }
 
 function randomSeed(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0]!;
+  return Math.floor(Math.random() * 2 ** 32);
 }

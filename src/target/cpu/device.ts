@@ -88,12 +88,16 @@ export class CpuDevice implements Device {
     this.#lengths[slot] = snapshot.tokens;
   }
 
-  saveRows(slot: number, from: number, to: number): CpuRows {
-    return this.#rows!.save(slot, from, to);
+  saveRows(slot: number, from: number, to: number, unread?: DeviceRows): CpuRows {
+    return this.#rows!.save(slot, from, to, unread as CpuRows | undefined);
   }
 
   loadRows(slot: number, rows: DeviceRows): void {
     this.#rows!.load(slot, rows as CpuRows);
+  }
+
+  copyRows(from: number, to: number, tokens: number): void {
+    this.#rows!.copy(from, to, tokens);
   }
 
   get bytes(): DeviceBytes {

@@ -4,6 +4,9 @@ import { rowsOfTokens } from '../../ir/index.ts';
 import { type DeviceMemory } from './deviceMemory.ts';
 import { ELEMENT_BYTES } from './kernels/vectors.ts';
 
+/** What memory for copies of rows is taken in. */
+const PIECE_BYTES = 2 ** 20;
+
 /** Bytes by the name of the state. */
 type States = ReadonlyMap<string, Uint8Array>;
 
@@ -12,7 +15,8 @@ export interface CpuSnapshot extends DeviceSnapshot {
 }
 
 export interface CpuRows extends DeviceRows {
-  readonly states: States;
+  /** Those of all states, one state after another. */
+  readonly bytes: Uint8Array;
 }
 
 /** The states of a slot that steps replace, and how many tokens it has seen. */
@@ -31,28 +35,56 @@ export function putSnapshot(memory: DeviceMemory, slot: number, { states }: CpuS
 export class SlotRows {
   readonly #memory: DeviceMemory;
   readonly #perRow: ReadonlyMap<string, number>;
+  /** What is left of the last memory that was taken for copies. */
+  #free = new Uint8Array();
 
   constructor(memory: DeviceMemory, perRow: ReadonlyMap<string, number>) {
     this.#memory = memory;
     this.#perRow = perRow;
   }
 
-  save(slot: number, from: number, to: number): CpuRows {
-    const names = [...this.#perRow.keys()];
-    const states = copies(names.map((name) => [name, this.#rows(name, slot, from, to)]));
-    return { from, to, sizeBytes: bytesOf(states), states };
+  save(slot: number, from: number, to: number, unread?: CpuRows): CpuRows {
+    const parts = this.#parts(slot, from, to);
+    const sizeBytes = parts.reduce((sum, { length }) => sum + length, 0);
+    const bytes = unread?.sizeBytes === sizeBytes ? unread.bytes : this.#take(sizeBytes);
+    let end = 0;
+    for (const part of parts) {
+      bytes.set(part, end);
+      end += part.length;
+    }
+    return { from, to, sizeBytes, bytes };
   }
 
-  load(slot: number, { from, to, states }: CpuRows): void {
+  load(slot: number, { from, to, bytes }: CpuRows): void {
     this.#memory.reserveSlot(slot, to);
-    for (const [name, bytes] of states) this.#rows(name, slot, from, to).set(bytes);
+    let end = 0;
+    for (const part of this.#parts(slot, from, to))
+      part.set(bytes.subarray(end, (end += part.length)));
   }
 
-  #rows(name: string, slot: number, from: number, to: number): Uint8Array {
-    const rowBytes = this.#memory.states.get(name)!.elements * ELEMENT_BYTES;
-    const [first, count] = rowsOfTokens(this.#perRow.get(name)!, from, to);
-    const all = this.#memory.slotBytes(name, slot);
-    return all.subarray(first * rowBytes, (first + count) * rowBytes);
+  copy(from: number, to: number, tokens: number): void {
+    this.#memory.reserveSlot(to, tokens);
+    const parts = this.#parts(from, 0, tokens);
+    for (const [i, part] of this.#parts(to, 0, tokens).entries()) part.set(parts[i]!);
+  }
+
+  /** The rows of tokens where they lie, of each state. */
+  #parts(slot: number, from: number, to: number): Uint8Array[] {
+    return Array.from(this.#perRow, ([name, perRow]) => {
+      const rowBytes = this.#memory.states.get(name)!.elements * ELEMENT_BYTES;
+      const [first, count] = rowsOfTokens(perRow, from, to);
+      const all = this.#memory.slotBytes(name, slot);
+      return all.subarray(first * rowBytes, (first + count) * rowBytes);
+    });
+  }
+
+  /** Memory for a copy, of a large piece: to get one costs more than to fill it. */
+  #take(sizeBytes: number): Uint8Array {
+    if (this.#free.length < sizeBytes)
+      this.#free = new Uint8Array(Math.max(sizeBytes, PIECE_BYTES));
+    const taken = this.#free.subarray(0, sizeBytes);
+    this.#free = this.#free.subarray(sizeBytes);
+    return taken;
   }
 }
 
