@@ -21,14 +21,14 @@ export interface CpuSchedule extends Schedule {
   readonly outputs: ReadonlyMap<string, Unplaced>;
 }
 
-/** Buffers larger than a page are packed; the others are not worth packing. */
-const BANK_BYTES = 4096;
+/** Buffers of more than a line are packed: what is used again soon is in a cache still. */
+const BANK_BYTES = 64;
 
 /** The arena, with room for all buffers side by side: how much of it is used, the plan decides. */
 function arenaFor(buffers: readonly PlannedBuffer[]): Region {
   const bytes = buffers.reduce((sum, { sizeBytes }) => sum + sizeBytes + BANK_BYTES, BANK_BYTES);
   const sizeBytes = Math.min(bytes, MEMORY_LIMIT_BYTES);
-  return { name: 'arena', start: 0, sizeBytes, bankBytes: BANK_BYTES, policy: 'rotate' };
+  return { name: 'arena', start: 0, sizeBytes, bankBytes: BANK_BYTES, policy: 'pack' };
 }
 
 /** Throws UnsupportedError for a quantised value, and for an output that nothing computes. */

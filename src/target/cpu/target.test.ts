@@ -91,14 +91,33 @@ test('the listing shows steps with their arguments, the map the buffers by addre
   assert.match(map, /^ +\d+ +8 {2}2\.\.end {4}attention$/m);
 });
 
-test('buffers that are alive at the same time do not overlap', () => {
-  const lines = compileFor({ B: 2, T: 3 }).memoryMap().trimEnd().split('\n').slice(1);
-  const buffers = lines.map((line) => {
+/** Places and lifetimes of the buffers of a program. */
+function buffersOf(program: Program) {
+  const lines = program.memoryMap().trimEnd().split('\n').slice(1);
+  return lines.map((line) => {
     const [address, size, steps] = line.trim().split(/ +/) as [string, string, string];
     const [first, last] = steps.split('..') as [string, string];
     const end = last === 'end' ? Infinity : Number(last);
     return { from: Number(address), to: Number(address) + Number(size), first: Number(first), end };
   });
+}
+
+test('the arena has little more room than what lives at the same time takes', () => {
+  for (const dims of [{}, { B: 4 }, { T: 48 }]) {
+    const buffers = buffersOf(compileFor(dims));
+    const living = buffers.map(({ first: round }) =>
+      buffers
+        .filter(({ first, end }) => first <= round && round <= end)
+        .reduce((sum, { from, to }) => sum + 64 * Math.ceil((to - from) / 64), 0),
+    );
+    const arena = Math.max(...buffers.map(({ to }) => to));
+    const most = Math.max(...living);
+    assert.ok(arena <= 1.25 * most, `${arena} bytes, where ${most} live at the same time`);
+  }
+});
+
+test('buffers that are alive at the same time do not overlap', () => {
+  const buffers = buffersOf(compileFor({ B: 2, T: 3 }));
   assert.ok(buffers.length > 70);
   for (const [i, a] of buffers.entries()) {
     for (const b of buffers.slice(0, i)) {
