@@ -39,6 +39,18 @@ for (const graph of [ROWS, REPLACED]) {
     requireEmpty(engine);
   });
 
+  test(`${graph.name}: the same where chunks of prompts wait for those that decode`, () => {
+    for (const [stepTokens, snapshots] of [
+      [5, 1],
+      [9, 3],
+      [9, 8],
+    ] as const) {
+      const engine = open(graph, { ...crowded, stepTokens, snapshots });
+      serveAtRandom(engine, required, 300);
+      requireEmpty(engine);
+    }
+  });
+
   test(`${graph.name}: the same with guesses`, () => {
     const engine = open(graph, { ...crowded, drafts: lookupDrafts(1, 3), draftSequences: 5 });
     serveAtRandom(engine, required, 600);
@@ -53,6 +65,25 @@ const PROMPT = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9];
 function request(id: string, prompt = PROMPT, others: Partial<EngineRequest> = {}): EngineRequest {
   return { id, prompt, maxNewTokens: 4, eosTokenIds: [], ...others };
 }
+
+test('whoever decodes has a turn in time, however many short prompts with short answers come', () => {
+  const engine = open(ROWS, { maxSequences: 6 });
+  const short = (i: number): EngineRequest =>
+    request(`short${i}`, [...PROMPT.slice(0, 8), i % 16, (i >> 4) % 16], { maxNewTokens: 1 });
+  let [count, since, most, tokens] = [4, 0, 0, 0];
+  engine.add(request('long', PROMPT, { maxNewTokens: 20 }));
+  for (let i = 0; i < count; i++) engine.add(short(i));
+  for (let step = 0; step < 400 && tokens < 20; step++, since++) {
+    for (const event of engine.step()) {
+      if (event.id === 'long' && event.kind === 'token') {
+        if (tokens++ > 0) most = Math.max(most, since);
+        since = 0;
+      } else if (event.kind === 'finished' && event.id !== 'long') engine.add(short(count++));
+    }
+  }
+  assert.equal(tokens, 20);
+  assert.ok(most <= 8, `${most} steps between two tokens`);
+});
 
 test('a request is told what of its prompt was there, and why not more', () => {
   const prefixOf = (engine: Engine, prompt: readonly number[]): unknown =>

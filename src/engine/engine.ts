@@ -36,6 +36,8 @@ export class Engine implements ServingEngine {
   #endBegun: () => void = () => {};
   /** Tokens of prompts that may be read before those that decode have their turn. */
   #promptTokens: number;
+  /** Chunks that may be read before those that decode have a turn: one for each that waited at their last. */
+  #promptChunks = 1;
   #arrivals = 0;
   /** Tokens of prompts that were looked for, and those of them that were there. */
   #prefixQueriedTokens = 0;
@@ -126,10 +128,13 @@ export class Engine implements ServingEngine {
 
   /** A chunk of a prompt, if any waits and tokens are left for it. */
   #beginPrefill(): boolean {
+    if (this.#promptChunks === 0) return false;
     const chunk = this.#scheduler.schedulePrefill(this.#promptTokens);
     if (chunk === undefined) return false;
     this.#start(chunk.sequence);
-    this.#promptTokens -= chunk.tokens.length;
+    // Each costs a step, however few its tokens are.
+    this.#promptTokens -= Math.max(chunk.tokens.length, this.#blocks.blockTokens);
+    this.#promptChunks--;
     this.#begin([{ ...chunk, guesses: [] }]);
     return true;
   }
@@ -139,6 +144,7 @@ export class Engine implements ServingEngine {
     this.#draft();
     this.#begin(this.#scheduler.scheduleDecode().map((sequence) => this.#turnOf(sequence)));
     this.#promptTokens = this.#stepTokens;
+    this.#promptChunks = 1 + this.#scheduler.waiting.length;
   }
 
   #begin(turns: readonly Turn[]): void {

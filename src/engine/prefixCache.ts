@@ -56,19 +56,23 @@ export class PrefixCache {
     sequence.branch = reuse.foundTokens;
     sequence.prefix ??= reuse;
     sequence.unfilled = blocks;
+    // Kept there too: while a chunk waits, others may take its place among the snapshots.
+    const last = blocks.at(-1);
+    sequence.resumesFrom =
+      this.#runner.recurrent && last ? this.#blocks.snapshotAfter(last) : undefined;
   }
 
   /** Brings what a sequence has taken over to its slot, once. */
   fill(sequence: Sequence): void {
     const { unfilled: blocks } = sequence;
-    const last = blocks.at(-1);
-    if (last === undefined) return;
+    if (blocks.length === 0) return;
     const slot = sequence.slot!;
     for (const { contents } of blocks) {
       this.#runner.loadRows(slot, contents!.rows);
       sequence.keepHidden(contents!.hidden, this.#blocks.blockTokens);
     }
-    if (this.#runner.recurrent) this.#runner.restore(slot, this.#blocks.snapshotAfter(last)!);
+    if (sequence.resumesFrom) this.#runner.restore(slot, sequence.resumesFrom);
+    sequence.resumesFrom = undefined;
     sequence.unfilled = [];
   }
 

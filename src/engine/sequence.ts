@@ -1,4 +1,5 @@
 /** Sequence: one request on its way, its tokens and how far they are computed. */
+import type { DeviceSnapshot } from '../compile/index.ts';
 import type { Block } from './blockManager.ts';
 import type { DrafterLease } from './draftSource.ts';
 import type { FinishReason } from './generate.ts';
@@ -33,6 +34,8 @@ export class Sequence {
   published = 0;
   /** Those of the first whose contents the slot does not have yet. */
   unfilled: readonly Block[] = [];
+  /** The state behind them, where it is one that steps replace. */
+  resumesFrom: DeviceSnapshot | undefined;
   /** Where another text was seen to part from this one, in tokens: a place worth a snapshot. */
   branch = 0;
   /** The block with the newest snapshot that generating has left. */
@@ -133,6 +136,7 @@ export class Sequence {
     this.published = 0;
     this.#drafterSaw = 0;
     this.unfilled = [];
+    this.resumesFrom = undefined;
     this.guesses = [];
   }
 

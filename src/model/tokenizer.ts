@@ -31,6 +31,8 @@ interface TokenTable {
 export class Tokenizer {
   readonly #encoder: BpeEncoder;
   readonly #table: TokenTable;
+  /** One more than the largest id; a model may have more rows, as padding. */
+  readonly vocabularySize: number;
   /** Ids of the tokens marked special, by their text. */
   readonly specialTokens: ReadonlyMap<string, number>;
 
@@ -48,14 +50,12 @@ export class Tokenizer {
       entries,
       addedTokens: new Map(addedTokens.map((token) => [token.id, token])),
     };
+    this.vocabularySize = addedTokens.reduce(
+      (size, { id }) => Math.max(size, id + 1),
+      entries.length,
+    );
     const special = addedTokens.filter((token) => token.special);
     this.specialTokens = new Map(special.map(({ content, id }) => [content, id]));
-  }
-
-  /** One more than the largest id; a model may have more rows, as padding. */
-  get vocabularySize(): number {
-    const { entries, addedTokens } = this.#table;
-    return addedTokens.keys().reduce((size, id) => Math.max(size, id + 1), entries.length);
   }
 
   /** How the vocabulary spells a token: in the byte alphabet, or the text of an added token. */

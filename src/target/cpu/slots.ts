@@ -81,7 +81,7 @@ export class SlotRows {
   /** Memory for a copy, of a large piece: to get one costs more than to fill it. */
   #take(sizeBytes: number): Uint8Array {
     if (this.#free.length < sizeBytes)
-      this.#free = new Uint8Array(Math.max(sizeBytes, PIECE_BYTES));
+      this.#free = new Uint8Array(sizeBytes * Math.max(1, Math.floor(PIECE_BYTES / sizeBytes)));
     const taken = this.#free.subarray(0, sizeBytes);
     this.#free = this.#free.subarray(sizeBytes);
     return taken;

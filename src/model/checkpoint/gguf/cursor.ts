@@ -100,7 +100,7 @@ export class Cursor {
     read: (view: DataView, at: number) => T,
   ): T[] {
     this.require(count * bytes, what);
-    return Array.from({ length: count }, () => read(this.#view, this.#advance(bytes)));
+    return Array.from({ length: count }, () => this.take(bytes, what, read));
   }
 
   /** The next bytes, which are before the limit; valid until the next read. */

@@ -187,3 +187,9 @@ test('lists of texts come back whatever their characters take, and no character 
   halves[first - 8] = 2;
   assert.throws(() => read(halves), CeladonError);
 });
+
+test('lists of numbers come back, however many windows they take', () => {
+  const numbers = Array.from({ length: 200_000 }, (_, i) => (i * 7919) % 65_537);
+  const file = encodeGguf({ 'general.architecture': 'test', numbers }, []);
+  assert.deepEqual(read(file).metadata.get('numbers'), numbers);
+});

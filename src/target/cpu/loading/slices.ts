@@ -47,14 +47,35 @@ export function takeSlices<S>(
   }
 }
 
-/** Does what is left, waits for what others have taken, and does what they could not: their errors become this thread's. */
+/** No thread takes so long for a slice: it must be gone. */
+const LOST_MS = 10_000;
+
+/**
+ * Does what is left, waits for what others have taken, and does what they could not: their errors become this thread's. When it
+ * throws no other is at work, and none begins.
+ */
 export function finishSlices<S>(
   slices: readonly Numbered<S>[],
   progress: Int32Array,
   pack: (slice: S) => void,
 ): void {
-  takeSlices(slices, progress, pack);
-  for (const [i] of slices)
-    while (Atomics.load(progress, i) === TAKEN) Atomics.wait(progress, i, TAKEN);
-  takeSlices(slices, progress, pack);
+  try {
+    takeSlices(slices, progress, pack);
+    awaitTaken(slices, progress);
+    takeSlices(slices, progress, pack);
+  } catch (error) {
+    for (const [i] of slices) Atomics.compareExchange(progress, i, FREE, DONE);
+    awaitTaken(slices, progress);
+    throw error;
+  }
+}
+
+/** What a thread has that is gone is free again: packed twice, a slice is the same. */
+function awaitTaken(slices: readonly Numbered<unknown>[], progress: Int32Array): void {
+  for (const [i] of slices) {
+    while (Atomics.load(progress, i) === TAKEN) {
+      if (Atomics.wait(progress, i, TAKEN, LOST_MS) === 'timed-out')
+        Atomics.compareExchange(progress, i, TAKEN, FREE);
+    }
+  }
 }
