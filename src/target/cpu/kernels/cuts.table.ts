@@ -245,7 +245,15 @@ export const CUTS: Readonly<Partial<Record<KernelName, Cut>>> = {
     work: (a) => a['rows']! * a['N']! * a['K']!,
   },
   groupedLinearPanels: {
-    axes: [{ extent: 'N', grain: FEW_ROWS, elements: { out: 1 }, adds: { w: rowBytesOfPanel } }],
+    axes: [
+      {
+        extent: 'N',
+        grain: FEW_ROWS,
+        isStream: true,
+        elements: { out: 1 },
+        adds: { w: rowBytesOfPanel },
+      },
+    ],
     work: (a) => (a['rows']! * a['N']! * a['K']!) / 2,
   },
   sumExperts: byRows({ places: (a) => a['topK']!, out: D }, (a) => a['topK']! * a['D']!),
