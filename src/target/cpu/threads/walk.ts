@@ -112,6 +112,7 @@ export class Walker {
     return stop;
   }
 
+  /** Takes tasks until there are none. False when the run is over. */
   #takeTasks(call: ReadyCall, tally: Tally, i: number, run: number): boolean {
     const own = wordOfThread(this.#thread);
     const { next } = tally;
