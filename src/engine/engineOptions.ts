@@ -17,7 +17,7 @@ export interface EngineOptions {
   readonly keptBytes?: number;
   /**
    * The most tokens of prompts that are read before those that decode get one more; a block at least, and as many as a
-   * program takes unless said.
+   * program takes unless said. A chunk counts as a block at least, and no more chunks are read than one for each that waited, and one.
    */
   readonly stepTokens?: number;
   /** Whether computed beginnings are kept for others; true unless said. */

@@ -16,7 +16,7 @@ export function bindAttendToken(machine: Machine, args: Args<'attention'>): Nati
   const calls: NativeCall[] = [];
   for (let b = 0; b < B; b++) {
     const call = attendSequence(machine, args, b);
-    calls.push(seenKeys(machine, args, b, cellOf(call, ATTEND_TOKEN.indexOf('seen'))), call);
+    calls.push(seenKeys(machine, args, b, cellOf(call, ATTEND_TOKEN, 'seen')), call);
   }
   return calls;
 }

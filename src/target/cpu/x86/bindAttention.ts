@@ -53,7 +53,7 @@ function attendTokens(machine: Machine, args: Args<'attention'>, b: number): Nat
         ];
         const cells = { ...cellsOf(machine, args, b, group, q, out), tokens, shared: heads };
         const call = machine.prepare('attendTokens', ATTEND_TOKENS, cells);
-        const seen = cellOf(call, ATTEND_TOKENS.indexOf('seen'));
+        const seen = cellOf(call, ATTEND_TOKENS, 'seen');
         calls.push(seenKeys(machine, args, b, seen, t), call);
       }
     }
@@ -75,7 +75,7 @@ function attendHeads(machine: Machine, args: Args<'attention'>, b: number): Nati
     const out = elements(args.out, start, rows, outStep, valueWidth);
     const cells = { ...cellsOf(machine, args, b, group, q, out), rows, rowStep };
     const call = machine.prepare('attention', ATTENTION, cells);
-    calls.push(seenKeys(machine, args, b, cellOf(call, ATTENTION.indexOf('seen'))), call);
+    calls.push(seenKeys(machine, args, b, cellOf(call, ATTENTION, 'seen')), call);
   }
   return calls;
 }

@@ -12,7 +12,7 @@ export function bindGatedDelta(machine: Machine, args: Args<'gatedDelta'>): Nati
   for (let b = 0; b < B; b++) {
     for (let head = first; head < first + heads; head++) {
       const call = stepHead(machine, args, b, head);
-      calls.push(fresh(machine, args, b, cellOf(call, GATED_DELTA.indexOf('fresh'))), call);
+      calls.push(fresh(machine, args, b, cellOf(call, GATED_DELTA, 'fresh')), call);
     }
   }
   return calls;
@@ -57,7 +57,7 @@ export function bindConvolution(machine: Machine, args: Args<'causalConvolution'
       w: machine.address(args.w, 1, 0, channels * TAPS * ELEMENT_BYTES),
       ...{ tokens: T, vectors: channels / CONVOLUTION_CHANNELS, fresh: 0 },
     });
-    calls.push(fresh(machine, args, b, cellOf(call, CONVOLUTION.indexOf('fresh'))), call);
+    calls.push(fresh(machine, args, b, cellOf(call, CONVOLUTION, 'fresh')), call);
   }
   return calls;
 }

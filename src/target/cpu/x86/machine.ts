@@ -143,9 +143,13 @@ export class Machine {
   }
 }
 
-/** Address of cell `i` of a call. */
-export function cellOf({ block }: NativeCall, i: number): number {
-  return block + CELL_BYTES * i;
+/** Address of a cell of a call, whose cells have these names. */
+export function cellOf<N extends string>(
+  { block }: NativeCall,
+  names: readonly N[],
+  name: N,
+): number {
+  return block + CELL_BYTES * names.indexOf(name);
 }
 
 /** Cell `i` becomes a whole number from 0. */
