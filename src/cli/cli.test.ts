@@ -86,6 +86,21 @@ test('a chip gives the tokens of its numeric definition, cycles, and a trace', a
   assert.ok(names.some((event: { args: { name: string } }) => event.args.name === 'matrix'));
 });
 
+test('a trace of the cpu has its kernels, on the track of a thread', async () => {
+  const trace = at('cpuTrace.json');
+  const args = ['run', 'qwen3-tiny', '-p', shortest.prompt, '-n', '2', '--threads', '1'];
+  const { tokens } = await json(...args);
+  assert.deepEqual((await json(...args, '--trace', trace)).tokens, tokens);
+  const { traceEvents } = JSON.parse(fs.readFileSync(trace, 'utf8'));
+  const track = traceEvents.find(({ name }: { name: string }) => name === 'thread_name');
+  assert.equal(track.args.name, 'cpu thread 1');
+  const heads = traceEvents.filter(
+    ({ ph, name, cat }: Record<string, string>) =>
+      ph === 'X' && /^linear/.test(name!) && /lm_head/.test(cat!),
+  );
+  assert.ok(heads.length > 0 && heads.every(({ dur }: { dur: number }) => dur >= 0));
+});
+
 test('the same seed gives the same text', async () => {
   const args = ['run', 'qwen3-tiny', '-p', shortest.prompt, '--target', 'reference', '-n', '8'];
   const sampled = [...args, '--temperature', '1.5', '--seed', '3'];

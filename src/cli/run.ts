@@ -30,6 +30,9 @@ import { addTargetOptions } from './targetOptions.ts';
 import { chooseTarget, createTarget, type TargetChoice, type TargetRequest } from './targets.ts';
 import { writeTrace } from './traceFile.ts';
 
+/** The cycles of a trace of a target that has none of its own. */
+const NANOSECONDS_PER_SECOND = 1e9;
+
 interface RunOptions extends GlobalOptions, DraftOptions, TargetRequest, ShapeOptions {
   readonly prompt: string;
   readonly chat?: boolean;
@@ -62,7 +65,7 @@ export function addRun(program: Command): void {
     .option('--top-p <share>', 'draw from the likeliest with this share together', decimal(0, 1), 1)
     .addOption(choice('--draft <kind>', 'guess with the MTP head; same tokens', DRAFT_KINDS))
     .option('--draft-tokens <count>', 'guesses a step (default: 1)', wholeNumber(1))
-    .option('--trace <file>', 'write a trace for ui.perfetto.dev (jade)')
+    .option('--trace <file>', 'write a trace for ui.perfetto.dev')
     .action((model: string, _: unknown, command: Command) =>
       run(model, command.optsWithGlobals<RunOptions>()),
     );
@@ -90,13 +93,14 @@ function openTrace(
   { trace }: RunOptions,
 ): { trace: Trace; file: NewFile } | undefined {
   if (trace === undefined) return undefined;
-  if (target === 'jade') {
-    return { trace: new Trace({ clockHz: chip!.clockHz }), file: new NewFile(trace) };
+  if (target === 'reference') {
+    throw new UsageError('a trace must be of a target that keeps times: reference has none', {
+      where: '--trace',
+      hint: 'leave --target away, or take --target jade',
+    });
   }
-  throw new UsageError(`a trace must be of the target jade: ${target} has no cycles`, {
-    where: '--trace',
-    hint: 'add --target jade',
-  });
+  const clockHz = chip?.clockHz ?? NANOSECONDS_PER_SECOND;
+  return { trace: new Trace({ clockHz }), file: new NewFile(trace) };
 }
 
 function encodePrompt(model: Model, { prompt, chat = false }: RunOptions): number[] {

@@ -99,7 +99,11 @@ export const REQUESTS: readonly BadInput[] = [
   bad('a trace to a folder', 2, trace('FOLDER')),
   bad('a trace to a pipe', 2, traceToPipe),
   bad('a trace without a name', 2, trace('')),
-  bad('a trace of a target without cycles', 2, run('x', '--trace', 'FOLDER/trace.json')),
+  bad(
+    'a trace of a target without times',
+    2,
+    run('x', '--target', 'reference', '--trace', 'FOLDER/trace.json'),
+  ),
   bad(
     'a trace of a prompt that is too long',
     4,
