@@ -3,6 +3,7 @@ import { resolveArgument, scratchAddress, type Layout } from './deviceMemory.ts'
 import { type CpuProgram } from './emit.ts';
 import { cutCall, inOrder, rowsOfCall, sharedBytes, workOf, type Part } from './kernels/cut.ts';
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
+import { streams, type Piece } from './kernels/pieces.ts';
 import { type Placed, type Step } from './steps.ts';
 import { type Call, type Chunk, type StateArg, type Task, type Work } from './threads/calls.ts';
 import { MOST_TASKS } from './threads/tally.ts';
@@ -75,10 +76,8 @@ function tasksOf(
   );
   if (wanted <= 1) return [section.map((bound) => chunkOf(bound, bound))];
   if (rows !== undefined) {
-    const count = Math.min(wanted, sharesOf(section, rows, cutting));
-    const start = (i: number): number => Math.floor((i * rows) / count);
-    return Array.from({ length: count }, (_, i) =>
-      section.map((bound) => chunkOf(bound, rowsOfCall(bound, rows, start(i), start(i + 1)))),
+    return sharesOf(section, rows, wanted, cutting).map(([start, count]) =>
+      section.map((bound) => chunkOf(bound, rowsOfCall(bound, rows, start, start + count))),
     );
   }
   return section.flatMap((bound, i) =>
@@ -88,10 +87,16 @@ function tasksOf(
   );
 }
 
-/** The most shares of rows: one a thread where each reads all of a weight. */
-function sharesOf(section: readonly Bound[], rows: number, { threads }: Cutting): number {
+/** Shares of rows: a run for each thread, in one piece where each reads all of a weight. */
+function sharesOf(
+  section: readonly Bound[],
+  rows: number,
+  wanted: number,
+  { threads }: Cutting,
+): readonly Piece[] {
   const reads = section.some(({ kernel, args }) => sharedBytes(kernel, args) > 0);
-  return reads ? threads : rows;
+  const least = Math.ceil(rows / (reads ? Math.min(threads, wanted) : wanted));
+  return streams(rows, threads, { grain: 1, least });
 }
 
 function tasksFor(work: number, { threads, workOfPart }: Cutting): number {
