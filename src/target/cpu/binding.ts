@@ -5,7 +5,15 @@ import { cutCall, inOrder, rowsOfCall, sharedBytes, workOf, type Part } from './
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
 import { streams, type Piece } from './kernels/pieces.ts';
 import { type Placed, type Step } from './steps.ts';
-import { type Call, type Chunk, type StateArg, type Task, type Work } from './threads/calls.ts';
+import { type Work } from './threads/calls.ts';
+import {
+  packCalls,
+  type BoundStep,
+  type Call,
+  type Chunk,
+  type StateArg,
+  type Task,
+} from './threads/packing.ts';
 import { MOST_TASKS } from './threads/tally.ts';
 
 /** Valid for one layout of the memory. */
@@ -31,28 +39,26 @@ const WORK_OF_WHOLE = 1 << 16;
 
 /** A step with the addresses of its arguments. */
 interface Bound extends Part {
-  readonly step: number;
-  readonly scratchArgs: readonly number[];
-  readonly stateArgs: readonly StateArg[];
+  readonly step: BoundStep;
 }
 
 export function bindProgram(program: CpuProgram, layout: Layout, cutting: Cutting): Binding {
   const { steps, scratchBytes, dims } = program.content;
   const bound = steps.map((step, i) => bindStep(step, i, layout));
-  const sections = Map.groupBy(bound, ({ step }) => steps[step]!.section);
+  const sections = Map.groupBy(bound, ({ step }) => steps[step.number]!.section);
   const calls = [...sections.values()].map((section) => {
-    const { byRows } = steps[section[0]!.step]!;
+    const { byRows } = steps[section[0]!.step.number]!;
     return tasksOf(section, byRows ? dims.B * dims.T : undefined, cutting);
   });
   return {
+    ...packCalls(joinSingle(calls).flatMap(inCalls)),
     layout,
-    calls: joinSingle(calls).flatMap(inCalls),
     scratchAddress: scratchAddress(program, layout),
     scratchBytes,
   };
 }
 
-function bindStep({ kernel, args }: Step<Placed>, step: number, layout: Layout): Bound {
+function bindStep({ kernel, args }: Step<Placed>, number: number, layout: Layout): Bound {
   const values = Object.fromEntries(
     Object.entries(args).map(([name, argument]) => [name, resolveArgument(argument, layout)]),
   );
@@ -60,7 +66,7 @@ function bindStep({ kernel, args }: Step<Placed>, step: number, layout: Layout):
     scratchArgs: scratchArgs(kernel, args),
     stateArgs: stateArgs(kernel, args, layout),
   };
-  return { step, kernel, args: values, ...places };
+  return { step: { number, kernel, ...places }, kernel, args: values };
 }
 
 /** The tasks of a section: one if it is not worth sharing, some of its rows through all of its steps if it has `rows`. */
@@ -104,9 +110,8 @@ function tasksFor(work: number, { threads, workOfPart }: Cutting): number {
   return Math.min(Math.floor(work / workOfPart), Math.max(TASKS_OF_THREAD * threads, long));
 }
 
-function chunkOf({ step, scratchArgs: scratch, stateArgs: states }: Bound, part: Part): Chunk {
-  const places = { scratchArgs: scratch, stateArgs: states };
-  return { step, kernel: part.kernel, args: inOrder(part), ...places };
+function chunkOf({ step }: Bound, part: Part): Chunk {
+  return { step, args: inOrder(part) };
 }
 
 /** Calls of one task after one another become one: whoever has done the first does the next. */

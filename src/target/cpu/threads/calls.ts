@@ -2,38 +2,12 @@
  * A program as threads run it: calls, one after the other, each of tasks that do not depend on one another. A thread does
  * the chunks of a task one after the other.
  */
-import { type KernelName } from '../kernels/kernels.table.ts';
 import { type NativeCall, type NativeRoute, type Prepared, type RouteWords } from '../x86/index.ts';
 import { type KernelSet } from './kernelSet.ts';
-
-/** A call of a kernel, of a part of a step. */
-export interface Chunk {
-  /** The step of the program that it is a part of. */
-  readonly step: number;
-  readonly kernel: KernelName;
-  readonly args: readonly number[];
-  /**
-   * Places in `args` whose values are addresses from the start of the scratch memory that each thread
-   * has for itself.
-   */
-  readonly scratchArgs: readonly number[];
-  /** Places in `args` whose values are addresses in the state of slot 0, and the bytes of a slot. */
-  readonly stateArgs: readonly StateArg[];
-}
-
-export interface StateArg {
-  readonly index: number;
-  readonly slotBytes: number;
-}
-
-export type Task = readonly Chunk[];
-
-/** Tasks that do not depend on one another: those of the steps of a section. */
-export type Call = readonly Task[];
+import { argsOf, stepOf, type BoundStep, type PackedCalls } from './packing.ts';
 
 /** What runs: calls, and the scratch memory of the threads, one after the other. */
-export interface Work {
-  readonly calls: readonly Call[];
+export interface Work extends PackedCalls {
   readonly scratchAddress: number;
   readonly scratchBytes: number;
 }
@@ -56,40 +30,38 @@ export interface Walk {
 }
 
 /**
- * A program as one thread runs it: a chunk is prepared when the thread first comes to it, as another may always take
- * it, and one on state again for another slot. A task of which machine code can do anything is handed over when it has run once.
+ * A program as one thread runs it: a task is made ready when the thread first comes to it, as another may always take
+ * it, and chunks on state again for another slot. A task of which machine code can do anything is handed over when it has run once.
  */
 export class ReadyWork implements Walk {
   readonly calls: readonly ReadyCall[];
   readonly route: NativeRoute | undefined;
-  /** Tasks on state, by call. */
-  readonly #onState: (readonly [call: number, task: number])[] = [];
+  readonly #kernels: KernelSet;
+  readonly #work: Work;
+  readonly #scratch: number;
+  /** Tasks on state that machine code does, by call. */
+  #onState: (readonly [call: number, task: number])[] = [];
   #slot = 0;
 
   /** For thread number `thread`, which walks by `words`, if others share the work. */
-  constructor(
-    kernels: KernelSet,
-    { calls, scratchAddress, scratchBytes }: Work,
-    thread: number,
-    words?: RouteWords,
-  ) {
-    const tasks = calls.map(({ length }) => length);
-    this.route = words && kernels.route?.(tasks, words);
-    const scratch = scratchAddress + thread * scratchBytes;
-    let first = 0;
-    this.calls = calls.map((call, i) =>
-      call.map((chunks, j) => {
-        const own = chunks.map((chunk) => new ReadyChunk(kernels, chunk, scratch));
-        if (own.some(({ isOnState }) => isOnState)) this.#onState.push([i, j]);
-        const ready = {
-          first,
-          chunks: own.map((chunk) => () => chunk.run(this.#slot)),
-          handOver: this.route && (() => this.#handOver(i, j, own)),
-        };
-        first += chunks.length;
-        return ready;
+  constructor(kernels: KernelSet, work: Work, thread: number, words?: RouteWords) {
+    this.#kernels = kernels;
+    this.#work = work;
+    this.#scratch = work.scratchAddress + thread * work.scratchBytes;
+    this.route = words && kernels.route?.([...work.tasksOfCall], words);
+    let [first, number] = [0, 0];
+    this.calls = Array.from(work.tasksOfCall, (tasks, call) =>
+      Array.from({ length: tasks }, (_, task) => {
+        const place = { call, task, first, count: work.chunksOfTask[number++]! };
+        first += place.count;
+        return new LazyTask(this, place);
       }),
     );
+  }
+
+  /** The first of the slots that it runs on. */
+  get slot(): number {
+    return this.#slot;
   }
 
   /** Makes `calls` those on the slots from `slot` on. */
@@ -97,33 +69,83 @@ export class ReadyWork implements Walk {
     if (slot === this.#slot) return;
     this.#slot = slot;
     for (const [call, task] of this.#onState) this.route?.withdraw(call, task);
+    this.#onState = [];
+  }
+
+  /** A chunk by its number. */
+  readyChunk(chunk: number): ReadyChunk {
+    const [step, args] = [stepOf(this.#work, chunk), argsOf(this.#work, chunk)];
+    return new ReadyChunk(this.#kernels, step, args, this.#scratch);
   }
 
   /** Unless machine code has it, or the host would be asked for all of it. */
-  #handOver(call: number, task: number, chunks: readonly ReadyChunk[]): void {
-    if (this.route!.has(call, task) || chunks.every(({ native }) => native === undefined)) return;
-    this.route!.handOver(
-      call,
-      task,
-      chunks.map(({ native }) => native),
-    );
+  handOver(call: number, task: number, chunks: readonly ReadyChunk[]): void {
+    const { route } = this;
+    if (route === undefined || route.has(call, task)) return;
+    const calls = chunks.map(({ native }) => native);
+    if (calls.every((native) => native === undefined)) return;
+    route.handOver(call, task, calls);
+    if (chunks.some(({ isOnState }) => isOnState)) this.#onState.push([call, task]);
+  }
+}
+
+/** Where a task is in the program: its first chunk, and how many it has. */
+interface TaskPlace {
+  readonly call: number;
+  readonly task: number;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** A task that costs nothing before this thread comes to it. */
+class LazyTask implements ReadyTask {
+  readonly #work: ReadyWork;
+  readonly #place: TaskPlace;
+  #own: readonly ReadyChunk[] = [];
+  #chunks: readonly (() => void)[] | undefined;
+
+  constructor(work: ReadyWork, place: TaskPlace) {
+    this.#work = work;
+    this.#place = place;
+  }
+
+  get first(): number {
+    return this.#place.first;
+  }
+
+  get chunks(): readonly (() => void)[] {
+    return (this.#chunks ??= this.#makeReady());
+  }
+
+  handOver(): void {
+    this.#work.handOver(this.#place.call, this.#place.task, this.#own);
+  }
+
+  #makeReady(): readonly (() => void)[] {
+    const { first, count } = this.#place;
+    this.#own = Array.from({ length: count }, (_, i) => this.#work.readyChunk(first + i));
+    return this.#own.map((chunk) => () => chunk.run(this.#work.slot));
   }
 }
 
 /** A chunk that is prepared when it is first run, and on state for each slot. */
 class ReadyChunk {
-  readonly isOnState: boolean;
   readonly #kernels: KernelSet;
-  readonly #chunk: Chunk;
+  readonly #step: BoundStep;
+  readonly #args: readonly number[];
   readonly #scratch: number;
   #prepared: Prepared | undefined;
   #slot = 0;
 
-  constructor(kernels: KernelSet, chunk: Chunk, scratch: number) {
+  constructor(kernels: KernelSet, step: BoundStep, args: readonly number[], scratch: number) {
     this.#kernels = kernels;
-    this.#chunk = chunk;
+    this.#step = step;
+    this.#args = args;
     this.#scratch = scratch;
-    this.isOnState = chunk.stateArgs.length > 0;
+  }
+
+  get isOnState(): boolean {
+    return this.#step.stateArgs.length > 0;
   }
 
   run(slot: number): void {
@@ -140,8 +162,8 @@ class ReadyChunk {
   }
 
   #prepare(slot: number): Prepared {
-    const { kernel, args, scratchArgs, stateArgs } = this.#chunk;
-    const values = [...args];
+    const { kernel, scratchArgs, stateArgs } = this.#step;
+    const values = [...this.#args];
     for (const index of scratchArgs) values[index]! += this.#scratch;
     for (const { index, slotBytes } of stateArgs) values[index]! += slot * slotBytes;
     return this.#kernels.prepare(kernel, values);
