@@ -1,7 +1,7 @@
 /** A program on the memory of a device: its calls with addresses, cut into tasks for threads. */
 import { resolveArgument, scratchAddress, type Layout } from './deviceMemory.ts';
 import { type CpuProgram } from './emit.ts';
-import { cutCall, inOrder, rowsOfCall, sharedBytes, workOf, type Part } from './kernels/cut.ts';
+import { cutCall, inOrder, sharesByRows, sharedBytes, workOf, type Part } from './kernels/cut.ts';
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
 import { streams, type Piece } from './kernels/pieces.ts';
 import { type Placed, type Step } from './steps.ts';
@@ -82,8 +82,9 @@ function tasksOf(
   );
   if (wanted <= 1) return [section.map((bound) => chunkOf(bound, bound))];
   if (rows !== undefined) {
-    return sharesOf(section, rows, wanted, cutting).map(([start, count]) =>
-      section.map((bound) => chunkOf(bound, rowsOfCall(bound, rows, start, start + count))),
+    const shares = section.map((bound) => sharesByRows(bound, rows));
+    return piecesOfRows(section, rows, wanted, cutting).map(([start, count]) =>
+      section.map((bound, i) => chunkOf(bound, shares[i]!(start, count))),
     );
   }
   return section.flatMap((bound, i) =>
@@ -94,7 +95,7 @@ function tasksOf(
 }
 
 /** Shares of rows: a run for each thread, in one piece where each reads all of a weight. */
-function sharesOf(
+function piecesOfRows(
   section: readonly Bound[],
   rows: number,
   wanted: number,

@@ -2,9 +2,9 @@
  * A program as threads run it: calls, one after the other, each of tasks that do not depend on one another. A thread does
  * the chunks of a task one after the other.
  */
-import { type NativeCall, type NativeRoute, type Prepared, type RouteWords } from '../x86/index.ts';
+import { type NativeRoute, type Prepared, type RouteWords } from '../x86/index.ts';
 import { type KernelSet } from './kernelSet.ts';
-import { argsOf, stepOf, type BoundStep, type PackedCalls } from './packing.ts';
+import { argsOf, stepOf, type PackedCalls } from './packing.ts';
 
 /** What runs: calls, and the scratch memory of the threads, one after the other. */
 export interface Work extends PackedCalls {
@@ -18,7 +18,7 @@ export interface ReadyTask {
   readonly first: number;
   readonly chunks: readonly (() => void)[];
   /** When it has run: hands it to machine code, which asks for chunks that it cannot do. */
-  readonly handOver?: (() => void) | undefined;
+  handOver?(): void;
 }
 
 export type ReadyCall = readonly ReadyTask[];
@@ -30,8 +30,8 @@ export interface Walk {
 }
 
 /**
- * A program as one thread runs it: a task is made ready when the thread first comes to it, as another may always take
- * it, and chunks on state again for another slot. A task of which machine code can do anything is handed over when it has run once.
+ * A program as one thread runs it: a task is made ready when the thread comes to it, as another may always take it, and one
+ * on state again for another slot. A task of which machine code can do anything is handed over when it has run once.
  */
 export class ReadyWork implements Walk {
   readonly calls: readonly ReadyCall[];
@@ -39,8 +39,8 @@ export class ReadyWork implements Walk {
   readonly #kernels: KernelSet;
   readonly #work: Work;
   readonly #scratch: number;
-  /** Tasks on state that machine code does, by call. */
-  #onState: (readonly [call: number, task: number])[] = [];
+  /** Tasks on state that are ready for the slot. */
+  #onState: LazyTask[] = [];
   #slot = 0;
 
   /** For thread number `thread`, which walks by `words`, if others share the work. */
@@ -59,33 +59,28 @@ export class ReadyWork implements Walk {
     );
   }
 
-  /** The first of the slots that it runs on. */
-  get slot(): number {
-    return this.#slot;
-  }
-
   /** Makes `calls` those on the slots from `slot` on. */
   moveTo(slot: number): void {
     if (slot === this.#slot) return;
     this.#slot = slot;
-    for (const [call, task] of this.#onState) this.route?.withdraw(call, task);
+    for (const task of this.#onState) task.move();
     this.#onState = [];
   }
 
-  /** A chunk by its number. */
-  readyChunk(chunk: number): ReadyChunk {
-    const [step, args] = [stepOf(this.#work, chunk), argsOf(this.#work, chunk)];
-    return new ReadyChunk(this.#kernels, step, args, this.#scratch);
+  /** The chunks of a task on the slots that the calls are on. */
+  prepare(task: LazyTask, { first, count }: TaskPlace): readonly Prepared[] {
+    const chunks = Array.from({ length: count }, (_, i) => first + i);
+    if (chunks.some((chunk) => stepOf(this.#work, chunk).stateArgs.length > 0))
+      this.#onState.push(task);
+    return chunks.map((chunk) => this.#prepare(chunk));
   }
 
-  /** Unless machine code has it, or the host would be asked for all of it. */
-  handOver(call: number, task: number, chunks: readonly ReadyChunk[]): void {
-    const { route } = this;
-    if (route === undefined || route.has(call, task)) return;
-    const calls = chunks.map(({ native }) => native);
-    if (calls.every((native) => native === undefined)) return;
-    route.handOver(call, task, calls);
-    if (chunks.some(({ isOnState }) => isOnState)) this.#onState.push([call, task]);
+  #prepare(chunk: number): Prepared {
+    const { kernel, scratchArgs, stateArgs } = stepOf(this.#work, chunk);
+    const args = argsOf(this.#work, chunk);
+    for (const index of scratchArgs) args[index]! += this.#scratch;
+    for (const { index, slotBytes } of stateArgs) args[index]! += this.#slot * slotBytes;
+    return this.#kernels.prepare(kernel, args);
   }
 }
 
@@ -97,11 +92,11 @@ interface TaskPlace {
   readonly count: number;
 }
 
-/** A task that costs nothing before this thread comes to it. */
+/** A task that costs next to nothing before the thread comes to it, and when machine code has it. */
 class LazyTask implements ReadyTask {
   readonly #work: ReadyWork;
   readonly #place: TaskPlace;
-  #own: readonly ReadyChunk[] = [];
+  #prepared: readonly Prepared[] | undefined;
   #chunks: readonly (() => void)[] | undefined;
 
   constructor(work: ReadyWork, place: TaskPlace) {
@@ -114,58 +109,31 @@ class LazyTask implements ReadyTask {
   }
 
   get chunks(): readonly (() => void)[] {
-    return (this.#chunks ??= this.#makeReady());
+    return (this.#chunks ??= this.#makeReady().map(({ run }) => run));
   }
 
+  /** Unless machine code has it, or the host would be asked for all of it. */
   handOver(): void {
-    this.#work.handOver(this.#place.call, this.#place.task, this.#own);
+    const { route } = this.#work;
+    const { call, task } = this.#place;
+    if (route === undefined || route.has(call, task)) return;
+    const calls = this.#makeReady().map(({ native }) => native?.());
+    if (calls.every((native) => native === undefined)) return;
+    route.handOver(call, task, calls);
+    this.#forget();
   }
 
-  #makeReady(): readonly (() => void)[] {
-    const { first, count } = this.#place;
-    this.#own = Array.from({ length: count }, (_, i) => this.#work.readyChunk(first + i));
-    return this.#own.map((chunk) => () => chunk.run(this.#work.slot));
-  }
-}
-
-/** A chunk that is prepared when it is first run, and on state for each slot. */
-class ReadyChunk {
-  readonly #kernels: KernelSet;
-  readonly #step: BoundStep;
-  readonly #args: readonly number[];
-  readonly #scratch: number;
-  #prepared: Prepared | undefined;
-  #slot = 0;
-
-  constructor(kernels: KernelSet, step: BoundStep, args: readonly number[], scratch: number) {
-    this.#kernels = kernels;
-    this.#step = step;
-    this.#args = args;
-    this.#scratch = scratch;
+  /** The calls are on other slots from now on. */
+  move(): void {
+    this.#forget();
+    this.#work.route?.withdraw(this.#place.call, this.#place.task);
   }
 
-  get isOnState(): boolean {
-    return this.#step.stateArgs.length > 0;
+  #makeReady(): readonly Prepared[] {
+    return (this.#prepared ??= this.#work.prepare(this, this.#place));
   }
 
-  run(slot: number): void {
-    if (this.#prepared === undefined || (this.isOnState && slot !== this.#slot)) {
-      this.#prepared = this.#prepare(slot);
-      this.#slot = slot;
-    }
-    this.#prepared.run();
-  }
-
-  /** Its calls of machine code as it last ran; undefined if it has none. */
-  get native(): readonly NativeCall[] | undefined {
-    return this.#prepared?.native?.();
-  }
-
-  #prepare(slot: number): Prepared {
-    const { kernel, scratchArgs, stateArgs } = this.#step;
-    const values = [...this.#args];
-    for (const index of scratchArgs) values[index]! += this.#scratch;
-    for (const { index, slotBytes } of stateArgs) values[index]! += slot * slotBytes;
-    return this.#kernels.prepare(kernel, values);
+  #forget(): void {
+    this.#prepared = this.#chunks = undefined;
   }
 }

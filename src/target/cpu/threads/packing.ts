@@ -50,20 +50,26 @@ export interface PackedCalls {
 /** The calls as numbers. */
 export function packCalls(calls: readonly Call[]): PackedCalls {
   const tasks = calls.flat();
-  const chunks = tasks.flat();
   const places = new Map<BoundStep, number>();
-  for (const { step } of chunks) if (!places.has(step)) places.set(step, places.size);
-  const argsOfChunk = new Uint32Array(chunks.length + 1);
-  for (const [i, { args }] of chunks.entries()) argsOfChunk[i + 1] = argsOfChunk[i]! + args.length;
-  const args = new Float64Array(argsOfChunk.at(-1)!);
-  for (const [i, chunk] of chunks.entries()) args.set(chunk.args, argsOfChunk[i]);
+  const stepOfChunk: number[] = [];
+  const argsOfChunk = [0];
+  const args: number[] = [];
+  for (const task of tasks) {
+    for (const chunk of task) {
+      const place = places.get(chunk.step) ?? places.size;
+      places.set(chunk.step, place);
+      stepOfChunk.push(place);
+      for (const argument of chunk.args) args.push(argument);
+      argsOfChunk.push(args.length);
+    }
+  }
   return {
     steps: [...places.keys()],
-    tasksOfCall: Uint32Array.from(calls, ({ length }) => length),
-    chunksOfTask: Uint32Array.from(tasks, ({ length }) => length),
-    stepOfChunk: Uint32Array.from(chunks, ({ step }) => places.get(step)!),
-    argsOfChunk,
-    args,
+    tasksOfCall: new Uint32Array(calls.map(({ length }) => length)),
+    chunksOfTask: new Uint32Array(tasks.map(({ length }) => length)),
+    stepOfChunk: new Uint32Array(stepOfChunk),
+    argsOfChunk: new Uint32Array(argsOfChunk),
+    args: new Float64Array(args),
   };
 }
 
@@ -72,7 +78,9 @@ export function stepOf({ steps, stepOfChunk }: PackedCalls, chunk: number): Boun
   return steps[stepOfChunk[chunk]!]!;
 }
 
-/** The arguments of a chunk. */
+/** The arguments of a chunk, to be changed. */
 export function argsOf({ args, argsOfChunk }: PackedCalls, chunk: number): number[] {
-  return Array.from(args.subarray(argsOfChunk[chunk], argsOfChunk[chunk + 1]));
+  const own: number[] = [];
+  for (let i = argsOfChunk[chunk]!; i < argsOfChunk[chunk + 1]!; i++) own.push(args[i]!);
+  return own;
 }
