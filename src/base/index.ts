@@ -7,6 +7,7 @@ export * from './errors.ts';
 export * from './formats.ts';
 export * from './json.ts';
 export * from './npy.ts';
+export * from './perObject.ts';
 export * from './random.ts';
 export * from './recentMap.ts';
 export * from './units.ts';

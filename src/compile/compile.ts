@@ -35,17 +35,30 @@ export function lowerGraph(graph: Graph, target: Target, observe?: PassObserver)
   return current;
 }
 
+/**
+ * Compiles a lowered graph for one shape bucket after another: what no bucket changes is done here, once. Throws
+ * UnsupportedError; what is returned throws CapacityError.
+ */
+export function compilerOf<S extends Schedule, P extends Program>(
+  graph: Graph,
+  target: Target<S, P>,
+): (dims: Dims) => P {
+  requireSupport(graph, target);
+  const kernels = orderKernels(fuseKernels(graph));
+  return (dims) => {
+    const schedule = target.schedule(kernels, graph, dims);
+    const plan = planMemory(schedule.buffers, schedule.regions);
+    return target.emit(schedule, plan);
+  };
+}
+
 /** Compiles a lowered graph for one shape bucket. Throws UnsupportedError, CapacityError. */
 export function compileLowered<S extends Schedule, P extends Program>(
   graph: Graph,
   target: Target<S, P>,
   dims: Dims,
 ): P {
-  requireSupport(graph, target);
-  const kernels = orderKernels(fuseKernels(graph));
-  const schedule = target.schedule(kernels, graph, dims);
-  const plan = planMemory(schedule.buffers, schedule.regions);
-  return target.emit(schedule, plan);
+  return compilerOf(graph, target)(dims);
 }
 
 /** The whole way from a model's graph to a program for one shape bucket. */

@@ -74,7 +74,7 @@ export function fuseKernels(graph: Graph): Kernel[] {
 }
 
 class Fusion {
-  private readonly order: Node[];
+  private readonly order: readonly Node[];
   private readonly index: Map<Node, number>;
   private readonly uses: Map<Node, number>;
   private readonly users = new Map<Node, Node[]>();

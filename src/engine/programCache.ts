@@ -1,7 +1,7 @@
 /** Compiled programs of one graph and target, each compiled when asked for and not kept. */
 import { RecentMap } from '../base/index.ts';
 import {
-  compileLowered,
+  compilerOf,
   lowerGraph,
   requireSupport,
   type PassObserver,
@@ -18,6 +18,7 @@ export class ProgramCache {
   readonly #target: Target;
   readonly #lowered: Graph;
   readonly #programs = new RecentMap<string, Program>(MOST_PROGRAMS);
+  #compile: ((dims: Dims) => Program) | undefined;
   #maxTokens: number | undefined;
 
   /** Runs the passes; `observe` sees the graph after each. */
@@ -44,7 +45,8 @@ export class ProgramCache {
     const key = `${bucket.B},${bucket.T},${bucket.S}`;
     const known = this.#programs.get(key);
     if (known !== undefined) return known;
-    const program = compileLowered(this.#lowered, this.#target, bucket);
+    this.#compile ??= compilerOf(this.#lowered, this.#target);
+    const program = this.#compile(bucket);
     this.#programs.set(key, program);
     return program;
   }

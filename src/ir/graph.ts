@@ -2,7 +2,7 @@
  * Graph: tensor-level SSA. A node is an op, its inputs, attributes and type; a graph is its outputs,
  * the states it updates and where its weights come from.
  */
-import { ShapeError } from '../base/index.ts';
+import { perObject, ShapeError } from '../base/index.ts';
 import { OPS, type Op, type OpAttrs } from './ops.table.ts';
 import { type StoredRows } from './storedRows.ts';
 import { type TensorType } from './types.ts';
@@ -69,7 +69,7 @@ export function makeNode<O extends Op>(
 }
 
 /** The nodes an evaluation needs, each after its inputs; states first in order, then outputs. */
-export function topologicalOrder(graph: Graph): Node[] {
+export const topologicalOrder = perObject((graph: Graph): readonly Node[] => {
   const order = new Set<Node>();
   const visit = (root: Node): void => {
     const path = [root]; // not the call stack, which a long chain would overflow
@@ -82,7 +82,7 @@ export function topologicalOrder(graph: Graph): Node[] {
   graph.states.forEach(visit);
   graph.outputs.forEach(visit);
   return [...order];
-}
+});
 
 /** How often each node is used, by nodes, outputs and states. */
 export function countUses(graph: Graph): Map<Node, number> {

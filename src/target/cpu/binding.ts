@@ -1,10 +1,19 @@
 /** A program on the memory of a device: its calls with addresses, cut into tasks for threads. */
 import { resolveArgument, scratchAddress, type Layout } from './deviceMemory.ts';
 import { type CpuProgram } from './emit.ts';
-import { cutCall, inOrder, rowsOfCall, sharedBytes, workOf, type Part } from './kernels/cut.ts';
+import { cutCall, inOrder, sharesByRows, sharedBytes, workOf, type Part } from './kernels/cut.ts';
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
+import { streams, type Piece } from './kernels/pieces.ts';
 import { type Placed, type Step } from './steps.ts';
-import { type Call, type Chunk, type StateArg, type Task, type Work } from './threads/calls.ts';
+import { type Work } from './threads/calls.ts';
+import {
+  packCalls,
+  type BoundStep,
+  type Call,
+  type Chunk,
+  type StateArg,
+  type Task,
+} from './threads/packing.ts';
 import { MOST_TASKS } from './threads/tally.ts';
 
 /** Valid for one layout of the memory. */
@@ -30,28 +39,26 @@ const WORK_OF_WHOLE = 1 << 16;
 
 /** A step with the addresses of its arguments. */
 interface Bound extends Part {
-  readonly step: number;
-  readonly scratchArgs: readonly number[];
-  readonly stateArgs: readonly StateArg[];
+  readonly step: BoundStep;
 }
 
 export function bindProgram(program: CpuProgram, layout: Layout, cutting: Cutting): Binding {
   const { steps, scratchBytes, dims } = program.content;
   const bound = steps.map((step, i) => bindStep(step, i, layout));
-  const sections = Map.groupBy(bound, ({ step }) => steps[step]!.section);
+  const sections = Map.groupBy(bound, ({ step }) => steps[step.number]!.section);
   const calls = [...sections.values()].map((section) => {
-    const { byRows } = steps[section[0]!.step]!;
+    const { byRows } = steps[section[0]!.step.number]!;
     return tasksOf(section, byRows ? dims.B * dims.T : undefined, cutting);
   });
   return {
+    ...packCalls(joinSingle(calls).flatMap(inCalls)),
     layout,
-    calls: joinSingle(calls).flatMap(inCalls),
     scratchAddress: scratchAddress(program, layout),
     scratchBytes,
   };
 }
 
-function bindStep({ kernel, args }: Step<Placed>, step: number, layout: Layout): Bound {
+function bindStep({ kernel, args }: Step<Placed>, number: number, layout: Layout): Bound {
   const values = Object.fromEntries(
     Object.entries(args).map(([name, argument]) => [name, resolveArgument(argument, layout)]),
   );
@@ -59,7 +66,7 @@ function bindStep({ kernel, args }: Step<Placed>, step: number, layout: Layout):
     scratchArgs: scratchArgs(kernel, args),
     stateArgs: stateArgs(kernel, args, layout),
   };
-  return { step, kernel, args: values, ...places };
+  return { step: { number, kernel, ...places }, kernel, args: values };
 }
 
 /** The tasks of a section: one if it is not worth sharing, some of its rows through all of its steps if it has `rows`. */
@@ -75,10 +82,9 @@ function tasksOf(
   );
   if (wanted <= 1) return [section.map((bound) => chunkOf(bound, bound))];
   if (rows !== undefined) {
-    const count = Math.min(wanted, sharesOf(section, rows, cutting));
-    const start = (i: number): number => Math.floor((i * rows) / count);
-    return Array.from({ length: count }, (_, i) =>
-      section.map((bound) => chunkOf(bound, rowsOfCall(bound, rows, start(i), start(i + 1)))),
+    const shares = section.map((bound) => sharesByRows(bound, rows));
+    return piecesOfRows(section, rows, wanted, cutting).map(([start, count]) =>
+      section.map((bound, i) => chunkOf(bound, shares[i]!(start, count))),
     );
   }
   return section.flatMap((bound, i) =>
@@ -88,10 +94,16 @@ function tasksOf(
   );
 }
 
-/** The most shares of rows: one a thread where each reads all of a weight. */
-function sharesOf(section: readonly Bound[], rows: number, { threads }: Cutting): number {
+/** Shares of rows: a run for each thread, in one piece where each reads all of a weight. */
+function piecesOfRows(
+  section: readonly Bound[],
+  rows: number,
+  wanted: number,
+  { threads }: Cutting,
+): readonly Piece[] {
   const reads = section.some(({ kernel, args }) => sharedBytes(kernel, args) > 0);
-  return reads ? threads : rows;
+  const least = Math.ceil(rows / (reads ? Math.min(threads, wanted) : wanted));
+  return streams(rows, threads, { grain: 1, least });
 }
 
 function tasksFor(work: number, { threads, workOfPart }: Cutting): number {
@@ -99,9 +111,8 @@ function tasksFor(work: number, { threads, workOfPart }: Cutting): number {
   return Math.min(Math.floor(work / workOfPart), Math.max(TASKS_OF_THREAD * threads, long));
 }
 
-function chunkOf({ step, scratchArgs: scratch, stateArgs: states }: Bound, part: Part): Chunk {
-  const places = { scratchArgs: scratch, stateArgs: states };
-  return { step, kernel: part.kernel, args: inOrder(part), ...places };
+function chunkOf({ step }: Bound, part: Part): Chunk {
+  return { step, args: inOrder(part) };
 }
 
 /** Calls of one task after one another become one: whoever has done the first does the next. */

@@ -67,7 +67,7 @@ export class CpuDevice implements Device {
     }
     requireInputs(program, inputs);
     const { positions, firstSlot = 0 } = inputs;
-    if (program.recurrent) requireContinues(positions, this.#lengths.slice(firstSlot));
+    if (program.model.recurrent) requireContinues(positions, this.#lengths.slice(firstSlot));
     const binding = this.#bind(program, firstSlot);
     this.#feed(program, inputs);
     const end = this.#beginSteps(program, binding, firstSlot);
@@ -189,7 +189,8 @@ export class CpuDevice implements Device {
 
 function requireInputs(program: CpuProgram, inputs: StepInputs): void {
   const { tokens, positions } = inputs;
-  const { dims, vocabularySize } = program;
+  const { dims, model } = program;
+  const { vocabularySize } = model;
   const { B, T, S } = dims;
   if (tokens.length !== B * T || positions.length !== B) {
     throw new UsageError(

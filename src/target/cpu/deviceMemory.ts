@@ -12,7 +12,8 @@
 import { CapacityError, UsageError } from '../../base/index.ts';
 import { type DeviceBytes } from '../../compile/index.ts';
 import { type WasmMemory } from '../../wasm/index.ts';
-import { type CpuProgram, type StateSize } from './emit.ts';
+import { type CpuProgram } from './emit.ts';
+import { type StateSize } from './modelFacts.ts';
 import {
   createKernelMemory,
   createPanelMemory,
@@ -302,7 +303,7 @@ function requireMachine(weightBytes: number, machineBytes: number): void {
 
 function loadedModel(program: CpuProgram, memoryBytes: number): LoadedModel {
   const placed = placeWeights(program, memoryBytes);
-  return { ...placed, states: program.states, weightsEnd: placed.ends[0]! };
+  return { ...placed, states: program.model.states, weightsEnd: placed.ends[0]! };
 }
 
 function placeStates(model: LoadedModel, batch: number, capacity: number): Layout {
@@ -318,7 +319,7 @@ function placeStates(model: LoadedModel, batch: number, capacity: number): Layou
   return { weights: model.weights, states, slotBytes, batch, capacity, arenaAddress };
 }
 
-function requireModel({ weights, states, graph }: CpuProgram, model: LoadedModel): void {
+function requireModel({ model: { weights, states }, graph }: CpuProgram, model: LoadedModel): void {
   const unknown =
     [...weights].find((name) => !model.weights.has(name)) ??
     [...states].find(([name, size]) => !sameSize(size, model.states.get(name)))?.[0];

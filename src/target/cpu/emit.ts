@@ -1,20 +1,11 @@
 /** The program: steps with addresses in the arena, and what the host writes and reads there. */
 import { sha256Hex } from '../../base/index.ts';
 import { type BufferPlan, type Program } from '../../compile/index.ts';
-import {
-  countElements,
-  isReplaced,
-  lastDim,
-  resolveShape,
-  topologicalOrder,
-  type Dims,
-  type Graph,
-  type NodeOf,
-  type TensorType,
-} from '../../ir/index.ts';
+import { countElements, resolveShape, type Dims, type Graph } from '../../ir/index.ts';
 import { compiledKernels } from './kernels/kernelModule.ts';
 import { PANEL_FORMAT_NAMES, type PanelFormatName } from './panels/panelFormats.table.ts';
 import { alignBytes } from './kernels/vectors.ts';
+import { modelFacts, type ModelFacts } from './modelFacts.ts';
 import { type CpuSchedule } from './schedule.ts';
 import {
   type Argument,
@@ -87,17 +78,6 @@ function placeFeeds(feeds: Feeds<Unplaced>, place: Place): Feeds<Placed> {
   };
 }
 
-/** What a state needs for each sequence: elements a token of context, or in all. */
-export interface StateSize {
-  readonly elements: number;
-  readonly perToken: boolean;
-}
-
-function stateSize(type: TensorType): StateSize {
-  const perToken = !isReplaced(type);
-  return { perToken, elements: countElements(type.shape.slice(perToken ? 2 : 1) as number[]) };
-}
-
 /** A program of the cpu target. */
 export class CpuProgram implements Program {
   readonly target = 'cpu';
@@ -105,15 +85,9 @@ export class CpuProgram implements Program {
   readonly content: Content;
   /** How the weights are kept. */
   readonly storage: WeightStorage;
-  /** Weights by name, in the order of their first use. */
-  readonly weights: ReadonlySet<string>;
-  readonly states: ReadonlyMap<string, StateSize>;
-  /** Weights that name the experts of each token, and how many experts there are. */
-  readonly expertTables: ReadonlyMap<string, number>;
+  readonly model: ModelFacts;
   /** Formats of panels that its weights are kept in. */
   readonly formats: readonly PanelFormatName[];
-  /** Token ids are below this. */
-  readonly vocabularySize: number;
   readonly #plan: ReadonlyMap<ArenaBuffer, number>;
   #hash: string | undefined;
 
@@ -123,34 +97,13 @@ export class CpuProgram implements Program {
     storage: WeightStorage,
     plan: ReadonlyMap<ArenaBuffer, number>,
   ) {
-    const nodes = topologicalOrder(graph);
-    const states = nodes.filter((node): node is NodeOf<'state'> => node.op === 'state');
-    const routes = nodes.filter(({ op }) => op === 'routeByToken');
-    const embeddings = nodes.filter(
-      ({ op, inputs }) => op === 'embedding' && inputs[0]!.op === 'input',
-    );
-    const tables = [
-      ...embeddings.map(({ inputs }) => inputs[1]!),
-      ...routes.map(({ inputs }) => inputs[2]!),
-      ...nodes.flatMap(({ op, inputs }) => (op === 'ngramRows' ? inputs.slice(3) : [])),
-    ];
     this.graph = graph;
     this.content = content;
     this.storage = storage;
     const used = new Set(storage.values());
     this.formats = PANEL_FORMAT_NAMES.filter((name) => used.has(name));
     this.#plan = plan;
-    this.weights = new Set(nodes.flatMap(({ op, attrs }) => (op === 'weight' ? [attrs.name] : [])));
-    this.states = new Map(states.map(({ attrs: { name, type } }) => [name, stateSize(type)]));
-    this.expertTables = new Map(
-      routes.map(({ inputs, type }) => [(inputs[2] as NodeOf<'weight'>).attrs.name, lastDim(type)]),
-    );
-    this.vocabularySize = Math.min(...tables.map(({ type }) => type.shape[0] as number));
-  }
-
-  /** Whether it has a state that a step replaces. */
-  get recurrent(): boolean {
-    return [...this.states.values()].some(({ perToken }) => !perToken);
+    this.model = modelFacts(graph);
   }
 
   get dims(): Dims {

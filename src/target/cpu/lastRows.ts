@@ -2,6 +2,7 @@
  * Values of which only the row of the last token is read: where logits of that token alone are wanted, all of the last layer
  * behind its keys and values. They are computed of that token alone.
  */
+import { perObject } from '../../base/index.ts';
 import { topologicalOrder, type Graph, type Node, type Op } from '../../ir/index.ts';
 
 /** Ops whose row of a token needs, of each input with a row for each token, only that row. */
@@ -20,7 +21,7 @@ export function isByToken({ type }: Node): boolean {
 }
 
 /** The nodes that are computed of the last token alone: `lastToken`, and what nobody but these reads, row by row. */
-export function nodesOfLastToken(graph: Graph): ReadonlySet<Node> {
+export const nodesOfLastToken = perObject((graph: Graph): ReadonlySet<Node> => {
   const found = new Set<Node>();
   const readWhole = new Set<Node>([...graph.outputs.values(), ...graph.states.values()]);
   // Whoever reads a node comes before it.
@@ -30,4 +31,4 @@ export function nodesOfLastToken(graph: Graph): ReadonlySet<Node> {
     else for (const input of node.inputs) readWhole.add(input);
   }
   return found;
-}
+});

@@ -47,6 +47,7 @@ export function sectionsOf(steps: readonly RoundStep[], { rows, readers }: Shari
   const areShared = readers > 1 && rows >= least * readers && rows <= most * readers;
   const firstRounds: number[] = [];
   const goByRows: boolean[] = [];
+  const sectionOf: number[] = [];
   let written: Set<object> | undefined;
   let readBytes = 0;
   for (const round of Map.groupBy(steps, (step) => step.round).values()) {
@@ -63,9 +64,10 @@ export function sectionsOf(steps: readonly RoundStep[], { rows, readers }: Shari
       goByRows.push(written !== undefined);
       readBytes = bytes;
     }
+    sectionOf[round[0]!.round] = firstRounds.length - 1;
     for (const step of round) for (const buffer of writtenBy(step)) written?.add(buffer);
   }
-  const of = (round: number): number => firstRounds.findLastIndex((first) => first <= round);
+  const of = (round: number): number => sectionOf[round] ?? firstRounds.length - 1;
   return {
     of,
     byRows: (round) => goByRows[of(round)]!,

@@ -113,7 +113,7 @@ export class StepList {
   #scratchEnd = 0;
   #scratchBytes = 0;
   #hidden: HiddenFeed<Unplaced> | undefined;
-  readonly #rotary = new Map<string, RotaryFeed<Unplaced>>();
+  readonly #rotary: RotaryFeed<Unplaced>[] = [];
 
   /** Rows in 8 bits, by the place of the rows that they are made from. */
   readonly #quantized = new Map<object, Unplaced>();
@@ -165,7 +165,7 @@ export class StepList {
   get feeds(): Feeds<Unplaced> {
     const { tokens, positions } = this;
     const hidden = this.#hidden;
-    return { tokens, positions, ...(hidden && { hidden }), rotary: [...this.#rotary.values()] };
+    return { tokens, positions, ...(hidden && { hidden }), rotary: this.#rotary };
   }
 
   /** A buffer of elements. */
@@ -240,8 +240,12 @@ export class StepList {
   /** The tables of an angle for each token of the step, shared by all who rotate alike. */
   rotaryTables(attrs: OpAttrs['rotaryEmbedding']): RotaryFeed<Unplaced> {
     const { frequencies, magnitude, offset = 0 } = attrs;
-    const key = JSON.stringify([frequencies, magnitude, offset]);
-    const known = this.#rotary.get(key);
+    const known = this.#rotary.find(
+      (feed) =>
+        feed.magnitude === magnitude &&
+        feed.offset === offset &&
+        sameNumbers(feed.frequencies, frequencies),
+    );
     if (known !== undefined) return known;
     const { B, T } = this.#dims;
     const size = B * T * frequencies.length;
@@ -250,7 +254,7 @@ export class StepList {
       Unplaced,
     ];
     const feed = { frequencies, magnitude, offset, cos, sin };
-    this.#rotary.set(key, feed);
+    this.#rotary.push(feed);
     return feed;
   }
 
@@ -273,6 +277,10 @@ export class StepList {
 export function quantizedElements(rows: number, K: number): number {
   const { bytes, columns } = ACTIVATION_BLOCK;
   return Math.ceil((rows * K * bytes) / columns / ELEMENT_BYTES);
+}
+
+function sameNumbers(a: readonly number[], b: readonly number[]): boolean {
+  return a === b || (a.length === b.length && a.every((number, i) => number === b[i]));
 }
 
 function use(argument: Argument<Unplaced>, round: number): void {

@@ -1,5 +1,5 @@
 /** The cpu target: f32 in WebAssembly SIMD, and in x86-64 machine code where that runs. */
-import { CapacityError, UsageError } from '../../base/index.ts';
+import { CapacityError, perObject, UsageError } from '../../base/index.ts';
 import {
   type BufferPlan,
   type Kernel,
@@ -15,7 +15,7 @@ import { type ImageStore } from './images/imageStore.ts';
 import { type Readers } from './loading/readers.node.ts';
 import { scheduleGraph, type CpuSchedule } from './schedule.ts';
 import { supportsNode } from './supports.ts';
-import { storageOf } from './weightStorage.ts';
+import { storageOf, type WeightStorage } from './weightStorage.ts';
 import { chooseEmitter, type EmitterChoice, type EmitterRequest } from './x86/index.ts';
 
 /** Options of the target. */
@@ -102,12 +102,14 @@ export class CpuTarget implements Target<CpuSchedule, CpuProgram> {
   readonly name = 'cpu';
   readonly passes: readonly Pass[] = [];
   readonly #options: Settings;
+  readonly #storageOf: (graph: Graph) => WeightStorage;
 
   /** What the kernels are made with, and if it is not machine code, why. */
   readonly emitter: EmitterChoice;
 
   constructor(options: Settings, emitter: EmitterChoice) {
     this.#options = options;
+    this.#storageOf = perObject((graph) => storageOf(graph, options.activations));
     this.emitter = emitter;
   }
 
@@ -133,8 +135,7 @@ export class CpuTarget implements Target<CpuSchedule, CpuProgram> {
 
   /** Node by node: kernels of one op each. */
   schedule(_: readonly Kernel[], graph: Graph, dims: Dims): CpuSchedule {
-    const { activations, threads } = this.#options;
-    return scheduleGraph(graph, dims, storageOf(graph, activations), threads);
+    return scheduleGraph(graph, dims, this.#storageOf(graph), this.#options.threads);
   }
 
   emit(schedule: CpuSchedule, plan: BufferPlan): CpuProgram {

@@ -116,13 +116,13 @@ function shareSlices(
 }
 
 function loadFloats(
-  { graph, expertTables }: CpuProgram,
+  { graph, model }: CpuProgram,
   name: string,
   address: number,
   { buffer }: WasmMemory,
 ): void {
   const values = graph.weights.get(name)!.load();
-  const experts = expertTables.get(name);
+  const experts = model.expertTables.get(name);
   if (experts !== undefined) requireExperts(name, values, experts);
   new Float32Array(buffer, address, values.length).set(values);
 }

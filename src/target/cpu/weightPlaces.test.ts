@@ -32,7 +32,7 @@ for (const [i, name] of ['qwen3-tiny', 'deepseek-v3-tiny'].entries()) {
       assert.equal(memory > 0, program.storage.has(weight), weight);
     }
     assert.equal(new Set(weights.values()).size, weights.size);
-    assert.deepEqual([...weights.keys()], [...program.weights]);
+    assert.deepEqual([...weights.keys()], [...program.model.weights]);
   });
 
   const options: [string, CpuOptions][] = [

@@ -20,7 +20,7 @@ const SHARE = 3 / 4;
 
 /** Places the weights of a model in memories of `memoryBytes`. Throws CapacityError for a weight larger than one. */
 export function placeWeights(program: CpuProgram, memoryBytes: number): PlacedWeights {
-  const names = [...program.weights];
+  const names = [...program.model.weights];
   const together = placeIn(program, names, Infinity, 0);
   if (together.ends[0]! <= SHARE * memoryBytes || program.storage.size === 0) return together;
   const isPanels = (name: string): boolean => program.storage.has(name);

@@ -32,7 +32,8 @@ function cutAlong(axis: Axis, part: Part, { wanted, threads }: Fineness): readon
   if (wanted <= 1 || units === 0 || !when(part.args)) return [part];
   const grains = { grain, least: Math.ceil(units / wanted / grain) * grain };
   const pieces = axis.isStream ? streams(units, threads, grains) : alike(units, grains);
-  return pieces.map(([start, count]) => partFrom(axis, part, start, count));
+  const shareOf = sharesAlong(axis, part);
+  return pieces.map(([start, count]) => shareOf(start, count));
 }
 
 /** Multiply-accumulates of a call, or elements that it moves; undefined if it runs in one piece. */
@@ -63,11 +64,15 @@ export function sharedBytes(kernel: KernelName, args: object): number {
   return CUTS[kernel]?.sharedBytes?.(args as Arguments) ?? 0;
 }
 
-/** The share of a call, with `sharedParameters`, that has the rows from `from` to `to` of `rows`. */
-export function rowsOfCall(part: Part, rows: number, from: number, to: number): Part {
+/** A share of a call. */
+type ShareOf = (start: number, count: number) => Part;
+
+/** The shares of a call, with `sharedParameters`, that have some of `rows` rows. */
+export function sharesByRows(part: Part, rows: number): ShareOf {
   const axis = rowAxis(part.kernel, part.args, rows)!;
   const units = part.args[axis.extent]! / rows;
-  return partFrom(axis, part, from * units, (to - from) * units);
+  const shareOf = sharesAlong(axis, part);
+  return (start, count) => shareOf(start * units, count * units);
 }
 
 function rowAxis(kernel: KernelName, args: Arguments, rows: number): Axis | undefined {
@@ -80,14 +85,18 @@ function grainOf({ grain = 1 }: Axis, args: Arguments): number {
   return typeof grain === 'number' ? grain : grain(args);
 }
 
-function partFrom(axis: Axis, { kernel, args }: Part, start: number, units: number): Part {
-  const moved = (perUnit: Axis['elements'], factor: number): [string, number][] =>
+/** The shares of a call that have some of the units of an axis. */
+function sharesAlong(axis: Axis, { kernel, args }: Part): ShareOf {
+  const stepsOf = (perUnit: Axis['elements'], factor: number): [string, number][] =>
     Object.entries(perUnit).map(([name, each]) => {
-      const step = typeof each === 'number' ? each : each(args);
-      return [name, args[name]! + start * step * factor];
+      return [name, factor * (typeof each === 'number' ? each : each(args))];
     });
-  const changed = [...moved(axis.elements, ELEMENT_BYTES), ...moved(axis.adds ?? {}, 1)];
-  return { kernel, args: { ...args, ...Object.fromEntries(changed), [axis.extent]: units } };
+  const steps = [...stepsOf(axis.elements, ELEMENT_BYTES), ...stepsOf(axis.adds ?? {}, 1)];
+  return (start, count) => {
+    const moved = { ...args, [axis.extent]: count };
+    for (const [name, step] of steps) moved[name] = args[name]! + start * step;
+    return { kernel, args: moved };
+  };
 }
 
 /** The arguments of a part in the order of the table. */

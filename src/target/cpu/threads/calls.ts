@@ -2,38 +2,12 @@
  * A program as threads run it: calls, one after the other, each of tasks that do not depend on one another. A thread does
  * the chunks of a task one after the other.
  */
-import { type KernelName } from '../kernels/kernels.table.ts';
-import { type NativeCall, type NativeRoute, type Prepared, type RouteWords } from '../x86/index.ts';
+import { type NativeRoute, type Prepared, type RouteWords } from '../x86/index.ts';
 import { type KernelSet } from './kernelSet.ts';
-
-/** A call of a kernel, of a part of a step. */
-export interface Chunk {
-  /** The step of the program that it is a part of. */
-  readonly step: number;
-  readonly kernel: KernelName;
-  readonly args: readonly number[];
-  /**
-   * Places in `args` whose values are addresses from the start of the scratch memory that each thread
-   * has for itself.
-   */
-  readonly scratchArgs: readonly number[];
-  /** Places in `args` whose values are addresses in the state of slot 0, and the bytes of a slot. */
-  readonly stateArgs: readonly StateArg[];
-}
-
-export interface StateArg {
-  readonly index: number;
-  readonly slotBytes: number;
-}
-
-export type Task = readonly Chunk[];
-
-/** Tasks that do not depend on one another: those of the steps of a section. */
-export type Call = readonly Task[];
+import { argsOf, stepOf, type PackedCalls } from './packing.ts';
 
 /** What runs: calls, and the scratch memory of the threads, one after the other. */
-export interface Work {
-  readonly calls: readonly Call[];
+export interface Work extends PackedCalls {
   readonly scratchAddress: number;
   readonly scratchBytes: number;
 }
@@ -44,7 +18,7 @@ export interface ReadyTask {
   readonly first: number;
   readonly chunks: readonly (() => void)[];
   /** When it has run: hands it to machine code, which asks for chunks that it cannot do. */
-  readonly handOver?: (() => void) | undefined;
+  handOver?(): void;
 }
 
 export type ReadyCall = readonly ReadyTask[];
@@ -56,38 +30,31 @@ export interface Walk {
 }
 
 /**
- * A program as one thread runs it: a chunk is prepared when the thread first comes to it, as another may always take
- * it, and one on state again for another slot. A task of which machine code can do anything is handed over when it has run once.
+ * A program as one thread runs it: a task is made ready when the thread comes to it, as another may always take it, and one
+ * on state again for another slot. A task of which machine code can do anything is handed over when it has run once.
  */
 export class ReadyWork implements Walk {
   readonly calls: readonly ReadyCall[];
   readonly route: NativeRoute | undefined;
-  /** Tasks on state, by call. */
-  readonly #onState: (readonly [call: number, task: number])[] = [];
+  readonly #kernels: KernelSet;
+  readonly #work: Work;
+  readonly #scratch: number;
+  /** Tasks on state that are ready for the slot. */
+  #onState: LazyTask[] = [];
   #slot = 0;
 
   /** For thread number `thread`, which walks by `words`, if others share the work. */
-  constructor(
-    kernels: KernelSet,
-    { calls, scratchAddress, scratchBytes }: Work,
-    thread: number,
-    words?: RouteWords,
-  ) {
-    const tasks = calls.map(({ length }) => length);
-    this.route = words && kernels.route?.(tasks, words);
-    const scratch = scratchAddress + thread * scratchBytes;
-    let first = 0;
-    this.calls = calls.map((call, i) =>
-      call.map((chunks, j) => {
-        const own = chunks.map((chunk) => new ReadyChunk(kernels, chunk, scratch));
-        if (own.some(({ isOnState }) => isOnState)) this.#onState.push([i, j]);
-        const ready = {
-          first,
-          chunks: own.map((chunk) => () => chunk.run(this.#slot)),
-          handOver: this.route && (() => this.#handOver(i, j, own)),
-        };
-        first += chunks.length;
-        return ready;
+  constructor(kernels: KernelSet, work: Work, thread: number, words?: RouteWords) {
+    this.#kernels = kernels;
+    this.#work = work;
+    this.#scratch = work.scratchAddress + thread * work.scratchBytes;
+    this.route = words && kernels.route?.([...work.tasksOfCall], words);
+    let [first, number] = [0, 0];
+    this.calls = Array.from(work.tasksOfCall, (tasks, call) =>
+      Array.from({ length: tasks }, (_, task) => {
+        const place = { call, task, first, count: work.chunksOfTask[number++]! };
+        first += place.count;
+        return new LazyTask(this, place);
       }),
     );
   }
@@ -96,54 +63,77 @@ export class ReadyWork implements Walk {
   moveTo(slot: number): void {
     if (slot === this.#slot) return;
     this.#slot = slot;
-    for (const [call, task] of this.#onState) this.route?.withdraw(call, task);
+    for (const task of this.#onState) task.move();
+    this.#onState = [];
   }
 
-  /** Unless machine code has it, or the host would be asked for all of it. */
-  #handOver(call: number, task: number, chunks: readonly ReadyChunk[]): void {
-    if (this.route!.has(call, task) || chunks.every(({ native }) => native === undefined)) return;
-    this.route!.handOver(
-      call,
-      task,
-      chunks.map(({ native }) => native),
-    );
+  /** The chunks of a task on the slots that the calls are on. */
+  prepare(task: LazyTask, { first, count }: TaskPlace): readonly Prepared[] {
+    const chunks = Array.from({ length: count }, (_, i) => first + i);
+    if (chunks.some((chunk) => stepOf(this.#work, chunk).stateArgs.length > 0))
+      this.#onState.push(task);
+    return chunks.map((chunk) => this.#prepare(chunk));
+  }
+
+  #prepare(chunk: number): Prepared {
+    const { kernel, scratchArgs, stateArgs } = stepOf(this.#work, chunk);
+    const args = argsOf(this.#work, chunk);
+    for (const index of scratchArgs) args[index]! += this.#scratch;
+    for (const { index, slotBytes } of stateArgs) args[index]! += this.#slot * slotBytes;
+    return this.#kernels.prepare(kernel, args);
   }
 }
 
-/** A chunk that is prepared when it is first run, and on state for each slot. */
-class ReadyChunk {
-  readonly isOnState: boolean;
-  readonly #kernels: KernelSet;
-  readonly #chunk: Chunk;
-  readonly #scratch: number;
-  #prepared: Prepared | undefined;
-  #slot = 0;
+/** Where a task is in the program: its first chunk, and how many it has. */
+interface TaskPlace {
+  readonly call: number;
+  readonly task: number;
+  readonly first: number;
+  readonly count: number;
+}
 
-  constructor(kernels: KernelSet, chunk: Chunk, scratch: number) {
-    this.#kernels = kernels;
-    this.#chunk = chunk;
-    this.#scratch = scratch;
-    this.isOnState = chunk.stateArgs.length > 0;
+/** A task that costs next to nothing before the thread comes to it, and when machine code has it. */
+class LazyTask implements ReadyTask {
+  readonly #work: ReadyWork;
+  readonly #place: TaskPlace;
+  #prepared: readonly Prepared[] | undefined;
+  #chunks: readonly (() => void)[] | undefined;
+
+  constructor(work: ReadyWork, place: TaskPlace) {
+    this.#work = work;
+    this.#place = place;
   }
 
-  run(slot: number): void {
-    if (this.#prepared === undefined || (this.isOnState && slot !== this.#slot)) {
-      this.#prepared = this.#prepare(slot);
-      this.#slot = slot;
-    }
-    this.#prepared.run();
+  get first(): number {
+    return this.#place.first;
   }
 
-  /** Its calls of machine code as it last ran; undefined if it has none. */
-  get native(): readonly NativeCall[] | undefined {
-    return this.#prepared?.native?.();
+  get chunks(): readonly (() => void)[] {
+    return (this.#chunks ??= this.#makeReady().map(({ run }) => run));
   }
 
-  #prepare(slot: number): Prepared {
-    const { kernel, args, scratchArgs, stateArgs } = this.#chunk;
-    const values = [...args];
-    for (const index of scratchArgs) values[index]! += this.#scratch;
-    for (const { index, slotBytes } of stateArgs) values[index]! += slot * slotBytes;
-    return this.#kernels.prepare(kernel, values);
+  /** Unless machine code has it, or the host would be asked for all of it. */
+  handOver(): void {
+    const { route } = this.#work;
+    const { call, task } = this.#place;
+    if (route === undefined || route.has(call, task)) return;
+    const calls = this.#makeReady().map(({ native }) => native?.());
+    if (calls.every((native) => native === undefined)) return;
+    route.handOver(call, task, calls);
+    this.#forget();
+  }
+
+  /** The calls are on other slots from now on. */
+  move(): void {
+    this.#forget();
+    this.#work.route?.withdraw(this.#place.call, this.#place.task);
+  }
+
+  #makeReady(): readonly Prepared[] {
+    return (this.#prepared ??= this.#work.prepare(this, this.#place));
+  }
+
+  #forget(): void {
+    this.#prepared = this.#chunks = undefined;
   }
 }

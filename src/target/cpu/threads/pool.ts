@@ -130,9 +130,9 @@ export class ThreadPool implements Runner {
 
   #introduce(work: Work): Known {
     const id = ++this.#programs;
-    const tally = makeTally(work.calls.length, this.#timed ? wordsOfTimes(work) : 0);
+    const tally = makeTally(work.tasksOfCall.length, this.#timed ? wordsOfTimes(work) : 0);
     this.#post({ kind: 'program', id, tally, work });
-    const chunks = work.calls.flat(2).length;
+    const chunks = work.stepOfChunk.length;
     this.#readyChunks += chunks;
     this.#makeRoom();
     const words = routeWords(this.#control, tally, 0);

@@ -6,13 +6,14 @@
  */
 import { type Trace } from '../../../trace/index.ts';
 import { type ReadyTask, type Work } from './calls.ts';
+import { stepOf } from './packing.ts';
 
 export type Times = Float64Array<ArrayBuffer | SharedArrayBuffer>;
 
 const WORDS = 3;
 
-export function wordsOfTimes({ calls }: Work): number {
-  return WORDS * calls.flat(2).length;
+export function wordsOfTimes({ stepOfChunk }: Work): number {
+  return WORDS * stepOfChunk.length;
 }
 
 /** Runs a task. */
@@ -27,15 +28,16 @@ export function runTimed({ first, chunks }: ReadyTask, times: Times, thread: num
 /** Adds a run to a trace, a track for each thread; `startMs` is the time of its cycle 0. */
 export function traceTimes(
   trace: Trace,
-  { calls }: Work,
+  work: Work,
   steps: readonly { readonly label: string }[],
   times: Times,
   startMs: number,
 ): void {
   const cycle = (ms: number): number =>
     Math.max(0, Math.round(((ms - startMs) * trace.clockHz) / 1000));
-  for (const [i, { kernel, step }] of calls.flat(2).entries()) {
-    const { label } = steps[step]!;
+  for (const i of work.stepOfChunk.keys()) {
+    const { kernel, number } = stepOf(work, i);
+    const { label } = steps[number]!;
     const [thread, start, end] = times.subarray(WORDS * i, WORDS * (i + 1)) as unknown as number[];
     const startCycles = cycle(start!);
     const durationCycles = cycle(end!) - startCycles;

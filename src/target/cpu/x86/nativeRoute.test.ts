@@ -4,8 +4,9 @@ import { test } from 'node:test';
 import { compiledKernels } from '../kernels/kernelModule.ts';
 import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
 import { createKernelMemory } from '../kernels/memories.ts';
-import { ReadyWork, type Chunk, type Work } from '../threads/calls.ts';
+import { ReadyWork } from '../threads/calls.ts';
 import { openKernels, type KernelSet } from '../threads/kernelSet.ts';
+import { packCalls, type Call, type Chunk } from '../threads/packing.ts';
 import { makeTally, resetTally } from '../threads/tally.ts';
 import { CONTROL, makeControl, routeWords, Walker } from '../threads/walk.ts';
 import { chooseEmitter, machineCode } from './machineCode.ts';
@@ -20,9 +21,10 @@ const STATE = { at: 8192, capacity: 4, slotBytes: 4 * 4 * SIZE };
 function chunkOf(kernel: KernelName, args: Readonly<Record<string, number>>): Chunk {
   const names = Object.keys(KERNELS[kernel]);
   const state = names.indexOf('state');
+  const stateArgs = state < 0 ? [] : [{ index: state, slotBytes: STATE.slotBytes }];
   return {
-    ...{ step: 0, kernel, args: names.map((name) => args[name]!), scratchArgs: [] },
-    stateArgs: state < 0 ? [] : [{ index: state, slotBytes: STATE.slotBytes }],
+    step: { number: 0, kernel, scratchArgs: [], stateArgs },
+    args: names.map((name) => args[name]!),
   };
 }
 
@@ -34,7 +36,7 @@ const append = chunkOf('append', {
 const sum = chunkOf('mul', { a: 4096, b: 4096, out: 5120, size: SIZE });
 
 /** A thread that walks calls, and how often the host ran a kernel. */
-function walkerOf(calls: Work['calls']) {
+function walkerOf(calls: readonly Call[]) {
   const memory = createKernelMemory(true);
   const { module } = compiledKernels(true);
   const kernels = openKernels({ module, memory, code: machineCode('avx512') });
@@ -48,7 +50,8 @@ function walkerOf(calls: Work['calls']) {
   };
   const [control, tally] = [makeControl(1), makeTally(calls.length)];
   const words = routeWords(control, tally, 0);
-  const work = new ReadyWork(counted, { calls, scratchAddress: 0, scratchBytes: 0 }, 0, words);
+  const given = { ...packCalls(calls), scratchAddress: 0, scratchBytes: 0 };
+  const work = new ReadyWork(counted, given, 0, words);
   const walker = new Walker(0, control);
   let runs = 0;
   const run = (slot = 0): { readonly host: number; readonly error: unknown } => {
