@@ -107,6 +107,7 @@ export class ReadyWork implements Walk {
       task,
       chunks.map(({ native }) => native),
     );
+    for (const chunk of chunks) if (chunk.native) chunk.forget();
   }
 }
 
@@ -132,6 +133,11 @@ class ReadyChunk {
       this.#slot = slot;
     }
     this.#prepared.run();
+  }
+
+  /** Prepares it anew when it is run again. What is prepared takes a kilobyte, and programs have thousands of chunks. */
+  forget(): void {
+    this.#prepared = undefined;
   }
 
   /** Its calls of machine code as it last ran; undefined if it has none. */
