@@ -8,11 +8,11 @@ import type {
   DeviceRows,
   DeviceSnapshot,
   Program,
-  StepInputs,
   StepResult,
   Target,
 } from '../compile/index.ts';
 import { hasReplacedStates, type Graph } from '../ir/index.ts';
+import { beginStep } from './beginStep.ts';
 import { ProgramCache } from './programCache.ts';
 import { vocabularySize } from './vocabularySize.ts';
 
@@ -96,7 +96,7 @@ export class BatchRunner {
     const program = this.#programFor(feeds.length, T, this.#contextFor(S));
     const { B } = program.dims;
     const batch = feeds.slice(0, B);
-    const end = this.#beginOnDevice(program, {
+    const end = beginStep(this.#device, program, {
       tokens: Int32Array.from(batch.flatMap(({ tokens }) => tokens)),
       positions: Int32Array.from(batch, ({ position }) => position),
       firstSlot,
@@ -108,10 +108,6 @@ export class BatchRunner {
   /** A step from its beginning to its end. */
   run(feeds: readonly Feed[], place: StepPlace): BatchStep {
     return this.begin(feeds, place).end();
-  }
-
-  #beginOnDevice(program: Program, inputs: StepInputs): () => StepResult {
-    return this.#device.begin?.(program, inputs) ?? (() => this.#device.run(program, inputs));
   }
 
   /**

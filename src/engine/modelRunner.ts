@@ -5,6 +5,7 @@
 import { CapacityError } from '../base/index.ts';
 import type { Device, DeviceSnapshot, Target } from '../compile/index.ts';
 import type { Graph } from '../ir/index.ts';
+import { beginStep } from './beginStep.ts';
 import { ProgramCache } from './programCache.ts';
 import { requireFinite, requireTokenIds } from './requireTokens.ts';
 import { vocabularySize } from './vocabularySize.ts';
@@ -13,7 +14,10 @@ import { vocabularySize } from './vocabularySize.ts';
 export interface Step {
   readonly position: number;
   readonly count: number;
-  /** Rows × vocabulary: a row for each token, or one for the last, as the graph has it. */
+  /**
+   * Rows × vocabulary: a row for each token, or one for the last, as the graph has it. It may be memory of the device,
+   * which the next step overwrites.
+   */
   readonly logits: Float32Array;
   /** The largest of each row. */
   readonly next: Int32Array;
@@ -140,12 +144,12 @@ export class ModelRunner {
     const compiled = performance.now();
     const fed = { tokens: Int32Array.from(tokens), positions: Int32Array.of(position) };
     const inputs = { ...fed, firstSlot: this.#slot, ...(rows && { hidden: rows }) };
-    const { logits, next, hidden, cycles } = this.#device.run(program, inputs);
+    const { logits, next, hidden, cycles } = beginStep(this.#device, program, inputs)();
     this.#position += count;
     const compileSeconds = (compiled - start) / 1000;
     const runSeconds = (performance.now() - compiled) / 1000;
     requireFinite(logits, `step from token ${position}`);
     const times = { cycles, compileSeconds, runSeconds };
-    return { position, count, logits, next, ...(hidden && { hidden }), ...times };
+    return { position, count, logits, next, ...(hidden && { hidden: hidden.slice() }), ...times };
   }
 }

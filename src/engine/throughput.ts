@@ -6,6 +6,7 @@
 import { Random, UsageError } from '../base/index.ts';
 import type { Device, DeviceBytes, Target } from '../compile/index.ts';
 import type { Graph } from '../ir/index.ts';
+import { beginStep } from './beginStep.ts';
 import { ProgramCache } from './programCache.ts';
 import { vocabularySize } from './vocabularySize.ts';
 
@@ -102,7 +103,7 @@ export class ThroughputBench {
     const program = this.#programs.program({ B, T, S: contextOf(test) });
     const tokens = Int32Array.from({ length: B * T }, () => random.uint32() % this.#vocabularySize);
     const positions = new Int32Array(B).fill(position);
-    return this.#device.run(program, { tokens, positions }).cycles;
+    return beginStep(this.#device, program, { tokens, positions })().cycles;
   }
 }
 

@@ -3,14 +3,10 @@ import { CeladonError } from '../../../base/index.ts';
 import { type WasmMemory } from '../../../wasm/index.ts';
 import { openLibrary, type LinkedLibrary, type NativeLibrary } from '../../../x86/index.ts';
 import { MEMORY_SPAN } from '../kernels/bind.ts';
+import { CELL_BYTES, CellRoom, setCell } from './cellRoom.ts';
 
 /** What a memory of 32 bits may grow to. */
 const MOST_BYTES = 2 ** 32;
-
-const CELL_BYTES = 8;
-
-/** Arguments for this many calls or so are kept together. */
-const SLAB_CELLS = 8192;
 
 /** A function and its block of arguments, which can be called any number of times. */
 export interface NativeCall {
@@ -34,8 +30,7 @@ export class Machine {
   }[];
   #buffer: ArrayBuffer | SharedArrayBuffer | undefined;
   #base = 0;
-  #slab = new Uint32Array();
-  #slabUsed = 0;
+  readonly #room = new CellRoom();
   readonly #refused = new Uint32Array(2);
   /** Of the cell that functions set when they refuse what they read. */
   readonly refusedAddress: number;
@@ -96,7 +91,7 @@ export class Machine {
     cells: Readonly<Record<N, number>>,
     refusal?: () => CeladonError,
   ): NativeCall {
-    const block = this.room(names.length);
+    const block = this.#room.take(names.length);
     for (const [i, cell] of names.entries()) {
       const value = cells[cell];
       if (!Number.isSafeInteger(value) || value < 0) {
@@ -127,19 +122,9 @@ export class Machine {
     return refused;
   }
 
-  /** Address of cells that `room` has given, or of words that are not moved. */
+  /** Address of cells, or of words that are not moved. */
   addressOf(words: Uint32Array | Int32Array): number {
     return this.#library.addressOf(words.buffer) + words.byteOffset;
-  }
-
-  /** Cells of eight bytes, as their lower and upper halves. */
-  room(cells: number): Uint32Array<ArrayBuffer> {
-    if (this.#slabUsed + 2 * cells > this.#slab.length) {
-      this.#slab = new Uint32Array(2 * Math.max(SLAB_CELLS, cells));
-      this.#slabUsed = 0;
-    }
-    this.#slabUsed += 2 * cells;
-    return this.#slab.subarray(this.#slabUsed - 2 * cells, this.#slabUsed);
   }
 }
 
@@ -150,10 +135,4 @@ export function cellOf<N extends string>(
   name: N,
 ): number {
   return block + CELL_BYTES * names.indexOf(name);
-}
-
-/** Cell `i` becomes a whole number from 0. */
-export function setCell(cells: Uint32Array, i: number, value: number): void {
-  cells[2 * i] = value;
-  cells[2 * i + 1] = Math.floor(value / 2 ** 32);
 }

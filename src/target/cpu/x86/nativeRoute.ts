@@ -1,11 +1,12 @@
 /** A program as machine code walks it: tables of its calls, and the way there and back. */
-import { setCell, type Machine, type NativeCall } from './machine.ts';
-import { ASK_HOST, CHUNK_BYTES, STOPS, WALK } from './walk.ts';
+import { CELL_BYTES, CellRoom, setCell } from './cellRoom.ts';
+import { type Machine, type NativeCall } from './machine.ts';
+import { ASK_HOST, CHUNK, CHUNK_BYTES, STOPS, WALK } from './walk.ts';
 
 /** Looks at a word before the host is asked to sleep: some 20 µs. */
 const LOOKS = 1000;
-/** Cells of a call in the table of calls, and of a chunk in that of a task. */
-const [CALL_CELLS, CHUNK_CELLS] = [2, 2];
+/** Cells of a call in the table of calls. */
+const CALL_CELLS = 2;
 
 /** Words that all threads share: two for each call, and one for each thread and for all. */
 export interface RouteWords {
@@ -23,20 +24,16 @@ export type Stop = (typeof STOPS)[keyof typeof STOPS];
 
 export class NativeRoute {
   readonly #machine: Machine;
+  /** For this program alone, so that its memory is free when it is forgotten. */
+  readonly #room = new CellRoom();
   /** What machine code reads and writes stays while this is there. */
   readonly words: RouteWords;
   readonly #walk: NativeCall;
   readonly #askHost: NativeCall;
   /** Of each call a cell for each task, and what it points to. */
   readonly #tasks: readonly Uint32Array[];
-  readonly #chunks: (
-    | {
-        readonly table: Uint32Array;
-        readonly calls: readonly NativeCall[];
-        readonly owners: readonly number[];
-      }
-    | undefined
-  )[][];
+  /** Of each task that is handed over its table, and the arguments of its calls, which stay while these are here. */
+  readonly #known: (readonly [table: Uint32Array, ...blocks: Uint32Array[]] | undefined)[][];
   /** Keeps the table of calls alive. */
   readonly #calls: Uint32Array;
   #base: number;
@@ -46,9 +43,9 @@ export class NativeRoute {
     this.#machine = machine;
     this.words = words;
     this.#base = machine.base;
-    this.#chunks = tasks.map(() => []);
-    this.#tasks = tasks.map((count) => machine.room(count));
-    this.#calls = machine.room(CALL_CELLS * tasks.length);
+    this.#known = tasks.map(() => []);
+    this.#tasks = tasks.map((count) => this.#room.take(count));
+    this.#calls = this.#room.take(CALL_CELLS * tasks.length);
     for (const [i, cells] of this.#tasks.entries()) {
       setCell(this.#calls, CALL_CELLS * i, machine.addressOf(cells));
       setCell(this.#calls, CALL_CELLS * i + 1, tasks[i]!);
@@ -90,8 +87,9 @@ export class NativeRoute {
 
   /** The chunk of `task` that the host must run, where it stopped for one. */
   get chunk(): number {
-    const { table, owners } = this.#chunks[this.call]![this.task]!;
-    return owners[(this.#chunkAddress - this.#machine.addressOf(table)) / CHUNK_BYTES]!;
+    const [table] = this.#known[this.call]![this.task]!;
+    const first = (this.#chunkAddress - this.#machine.addressOf(table)) / CELL_BYTES;
+    return table[2 * (first + CHUNK.indexOf('number'))]!;
   }
 
   get #chunkAddress(): number {
@@ -109,32 +107,33 @@ export class NativeRoute {
 
   /** Whether machine code does a task. */
   has(call: number, task: number): boolean {
-    return this.#chunks[call]![task] !== undefined;
+    return this.#known[call]![task] !== undefined;
   }
 
   /** From now on machine code does a task: chunks by calls, or by asking the host for those that have none. */
   handOver(call: number, task: number, chunks: Chunks): void {
-    const calls = chunks.flatMap((own) => own ?? [this.#askHost]);
-    const table = this.#machine.room(CHUNK_CELLS * calls.length + 1);
-    for (const [i, { target, block }] of calls.entries()) {
-      setCell(table, CHUNK_CELLS * i, target);
-      setCell(table, CHUNK_CELLS * i + 1, block);
+    const calls = chunks.flatMap((own, number) =>
+      (own ?? [this.#askHost]).map((native) => ({ native, number })),
+    );
+    const table = this.#room.take(CHUNK.length * calls.length + 1);
+    for (const [i, { native, number }] of calls.entries()) {
+      const cells = { function: native.target, block: native.block, number };
+      for (const [j, name] of CHUNK.entries()) setCell(table, CHUNK.length * i + j, cells[name]);
     }
-    const owners = chunks.flatMap((own, i) => (own ?? [this.#askHost]).map(() => i));
-    this.#chunks[call]![task] = { table, calls, owners };
+    this.#known[call]![task] = [table, ...calls.map(({ native }) => native.cells)];
     setCell(this.#tasks[call]!, task, this.#machine.addressOf(table));
   }
 
   /** From now on the host does a task again, until it is handed over. */
   withdraw(call: number, task: number): void {
     setCell(this.#tasks[call]!, task, 0);
-    this.#chunks[call]![task] = undefined;
+    this.#known[call]![task] = undefined;
   }
 
   /** The memory has grown, and may be elsewhere. */
   #withdrawAll(): void {
     this.#base = this.#machine.base;
-    for (const [call, tasks] of this.#chunks.entries())
+    for (const [call, tasks] of this.#known.entries())
       for (const task of tasks.keys()) this.withdraw(call, task);
   }
 

@@ -5,7 +5,7 @@
  * ```
  * calls    [tasks, count] of each call
  * tasks    of a call: chunks of each task, or 0: the host must run it
- * chunks   of a task: [function, block] each, then 0; `askHost` for one that only the host can do
+ * chunks   of a task: [function, block, number] of each call, then 0; `askHost` for a chunk that only the host can do
  * ```
  */
 import {
@@ -18,6 +18,7 @@ import {
   type Label,
   type Memory,
 } from '../../../x86/index.ts';
+import { CELL_BYTES } from './cellRoom.ts';
 
 /**
  * Arguments: addresses of `calls` as above, of the words `next` and `done` of the calls, of the words of this thread (`own`) and
@@ -52,8 +53,9 @@ export const STOPS = {
 type Cells = Readonly<Record<(typeof WALK)[number], Memory>>;
 type Exits = Readonly<Record<keyof typeof STOPS, Label>>;
 
-/** Bytes of a chunk in the table of a task. */
-export const CHUNK_BYTES = 16;
+/** Cells of a call in the table of a task: its function, its block of arguments, and the chunk that it is of. */
+export const CHUNK = ['function', 'block', 'number'] as const;
+export const CHUNK_BYTES = CELL_BYTES * CHUNK.length;
 
 /** Adds `walk` and `askHost`, which stands for what only the host can do; a word of `next` has `taskBits` bits for the first task that nobody has taken. */
 export function addWalk(assembler: Assembler, taskBits: number): void {
