@@ -3,8 +3,10 @@
  * the chunks of a task one after the other.
  */
 import { type KernelName } from '../kernels/kernels.table.ts';
-import { type NativeCall, type NativeRoute, type Prepared, type RouteWords } from '../x86/index.ts';
 import { type KernelSet } from './kernelSet.ts';
+import { type Prepared, type Route } from './route.ts';
+import { runTimed, type Times } from './times.ts';
+import { type Walk } from './walk.ts';
 
 /** A call of a kernel, of a part of a step. */
 export interface Chunk {
@@ -38,56 +40,40 @@ export interface Work {
   readonly scratchBytes: number;
 }
 
-/** A task as one thread runs it. */
-export interface ReadyTask {
-  /** The number of its first chunk in the program. */
-  readonly first: number;
-  readonly chunks: readonly (() => void)[];
-  /** When it has run: hands it to machine code, which asks for chunks that it cannot do. */
-  readonly handOver?: (() => void) | undefined;
-}
-
-export type ReadyCall = readonly ReadyTask[];
-
-/** What a thread walks: calls, and machine code that knows some of their tasks. */
-export interface Walk {
-  readonly calls: readonly ReadyCall[];
-  readonly route?: NativeRoute | undefined;
-}
-
 /**
  * A program as one thread runs it: a chunk is prepared when the thread first comes to it, as another may always take
- * it, and one on state again for another slot. A task of which machine code can do anything is handed over when it has run once.
+ * it, and one on state again for another slot. A task that has run is handed over to the route, unless the times of its chunks
+ * are kept, which no route does.
  */
 export class ReadyWork implements Walk {
-  readonly calls: readonly ReadyCall[];
-  readonly route: NativeRoute | undefined;
+  readonly tasks: readonly number[];
+  readonly route: Route;
+  readonly #thread: number;
+  readonly #calls: readonly (readonly ReadyTask[])[];
+  readonly #times: Times | undefined;
   /** Tasks on state, by call. */
   readonly #onState: (readonly [call: number, task: number])[] = [];
   #slot = 0;
 
-  /** For thread number `thread`, which walks by `words`, if others share the work. */
+  /** For thread number `thread`; times go to `times`, if they are to be kept. */
   constructor(
     kernels: KernelSet,
     { calls, scratchAddress, scratchBytes }: Work,
     thread: number,
-    words?: RouteWords,
+    times?: Times,
   ) {
-    const tasks = calls.map(({ length }) => length);
-    this.route = words && kernels.route?.(tasks, words);
+    this.#thread = thread;
+    this.#times = times;
+    this.tasks = calls.map(({ length }) => length);
+    this.route = kernels.route(this.tasks);
     const scratch = scratchAddress + thread * scratchBytes;
     let first = 0;
-    this.calls = calls.map((call, i) =>
-      call.map((chunks, j) => {
-        const own = chunks.map((chunk) => new ReadyChunk(kernels, chunk, scratch));
-        if (own.some(({ isOnState }) => isOnState)) this.#onState.push([i, j]);
-        const ready = {
-          first,
-          chunks: own.map((chunk) => () => chunk.run(this.#slot)),
-          handOver: this.route && (() => this.#handOver(i, j, own)),
-        };
+    this.#calls = calls.map((call, i) =>
+      call.map((task, j) => {
+        const chunks = task.map((chunk) => new ReadyChunk(kernels, chunk, scratch));
+        if (chunks.some(({ isOnState }) => isOnState)) this.#onState.push([i, j]);
         first += chunks.length;
-        return ready;
+        return { first: first - chunks.length, chunks };
       }),
     );
   }
@@ -96,18 +82,24 @@ export class ReadyWork implements Walk {
   moveTo(slot: number): void {
     if (slot === this.#slot) return;
     this.#slot = slot;
-    for (const [call, task] of this.#onState) this.route?.withdraw(call, task);
+    for (const [call, task] of this.#onState) this.route.withdraw(call, task);
   }
 
-  /** Unless machine code has it, or the host would be asked for all of it. */
-  #handOver(call: number, task: number, chunks: readonly ReadyChunk[]): void {
-    if (this.route!.has(call, task) || chunks.every(({ native }) => native === undefined)) return;
-    this.route!.handOver(
-      call,
-      task,
-      chunks.map(({ native }) => native),
-    );
+  do(call: number, task: number): void {
+    const { first, chunks } = this.#calls[call]![task]!;
+    const prepared = chunks.map((chunk) => chunk.prepareFor(this.#slot));
+    if (this.#times) runTimed(prepared, first, this.#times, this.#thread);
+    else {
+      for (const { run } of prepared) run();
+      this.route.handOver(call, task, prepared);
+    }
   }
+}
+
+/** The number of the first chunk in the program, and all of them. */
+interface ReadyTask {
+  readonly first: number;
+  readonly chunks: readonly ReadyChunk[];
 }
 
 /** A chunk that is prepared when it is first run, and on state for each slot. */
@@ -126,17 +118,11 @@ class ReadyChunk {
     this.isOnState = chunk.stateArgs.length > 0;
   }
 
-  run(slot: number): void {
-    if (this.#prepared === undefined || (this.isOnState && slot !== this.#slot)) {
-      this.#prepared = this.#prepare(slot);
-      this.#slot = slot;
-    }
-    this.#prepared.run();
-  }
-
-  /** Its calls of machine code as it last ran; undefined if it has none. */
-  get native(): readonly NativeCall[] | undefined {
-    return this.#prepared?.native?.();
+  prepareFor(slot: number): Prepared {
+    const isKnown = this.#prepared && (!this.isOnState || slot === this.#slot);
+    if (!isKnown) this.#prepared = this.#prepare(slot);
+    this.#slot = slot;
+    return this.#prepared!;
   }
 
   #prepare(slot: number): Prepared {

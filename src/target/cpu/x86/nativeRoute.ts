@@ -1,52 +1,41 @@
 /** A program as machine code walks it: tables of its calls, and the way there and back. */
+import { type ThreadWords } from '../threads/control.ts';
+import { type Prepared, type Route, type Stop } from '../threads/route.ts';
 import { setCell, type Machine, type NativeCall } from './machine.ts';
-import { ASK_HOST, CHUNK_BYTES, STOPS, WALK } from './walk.ts';
+import { ASK_HOST, CHUNK_BYTES, EXITS, WALK } from './walk.ts';
 
 /** Looks at a word before the host is asked to sleep: some 20 µs. */
 const LOOKS = 1000;
 /** Cells of a call in the table of calls, and of a chunk in that of a task. */
 const [CALL_CELLS, CHUNK_CELLS] = [2, 2];
 
-/** Words that all threads share: two for each call, and one for each thread and for all. */
-export interface RouteWords {
-  readonly next: Int32Array;
-  readonly done: Int32Array;
-  readonly own: Int32Array;
-  readonly waiting: Int32Array;
+/** A task that machine code knows. */
+interface Known {
+  readonly table: Uint32Array;
+  /** The calls of the table, and the chunk that each is of. */
+  readonly calls: readonly NativeCall[];
+  readonly owners: readonly Prepared[];
 }
 
-/** Calls of each chunk of a task, of those that machine code can do. */
-export type Chunks = readonly (readonly NativeCall[] | undefined)[];
-
-/** Why machine code stopped. */
-export type Stop = (typeof STOPS)[keyof typeof STOPS];
-
-export class NativeRoute {
+export class NativeRoute implements Route {
   readonly #machine: Machine;
   /** What machine code reads and writes stays while this is there. */
-  readonly words: RouteWords;
+  readonly words: ThreadWords;
   readonly #walk: NativeCall;
   readonly #askHost: NativeCall;
   /** Of each call a cell for each task, and what it points to. */
   readonly #tasks: readonly Uint32Array[];
-  readonly #chunks: (
-    | {
-        readonly table: Uint32Array;
-        readonly calls: readonly NativeCall[];
-        readonly owners: readonly number[];
-      }
-    | undefined
-  )[][];
+  readonly #known: (Known | undefined)[][];
   /** Keeps the table of calls alive. */
   readonly #calls: Uint32Array;
   #base: number;
 
   /** Of calls with so many tasks, none of which machine code can do yet. */
-  constructor(machine: Machine, tasks: readonly number[], words: RouteWords) {
+  constructor(machine: Machine, tasks: readonly number[], words: ThreadWords) {
     this.#machine = machine;
     this.words = words;
     this.#base = machine.base;
-    this.#chunks = tasks.map(() => []);
+    this.#known = tasks.map(() => []);
     this.#tasks = tasks.map((count) => machine.room(count));
     this.#calls = machine.room(CALL_CELLS * tasks.length);
     for (const [i, cells] of this.#tasks.entries()) {
@@ -65,32 +54,25 @@ export class NativeRoute {
     });
   }
 
-  /** Goes on from a call; `run` is the run's number as it stands in `next`. Then `call` and `task` are where it stopped. */
   go(call: number, run: number): Stop {
     if (this.#machine.base !== this.#base) this.#withdrawAll();
     this.#set('call', call);
     this.#set('run', run);
     this.#set('chunk', 0);
-    return this.#walkOn();
+    for (;;) {
+      this.#machine.run([this.#walk]);
+      const stop = this.#get('stop') as (typeof EXITS)[keyof typeof EXITS];
+      if (stop !== EXITS.chunk) return stop;
+      // What was refused the host runs again, and throws what there is to say.
+      this.#machine.takeRefusal();
+      this.#chunk.run();
+      this.#set('chunk', this.#chunkAddress + CHUNK_BYTES);
+    }
   }
 
-  /** Goes on behind `chunk`, which the host has run. */
-  resume(): Stop {
-    this.#set('chunk', this.#chunkAddress + CHUNK_BYTES);
-    return this.#walkOn();
-  }
-
-  #walkOn(): Stop {
-    this.#machine.run([this.#walk]);
-    const stop = this.#get('stop') as Stop;
-    // What was refused the host runs again, and throws what there is to say.
-    if (stop === STOPS.chunk) this.#machine.takeRefusal();
-    return stop;
-  }
-
-  /** The chunk of `task` that the host must run, where it stopped for one. */
-  get chunk(): number {
-    const { table, owners } = this.#chunks[this.call]![this.task]!;
+  /** The chunk that the host must run, where it stopped for one. */
+  get #chunk(): Prepared {
+    const { table, owners } = this.#known[this.call]![this.task]!;
     return owners[(this.#chunkAddress - this.#machine.addressOf(table)) / CHUNK_BYTES]!;
   }
 
@@ -107,34 +89,30 @@ export class NativeRoute {
     return this.#get('task');
   }
 
-  /** Whether machine code does a task. */
-  has(call: number, task: number): boolean {
-    return this.#chunks[call]![task] !== undefined;
-  }
-
-  /** From now on machine code does a task: chunks by calls, or by asking the host for those that have none. */
-  handOver(call: number, task: number, chunks: Chunks): void {
-    const calls = chunks.flatMap((own) => own ?? [this.#askHost]);
+  /** Chunks without machine code the host is asked for; if none has any, the task is the host's. */
+  handOver(call: number, task: number, chunks: readonly Prepared[]): void {
+    if (chunks.every(({ native }) => native === undefined)) return;
+    const own = chunks.map(({ native }) => native?.() ?? [this.#askHost]);
+    const calls = own.flat();
     const table = this.#machine.room(CHUNK_CELLS * calls.length + 1);
     for (const [i, { target, block }] of calls.entries()) {
       setCell(table, CHUNK_CELLS * i, target);
       setCell(table, CHUNK_CELLS * i + 1, block);
     }
-    const owners = chunks.flatMap((own, i) => (own ?? [this.#askHost]).map(() => i));
-    this.#chunks[call]![task] = { table, calls, owners };
+    const owners = chunks.flatMap((chunk, i) => own[i]!.map(() => chunk));
+    this.#known[call]![task] = { table, calls, owners };
     setCell(this.#tasks[call]!, task, this.#machine.addressOf(table));
   }
 
-  /** From now on the host does a task again, until it is handed over. */
   withdraw(call: number, task: number): void {
     setCell(this.#tasks[call]!, task, 0);
-    this.#chunks[call]![task] = undefined;
+    this.#known[call]![task] = undefined;
   }
 
   /** The memory has grown, and may be elsewhere. */
   #withdrawAll(): void {
     this.#base = this.#machine.base;
-    for (const [call, tasks] of this.#chunks.entries())
+    for (const [call, tasks] of this.#known.entries())
       for (const task of tasks.keys()) this.withdraw(call, task);
   }
 
