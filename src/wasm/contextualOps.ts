@@ -61,6 +61,14 @@ export const CONTEXTUAL_RULES: { readonly [O in ContextualOp]: Rule<O> } = {
     site.stack.pop(...types, 'i32');
     site.stack.push(...types);
   },
+  br_table: (site, labels, otherwise) => {
+    const typesOf = (label: Frame): string =>
+      labelTypes(site.findFrame(label)).join(' ') || 'nothing';
+    const other = labels.find((label) => typesOf(label) !== typesOf(otherwise));
+    if (other) site.fail(`labels of ${typesOf(otherwise)}`, `of ${typesOf(other)}`);
+    site.stack.pop(...labelTypes(otherwise), 'i32');
+    site.stack.markUnreachable();
+  },
   return: ({ stack, results }) => {
     stack.pop(...results);
     stack.markUnreachable();

@@ -127,6 +127,28 @@ test('a counted loop compares unsigned, so pointers above 2^31 work', () => {
   assert.equal(rounds(2 ** 31 - 32, 2 ** 31 + 32), 4);
 });
 
+test('a table of labels goes where its operand says, and elsewhere for all others', () => {
+  const f = run(['x'], (f, { x }) => {
+    f.block((others) => {
+      f.block((one) => {
+        f.block((zero) => f.get(x!).emit('br_table', [zero, one], others));
+        f.i32(10).emit('return');
+      });
+      f.i32(20).emit('return');
+    });
+    f.i32(30);
+  });
+  assert.deepEqual([f(0), f(1), f(2), f(-1)], [10, 20, 30, 30]);
+  assertMisuse(
+    (f) => f.block((a) => f.block((b) => f.i32(0).emit('br_table', [b], a), 'i32'), 'i32'),
+    'function bad: br_table must have i32 i32, not i32',
+  );
+  assertMisuse(
+    (f) => f.block((a) => f.loop((b) => f.i32(0).i32(0).emit('br_table', [b], a)), 'i32'),
+    'function bad: br_table must have labels of i32, not of nothing',
+  );
+});
+
 test('a call passes its operands in order', () => {
   const module = new ModuleBuilder();
   const i32 = 'i32' as const;

@@ -188,7 +188,11 @@ export class FunctionBuilder {
       case 'local':
         return [this.#findLocal(immediates[0] as Local | string).index];
       case 'label':
-        return [this.#site.stack.distance(this.#findFrame(immediates[0] as Frame))];
+        return [this.#distance(immediates[0] as Frame)];
+      case 'labels': {
+        const [labels, otherwise] = immediates as Immediates['labels'];
+        return [labels.map((label) => this.#distance(label)), this.#distance(otherwise)];
+      }
       case 'function':
         return [(immediates[0] as FunctionRef).index];
       case 'memory':
@@ -220,6 +224,11 @@ export class FunctionBuilder {
     if (name === undefined) return 0;
     const index = this.#memories.get(name);
     return index ?? this.#fail(`a memory of ${[...this.#memories.keys()].join()}`, name);
+  }
+
+  /** Blocks between here and the one that a label names. */
+  #distance(label: Frame): number {
+    return this.#site.stack.distance(this.#findFrame(label));
   }
 
   #findFrame(label: Frame): Frame {

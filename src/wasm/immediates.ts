@@ -11,6 +11,7 @@
  * | memoryIndex, Pair | one or two zero bytes: there is one memory                        |
  * | blockType         | 0x40, or the type code of the one result                          |
  * | local, label, function | unsigned LEB128 of an index; a label counts blocks outwards  |
+ * | labels            | their count, each label, and the label of all other values        |
  */
 import { CeladonError } from '../base/index.ts';
 import { appendSigned, appendUnsigned } from './leb128.ts';
@@ -35,6 +36,8 @@ export interface Immediates {
   blockType: [result?: ValueType];
   local: [local: Local | string];
   label: [target: Frame];
+  /** Where each value from 0 on goes, and where all others do. */
+  labels: [targets: readonly Frame[], otherwise: Frame];
   function: [callee: FunctionRef];
 }
 
@@ -45,9 +48,11 @@ export type ImmediateKind = keyof Immediates;
 export type ResolvedImmediates = {
   [K in ImmediateKind]: K extends 'local' | 'label' | 'function'
     ? [index: number]
-    : K extends 'memory'
-      ? [offsetBytes?: number, index?: number]
-      : Immediates[K];
+    : K extends 'labels'
+      ? [indices: readonly number[], otherwise: number]
+      : K extends 'memory'
+        ? [offsetBytes?: number, index?: number]
+        : Immediates[K];
 };
 
 type Append<K extends ImmediateKind> = (
@@ -121,6 +126,10 @@ const APPEND: { readonly [K in ImmediateKind]: Append<K> } = {
   blockType: (out, [result]) => out.push(result ? VALUE_TYPE_CODES[result] : 0x40),
   local: appendIndex,
   label: appendIndex,
+  labels: (out, [indices, otherwise]) => {
+    appendUnsigned(out, indices.length);
+    for (const index of [...indices, otherwise]) appendUnsigned(out, index);
+  },
   function: appendIndex,
 };
 

@@ -40,6 +40,7 @@ export const OPCODES = {
   end: [0x0b, '*'],
   br: [0x0c, '*', 'label'],
   br_if: [0x0d, '*', 'label'],
+  br_table: [0x0e, '*', 'labels'],
   return: [0x0f, '*'],
   call: [0x10, '*', 'function'],
   drop: [0x1a, '*'],

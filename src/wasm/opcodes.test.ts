@@ -53,6 +53,7 @@ const CONTEXTUAL_SAMPLES: { readonly [O in ContextualOp]: (f: FunctionBuilder) =
   end: (f) => f.emit('block').emit('end'),
   br: (f) => f.block((label) => f.emit('br', label)),
   br_if: (f) => f.block((label) => f.i32(1).emit('br_if', label)),
+  br_table: (f) => f.block((a) => f.block((b) => f.i32(1).emit('br_table', [b, a], a))),
   return: (f) => f.emit('return'),
   call: (f) => f.emit('call', { index: 0, name: 'none', type: { params: [], results: [] } }),
   drop: (f) => f.i32(1).emit('drop'),
@@ -67,6 +68,7 @@ function emitSample(f: FunctionBuilder, op: OpName): string {
   const [, signature, kind = 'none']: Instruction = OPCODES[op];
   if (signature === '*') {
     CONTEXTUAL_SAMPLES[op as ContextualOp](f);
+    if (kind === 'labels') return `${op} 0 1 1`;
     return ['local', 'label', 'function'].includes(kind) ? `${op} 0` : op;
   }
   const [params, results] = signature.split('->').map((side) => side.split(' ').filter(Boolean));
@@ -87,7 +89,8 @@ function disassemble(binary: Uint8Array): string[] {
   const text = module.toText({});
   module.destroy();
   // Without comments, and without the parentheses that close the function.
-  return text.split('\n').map((line) => line.replace(/\(;.*?;\)|;;.*|\)+$/g, '').trim());
+  const words = (line: string): string => line.replace(/\(;.*?;\)|;;.*|\)+$/g, '').trim();
+  return text.split('\n').map((line) => words(line).replace(/ +/g, ' '));
 }
 
 test('every instruction is valid for wabt and disassembles to its own name and immediates', () => {

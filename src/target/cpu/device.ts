@@ -16,11 +16,12 @@ import { bindProgram, type Binding } from './binding.ts';
 import { DeviceMemory, type MemoryOptions } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
 import { compiledKernels } from './kernels/kernelModule.ts';
+import { compiledWalk } from './kernels/walk.ts';
 import { PANEL_FORMAT_NAMES, type PanelFormatName } from './panels/panelFormats.table.ts';
 import { RotaryRows } from './rotaryRows.ts';
 import { putSnapshot, SlotRows, snapshotOf, type CpuRows, type CpuSnapshot } from './slots.ts';
 import { type KernelSource } from './threads/kernelSet.ts';
-import { singleThread, ThreadPool, type Runner } from './threads/pool.ts';
+import { ThreadPool, type Runner } from './threads/pool.ts';
 import { nowMs, traceTimes } from './threads/times.ts';
 import { type Level } from '../../x86/index.ts';
 import { adviseHugePages, machineCode } from './x86/index.ts';
@@ -226,11 +227,10 @@ function startThreads(
   { threads, level, trace }: CpuDeviceOptions,
   formats: readonly PanelFormatName[],
 ): Runner {
-  const { module } = compiledKernels(threads > 1, formats, memories.panels.length > 0);
-  const source = { module, ...memories, ...(level && { code: machineCode(level, formats) }) };
-  const timed = trace !== undefined;
-  // Machine code walks as one of a pool, even if it is alone.
-  return threads > 1 || level
-    ? new ThreadPool(source, threads, timed)
-    : singleThread(source, timed);
+  const [shared, instances] = [threads > 1, 1 + memories.panels.length];
+  const { module } = compiledKernels(shared, formats, instances > 1);
+  const walk = level
+    ? { code: machineCode(level, formats) }
+    : { module: compiledWalk(shared, instances) };
+  return new ThreadPool({ module, ...memories, walk }, threads, trace !== undefined);
 }

@@ -1,11 +1,12 @@
 /** Calls of kernels with their arguments, apart from the code that emits them: workers need no more. */
+import { type Prepared } from '../threads/route.ts';
 import { KERNELS, type KernelName } from './kernels.table.ts';
 
 /** The kernels by name; arguments in the order of the table. */
 export type Kernels = Readonly<Record<KernelName, (...args: readonly number[]) => void>>;
 
-/** A kernel with its arguments, in the order of the table, ready to run any number of times. */
-export type Bind = (kernel: KernelName, args: readonly number[]) => () => void;
+/** Makes calls with arguments in the order of the table. */
+export type Bind = (kernel: KernelName, args: readonly number[]) => Prepared;
 
 /** Panels may lie in further memories: address a of memory i is i · MEMORY_SPAN + a. */
 export const MEMORY_SPAN = 2 ** 32;
@@ -27,7 +28,7 @@ export function bindKernels(...instances: readonly Kernels[]): Bind {
   return (kernel, args) => {
     // What is beyond 32 bits of an address says which instance, and is dropped by the call.
     const run = instances[memoryOf(kernel, args)]![kernel];
-    return () => run(...args);
+    return { kernel, args, run: () => run(...args) };
   };
 }
 
@@ -35,4 +36,11 @@ export function bindKernels(...instances: readonly Kernels[]): Bind {
 function memoryOf(kernel: KernelName, args: readonly number[]): number {
   const panels = Object.keys(KERNELS[kernel]).findIndex((name) => mayBePanels(kernel, name));
   return panels < 0 ? 0 : Math.floor(args[panels]! / MEMORY_SPAN);
+}
+
+const NAMES = Object.keys(KERNELS);
+
+/** The number of the function of a call where kernels on each memory follow one another, from 1 on. */
+export function functionOf(kernel: KernelName, args: readonly number[]): number {
+  return 1 + NAMES.length * memoryOf(kernel, args) + NAMES.indexOf(kernel);
 }

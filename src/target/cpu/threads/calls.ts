@@ -2,9 +2,11 @@
  * A program as threads run it: calls, one after the other, each of tasks that do not depend on one another. A thread does
  * the chunks of a task one after the other.
  */
-import { type NativeRoute, type Prepared, type RouteWords } from '../x86/index.ts';
 import { type KernelSet } from './kernelSet.ts';
 import { argsOf, stepOf, type PackedCalls } from './packing.ts';
+import { type Prepared, type Route } from './route.ts';
+import { runTimed, type Times } from './times.ts';
+import { type Walk } from './walk.ts';
 
 /** What runs: calls, and the scratch memory of the threads, one after the other. */
 export interface Work extends PackedCalls {
@@ -12,50 +14,47 @@ export interface Work extends PackedCalls {
   readonly scratchBytes: number;
 }
 
-/** A task as one thread runs it. */
-export interface ReadyTask {
-  /** The number of its first chunk in the program. */
+/** Where a task is in the program: its number among all, and its first chunk. */
+interface TaskPlace {
+  readonly call: number;
+  readonly task: number;
+  readonly number: number;
   readonly first: number;
-  readonly chunks: readonly (() => void)[];
-  /** When it has run: hands it to machine code, which asks for chunks that it cannot do. */
-  handOver?(): void;
-}
-
-export type ReadyCall = readonly ReadyTask[];
-
-/** What a thread walks: calls, and machine code that knows some of their tasks. */
-export interface Walk {
-  readonly calls: readonly ReadyCall[];
-  readonly route?: NativeRoute | undefined;
+  readonly count: number;
 }
 
 /**
- * A program as one thread runs it: a task is made ready when the thread comes to it, as another may always take it, and one
- * on state again for another slot. A task of which machine code can do anything is handed over when it has run once.
+ * A program as one thread runs it: a task is prepared when the thread comes to it, as another may always take it, and one
+ * on state again for another slot. A task that has run is handed over to the route, unless the times of its chunks are kept,
+ * which no route does; then it costs next to nothing here.
  */
 export class ReadyWork implements Walk {
-  readonly calls: readonly ReadyCall[];
-  readonly route: NativeRoute | undefined;
+  readonly tasks: readonly number[];
+  readonly route: Route;
   readonly #kernels: KernelSet;
   readonly #work: Work;
-  readonly #scratch: number;
-  /** Tasks on state that are ready for the slot. */
-  #onState: LazyTask[] = [];
+  readonly #thread: number;
+  readonly #times: Times | undefined;
+  /** The number of the first task of each call, and of the first chunk of each task. */
+  readonly #firstTask: Uint32Array;
+  readonly #firstChunk: Uint32Array;
+  /** Chunks of the tasks that the host does or is asked for, by the number of the task. */
+  readonly #prepared: (readonly Prepared[] | undefined)[] = [];
+  /** Tasks on state that are prepared or handed over for the slot. */
+  readonly #onState = new Map<number, TaskPlace>();
   #slot = 0;
 
-  /** For thread number `thread`, which walks by `words`, if others share the work. */
-  constructor(kernels: KernelSet, work: Work, thread: number, words?: RouteWords) {
+  /** For thread number `thread`; times go to `times`, if they are to be kept. */
+  constructor(kernels: KernelSet, work: Work, thread: number, times?: Times) {
     this.#kernels = kernels;
     this.#work = work;
-    this.#scratch = work.scratchAddress + thread * work.scratchBytes;
-    this.route = words && kernels.route?.([...work.tasksOfCall], words);
-    let [first, number] = [0, 0];
-    this.calls = Array.from(work.tasksOfCall, (tasks, call) =>
-      Array.from({ length: tasks }, (_, task) => {
-        const place = { call, task, first, count: work.chunksOfTask[number++]! };
-        first += place.count;
-        return new LazyTask(this, place);
-      }),
+    this.#thread = thread;
+    this.#times = times;
+    this.tasks = [...work.tasksOfCall];
+    this.#firstTask = startsOf(work.tasksOfCall);
+    this.#firstChunk = startsOf(work.chunksOfTask);
+    this.route = kernels.route(this.tasks, (call, task, chunk) =>
+      this.#chunksOf(this.#placeOf(call, task))[chunk]!.run(),
     );
   }
 
@@ -63,77 +62,52 @@ export class ReadyWork implements Walk {
   moveTo(slot: number): void {
     if (slot === this.#slot) return;
     this.#slot = slot;
-    for (const task of this.#onState) task.move();
-    this.#onState = [];
+    for (const { call, task, number } of this.#onState.values()) {
+      this.#prepared[number] = undefined;
+      this.route.withdraw(call, task);
+    }
+    this.#onState.clear();
+  }
+
+  do(call: number, task: number): void {
+    const place = this.#placeOf(call, task);
+    const chunks = this.#chunksOf(place);
+    if (this.#times) return runTimed(chunks, place.first, this.#times, this.#thread);
+    for (const { run } of chunks) run();
+    if (this.route.handOver(call, task, chunks)) this.#prepared[place.number] = undefined;
+  }
+
+  #placeOf(call: number, task: number): TaskPlace {
+    const number = this.#firstTask[call]! + task;
+    const first = this.#firstChunk[number]!;
+    return { call, task, number, first, count: this.#work.chunksOfTask[number]! };
   }
 
   /** The chunks of a task on the slots that the calls are on. */
-  prepare(task: LazyTask, { first, count }: TaskPlace): readonly Prepared[] {
-    const chunks = Array.from({ length: count }, (_, i) => first + i);
+  #chunksOf(place: TaskPlace): readonly Prepared[] {
+    return (this.#prepared[place.number] ??= this.#prepareTask(place));
+  }
+
+  #prepareTask(place: TaskPlace): readonly Prepared[] {
+    const chunks = Array.from({ length: place.count }, (_, i) => place.first + i);
     if (chunks.some((chunk) => stepOf(this.#work, chunk).stateArgs.length > 0))
-      this.#onState.push(task);
+      this.#onState.set(place.number, place);
     return chunks.map((chunk) => this.#prepare(chunk));
   }
 
   #prepare(chunk: number): Prepared {
+    const { scratchAddress, scratchBytes } = this.#work;
     const { kernel, scratchArgs, stateArgs } = stepOf(this.#work, chunk);
     const args = argsOf(this.#work, chunk);
-    for (const index of scratchArgs) args[index]! += this.#scratch;
+    const scratch = scratchAddress + this.#thread * scratchBytes;
+    for (const index of scratchArgs) args[index]! += scratch;
     for (const { index, slotBytes } of stateArgs) args[index]! += this.#slot * slotBytes;
     return this.#kernels.prepare(kernel, args);
   }
 }
 
-/** Where a task is in the program: its first chunk, and how many it has. */
-interface TaskPlace {
-  readonly call: number;
-  readonly task: number;
-  readonly first: number;
-  readonly count: number;
-}
-
-/** A task that costs next to nothing before the thread comes to it, and when machine code has it. */
-class LazyTask implements ReadyTask {
-  readonly #work: ReadyWork;
-  readonly #place: TaskPlace;
-  #prepared: readonly Prepared[] | undefined;
-  #chunks: readonly (() => void)[] | undefined;
-
-  constructor(work: ReadyWork, place: TaskPlace) {
-    this.#work = work;
-    this.#place = place;
-  }
-
-  get first(): number {
-    return this.#place.first;
-  }
-
-  get chunks(): readonly (() => void)[] {
-    return (this.#chunks ??= this.#makeReady().map(({ run }) => run));
-  }
-
-  /** Unless machine code has it, or the host would be asked for all of it. */
-  handOver(): void {
-    const { route } = this.#work;
-    const { call, task } = this.#place;
-    if (route === undefined || route.has(call, task)) return;
-    const calls = this.#makeReady().map(({ native }) => native?.());
-    if (calls.every((native) => native === undefined)) return;
-    route.handOver(call, task, calls);
-    this.#forget();
-  }
-
-  /** The calls are on other slots from now on. */
-  move(): void {
-    this.#forget();
-    this.#work.route?.withdraw(this.#place.call, this.#place.task);
-  }
-
-  #makeReady(): readonly Prepared[] {
-    return (this.#prepared ??= this.#work.prepare(this, this.#place));
-  }
-
-  #forget(): void {
-    this.#prepared = this.#chunks = undefined;
-  }
+/** Where each of groups starts that lie one after the other. */
+function startsOf(lengths: Uint32Array): Uint32Array {
+  let start = 0;
+  return lengths.map((length) => (start += length) - length);
 }

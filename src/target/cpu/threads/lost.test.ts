@@ -8,46 +8,61 @@ import { Worker } from 'node:worker_threads';
 import { bitsOf, Session } from '../../../../test/session.ts';
 import { loadModel } from '../../../model/index.ts';
 import { cpuTarget } from '../target.ts';
-import { makeTally, MOST_TASKS, resetTally } from './tally.ts';
-import { makeControl, markGone, Walker } from './walk.ts';
+import { createKernelMemory } from '../kernels/memories.ts';
+import { compiledKernels } from '../kernels/kernelModule.ts';
+import { compiledWalk } from '../kernels/walk.ts';
+import { makeControl, markGone, threadWords } from './control.ts';
+import { openKernels, type KernelSource } from './kernelSet.ts';
+import { MOST_TASKS, resetTally } from './tally.ts';
+import { Walker, type Walk } from './walk.ts';
 
 const RUN = 1;
 
-const taskOf = (chunk: () => void) => ({ first: 0, chunks: [chunk] });
+/** What threads share, before a run of one call of so many tasks. */
+function begin(tasks: number) {
+  const [{ module }, memory] = [compiledKernels(true), createKernelMemory(true)];
+  const source: KernelSource = { module, memory, walk: { module: compiledWalk(true, 1) } };
+  const control = makeControl(2);
+  const words = threadWords(control, 0);
+  resetTally(words, 1, RUN);
+  const walk = (run: () => void): void => {
+    const { route } = openKernels(source, control, 0);
+    const calls: Walk = { tasks: [tasks], route: route([tasks], () => {}), do: run };
+    new Walker(0, control).walk(calls, RUN);
+  };
+  return { source, control, words, walk };
+}
 
 /** Takes the only part of a call, as thread 1, and ends in the middle of it. */
 const ENDS = `
-  const { control, tally, walk } = require('node:worker_threads').workerData;
-  import(walk).then(({ markGone, Walker }) => {
+  const { control, source, urls } = require('node:worker_threads').workerData;
+  Promise.all(urls.map((url) => import(url))).then(([{ markGone }, { openKernels }, { Walker }]) => {
     process.once('exit', () => markGone(control, 1));
-    new Walker(1, control).walk({ calls: [[{ first: 0, chunks: [() => process.exit()] }]] }, tally, ${RUN});
+    const { route } = openKernels(source, control, 1);
+    const walk = { tasks: [1], route: route([1], () => {}), do: () => process.exit() };
+    new Walker(1, control).walk(walk, ${RUN});
   });
 `;
 
 test('a thread that ends with a part that it has taken makes the run fail, and is not waited for', async () => {
-  const [control, tally] = [makeControl(2), makeTally(1)];
-  resetTally(tally, RUN);
-  const walk = new URL('./walk.ts', import.meta.url).href;
-  const worker = new Worker(ENDS, { eval: true, workerData: { control, tally, walk } });
-  while ((Atomics.load(tally.next, 0) & MOST_TASKS) === 0) await sleep(1);
+  const { source, control, words, walk } = begin(1);
+  const urls = ['control', 'kernelSet', 'walk'].map(
+    (name) => new URL(`./${name}.ts`, import.meta.url).href,
+  );
+  const worker = new Worker(ENDS, { eval: true, workerData: { control, source, urls } });
+  while ((Atomics.load(words.next, 0) & MOST_TASKS) === 0) await sleep(1);
   assert.throws(
-    () =>
-      new Walker(0, control).walk({ calls: [[taskOf(() => assert.fail('taken'))]] }, tally, RUN),
+    () => walk(() => assert.fail('taken')),
     /must do the parts of a step that they take: thread 2 has ended/,
   );
   await once(worker, 'exit');
 });
 
 test('a thread that ends without a part is missed by nobody', () => {
-  const [control, tally] = [makeControl(2), makeTally(1)];
-  resetTally(tally, RUN);
+  const { control, walk } = begin(2);
   markGone(control, 1);
   let done = 0;
-  new Walker(0, control).walk(
-    { calls: [[taskOf(() => done++), taskOf(() => done++)]] },
-    tally,
-    RUN,
-  );
+  walk(() => done++);
   assert.equal(done, 2);
 });
 

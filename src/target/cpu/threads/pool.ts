@@ -1,11 +1,22 @@
 /** The threads of a device: this one, and workers that take chunks beside it. */
-import { CeladonError } from '../../../base/index.ts';
+import { CapacityError, CeladonError } from '../../../base/index.ts';
+import { type WasmMemory } from '../../../wasm/index.ts';
+import {
+  CONTROL,
+  makeControl,
+  markGone,
+  MOST_CALLS,
+  ringBell,
+  threadWords,
+  wordsOf,
+  type ThreadWords,
+} from './control.ts';
 import { openKernels, type KernelSet, type KernelSource } from './kernelSet.ts';
 import { spawnWorker, type WorkerHandle } from './spawn.node.ts';
-import { runTimed, wordsOfTimes, type Times } from './times.ts';
-import { makeTally, nextRun, resetTally, type Tally } from './tally.ts';
-import { CONTROL, makeControl, markGone, ringBell, routeWords, Walker } from './walk.ts';
-import { ReadyWork, type ReadyTask, type Work } from './calls.ts';
+import { makeTimes, type Times } from './times.ts';
+import { nextRun, resetTally } from './tally.ts';
+import { Walker } from './walk.ts';
+import { ReadyWork, type Work } from './calls.ts';
 import { type Letter } from './work.ts';
 
 /** Runs programs. */
@@ -19,43 +30,24 @@ export interface Runner {
   close(): void;
 }
 
-/** This thread alone. */
-export function singleThread(source: KernelSource, timed: boolean): Runner {
-  const kernels = openKernels(source);
-  const known = new WeakMap<Work, ReadyWork>();
-  return {
-    begin: (work, slot) => () => {
-      let ready = known.get(work);
-      if (ready === undefined) known.set(work, (ready = new ReadyWork(kernels, work, 0)));
-      ready.moveTo(slot);
-      const times = timed ? new Float64Array(wordsOfTimes(work)) : undefined;
-      for (const tasks of ready.calls) for (const task of tasks) runTask(task, times);
-      return times;
-    },
-    close() {},
-  };
-}
-
-function runTask(task: ReadyTask, times: Times | undefined): void {
-  if (times === undefined) for (const chunk of task.chunks) chunk();
-  else runTimed(task, times, 0);
-}
-
 /** Chunks of the programs that threads keep ready, some hundred bytes each. */
 const MOST_READY_CHUNKS = 1 << 18;
 
 interface Known {
   readonly id: number;
   readonly ready: ReadyWork;
-  readonly tally: Tally;
+  readonly times: Times | undefined;
   readonly chunks: number;
 }
 
-/** This thread and `threads` − 1 workers, on a shared memory. */
+/** This thread and `threads` − 1 workers, on a shared memory where there are any. */
 export class ThreadPool implements Runner {
   readonly #kernels: KernelSet;
   readonly #timed: boolean;
-  readonly #control: Int32Array<SharedArrayBuffer>;
+  readonly #control: WasmMemory;
+  /** All words of it, and those of this thread. */
+  readonly #shared: Int32Array;
+  readonly #words: ThreadWords;
   readonly #workers: readonly WorkerHandle[];
   readonly #walker: Walker;
   /** The longest unused first. */
@@ -67,9 +59,11 @@ export class ThreadPool implements Runner {
   #lost: unknown;
 
   constructor(source: KernelSource, threads: number, timed: boolean) {
-    this.#kernels = openKernels(source);
     this.#timed = timed;
     this.#control = makeControl(threads);
+    this.#shared = wordsOf(this.#control);
+    this.#words = threadWords(this.#control, 0);
+    this.#kernels = openKernels(source, this.#control, 0);
     this.#walker = new Walker(0, this.#control);
     this.#workers = Array.from({ length: threads - 1 }, (_, i) => {
       const worker = spawnWorker(() => markGone(this.#control, i + 1));
@@ -84,20 +78,27 @@ export class ThreadPool implements Runner {
    */
   begin(work: Work, slot: number): () => Times | undefined {
     if (this.#lost !== undefined) throw this.#lost;
-    const { id, ready, tally } = this.#readied(work);
+    const { id, ready, times } = this.#readied(work);
     ready.moveTo(slot);
     this.#run = nextRun(this.#run);
-    resetTally(tally, this.#run);
-    Atomics.store(this.#control, CONTROL.program, id);
-    Atomics.store(this.#control, CONTROL.slot, slot);
-    Atomics.store(this.#control, CONTROL.run, this.#run);
-    ringBell(this.#control);
-    return () => this.#end(ready, tally);
+    this.#reset(ready, this.#run);
+    Atomics.store(this.#shared, CONTROL.program, id);
+    Atomics.store(this.#shared, CONTROL.slot, slot);
+    Atomics.store(this.#shared, CONTROL.run, this.#run);
+    ringBell(this.#shared);
+    return () => {
+      this.#end(ready);
+      return times;
+    };
   }
 
-  #end(ready: ReadyWork, tally: Tally): Times | undefined {
-    this.#walk(ready, tally);
-    if (Atomics.exchange(this.#control, CONTROL.failed, 0) === 0) return tally.times;
+  #reset({ tasks }: ReadyWork, run: number): void {
+    resetTally(this.#words, tasks.length, run);
+  }
+
+  #end(ready: ReadyWork): void {
+    this.#walk(ready);
+    if (Atomics.exchange(this.#shared, CONTROL.failed, 0) === 0) return;
     throw (
       this.#walker.takeError() ??
       new CeladonError('a kernel must end, but stopped in a worker of the cpu target', {
@@ -112,11 +113,11 @@ export class ThreadPool implements Runner {
   }
 
   /** Where a thread is lost the others are told to leave: the run is over. */
-  #walk(ready: ReadyWork, tally: Tally): void {
+  #walk(ready: ReadyWork): void {
     try {
-      this.#walker.walk(ready, tally, this.#run);
+      this.#walker.walk(ready, this.#run);
     } catch (error) {
-      resetTally(tally, 0);
+      this.#reset(ready, 0);
       throw (this.#lost = error);
     }
   }
@@ -128,15 +129,21 @@ export class ThreadPool implements Runner {
     return known;
   }
 
+  /** Throws CapacityError for a program that threads have no room for. */
   #introduce(work: Work): Known {
+    if (work.tasksOfCall.length > MOST_CALLS) {
+      throw new CapacityError(
+        `a program must have at most ${MOST_CALLS} calls, not ${work.tasksOfCall.length}`,
+      );
+    }
     const id = ++this.#programs;
-    const tally = makeTally(work.tasksOfCall.length, this.#timed ? wordsOfTimes(work) : 0);
-    this.#post({ kind: 'program', id, tally, work });
+    const times = this.#timed ? makeTimes(work, this.#workers.length > 0) : undefined;
+    const ready = new ReadyWork(this.#kernels, work, 0, times);
+    this.#post({ kind: 'program', id, times, work });
     const chunks = work.stepOfChunk.length;
     this.#readyChunks += chunks;
     this.#makeRoom();
-    const words = routeWords(this.#control, tally, 0);
-    return { id, tally, chunks, ready: new ReadyWork(this.#kernels, work, 0, words) };
+    return { id, times, chunks, ready };
   }
 
   /** Forgets what was not run for longest. */
@@ -152,7 +159,7 @@ export class ThreadPool implements Runner {
   /** Workers read letters when they see that there are more than they have read. */
   #post(letter: Letter): void {
     for (const worker of this.#workers) worker.post(letter);
-    Atomics.add(this.#control, CONTROL.letters, 1);
-    ringBell(this.#control);
+    Atomics.add(this.#shared, CONTROL.letters, 1);
+    ringBell(this.#shared);
   }
 }

@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { bitsOf, Session } from '../../../../test/session.ts';
 import { loadModel } from '../../../model/index.ts';
 import { cpuTarget, type CpuOptions } from '../target.ts';
-import { makeTally, nextRun, resetTally } from './tally.ts';
+import { makeControl, threadWords } from './control.ts';
+import { nextRun, resetTally } from './tally.ts';
 
 const GOLDEN = path.join(import.meta.dirname, '../../../../test/golden');
 
@@ -55,10 +56,10 @@ test('threads that have learned a program walk it with the same bits', () => {
 });
 
 test('the number of a run stands above the chunks, and starts again before it is negative', () => {
-  const tally = makeTally(3);
+  const words = threadWords(makeControl(1), 0);
   const last = 2 ** 19 - 1;
-  resetTally(tally, last);
-  assert.deepEqual([...tally.next], Array(3).fill(last * 2 ** 12));
+  resetTally(words, 3, last);
+  assert.deepEqual([...words.next.subarray(0, 4)], [...Array<number>(3).fill(last * 2 ** 12), 0]);
   assert.equal(nextRun(0), 1);
   assert.equal(nextRun(last), 1);
 });

@@ -5,22 +5,30 @@
  *   thread   start, ms   end, ms
  */
 import { type Trace } from '../../../trace/index.ts';
-import { type ReadyTask, type Work } from './calls.ts';
+import { type Work } from './calls.ts';
 import { stepOf } from './packing.ts';
+import { type Prepared } from './route.ts';
 
 export type Times = Float64Array<ArrayBuffer | SharedArrayBuffer>;
 
 const WORDS = 3;
 
-export function wordsOfTimes({ stepOfChunk }: Work): number {
-  return WORDS * stepOfChunk.length;
+/** Room for the times of a run, which threads share. */
+export function makeTimes({ stepOfChunk }: Work, isShared: boolean): Times {
+  const bytes = Float64Array.BYTES_PER_ELEMENT * WORDS * stepOfChunk.length;
+  return new Float64Array(isShared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
 }
 
-/** Runs a task. */
-export function runTimed({ first, chunks }: ReadyTask, times: Times, thread: number): void {
-  for (const [i, chunk] of chunks.entries()) {
+/** Runs chunks, from number `first` of the program on. */
+export function runTimed(
+  chunks: readonly Prepared[],
+  first: number,
+  times: Times,
+  thread: number,
+): void {
+  for (const [i, { run }] of chunks.entries()) {
     const start = nowMs();
-    chunk();
+    run();
     times.set([thread, start, nowMs()], WORDS * (first + i));
   }
 }

@@ -1,7 +1,9 @@
 /** What a worker does: it reads letters, and takes chunks in every run of a program that it knows. */
+import { type WasmMemory } from '../../../wasm/index.ts';
+import { CONTROL, wordsOf } from './control.ts';
 import { openKernels, type KernelSet, type KernelSource } from './kernelSet.ts';
-import { type Tally } from './tally.ts';
-import { CONTROL, routeWords, Walker } from './walk.ts';
+import { type Times } from './times.ts';
+import { Walker } from './walk.ts';
 import { ReadyWork, type Work } from './calls.ts';
 
 /** The first letter. */
@@ -10,11 +12,16 @@ export interface Start {
   /** From 1 on; 0 is the thread that has the workers. */
   readonly thread: number;
   readonly kernels: KernelSource;
-  readonly control: Int32Array<SharedArrayBuffer>;
+  readonly control: WasmMemory;
 }
 
 export type Letter =
-  | { readonly kind: 'program'; readonly id: number; readonly work: Work; readonly tally: Tally }
+  | {
+      readonly kind: 'program';
+      readonly id: number;
+      readonly work: Work;
+      readonly times: Times | undefined;
+    }
   | { readonly kind: 'forget'; readonly id: number };
 
 /** Looks at the bell before a worker sleeps: tokens follow each other within some 50 µs. */
@@ -25,24 +32,22 @@ export class WorkerThread {
   readonly #control: Int32Array<SharedArrayBuffer>;
   readonly #kernels: KernelSet;
   readonly #walker: Walker;
-  readonly #programs = new Map<number, { ready: ReadyWork; tally: Tally }>();
+  readonly #programs = new Map<number, ReadyWork>();
   #lettersRead = 0;
   #lastRun = 0;
 
   constructor({ thread, kernels, control }: Start) {
     this.#thread = thread;
-    this.#control = control;
-    this.#kernels = openKernels(kernels);
+    this.#control = wordsOf(control) as Int32Array<SharedArrayBuffer>;
+    this.#kernels = openKernels(kernels, control, thread);
     this.#walker = new Walker(thread, control);
   }
 
   read(letter: Letter): void {
     if (letter.kind === 'forget') this.#programs.delete(letter.id);
     else {
-      const { id, tally, work } = letter;
-      const words = routeWords(this.#control, tally, this.#thread);
-      const ready = new ReadyWork(this.#kernels, work, this.#thread, words);
-      this.#programs.set(id, { tally, ready });
+      const { id, times, work } = letter;
+      this.#programs.set(id, new ReadyWork(this.#kernels, work, this.#thread, times));
       this.#lastRun = 0;
     }
     this.#lettersRead++;
@@ -64,8 +69,8 @@ export class WorkerThread {
     this.#lastRun = run;
     const program = this.#programs.get(Atomics.load(this.#control, CONTROL.program));
     if (program === undefined) return;
-    program.ready.moveTo(Atomics.load(this.#control, CONTROL.slot));
-    this.#walker.walk(program.ready, program.tally, run);
+    program.moveTo(Atomics.load(this.#control, CONTROL.slot));
+    this.#walker.walk(program, run);
   }
 
   #await(bell: number): void {

@@ -1,6 +1,6 @@
 /** The module that a thread of Node runs. */
 import { parentPort } from 'node:worker_threads';
-import { markGone } from './walk.ts';
+import { markGone } from './control.ts';
 import { WorkerThread, type Letter, type Start } from './work.ts';
 
 let worker: WorkerThread | undefined;

@@ -8,6 +8,5 @@ export {
   type EmitterRequest,
 } from './machineCode.ts';
 export { Machine, type NativeCall } from './machine.ts';
-export { withMachineCode, type Prepared } from './nativeKernels.ts';
-export { NativeRoute, type RouteWords, type Stop } from './nativeRoute.ts';
-export { STOPS } from './walk.ts';
+export { withMachineCode } from './nativeKernels.ts';
+export { NativeRoute } from './nativeRoute.ts';

@@ -25,7 +25,6 @@ import { addQuantizeRows } from './quantizeRows.ts';
 import { addRotary } from './rotary.ts';
 import { addRows } from './rows.ts';
 import { addWalk } from './walk.ts';
-import { TASK_BITS } from '../threads/tally.ts';
 
 /** What the code of the kernels is made with: WebAssembly everywhere, machine code where it can run. */
 export type Emitter = 'wasm' | 'x86';
@@ -51,7 +50,7 @@ export function machineCode(
   const known = linked.get(key);
   if (known) return known;
   const assembler = new Assembler(level);
-  addWalk(assembler, TASK_BITS);
+  addWalk(assembler);
   addQuantizeRows(assembler);
   if (level === 'avx512') addWideKernels(assembler);
   for (const format of formats) {

@@ -6,7 +6,7 @@ import { LEVELS } from '../../../../test/x86/levels.ts';
 import { Random } from '../../../base/index.ts';
 import { type WasmMemory } from '../../../wasm/index.ts';
 import { Assembler, loadLibrary, type Level } from '../../../x86/index.ts';
-import { bindKernels } from '../kernels/bind.ts';
+import { bindKernels, type Bind } from '../kernels/bind.ts';
 import { instantiateKernels } from '../kernels/kernelModule.ts';
 import { createKernelMemory } from '../kernels/memories.ts';
 import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
@@ -51,7 +51,7 @@ function runBoth<K extends KernelName>(
   new Uint8Array(native.buffer).set(new Uint8Array(wasm.buffer));
   for (const memory of [wasm, native]) new Int32Array(memory.buffer, 64, 2).set([3, 0]);
   const values = inOrder(kernel, args);
-  bindKernels(instantiateKernels(wasm))(kernel, values)();
+  bindKernels(instantiateKernels(wasm))(kernel, values).run();
   const bind = bindKernels(instantiateKernels(native, true));
   withMachineCode(bind, new Machine([native], machineCode(level)))(kernel, values).run();
   return [new Float32Array(wasm.buffer), new Float32Array(native.buffer)];
@@ -99,7 +99,7 @@ const GROUPED_LINEAR: Args<'groupedLinear'> = {
 function putGroups(memory: WasmMemory, name: IntegerFormatName): void {
   const { rows, E, N, K, x, w } = GROUPED;
   const quantize = { x: 4096, xStride: K, out: x, rows, K };
-  bindKernels(instantiateKernels(memory))('quantizeRows', inOrder('quantizeRows', quantize))();
+  bindKernels(instantiateKernels(memory))('quantizeRows', inOrder('quantizeRows', quantize)).run();
   for (let e = 0; e < E; e++) {
     const at = w + e * GROUPED.matrixBytes;
     const panels = new Uint8Array(memory.buffer, at, panelBytes(name, N, K)).fill(0);
@@ -116,7 +116,7 @@ function putStarts(memory: WasmMemory): void {
 function putPanels(memory: WasmMemory, name: IntegerFormatName): void {
   const { M, N, K, x, w } = PANELS;
   const rows = { x: 4096, xStride: K, out: x, rows: M, K };
-  bindKernels(instantiateKernels(memory))('quantizeRows', inOrder('quantizeRows', rows))();
+  bindKernels(instantiateKernels(memory))('quantizeRows', inOrder('quantizeRows', rows)).run();
   const panels = new Uint8Array(memory.buffer, w, panelBytes(name, N, K)).fill(0);
   packPanels(name, randomStored(name, new Random(7), N, K), N, K, panels);
 }
@@ -244,10 +244,7 @@ test('starts of groups that are not within the rows end the product', { skip }, 
     new Int32Array(memory.buffer, GROUPED.starts, 4).set(starts);
     const end = GROUPED.out + 4 * (6 * GROUPED.outStride + GROUPED.N);
     const before = new Uint8Array(memory.buffer.slice(end, memory.buffer.byteLength));
-    const bind = withMachineCode(
-      () => () => assert.fail(),
-      new Machine([memory], machineCode('avx512')),
-    );
+    const bind = withMachineCode(() => assert.fail(), new Machine([memory], machineCode('avx512')));
     bind('groupedLinearPanels', inOrder('groupedLinearPanels', GROUPED)).run();
     assert.deepEqual(new Uint8Array(memory.buffer.slice(end, memory.buffer.byteLength)), before);
   }
@@ -287,7 +284,7 @@ test('rows go where WebAssembly puts them, of any width', { skip }, () => {
 test('rows that a state has no room for are refused, and nothing is written', { skip }, () => {
   const memory = makeMemory();
   const prepare = withMachineCode(
-    () => () => assert.fail(),
+    () => assert.fail(),
     new Machine([memory], machineCode('avx512')),
   );
   const [append, attend] = [
@@ -341,7 +338,7 @@ function countRefused(level: Level): number {
   const random = new Random(11);
   const memory = makeMemory(true);
   const positions = new Int32Array(memory.buffer, 64, 2);
-  const fallback = () => () => {};
+  const fallback: Bind = (kernel, args) => ({ kernel, args, run() {} });
   const bind = withMachineCode(fallback, new Machine([memory], machineCode(level)));
   let refused = 0;
   for (let round = 0; round < 3000; round++) {

@@ -16,7 +16,7 @@ import { bindConvolution, bindGatedDelta } from './bindRecurrences.ts';
 import { bindAdd, bindAppend, bindArgMax, bindRmsNormalization } from './bindRows.ts';
 import { LINEAR } from './linear.ts';
 import { LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
-import { type Machine, type NativeCall } from './machine.ts';
+import { type Machine } from './machine.ts';
 import {
   bitsOf,
   ELEMENT_BYTES,
@@ -58,27 +58,18 @@ function hasFunction(functions: ReadonlyMap<string, number>, kernel: KernelName)
   return functions.has(name) || functions.keys().some((key) => key.startsWith(`${name}.`));
 }
 
-/** A call that can be made many times. */
-export interface Prepared {
-  readonly run: () => void;
-  /** What it calls as it last ran, in machine code. */
-  readonly native?: () => readonly NativeCall[];
-}
-
 /** `bind` on the memories of `machine`, with machine code for the calls that have it. */
-export function withMachineCode(
-  bind: Bind,
-  machine: Machine,
-): (kernel: KernelName, values: readonly number[]) => Prepared {
+export function withMachineCode(bind: Bind, machine: Machine): Bind {
   return (kernel, values) => {
     const native = NATIVE[kernel] as NativeBind<KernelName> | undefined;
     if (native === undefined || !hasFunction(machine.functions, kernel))
-      return { run: bind(kernel, values) };
+      return bind(kernel, values);
     const args = namedArgs(kernel, values);
     let calls = native(machine, args);
-    if (calls === undefined) return { run: bind(kernel, values) };
+    if (calls === undefined) return bind(kernel, values);
     let { base } = machine;
     return {
+      ...{ kernel, args: values },
       run() {
         if (machine.base !== base) [calls, base] = [native(machine, args), machine.base];
         machine.run(calls!);

@@ -1,33 +1,22 @@
 /** A program as machine code walks it: tables of its calls, and the way there and back. */
+import { type ThreadWords } from '../threads/control.ts';
+import { type Prepared, type Route, type RunChunk, type Stop } from '../threads/route.ts';
 import { CELL_BYTES, CellRoom, setCell } from './cellRoom.ts';
 import { type Machine, type NativeCall } from './machine.ts';
-import { ASK_HOST, CHUNK, CHUNK_BYTES, STOPS, WALK } from './walk.ts';
+import { ASK_HOST, CHUNK, CHUNK_BYTES, EXITS, WALK } from './walk.ts';
 
 /** Looks at a word before the host is asked to sleep: some 20 µs. */
 const LOOKS = 1000;
 /** Cells of a call in the table of calls. */
 const CALL_CELLS = 2;
 
-/** Words that all threads share: two for each call, and one for each thread and for all. */
-export interface RouteWords {
-  readonly next: Int32Array;
-  readonly done: Int32Array;
-  readonly own: Int32Array;
-  readonly waiting: Int32Array;
-}
-
-/** Calls of each chunk of a task, of those that machine code can do. */
-export type Chunks = readonly (readonly NativeCall[] | undefined)[];
-
-/** Why machine code stopped. */
-export type Stop = (typeof STOPS)[keyof typeof STOPS];
-
-export class NativeRoute {
+export class NativeRoute implements Route {
   readonly #machine: Machine;
+  readonly #runChunk: RunChunk;
   /** For this program alone, so that its memory is free when it is forgotten. */
   readonly #room = new CellRoom();
   /** What machine code reads and writes stays while this is there. */
-  readonly words: RouteWords;
+  readonly words: ThreadWords;
   readonly #walk: NativeCall;
   readonly #askHost: NativeCall;
   /** Of each call a cell for each task, and what it points to. */
@@ -39,8 +28,9 @@ export class NativeRoute {
   #base: number;
 
   /** Of calls with so many tasks, none of which machine code can do yet. */
-  constructor(machine: Machine, tasks: readonly number[], words: RouteWords) {
+  constructor(machine: Machine, tasks: readonly number[], words: ThreadWords, runChunk: RunChunk) {
     this.#machine = machine;
+    this.#runChunk = runChunk;
     this.words = words;
     this.#base = machine.base;
     this.#known = tasks.map(() => []);
@@ -62,33 +52,27 @@ export class NativeRoute {
     });
   }
 
-  /** Goes on from a call; `run` is the run's number as it stands in `next`. Then `call` and `task` are where it stopped. */
   go(call: number, run: number): Stop {
     if (this.#machine.base !== this.#base) this.#withdrawAll();
     this.#set('call', call);
     this.#set('run', run);
     this.#set('chunk', 0);
-    return this.#walkOn();
+    for (;;) {
+      this.#machine.run([this.#walk]);
+      const stop = this.#get('stop') as (typeof EXITS)[keyof typeof EXITS];
+      if (stop !== EXITS.chunk) return stop;
+      // What was refused the host runs again, and throws what there is to say.
+      this.#machine.takeRefusal();
+      const chunk = this.#chunkAddress;
+      this.#runChunk(this.call, this.task, this.#numberOf(chunk));
+      this.#set('chunk', chunk + CHUNK_BYTES);
+    }
   }
 
-  /** Goes on behind `chunk`, which the host has run. */
-  resume(): Stop {
-    this.#set('chunk', this.#chunkAddress + CHUNK_BYTES);
-    return this.#walkOn();
-  }
-
-  #walkOn(): Stop {
-    this.#machine.run([this.#walk]);
-    const stop = this.#get('stop') as Stop;
-    // What was refused the host runs again, and throws what there is to say.
-    if (stop === STOPS.chunk) this.#machine.takeRefusal();
-    return stop;
-  }
-
-  /** The chunk of `task` that the host must run, where it stopped for one. */
-  get chunk(): number {
+  /** Of the chunk, in its task, that an entry of the task's table is of. */
+  #numberOf(entry: number): number {
     const [table] = this.#known[this.call]![this.task]!;
-    const first = (this.#chunkAddress - this.#machine.addressOf(table)) / CELL_BYTES;
+    const first = (entry - this.#machine.addressOf(table)) / CELL_BYTES;
     return table[2 * (first + CHUNK.indexOf('number'))]!;
   }
 
@@ -105,15 +89,11 @@ export class NativeRoute {
     return this.#get('task');
   }
 
-  /** Whether machine code does a task. */
-  has(call: number, task: number): boolean {
-    return this.#known[call]![task] !== undefined;
-  }
-
-  /** From now on machine code does a task: chunks by calls, or by asking the host for those that have none. */
-  handOver(call: number, task: number, chunks: Chunks): void {
-    const calls = chunks.flatMap((own, number) =>
-      (own ?? [this.#askHost]).map((native) => ({ native, number })),
+  /** Chunks without machine code the host is asked for; if none has any, the task is the host's. */
+  handOver(call: number, task: number, chunks: readonly Prepared[]): boolean {
+    if (chunks.every(({ native }) => native === undefined)) return false;
+    const calls = chunks.flatMap((chunk, number) =>
+      (chunk.native?.() ?? [this.#askHost]).map((native) => ({ native, number })),
     );
     const table = this.#room.take(CHUNK.length * calls.length + 1);
     for (const [i, { native, number }] of calls.entries()) {
@@ -122,9 +102,9 @@ export class NativeRoute {
     }
     this.#known[call]![task] = [table, ...calls.map(({ native }) => native.cells)];
     setCell(this.#tasks[call]!, task, this.#machine.addressOf(table));
+    return true;
   }
 
-  /** From now on the host does a task again, until it is handed over. */
   withdraw(call: number, task: number): void {
     setCell(this.#tasks[call]!, task, 0);
     this.#known[call]![task] = undefined;

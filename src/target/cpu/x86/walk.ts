@@ -1,6 +1,5 @@
 /**
- * The walk of threads/walk.ts in machine code: a thread takes tasks and waits for those of others as there, on the same words,
- * but calls from task to task without the host. It goes back to the host for what only the host can do.
+ * The walk of threads/route.ts in machine code, which asks the host for chunks too.
  *
  * ```
  * calls    [tasks, count] of each call
@@ -18,6 +17,8 @@ import {
   type Label,
   type Memory,
 } from '../../../x86/index.ts';
+import { STOPS } from '../threads/route.ts';
+import { MOST_TASKS } from '../threads/tally.ts';
 import { CELL_BYTES } from './cellRoom.ts';
 
 /**
@@ -25,7 +26,7 @@ import { CELL_BYTES } from './cellRoom.ts';
  * of those that sleep (`waiting`), of the cell `refused` that is not 0 when a function of a chunk refuses what it reads; how often to
  * look at a word; where the calls `end`; and the run's number as it stands in `next`. Changed: `call`, where to go on from, then where
  * it stopped; `chunk`, 0 or the chunk of the task at hand to go on from, then the one that was refused or asked for. Results: the `task`
- * that was taken last, and why it stopped, one of `STOPS`.
+ * that was taken last, and why it stopped, one of `EXITS`.
  */
 export const WALK = [
   ...(['calls', 'next', 'done', 'own', 'waiting', 'refused', 'looks', 'end', 'run'] as const),
@@ -34,32 +35,19 @@ export const WALK = [
 
 export const ASK_HOST = 'askHost';
 
-/** Why machine code stops. */
-export const STOPS = {
-  /** All calls are done. */
-  ended: 0,
-  /** The run is over: others have gone on, or gave up. */
-  over: 1,
-  /** The host must run the task that was taken. */
-  task: 2,
-  /** Others sleep until the call is done, which it is now. */
-  wake: 3,
-  /** Others have taken what is left of the call, and take their time. */
-  wait: 4,
-  /** A chunk of the task was refused, or is one that the host must run. */
-  chunk: 5,
-} as const;
+/** Why machine code stops: as any walk, or as a chunk of the task was refused, or is one that the host must run. */
+export const EXITS = { ...STOPS, chunk: 5 } as const;
 
 type Cells = Readonly<Record<(typeof WALK)[number], Memory>>;
-type Exits = Readonly<Record<keyof typeof STOPS, Label>>;
+type Exits = Readonly<Record<keyof typeof EXITS, Label>>;
 
 /** Cells of a call in the table of a task: its function, its block of arguments, and the chunk that it is of. */
 export const CHUNK = ['function', 'block', 'number'] as const;
 export const CHUNK_BYTES = CELL_BYTES * CHUNK.length;
 
-/** Adds `walk` and `askHost`, which stands for what only the host can do; a word of `next` has `taskBits` bits for the first task that nobody has taken. */
-export function addWalk(assembler: Assembler, taskBits: number): void {
-  assembler.addFunction('walk', WALK, (f) => new WalkEmitter(f, 2 ** taskBits - 1).emit());
+/** Adds `walk`, and `askHost`, which stands for what only the host can do. */
+export function addWalk(assembler: Assembler): void {
+  assembler.addFunction('walk', WALK, (f) => new WalkEmitter(f).emit());
   assembler.addFunction(ASK_HOST, ['refused'], (f, block) => {
     const [refused] = f.load(block.refused) as [General];
     f.emit('mov', at(refused), 1);
@@ -68,7 +56,6 @@ export function addWalk(assembler: Assembler, taskBits: number): void {
 
 class WalkEmitter {
   readonly #f: FunctionBuilder;
-  readonly #mostTasks: number;
   /** For a few instructions; the first is what cmpxchg compares with. */
   readonly #seen: General;
   readonly #words: General;
@@ -83,9 +70,8 @@ class WalkEmitter {
   readonly #cells: Cells;
   readonly #exits: Exits;
 
-  constructor(f: FunctionBuilder, mostTasks: number) {
+  constructor(f: FunctionBuilder) {
     this.#f = f;
-    this.#mostTasks = mostTasks;
     // Handed out first are those that functions may change, then those that they restore.
     const changed = Array.from({ length: 8 }, () => f.general());
     [this.#seen, this.#words, this.#taken, this.#other] = changed as [
@@ -99,7 +85,7 @@ class WalkEmitter {
     ] as [General, General, General, General, General];
     const cells = WALK.map((name, i) => [name, at(this.#block, 8 * i)]);
     this.#cells = Object.fromEntries(cells) as Cells;
-    const exits = Object.keys(STOPS).map((name) => [name, f.label(name)]);
+    const exits = Object.keys(EXITS).map((name) => [name, f.label(name)]);
     this.#exits = Object.fromEntries(exits) as Exits;
   }
 
@@ -159,7 +145,7 @@ class WalkEmitter {
   #requireRun(task: General, word: General): void {
     const f = this.#f;
     f.emit('mov', task, word).emit('xor', half(task), this.#cells.run);
-    f.emit('cmp', task, this.#mostTasks).emit('ja', this.#exits.over);
+    f.emit('cmp', task, MOST_TASKS).emit('ja', this.#exits.over);
   }
 
   #runChunks(): void {
@@ -199,10 +185,10 @@ class WalkEmitter {
   /** Ends, as all calls are done, and the other ways out. */
   #leave(): void {
     const [f, end] = [this.#f, this.#f.label('end')];
-    for (const [name, stop] of Object.entries(STOPS)) {
+    for (const [name, stop] of Object.entries(EXITS)) {
       f.place(this.#exits[name as keyof Exits]);
       if (stop === STOPS.over) this.#setOwn(0);
-      if (stop === STOPS.chunk) f.emit('mov', this.#cells.chunk, this.#chunk);
+      if (stop === EXITS.chunk) f.emit('mov', this.#cells.chunk, this.#chunk);
       f.emit('mov', this.#cells.stop, stop).emit('jmp', end);
     }
     f.place(end).emit('mov', this.#cells.call, this.#call);
