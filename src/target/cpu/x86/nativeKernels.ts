@@ -70,10 +70,11 @@ export function withMachineCode(
   bind: Bind,
   machine: Machine,
 ): (kernel: KernelName, values: readonly number[]) => Prepared {
+  const names = Object.keys(NATIVE) as KernelName[];
+  const known = new Set(names.filter((kernel) => hasFunction(machine.functions, kernel)));
   return (kernel, values) => {
-    const native = NATIVE[kernel] as NativeBind<KernelName> | undefined;
-    if (native === undefined || !hasFunction(machine.functions, kernel))
-      return { run: bind(kernel, values) };
+    if (!known.has(kernel)) return { run: bind(kernel, values) };
+    const native = NATIVE[kernel] as NativeBind<KernelName>;
     const args = namedArgs(kernel, values);
     let calls = native(machine, args);
     if (calls === undefined) return { run: bind(kernel, values) };
