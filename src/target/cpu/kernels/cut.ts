@@ -25,9 +25,10 @@ export function cutCall(call: KernelCall, { wanted, threads }: Fineness): readon
   for (const axis of CUTS[kernel]?.axes ?? []) {
     const fineness = { wanted: Math.ceil(wanted / parts.length), threads };
     if (fineness.wanted <= 1) break;
-    parts = parts.flatMap((part) =>
-      cutAlong(axis, { kernel, args: byName(kernel, part) }, fineness),
-    );
+    parts =
+      parts.length === 1
+        ? cutAlong(axis, call, fineness)
+        : parts.flatMap((part) => cutAlong(axis, callOf(kernel, part), fineness));
   }
   return parts;
 }
@@ -117,7 +118,8 @@ export function inOrder({ kernel, args }: KernelCall): number[] {
   return Object.keys(KERNELS[kernel]).map((name) => args[name]!);
 }
 
-/** Arguments by the names of the table. */
-export function byName(kernel: KernelName, values: readonly number[]): Arguments {
-  return Object.fromEntries(Object.keys(KERNELS[kernel]).map((name, i) => [name, values[i]!]));
+/** A call by arguments in that order. */
+export function callOf(kernel: KernelName, values: readonly number[]): KernelCall {
+  const names = Object.keys(KERNELS[kernel]);
+  return { kernel, args: Object.fromEntries(names.map((name, i) => [name, values[i]!])) };
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import wabt from 'wabt';
 import { floatNumerics, rotaryTable, type RouteAttrs } from '../../../ir/index.ts';
 import { attentionRoom, tokensOfTile } from './attendTile.ts';
-import { byName, cutCall } from './cut.ts';
+import { callOf, cutCall } from './cut.ts';
 import { emitKernels } from './kernelModule.ts';
 import { KERNELS, SCORINGS } from './kernels.table.ts';
 import { assertClose, GUARD, normal, Workbench, type Region } from '../../../../test/workbench.ts';
@@ -226,7 +226,7 @@ test('rows of one sequence are appended by shares of its tokens, each with the e
     ...{ B: 1, T, capacity, size },
   };
   const parts = cutCall({ kernel: 'append', args }, { wanted: 3, threads: 2 }).map(
-    (part) => byName('append', part) as typeof args,
+    (part) => callOf('append', part).args as typeof args,
   );
   assert.deepEqual(
     parts.map((part) => part.T),
