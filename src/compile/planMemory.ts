@@ -103,13 +103,13 @@ class RegionPlanner {
 
   private placeLow(buffer: PlannedBuffer): void {
     const others = this.livingWith(buffer);
-    const candidates = [0, ...others.map((other) => other.end)].toSorted((a, b) => a - b);
-    const { sizeBytes } = this.region;
-    this.put(
-      buffer,
-      candidates.find((offset) => this.isFree(buffer, offset, sizeBytes, others)),
-      others,
-    );
+    const sizeBytes = align(buffer.sizeBytes);
+    let free = 0;
+    for (const { offset, end } of others.toSorted((a, b) => a.offset - b.offset)) {
+      if (free + sizeBytes <= offset) break;
+      free = Math.max(free, end);
+    }
+    this.put(buffer, free + sizeBytes <= this.region.sizeBytes ? free : undefined, others);
   }
 
   private placeInNextBank(buffer: PlannedBuffer): void {

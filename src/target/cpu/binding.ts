@@ -1,7 +1,14 @@
 /** A program on the memory of a device: its calls with addresses, cut into tasks for threads. */
 import { resolveArgument, scratchAddress, type Layout } from './deviceMemory.ts';
 import { type CpuProgram } from './emit.ts';
-import { cutCall, inOrder, sharesByRows, sharedBytes, workOf, type Part } from './kernels/cut.ts';
+import {
+  cutCall,
+  inOrder,
+  sharesByRows,
+  sharedBytes,
+  workOf,
+  type KernelCall,
+} from './kernels/cut.ts';
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
 import { streams, type Piece } from './kernels/pieces.ts';
 import { type Placed, type Step } from './steps.ts';
@@ -10,7 +17,6 @@ import {
   packCalls,
   type BoundStep,
   type Call,
-  type Chunk,
   type StateArg,
   type Task,
 } from './threads/packing.ts';
@@ -38,7 +44,7 @@ const LONG = 16;
 const WORK_OF_WHOLE = 1 << 16;
 
 /** A step with the addresses of its arguments. */
-interface Bound extends Part {
+interface Bound extends KernelCall {
   readonly step: BoundStep;
 }
 
@@ -80,16 +86,16 @@ function tasksOf(
     works.reduce((sum, work) => sum + work, 0),
     cutting,
   );
-  if (wanted <= 1) return [section.map((bound) => chunkOf(bound, bound))];
+  if (wanted <= 1) return [section.map((bound) => ({ step: bound.step, args: inOrder(bound) }))];
   if (rows !== undefined) {
     const shares = section.map((bound) => sharesByRows(bound, rows));
     return piecesOfRows(section, rows, wanted, cutting).map(([start, count]) =>
-      section.map((bound, i) => chunkOf(bound, shares[i]!(start, count))),
+      section.map(({ step }, i) => ({ step, args: shares[i]!(start, count) })),
     );
   }
   return section.flatMap((bound, i) =>
     cutCall(bound, { wanted: tasksFor(works[i]!, cutting), threads: cutting.threads }).map(
-      (part) => [chunkOf(bound, part)],
+      (args) => [{ step: bound.step, args }],
     ),
   );
 }
@@ -109,10 +115,6 @@ function piecesOfRows(
 function tasksFor(work: number, { threads, workOfPart }: Cutting): number {
   const long = Math.min(MOST_TASKS_OF_THREAD * threads, Math.floor(work / workOfPart / LONG));
   return Math.min(Math.floor(work / workOfPart), Math.max(TASKS_OF_THREAD * threads, long));
-}
-
-function chunkOf({ step }: Bound, part: Part): Chunk {
-  return { step, args: inOrder(part) };
 }
 
 /** Calls of one task after one another become one: whoever has done the first does the next. */

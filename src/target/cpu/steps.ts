@@ -104,6 +104,7 @@ export interface ArenaBuffer extends PlannedBuffer {
 /** Builds the steps of a program and the lifetimes of its buffers. */
 export class StepList {
   readonly #dims: Dims;
+  readonly #dimsOfLast: Dims;
   #isOfLast = false;
   readonly #steps: Omit<Step<Unplaced>, 'section' | 'byRows'>[] = [];
   readonly #rounds = new Rounds();
@@ -123,6 +124,7 @@ export class StepList {
   /** For a step that so many threads share. */
   constructor(dims: Dims, storage: WeightStorage, threads = 1) {
     this.#dims = dims;
+    this.#dimsOfLast = { ...dims, T: 1 };
     this.#storage = storage;
     this.#threads = threads;
     this.tokens = this.#allocateForHost('tokens', dims.B * dims.T);
@@ -131,7 +133,7 @@ export class StepList {
 
   /** The extents of what is lowered. */
   get dims(): Dims {
-    return this.#isOfLast ? { ...this.#dims, T: 1 } : this.#dims;
+    return this.#isOfLast ? this.#dimsOfLast : this.#dims;
   }
 
   /** The first token of what is lowered. */

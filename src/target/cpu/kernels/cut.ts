@@ -4,8 +4,8 @@ import { KERNELS, type KernelName } from './kernels.table.ts';
 import { alike, streams } from './pieces.ts';
 import { ELEMENT_BYTES } from './vectors.ts';
 
-/** A call of a kernel; arguments by name. */
-export interface Part {
+/** A call of a kernel; arguments by name. Its parts are thousands, and have theirs in the order of the table. */
+export interface KernelCall {
   readonly kernel: KernelName;
   readonly args: Arguments;
 }
@@ -16,28 +16,39 @@ export interface Fineness {
   readonly threads: number;
 }
 
-/** Parts of a call, in the order in which they should be taken; they depend on what is given here alone. */
-export function cutCall(part: Part, { wanted, threads }: Fineness): readonly Part[] {
-  let parts: readonly Part[] = [part];
-  for (const axis of CUTS[part.kernel]?.axes ?? []) {
+/**
+ * The arguments of the parts of a call, in the order in which they should be taken; they depend on what is given here alone.
+ */
+export function cutCall(call: KernelCall, { wanted, threads }: Fineness): readonly number[][] {
+  const { kernel } = call;
+  let parts: readonly number[][] = [inOrder(call)];
+  for (const axis of CUTS[kernel]?.axes ?? []) {
     const fineness = { wanted: Math.ceil(wanted / parts.length), threads };
-    parts = parts.flatMap((one) => cutAlong(axis, one, fineness));
+    if (fineness.wanted <= 1) break;
+    parts =
+      parts.length === 1
+        ? cutAlong(axis, call, fineness)
+        : parts.flatMap((part) => cutAlong(axis, callOf(kernel, part), fineness));
   }
   return parts;
 }
 
-function cutAlong(axis: Axis, part: Part, { wanted, threads }: Fineness): readonly Part[] {
+function cutAlong(
+  axis: Axis,
+  call: KernelCall,
+  { wanted, threads }: Fineness,
+): readonly number[][] {
   const { extent, when = () => true } = axis;
-  const [units, grain] = [part.args[extent]!, grainOf(axis, part.args)];
-  if (wanted <= 1 || units === 0 || !when(part.args)) return [part];
+  const [units, grain] = [call.args[extent]!, grainOf(axis, call.args)];
+  if (units === 0 || !when(call.args)) return [inOrder(call)];
   const grains = { grain, least: Math.ceil(units / wanted / grain) * grain };
   const pieces = axis.isStream ? streams(units, threads, grains) : alike(units, grains);
-  const shareOf = sharesAlong(axis, part);
+  const shareOf = sharesAlong(axis, call);
   return pieces.map(([start, count]) => shareOf(start, count));
 }
 
 /** Multiply-accumulates of a call, or elements that it moves; undefined if it runs in one piece. */
-export function workOf({ kernel, args }: Part): number | undefined {
+export function workOf({ kernel, args }: KernelCall): number | undefined {
   return CUTS[kernel]?.work(args);
 }
 
@@ -64,14 +75,14 @@ export function sharedBytes(kernel: KernelName, args: object): number {
   return CUTS[kernel]?.sharedBytes?.(args as Arguments) ?? 0;
 }
 
-/** A share of a call. */
-type ShareOf = (start: number, count: number) => Part;
+/** The arguments of a share of a call. */
+type ShareOf = (start: number, count: number) => number[];
 
 /** The shares of a call, with `sharedParameters`, that have some of `rows` rows. */
-export function sharesByRows(part: Part, rows: number): ShareOf {
-  const axis = rowAxis(part.kernel, part.args, rows)!;
-  const units = part.args[axis.extent]! / rows;
-  const shareOf = sharesAlong(axis, part);
+export function sharesByRows(call: KernelCall, rows: number): ShareOf {
+  const axis = rowAxis(call.kernel, call.args, rows)!;
+  const units = call.args[axis.extent]! / rows;
+  const shareOf = sharesAlong(axis, call);
   return (start, count) => shareOf(start * units, count * units);
 }
 
@@ -86,20 +97,29 @@ function grainOf({ grain = 1 }: Axis, args: Arguments): number {
 }
 
 /** The shares of a call that have some of the units of an axis. */
-function sharesAlong(axis: Axis, { kernel, args }: Part): ShareOf {
-  const stepsOf = (perUnit: Axis['elements'], factor: number): [string, number][] =>
+function sharesAlong(axis: Axis, call: KernelCall): ShareOf {
+  const names = Object.keys(KERNELS[call.kernel]);
+  const stepsOf = (perUnit: Axis['elements'], factor: number): [place: number, step: number][] =>
     Object.entries(perUnit).map(([name, each]) => {
-      return [name, factor * (typeof each === 'number' ? each : each(args))];
+      return [names.indexOf(name), factor * (typeof each === 'number' ? each : each(call.args))];
     });
   const steps = [...stepsOf(axis.elements, ELEMENT_BYTES), ...stepsOf(axis.adds ?? {}, 1)];
+  const [whole, extent] = [inOrder(call), names.indexOf(axis.extent)];
   return (start, count) => {
-    const moved = { ...args, [axis.extent]: count };
-    for (const [name, step] of steps) moved[name] = args[name]! + start * step;
-    return { kernel, args: moved };
+    const share = [...whole];
+    share[extent] = count;
+    for (const [place, step] of steps) share[place]! += start * step;
+    return share;
   };
 }
 
-/** The arguments of a part in the order of the table. */
-export function inOrder({ kernel, args }: Part): number[] {
+/** Arguments in the order of the table. */
+export function inOrder({ kernel, args }: KernelCall): number[] {
   return Object.keys(KERNELS[kernel]).map((name) => args[name]!);
+}
+
+/** A call by arguments in that order. */
+export function callOf(kernel: KernelName, values: readonly number[]): KernelCall {
+  const names = Object.keys(KERNELS[kernel]);
+  return { kernel, args: Object.fromEntries(names.map((name, i) => [name, values[i]!])) };
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import wabt from 'wabt';
 import { floatNumerics, rotaryTable, type RouteAttrs } from '../../../ir/index.ts';
 import { attentionRoom, tokensOfTile } from './attendTile.ts';
-import { cutCall } from './cut.ts';
+import { callOf, cutCall } from './cut.ts';
 import { emitKernels } from './kernelModule.ts';
 import { KERNELS, SCORINGS } from './kernels.table.ts';
 import { assertClose, GUARD, normal, Workbench, type Region } from '../../../../test/workbench.ts';
@@ -225,14 +225,16 @@ test('rows of one sequence are appended by shares of its tokens, each with the e
     ...{ x: bench.put(x), positions, state: state.address },
     ...{ B: 1, T, capacity, size },
   };
-  const parts = cutCall({ kernel: 'append', args }, { wanted: 3, threads: 2 });
+  const parts = cutCall({ kernel: 'append', args }, { wanted: 3, threads: 2 }).map(
+    (part) => callOf('append', part).args as typeof args,
+  );
   assert.deepEqual(
-    parts.map((part) => part.args['T']),
+    parts.map((part) => part.T),
     [3, 3, 1],
   );
   for (const part of parts) {
-    bench.run('append', part.args as typeof args, [state]);
-    const end = part.args['state']! + part.args['capacity']! * size * 4;
+    bench.run('append', part, [state]);
+    const end = part.state + part.capacity * size * 4;
     assert.equal(end, state.address + old.byteLength);
   }
   old.set(x, position * size);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { floatNumerics } from '../../../ir/index.ts';
-import { cutCall } from './cut.ts';
+import { callOf, cutCall } from './cut.ts';
 import { INDEX_BLOCK } from './kernels.table.ts';
 import { normal, Workbench } from '../../../../test/workbench.ts';
 
@@ -79,7 +79,7 @@ function run(
   const args = { ...places, ...scratch, positions, first: 0, ...sizes, ...within };
   // In the parts that threads take, which together are the whole.
   for (const part of cutCall({ kernel: name, args }, { wanted: 64, threads: 2 }))
-    bench.run(name, part.args as typeof args, [block, scores, out]);
+    bench.run(name, callOf(name, part).args as typeof args, [block, scores, out]);
   return [...bench.integers(out)];
 }
 

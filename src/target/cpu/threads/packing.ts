@@ -49,28 +49,43 @@ export interface PackedCalls {
 
 /** The calls as numbers. */
 export function packCalls(calls: readonly Call[]): PackedCalls {
-  const tasks = calls.flat();
-  const places = new Map<BoundStep, number>();
-  const stepOfChunk: number[] = [];
-  const argsOfChunk = [0];
-  const args: number[] = [];
-  for (const task of tasks) {
-    for (const chunk of task) {
-      const place = places.get(chunk.step) ?? places.size;
-      places.set(chunk.step, place);
-      stepOfChunk.push(place);
-      for (const argument of chunk.args) args.push(argument);
-      argsOfChunk.push(args.length);
+  const chunks = new ChunkList();
+  const chunksOfTask: number[] = [];
+  for (const call of calls) {
+    for (const task of call) {
+      for (const chunk of task) chunks.add(chunk);
+      chunksOfTask.push(task.length);
     }
   }
   return {
-    steps: [...places.keys()],
+    ...chunks.packed,
     tasksOfCall: new Uint32Array(calls.map(({ length }) => length)),
-    chunksOfTask: new Uint32Array(tasks.map(({ length }) => length)),
-    stepOfChunk: new Uint32Array(stepOfChunk),
-    argsOfChunk: new Uint32Array(argsOfChunk),
-    args: new Float64Array(args),
+    chunksOfTask: new Uint32Array(chunksOfTask),
   };
+}
+
+class ChunkList {
+  readonly #places = new Map<BoundStep, number>();
+  readonly #stepOfChunk: number[] = [];
+  readonly #argsOfChunk = [0];
+  readonly #args: number[] = [];
+
+  add({ step, args }: Chunk): void {
+    const place = this.#places.get(step) ?? this.#places.size;
+    this.#places.set(step, place);
+    this.#stepOfChunk.push(place);
+    for (const argument of args) this.#args.push(argument);
+    this.#argsOfChunk.push(this.#args.length);
+  }
+
+  get packed(): Omit<PackedCalls, 'tasksOfCall' | 'chunksOfTask'> {
+    return {
+      steps: [...this.#places.keys()],
+      stepOfChunk: new Uint32Array(this.#stepOfChunk),
+      argsOfChunk: new Uint32Array(this.#argsOfChunk),
+      args: new Float64Array(this.#args),
+    };
+  }
 }
 
 /** The step of a chunk. */

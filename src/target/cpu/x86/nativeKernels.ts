@@ -60,10 +60,11 @@ function hasFunction(functions: ReadonlyMap<string, number>, kernel: KernelName)
 
 /** `bind` on the memories of `machine`, with machine code for the calls that have it. */
 export function withMachineCode(bind: Bind, machine: Machine): Bind {
+  const names = Object.keys(NATIVE) as KernelName[];
+  const known = new Set(names.filter((kernel) => hasFunction(machine.functions, kernel)));
   return (kernel, values) => {
-    const native = NATIVE[kernel] as NativeBind<KernelName> | undefined;
-    if (native === undefined || !hasFunction(machine.functions, kernel))
-      return bind(kernel, values);
+    if (!known.has(kernel)) return bind(kernel, values);
+    const native = NATIVE[kernel] as NativeBind<KernelName>;
     const args = namedArgs(kernel, values);
     let calls = native(machine, args);
     if (calls === undefined) return bind(kernel, values);
