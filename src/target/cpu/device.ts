@@ -127,7 +127,7 @@ export class CpuDevice implements Device {
     return () => {
       const times = end();
       if (times === undefined) return;
-      traceTimes(this.#options.trace!, binding, content.steps, times, startMs);
+      traceTimes(this.#options.trace!, binding.calls.flat(2), content.steps, times, startMs);
     };
   }
 

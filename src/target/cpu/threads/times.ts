@@ -5,16 +5,15 @@
  *   thread   start, ms   end, ms
  */
 import { type Trace } from '../../../trace/index.ts';
-import { type Work } from './calls.ts';
 import { type Prepared } from './route.ts';
 
 export type Times = Float64Array<ArrayBuffer | SharedArrayBuffer>;
 
 const WORDS = 3;
 
-/** Room for the times of a run, which threads share. */
-export function makeTimes({ calls }: Work, isShared: boolean): Times {
-  const bytes = Float64Array.BYTES_PER_ELEMENT * WORDS * calls.flat(2).length;
+/** Room for the times of so many chunks. */
+export function makeTimes(chunks: number, isShared: boolean): Times {
+  const bytes = Float64Array.BYTES_PER_ELEMENT * WORDS * chunks;
   return new Float64Array(isShared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
 }
 
@@ -32,17 +31,23 @@ export function runTimed(
   }
 }
 
+/** A chunk of a program: its kernel, and the step that it is a part of. */
+interface Traced {
+  readonly kernel: string;
+  readonly step: number;
+}
+
 /** Adds a run to a trace, a track for each thread; `startMs` is the time of its cycle 0. */
 export function traceTimes(
   trace: Trace,
-  { calls }: Work,
+  chunks: readonly Traced[],
   steps: readonly { readonly label: string }[],
   times: Times,
   startMs: number,
 ): void {
   const cycle = (ms: number): number =>
     Math.max(0, Math.round(((ms - startMs) * trace.clockHz) / 1000));
-  for (const [i, { kernel, step }] of calls.flat(2).entries()) {
+  for (const [i, { kernel, step }] of chunks.entries()) {
     const { label } = steps[step]!;
     const [thread, start, end] = times.subarray(WORDS * i, WORDS * (i + 1)) as unknown as number[];
     const startCycles = cycle(start!);

@@ -2,7 +2,7 @@
 import { CeladonError } from '../../../base/index.ts';
 import { type WasmMemory } from '../../../wasm/index.ts';
 import { openLibrary, type LinkedLibrary, type NativeLibrary } from '../../../x86/index.ts';
-import { MEMORY_SPAN } from '../kernels/bind.ts';
+import { MEMORY_SPAN } from '../kernels/memories.ts';
 
 /** What a memory of 32 bits may grow to. */
 const MOST_BYTES = 2 ** 32;
