@@ -67,14 +67,18 @@ for (const [how, options] of [
   });
 }
 
-test('the compiler that the launcher chooses can compile every kernel of the cpu', () => {
+test('the compiler that the launcher chooses can compile every kernel of the cpu, and the walk', () => {
   const kernels = join(root, 'src/target/cpu/kernels/kernelModule.ts');
+  const walk = join(root, 'src/target/cpu/kernels/walk.ts');
+  const urls = [kernels, walk].map((file) => JSON.stringify(pathToFileURL(file).href));
   const compileAll = write(
     'compileAll.ts',
-    `const { emitKernels } = await import(${JSON.stringify(pathToFileURL(kernels).href)});
+    `const { emitKernels } = await import(${urls[0]});
+     const { emitWalk } = await import(${urls[1]});
      process.getBuiltinModule('node:v8').setFlagsFromString('--no-wasm-lazy-compilation');
      for (const products of ['sevenBits', 'eightBits'])
        new WebAssembly.Module(emitKernels({ products, shared: true }));
+     new WebAssembly.Module(emitWalk(true, 3));
      export {};`,
   );
   assertPasses(compileAll);

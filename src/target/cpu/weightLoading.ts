@@ -4,7 +4,7 @@ import { countElements, type WeightSource } from '../../ir/index.ts';
 import { type WasmMemory } from '../../wasm/index.ts';
 import { type CpuProgram } from './emit.ts';
 import { type ImageStore, type MemoryRegion } from './images/imageStore.ts';
-import { MEMORY_SPAN } from './kernels/bind.ts';
+import { MEMORY_SPAN } from './kernels/memories.ts';
 import { ALIGNMENT_BYTES } from './kernels/vectors.ts';
 import { type PlacedWeights } from './weightPlaces.ts';
 import { type Readers } from './loading/readers.node.ts';

@@ -4,7 +4,7 @@
  */
 import { CapacityError } from '../../base/index.ts';
 import { type CpuProgram } from './emit.ts';
-import { MEMORY_SPAN } from './kernels/bind.ts';
+import { MEMORY_SPAN } from './kernels/memories.ts';
 import { ALIGNMENT_BYTES, alignBytes } from './kernels/vectors.ts';
 import { weightBytes } from './weightStorage.ts';
 

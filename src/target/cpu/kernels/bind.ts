@@ -1,15 +1,13 @@
 /** Calls of kernels with their arguments, apart from the code that emits them: workers need no more. */
 import { type Prepared } from '../threads/route.ts';
 import { KERNELS, type KernelName } from './kernels.table.ts';
+import { MEMORY_SPAN } from './memories.ts';
 
 /** The kernels by name; arguments in the order of the table. */
 export type Kernels = Readonly<Record<KernelName, (...args: readonly number[]) => void>>;
 
 /** Makes calls with arguments in the order of the table. */
 export type Bind = (kernel: KernelName, args: readonly number[]) => Prepared;
-
-/** Panels may lie in further memories: address a of memory i is i · MEMORY_SPAN + a. */
-export const MEMORY_SPAN = 2 ** 32;
 
 /** The argument that is the address of panels. */
 const PANEL_ARGS: { readonly [K in KernelName]?: string } = {

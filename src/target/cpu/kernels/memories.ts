@@ -6,6 +6,9 @@ export const PAGE_BYTES = 65536;
 /** All pages of a 32-bit memory but the last, so that the address after any buffer is one too. */
 export const MEMORY_LIMIT_BYTES = 2 ** 32 - PAGE_BYTES;
 
+/** Panels may lie in further memories: address a of memory i is i · MEMORY_SPAN + a. */
+export const MEMORY_SPAN = 2 ** 32;
+
 const MOST_PAGES = MEMORY_LIMIT_BYTES / PAGE_BYTES;
 
 /** A memory that the kernels run on, by themselves or with other threads. */

@@ -137,10 +137,10 @@ export class ThreadPool implements Runner {
       );
     }
     const id = ++this.#programs;
-    const times = this.#timed ? makeTimes(work, this.#workers.length > 0) : undefined;
+    const chunks = work.stepOfChunk.length;
+    const times = this.#timed ? makeTimes(chunks, this.#workers.length > 0) : undefined;
     const ready = new ReadyWork(this.#kernels, work, 0, times);
     this.#post({ kind: 'program', id, times, work });
-    const chunks = work.stepOfChunk.length;
     this.#readyChunks += chunks;
     this.#makeRoom();
     return { id, times, chunks, ready };

@@ -194,7 +194,7 @@ test('where the room for tables is used up programs are learned anew', () => {
   assert.deepEqual([numbers[6144 / 4], numbers[7168 / 4]], [1, 1]);
   assert.deepEqual([run().host, run().host], [1, 0]);
   assert.throws(
-    () => prepare([Array(words.room.length).fill([])]),
+    () => prepare([Array.from({ length: words.room.length }, () => [])]),
     /must have at most .* words of tables/,
   );
 });

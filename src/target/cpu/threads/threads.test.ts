@@ -40,20 +40,23 @@ for (const name of MODELS) {
   });
 }
 
-test('threads that have learned a program walk it with the same bits', () => {
-  for (const name of ['qwen3-wide', 'qwen3.5-moe']) {
-    const graph = loadModel(path.join(GOLDEN, name)).graph({ logits: 'last' });
-    const steps = (options: CpuOptions): readonly string[] => {
-      const session = new Session(cpuTarget(options), graph);
-      session.feed(PROMPT.slice(0, 9), 9);
-      const logits = Array.from({ length: 40 }, (_, i) => bitsOf(session.step([(7 * i) % 64])));
-      session.device.close();
-      return logits.map((row) => row.join());
-    };
-    const whole = steps({ workOfPart: Infinity });
-    for (const threads of [2, 3]) assert.deepEqual(steps({ workOfPart: 64, threads }), whole);
-  }
-});
+for (const emitter of ['wasm', 'auto'] as const) {
+  test(`threads that have learned a program walk it with the same bits: ${emitter}`, () => {
+    for (const name of ['qwen3-wide', 'qwen3.5-moe']) {
+      const graph = loadModel(path.join(GOLDEN, name)).graph({ logits: 'last' });
+      const steps = (options: CpuOptions): readonly string[] => {
+        const session = new Session(cpuTarget({ ...options, emitter }), graph);
+        session.feed(PROMPT.slice(0, 9), 9);
+        const logits = Array.from({ length: 40 }, (_, i) => bitsOf(session.step([(7 * i) % 64])));
+        session.device.close();
+        return logits.map((row) => row.join());
+      };
+      const whole = steps({ workOfPart: Infinity });
+      for (const threads of [1, 2, 3, 5])
+        assert.deepEqual(steps({ workOfPart: 64, threads }), whole);
+    }
+  });
+}
 
 test('the number of a run stands above the chunks, and starts again before it is negative', () => {
   const words = threadWords(makeControl(1), 0);

@@ -5,17 +5,16 @@
  *   thread   start, ms   end, ms
  */
 import { type Trace } from '../../../trace/index.ts';
-import { type Work } from './calls.ts';
-import { stepOf } from './packing.ts';
+import { stepOf, type PackedCalls } from './packing.ts';
 import { type Prepared } from './route.ts';
 
 export type Times = Float64Array<ArrayBuffer | SharedArrayBuffer>;
 
 const WORDS = 3;
 
-/** Room for the times of a run, which threads share. */
-export function makeTimes({ stepOfChunk }: Work, isShared: boolean): Times {
-  const bytes = Float64Array.BYTES_PER_ELEMENT * WORDS * stepOfChunk.length;
+/** Room for the times of so many chunks. */
+export function makeTimes(chunks: number, isShared: boolean): Times {
+  const bytes = Float64Array.BYTES_PER_ELEMENT * WORDS * chunks;
   return new Float64Array(isShared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
 }
 
@@ -36,15 +35,15 @@ export function runTimed(
 /** Adds a run to a trace, a track for each thread; `startMs` is the time of its cycle 0. */
 export function traceTimes(
   trace: Trace,
-  work: Work,
+  calls: PackedCalls,
   steps: readonly { readonly label: string }[],
   times: Times,
   startMs: number,
 ): void {
   const cycle = (ms: number): number =>
     Math.max(0, Math.round(((ms - startMs) * trace.clockHz) / 1000));
-  for (const i of work.stepOfChunk.keys()) {
-    const { kernel, number } = stepOf(work, i);
+  for (const i of calls.stepOfChunk.keys()) {
+    const { kernel, number } = stepOf(calls, i);
     const { label } = steps[number]!;
     const [thread, start, end] = times.subarray(WORDS * i, WORDS * (i + 1)) as unknown as number[];
     const startCycles = cycle(start!);

@@ -2,7 +2,7 @@
 import { CeladonError } from '../../../base/index.ts';
 import { type WasmMemory } from '../../../wasm/index.ts';
 import { openLibrary, type LinkedLibrary, type NativeLibrary } from '../../../x86/index.ts';
-import { MEMORY_SPAN } from '../kernels/bind.ts';
+import { MEMORY_SPAN } from '../kernels/memories.ts';
 import { CELL_BYTES, CellRoom, setCell } from './cellRoom.ts';
 
 /** What a memory of 32 bits may grow to. */
