@@ -16,8 +16,8 @@ import {
 import { layoutOf } from '../panels/panelLayout.ts';
 import { startBlock, withPlace, type Units } from './panelReaders.ts';
 import {
-  advanceAhead,
-  fetchAhead,
+  advanceFetches,
+  fetchShare,
   rowVectors,
   startSums,
   storeSums,
@@ -126,10 +126,8 @@ export function emitFloatTile(
     f.repeat(blocks, () => {
       startBlock(f, reader, blocks, unit);
       reader.startColumns(f, unit.header, constants);
-      if (place.ahead) {
-        fetchAhead(f, place.ahead, 0, 1);
-        advanceAhead(f, place.ahead);
-      }
+      fetchShare(f, place.fetches, 0, 1);
+      advanceFetches(f, place);
       forColumns(f, () => {
         for (let i = 0; i < UNROLL; i++) addColumn(i);
         f.emit('add', w, UNROLL * reader.columnBytes).emit('add', x.base, UNROLL * ELEMENT_BYTES);

@@ -19,6 +19,7 @@ import {
 import { PANEL_ROWS, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
 import { columnsOf, type Columns } from './columns.ts';
+import { type Fetch } from './panelTile.ts';
 import { variantsOf, type Variant } from './panelVariants.ts';
 import { freeRowPointers, loadRowPointers, MAX_ROWS } from './rowTile.ts';
 
@@ -35,8 +36,15 @@ type Block = Readonly<Record<(typeof LINEAR_PANELS)[number], Memory>>;
 
 /** More blocks than a row has. */
 const ALL_BLOCKS = 2 ** 30;
-/** How far ahead of a single tile weights are fetched: past the page, where the hardware stops by itself. */
-const AHEAD_BYTES = 8192;
+/**
+ * How far ahead of a single tile weights are fetched: past the page, where the hardware stops by itself. The second cache has more
+ * places than the first for lines that are on their way, so it is asked some blocks earlier: what lies at the start of a matrix is
+ * not on its way yet, as experts are short.
+ */
+const AHEAD = [
+  { cache: 'second', distanceBytes: 12288 },
+  { cache: 'first', distanceBytes: 8192 },
+] as const;
 
 /**
  * The first tiles of so many rows share the wait for the next piece: as many as there are rows for, as loads of their own wait
@@ -136,9 +144,10 @@ class LinearPanels {
     copyCell(f, this.#xTile, this.#xPiece);
     copyCell(f, this.#outTile, this.#out);
     copyCell(f, this.#rowsLeft, this.#block.M);
-    this.#fetchFrom(this.#variant.pieceBlocks);
-    if (this.#isMany) for (const fetching of FETCHING) this.#fetchInTiles(fetching);
-    else this.#emitTiles(this.#variant.storedBytes);
+    if (this.#isMany) {
+      this.#startFetching();
+      for (const fetching of FETCHING) this.#fetchInTiles(fetching);
+    } else this.#emitTiles(this.#variant.storedBytes);
     this.#whileRows(() => this.#emitTiles());
     this.#endPiece();
   }
@@ -173,12 +182,14 @@ class LinearPanels {
     return this.#variant.pieceBlocks !== undefined;
   }
 
-  /** Behind so many blocks of the piece; all of it where there is no next one. */
-  #fetchFrom(pieceBlocks: number | undefined): void {
+  /** Where the next piece is, behind a whole one. */
+  #startFetching(): void {
     const f = this.#f;
-    const bytes = pieceBlocks === undefined ? AHEAD_BYTES : pieceBlocks * this.#variant.storedBytes;
+    const { pieceBlocks = 0, storedBytes } = this.#variant;
     const [ahead] = f.load(this.#w) as [General];
-    f.emit('add', ahead, bytes).emit('mov', this.#ahead, ahead).free(ahead);
+    f.emit('add', ahead, pieceBlocks * storedBytes)
+      .emit('mov', this.#ahead, ahead)
+      .free(ahead);
   }
 
   /** The first tiles, if there are so many rows, with a share of the next piece each. */
@@ -237,17 +248,23 @@ class LinearPanels {
     const f = this.#f;
     const x = loadRowPointers(f, { base: this.#xTile, stride: this.#block.xStride }, rows);
     const out = { base: this.#outTile, stride: this.#block.outStride };
-    const [w, blocks, base] = f.load(this.#plain, this.#pieceBlocks, this.#ahead) as [
+    const [w, blocks, ahead] = f.load(this.#plain, this.#pieceBlocks, this.#ahead) as [
       General,
       General,
       General,
     ];
-    const ahead = aheadBytes > 0 ? { base, bytes: aheadBytes } : undefined;
+    const fetches = aheadBytes > 0 ? this.#fetches(w, ahead, aheadBytes) : [];
     const columns = this.#columns;
-    const place = { x, out, w, blocks, columns, ahead, blocksBefore: this.#blocksBefore };
+    const place = { x, out, w, blocks, columns, fetches, blocksBefore: this.#blocksBefore };
     this.#variant.emitTile(f, this.#constants, place, rows);
-    if (ahead) f.emit('mov', this.#ahead, base);
+    if (aheadBytes > 0) f.emit('mov', this.#ahead, ahead);
     freeRowPointers(f, x);
-    f.free(w, blocks, base);
+    f.free(w, blocks, ahead);
+  }
+
+  /** So many bytes a block: of the next piece, or of those that follow in memory. */
+  #fetches(w: General, ahead: General, bytes: number): readonly Fetch[] {
+    if (this.#isMany) return [{ from: ahead, distanceBytes: 0, bytes, cache: 'first' }];
+    return AHEAD.map((place) => ({ ...place, from: w, bytes }));
   }
 }

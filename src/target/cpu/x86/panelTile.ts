@@ -56,16 +56,21 @@ export interface TilePlace {
   readonly out: RowCells;
   /** Which of the 32 columns there are. */
   readonly columns: Columns;
-  /** Weights to fetch from memory meanwhile: so many bytes a block from `base` on, which is moved past them. */
-  readonly ahead: Ahead | undefined;
+  /** Weights to fetch meanwhile. */
+  readonly fetches: readonly Fetch[];
   /** Zero for the first blocks of a row: sums start from nothing, otherwise from `out`. */
   readonly blocksBefore: Memory;
 }
 
-interface Ahead {
-  readonly base: General;
+/** So many bytes a block into a cache, at a distance from `w`, or from a register that is moved past them. */
+export interface Fetch {
+  readonly from: General;
+  readonly distanceBytes: number;
   readonly bytes: number;
+  readonly cache: 'first' | 'second';
 }
+
+const PREFETCH = { first: 'prefetcht0', second: 'prefetcht1' } as const;
 
 /** Where the sums of a row are: vectors of the strips of the panel. */
 export type Sums = readonly (Vector | Memory)[];
@@ -103,7 +108,7 @@ export function emitTile(
         for (let part = 0; part < reader.parts; part++)
           addPart(f, reader, place, at, { part, strip }, { ...registers, sums: ofStrip });
       }
-      if (place.ahead) advanceAhead(f, place.ahead);
+      advanceFetches(f, place);
       f.emit('add', place.x.base, ACTIVATION_BLOCK.bytes).emit('add', place.w, reader.blockBytes);
     }),
   );
@@ -120,7 +125,7 @@ function rowsInRegisters(f: FunctionBuilder): number {
 function addPart(
   f: FunctionBuilder,
   reader: PanelReader,
-  { x, ahead }: TilePlace,
+  { x, fetches }: TilePlace,
   place: BlockPlace,
   { part, strip }: { readonly part: number; readonly strip: Strip },
   { integers, sums, lines, factors, activation, product, constants }: TileRegisters,
@@ -130,7 +135,7 @@ function addPart(
   for (const [m, both] of integers.entries()) dot.start(f, both, atRow(x, m, sumAt), bias);
   const groups = GROUPS / reader.parts;
   for (let group = groups * part; group < groups * (part + 1); group++) {
-    if (ahead && strip[0] === 0) fetchAhead(f, ahead, group, GROUPS);
+    if (strip[0] === 0) fetchShare(f, fetches, group, GROUPS);
     reader.loadGroup(f, place.block, group, strip, lines, factors, constants);
     dot.prepare(f, lines, factors);
     for (const [m, both] of integers.entries()) {
@@ -149,18 +154,25 @@ function addPart(
 }
 
 /**
- * Fetch a share of the weights ahead that belong to a block. Bursts would hold up the loads of the tile, which wait for the
- * same few places for lines that are on their way.
+ * Fetch a share of what belongs to a block. Bursts would hold up the loads of the tile, which wait for the same few places for
+ * lines that are on their way.
  */
-export function fetchAhead(f: FunctionBuilder, ahead: Ahead, share: number, shares: number): void {
-  const lines = Math.ceil(ahead.bytes / LINE_BYTES);
-  const [first, end] = [share, share + 1].map((i) => Math.ceil((i * lines) / shares));
-  for (let line = first!; line < end!; line++)
-    f.emit('prefetcht0', at(ahead.base, LINE_BYTES * line));
+export function fetchShare(
+  f: FunctionBuilder,
+  fetches: readonly Fetch[],
+  share: number,
+  shares: number,
+): void {
+  for (const { from, distanceBytes, bytes, cache } of fetches) {
+    const lines = Math.ceil(bytes / LINE_BYTES);
+    const [first, end] = [share, share + 1].map((i) => Math.ceil((i * lines) / shares));
+    for (let line = first!; line < end!; line++)
+      f.emit(PREFETCH[cache], at(from, distanceBytes + LINE_BYTES * line));
+  }
 }
 
-export function advanceAhead(f: FunctionBuilder, { base, bytes }: Ahead): void {
-  f.emit('add', base, bytes);
+export function advanceFetches(f: FunctionBuilder, { fetches, w }: TilePlace): void {
+  for (const { from, bytes } of fetches) if (from !== w) f.emit('add', from, bytes);
 }
 
 /** Room for the sums of rows, line by line. */
