@@ -4,7 +4,7 @@ import { UsageError } from '../base/index.ts';
 import { loadChip, type Chip } from '../chip/index.ts';
 import type { Target } from '../compile/index.ts';
 import type { Model } from '../model/index.ts';
-import { loadingOf } from './weightImages.ts';
+import { codeFolder, loadingOf } from './weightImages.ts';
 import { expectObjects } from './heap.ts';
 
 export const TARGET_NAMES = ['reference', 'cpu', 'jade'] as const;
@@ -78,9 +78,10 @@ export async function createTarget(
   { model, sequences }: TargetUse = {},
 ): Promise<Target> {
   if (target === 'cpu') {
-    const { cpuTarget } = await import('../target/cpu/index.ts');
+    const { cpuTarget, folderCode } = await import('../target/cpu/index.ts');
     const loading = model && (await loadingOf(model, ofCpu.threads));
-    return cpuTarget({ contextTokens, ...ofCpu, ...loading, machineBytes: os.totalmem() });
+    const machine = { machineBytes: os.totalmem(), code: folderCode(codeFolder()) };
+    return cpuTarget({ contextTokens, ...ofCpu, ...loading, ...machine });
   }
   if (target === 'reference') return createReference(chip);
   return createJade(chip!, contextTokens, sequences);

@@ -12,6 +12,7 @@ import {
 import { requireContinues, tokensPerRow } from '../../ir/index.ts';
 import { type WasmMemory } from '../../wasm/index.ts';
 import { type Trace } from '../../trace/index.ts';
+import { type CodeStore } from './emitted/codeStore.ts';
 import { bindProgram, type Binding } from './binding.ts';
 import { DeviceMemory, type MemoryOptions } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
@@ -30,6 +31,8 @@ export interface CpuDeviceOptions extends MemoryOptions {
   readonly level: Level | undefined;
   /** The least multiply-accumulates of a part of a kernel's call. */
   readonly workOfPart: number;
+  /** Where the code of kernels is kept between runs. */
+  readonly code?: CodeStore | undefined;
   /** Records the time of each chunk of a step, in cycles of the clock of the trace. */
   readonly trace?: Trace;
 }
@@ -222,11 +225,12 @@ function requireHidden({ content }: CpuProgram, length: number | undefined): voi
 
 function startThreads(
   memories: Required<Pick<KernelSource, 'memory' | 'panels'>>,
-  { threads, level, trace }: CpuDeviceOptions,
+  { threads, level, trace, code }: CpuDeviceOptions,
   formats: readonly PanelFormatName[],
 ): Runner {
-  const { module } = compiledKernels(threads > 1, formats, memories.panels.length > 0);
-  const source = { module, ...memories, ...(level && { code: machineCode(level, formats) }) };
+  const { module } = compiledKernels(threads > 1, formats, memories.panels.length > 0, code);
+  const library = level && machineCode(level, formats, code);
+  const source = { module, ...memories, ...(library && { code: library }) };
   const timed = trace !== undefined;
   // Machine code walks as one of a pool, even if it is alone.
   return threads > 1 || level

@@ -9,6 +9,7 @@ import {
   type NativeLibrary,
 } from '../../../x86/index.ts';
 import { type WasmMemory } from '../../../wasm/index.ts';
+import { noCodeStore, type CodeStore } from '../emitted/codeStore.ts';
 import { addAppend } from './append.ts';
 import { addAttendToken } from './attendToken.ts';
 import { addAttendTokens } from './attendTokens.ts';
@@ -42,14 +43,21 @@ export interface EmitterChoice {
 
 const linked = new Map<string, LinkedLibrary>();
 
-/** The library of a level that reads these formats of panels, emitted once a process. */
+/** The library of a level that reads these formats of panels, taken from the store once a process. */
 export function machineCode(
   level: Level,
   formats: readonly PanelFormatName[] = PANEL_FORMAT_NAMES,
+  store: CodeStore = noCodeStore,
 ): LinkedLibrary {
   const key = [level, ...formats].join();
   const known = linked.get(key);
   if (known) return known;
+  const library = store.take(`machine code ${key}`, () => emitLibrary(level, formats));
+  linked.set(key, library);
+  return library;
+}
+
+function emitLibrary(level: Level, formats: readonly PanelFormatName[]): LinkedLibrary {
   const assembler = new Assembler(level);
   addWalk(assembler, TASK_BITS);
   addQuantizeRows(assembler);
@@ -58,9 +66,7 @@ export function machineCode(
     const label = addLinearPanels(assembler, format);
     addGrouped(assembler, { name: linearPanelsName(format), label, args: LINEAR_PANELS });
   }
-  const library = linkLibrary(assembler);
-  linked.set(key, library);
-  return library;
+  return linkLibrary(assembler);
 }
 
 /** What there is for AVX-512 alone; without, WebAssembly does it. */
