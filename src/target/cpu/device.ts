@@ -148,7 +148,6 @@ export class CpuDevice implements Device {
 
   /** Before there is anything in the memories. */
   #askForHugePages(program: CpuProgram): void {
-    if (this.#options.level === undefined) return;
     adviseHugePages([this.#memory.memory, ...this.#memory.panelsOf(program)]);
   }
 

@@ -130,9 +130,13 @@ function tryMachineCode(): Possible {
 /** What a memory of 32 bits may grow to. */
 const MOST_BYTES = 2 ** 32;
 
-/** Asks for huge pages in memories that nothing has been written to; a wish, where machine code runs. */
+/**
+ * Asks for huge pages in memories that nothing has been written to, whatever the kernels are made with; a wish, where machine
+ * code runs.
+ */
 export function adviseHugePages(memories: readonly WasmMemory[]): void {
-  const library = possible?.library;
+  possible ??= tryMachineCode();
+  const { library } = possible;
   if (library === undefined) return;
   for (const { buffer } of memories) {
     // The host has reserved all that a shared memory may grow to.
