@@ -80,8 +80,23 @@ function chooseCompiler() {
     });
 }
 
+/** Our sources name each other by their files, so that there is nothing to look for: a fifth of the time that loading takes. */
+function takeNamesAsTheyAre() {
+  require('module').registerHooks({
+    resolve: function (specifier, context, next) {
+      if (!context.parentURL || !/^\.\.?\/.*\.ts$/.test(specifier)) return next(specifier, context);
+      return {
+        url: new URL(specifier, context.parentURL).href,
+        format: 'module-typescript',
+        shortCircuit: true,
+      };
+    },
+  });
+}
+
 function runHere(file, args) {
   chooseCompiler();
+  takeNamesAsTheyAre();
   putOnPath(process.execPath);
   process.argv = [process.argv[0], file].concat(args);
   require('module').enableCompileCache(); // the variable is read when a process starts

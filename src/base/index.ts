@@ -6,6 +6,7 @@ export * from './document.ts';
 export * from './errors.ts';
 export * from './formats.ts';
 export * from './json.ts';
+export * from './nearestName.ts';
 export * from './npy.ts';
 export * from './perObject.ts';
 export * from './random.ts';

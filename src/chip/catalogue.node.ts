@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ChipError, UsageError, formatBytes } from '../base/index.ts';
+import { ChipError, UsageError, formatBytes, nearestName } from '../base/index.ts';
 import { parseAccelerator, type Accelerator } from './accelerator.ts';
 import { COMPARE_HINT, parseChip, type Chip } from './chip.ts';
 import { parseExportRules, type ExportRules } from './exportRules.ts';
@@ -16,7 +16,6 @@ import {
   type Roadmap,
   type Shipments,
 } from './market.ts';
-import { nearestName } from './nearestName.ts';
 import { parseMemories, parseWafers, type Memories, type Wafers } from './supply.ts';
 import {
   parseDefects,

@@ -6,7 +6,6 @@ import { after, test } from 'node:test';
 import { ChipError, UsageError } from '../base/index.ts';
 import { chipNames, loadAccelerator, loadChip } from './catalogue.node.ts';
 import { parseChip, windowBytes, type Chip } from './chip.ts';
-import { nearestName } from './nearestName.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'celadon-chip-'));
 after(() => fs.rmSync(folder, { recursive: true }));
@@ -129,11 +128,4 @@ test('accelerators carry their sources, and null where nothing is published', ()
   assert.equal(ascend!.id, 'huawei-ascend-910c');
   assert.equal(ascend!.peakOperationsPerSecond.fp8, null);
   assert.ok([h20!, ascend!].every(({ sources }) => sources.length > 0));
-});
-
-test('the nearest name forgives a typo or a part of the name, and nothing more', () => {
-  const names = ['qwen3-tiny', 'deepseek-v3-tiny'];
-  assert.equal(nearestName('qwen3tiny', names), 'qwen3-tiny');
-  assert.equal(nearestName('deepseek', names), 'deepseek-v3-tiny');
-  assert.equal(nearestName('llama', names), undefined);
 });

@@ -7,7 +7,6 @@ export * from './efficiency.ts';
 export * from './exportRules.ts';
 export * from './links.node.ts';
 export * from './market.ts';
-export * from './nearestName.ts';
 export * from './silicon.node.ts';
 export * from './silicon.ts';
 export * from './software.ts';

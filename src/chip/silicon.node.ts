@@ -3,8 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { z } from 'zod';
-import { UsageError } from '../base/index.ts';
-import { nearestName } from './nearestName.ts';
+import { UsageError, nearestName } from '../base/index.ts';
 import {
   factorsSchema,
   parseSilicon,

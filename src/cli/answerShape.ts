@@ -2,7 +2,7 @@
 import { type Command } from 'commander';
 import { decodeUtf8, parseJson, readWholeFile, UsageError } from '../base/index.ts';
 import type { TokenConstraint } from '../engine/index.ts';
-import { Grammar, Vocabulary } from '../grammar/index.ts';
+import type { Grammar } from '../grammar/index.ts';
 import type { Model } from '../model/index.ts';
 
 const LIMIT_BYTES = 2 ** 20;
@@ -19,10 +19,10 @@ export function addShapeOptions(command: Command): Command {
 }
 
 /** Throws UsageError for both at once, or with drafts; and as `Grammar` does. */
-export function grammarOf(
+export async function grammarOf(
   { schema, grammar }: ShapeOptions,
   draft: string | undefined,
-): Grammar | undefined {
+): Promise<Grammar | undefined> {
   if (schema === undefined && grammar === undefined) return undefined;
   const both = schema !== undefined && grammar !== undefined;
   if (both || draft !== undefined) {
@@ -37,12 +37,17 @@ export function grammarOf(
   }
   const file = (schema ?? grammar)!;
   const bytes = readWholeFile(file, LIMIT_BYTES);
+  const { Grammar } = await import('../grammar/index.ts'); // few answers have one
   if (schema !== undefined) return Grammar.ofSchema(parseJson(bytes, file));
   return Grammar.ofText(decodeUtf8(bytes, file));
 }
 
 /** For one answer of a model. */
-export function constrain(grammar: Grammar, { tokenizer, checkpoint }: Model): TokenConstraint {
+export async function constrain(
+  grammar: Grammar,
+  { tokenizer, checkpoint }: Model,
+): Promise<TokenConstraint> {
+  const { Vocabulary } = await import('../grammar/index.ts');
   const vocabulary = new Vocabulary(tokenizer.tokenBytes());
   return grammar.constrain(vocabulary, checkpoint.generation.eosTokenIds);
 }

@@ -1,6 +1,6 @@
 /** Parsers of option values; each throws commander's error, which names the option. */
 import { InvalidArgumentError, Option } from 'commander';
-import { nearestName } from '../chip/index.ts';
+import { nearestName } from '../base/index.ts';
 
 /** A whole number of at least `least` and at most `most`. */
 export function wholeNumber(least = 0, most = Infinity): (text: string) => number {

@@ -63,7 +63,7 @@ function counts(least: number): (text: string) => number[] {
 
 async function bench(name: string, options: BenchOptions): Promise<void> {
   const output = new Output(options);
-  const chosen = chooseTarget(options);
+  const chosen = await chooseTarget(options);
   const tests = testsOf(options);
   const model = openModel(name);
   noteSkipped(model, output);

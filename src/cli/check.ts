@@ -1,6 +1,6 @@
 /** celadon check: what runs on a chip, what falls back, what is missing, and whether it fits. */
 import type { Command } from 'commander';
-import { UsageError, type Document } from '../base/index.ts';
+import { nearestName, UsageError, type Document } from '../base/index.ts';
 import {
   chipNames,
   loadAccelerator,
@@ -9,7 +9,6 @@ import {
   loadDefects,
   loadSoftwareStacks,
   loadUnitFormats,
-  nearestName,
   type Accelerator,
   type SoftwareStack,
 } from '../chip/index.ts';

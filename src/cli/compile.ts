@@ -1,7 +1,7 @@
 /** celadon compile: from a model to the program of a chip, every pass in sight. */
 import type { Command } from 'commander';
-import { CapacityError, formatBytes, UsageError } from '../base/index.ts';
-import { loadChip, nearestName } from '../chip/index.ts';
+import { CapacityError, formatBytes, nearestName, UsageError } from '../base/index.ts';
+import { loadChip } from '../chip/index.ts';
 import { compileLowered, lowerGraph } from '../compile/index.ts';
 import { printGraph, topologicalOrder, type Graph } from '../ir/index.ts';
 import { wholeNumber } from './arguments.ts';

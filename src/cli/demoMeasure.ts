@@ -197,7 +197,7 @@ export async function measureQuality(
   const contextTokens = Math.max(...documents.map(({ length }) => length));
   const graph = model.graph({ logits: 'all' });
   const targets = [
-    await createTarget(chooseTarget({ target: 'cpu', threads: 1 }), contextTokens),
+    await createTarget(await chooseTarget({ target: 'cpu', threads: 1 }), contextTokens),
     await createJade(chip, contextTokens),
   ];
   const evaluations: Evaluation[] = [];

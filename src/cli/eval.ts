@@ -45,7 +45,7 @@ export function addEval(program: Command): void {
 
 async function runEval(name: string, options: EvalOptions): Promise<void> {
   const output = new Output(options);
-  const choice = chooseTarget(options);
+  const choice = await chooseTarget(options);
   const model = openModel(name);
   noteSkipped(model, output);
   const limit = model.config.config.max_position_embeddings;

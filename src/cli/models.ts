@@ -2,8 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { UsageError } from '../base/index.ts';
-import { nearestName } from '../chip/index.ts';
+import { nearestName, UsageError } from '../base/index.ts';
 import {
   catalogueModelNames,
   describeSkipped,

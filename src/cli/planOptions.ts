@@ -1,6 +1,6 @@
 /** Values of the options of `celadon plan`. */
 import { InvalidArgumentError } from 'commander';
-import { nearestName } from '../chip/index.ts';
+import { nearestName } from '../base/index.ts';
 import { type Layout, type Workload } from '../cluster/index.ts';
 
 /** `name=number,…` with every name at most once. */

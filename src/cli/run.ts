@@ -73,15 +73,15 @@ export function addRun(program: Command): void {
 
 async function run(name: string, options: RunOptions): Promise<void> {
   const output = new Output(options);
-  const choice = chooseTarget(options);
+  const choice = await chooseTarget(options);
   requireDrafts(options);
-  const grammar = grammarOf(options, options.draft);
+  const grammar = await grammarOf(options, options.draft);
   const traced = openTrace(choice, options);
   const model = openModel(name);
   noteSkipped(model, output, options.draft === 'mtp');
   const prompt = encodePrompt(model, options);
   const runners = await openRunners(model, choice, prompt, options, traced?.trace);
-  const constraint = grammar === undefined ? undefined : constrain(grammar, model);
+  const constraint = grammar && (await constrain(grammar, model));
   const generation = await stream(runners, { model, prompt, constraint }, options, output);
   if (traced !== undefined) writeTrace(traced.file, traced.trace, output);
   report({ model, choice, prompt, generation, output, options });

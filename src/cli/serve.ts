@@ -100,7 +100,7 @@ export function addServe(program: Command): void {
 
 async function serve(name: string, options: ServeOptions): Promise<void> {
   const output = new Output(options);
-  const target = chooseTarget(options);
+  const target = await chooseTarget(options);
   const apiKeys = readKeys(options);
   requireGuarded(options, apiKeys);
   const place = modelPlace(name);

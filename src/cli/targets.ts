@@ -1,10 +1,10 @@
 /** The targets, by name. This is the only place that knows them all; each is loaded when it is used. */
 import os from 'node:os';
 import { UsageError } from '../base/index.ts';
-import { loadChip, type Chip } from '../chip/index.ts';
+import type { Chip } from '../chip/index.ts';
 import type { Target } from '../compile/index.ts';
 import type { Model } from '../model/index.ts';
-import { loadingOf } from './weightImages.ts';
+import { codeFolder, loadingOf } from './weightImages.ts';
 import { expectObjects } from './heap.ts';
 
 export const TARGET_NAMES = ['reference', 'cpu', 'jade'] as const;
@@ -41,7 +41,7 @@ export interface TargetChoice {
 }
 
 /** Check a request and load its chip. Throws UsageError where a chip makes no sense, and as loadChip. */
-export function chooseTarget(request: TargetRequest): TargetChoice {
+export async function chooseTarget(request: TargetRequest): Promise<TargetChoice> {
   const { target, chip, threads, emitter = 'auto', activations = 'int8' } = request;
   for (const option of ['threads', 'emitter', 'activations'] as const) {
     if (target === 'cpu' || request[option] === undefined) continue;
@@ -57,7 +57,7 @@ export function chooseTarget(request: TargetRequest): TargetChoice {
     });
   }
   const name = chip ?? (target === 'jade' ? DEFAULT_CHIP : undefined);
-  const loaded = name === undefined ? null : loadChip(name);
+  const loaded = name === undefined ? null : (await import('../chip/index.ts')).loadChip(name);
   const count = threads ?? os.availableParallelism();
   if (target === 'cpu') expectObjects('few');
   return { target, chip: loaded, threads: count, emitter, activations };
@@ -78,9 +78,10 @@ export async function createTarget(
   { model, sequences }: TargetUse = {},
 ): Promise<Target> {
   if (target === 'cpu') {
-    const { cpuTarget } = await import('../target/cpu/index.ts');
+    const { cpuTarget, folderCode } = await import('../target/cpu/index.ts');
     const loading = model && (await loadingOf(model, ofCpu.threads));
-    return cpuTarget({ contextTokens, ...ofCpu, ...loading, machineBytes: os.totalmem() });
+    const machine = { machineBytes: os.totalmem(), code: folderCode(codeFolder()) };
+    return cpuTarget({ contextTokens, ...ofCpu, ...loading, ...machine });
   }
   if (target === 'reference') return createReference(chip);
   return createJade(chip!, contextTokens, sequences);

@@ -1,4 +1,4 @@
-/** Where the cpu keeps prepared weights from one run to the next, and how much of them. */
+/** What the cpu keeps from one run to the next: code that it has emitted, and prepared weights, and how much of them. */
 import os from 'node:os';
 import path from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -13,8 +13,17 @@ const LEAST_BYTES = 2 ** 26;
 
 /** The folder with the images. */
 export function imageFolder(): string {
+  return cacheFolder('weights');
+}
+
+/** The folder with emitted code. */
+export function codeFolder(): string {
+  return cacheFolder('code');
+}
+
+function cacheFolder(name: string): string {
   const cache = process.env['XDG_CACHE_HOME'] || path.join(os.homedir(), '.cache');
-  return path.join(cache, 'celadon', 'weights');
+  return path.join(cache, 'celadon', name);
 }
 
 /** The most bytes that images may take; 0: none is kept. Throws UsageError for what is no number. */

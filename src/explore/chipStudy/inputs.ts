@@ -1,6 +1,5 @@
 /** What a study of chips is asked, as JSON: all that decides what it finds. */
-import { UsageError, type JsonRecord } from '../../base/index.ts';
-import { nearestName } from '../../chip/index.ts';
+import { nearestName, UsageError, type JsonRecord } from '../../base/index.ts';
 import type { MetricName } from '../evaluate/metrics.ts';
 import type { SpaceFile } from '../space/axes.ts';
 import type { LimitsFile } from '../space/limits.ts';

@@ -2,8 +2,7 @@
  * Variants of a model: its configuration with other values of what a model team chooses before it trains.
  * What such a choice does to the quality of the model is not known here, and nothing here guesses it.
  */
-import { FormatError, UnsupportedError, type JsonRecord } from '../../base/index.ts';
-import { nearestName } from '../../chip/index.ts';
+import { FormatError, nearestName, UnsupportedError, type JsonRecord } from '../../base/index.ts';
 import {
   buildPredictorGraph,
   NO_WEIGHTS,

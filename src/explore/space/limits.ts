@@ -3,11 +3,10 @@
  * times for the design. Every key may be absent; none is a default.
  */
 import { z } from 'zod';
-import { ChipError, listProblems } from '../../base/index.ts';
+import { ChipError, listProblems, nearestName } from '../../base/index.ts';
 import { schemaProblems } from '../../schema/index.ts';
 import {
   isControlledMemory,
-  nearestName,
   rulesOn,
   type ExportRule,
   type ExportRules,

@@ -2,13 +2,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { UsageError } from '../../base/index.ts';
+import { nearestName, UsageError } from '../../base/index.ts';
 import {
   loadAllSilicon,
   loadExportRules,
   loadMemories,
   loadWafers,
-  nearestName,
   readDescription,
 } from '../../chip/index.ts';
 import { loadSiliconPieces } from '../../target/jade/index.ts';

@@ -12,6 +12,7 @@ import {
 import { requireContinues, tokensPerRow } from '../../ir/index.ts';
 import { type WasmMemory } from '../../wasm/index.ts';
 import { type Trace } from '../../trace/index.ts';
+import { type CodeStore } from './emitted/codeStore.ts';
 import { bindProgram, type Binding } from './binding.ts';
 import { DeviceMemory, type MemoryOptions } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
@@ -31,6 +32,8 @@ export interface CpuDeviceOptions extends MemoryOptions {
   readonly level: Level | undefined;
   /** The least multiply-accumulates of a part of a kernel's call. */
   readonly workOfPart: number;
+  /** Where the code of kernels is kept between runs. */
+  readonly code?: CodeStore | undefined;
   /** Records the time of each chunk of a step, in cycles of the clock of the trace. */
   readonly trace?: Trace;
 }
@@ -146,7 +149,6 @@ export class CpuDevice implements Device {
 
   /** Before there is anything in the memories. */
   #askForHugePages(program: CpuProgram): void {
-    if (this.#options.level === undefined) return;
     adviseHugePages([this.#memory.memory, ...this.#memory.panelsOf(program)]);
   }
 
@@ -224,13 +226,13 @@ function requireHidden({ content }: CpuProgram, length: number | undefined): voi
 
 function startThreads(
   memories: Required<Pick<KernelSource, 'memory' | 'panels'>>,
-  { threads, level, trace }: CpuDeviceOptions,
+  { threads, level, trace, code }: CpuDeviceOptions,
   formats: readonly PanelFormatName[],
 ): Runner {
   const [shared, instances] = [threads > 1, 1 + memories.panels.length];
-  const { module } = compiledKernels(shared, formats, instances > 1);
+  const { module } = compiledKernels(shared, formats, instances > 1, code);
   const walk = level
-    ? { code: machineCode(level, formats) }
+    ? { code: machineCode(level, formats, code) }
     : { module: compiledWalk(shared, instances) };
   return new ThreadPool({ module, ...memories, walk }, threads, trace !== undefined);
 }

@@ -10,6 +10,7 @@ import {
 import { type Dims, type Graph, type Node } from '../../ir/index.ts';
 import { type Trace } from '../../trace/index.ts';
 import { CpuDevice } from './device.ts';
+import { type CodeStore } from './emitted/codeStore.ts';
 import { emitProgram, type CpuProgram } from './emit.ts';
 import { type ImageStore } from './images/imageStore.ts';
 import { type Readers } from './loading/readers.node.ts';
@@ -35,6 +36,8 @@ export interface CpuOptions {
   readonly activations?: 'int8' | 'f32';
   /** Keeps weights ready to be used between runs; without it each run prepares them. */
   readonly images?: ImageStore | undefined;
+  /** Keeps the code of kernels between runs; without it each run emits it. */
+  readonly code?: CodeStore | undefined;
   /** Threads that help to read weights, beside several `threads`; the device of the target closes them. */
   readonly readers?: Readers | undefined;
   /** What weights may take in one memory, 4 GiB unless said; those in panels that need more go to further ones. */
@@ -43,7 +46,7 @@ export interface CpuOptions {
   readonly machineBytes?: number | undefined;
 }
 
-type Optional = 'images' | 'readers' | 'memoryBytes' | 'machineBytes';
+type Optional = 'images' | 'code' | 'readers' | 'memoryBytes' | 'machineBytes';
 type Settings = Required<Omit<CpuOptions, Optional>> & Pick<CpuOptions, Optional>;
 
 /** Multiply-accumulates of a task that is worth taking: some microseconds. */
@@ -69,6 +72,7 @@ export function cpuTarget({
   workOfPart = WORK_OF_PART,
   activations = 'int8',
   images,
+  code,
   readers,
   memoryBytes,
   machineBytes,
@@ -89,6 +93,7 @@ export function cpuTarget({
       workOfPart,
       activations,
       images,
+      code,
       readers,
       memoryBytes,
       machineBytes,

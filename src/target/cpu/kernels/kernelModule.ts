@@ -7,6 +7,7 @@ import {
   type WasmMemory,
   type WasmModule,
 } from '../../../wasm/index.ts';
+import { noCodeStore, type CodeStore } from '../emitted/codeStore.ts';
 import { PANEL_FORMAT_NAMES, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { addAttention } from './attention.ts';
 import { addAttentionParts } from './attendRows.ts';
@@ -110,16 +111,18 @@ interface Compiled {
 
 const compiled = new Map<string, Compiled>();
 
-/** The module for this host that reads these formats of panels, emitted and compiled once a process. */
+/** The module for this host that reads these formats of panels, taken from the store and compiled once a process. */
 export function compiledKernels(
   shared = false,
   formats: readonly PanelFormatName[] = PANEL_FORMAT_NAMES,
   separate = false,
+  store: CodeStore = noCodeStore,
 ): Compiled {
   const key = `${shared} ${separate} ${formats.join(' ')}`;
   const known = compiled.get(key);
   if (known !== undefined) return known;
-  const bytes = emitKernels({ shared, products: byteProductsOfHost(), formats, separate });
+  const options = { shared, products: byteProductsOfHost(), formats, separate };
+  const bytes = store.take(`kernels ${JSON.stringify(options)}`, () => emitKernels(options));
   const once: { module?: WasmModule; hash?: string } = {};
   const made = {
     get module() {

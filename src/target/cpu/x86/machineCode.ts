@@ -9,6 +9,7 @@ import {
   type NativeLibrary,
 } from '../../../x86/index.ts';
 import { type WasmMemory } from '../../../wasm/index.ts';
+import { noCodeStore, type CodeStore } from '../emitted/codeStore.ts';
 import { addAppend } from './append.ts';
 import { addAttendToken } from './attendToken.ts';
 import { addAttendTokens } from './attendTokens.ts';
@@ -41,14 +42,21 @@ export interface EmitterChoice {
 
 const linked = new Map<string, LinkedLibrary>();
 
-/** The library of a level that reads these formats of panels, emitted once a process. */
+/** The library of a level that reads these formats of panels, taken from the store once a process. */
 export function machineCode(
   level: Level,
   formats: readonly PanelFormatName[] = PANEL_FORMAT_NAMES,
+  store: CodeStore = noCodeStore,
 ): LinkedLibrary {
   const key = [level, ...formats].join();
   const known = linked.get(key);
   if (known) return known;
+  const library = store.take(`machine code ${key}`, () => emitLibrary(level, formats));
+  linked.set(key, library);
+  return library;
+}
+
+function emitLibrary(level: Level, formats: readonly PanelFormatName[]): LinkedLibrary {
   const assembler = new Assembler(level);
   addWalk(assembler);
   addQuantizeRows(assembler);
@@ -57,9 +65,7 @@ export function machineCode(
     const label = addLinearPanels(assembler, format);
     addGrouped(assembler, { name: linearPanelsName(format), label, args: LINEAR_PANELS });
   }
-  const library = linkLibrary(assembler);
-  linked.set(key, library);
-  return library;
+  return linkLibrary(assembler);
 }
 
 /** What there is for AVX-512 alone; without, WebAssembly does it. */
@@ -123,9 +129,13 @@ function tryMachineCode(): Possible {
 /** What a memory of 32 bits may grow to. */
 const MOST_BYTES = 2 ** 32;
 
-/** Asks for huge pages in memories that nothing has been written to; a wish, where machine code runs. */
+/**
+ * Asks for huge pages in memories that nothing has been written to, whatever the kernels are made with; a wish, where machine
+ * code runs.
+ */
 export function adviseHugePages(memories: readonly WasmMemory[]): void {
-  const library = possible?.library;
+  possible ??= tryMachineCode();
+  const { library } = possible;
   if (library === undefined) return;
   for (const { buffer } of memories) {
     // The host has reserved all that a shared memory may grow to.
