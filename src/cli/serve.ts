@@ -20,6 +20,7 @@ import {
   type Service,
 } from '../serve/index.ts';
 import { choice, wholeNumber } from './arguments.ts';
+import { forgetOpening } from './heap.ts';
 import { modelPlace, noteSkipped } from './models.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { addTargetOptions } from './targetOptions.ts';
@@ -121,6 +122,7 @@ async function serve(name: string, options: ServeOptions): Promise<void> {
   const longTexts = new LongTexts(place);
   server.ready({ ...service, encodeLong: (text) => longTexts.encode(text) });
   tellStart(server, service, target, output);
+  forgetOpening();
 }
 
 /** Keys of the command line, of a file and of the environment. */
