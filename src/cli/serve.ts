@@ -1,10 +1,10 @@
 /** celadon serve: the OpenAI API over HTTP, on any target. */
 import fs from 'node:fs';
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { UsageError } from '../base/index.ts';
 import { Engine, lookupDrafts, ModelRunner, predictorDrafts } from '../engine/index.ts';
-import { type Target } from '../compile/index.ts';
+import type { Target } from '../compile/index.ts';
 import { loadModel, type Model } from '../model/index.ts';
 import {
   DEFAULT_LIMITS,

@@ -1,10 +1,10 @@
 /** A program on the memory of a device: its calls with addresses, cut into tasks for threads. */
 import { resolveArgument, scratchAddress, type Layout } from './deviceMemory.ts';
-import { type CpuProgram } from './emit.ts';
+import type { CpuProgram } from './emit.ts';
 import { cutCall, inOrder, rowsOfCall, sharedBytes, workOf, type Part } from './kernels/cut.ts';
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
-import { type Placed, type Step } from './steps.ts';
-import { type Call, type Chunk, type StateArg, type Task, type Work } from './threads/calls.ts';
+import type { Placed, Step } from './steps.ts';
+import type { Call, Chunk, StateArg, Task, Work } from './threads/calls.ts';
 import { MOST_TASKS } from './threads/tally.ts';
 
 /** Valid for one layout of the memory. */

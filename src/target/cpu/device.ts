@@ -1,17 +1,17 @@
 /** A device of the cpu target: a memory with a model, and threads that run kernels on it. */
 import { CapacityError, UsageError } from '../../base/index.ts';
-import {
-  type Device,
-  type DeviceBytes,
-  type DeviceRows,
-  type DeviceSnapshot,
-  type Program,
-  type StepInputs,
-  type StepResult,
+import type {
+  Device,
+  DeviceBytes,
+  DeviceRows,
+  DeviceSnapshot,
+  Program,
+  StepInputs,
+  StepResult,
 } from '../../compile/index.ts';
 import { requireContinues, tokensPerRow } from '../../ir/index.ts';
-import { type WasmMemory } from '../../wasm/index.ts';
-import { type Trace } from '../../trace/index.ts';
+import type { WasmMemory } from '../../wasm/index.ts';
+import type { Trace } from '../../trace/index.ts';
 import { bindProgram, type Binding } from './binding.ts';
 import { DeviceMemory, type MemoryOptions } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
@@ -19,10 +19,10 @@ import { compiledKernels } from './kernels/kernelModule.ts';
 import { PANEL_FORMAT_NAMES, type PanelFormatName } from './panels/panelFormats.table.ts';
 import { RotaryRows } from './rotaryRows.ts';
 import { putSnapshot, SlotRows, snapshotOf, type CpuRows, type CpuSnapshot } from './slots.ts';
-import { type KernelSource } from './threads/kernelSet.ts';
+import type { KernelSource } from './threads/kernelSet.ts';
 import { singleThread, ThreadPool, type Runner } from './threads/pool.ts';
 import { nowMs, traceTimes } from './threads/times.ts';
-import { type Level } from '../../x86/index.ts';
+import type { Level } from '../../x86/index.ts';
 import { adviseHugePages, machineCode } from './x86/index.ts';
 
 export interface CpuDeviceOptions extends MemoryOptions {

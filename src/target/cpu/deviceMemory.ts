@@ -10,9 +10,9 @@
  * hold. Capacity doubles where there is room for that, so moves are rare.
  */
 import { CapacityError, UsageError } from '../../base/index.ts';
-import { type DeviceBytes } from '../../compile/index.ts';
-import { type WasmMemory } from '../../wasm/index.ts';
-import { type CpuProgram, type StateSize } from './emit.ts';
+import type { DeviceBytes } from '../../compile/index.ts';
+import type { WasmMemory } from '../../wasm/index.ts';
+import type { CpuProgram, StateSize } from './emit.ts';
 import {
   createKernelMemory,
   createPanelMemory,
@@ -20,9 +20,9 @@ import {
   PAGE_BYTES,
 } from './kernels/memories.ts';
 import { ALIGNMENT_BYTES, alignBytes, ELEMENT_BYTES } from './kernels/vectors.ts';
-import { type Argument, type Placed } from './steps.ts';
-import { type ImageStore } from './images/imageStore.ts';
-import { type Readers } from './loading/readers.node.ts';
+import type { Argument, Placed } from './steps.ts';
+import type { ImageStore } from './images/imageStore.ts';
+import type { Readers } from './loading/readers.node.ts';
 import { loadWeights, type LoadingOptions } from './weightLoading.ts';
 import { placeWeights, type PlacedWeights } from './weightPlaces.ts';
 

@@ -2,9 +2,9 @@
  * A program as threads run it: calls, one after the other, each of tasks that do not depend on one another. A thread does
  * the chunks of a task one after the other.
  */
-import { type KernelName } from '../kernels/kernels.table.ts';
-import { type NativeCall, type NativeRoute, type Prepared, type RouteWords } from '../x86/index.ts';
-import { type KernelSet } from './kernelSet.ts';
+import type { KernelName } from '../kernels/kernels.table.ts';
+import type { NativeCall, NativeRoute, Prepared, RouteWords } from '../x86/index.ts';
+import type { KernelSet } from './kernelSet.ts';
 
 /** A call of a kernel, of a part of a step. */
 export interface Chunk {

@@ -6,7 +6,7 @@ import { runTimed, wordsOfTimes, type Times } from './times.ts';
 import { makeTally, nextRun, resetTally, type Tally } from './tally.ts';
 import { CONTROL, makeControl, markGone, ringBell, routeWords, Walker } from './walk.ts';
 import { ReadyWork, type ReadyTask, type Work } from './calls.ts';
-import { type Letter } from './work.ts';
+import type { Letter } from './work.ts';
 
 /** Runs programs. */
 export interface Runner {

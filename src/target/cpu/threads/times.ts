@@ -4,8 +4,8 @@
  *
  *   thread   start, ms   end, ms
  */
-import { type Trace } from '../../../trace/index.ts';
-import { type ReadyTask, type Work } from './calls.ts';
+import type { Trace } from '../../../trace/index.ts';
+import type { ReadyTask, Work } from './calls.ts';
 
 export type Times = Float64Array<ArrayBuffer | SharedArrayBuffer>;
 

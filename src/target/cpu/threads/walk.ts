@@ -9,7 +9,7 @@
  */
 import { CeladonError } from '../../../base/index.ts';
 import { runTimed } from './times.ts';
-import { type ReadyCall, type Walk } from './calls.ts';
+import type { ReadyCall, Walk } from './calls.ts';
 import { MOST_TASKS, TASK_BITS, type Tally } from './tally.ts';
 import { STOPS, type NativeRoute, type RouteWords, type Stop } from '../x86/index.ts';
 

@@ -1,6 +1,6 @@
 /** What a worker does: it reads letters, and takes chunks in every run of a program that it knows. */
 import { openKernels, type KernelSet, type KernelSource } from './kernelSet.ts';
-import { type Tally } from './tally.ts';
+import type { Tally } from './tally.ts';
 import { CONTROL, routeWords, Walker } from './walk.ts';
 import { ReadyWork, type Work } from './calls.ts';
 
