@@ -2,7 +2,7 @@ import { chipNames, loadAllSilicon, loadChip, type Silicon } from '../src/chip/i
 import { areaOf, energyOfRun, type AreaReport, type RunEnergy } from '../src/cost/index.ts';
 import { loadSiliconBill, type RunStats } from '../src/target/jade/index.ts';
 import { JadeBench, MODELS, openModel } from './jade.ts';
-import { type Table } from './table.ts';
+import type { Table } from './table.ts';
 
 const TOKENS = 32;
 const NOT_MORE = 'Before layout: cells of synthesis, no wires, no clock tree (docs/silicon.md).';

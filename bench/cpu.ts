@@ -6,7 +6,7 @@ import { buildLlamaCpp, FOLDER } from './cpu/llamaCpp.ts';
 import { modelFile } from './cpu/modelFiles.ts';
 import { openLimits, shareOf, tokenCost } from './cpu/roofline.ts';
 import { workloadName, WORKLOADS, type Workload } from './cpu/workloads.table.ts';
-import { type Limits, type Pool } from './machineCode/pool.ts';
+import type { Limits, Pool } from './machineCode/pool.ts';
 import { median, type Table } from './table.ts';
 
 const ROUNDS = Number(process.env['CELADON_BENCH_ROUNDS'] ?? 7);

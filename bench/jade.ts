@@ -1,8 +1,8 @@
 /** What the Jade benchmarks share: a model on a simulated chip, stepped and timed. */
 import { fileURLToPath } from 'node:url';
-import { type Chip } from '../src/chip/index.ts';
+import type { Chip } from '../src/chip/index.ts';
 import { compileLowered, lowerGraph } from '../src/compile/index.ts';
-import { type Graph } from '../src/ir/index.ts';
+import type { Graph } from '../src/ir/index.ts';
 import { loadModel, type Model } from '../src/model/index.ts';
 import { percent } from './table.ts';
 import {

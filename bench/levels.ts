@@ -1,7 +1,7 @@
 /** The levels of one machine side by side, and beside SCALE-Sim v3. */
 import { loadChip, type Chip } from '../src/chip/index.ts';
 import { runSystolic, scaleSimCycles, type GemmShape } from '../src/cost/index.ts';
-import { type Graph } from '../src/ir/index.ts';
+import type { Graph } from '../src/ir/index.ts';
 import { QUEUES } from '../src/target/jade/isa.table.ts';
 import {
   ClosedForm,

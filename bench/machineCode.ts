@@ -2,7 +2,7 @@
 import { linearPanelsName } from '../src/target/cpu/x86/linearPanels.ts';
 import { panelBytes } from '../src/target/cpu/panels/panelLayout.ts';
 import { Pool } from './machineCode/pool.ts';
-import { type Task } from './machineCode/runner.ts';
+import type { Task } from './machineCode/runner.ts';
 import { median, type Table } from './table.ts';
 
 const ROUNDS = 9;

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { THREADS } from './cpu/engines.ts';
 import { buildLlamaCpp, FOLDER } from './cpu/llamaCpp.ts';
 import { modelFile } from './cpu/modelFiles.ts';
-import { type MatrixType } from './gguf/randomGguf.ts';
+import type { MatrixType } from './gguf/randomGguf.ts';
 import { median, type Table } from './table.ts';
 
 const ROUNDS = Number(process.env['CELADON_BENCH_ROUNDS'] ?? 7);

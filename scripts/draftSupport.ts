@@ -2,7 +2,7 @@
 
 import { UnsupportedError } from '../src/base/index.ts';
 import { lowerGraph, requireSupport, type Target } from '../src/compile/index.ts';
-import { type Graph } from '../src/ir/index.ts';
+import type { Graph } from '../src/ir/index.ts';
 import {
   buildPredictorGraph,
   catalogueModelNames,

@@ -7,8 +7,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { CapacityError } from '../src/base/index.ts';
-import { type Target } from '../src/compile/index.ts';
-import { type Graph } from '../src/ir/index.ts';
+import type { Target } from '../src/compile/index.ts';
+import type { Graph } from '../src/ir/index.ts';
 import {
   buildGraph,
   catalogueModelNames,

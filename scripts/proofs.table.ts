@@ -2,7 +2,7 @@
  * Which test proves a cell of the table of families in docs/support.md. familySupport.ts refuses a test
  * that is not in its file; titles are as the source has them, with `${…}` where a name is put in.
  */
-import { type Family } from '../src/model/index.ts';
+import type { Family } from '../src/model/index.ts';
 
 export interface Test {
   readonly file: string;

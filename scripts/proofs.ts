@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { type Family } from '../src/model/index.ts';
+import type { Family } from '../src/model/index.ts';
 import { MODEL_PROOFS, type Test } from './proofs.table.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');

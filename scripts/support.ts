@@ -2,7 +2,7 @@
 // operator, counted over the conformance cases.
 
 import { OPS, type Op } from '../src/ir/index.ts';
-import { type Case } from '../test/conformance/case.ts';
+import type { Case } from '../test/conformance/case.ts';
 import { CASES } from '../test/conformance/cases.ts';
 import { refusalOf, SUBJECTS } from '../test/conformance/conformance.ts';
 import { draftSection } from './draftSupport.ts';

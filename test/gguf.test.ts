@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { foldConstants } from '../src/compile/passes/foldConstants.ts';
-import { type WeightSource } from '../src/ir/index.ts';
+import type { WeightSource } from '../src/ir/index.ts';
 import { loadModel, type Model } from '../src/model/index.ts';
 import { ggmlTypeOf } from '../src/model/checkpoint/gguf/ggmlTypes.table.ts';
 import { celadon } from './commandLine.ts';

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { decodeNpy } from '../src/base/index.ts';
 import { compileLowered, type Device, type Program } from '../src/compile/index.ts';
-import { type Graph } from '../src/ir/index.ts';
+import type { Graph } from '../src/ir/index.ts';
 import { loadModel, type GraphOptions } from '../src/model/index.ts';
 import { referenceTarget } from '../src/target/reference/index.ts';
 

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { decodeNpy } from '../src/base/index.ts';
 import { loadChip } from '../src/chip/index.ts';
-import { type Target } from '../src/compile/index.ts';
+import type { Target } from '../src/compile/index.ts';
 import {
   complete,
   generate,

@@ -1,6 +1,6 @@
 /** Panels as plain TypeScript reads them, the judge of packing and kernels. */
 import { f16ToF32, type Random } from '../src/base/index.ts';
-import { type StoredFormat } from '../src/ir/index.ts';
+import type { StoredFormat } from '../src/ir/index.ts';
 import {
   BLOCK_COLUMNS,
   LINE_BYTES,

@@ -7,7 +7,7 @@ import {
   f32ToBf16,
   f32ToF16,
 } from '../src/base/index.ts';
-import { type Graph, type WeightSource } from '../src/ir/index.ts';
+import type { Graph, WeightSource } from '../src/ir/index.ts';
 import { ggmlTypeOf } from '../src/model/checkpoint/gguf/ggmlTypes.table.ts';
 import {
   INTEGER_FORMATS,

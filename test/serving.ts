@@ -1,9 +1,9 @@
 /** Serves requests that come and leave at given steps, for tests of the engine. */
-import {
-  type EngineRequest,
-  type RequestUsage,
-  type ServingEngine,
-  type TokenLogprob,
+import type {
+  EngineRequest,
+  RequestUsage,
+  ServingEngine,
+  TokenLogprob,
 } from '../src/engine/index.ts';
 
 /** A request that is added before a step, and perhaps aborted before another. */

@@ -1,7 +1,7 @@
 /** Random requests over shared beginnings for an engine that serves many, each held to what it gets alone. */
 import assert from 'node:assert/strict';
 import { Random } from '../src/base/index.ts';
-import { type Target } from '../src/compile/index.ts';
+import type { Target } from '../src/compile/index.ts';
 import {
   complete,
   generate,
@@ -9,7 +9,7 @@ import {
   type Engine,
   type EngineEvent,
 } from '../src/engine/index.ts';
-import { type Graph } from '../src/ir/index.ts';
+import type { Graph } from '../src/ir/index.ts';
 import { VOCABULARY } from './smallModel.ts';
 
 /** What a request gets alone, by plain generation. */

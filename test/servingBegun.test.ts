@@ -1,9 +1,9 @@
 /** Steps that go on while the engine does other things: what it asks of the device meanwhile, and of which sizes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Device, type StepResult } from '../src/compile/index.ts';
+import type { Device, StepResult } from '../src/compile/index.ts';
 import { Engine, lookupDrafts, type EngineOptions } from '../src/engine/index.ts';
-import { type Graph } from '../src/ir/index.ts';
+import type { Graph } from '../src/ir/index.ts';
 import { cpuTarget } from '../src/target/cpu/index.ts';
 import { referenceTarget } from '../src/target/reference/index.ts';
 import { serveAll } from './serving.ts';

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
 import { loadChip } from '../src/chip/index.ts';
-import { type Target } from '../src/compile/index.ts';
+import type { Target } from '../src/compile/index.ts';
 import { Engine, predictorDrafts } from '../src/engine/index.ts';
 import { loadModel } from '../src/model/index.ts';
 import { cpuTarget } from '../src/target/cpu/index.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CapacityError } from '../src/base/index.ts';
-import { type Target } from '../src/compile/index.ts';
+import type { Target } from '../src/compile/index.ts';
 import {
   Engine,
   lookupDrafts,
@@ -10,7 +10,7 @@ import {
   type EngineRequest,
   type TokenConstraint,
 } from '../src/engine/index.ts';
-import { type Graph } from '../src/ir/index.ts';
+import type { Graph } from '../src/ir/index.ts';
 import { referenceTarget } from '../src/target/reference/index.ts';
 import { serveAll } from './serving.ts';
 import { alone, requireEmpty, serveAtRandom } from './servingAtRandom.ts';

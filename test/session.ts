@@ -7,7 +7,7 @@ import {
   type Program,
   type Target,
 } from '../src/compile/index.ts';
-import { type Graph } from '../src/ir/index.ts';
+import type { Graph } from '../src/ir/index.ts';
 
 export class Session {
   readonly device: Device;

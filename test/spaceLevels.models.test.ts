@@ -14,13 +14,13 @@ import { ChipGrid } from '../src/explore/chipStudy/chipGrid.ts';
 import { parseObjectives } from '../src/explore/chipStudy/inputs.ts';
 import { exhaustiveSearch } from '../src/explore/search/exhaustive.ts';
 import { runSearch } from '../src/explore/search/problem.ts';
-import { type Axes } from '../src/explore/space/axes.ts';
-import { type Design } from '../src/explore/space/design.ts';
+import type { Axes } from '../src/explore/space/axes.ts';
+import type { Design } from '../src/explore/space/design.ts';
 import { Limits } from '../src/explore/space/limits.ts';
 import { loadChipEstimates, loadSpaceFile } from '../src/explore/space/load.node.ts';
 import { outcomeOf } from '../src/explore/study/index.ts';
 import { layerGraphs } from '../src/explore/verify/layers.ts';
-import { type Graph } from '../src/ir/index.ts';
+import type { Graph } from '../src/ir/index.ts';
 import { loadModel, readCatalogueModel } from '../src/model/index.ts';
 import {
   ClosedForm,

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
-import { type Target } from '../src/compile/index.ts';
+import type { Target } from '../src/compile/index.ts';
 import {
   complete,
   generate,

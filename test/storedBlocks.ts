@@ -1,6 +1,6 @@
 /** Blocks as ggml stores them, written from their parts: the inverse of panels/storedBlocks.ts. */
 import { f32ToF16 } from '../src/base/index.ts';
-import { type IntegerFormatName } from '../src/target/cpu/panels/panelFormats.table.ts';
+import type { IntegerFormatName } from '../src/target/cpu/panels/panelFormats.table.ts';
 
 /** What a block says: value = scale · scales[part] · level(code) − min · mins[part]. */
 export interface EncodedBlock {

@@ -11,7 +11,7 @@ import {
 } from '../src/wasm/index.ts';
 import { emitKernels, instantiateKernels } from '../src/target/cpu/kernels/kernelModule.ts';
 import { byteProductsOfHost, type ByteProducts } from '../src/target/cpu/kernels/byteProducts.ts';
-import { type Kernels } from '../src/target/cpu/kernels/bind.ts';
+import type { Kernels } from '../src/target/cpu/kernels/bind.ts';
 import { KERNELS } from '../src/target/cpu/kernels/kernels.table.ts';
 
 const random = new Random(1);

@@ -1,8 +1,8 @@
 /** The engines side by side: each gives the tokens a second of one run of a workload, in a process of its own. */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
-import { type LlamaCpp } from './llamaCpp.ts';
-import { type Workload } from './workloads.table.ts';
+import type { LlamaCpp } from './llamaCpp.ts';
+import type { Workload } from './workloads.table.ts';
 
 export const THREADS = 2;
 /** What a run may take, loading and warm-up included. */

@@ -3,7 +3,7 @@ import { countElements } from '../../src/ir/index.ts';
 import { loadModel } from '../../src/model/index.ts';
 import { Pool, type Limits } from '../machineCode/pool.ts';
 import { THREADS } from './engines.ts';
-import { type Workload } from './workloads.table.ts';
+import type { Workload } from './workloads.table.ts';
 
 /** Tables that a token of a prompt does not multiply with. */
 const TABLES = ['model.embed_tokens.weight', 'lm_head.weight'];

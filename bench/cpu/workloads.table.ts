@@ -1,6 +1,6 @@
 /** What the cpu is measured on, and what it is to reach beside llama.cpp. */
-import { type MatrixType } from '../gguf/randomGguf.ts';
-import { type ShapeName } from '../gguf/shapes.table.ts';
+import type { MatrixType } from '../gguf/randomGguf.ts';
+import type { ShapeName } from '../gguf/shapes.table.ts';
 
 export interface Workload {
   readonly model: ShapeName;

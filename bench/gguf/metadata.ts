@@ -1,9 +1,9 @@
 /** The metadata of a GGUF file of random weights, from the configuration of the model. */
 import path from 'node:path';
-import { type JsonRecord } from '../../src/base/index.ts';
+import type { JsonRecord } from '../../src/base/index.ts';
 import { latentFields, vocabularyOf } from '../../test/gguf/convertModel.ts';
-import { type Entry } from '../../test/gguf/encodeGguf.ts';
-import { type Shape } from './shapes.table.ts';
+import type { Entry } from '../../test/gguf/encodeGguf.ts';
+import type { Shape } from './shapes.table.ts';
 
 type Metadata = Readonly<Record<string, Entry>>;
 type NumberOf = (field: string) => number;

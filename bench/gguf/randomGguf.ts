@@ -9,7 +9,7 @@ import { ggufNameOf } from '../../src/model/checkpoint/gguf/locate.ts';
 import { tensorsOf, type Tensor } from '../../scripts/randomCheckpoint.ts';
 import { ALIGNMENT, encodeGgufHeader, type GgufTensorInfo } from '../../test/gguf/encodeGguf.ts';
 import { metadataOf } from './metadata.ts';
-import { type Shape } from './shapes.table.ts';
+import type { Shape } from './shapes.table.ts';
 
 /** How matrices are stored; vectors and small tensors are F32, matrices whose rows are no whole blocks Q8_0. */
 export const MATRIX_TYPES = {

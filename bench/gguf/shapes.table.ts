@@ -3,7 +3,7 @@
  *
  * Weights are random, so only shapes matter. `changes` to a published configuration make it small.
  */
-import { type JsonRecord } from '../../src/base/index.ts';
+import type { JsonRecord } from '../../src/base/index.ts';
 
 export interface Shape {
   /** A name of catalogue/models. */

@@ -1,7 +1,7 @@
 /** A thread's part of a task in machine code, on a memory full of numbers. */
 import { ACTIVATION_BLOCK } from '../../src/target/cpu/kernels/quantizeRows.ts';
 import { addLinearPanels } from '../../src/target/cpu/x86/linearPanels.ts';
-import { type WasmMemory } from '../../src/wasm/index.ts';
+import type { WasmMemory } from '../../src/wasm/index.ts';
 import { Assembler, at, loadLibrary, zmm, type NativeLibrary } from '../../src/x86/index.ts';
 
 /** A product, or one of the functions that find the limits of the machine; `bytes` of weights to read. */

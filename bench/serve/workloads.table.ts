@@ -1,7 +1,7 @@
 /** What the servers are measured on. */
-import { type MatrixType } from '../gguf/randomGguf.ts';
-import { type ShapeName } from '../gguf/shapes.table.ts';
-import { type Load } from './load.ts';
+import type { MatrixType } from '../gguf/randomGguf.ts';
+import type { ShapeName } from '../gguf/shapes.table.ts';
+import type { Load } from './load.ts';
 
 /** The demo model: its tokens are so quick that the work of the server shows. */
 export const DEMO_LOADS: readonly Load[] = [

@@ -1,5 +1,5 @@
 /** What an answer must be like: a JSON Schema or a grammar from a file. */
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { decodeUtf8, parseJson, readWholeFile, UsageError } from '../base/index.ts';
 import type { TokenConstraint } from '../engine/index.ts';
 import type { Grammar } from '../grammar/index.ts';

@@ -1,5 +1,5 @@
 /** celadon cache: the prepared weights that are kept, and their removal. */
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { formatBytes } from '../base/index.ts';
 import { clearImages, listImages } from '../target/cpu/index.ts';
 import { Output, type GlobalOptions } from './output.ts';

@@ -11,7 +11,7 @@ import {
   roofline,
   type Machine,
 } from '../cost/index.ts';
-import { type Graph } from '../ir/index.ts';
+import type { Graph } from '../ir/index.ts';
 import type { Model } from '../model/index.ts';
 import {
   isEqual,

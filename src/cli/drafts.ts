@@ -10,8 +10,8 @@ import {
   type GenerationEvent,
   type Speculation,
 } from '../engine/index.ts';
-import { type Target } from '../compile/index.ts';
-import { type Model } from '../model/index.ts';
+import type { Target } from '../compile/index.ts';
+import type { Model } from '../model/index.ts';
 
 export const DRAFT_KINDS = ['mtp'] as const;
 

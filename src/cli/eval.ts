@@ -1,7 +1,7 @@
 /** celadon eval: how well a model predicts given tokens, and its logits. */
 import path from 'node:path';
 import { setImmediate as pause } from 'node:timers/promises';
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import {
   decodeUtf8,
   encodeNpyHeader,

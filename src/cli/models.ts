@@ -12,7 +12,7 @@ import {
   skippedParts,
   type Model,
 } from '../model/index.ts';
-import { type Output } from './output.ts';
+import type { Output } from './output.ts';
 
 const MODELS = fileURLToPath(new URL('../../models/', import.meta.url));
 

@@ -1,7 +1,7 @@
 /** The part of `celadon plan` that puts prompts and tokens on chips of their own. */
 import { CapacityError } from '../base/index.ts';
 import { layoutToString, searchSplit, type Pool, type SplitRequest } from '../cluster/index.ts';
-import { type Output } from './output.ts';
+import type { Output } from './output.ts';
 import { isStream, splitStreamTimes, streamTable, type Stream } from './planTrace.ts';
 import { formatRows, type Format } from './rows.ts';
 

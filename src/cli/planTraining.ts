@@ -1,7 +1,7 @@
 /** The part of `celadon plan` that predicts training. */
 import { CapacityError, formatBytes } from '../base/index.ts';
 import { layoutToString, searchTraining, type TrainingBudget } from '../cluster/index.ts';
-import { type Output } from './output.ts';
+import type { Output } from './output.ts';
 import { formatRows, type Format } from './rows.ts';
 
 const HEADINGS = [

@@ -1,6 +1,6 @@
 /** celadon run: text from a model, on any target. */
 import { setImmediate as pause } from 'node:timers/promises';
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { UsageError } from '../base/index.ts';
 import {
   ModelRunner,

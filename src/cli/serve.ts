@@ -1,10 +1,10 @@
 /** celadon serve: the OpenAI API over HTTP, on any target. */
 import fs from 'node:fs';
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { UsageError } from '../base/index.ts';
 import { Engine, lookupDrafts, ModelRunner, predictorDrafts } from '../engine/index.ts';
-import { type Target } from '../compile/index.ts';
+import type { Target } from '../compile/index.ts';
 import { loadModel, type Model } from '../model/index.ts';
 import {
   DEFAULT_LIMITS,
@@ -20,6 +20,7 @@ import {
   type Service,
 } from '../serve/index.ts';
 import { choice, wholeNumber } from './arguments.ts';
+import { forgetOpening } from './heap.ts';
 import { modelPlace, noteSkipped } from './models.ts';
 import { Output, type GlobalOptions } from './output.ts';
 import { addTargetOptions } from './targetOptions.ts';
@@ -121,6 +122,7 @@ async function serve(name: string, options: ServeOptions): Promise<void> {
   const longTexts = new LongTexts(place);
   server.ready({ ...service, encodeLong: (text) => longTexts.encode(text) });
   tellStart(server, service, target, output);
+  forgetOpening();
 }
 
 /** Keys of the command line, of a file and of the environment. */

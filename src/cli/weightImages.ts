@@ -3,8 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
 import { UsageError } from '../base/index.ts';
-import { type Model } from '../model/index.ts';
-import { type ImageStore, type Readers } from '../target/cpu/index.ts';
+import type { Model } from '../model/index.ts';
+import type { ImageStore, Readers } from '../target/cpu/index.ts';
 
 const VARIABLE = 'CELADON_CACHE_GIB';
 const DEFAULT_GIB = 32;

@@ -4,7 +4,7 @@ import { loadAccelerator } from '../chip/index.ts';
 import { chipModel, countParameters, PRECISIONS, precisionOn, trainedIn } from '../cost/index.ts';
 import { readCatalogueModel } from '../model/index.ts';
 import { memoryPerChip, mostSequences, weightBytesPerChip } from './memory.ts';
-import { type Layout } from './layout.ts';
+import type { Layout } from './layout.ts';
 import { servedModel } from './servedModel.ts';
 
 const ONE: Layout = { tensor: 1, pipeline: 1, data: 1, expert: 1 };

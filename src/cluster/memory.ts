@@ -17,7 +17,7 @@ import {
 } from '../cost/index.ts';
 import { countElements, type Node } from '../ir/index.ts';
 import { expertTensorOf, type Layout } from './layout.ts';
-import { type ServedModel } from './servedModel.ts';
+import type { ServedModel } from './servedModel.ts';
 
 export interface ChipMemory {
   readonly weightBytes: number;

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { parseJson, Random } from '../base/index.ts';
 import { number, requireSchema } from '../schema/index.ts';
-import { type Workload } from './serving.ts';
+import type { Workload } from './serving.ts';
 import {
   simulate,
   openArrivals,

@@ -2,10 +2,10 @@
  * The search for plans: every layout of a replica on so many chips, judged by closed forms; the best are
  * then simulated, so that what is reported is what requests would see.
  */
-import { type ChipModel } from '../cost/index.ts';
+import type { ChipModel } from '../cost/index.ts';
 import { ranksOf, layoutToString, type Layout } from './layout.ts';
 import { memoryPerChip, mostSequences, type ChipMemory } from './memory.ts';
-import { type ServedModel } from './servedModel.ts';
+import type { ServedModel } from './servedModel.ts';
 import {
   addSteps,
   CHUNK_TOKENS,

@@ -11,12 +11,12 @@
  *
  * [1] Kleinrock: Queueing Systems, volume 1, 1975, section 5.6
  */
-import { type ChipModel, type KernelGraph } from '../cost/index.ts';
-import { type Dims } from '../ir/index.ts';
+import type { ChipModel, KernelGraph } from '../cost/index.ts';
+import type { Dims } from '../ir/index.ts';
 import { networkOf } from './collectives.ts';
 import { ranksOf } from './layout.ts';
 import { stateBytesPerSequence } from './memory.ts';
-import { type ServedModel } from './servedModel.ts';
+import type { ServedModel } from './servedModel.ts';
 import { stepTime, type Replica, type StepParts, type StepTime } from './step.ts';
 
 /** Tokens of each request, and requests at once. */

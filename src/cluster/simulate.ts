@@ -7,7 +7,7 @@
  * two events are taken at once.
  */
 import { CHUNK_TOKENS, readStep, writeStep, type Speculation } from './serving.ts';
-import { type ServedModel } from './servedModel.ts';
+import type { ServedModel } from './servedModel.ts';
 import { stepTime, type Replica } from './step.ts';
 
 export const SCHEDULES = ['mixed', 'turns'] as const;

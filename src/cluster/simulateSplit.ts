@@ -5,7 +5,7 @@
  * first token.
  */
 import { transferSeconds, type Pool, type Speculation } from './serving.ts';
-import { type ServedModel } from './servedModel.ts';
+import type { ServedModel } from './servedModel.ts';
 import {
   stepCosts,
   type Arrivals,

@@ -2,7 +2,7 @@
  * The search for two pools: prompts on some chips, tokens on others, which may be of another kind. Closed
  * forms judge all pairs of pools; the best are then simulated.
  */
-import { type ChipModel } from '../cost/index.ts';
+import type { ChipModel } from '../cost/index.ts';
 import { ranksOf, type Layout } from './layout.ts';
 import { memoryPerChip, mostSequences } from './memory.ts';
 import {
@@ -14,7 +14,7 @@ import {
   ROUNDS,
   type Targets,
 } from './search.ts';
-import { type ServedModel } from './servedModel.ts';
+import type { ServedModel } from './servedModel.ts';
 import {
   CHUNK_TOKENS,
   poolChips,

@@ -19,7 +19,7 @@ import {
   type KernelGraph,
   type Meeting,
 } from '../cost/index.ts';
-import { type Dims } from '../ir/index.ts';
+import type { Dims } from '../ir/index.ts';
 import {
   exchangeOf,
   networkOf,

@@ -21,9 +21,9 @@
  */
 import { kernelTime, type ChipModel, type Kernel, type KernelGraph } from '../cost/index.ts';
 import { networkOf } from './collectives.ts';
-import { type Layout } from './layout.ts';
+import type { Layout } from './layout.ts';
 import { weightBytesPerChip } from './memory.ts';
-import { type ServedModel } from './servedModel.ts';
+import type { ServedModel } from './servedModel.ts';
 import { linkSeconds } from './step.ts';
 
 export const PIPELINES = ['1f1b', 'zeroBubble', 'dualPipe'] as const;

@@ -11,7 +11,7 @@ import { deduplicateNodes } from './passes/deduplicateNodes.ts';
 import { foldConstants } from './passes/foldConstants.ts';
 import { fuseSwiglu } from './passes/fuseSwiglu.ts';
 import { planMemory } from './planMemory.ts';
-import { type Pass, type Program, type Schedule, type Target } from './target.ts';
+import type { Pass, Program, Schedule, Target } from './target.ts';
 
 /** The passes every target shares, in order. */
 export const COMMON_PASSES: readonly Pass[] = [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeNode, tensor, type Node } from '../ir/index.ts';
-import { type Kernel } from './fuseKernels.ts';
+import type { Kernel } from './fuseKernels.ts';
 import { orderKernels } from './orderKernels.ts';
 
 const weight = makeNode('weight', [], { name: 'w', type: tensor('f32', [64, 64]) });

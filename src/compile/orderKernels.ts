@@ -10,7 +10,7 @@
  *     shortest chain, whose way can begin first,
  *   - else is first in graph order.
  */
-import { type Node } from '../ir/index.ts';
+import type { Node } from '../ir/index.ts';
 import { isConstant, type Kernel } from './fuseKernels.ts';
 
 export function orderKernels(kernels: readonly Kernel[]): Kernel[] {

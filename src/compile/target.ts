@@ -5,10 +5,10 @@
  * A program is specialised for one shape bucket. Weights and state live in the device, so programs
  * are small and a device runs many of them, one a bucket.
  */
-import { type Dims, type Graph, type Node } from '../ir/index.ts';
-import { type Trace } from '../trace/index.ts';
-import { type Kernel } from './fuseKernels.ts';
-import { type BufferPlan, type PlannedBuffer, type Region } from './planMemory.ts';
+import type { Dims, Graph, Node } from '../ir/index.ts';
+import type { Trace } from '../trace/index.ts';
+import type { Kernel } from './fuseKernels.ts';
+import type { BufferPlan, PlannedBuffer, Region } from './planMemory.ts';
 
 /** Whether a target runs a node; if not, the reason a person can act on. */
 export type Support = { readonly ok: true } | { readonly ok: false; readonly reason: string };

@@ -9,12 +9,12 @@
  * [1] DeepSeek-V3, https://arxiv.org/abs/2412.19437, section 2.1.2 (balanced by design)
  * [2] Raab and Steger: Balls into Bins, 1998, https://doi.org/10.1007/3-540-49543-6_13
  */
-import { type Node } from '../ir/index.ts';
+import type { Node } from '../ir/index.ts';
 import { ROW_BYTES, type Kernel } from './kernels.ts';
 import { expertChoice } from './operations.ts';
 import { isNarrow, type FormatRate } from './precision.ts';
-import { type ChipModel } from './chipModel.ts';
-import { type Need, type Shard } from './shard.ts';
+import type { ChipModel } from './chipModel.ts';
+import type { Need, Shard } from './shard.ts';
 import { tiledSeconds } from './tiles.ts';
 
 /** The largest of the loads of `ranks` bins with this mean. */

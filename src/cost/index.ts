@@ -6,7 +6,7 @@ export { weightBehind, workOf, type Work } from './operations.ts';
 export { partitionOf, type Partition, type Split } from './partition.ts';
 export * from './precision.ts';
 export * from './chipModel.ts';
-export { type Shard } from './shard.ts';
+export type { Shard } from './shard.ts';
 export { largestLoad } from './experts.ts';
 export * from './rank.ts';
 export { tiledSeconds } from './tiles.ts';

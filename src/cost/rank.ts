@@ -7,16 +7,16 @@
  *
  * A rank is what software sees as one device: one of several in some packages.
  */
-import { type Efficiency } from '../chip/index.ts';
-import { type Node } from '../ir/index.ts';
-import { type ChipModel } from './chipModel.ts';
+import type { Efficiency } from '../chip/index.ts';
+import type { Node } from '../ir/index.ts';
+import type { ChipModel } from './chipModel.ts';
 import { needOfExperts } from './experts.ts';
 import { RECURRENT_BYTES } from './inventory.ts';
 import { ROW_BYTES, rowElements, type Kernel } from './kernels.ts';
 import { workOf } from './operations.ts';
-import { type Split } from './partition.ts';
+import type { Split } from './partition.ts';
 import { isNarrow, type FormatRate, type Precision } from './precision.ts';
-import { type Need, type Shard } from './shard.ts';
+import type { Need, Shard } from './shard.ts';
 import { tiledSeconds } from './tiles.ts';
 
 export interface KernelTime {

@@ -1,5 +1,5 @@
 /** What one rank of a layout does of a step, and what a kernel needs of it. */
-import { type Dims } from '../ir/index.ts';
+import type { Dims } from '../ir/index.ts';
 
 /** What one rank does of a step. */
 export interface Shard {

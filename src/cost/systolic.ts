@@ -13,7 +13,7 @@
  * outside of the array. An output-stationary fold ends with its last multiply: sums are read out while
  * the next fold runs.
  */
-import { type ArrayShape, type Dataflow, type GemmShape } from './scaleSim.ts';
+import type { ArrayShape, Dataflow, GemmShape } from './scaleSim.ts';
 
 export interface SystolicRun {
   /** Index of the last cycle, counted from 0, as SCALE-Sim reports it. */

@@ -9,7 +9,7 @@
  *
  * [1] https://github.com/deepseek-ai/DeepGEMM, README of February 2025, performance
  */
-import { type Efficiency } from '../chip/index.ts';
+import type { Efficiency } from '../chip/index.ts';
 
 /** Products of one size, side by side. */
 export interface Product {

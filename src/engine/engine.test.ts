@@ -2,7 +2,7 @@
 // asked to compile, takes at most four tokens a step, and claims ten cycles for each.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Program, Target } from '../compile/index.ts';
+import type { Device, Program, Target } from '../compile/index.ts';
 import {
   f32Of,
   floatNumerics,
@@ -14,10 +14,12 @@ import {
   type Graph,
   type InterpreterRows,
 } from '../ir/index.ts';
+import { argMax } from '../../test/session.ts';
 import { complete } from './complete.ts';
 import { evaluate, logLoss } from './evaluate.ts';
 import { generate, type GenerateOptions, type Generation } from './generate.ts';
 import { ModelRunner } from './modelRunner.ts';
+import { ThroughputBench } from './throughput.ts';
 
 const VOCABULARY = 8;
 
@@ -193,4 +195,28 @@ test('an evaluation needs something to predict', () => {
 test('the loss of a token is exact where logits are far apart', () => {
   assert.equal(logLoss(Float32Array.of(1000, 0), 1), 1000);
   assert.equal(logLoss(Float32Array.of(0, 0), 0), Math.log(2));
+});
+
+test('a step of one sequence and of a bench makes no copy of the logits', () => {
+  const target = countingTarget();
+  const { run, ...others } = target.open({});
+  const logits = new Float32Array(VOCABULARY);
+  const device: Device = {
+    ...others,
+    run: () => assert.fail('steps are begun'),
+    begin: (program, inputs) => () => {
+      const result = run(program, inputs);
+      logits.set(result.logits);
+      return { ...result, logits };
+    },
+  };
+  const steps = new ModelRunner(countingGraph('last'), target, device, 64).feed([1, 2, 3, 4, 5, 6]);
+  for (const step of steps) assert.equal(step.logits, logits);
+  assert.equal(argMax(logits), 7);
+  const bench = new ThroughputBench(countingGraph('last'), { ...target, open: () => device });
+  const test = { promptTokens: 3, generatedTokens: 2, depthTokens: 0, sequences: 1 };
+  assert.deepEqual(
+    [...bench.samples(test, 2)].map(({ cycles }) => cycles),
+    [50, 50],
+  );
 });

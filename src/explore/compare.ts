@@ -14,7 +14,7 @@ import {
   type Machine,
   type Precision,
 } from '../cost/index.ts';
-import { type CheckReport, type WeightFormat } from '../interop/index.ts';
+import type { CheckReport, WeightFormat } from '../interop/index.ts';
 import type { Graph } from '../ir/index.ts';
 
 /** One phase of the workload on a chip. */

@@ -2,7 +2,7 @@
 export * from './compare.ts';
 export * from './comparePage.ts';
 export * from './openQuestions.ts';
-export { type ParityWorkload } from './outlook.ts';
+export type { ParityWorkload } from './outlook.ts';
 export * from './parity.ts';
 export * from './parityPage.ts';
 export * from './plot.ts';
@@ -36,7 +36,7 @@ export { explainDesign, type Explanation } from './chipStudy/explain.node.ts';
 export * from './chipStudy/explore.node.ts';
 export { roofsOf } from './chipStudy/roofs.ts';
 export { SEARCHES, type SearchName, type StudiedModel } from './chipStudy/inputs.ts';
-export { type Design, type System } from './space/design.ts';
+export type { Design, System } from './space/design.ts';
 export { chipView } from './chipStudy/chipView.ts';
 export * from './chipStudy/references.ts';
 export { layerGraphs, type LayerProgram } from './verify/layers.ts';

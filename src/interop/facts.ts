@@ -17,7 +17,7 @@ import {
   type Node,
 } from '../ir/index.ts';
 import type { ModelConfig } from '../model/index.ts';
-import { type Formats, type Group, type WeightFormat } from './precision.ts';
+import type { Formats, Group, WeightFormat } from './precision.ts';
 
 export interface ModelFacts {
   readonly name: string;

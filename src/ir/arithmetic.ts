@@ -1,10 +1,10 @@
 /** Interpreter rules of the elementwise and row-wise ops; f32, each operation rounded. */
 import { UsageError } from '../base/index.ts';
-import { type SomeRules, type Step } from './evaluation.ts';
+import type { SomeRules, Step } from './evaluation.ts';
 import { fakeQuantize } from './fakeQuantize.ts';
-import { type NodeOf } from './graph.ts';
+import type { NodeOf } from './graph.ts';
 import { allocateMx, type Numerics } from './numerics.ts';
-import { type OpAttrs } from './ops.table.ts';
+import type { OpAttrs } from './ops.table.ts';
 import { rotaryTable } from './rotary.ts';
 import { sameShape } from './types.ts';
 import { f32Of, f32Value, i32Of, i32Value, rowCount, viewRows, type Value } from './value.ts';

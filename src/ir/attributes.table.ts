@@ -1,5 +1,5 @@
 /** What the attributes of each op may be: one table for the verifier, the printer and the parser. */
-import { type Op, type OpAttrs } from './ops.table.ts';
+import type { Op, OpAttrs } from './ops.table.ts';
 import { MX_FORMATS } from './types.ts';
 
 /** Kinds of attribute; a list means one of these words. Numbers are finite. */

@@ -1,6 +1,6 @@
 /** Attributes of nodes as JSON: checked against their table, written in its order. */
 import { ATTRIBUTES, type AttributeKind } from './attributes.table.ts';
-import { type Op, type OpAttrs } from './ops.table.ts';
+import type { Op, OpAttrs } from './ops.table.ts';
 
 /** Writes the attributes other than `type` as one line of JSON; empty when there are none. */
 export function attributesToString<O extends Op>(op: O, attrs: OpAttrs[O]): string {

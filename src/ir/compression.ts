@@ -3,8 +3,8 @@
  * them. Each keeps the last rows of its own in a state that a step replaces.
  */
 import { attend } from './contraction.ts';
-import { type SomeRules, type Step } from './evaluation.ts';
-import { type NodeOf } from './graph.ts';
+import type { SomeRules, Step } from './evaluation.ts';
+import type { NodeOf } from './graph.ts';
 import { statesOf } from './recurrence.ts';
 import {
   allocateValue,

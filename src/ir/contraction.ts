@@ -1,7 +1,7 @@
 /** Interpreter rules of the contractions: f32 or MX operands, whichever the graph says. */
-import { type SomeRules, type Step } from './evaluation.ts';
-import { type NodeOf } from './graph.ts';
-import { type AttendRequest, type Numerics } from './numerics.ts';
+import type { SomeRules, Step } from './evaluation.ts';
+import type { NodeOf } from './graph.ts';
+import type { AttendRequest, Numerics } from './numerics.ts';
 import { quantized, swiglu } from './arithmetic.ts';
 import {
   f32Of,

@@ -1,9 +1,9 @@
 /** What the interpreter gives the rule of an op, and the shape of the table of rules. */
-import { type NodeOf } from './graph.ts';
-import { type Numerics } from './numerics.ts';
-import { type Op } from './ops.table.ts';
-import { type TensorType } from './types.ts';
-import { type Value } from './value.ts';
+import type { NodeOf } from './graph.ts';
+import type { Numerics } from './numerics.ts';
+import type { Op } from './ops.table.ts';
+import type { TensorType } from './types.ts';
+import type { Value } from './value.ts';
 
 /** One step: what is fed, what is kept, and the arithmetic. */
 export interface Step {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { E2M1_VALUES, F8E4M3_VALUES } from '../base/index.ts';
 import { fakeQuantize } from './fakeQuantize.ts';
-import { type FakeQuantizeAttrs } from './ops.table.ts';
+import type { FakeQuantizeAttrs } from './ops.table.ts';
 
 function rounded(values: readonly number[], attrs: Omit<FakeQuantizeAttrs, 'group'>): number[] {
   const out = new Float32Array(values.length);

@@ -5,7 +5,7 @@
  * from the f32 bits of the ratio, the values are those of the makers' kernels of DeepSeek-V4.1.
  */
 import { E2M1_VALUES, encodeE2M1, encodeF8E4M3, F8E4M3_VALUES } from '../base/index.ts';
-import { type FakeQuantizeAttrs } from './ops.table.ts';
+import type { FakeQuantizeAttrs } from './ops.table.ts';
 
 /** A format of few bits. */
 export interface FakeFormat {

@@ -8,7 +8,7 @@ import { nGramGate } from './floatNGram.ts';
 import { hyperConnection, mix, pool } from './floatCompression.ts';
 import { gatedDelta } from './gatedDelta.ts';
 import { decodeMx, quantizeMxRow } from './mx.ts';
-import { type AttendRequest, type IndexRequest, type MxRows, type Numerics } from './numerics.ts';
+import type { AttendRequest, IndexRequest, MxRows, Numerics } from './numerics.ts';
 import { gatesOf, routeGates } from './route.ts';
 
 export const floatNumerics: Numerics = {

@@ -6,8 +6,8 @@
  *
  * [1] https://github.com/deepseek-ai/TileKernels, tile_kernels/torch/mhc.py
  */
-import { type PoolRequest } from './numerics.ts';
-import { type HyperConnectionAttrs } from './ops.table.ts';
+import type { PoolRequest } from './numerics.ts';
+import type { HyperConnectionAttrs } from './ops.table.ts';
 
 /** out[k] = Σ_j softmax_j(gate_j[k] + bias_j[k]) · value_j[k]: each channel weighs the tokens by itself. */
 export function pool(request: PoolRequest, out: Float32Array): void {

@@ -1,5 +1,5 @@
 /** Float numerics of tables by n-gram: f32 values, sums and functions in f64, rounded once. */
-import { type NGramGateRequest } from './numerics.ts';
+import type { NGramGateRequest } from './numerics.ts';
 
 /** The least that |d| counts as before its root is taken, as in training. */
 export const LEAST_AGREEMENT = 1e-6;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../base/index.ts';
 import { gatedDelta } from './gatedDelta.ts';
-import { type DeltaRequest } from './numerics.ts';
+import type { DeltaRequest } from './numerics.ts';
 
 const [K, V] = [8, 5];
 

@@ -8,7 +8,7 @@
  *
  * [1] Yang, Kautz, Hatamizadeh: Gated Delta Networks, https://arxiv.org/abs/2412.06464
  */
-import { type DeltaRequest } from './numerics.ts';
+import type { DeltaRequest } from './numerics.ts';
 
 /** Writes the rows (T,V) of one head and changes its state. */
 export function gatedDelta(request: DeltaRequest, out: Float32Array): void {

@@ -1,6 +1,6 @@
 /** Tables of embeddings that are too large to be held: only the rows that a step needs are read. */
 import { requireToken } from './arithmetic.ts';
-import { type WeightSource } from './graph.ts';
+import type { WeightSource } from './graph.ts';
 import { f32Value, i32Of, i32Value, type Value } from './value.ts';
 
 /** A table that can be read row by row. */

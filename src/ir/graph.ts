@@ -4,8 +4,8 @@
  */
 import { perObject, ShapeError } from '../base/index.ts';
 import { OPS, type Op, type OpAttrs } from './ops.table.ts';
-import { type StoredRows } from './storedRows.ts';
-import { type TensorType } from './types.ts';
+import type { StoredRows } from './storedRows.ts';
+import type { TensorType } from './types.ts';
 
 export type NodeOf<O extends Op> = {
   readonly op: O;

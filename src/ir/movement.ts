@@ -1,5 +1,5 @@
 /** Interpreter rules of the ops that move data and compute nothing; they keep every dtype, MX included. */
-import { type SomeRules } from './evaluation.ts';
+import type { SomeRules } from './evaluation.ts';
 import {
   allocateValue,
   copyElements,

@@ -12,7 +12,7 @@ import {
   encodeE2M1,
   encodeF8E4M3,
 } from '../base/index.ts';
-import { type MxRows } from './numerics.ts';
+import type { MxRows } from './numerics.ts';
 import { MX_BLOCK, type MxFormat } from './types.ts';
 
 interface ElementFormat {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ngramRowsOf, startOfNgrams, wordsOf } from './ngram.ts';
-import { type NgramAttrs } from './ops.table.ts';
+import type { NgramAttrs } from './ops.table.ts';
 
 const [A, B, C] = [0x7fffffffffffn, 0x123456789abcdefn, 0x00edcba987654321n];
 const ATTRS = {

@@ -11,7 +11,7 @@
  * [2] https://github.com/deepseek-ai/Engram
  */
 import { UsageError } from '../base/index.ts';
-import { type NgramAttrs } from './ops.table.ts';
+import type { NgramAttrs } from './ops.table.ts';
 
 /** The last ids of a sequence, the oldest first, all of the padding where one starts. */
 export function startOfNgrams(attrs: NgramAttrs, classes?: Float32Array): Float32Array {

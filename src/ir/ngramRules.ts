@@ -1,6 +1,6 @@
 /** Interpreter rules of tables by n-gram: which rows the last tokens stand for, and how much they count. */
-import { type SomeRules, type Step } from './evaluation.ts';
-import { type NodeOf } from './graph.ts';
+import type { SomeRules, Step } from './evaluation.ts';
+import type { NodeOf } from './graph.ts';
 import { ngramRowsOf, startOfNgrams } from './ngram.ts';
 import { statesOf } from './recurrence.ts';
 import { f32Of, f32Value, i32Of, i32Value, viewRows, type Value } from './value.ts';

@@ -7,8 +7,8 @@
  *
  * Rows are dense and contiguous; every function writes `out` and allocates nothing it keeps.
  */
-import { type HyperConnectionAttrs, type RouteAttrs } from './ops.table.ts';
-import { type MxFormat } from './types.ts';
+import type { HyperConnectionAttrs, RouteAttrs } from './ops.table.ts';
+import type { MxFormat } from './types.ts';
 
 /** Rows of MX blocks: decoded elements and one E8M0 scale a block of 32. */
 export interface MxRows {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ShapeError } from '../base/index.ts';
 import { makeNode, type Node } from './graph.ts';
-import { type Op, type OpAttrs, type Rules } from './ops.table.ts';
+import type { Op, OpAttrs, Rules } from './ops.table.ts';
 import { tensor, typeToString, type Dim, type DType } from './types.ts';
 
 /** A node of any type: `x('f32[B,T,64]')`. */

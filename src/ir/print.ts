@@ -13,7 +13,7 @@
  */
 import { attributesToString } from './attributes.ts';
 import { topologicalOrder, type Graph, type Node } from './graph.ts';
-import { type Op } from './ops.table.ts';
+import type { Op } from './ops.table.ts';
 import { typeToString } from './types.ts';
 
 /** Writes a graph; runs of white space in labels become one space. Ends with a newline. */

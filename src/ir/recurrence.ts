@@ -3,8 +3,8 @@
  * its state counts as zeros whatever the buffer holds.
  */
 import { UsageError } from '../base/index.ts';
-import { type SomeRules, type Step } from './evaluation.ts';
-import { type NodeOf } from './graph.ts';
+import type { SomeRules, Step } from './evaluation.ts';
+import type { NodeOf } from './graph.ts';
 import { f32Of, f32Value, i32Of, type Value } from './value.ts';
 
 type RecurrenceOp = 'causalConvolution' | 'gatedDelta';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type RouteAttrs } from './ops.table.ts';
+import type { RouteAttrs } from './ops.table.ts';
 import { routeGates } from './route.ts';
 
 const ATTRS: RouteAttrs = {

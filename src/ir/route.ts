@@ -7,7 +7,7 @@
  * [1] DeepSeek-V3 Technical Report, section 2.1.2, https://arxiv.org/abs/2412.19437
  * [2] DeepSeek-V2, section 2.2.2, https://arxiv.org/abs/2405.04434
  */
-import { type RouteAttrs } from './ops.table.ts';
+import type { RouteAttrs } from './ops.table.ts';
 
 /** Added to the sum that gates are divided by, so that it is never zero. */
 const SMALLEST_SUM = 1e-20;

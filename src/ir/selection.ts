@@ -1,7 +1,7 @@
 /** Interpreter rules of the lightning indexer: which rows of its sequence a token attends to, and in which blocks they are. */
-import { type SomeRules, type Step } from './evaluation.ts';
-import { type NodeOf } from './graph.ts';
-import { type Numerics } from './numerics.ts';
+import type { SomeRules, Step } from './evaluation.ts';
+import type { NodeOf } from './graph.ts';
+import type { Numerics } from './numerics.ts';
 import { partsOfTopRows } from './ops.table.ts';
 import { f32Of, i32Of, i32Value, isMxValue, mxOf, viewRows, type Value } from './value.ts';
 

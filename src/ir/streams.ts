@@ -1,6 +1,6 @@
 /** Interpreter rules of hyper-connections: residual streams that a token's own coefficients mix. */
-import { type SomeRules, type Step } from './evaluation.ts';
-import { type NodeOf } from './graph.ts';
+import type { SomeRules, Step } from './evaluation.ts';
+import type { NodeOf } from './graph.ts';
 import { f32Of, f32Value, rowCount, viewRows, type Value } from './value.ts';
 
 export const STREAM_RULES: SomeRules<'hyperConnection' | 'mixHeads'> = {

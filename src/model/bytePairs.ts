@@ -5,7 +5,7 @@
  * It takes the place of the library's, which spells every merge as JSON before the first word.
  */
 import { TextIndex } from './textIndex.ts';
-import { type TextList } from './textList.ts';
+import type { TextList } from './textList.ts';
 
 /** Words that are kept with their pieces, and how long they may be. */
 const KEPT_WORDS = 10_000;

@@ -1,9 +1,9 @@
 /** From a checked configuration to the graph of the model. */
 import { UnsupportedError } from '../base/index.ts';
-import { type Graph } from '../ir/index.ts';
-import { type ConfigOf, type Family, type ModelConfig } from './checkpoint/config.ts';
-import { type WeightReader } from './families/builder.ts';
-import { type GraphOptions } from './families/decoder.ts';
+import type { Graph } from '../ir/index.ts';
+import type { ConfigOf, Family, ModelConfig } from './checkpoint/config.ts';
+import type { WeightReader } from './families/builder.ts';
+import type { GraphOptions } from './families/decoder.ts';
 import { buildDeepseekV2 } from './families/deepseekV2.ts';
 import { buildDeepseekV3, buildDeepseekV3Predictor } from './families/deepseekV3.ts';
 import { buildDeepseekV32, buildDeepseekV32Predictor } from './families/deepseekV32.ts';

@@ -1,12 +1,12 @@
 /** A model whose files are open: configuration, weights, tokenizer and graph together. */
-import { type Graph } from '../ir/index.ts';
-import { type Chat } from './chat/format.ts';
+import type { Graph } from '../ir/index.ts';
+import type { Chat } from './chat/format.ts';
 import { parseModelConfig, type ModelConfig } from './checkpoint/config.ts';
-import { type Checkpoint } from './checkpoint/checkpoint.ts';
-import { type WeightReader } from './families/builder.ts';
-import { type GraphOptions } from './families/decoder.ts';
+import type { Checkpoint } from './checkpoint/checkpoint.ts';
+import type { WeightReader } from './families/builder.ts';
+import type { GraphOptions } from './families/decoder.ts';
 import { buildGraph, buildPredictorGraph } from './model.ts';
-import { type Tokenizer } from './tokenizer.ts';
+import type { Tokenizer } from './tokenizer.ts';
 
 export interface Model {
   /** The name of the folder, or of the file without its ending. */

@@ -5,7 +5,7 @@
  * A token's text is normalised (NFKC, NFD, no marks, lower case, runs of white space as one space, none
  * at the ends), unless nothing would be left; one that is part of a character counts as it is spelled.
  */
-import { type Tokenizer } from './tokenizer.ts';
+import type { Tokenizer } from './tokenizer.ts';
 
 export interface TokenClasses {
   /** The class of each token. */

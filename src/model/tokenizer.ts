@@ -11,7 +11,7 @@ import type { JsonRecord } from '../base/index.ts';
 import { bytesOfEntry, spell } from './byteAlphabet.ts';
 import { BytePairs } from './bytePairs.ts';
 import { exactSplits } from './preTokenizer.ts';
-import { type TextList } from './textList.ts';
+import type { TextList } from './textList.ts';
 import { checkTokenizerFile } from './tokenizerFile.ts';
 import type { AddedToken } from './tokenizerFile.ts';
 

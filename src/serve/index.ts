@@ -5,4 +5,4 @@ export { LongTexts } from './longTexts.node.ts';
 export { Metrics } from './metrics.ts';
 export { Retrieval, type RetrievalRunners } from './retrieval.ts';
 export * from './server.node.ts';
-export { type Service } from './service.ts';
+export type { Service } from './service.ts';

@@ -1,5 +1,5 @@
 /** All conformance cases. */
-import { type Case } from './case.ts';
+import type { Case } from './case.ts';
 import { BLOCKS } from './blocks.ts';
 import { COMPRESSION } from './compression.ts';
 import { CHOICE, EXPERTS, ROUTE } from './choices.ts';

@@ -1,6 +1,6 @@
 /** Contractions: embedding and linear, a linear for each head, attention and its state. */
 import { lastDim, type Node } from '../../src/ir/index.ts';
-import { type Case, type Feeding, type Sketch } from './case.ts';
+import type { Case, Feeding, Sketch } from './case.ts';
 
 export const LINEAR: readonly Case[] = [
   { op: 'input', name: 'tokens', build: (s) => s.logits(s.rows(64)) },

@@ -1,5 +1,5 @@
 /** Operators on rows: elementwise, norms, rotation, and those that move channels and tokens. */
-import { type Node } from '../../src/ir/index.ts';
+import type { Node } from '../../src/ir/index.ts';
 import { uniform, VOCABULARY, type Case, type Sketch } from './case.ts';
 
 /** A residual: a value that is read by what is added to it. */

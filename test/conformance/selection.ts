@@ -1,6 +1,6 @@
 /** Attention to chosen rows: the indexer that chooses them, and what it needs. */
 import { lastDim, type Node } from '../../src/ir/index.ts';
-import { type Case, type Sketch } from './case.ts';
+import type { Case, Sketch } from './case.ts';
 
 function layerNorm(s: Sketch, x: Node): Node {
   const [weight, bias] = [s.weight([lastDim(x.type)], () => 1.5), s.weight([lastDim(x.type)])];

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { test } from 'node:test';
 import { MODELS, openModel } from '../../bench/jade.ts';
 import { loadChip } from '../../src/chip/index.ts';
-import { type Target } from '../../src/compile/index.ts';
+import type { Target } from '../../src/compile/index.ts';
 import { complete, evaluate, ModelRunner } from '../../src/engine/index.ts';
 import { jadeNumerics, jadePasses, jadeTarget } from '../../src/target/jade/index.ts';
 import { referenceTarget } from '../../src/target/reference/index.ts';

@@ -1,7 +1,7 @@
 /** The Verilated core beside the simulator: every start, every completion, every byte. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Chip } from '../../src/chip/index.ts';
+import type { Chip } from '../../src/chip/index.ts';
 import { verifyPrograms } from '../../src/target/jade/verify/verify.node.ts';
 import { countOf, TINY_FP8, TINY_INT8 } from '../verify/chips.ts';
 import { missing } from './tools.ts';

@@ -10,7 +10,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { snakeCase } from '../../src/hdl/names.ts';
-import { type Module } from '../../src/hdl/index.ts';
+import type { Module } from '../../src/hdl/index.ts';
 import { mutateFile, type Mutation } from './mutation.ts';
 import { missing, writeModule } from './tools.ts';
 

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Random } from '../../src/base/index.ts';
-import { type Chip } from '../../src/chip/index.ts';
+import type { Chip } from '../../src/chip/index.ts';
 import { defineChipStudy, exploreChips } from '../../src/explore/index.ts';
 import { openConfiguration } from '../../src/cli/configuration.ts';
 

@@ -1,5 +1,5 @@
 /** The seeded bugs, unit by unit: each must be found by random programs on the core. */
-import { type Mutation } from './mutation.ts';
+import type { Mutation } from './mutation.ts';
 
 export interface Mutant extends Mutation {
   readonly unit: 'control' | 'memory' | 'dma' | 'matrix' | 'vector' | 'arithmetic';

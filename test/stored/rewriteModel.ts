@@ -17,7 +17,7 @@ import {
   readSafetensorsHeader,
   type StoredTensor,
 } from '../../src/model/checkpoint/safetensors.ts';
-import { type Writer } from './writers.ts';
+import type { Writer } from './writers.ts';
 
 /** What no publisher quantises. */
 const LEFT =

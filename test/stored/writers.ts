@@ -1,6 +1,6 @@
 /** Writers of the formats in docs/formats.md: a matrix to the tensors of a file, and to the values they stand for. */
 import { encodeE8M0, encodeF8E4M3, f32ToF16, type JsonRecord } from '../../src/base/index.ts';
-import { type TensorBytes } from '../../src/model/checkpoint/encodeSafetensors.ts';
+import type { TensorBytes } from '../../src/model/checkpoint/encodeSafetensors.ts';
 import {
   E2M1,
   e4m3Times,

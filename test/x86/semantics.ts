@@ -3,7 +3,7 @@
  * instruction's width (memory and narrower registers filled up behind), to the whole result. From Intel's manual.
  */
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../src/base/index.ts';
-import { type Mnemonic } from '../../src/x86/instructions.table.ts';
+import type { Mnemonic } from '../../src/x86/instructions.table.ts';
 
 /** The destination before, whether it is memory, the other operands, the immediate; all vectors have as many bytes as the instruction is wide. */
 export type Semantics = (

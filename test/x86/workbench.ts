@@ -1,6 +1,6 @@
 /** What the tests of machine code run it on: a memory that sees where kernels write. */
 import assert from 'node:assert/strict';
-import { type NativeLibrary } from '../../src/x86/index.ts';
+import type { NativeLibrary } from '../../src/x86/index.ts';
 
 /** Why machine code cannot be tested here, as `node:test` takes it; false where it can. */
 export const skip: false | string =

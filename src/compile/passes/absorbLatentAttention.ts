@@ -16,7 +16,7 @@ import {
   type Node,
   type NodeOf,
 } from '../../ir/index.ts';
-import { type Pass } from '../target.ts';
+import type { Pass } from '../target.ts';
 
 export const absorbLatentAttention: Pass = { name: 'absorbLatentAttention', run: absorb };
 

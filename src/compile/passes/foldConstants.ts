@@ -10,7 +10,7 @@ import {
   type Node,
   type WeightSource,
 } from '../../ir/index.ts';
-import { type Pass } from '../target.ts';
+import type { Pass } from '../target.ts';
 
 export const foldConstants: Pass = { name: 'foldConstants', run: fold };
 

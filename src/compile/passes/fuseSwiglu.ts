@@ -1,5 +1,5 @@
 import { makeNode, rewrite, sameType } from '../../ir/index.ts';
-import { type Pass } from '../target.ts';
+import type { Pass } from '../target.ts';
 
 /** mul(silu(gate), up) → swiglu(gate, up), one pass over the data instead of two. */
 export const fuseSwiglu: Pass = {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadChip, type Chip } from '../../chip/index.ts';
-import { type Design } from '../space/design.ts';
+import type { Design } from '../space/design.ts';
 import { roofsOf } from './roofs.ts';
 
 function designOf(chip: Chip): Design {

@@ -1,7 +1,7 @@
 /** Rooflines of the chips of a front. */
-import { type Chip } from '../../chip/index.ts';
-import { type Design } from '../space/design.ts';
-import { type Roof } from '../study/studyPage.ts';
+import type { Chip } from '../../chip/index.ts';
+import type { Design } from '../space/design.ts';
+import type { Roof } from '../study/studyPage.ts';
 
 /** Lines of a figure that can be told apart. */
 const MOST = 6;

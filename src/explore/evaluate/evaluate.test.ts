@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Random } from '../../base/index.ts';
 import { loadChip, type Chip } from '../../chip/index.ts';
 import { lowerGraph } from '../../compile/index.ts';
-import { type Graph } from '../../ir/index.ts';
+import type { Graph } from '../../ir/index.ts';
 import {
   buildGraph,
   buildPredictorGraph,
@@ -12,10 +12,10 @@ import {
   type ModelConfig,
 } from '../../model/index.ts';
 import { ClosedForm, jadeTarget, kernelShapes } from '../../target/jade/index.ts';
-import { type System } from '../space/design.ts';
+import type { System } from '../space/design.ts';
 import { Evaluator, type ChipFigures } from './evaluate.ts';
-import { type Evaluation, type Metrics } from './metrics.ts';
-import { type Workload } from './workload.ts';
+import type { Evaluation, Metrics } from './metrics.ts';
+import type { Workload } from './workload.ts';
 
 const SERVER = loadChip('jade-server');
 /** Figures are others' work: here 100 mm² a chip, and watts that say how busy it is. */

@@ -6,14 +6,14 @@
  * of prompts read as many requests as those of tokens write, and what limits name are the larger of both.
  */
 import { UnsupportedError } from '../../base/index.ts';
-import { type Chip } from '../../chip/index.ts';
+import type { Chip } from '../../chip/index.ts';
 import { MAX_STEP_ROWS } from '../../target/jade/index.ts';
-import { type Design, type System } from '../space/design.ts';
-import { type Evaluation, type Metrics } from './metrics.ts';
+import type { Design, System } from '../space/design.ts';
+import type { Evaluation, Metrics } from './metrics.ts';
 import { ModelForms } from './modelForms.ts';
-import { type Busy } from './phase.ts';
+import type { Busy } from './phase.ts';
 import { Service, type Misfit, type Served } from './serve.ts';
-import { type Workload } from './workload.ts';
+import type { Workload } from './workload.ts';
 
 /** What is known of a chip before it serves anything. */
 export interface ChipFigures extends Pick<

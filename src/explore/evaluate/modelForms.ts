@@ -4,9 +4,9 @@
  */
 import { UnsupportedError } from '../../base/index.ts';
 import { kernelsOf, type Meeting } from '../../cost/index.ts';
-import { type Dims } from '../../ir/index.ts';
-import { type ModelConfig } from '../../model/index.ts';
-import { type System } from '../space/design.ts';
+import type { Dims } from '../../ir/index.ts';
+import type { ModelConfig } from '../../model/index.ts';
+import type { System } from '../space/design.ts';
 import { RowsOnChip, type StepOfRows } from './onChip.ts';
 import { Phase } from './phase.ts';
 import { graphOf, Rank, type Formats, type Part, type StageMemory } from './rank.ts';

@@ -13,7 +13,7 @@ import { loadLinks, type Chip } from '../../chip/index.ts';
 import { exchangeOf, passSeconds, sumSeconds, type Network } from '../../cluster/index.ts';
 import { largestLoad, ROW_BYTES, type Meeting } from '../../cost/index.ts';
 import { MX_BLOCK, type Dims } from '../../ir/index.ts';
-import { type System } from '../space/design.ts';
+import type { System } from '../space/design.ts';
 
 const HOP_SECONDS = loadLinks().hopSeconds.value;
 

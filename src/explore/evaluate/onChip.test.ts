@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadChip, type Chip } from '../../chip/index.ts';
 import { planMemory } from '../../compile/index.ts';
-import { type Dims } from '../../ir/index.ts';
+import type { Dims } from '../../ir/index.ts';
 import { readCatalogueModel, type ModelConfig } from '../../model/index.ts';
 import { jadeTarget } from '../../target/jade/index.ts';
 import { RowsOnChip } from './onChip.ts';

@@ -10,9 +10,9 @@
 import { CapacityError, ChipError } from '../../base/index.ts';
 import { loadChip, windowBytes, type Chip } from '../../chip/index.ts';
 import { planMemory, type PlannedBuffer } from '../../compile/index.ts';
-import { type Dims } from '../../ir/index.ts';
+import type { Dims } from '../../ir/index.ts';
 import { jadeTarget, MAX_STEP_ROWS, regionsOf } from '../../target/jade/index.ts';
-import { type Rank } from './rank.ts';
+import type { Rank } from './rank.ts';
 
 /** What a step of so many rows looks like. */
 export type StepOfRows = (rows: number) => Dims;

@@ -1,5 +1,5 @@
 /** Steps of one kind on any system of the same share and formats: closed forms, made once. */
-import { type Dims } from '../../ir/index.ts';
+import type { Dims } from '../../ir/index.ts';
 import {
   ClosedForm,
   leastCycles,
@@ -7,8 +7,8 @@ import {
   type KernelShape,
   type LeastWork,
 } from '../../target/jade/index.ts';
-import { type System } from '../space/design.ts';
-import { type LimitedBy } from './metrics.ts';
+import type { System } from '../space/design.ts';
+import type { LimitedBy } from './metrics.ts';
 import { linkSeconds, type Traffic } from './network.ts';
 
 /** Shares of the time in which units of a core work, 0 to 1; the mean of all stages. */

@@ -2,8 +2,8 @@
  * Phases of one step, one after the other: the model, and where its own head drafts, that head, which needs the hidden
  * rows of what the model accepted.
  */
-import { type LeastWork } from '../../target/jade/index.ts';
-import { type System } from '../space/design.ts';
+import type { LeastWork } from '../../target/jade/index.ts';
+import type { System } from '../space/design.ts';
 import { mixed, type Phase, type PhaseTime } from './phase.ts';
 
 export class PhaseSequence {

@@ -7,7 +7,7 @@ import { UnsupportedError } from '../../base/index.ts';
 import { loadChip, type Chip } from '../../chip/index.ts';
 import { fuseKernels, lowerGraph, orderKernels, type Kernel } from '../../compile/index.ts';
 import { largestLoad } from '../../cost/index.ts';
-import { type Dims, type Graph } from '../../ir/index.ts';
+import type { Dims, Graph } from '../../ir/index.ts';
 import {
   buildGraph,
   buildPredictorGraph,

@@ -12,12 +12,12 @@
  * crosses the links.
  */
 import { MAX_STEP_ROWS } from '../../target/jade/index.ts';
-import { type System } from '../space/design.ts';
-import { type LimitedBy } from './metrics.ts';
-import { type ModelForms } from './modelForms.ts';
+import type { System } from '../space/design.ts';
+import type { LimitedBy } from './metrics.ts';
+import type { ModelForms } from './modelForms.ts';
 import { mixed, type Busy, type PhaseTime } from './phase.ts';
 import { PhaseSequence } from './phaseSequence.ts';
-import { type StageMemory } from './rank.ts';
+import type { StageMemory } from './rank.ts';
 import { contextTokens, readingContext, writingContext, type Workload } from './workload.ts';
 
 /** A draft is checked with the token before it. */

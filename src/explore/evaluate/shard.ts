@@ -8,7 +8,7 @@
  */
 import { UnsupportedError } from '../../base/index.ts';
 import { MX_BLOCK } from '../../ir/index.ts';
-import { type ModelConfig } from '../../model/index.ts';
+import type { ModelConfig } from '../../model/index.ts';
 
 /** Share of one of `ranks`; a string says what would be required. */
 type Division = (count: number, ranks: number) => number | string;

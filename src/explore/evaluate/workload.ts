@@ -1,5 +1,5 @@
 /** Workload: requests of one kind to one model, of which as many run at once as serve best. */
-import { type ModelConfig } from '../../model/index.ts';
+import type { ModelConfig } from '../../model/index.ts';
 
 export interface Workload {
   readonly name: string;

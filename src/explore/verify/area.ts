@@ -11,7 +11,7 @@ import {
   type RestArea,
   type UnitArea,
 } from '../../cost/index.ts';
-import { type Module } from '../../hdl/index.ts';
+import type { Module } from '../../hdl/index.ts';
 import { loadSiliconBill } from '../../target/jade/index.ts';
 
 export interface UnitRow {

@@ -2,7 +2,7 @@
  * Layer programs: one layer of a model as a graph, with a small embedding before it and a small head
  * behind it. Weights are a fixed noise, of which only those that decide how long things take are read.
  */
-import { type Graph } from '../../ir/index.ts';
+import type { Graph } from '../../ir/index.ts';
 import { buildGraph, type WeightReader } from '../../model/index.ts';
 
 /** What is run at every level. */

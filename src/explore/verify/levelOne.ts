@@ -4,10 +4,10 @@
  * it corrects are nearer, not exact: batches, ranks and links keep what L0 says of them.
  */
 import { CeladonError } from '../../base/index.ts';
-import { type Chip } from '../../chip/index.ts';
+import type { Chip } from '../../chip/index.ts';
 import { loadLevelComparison, type FastCycles } from '../../target/jade/index.ts';
-import { type LayerProgram } from './layers.ts';
-import { type RefusedLayer } from './levels.ts';
+import type { LayerProgram } from './layers.ts';
+import type { RefusedLayer } from './levels.ts';
 
 /** A layer on one chip. */
 export interface LevelOneRow extends FastCycles {

@@ -1,8 +1,8 @@
 /** A chip at three levels: closed form (L0), tile events (L1) and the simulator (L2), on layer programs. */
 import { CeladonError } from '../../base/index.ts';
-import { type Chip } from '../../chip/index.ts';
+import type { Chip } from '../../chip/index.ts';
 import { loadLevelComparison, type LevelCycles } from '../../target/jade/index.ts';
-import { type LayerProgram } from './layers.ts';
+import type { LayerProgram } from './layers.ts';
 
 /** A layer on one chip: L0 is compared with L1, and L1 with the simulator. */
 export interface LevelRow extends LevelCycles {

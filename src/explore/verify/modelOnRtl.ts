@@ -1,7 +1,7 @@
 /** A model on the RTL: what a host does with the simulated chip is done again on the Verilated one. */
-import { type Chip } from '../../chip/index.ts';
+import type { Chip } from '../../chip/index.ts';
 import { generate, ModelRunner } from '../../engine/index.ts';
-import { type Model } from '../../model/index.ts';
+import type { Model } from '../../model/index.ts';
 import { jadeTarget, loadVerification, type Difference } from '../../target/jade/index.ts';
 
 export interface ModelSession {

@@ -1,7 +1,7 @@
 /** A chip's RTL under Verilator beside the simulator: random programs, and a session of a small model. */
 import { CeladonError, UnsupportedError } from '../../base/index.ts';
-import { type Chip } from '../../chip/index.ts';
-import { type Model } from '../../model/index.ts';
+import type { Chip } from '../../chip/index.ts';
+import type { Model } from '../../model/index.ts';
 import { loadVerification, type VerifyReport } from '../../target/jade/index.ts';
 import { modelOnRtl, type ModelReport } from './modelOnRtl.ts';
 

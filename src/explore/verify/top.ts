@@ -2,9 +2,9 @@
  * The end of the funnel: chips that a study chose are run at all three levels, on their Verilated RTL and
  * through synthesis, and the report says how far the fast levels were off. Each refusal is a reason.
  */
-import { type Chip } from '../../chip/index.ts';
+import type { Chip } from '../../chip/index.ts';
 import { verifyArea, type ChipAreaReport } from './area.ts';
-import { type LayerProgram } from './layers.ts';
+import type { LayerProgram } from './layers.ts';
 import { verifyLevels, type LevelReport } from './levels.ts';
 import { verifyRtl, type RtlOptions, type RtlReport } from './rtl.ts';
 

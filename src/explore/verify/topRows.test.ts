@@ -1,7 +1,7 @@
 // Reports of verified chips as tables.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ChipVerification } from './top.ts';
+import type { ChipVerification } from './top.ts';
 import { topTables, verificationText } from './topRows.ts';
 
 const LEVEL = {

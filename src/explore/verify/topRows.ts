@@ -1,8 +1,8 @@
 /** A report of verified chips as rows of tables, for a terminal or a page. */
-import { type TextTable } from '../study/index.ts';
-import { type ChipAreaReport } from './area.ts';
-import { type RtlReport } from './rtl.ts';
-import { type ChipVerification, type TopReport } from './top.ts';
+import type { TextTable } from '../study/index.ts';
+import type { ChipAreaReport } from './area.ts';
+import type { RtlReport } from './rtl.ts';
+import type { ChipVerification, TopReport } from './top.ts';
 
 /** A chip in a line. */
 export function verificationText({ chip, rtl, area, corrections }: ChipVerification): string {

@@ -23,7 +23,7 @@ import { DEEPSEEK_V32_FIELDS } from './deepseekV32Config.ts';
 import { DEEPSEEK_V41_FIELDS } from './deepseekV41Config.ts';
 import { DEEPSEEK_V4_FIELDS } from './deepseekV4Config.ts';
 import { withExpertCount } from './expertFields.ts';
-import { type FamilyFields } from './familyFields.ts';
+import type { FamilyFields } from './familyFields.ts';
 import { QWEN2_FIELDS } from './qwen2Config.ts';
 import { QWEN3_FIELDS } from './qwen3Config.ts';
 import { QWEN3_MOE_FIELDS } from './qwen3MoeConfig.ts';

@@ -18,8 +18,8 @@ import {
   type WeightSource,
 } from '../../ir/index.ts';
 import { concatenateRows, permuteStoredRows } from '../checkpoint/storedRows.ts';
-import { type WeightKind } from '../checkpoint/tensorValues.ts';
-import { type Tokenizer } from '../tokenizer.ts';
+import type { WeightKind } from '../checkpoint/tensorValues.ts';
+import type { Tokenizer } from '../tokenizer.ts';
 
 /** Where weights come from: f32 values by name, whose stored shape must be the one given. */
 export interface WeightReader {

@@ -14,8 +14,8 @@
  * [1] DeepSeek-V4, https://arxiv.org/abs/2606.19348
  */
 import { lastDim, type Node } from '../../ir/index.ts';
-import { type CompressRatio, type DeepseekV4Config } from '../checkpoint/deepseekV4Config.ts';
-import { type GraphBuilder } from './builder.ts';
+import type { CompressRatio, DeepseekV4Config } from '../checkpoint/deepseekV4Config.ts';
+import type { GraphBuilder } from './builder.ts';
 import { rotaryConstants } from './rotary.ts';
 
 /** The attention of layer `layer` on x (B,T,D) → (B,T,D). */

@@ -1,6 +1,6 @@
 /** What the decoders of all families share: embedding, gated feed-forward, head. */
-import { type Graph, type Node } from '../../ir/index.ts';
-import { type GraphBuilder } from './builder.ts';
+import type { Graph, Node } from '../../ir/index.ts';
+import type { GraphBuilder } from './builder.ts';
 
 export interface GraphOptions {
   /** Logits of the last token of each sequence, or of all. */

@@ -4,8 +4,8 @@
  *
  * The layer after the last is a head of multi-token prediction (num_nextn_predict_layers), a graph of its own.
  */
-import { type Graph, type Node } from '../../ir/index.ts';
-import { type GraphBuilder } from './builder.ts';
+import type { Graph, Node } from '../../ir/index.ts';
+import type { GraphBuilder } from './builder.ts';
 import {
   buildDecoder,
   gatedMlp,

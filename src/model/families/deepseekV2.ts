@@ -5,10 +5,10 @@
  *
  * [1] DeepSeek-V2, section 2, https://arxiv.org/abs/2405.04434
  */
-import { type Graph, type Node } from '../../ir/index.ts';
-import { type DeepseekV2Config } from '../checkpoint/deepseekV2Config.ts';
+import type { Graph, Node } from '../../ir/index.ts';
+import type { DeepseekV2Config } from '../checkpoint/deepseekV2Config.ts';
 import { GraphBuilder, type WeightReader } from './builder.ts';
-import { type GraphOptions } from './decoder.ts';
+import type { GraphOptions } from './decoder.ts';
 import { buildDeepseekDecoder } from './deepseekDecoder.ts';
 
 export function buildDeepseekV2(

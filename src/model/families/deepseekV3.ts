@@ -4,10 +4,10 @@
  *
  * [1] DeepSeek-V3 Technical Report, section 2, https://arxiv.org/abs/2412.19437
  */
-import { type Graph, type Node } from '../../ir/index.ts';
-import { type DeepseekV3Config } from '../checkpoint/deepseekV3Config.ts';
+import type { Graph, Node } from '../../ir/index.ts';
+import type { DeepseekV3Config } from '../checkpoint/deepseekV3Config.ts';
 import { GraphBuilder, type WeightReader } from './builder.ts';
-import { type GraphOptions } from './decoder.ts';
+import type { GraphOptions } from './decoder.ts';
 import { buildDeepseekDecoder, buildDeepseekPredictor } from './deepseekDecoder.ts';
 
 export function buildDeepseekV3(

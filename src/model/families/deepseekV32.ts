@@ -14,10 +14,10 @@
  * [1] DeepSeek-V3.2-Exp, https://github.com/deepseek-ai/DeepSeek-V3.2-Exp
  * [2] https://github.com/sgl-project/sglang/pull/13495
  */
-import { type Graph, type Node } from '../../ir/index.ts';
-import { type DeepseekV32Config } from '../checkpoint/deepseekV32Config.ts';
+import type { Graph, Node } from '../../ir/index.ts';
+import type { DeepseekV32Config } from '../checkpoint/deepseekV32Config.ts';
 import { GraphBuilder, type WeightReader } from './builder.ts';
-import { type GraphOptions } from './decoder.ts';
+import type { GraphOptions } from './decoder.ts';
 import {
   buildDeepseekDecoder,
   buildDeepseekPredictor,

@@ -12,7 +12,7 @@ import {
 } from '../../ir/index.ts';
 import { parseModelConfig } from '../checkpoint/config.ts';
 import { buildGraph } from '../model.ts';
-import { type WeightReader } from './builder.ts';
+import type { WeightReader } from './builder.ts';
 
 const CONFIG = {
   architectures: ['DeepseekV4ForCausalLM'],

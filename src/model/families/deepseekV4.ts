@@ -10,8 +10,8 @@
  * [1] DeepSeek-V4, https://arxiv.org/abs/2606.19348
  */
 import { UnsupportedError } from '../../base/index.ts';
-import { type Graph, type Node } from '../../ir/index.ts';
-import { type DeepseekV4Config } from '../checkpoint/deepseekV4Config.ts';
+import type { Graph, Node } from '../../ir/index.ts';
+import type { DeepseekV4Config } from '../checkpoint/deepseekV4Config.ts';
 import { GraphBuilder, type WeightReader } from './builder.ts';
 import { compressedAttention } from './compressedAttention.ts';
 import { rowsOf, type GraphOptions } from './decoder.ts';

@@ -14,7 +14,7 @@ import {
 import { parseModelConfig } from '../checkpoint/config.ts';
 import { buildGraph } from '../model.ts';
 import { loadModel } from '../model.node.ts';
-import { type WeightReader } from './builder.ts';
+import type { WeightReader } from './builder.ts';
 
 const FOLDER = path.join(import.meta.dirname, '../../../test/golden/deepseek-v4.1-shared');
 const MODEL = loadModel(FOLDER);

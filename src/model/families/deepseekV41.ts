@@ -7,10 +7,10 @@
  * computed. The makers multiply an expert's inner row by its gate, we its result: equal but for rounding.
  * Left out: pictures (and the router's bias for them, bias_vl), and the layers for drafts.
  */
-import { type Graph, type Node } from '../../ir/index.ts';
-import { type DeepseekV41Config } from '../checkpoint/deepseekV41Config.ts';
+import type { Graph, Node } from '../../ir/index.ts';
+import type { DeepseekV41Config } from '../checkpoint/deepseekV41Config.ts';
 import { GraphBuilder, type WeightReader } from './builder.ts';
-import { type GraphOptions } from './decoder.ts';
+import type { GraphOptions } from './decoder.ts';
 import { mixtureOfExperts } from './deepseekV4.ts';
 import { engram } from './engram.ts';
 import { collapse, embeddedStreams, spread, streamCoefficients } from './hyperConnections.ts';

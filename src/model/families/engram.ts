@@ -9,10 +9,10 @@
  */
 import { FormatError, UsageError } from '../../base/index.ts';
 import { wordsOf, type Node } from '../../ir/index.ts';
-import { type DeepseekV41Config } from '../checkpoint/deepseekV41Config.ts';
+import type { DeepseekV41Config } from '../checkpoint/deepseekV41Config.ts';
 import { tokenClasses } from '../tokenClasses.ts';
-import { type Tokenizer } from '../tokenizer.ts';
-import { type GraphBuilder } from './builder.ts';
+import type { Tokenizer } from '../tokenizer.ts';
+import type { GraphBuilder } from './builder.ts';
 import { engramModuli, engramMultipliers } from './engramHash.ts';
 
 /** The token before the first where the configuration names none. */

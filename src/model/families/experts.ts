@@ -1,6 +1,6 @@
 /** Routed experts of the Qwen models: the best few of all by softmax. */
 import { lastDim, type Node } from '../../ir/index.ts';
-import { type GraphBuilder } from './builder.ts';
+import type { GraphBuilder } from './builder.ts';
 
 /** The fields of a configuration that these parts read. */
 export interface ExpertsConfig {

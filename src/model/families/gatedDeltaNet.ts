@@ -8,9 +8,9 @@
  * [1] Yang, Kautz, Hatamizadeh: Gated Delta Networks, https://arxiv.org/abs/2412.06464
  * [2] transformers, models/qwen3_next/modeling_qwen3_next.py, models/qwen3_5/modeling_qwen3_5.py
  */
-import { type Node } from '../../ir/index.ts';
-import { type GraphBuilder } from './builder.ts';
-import { type GraphOptions } from './decoder.ts';
+import type { Node } from '../../ir/index.ts';
+import type { GraphBuilder } from './builder.ts';
+import type { GraphOptions } from './decoder.ts';
 
 /** The fields of a configuration that these parts read. */
 export interface DeltaConfig {

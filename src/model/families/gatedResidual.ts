@@ -8,7 +8,7 @@
  * [1] transformers, models/qwen4_exp/modeling_qwen4_exp.py, Qwen4ExpTextGatedResidual
  */
 import { lastDim, type Node } from '../../ir/index.ts';
-import { type GraphBuilder } from './builder.ts';
+import type { GraphBuilder } from './builder.ts';
 
 /** The fields of a configuration that these parts read. */
 export interface StreamConfig {

@@ -1,7 +1,7 @@
 /** Grouped-query attention, as all Qwen models have it, with what differs between them left open. */
 import { lastDim, type Node } from '../../ir/index.ts';
-import { type YarnScaling } from '../checkpoint/rope.ts';
-import { type GraphBuilder } from './builder.ts';
+import type { YarnScaling } from '../checkpoint/rope.ts';
+import type { GraphBuilder } from './builder.ts';
 import { rotaryConstants, type RotaryConstants } from './rotary.ts';
 
 /** The fields of a configuration that these parts read. */

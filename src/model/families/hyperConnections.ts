@@ -9,7 +9,7 @@
  * [2] https://github.com/deepseek-ai/TileKernels, tile_kernels/torch/mhc.py
  */
 import { lastDim, type Node } from '../../ir/index.ts';
-import { type GraphBuilder } from './builder.ts';
+import type { GraphBuilder } from './builder.ts';
 
 /** The fields of a configuration that these parts read. */
 export interface StreamsConfig {

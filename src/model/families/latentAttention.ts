@@ -13,9 +13,9 @@
  * [1] DeepSeek-V2, https://arxiv.org/abs/2405.04434
  */
 import { lastDim, type Node } from '../../ir/index.ts';
-import { type YarnScaling } from '../checkpoint/rope.ts';
-import { type GraphBuilder } from './builder.ts';
-import { type GraphOptions } from './decoder.ts';
+import type { YarnScaling } from '../checkpoint/rope.ts';
+import type { GraphBuilder } from './builder.ts';
+import type { GraphOptions } from './decoder.ts';
 import { rotaryConstants } from './rotary.ts';
 
 /** The fields of a configuration that latent attention reads. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { verify } from '../../ir/index.ts';
 import { readCatalogueModel } from '../checkpoint/catalogue.node.ts';
-import { type ModelConfig } from '../checkpoint/config.ts';
+import type { ModelConfig } from '../checkpoint/config.ts';
 import { buildGraph, buildPredictorGraph } from '../model.ts';
 import { NO_WEIGHTS } from './builder.ts';
 

@@ -11,8 +11,8 @@
  * [1] DeepSeek-V3 Technical Report, https://arxiv.org/abs/2412.19437
  * [2] https://github.com/ROCm/ATOM/pull/1764, https://github.com/vllm-project/vllm/pull/47448
  */
-import { type Graph, type Node } from '../../ir/index.ts';
-import { type GraphBuilder } from './builder.ts';
+import type { Graph, Node } from '../../ir/index.ts';
+import type { GraphBuilder } from './builder.ts';
 import {
   embedTokens,
   rowsOf,

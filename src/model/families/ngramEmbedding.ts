@@ -9,8 +9,8 @@
  * [1] transformers, models/qwen4_exp/modeling_qwen4_exp.py, Qwen4ExpTextPLELayer
  */
 import { lastDim, type Node } from '../../ir/index.ts';
-import { type Qwen4ExpConfig } from '../checkpoint/qwen4ExpConfig.ts';
-import { type GraphBuilder } from './builder.ts';
+import type { Qwen4ExpConfig } from '../checkpoint/qwen4ExpConfig.ts';
+import type { GraphBuilder } from './builder.ts';
 import { streamNorm } from './gatedResidual.ts';
 import { moduliOf, multipliersOf, rowsOfTable } from './ngrams.ts';
 

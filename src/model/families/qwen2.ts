@@ -5,8 +5,8 @@
  * [1] Qwen2.5 Technical Report, https://arxiv.org/abs/2412.15115
  * [2] transformers, models/qwen2/modeling_qwen2.py
  */
-import { type Graph, type Node } from '../../ir/index.ts';
-import { type Qwen2Config } from '../checkpoint/qwen2Config.ts';
+import type { Graph, Node } from '../../ir/index.ts';
+import type { Qwen2Config } from '../checkpoint/qwen2Config.ts';
 import { GraphBuilder, type WeightReader } from './builder.ts';
 import { buildDecoder, gatedMlp, residualLayer, type GraphOptions } from './decoder.ts';
 import { attend } from './groupedQuery.ts';

@@ -5,10 +5,10 @@
  * [1] Qwen3 Technical Report, https://arxiv.org/abs/2505.09388
  * [2] transformers, models/qwen3/modeling_qwen3.py, models/qwen3_moe/modeling_qwen3_moe.py
  */
-import { type Graph, type Node } from '../../ir/index.ts';
+import type { Graph, Node } from '../../ir/index.ts';
 import { hasExperts } from '../checkpoint/expertFields.ts';
-import { type Qwen3Config } from '../checkpoint/qwen3Config.ts';
-import { type Qwen3MoeConfig } from '../checkpoint/qwen3MoeConfig.ts';
+import type { Qwen3Config } from '../checkpoint/qwen3Config.ts';
+import type { Qwen3MoeConfig } from '../checkpoint/qwen3MoeConfig.ts';
 import { GraphBuilder, type WeightReader } from './builder.ts';
 import { buildDecoder, gatedMlp, residualLayer, type GraphOptions } from './decoder.ts';
 import { routedExperts } from './experts.ts';

@@ -11,7 +11,7 @@ import {
 } from '../../ir/index.ts';
 import { parseModelConfig } from '../checkpoint/config.ts';
 import { buildGraph } from '../model.ts';
-import { type WeightReader } from './builder.ts';
+import type { WeightReader } from './builder.ts';
 import { moduliOf, multipliersOf } from './ngrams.ts';
 
 const CONFIG = {

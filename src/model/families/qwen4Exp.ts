@@ -12,9 +12,9 @@
  * [1] transformers, models/qwen4_exp/modeling_qwen4_exp.py
  */
 import { lastDim, type Graph, type Node } from '../../ir/index.ts';
-import { type Qwen4ExpConfig } from '../checkpoint/qwen4ExpConfig.ts';
+import type { Qwen4ExpConfig } from '../checkpoint/qwen4ExpConfig.ts';
 import { GraphBuilder, type WeightReader } from './builder.ts';
-import { type GraphOptions } from './decoder.ts';
+import type { GraphOptions } from './decoder.ts';
 import { gatedDeltaNet } from './gatedDeltaNet.ts';
 import { gatedResidual, mixStreams } from './gatedResidual.ts';
 import { rotateFirst } from './groupedQuery.ts';

@@ -9,12 +9,12 @@
  * [1] transformers, models/qwen3_next/modeling_qwen3_next.py, models/qwen3_5_moe/modeling_qwen3_5_moe.py
  * [2] vLLM, vllm/model_executor/models/qwen3_next_mtp.py, qwen3_5_mtp.py
  */
-import { type Graph, type Node } from '../../ir/index.ts';
+import type { Graph, Node } from '../../ir/index.ts';
 import { hasExperts } from '../checkpoint/expertFields.ts';
-import {
-  type Qwen35Config,
-  type Qwen35MoeConfig,
-  type Qwen3NextConfig,
+import type {
+  Qwen35Config,
+  Qwen35MoeConfig,
+  Qwen3NextConfig,
 } from '../checkpoint/qwenHybridConfig.ts';
 import { GraphBuilder, type WeightReader } from './builder.ts';
 import { buildDecoder, gatedMlp, residualLayer, type GraphOptions } from './decoder.ts';

@@ -8,7 +8,7 @@
  * [2] DeepSeek-V3, inference/model.py, precompute_freqs_cis and MLA.softmax_scale,
  *     https://github.com/deepseek-ai/DeepSeek-V3
  */
-import { type YarnScaling } from '../checkpoint/rope.ts';
+import type { YarnScaling } from '../checkpoint/rope.ts';
 
 export interface RotaryConstants {
   /** Radians per position of each channel pair. */

@@ -13,9 +13,9 @@
  *
  * [1] https://huggingface.co/deepseek-ai/DeepSeek-V4.1-Flash
  */
-import { type FakeQuantizeAttrs, type Node } from '../../ir/index.ts';
+import type { FakeQuantizeAttrs, Node } from '../../ir/index.ts';
 import { CACHE_GROUP, type DeepseekV41Config } from '../checkpoint/deepseekV41Config.ts';
-import { type GraphBuilder } from './builder.ts';
+import type { GraphBuilder } from './builder.ts';
 import { frequenciesOf, groupedOutput, rotateLast, split } from './compressedAttention.ts';
 
 /** What layers have published for those after them. */

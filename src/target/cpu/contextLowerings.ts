@@ -2,7 +2,7 @@
 import { lastDim, type Node, type NodeOf } from '../../ir/index.ts';
 import { allocateFor, roundUp, type Inputs, type Place } from './lowering.ts';
 import { attentionRoom, SCORE_UNIT, tokensOfTile } from './kernels/attendTile.ts';
-import { type StepList } from './steps.ts';
+import type { StepList } from './steps.ts';
 
 /** Writes into the state; the value is the state itself. */
 export function append(

@@ -1,13 +1,13 @@
 /** A device of the cpu target: a memory with a model, and threads that run kernels on it. */
 import { CapacityError, UsageError } from '../../base/index.ts';
-import {
-  type Device,
-  type DeviceBytes,
-  type DeviceRows,
-  type DeviceSnapshot,
-  type Program,
-  type StepInputs,
-  type StepResult,
+import type {
+  Device,
+  DeviceBytes,
+  DeviceRows,
+  DeviceSnapshot,
+  Program,
+  StepInputs,
+  StepResult,
 } from '../../compile/index.ts';
 import { requireContinues, tokensPerRow } from '../../ir/index.ts';
 import { type WasmMemory } from '../../wasm/index.ts';
@@ -24,7 +24,7 @@ import { putSnapshot, SlotRows, snapshotOf, type CpuRows, type CpuSnapshot } fro
 import { type KernelSource } from './threads/kernelSet.ts';
 import { ThreadPool, type Runner } from './threads/pool.ts';
 import { nowMs, traceTimes } from './threads/times.ts';
-import { type Level } from '../../x86/index.ts';
+import type { Level } from '../../x86/index.ts';
 import { adviseHugePages, machineCode } from './x86/index.ts';
 
 export interface CpuDeviceOptions extends MemoryOptions {

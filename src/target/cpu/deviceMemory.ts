@@ -21,9 +21,9 @@ import {
   PAGE_BYTES,
 } from './kernels/memories.ts';
 import { ALIGNMENT_BYTES, alignBytes, ELEMENT_BYTES } from './kernels/vectors.ts';
-import { type Argument, type Placed } from './steps.ts';
-import { type ImageStore } from './images/imageStore.ts';
-import { type Readers } from './loading/readers.node.ts';
+import type { Argument, Placed } from './steps.ts';
+import type { ImageStore } from './images/imageStore.ts';
+import type { Readers } from './loading/readers.node.ts';
 import { loadWeights, type LoadingOptions } from './weightLoading.ts';
 import { placeWeights, type PlacedWeights } from './weightPlaces.ts';
 

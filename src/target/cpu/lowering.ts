@@ -1,9 +1,9 @@
 /** What the rules of all ops share: where values lie, and buffers for them. */
-import { type Node, type NodeOf, type Op } from '../../ir/index.ts';
+import type { Node, NodeOf, Op } from '../../ir/index.ts';
 import { ELEMENT_BYTES, VECTOR_ELEMENTS } from './kernels/vectors.ts';
 import { PANEL_FORMATS, type PanelFormatName } from './panels/panelFormats.table.ts';
 import { panelBytes } from './panels/panelLayout.ts';
-import { type Named, type StepList, type Unplaced } from './steps.ts';
+import type { Named, StepList, Unplaced } from './steps.ts';
 
 /** Where the value of a node lies, dense and row-major. */
 export type Place = Named | Unplaced;

@@ -31,7 +31,7 @@ import { experts, hyperConnection, mixHeads, route, routeByToken } from './mixtu
 import { blockRows, topBlocks, topRows } from './selectionLowerings.ts';
 import { FIRST_FLOAT_CODE } from './panels/panelFormats.table.ts';
 import { quantizedStride } from './kernels/quantizeRows.ts';
-import { type StepList } from './steps.ts';
+import type { StepList } from './steps.ts';
 
 /** What the host writes for an input. */
 const INPUT_FEEDS = { tokens: 'tokens', position: 'positions' } as const;

@@ -11,7 +11,7 @@ import {
   type Place,
 } from './lowering.ts';
 import { FIRST_FLOAT_CODE } from './panels/panelFormats.table.ts';
-import { type StepList, type Unplaced } from './steps.ts';
+import type { StepList, Unplaced } from './steps.ts';
 
 export function route(list: StepList, node: NodeOf<'route'>, [logits, bias]: Inputs): Place {
   const { topK, groups, topGroups, groupByBest, scoring, normalize, scale } = node.attrs;

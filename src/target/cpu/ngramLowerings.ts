@@ -2,7 +2,7 @@
 import { FAKE_FORMATS, lastDim, LEAST_AGREEMENT, type NodeOf } from '../../ir/index.ts';
 import { FEW_BITS } from './kernels/kernels.table.ts';
 import { allocateFor, shift, type Inputs, type Place } from './lowering.ts';
-import { type StepList } from './steps.ts';
+import type { StepList } from './steps.ts';
 
 export function signedRoot(list: StepList, node: NodeOf<'signedRoot'>, [x]: Inputs): Place {
   const out = allocateFor(list, node);

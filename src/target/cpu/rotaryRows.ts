@@ -1,6 +1,6 @@
 /** Cosines and sines by position, kept: every sequence comes to the same positions. */
 import { rotaryTable, type RotaryTable } from '../../ir/index.ts';
-import { type RotaryFeed } from './steps.ts';
+import type { RotaryFeed } from './steps.ts';
 
 type Angles = Pick<RotaryFeed<unknown>, 'frequencies' | 'magnitude' | 'offset'>;
 

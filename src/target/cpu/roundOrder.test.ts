@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
 import { bitsOf, Session } from '../../../test/session.ts';
-import { type Kernel } from '../../compile/index.ts';
-import { type Dims, type Graph } from '../../ir/index.ts';
+import type { Kernel } from '../../compile/index.ts';
+import type { Dims, Graph } from '../../ir/index.ts';
 import { loadModel } from '../../model/index.ts';
-import { type CpuSchedule } from './schedule.ts';
+import type { CpuSchedule } from './schedule.ts';
 import { CpuTarget } from './target.ts';
 
 const GOLDEN = path.join(import.meta.dirname, '../../../test/golden');

@@ -2,7 +2,7 @@
  * Rounds: steps that do not depend on one another, so that threads wait for each other once a round and
  * not once a step. A step is in the first round after those of all steps that it depends on.
  */
-import { type KernelName } from './kernels/kernels.table.ts';
+import type { KernelName } from './kernels/kernels.table.ts';
 
 /** The parameters through which a kernel writes, where they are not `out` alone. */
 const WRITTEN: Partial<Record<KernelName, readonly string[]>> = {

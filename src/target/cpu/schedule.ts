@@ -1,12 +1,12 @@
 /** The schedule: the nodes of the graph in order, each as its steps, on buffers without addresses. */
 import { UnsupportedError } from '../../base/index.ts';
-import { type PlannedBuffer, type Region, type Schedule } from '../../compile/index.ts';
+import type { PlannedBuffer, Region, Schedule } from '../../compile/index.ts';
 import { topologicalOrder, type Dims, type Graph, type Node } from '../../ir/index.ts';
 import { MEMORY_LIMIT_BYTES } from './kernels/memories.ts';
 import { isByToken, nodesOfLastToken } from './lastRows.ts';
 import { shift, type Place } from './lowering.ts';
 import { lowerNode } from './lowerings.ts';
-import { type WeightStorage } from './weightStorage.ts';
+import type { WeightStorage } from './weightStorage.ts';
 import { StepList, type Feeds, type Step, type Unplaced } from './steps.ts';
 
 /** Steps on buffers that have no address yet. */

@@ -4,7 +4,7 @@
  * than that threads wait for one another: where rows are enough for all, and weights few.
  */
 import { needsManyRows, sharedBytes, sharedParameters } from './kernels/cut.ts';
-import { type KernelName } from './kernels/kernels.table.ts';
+import type { KernelName } from './kernels/kernels.table.ts';
 import { writes } from './rounds.ts';
 
 /** A step; its arguments are numbers, names, and places in buffers. */

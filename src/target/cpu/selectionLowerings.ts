@@ -2,7 +2,7 @@
 import { lastDim, partsOfTopRows, type NodeOf } from '../../ir/index.ts';
 import { INDEX_BLOCK } from './kernels/kernels.table.ts';
 import { allocateFor, type Inputs, type Place } from './lowering.ts';
-import { type StepList } from './steps.ts';
+import type { StepList } from './steps.ts';
 
 export function topRows(list: StepList, node: NodeOf<'topRows'>, inputs: Inputs): Place {
   const { topK, tokensPerRow = 1, blockRows = 1 } = node.attrs;

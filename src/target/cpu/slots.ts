@@ -1,7 +1,7 @@
 /** What a slot of the cpu target holds, taken out and put back: rows of tokens, and states that steps replace. */
-import { type DeviceRows, type DeviceSnapshot } from '../../compile/index.ts';
+import type { DeviceRows, DeviceSnapshot } from '../../compile/index.ts';
 import { rowsOfTokens } from '../../ir/index.ts';
-import { type DeviceMemory } from './deviceMemory.ts';
+import type { DeviceMemory } from './deviceMemory.ts';
 import { ELEMENT_BYTES } from './kernels/vectors.ts';
 
 /** What memory for copies of rows is taken in. */

@@ -2,7 +2,7 @@
  * Steps: calls of kernels. Their arguments are sizes, and places whose addresses become known one
  * after another: of activations when the memory is planned, of weights and state on the device.
  */
-import { type PlannedBuffer } from '../../compile/index.ts';
+import type { PlannedBuffer } from '../../compile/index.ts';
 import {
   countElements,
   resolveShape,
@@ -11,8 +11,8 @@ import {
   type TensorType,
 } from '../../ir/index.ts';
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
-import { type PanelFormatName } from './panels/panelFormats.table.ts';
-import { type WeightStorage } from './weightStorage.ts';
+import type { PanelFormatName } from './panels/panelFormats.table.ts';
+import type { WeightStorage } from './weightStorage.ts';
 import { ACTIVATION_BLOCK } from './kernels/quantizeRows.ts';
 import { alignBytes, ELEMENT_BYTES } from './kernels/vectors.ts';
 import { Rounds, writes, type Access } from './rounds.ts';

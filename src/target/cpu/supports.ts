@@ -1,5 +1,5 @@
 /** What the CPU runs: every op, in f32. */
-import { type Support } from '../../compile/index.ts';
+import type { Support } from '../../compile/index.ts';
 import { isMx, type Node, type NodeOf } from '../../ir/index.ts';
 
 /** Whether the node and its inputs are in f32 (or i32, for indices), and no index leaves its table. */

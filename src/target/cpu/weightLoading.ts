@@ -6,8 +6,8 @@ import { type CpuProgram } from './emit.ts';
 import { type ImageStore, type MemoryRegion } from './images/imageStore.ts';
 import { MEMORY_SPAN } from './kernels/memories.ts';
 import { ALIGNMENT_BYTES } from './kernels/vectors.ts';
-import { type PlacedWeights } from './weightPlaces.ts';
-import { type Readers } from './loading/readers.node.ts';
+import type { PlacedWeights } from './weightPlaces.ts';
+import type { Readers } from './loading/readers.node.ts';
 import { finishSlices, makeProgress } from './loading/slices.ts';
 import { openPacker } from './panels/packer.ts';
 import {

@@ -1,7 +1,7 @@
 /** Which weights are kept in panels, and how many bytes they take. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Graph, type Node, type StoredFormat, type WeightSource } from '../../ir/index.ts';
+import type { Graph, Node, StoredFormat, WeightSource } from '../../ir/index.ts';
 import { storageOf, weightBytes } from './weightStorage.ts';
 
 function weightOf(format: StoredFormat, shape: readonly number[]): WeightSource {

@@ -11,8 +11,8 @@ import {
   type WeightSource,
 } from '../../ir/index.ts';
 import { ELEMENT_BYTES } from './kernels/vectors.ts';
-import { type FileSlice } from './loading/slices.ts';
-import { type Packer } from './panels/packer.ts';
+import type { FileSlice } from './loading/slices.ts';
+import type { Packer } from './panels/packer.ts';
 import { packPanels } from './panels/packPanels.ts';
 import {
   isFloatFormat,

@@ -3,18 +3,18 @@
  * starts a program, and reads logits and the chosen tokens.
  */
 import { CapacityError, formatBytes, UsageError } from '../../base/index.ts';
-import { type Chip } from '../../chip/index.ts';
-import {
-  type Device,
-  type DeviceRows,
-  type DeviceSnapshot,
-  type Program,
-  type StepInputs,
-  type StepResult,
+import type { Chip } from '../../chip/index.ts';
+import type {
+  Device,
+  DeviceRows,
+  DeviceSnapshot,
+  Program,
+  StepInputs,
+  StepResult,
 } from '../../compile/index.ts';
 import { lastDim } from '../../ir/index.ts';
-import { type Trace } from '../../trace/index.ts';
-import { type JadeProgram } from './emit/program.ts';
+import type { Trace } from '../../trace/index.ts';
+import type { JadeProgram } from './emit/program.ts';
 import { HostRows, type HostMemory } from './hostRows.ts';
 import { writeImage } from './image.ts';
 import { QUEUES, type Instruction } from './isa.table.ts';

@@ -6,7 +6,7 @@
  * follow from fields and chip: encoding adds them, decoding leaves them out.
  */
 import { FormatError } from '../../base/index.ts';
-import { type Chip } from '../../chip/index.ts';
+import type { Chip } from '../../chip/index.ts';
 import {
   INSTRUCTION_WORDS,
   ISA,

@@ -10,8 +10,8 @@ import {
   type Graph,
   type NodeOf,
 } from '../../ir/index.ts';
-import { type StepInputs } from '../../compile/index.ts';
-import { type MemoryLayout } from './layout.ts';
+import type { StepInputs } from '../../compile/index.ts';
+import type { MemoryLayout } from './layout.ts';
 import { ngramsKey, type ReplacedRegion } from './memoryRegions.ts';
 
 /** The chip's memory as the host sees it. */

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../base/index.ts';
-import { type Graph } from '../../ir/index.ts';
+import type { Graph } from '../../ir/index.ts';
 import { quantizeWeights } from './arith/index.ts';
 import { writeImage } from './image.ts';
 import { blockBytes } from './isa.table.ts';
-import { type MemoryLayout } from './layout.ts';
+import type { MemoryLayout } from './layout.ts';
 import { tileAddress } from './tiles.ts';
-import { type TiledWeight } from './memoryRegions.ts';
+import type { TiledWeight } from './memoryRegions.ts';
 
 const [PLANES, ROWS, COLUMNS] = [2, 7, 96];
 

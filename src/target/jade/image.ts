@@ -3,20 +3,20 @@ import { f32ToBf16 } from '../../base/index.ts';
 import { MX_BLOCK, rotaryTable, type Graph, type WeightSource } from '../../ir/index.ts';
 import { biasOfGiven, quantizeWeights } from './arith/index.ts';
 import { blockBytes } from './isa.table.ts';
-import { type MemoryLayout } from './layout.ts';
+import type { MemoryLayout } from './layout.ts';
 import { tileAddress } from './tiles.ts';
-import {
-  type ChoicesRegion,
-  type FilledRegion,
-  type EdgeRegion,
-  type EndsRegion,
-  type LaterRegion,
-  type NewestRegion,
-  type PastRegion,
-  type PlainRegion,
-  type RotaryRegion,
-  type SinksRegion,
-  type TiledWeight,
+import type {
+  ChoicesRegion,
+  FilledRegion,
+  EdgeRegion,
+  EndsRegion,
+  LaterRegion,
+  NewestRegion,
+  PastRegion,
+  PlainRegion,
+  RotaryRegion,
+  SinksRegion,
+  TiledWeight,
 } from './memoryRegions.ts';
 
 /** Fills `memory`, at least `layout.sizeBytes` long, with everything but state and mailboxes. */

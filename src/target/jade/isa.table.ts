@@ -21,7 +21,7 @@
  * address + t·stride + j·innerStride, an MX row at any byte. An MX row of K elements is K/32 blocks one
  * after another; a block is its E8M0 scale byte, then its 32 elements.
  */
-import { type MxFormat } from '../../ir/index.ts';
+import type { MxFormat } from '../../ir/index.ts';
 
 export const QUEUES = ['load', 'matrix', 'vector', 'store'] as const;
 export type Queue = (typeof QUEUES)[number];

@@ -12,7 +12,7 @@
  * is read along positions and stored by row, [B][G][capacity][row], keys or not; it has a second array, of
  * the scale byte of each row, [B][G][capacity].
  */
-import { type Chip } from '../../chip/index.ts';
+import type { Chip } from '../../chip/index.ts';
 import {
   countElements,
   isMx,

@@ -5,15 +5,10 @@
  * sequence starts.
  */
 import { RecentMap } from '../../base/index.ts';
-import {
-  type DeviceRows,
-  type DeviceSnapshot,
-  type Program,
-  type StepInputs,
-} from '../../compile/index.ts';
+import type { DeviceRows, DeviceSnapshot, Program, StepInputs } from '../../compile/index.ts';
 import { requireContinues, rowsOfTokens, tokensPerRow } from '../../ir/index.ts';
-import { type HostMemory } from './hostRows.ts';
-import { type Instruction } from './isa.table.ts';
+import type { HostMemory } from './hostRows.ts';
+import type { Instruction } from './isa.table.ts';
 import {
   isByShift,
   stateOfScales,
@@ -21,7 +16,7 @@ import {
   type ReplacedRegion,
   type StateRegion,
 } from './memoryRegions.ts';
-import { type MemoryLayout } from './layout.ts';
+import type { MemoryLayout } from './layout.ts';
 
 /** States by place among the regions. */
 interface JadeSnapshot extends DeviceSnapshot {

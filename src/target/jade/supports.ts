@@ -1,6 +1,6 @@
 /** What Jade runs: one answer an operator, with the reason where it is no. */
-import { type Chip } from '../../chip/index.ts';
-import { type Support } from '../../compile/index.ts';
+import type { Chip } from '../../chip/index.ts';
+import type { Support } from '../../compile/index.ts';
 import {
   lastDim,
   MX_BLOCK,

@@ -1,6 +1,6 @@
 /** The Jade target: the compiler's view of one chip. */
 import { CapacityError, formatBytes } from '../../base/index.ts';
-import { type Chip } from '../../chip/index.ts';
+import type { Chip } from '../../chip/index.ts';
 import {
   fuseKernels,
   orderKernels,
@@ -11,8 +11,8 @@ import {
   type Support,
   type Target,
 } from '../../compile/index.ts';
-import { type Dims, type Graph, type Node } from '../../ir/index.ts';
-import { type Trace } from '../../trace/index.ts';
+import type { Dims, Graph, Node } from '../../ir/index.ts';
+import type { Trace } from '../../trace/index.ts';
 import { openJadeDevice, type HostObserver, type JadeDevice } from './device.ts';
 import { orderInstructions } from './emit/orderInstructions.ts';
 import { makeProgram, type JadeProgram } from './emit/program.ts';

@@ -1,6 +1,6 @@
 /** How weights lie in tiles, the pieces that an instruction of the matrix unit takes. */
-import { type Chip } from '../../chip/index.ts';
-import { type TiledWeight } from './memoryRegions.ts';
+import type { Chip } from '../../chip/index.ts';
+import type { TiledWeight } from './memoryRegions.ts';
 
 /** Array widths of a tile along n: longer instructions spread the cost of starting one. */
 const TILE_PASSES = 2;

@@ -1,10 +1,10 @@
-import {
-  type Device,
-  type DeviceRows,
-  type DeviceSnapshot,
-  type Program,
-  type StepInputs,
-  type StepResult,
+import type {
+  Device,
+  DeviceRows,
+  DeviceSnapshot,
+  Program,
+  StepInputs,
+  StepResult,
 } from '../../compile/index.ts';
 import {
   f32Of,

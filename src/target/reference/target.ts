@@ -1,13 +1,13 @@
 /** The reference target: a program is the graph itself, and the device interprets it. */
 import { sha256Hex } from '../../base/index.ts';
-import {
-  type Device,
-  type Kernel,
-  type Pass,
-  type Program,
-  type Schedule,
-  type Support,
-  type Target,
+import type {
+  Device,
+  Kernel,
+  Pass,
+  Program,
+  Schedule,
+  Support,
+  Target,
 } from '../../compile/index.ts';
 import {
   floatNumerics,

@@ -1,4 +1,4 @@
-import { type Signal } from '../../../src/hdl/index.ts';
+import type { Signal } from '../../../src/hdl/index.ts';
 
 /** That `then` is 1 wherever `when` is. */
 export function implies(when: Signal, then: Signal): Signal {

@@ -7,6 +7,9 @@ const WINDOW_BYTES = 2 ** 18;
 /** Of a length or a count, a u64. */
 const LENGTH_BYTES = 8;
 
+/** Texts that are checked at once: a string of all would stay until V8 collects all its garbage. */
+const CHECKED_TEXTS = 512;
+
 /** What to do about a GGUF file that is wrong. */
 export const GET_AGAIN = 'get the file again: it is cut short, damaged, or no GGUF file';
 
@@ -79,9 +82,12 @@ export class Cursor {
       ends[i] = this.#position - first;
     }
     const bytes = this.source.read(first, this.#position - first);
-    // Lengths become characters, so that no text can go on in the next, and all are checked at once.
+    // Lengths become characters, so that no text can go on in the next, and many are checked at once.
     for (const start of starts) bytes.fill(0, start - LENGTH_BYTES, start);
-    decodeUtf8(bytes, `${what} in ${this.source.name}`);
+    for (let i = 0; i < count; i += CHECKED_TEXTS) {
+      const some = bytes.subarray(starts[i], ends[Math.min(i + CHECKED_TEXTS, count) - 1]);
+      decodeUtf8(some, `${what} in ${this.source.name}`);
+    }
     return new TextList(bytes, starts, ends);
   }
 

@@ -16,7 +16,7 @@ import { FormatError, UnsupportedError } from '../../../base/index.ts';
 import type { ByteSource } from '../../../base/index.ts';
 import { elementCount } from '../safetensors.ts';
 import type { StoredTensor } from '../safetensors.ts';
-import { type TextList } from '../../textList.ts';
+import type { TextList } from '../../textList.ts';
 import { Cursor, GET_AGAIN } from './cursor.ts';
 import { GGML_TYPES } from './ggmlTypes.table.ts';
 import type { GgmlType } from './ggmlTypes.table.ts';

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { sha256Hex } from '../../../base/index.ts';
 import { openChecksum } from './checksum.ts';
 import { decodeHead, encodeHead, imageStart, SLICE_BYTES } from './imageFile.node.ts';
-import { type ImageStore, type MemoryRegion } from './imageStore.ts';
+import type { ImageStore, MemoryRegion } from './imageStore.ts';
 
 const ENDING = '.weights';
 const PART_ENDING = '.part';

@@ -10,7 +10,7 @@ import { createKernelMemory } from '../kernels/memories.ts';
 import { openChecksum } from './checksum.ts';
 import { clearImages, folderStore, listImages } from './folderStore.node.ts';
 import { SLICE_BYTES } from './imageFile.node.ts';
-import { type MemoryRegion } from './imageStore.ts';
+import type { MemoryRegion } from './imageStore.ts';
 
 /** Two slices, the second of them short. */
 const BYTES = SLICE_BYTES + 4096;

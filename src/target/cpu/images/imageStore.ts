@@ -1,5 +1,5 @@
 /** Where the weights of a device are kept, ready to be used, from one run to the next. */
-import { type WasmMemory } from '../../../wasm/index.ts';
+import type { WasmMemory } from '../../../wasm/index.ts';
 
 /** A part of a device's memory; whole lines of 64 bytes. */
 export interface MemoryRegion {

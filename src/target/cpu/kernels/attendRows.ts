@@ -2,12 +2,7 @@
  * What all attention is made of: heads that share their keys, against rows some elements apart. Scores by
  * a linear, softmax row by row, then the sum of the values weighted with it.
  */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import {
   ELEMENT_BYTES,
   pushRow,

@@ -10,12 +10,7 @@
  * The bits are those of attendRows.ts: a score is four sums over every fourth channel, added as the lanes of a vector
  * are there, and a result is one sum over keys in ascending order. Zeros change it only where a value is not finite.
  */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { ELEMENT_BYTES, pushProduct, pushRow, pushSplat, VECTOR_BYTES } from './vectors.ts';
 
 /** Keys that are turned around at a time. */

@@ -5,12 +5,7 @@
  * Keys and values are read in place from the state, where consecutive tokens are G heads apart. Rows
  * chosen for a token are gathered first, which costs little beside the heads that then read them.
  */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { KERNELS } from './kernels.table.ts';
 import { pushPosition } from './movement.ts';
 import { advanceElements } from './vectors.ts';

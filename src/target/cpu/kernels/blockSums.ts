@@ -4,10 +4,10 @@
  * Codes are read as bytes from 0 on, four columns of a row side by side, once for all rows of x; byteSums.ts adds their
  * products. What codes have more than levels is taken off again with the sums of the activations.
  */
-import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
+import type { FunctionBuilder, Local } from '../../../wasm/index.ts';
 import { LINE_BYTES, type IntegerFormat } from '../panels/panelFormats.table.ts';
 import { layoutOf, planesOf } from '../panels/panelLayout.ts';
-import { type ByteProducts } from './byteProducts.ts';
+import type { ByteProducts } from './byteProducts.ts';
 import { BYTE_SUMS, isCut, type ByteSums } from './byteSums.ts';
 import { biasOf, CodeReader, largestCode, WEIGHTS } from './panelCodes.ts';
 import { vectorLocals } from './panelTile.ts';

@@ -1,5 +1,5 @@
 /** Blocks of consecutive tokens: the rows that chosen ones stand for. */
-import { type ModuleBuilder } from '../../../wasm/index.ts';
+import type { ModuleBuilder } from '../../../wasm/index.ts';
 import { KERNELS } from './kernels.table.ts';
 import { pushPosition } from './movement.ts';
 import { advanceElements, ELEMENT_BYTES, pushProduct, pushRow } from './vectors.ts';

@@ -6,8 +6,8 @@
  * are cut into two slices of 4, each with sums of its own. Wide: codes and activations become i16, the even columns and
  * the odd, and two products are added in i32.
  */
-import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
-import { type ByteProducts } from './byteProducts.ts';
+import type { FunctionBuilder, Local } from '../../../wasm/index.ts';
+import type { ByteProducts } from './byteProducts.ts';
 import { vectorLocals } from './panelTile.ts';
 import { constantLocal, VECTOR_BYTES } from './vectors.ts';
 

@@ -2,12 +2,7 @@
  * DeepSeek-V4's context: attention to a window and compressed entries, and the compressor that pools
  * them. Both keep the last rows of their own in a state, and see them with those of the step behind.
  */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { KERNELS } from './kernels.table.ts';
 import { pushPosition } from './movement.ts';
 import { clearAtStart } from './recurrence.ts';

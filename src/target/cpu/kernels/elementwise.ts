@@ -1,10 +1,5 @@
 /** Elementwise kernels, in whole vectors: buffers own the bytes up to a multiple of 64. */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { pushSigmoid } from './exponential.ts';
 import { KERNELS } from './kernels.table.ts';
 import { pushSplat, pushSum, scaleToBytes, VECTOR_BYTES } from './vectors.ts';

@@ -1,5 +1,5 @@
 /** Rows of a table in panels, as f32: exactly what is stored. */
-import { type FunctionBuilder, type Local, type ModuleBuilder } from '../../../wasm/index.ts';
+import type { FunctionBuilder, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import {
   BLOCK_COLUMNS,
   FLOAT_FORMATS,

@@ -8,12 +8,7 @@
  * sumExperts       Σ gate · row for each token
  * ```
  */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { KERNELS } from './kernels.table.ts';
 import {
   advanceElements,

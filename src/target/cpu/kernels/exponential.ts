@@ -11,12 +11,7 @@
  * [1] Cody, Waite: Software Manual for the Elementary Functions, 1980, chapter 6.
  * [2] Moshier: Cephes Mathematical Library, single/expf.c, https://www.netlib.org/cephes/
  */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { pushSplat, pushSum, reduceLanes, scaleToBytes, VECTOR_BYTES, ROUNDER } from './vectors.ts';
 
 export const SMALLEST = -87.33654; // ln of the smallest normal number

@@ -3,7 +3,7 @@
  * evenly spaced values, as below its smallest normal one, so a value is rounded by counting in steps of
  * its own power; every operation but that rounding is exact.
  */
-import { type FunctionBuilder, type Local, type ModuleBuilder } from '../../../wasm/index.ts';
+import type { FunctionBuilder, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { FAKE_FORMATS } from '../../../ir/index.ts';
 import { FEW_BITS, KERNELS } from './kernels.table.ts';
 import { forRow, pushSplat, pushSum, reduceLanes, scaleToBytes } from './vectors.ts';

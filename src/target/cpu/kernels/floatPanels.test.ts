@@ -13,7 +13,7 @@ import { Random } from '../../../base/index.ts';
 import { packPanels } from '../panels/packPanels.ts';
 import { PANEL_FORMATS, type FloatFormatName } from '../panels/panelFormats.table.ts';
 import { panelBytes } from '../panels/panelLayout.ts';
-import { type ByteProducts } from './byteProducts.ts';
+import type { ByteProducts } from './byteProducts.ts';
 
 const random = new Random(9);
 

@@ -5,7 +5,7 @@
  * An output is the sum over columns in ascending order, from 0, of weight · x, added with one rounding where the host's
  * relaxed SIMD has fused multiply-add, as machine code does, and with two elsewhere: the same bits whatever the tile.
  */
-import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
+import type { FunctionBuilder, Local } from '../../../wasm/index.ts';
 import { BLOCK_COLUMNS, PANEL_ROWS, type FloatFormat } from '../panels/panelFormats.table.ts';
 import { layoutOf } from '../panels/panelLayout.ts';
 import { HALF_BYTES, HalfConverter, PANEL_VECTORS, VECTOR_ROWS, WEIGHTS } from './panelCodes.ts';

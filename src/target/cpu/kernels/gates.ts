@@ -1,10 +1,5 @@
 /** Gates of experts: scores of logits, their scale, and the gates of experts that a table gives by token. */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { KERNELS, SCORINGS } from './kernels.table.ts';
 import { ELEMENT_BYTES, forRow, pushProduct, pushRow, pushSum, scaleToBytes } from './vectors.ts';
 

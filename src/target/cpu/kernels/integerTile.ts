@@ -6,10 +6,10 @@
  * rounded; a product is added with one rounding where the host's relaxed SIMD has fused multiply-add, as machine code does,
  * and with two elsewhere: the same bits whatever the tile.
  */
-import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
-import { type IntegerFormat } from '../panels/panelFormats.table.ts';
+import type { FunctionBuilder, Local } from '../../../wasm/index.ts';
+import type { IntegerFormat } from '../panels/panelFormats.table.ts';
 import { layoutOf } from '../panels/panelLayout.ts';
-import { type BlockProducts, type BlockSite, type BlockSums } from './blockSums.ts';
+import type { BlockProducts, BlockSite, BlockSums } from './blockSums.ts';
 import { HALF_BYTES, VECTOR_ROWS } from './panelCodes.ts';
 import { FactorReader, type FactorPlaces } from './panelScales.ts';
 import { vectorLocals, type TileSite } from './panelTile.ts';

@@ -12,7 +12,7 @@ import { PANEL_FORMAT_NAMES, type PanelFormatName } from '../panels/panelFormats
 import { addAttention } from './attention.ts';
 import { addAttentionParts } from './attendRows.ts';
 import { addAttendTile } from './attendTile.ts';
-import { type Kernels } from './bind.ts';
+import type { Kernels } from './bind.ts';
 import { addBlocks } from './blocks.ts';
 import { byteProductsOfHost, type ByteProducts } from './byteProducts.ts';
 import { addCompression } from './compression.ts';

@@ -9,7 +9,7 @@
  * Letters as in the op table; `rows` is B·T unless said otherwise. State has room for `capacity`
  * tokens a sequence; `positions` i32 [B] says how many it already holds.
  */
-import { type ValueType } from '../../../wasm/index.ts';
+import type { ValueType } from '../../../wasm/index.ts';
 
 /** Parameters by kernel, in order. */
 export const KERNELS = {

@@ -4,12 +4,7 @@
  * The smallest score that is chosen is found bit by bit, from the highest: a bit stays if enough scores
  * reach what it makes. That reads all scores 32 times, whatever topK is.
  */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { ELEMENT_BYTES, pushRow, VECTOR_BYTES, VECTOR_ELEMENTS } from './vectors.ts';
 
 /** Below every score; fills rows up to whole vectors. */

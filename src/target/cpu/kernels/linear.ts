@@ -8,12 +8,7 @@
  * Whatever the tile, an output is one vector accumulated over k in ascending order, then the sum of
  * its lanes: a prompt in one piece and in chunks gives the same bits.
  */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { KERNELS } from './kernels.table.ts';
 import {
   ELEMENT_BYTES,

@@ -14,7 +14,7 @@ import { Random } from '../../../base/index.ts';
 import { packPanels } from '../panels/packPanels.ts';
 import { PANEL_FORMATS, type IntegerFormatName } from '../panels/panelFormats.table.ts';
 import { panelBytes } from '../panels/panelLayout.ts';
-import { type ByteProducts } from './byteProducts.ts';
+import type { ByteProducts } from './byteProducts.ts';
 import { ACTIVATION_BLOCK, quantizedStride } from './quantizeRows.ts';
 
 const random = new Random(9);

@@ -2,12 +2,7 @@
  * Products of rows of activations and weights in panels (../panels). A panel is walked for each tile of rows of x
  * (panelTile.ts).
  */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import {
   BLOCK_COLUMNS,
   FLOAT_FORMATS,
@@ -22,7 +17,7 @@ import {
 } from '../panels/panelFormats.table.ts';
 import { layoutOf } from '../panels/panelLayout.ts';
 import { blockProducts, type BlockProducts } from './blockSums.ts';
-import { type ByteProducts } from './byteProducts.ts';
+import type { ByteProducts } from './byteProducts.ts';
 import { floatSums, floatVectors, MOST_FLOAT_ROWS } from './floatTile.ts';
 import { integerSums } from './integerTile.ts';
 import { KERNELS } from './kernels.table.ts';

@@ -1,10 +1,5 @@
 /** Kernels that move data and compute nothing. */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { KERNELS } from './kernels.table.ts';
 import { ELEMENT_BYTES, pushProduct, pushRow, scaleToBytes } from './vectors.ts';
 

@@ -1,5 +1,5 @@
 /** Rows of tables by hash of the last tokens, in 64 bits that wrap around. */
-import { type FunctionBuilder, type Local, type ModuleBuilder } from '../../../wasm/index.ts';
+import type { FunctionBuilder, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { KERNELS } from './kernels.table.ts';
 import { pushPosition } from './movement.ts';
 import { ELEMENT_BYTES, pushRow, pushSum, scaleToBytes } from './vectors.ts';

@@ -1,5 +1,5 @@
 /** The kinds of panels, and what the kernels that read them share: levels, scales, codes. */
-import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
+import type { FunctionBuilder, Local } from '../../../wasm/index.ts';
 import {
   INTEGER_FORMATS,
   isFloatFormat,

@@ -1,5 +1,5 @@
 /** Scales and mins of panels as f32: those of the header, times the integer of the part where there are such. */
-import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
+import type { FunctionBuilder, Local } from '../../../wasm/index.ts';
 import { LINE_BYTES, type IntegerFormat } from '../panels/panelFormats.table.ts';
 import { integerPlace } from '../panels/panelLayout.ts';
 import { HALF_BYTES, HalfConverter, VECTOR_ROWS, WEIGHTS } from './panelCodes.ts';

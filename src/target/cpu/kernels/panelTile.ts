@@ -7,12 +7,7 @@
  *
  * Results are stored side by side and loads are side by side, so that a host may make one of two vectors.
  */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { PANEL_VECTORS, VECTOR_ROWS } from './panelCodes.ts';
 import { ELEMENT_BYTES, pushProduct, pushRow, pushSplat, VECTOR_BYTES } from './vectors.ts';
 

@@ -1,10 +1,5 @@
 /** Sums of products of two rows, and how well they agree. */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { pushSignedRoot } from './elementwise.ts';
 import { KERNELS } from './kernels.table.ts';
 import { pushInverseRoot, sumSquares } from './rows.ts';

@@ -5,7 +5,7 @@
  * The scale is the largest magnitude / 127; a number is the nearest integer, of two the even one, to x · (127 / largest).
  * Where the largest is below 2^-100 all are 0.
  */
-import { type FunctionBuilder, type Local, type ModuleBuilder } from '../../../wasm/index.ts';
+import type { FunctionBuilder, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { BLOCK_COLUMNS, type PanelFormat } from '../panels/panelFormats.table.ts';
 import { KERNELS } from './kernels.table.ts';
 import {

@@ -2,12 +2,7 @@
  * Kernels whose state a step replaces. A sequence at position 0 starts: its state is set to zeros.
  * Token by token, so the order of sums does not depend on how a prompt is cut.
  */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { KERNELS } from './kernels.table.ts';
 import { pushPosition } from './movement.ts';
 import {

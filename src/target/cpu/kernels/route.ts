@@ -9,12 +9,7 @@
  *   eligible  choice in the groups kept, −infinity elsewhere and where already chosen
  *   groups    the sum of the two best of choice of each group, or the best
  */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { SMALLEST_SUM } from './gates.ts';
 import { KERNELS } from './kernels.table.ts';
 import { ELEMENT_BYTES, forRow, pushProduct, pushRow, pushSum, VECTOR_BYTES } from './vectors.ts';

@@ -1,10 +1,5 @@
 /** Row-wise kernels: normalisations, a row or a number for each row, rotary embedding, the index of the largest. */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { KERNELS } from './kernels.table.ts';
 import {
   ELEMENT_BYTES,

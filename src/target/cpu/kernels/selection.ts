@@ -3,12 +3,7 @@
  *
  * Scores become integers that order alike: the bits, all but the sign turned over where it is set.
  */
-import {
-  type FunctionBuilder,
-  type FunctionRef,
-  type Local,
-  type ModuleBuilder,
-} from '../../../wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from '../../../wasm/index.ts';
 import { INDEX_BLOCK, KERNELS } from './kernels.table.ts';
 import { addChooseLargest } from './largest.ts';
 import { pushPosition } from './movement.ts';

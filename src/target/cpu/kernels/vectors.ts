@@ -5,7 +5,7 @@
  * loaded into lane 0 of a vector of zeros, so both are computed by the same code, and sums have one
  * order whatever the tiling around them.
  */
-import { type FunctionBuilder, type Local } from '../../../wasm/index.ts';
+import type { FunctionBuilder, Local } from '../../../wasm/index.ts';
 
 export const ELEMENT_BYTES = 4;
 /** What every buffer starts at a multiple of. */

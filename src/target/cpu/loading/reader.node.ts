@@ -4,9 +4,9 @@
  */
 import fs from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import { type WasmMemory } from '../../../wasm/index.ts';
-import { type WordKernels } from '../panels/packWords.ts';
-import { type ReaderData } from './readers.node.ts';
+import type { WasmMemory } from '../../../wasm/index.ts';
+import type { WordKernels } from '../panels/packWords.ts';
+import type { ReaderData } from './readers.node.ts';
 import { takeSlices, type FileSlice } from './slices.ts';
 
 interface Api {

@@ -1,9 +1,9 @@
 /** Threads that read weights from open files while others do something else. */
 import { Worker } from 'node:worker_threads';
-import { type WasmMemory, type WasmModule } from '../../../wasm/index.ts';
+import type { WasmMemory, WasmModule } from '../../../wasm/index.ts';
 import { PAGE_BYTES } from '../kernels/memories.ts';
 import { wordKernels } from '../panels/packWords.ts';
-import { type FileSlice, type Numbered } from './slices.ts';
+import type { FileSlice, Numbered } from './slices.ts';
 
 /** What there is to read, into which memories; all of it is shared. */
 export interface Reading {

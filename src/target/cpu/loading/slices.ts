@@ -2,7 +2,7 @@
  * Pieces of weights that threads read and pack beside each other: each takes the next that is free. A word for every
  * slice says how far it is.
  */
-import { type WordFormatName } from '../panels/packWords.ts';
+import type { WordFormatName } from '../panels/packWords.ts';
 
 /** Rows in an open file that become whole panels word by word: what a thread can pack that knows no weights. */
 export interface FileSlice {

@@ -1,5 +1,5 @@
 /** Stored rows to panels in a memory, in vectors where there are any for the format. */
-import { type WasmMemory } from '../../../wasm/index.ts';
+import type { WasmMemory } from '../../../wasm/index.ts';
 import { BLOCK_COLUMNS, PANEL_ROWS, type PanelFormatName } from './panelFormats.table.ts';
 import { panelBytes } from './panelLayout.ts';
 import { packPanels } from './packPanels.ts';

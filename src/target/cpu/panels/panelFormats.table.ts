@@ -9,7 +9,7 @@
  * of bits (packPanels.ts). Scales and mins are f16 in a header that one block has, or eight share; then each block, or
  * each half of it, has small integers that they are multiplied with.
  */
-import { type StoredFormat } from '../../../ir/index.ts';
+import type { StoredFormat } from '../../../ir/index.ts';
 
 /** Rows of a panel, and columns of a block. */
 export const PANEL_ROWS = 32;

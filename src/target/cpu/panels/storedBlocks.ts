@@ -5,7 +5,7 @@
  * Where ggml's bytes are those of panels, as nibbles 16 columns apart are, they are copied as planes, without codes.
  */
 import { FormatError, UnsupportedError } from '../../../base/index.ts';
-import { type IntegerFormatName } from './panelFormats.table.ts';
+import type { IntegerFormatName } from './panelFormats.table.ts';
 
 /** Of 32 or 256 columns. */
 export class StoredBlock {

@@ -1,6 +1,6 @@
 /** How a thread calls kernels. */
 import { instantiate, type WasmMemory, type WasmModule } from '../../../wasm/index.ts';
-import { type LinkedLibrary } from '../../../x86/index.ts';
+import type { LinkedLibrary } from '../../../x86/index.ts';
 import { bindKernels, type Kernels } from '../kernels/bind.ts';
 import { type KernelName } from '../kernels/kernels.table.ts';
 import { Machine, NativeRoute, withMachineCode } from '../x86/index.ts';

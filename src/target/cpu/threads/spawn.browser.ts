@@ -1,5 +1,5 @@
 /** Workers as those of a page, which must be cross-origin isolated. */
-import { type Letter, type Start } from './work.ts';
+import type { Letter, Start } from './work.ts';
 
 interface WebWorker {
   onerror: (() => void) | null;

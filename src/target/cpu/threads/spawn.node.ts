@@ -1,6 +1,6 @@
 /** Workers as threads of Node. */
 import { Worker } from 'node:worker_threads';
-import { type Letter, type Start } from './work.ts';
+import type { Letter, Start } from './work.ts';
 
 export interface WorkerHandle {
   post(letter: Start | Letter): void;

@@ -5,7 +5,7 @@ import { panelBytes, unitColumns } from '../panels/panelLayout.ts';
 import { groupedArguments, groupedName } from './grouped.ts';
 import { LINEAR } from './linear.ts';
 import { LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
-import { type Machine } from './machine.ts';
+import type { Machine } from './machine.ts';
 import { ELEMENT_BYTES, type Args, type NativeCalls } from './nativeBind.ts';
 
 const GROUPED_LINEAR = groupedArguments(LINEAR);

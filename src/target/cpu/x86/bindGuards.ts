@@ -1,7 +1,7 @@
 /** Calls that take from memory what calls behind them need, each time these run. */
 import { CeladonError } from '../../../base/index.ts';
 import { FRESH, POSITION } from './guards.ts';
-import { type Machine, type NativeCall } from './machine.ts';
+import type { Machine, NativeCall } from './machine.ts';
 import { ELEMENT_BYTES, type Args } from './nativeBind.ts';
 
 /**

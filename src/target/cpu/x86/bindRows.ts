@@ -2,7 +2,7 @@
 import { CeladonError } from '../../../base/index.ts';
 import { APPEND } from './append.ts';
 import { VECTOR_BYTES } from './elementwise.ts';
-import { type Machine } from './machine.ts';
+import type { Machine } from './machine.ts';
 import { bitsOf, ELEMENT_BYTES, type Args, type NativeCalls } from './nativeBind.ts';
 import { ADD, ARG_MAX, RMS_NORMALIZATION } from './rows.ts';
 

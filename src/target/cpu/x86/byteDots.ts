@@ -18,7 +18,7 @@ import {
   type Memory,
   type Vector,
 } from '../../../x86/index.ts';
-import { type Bias } from '../panels/panelFormats.table.ts';
+import type { Bias } from '../panels/panelFormats.table.ts';
 import { BOTH, emitZero, isWide, type Pair } from './width.ts';
 
 /** Products of the lines of a column group, which `spare` may help with. */

@@ -1,5 +1,5 @@
 /** Loops and arithmetic on cells of memory: what outer loops need, which would only take registers from inner ones. */
-import { type FunctionBuilder, type General, type Memory } from '../../../x86/index.ts';
+import type { FunctionBuilder, General, Memory } from '../../../x86/index.ts';
 
 /** to = from */
 export function copyCell(f: FunctionBuilder, to: Memory, from: Memory): void {

@@ -4,7 +4,7 @@
  */
 import { mask, zeroing, type FunctionBuilder, type Vector } from '../../../x86/index.ts';
 import { LARGEST, LN2_HIGH, LN2_LOW, POLYNOMIAL, SMALLEST } from '../kernels/exponential.ts';
-import { type Constants } from './lanes.ts';
+import type { Constants } from './lanes.ts';
 
 const LARGE_ENOUGH = mask(7);
 /** Comparison "not below", true for what is not a number. */

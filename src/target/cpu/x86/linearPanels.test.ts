@@ -12,7 +12,7 @@ import { normal } from '../../../../test/workbench.ts';
 import { kernelsByLevel } from '../../../../test/x86/levels.ts';
 import { NativeWorkbench } from '../../../../test/x86/workbench.ts';
 import { Random } from '../../../base/index.ts';
-import { type NativeLibrary } from '../../../x86/index.ts';
+import type { NativeLibrary } from '../../../x86/index.ts';
 import { ACTIVATION_BLOCK } from '../kernels/quantizeRows.ts';
 import { packPanels } from '../panels/packPanels.ts';
 import { BLOCK_COLUMNS, type IntegerFormatName } from '../panels/panelFormats.table.ts';

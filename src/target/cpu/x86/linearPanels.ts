@@ -8,13 +8,13 @@
  *     for each tile of rows of x          sums of earlier pieces lie in out
  * ```
  */
-import {
-  type Assembler,
-  type FunctionBuilder,
-  type General,
-  type Label,
-  type Memory,
-  type Vector,
+import type {
+  Assembler,
+  FunctionBuilder,
+  General,
+  Label,
+  Memory,
+  Vector,
 } from '../../../x86/index.ts';
 import { PANEL_ROWS, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';

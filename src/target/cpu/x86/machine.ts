@@ -1,6 +1,6 @@
 /** Functions of a library on the memories of a device. */
 import { CeladonError } from '../../../base/index.ts';
-import { type WasmMemory } from '../../../wasm/index.ts';
+import type { WasmMemory } from '../../../wasm/index.ts';
 import { openLibrary, type LinkedLibrary, type NativeLibrary } from '../../../x86/index.ts';
 import { MEMORY_SPAN } from '../kernels/memories.ts';
 import { CELL_BYTES, CellRoom, setCell } from './cellRoom.ts';

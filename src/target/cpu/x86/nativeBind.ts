@@ -1,6 +1,6 @@
 /** What makes a call of machine code from the arguments of a kernel. */
 import { KERNELS, type KernelName } from '../kernels/kernels.table.ts';
-import { type Machine, type NativeCall } from './machine.ts';
+import type { Machine, NativeCall } from './machine.ts';
 
 export const ELEMENT_BYTES = 4;
 

@@ -4,7 +4,7 @@ import { PANEL_NAMES, randomStored } from '../../../../test/panels.ts';
 import { assertClose, normal } from '../../../../test/workbench.ts';
 import { LEVELS } from '../../../../test/x86/levels.ts';
 import { Random } from '../../../base/index.ts';
-import { type WasmMemory } from '../../../wasm/index.ts';
+import type { WasmMemory } from '../../../wasm/index.ts';
 import { Assembler, loadLibrary, type Level } from '../../../x86/index.ts';
 import { bindKernels, type Bind } from '../kernels/bind.ts';
 import { instantiateKernels } from '../kernels/kernelModule.ts';

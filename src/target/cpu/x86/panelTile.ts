@@ -24,7 +24,7 @@ import {
   type PanelReader,
 } from './panelReaders.ts';
 import { loadCorrection } from './byteDots.ts';
-import { type Columns } from './columns.ts';
+import type { Columns } from './columns.ts';
 import {
   atRow,
   freeRowPointers,

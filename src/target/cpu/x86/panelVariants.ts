@@ -1,11 +1,5 @@
 /** How the products of each format of panels are done: what tiles there are, and what they read. */
-import {
-  type Assembler,
-  type FunctionBuilder,
-  type General,
-  type Level,
-  type Vector,
-} from '../../../x86/index.ts';
+import type { Assembler, FunctionBuilder, General, Level, Vector } from '../../../x86/index.ts';
 import { activationBytes } from '../kernels/quantizeRows.ts';
 import {
   isFloatFormat,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random, UnsupportedError } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import {
   allocateMx,
   floatNumerics,

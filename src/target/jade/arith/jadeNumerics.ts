@@ -3,7 +3,7 @@
  * interpreter's layout. Both must give the same bits.
  */
 import { bf16ToF32, f32ToBf16, UnsupportedError } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import {
   MX_BLOCK,
   type AttendRequest,
@@ -13,7 +13,7 @@ import {
   type Numerics,
   wholeBlocks,
 } from '../../../ir/index.ts';
-import { type Dot, type DotRows } from './dot.ts';
+import type { Dot, DotRows } from './dot.ts';
 import { fastDot } from './fastDot.ts';
 import { sigmoid, signedRoot, silu, softplus } from './functions.ts';
 import { ELEMENTS, quantizeGroup, UNIT_EXPONENTS } from './mx.ts';

@@ -1,5 +1,5 @@
 /** Entries of compressed context: docs/numerics.md, section 4. */
-import { type PoolRequest } from '../../../ir/index.ts';
+import type { PoolRequest } from '../../../ir/index.ts';
 import { exp, reciprocal } from './functions.ts';
 import { larger } from './reduce.ts';
 

@@ -3,7 +3,7 @@
  * operation rounds, and sums go up from their first term, as the instructions mul, add, scale, scaleAdd
  * and mix have them.
  */
-import { type DeltaRequest } from '../../../ir/index.ts';
+import type { DeltaRequest } from '../../../ir/index.ts';
 import { exp } from './functions.ts';
 
 const { fround } = Math;

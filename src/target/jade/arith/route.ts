@@ -4,7 +4,7 @@
  * Experts are chosen by score + bias: first the groups with the largest sums of their two best, or with
  * the best one where the graph asks for that, then the best experts inside them. Equal scores: the lower index; a NaN is smaller than everything.
  */
-import { type RouteAttrs } from '../../../ir/index.ts';
+import type { RouteAttrs } from '../../../ir/index.ts';
 import { reciprocal, rootAtLeast, sigmoid, SMALLEST_NORMAL, softplus } from './functions.ts';
 import { isLarger } from './reduce.ts';
 import { softmaxRow, type Row } from './rows.ts';

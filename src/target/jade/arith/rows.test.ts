@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../../base/index.ts';
-import { type RouteAttrs } from '../../../ir/index.ts';
+import type { RouteAttrs } from '../../../ir/index.ts';
 import { exp2, LOG2E, reciprocal, rsqrt, sigmoid } from './functions.ts';
 import { laneSum } from './reduce.ts';
 import { routeRow } from './route.ts';

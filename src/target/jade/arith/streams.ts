@@ -2,7 +2,7 @@
  * Residual streams and memory by n-gram, token by token: docs/numerics.md, section 4. Each is a sequence of
  * row functions, one for each instruction that the chip runs for it.
  */
-import { type HyperConnectionAttrs, type NGramGateRequest } from '../../../ir/index.ts';
+import type { HyperConnectionAttrs, NGramGateRequest } from '../../../ir/index.ts';
 import { divide, sigmoid, signedRoot } from './functions.ts';
 import { laneSum } from './reduce.ts';
 import { rmsRow, scaleAddRow, softmaxRow, type Row } from './rows.ts';

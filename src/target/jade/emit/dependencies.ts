@@ -3,7 +3,7 @@
  * writing them. Streams run in order, so of each stream only the latest of them matters, and only if no
  * earlier instruction of the same stream has waited for it or a later one already.
  */
-import { type Instruction } from '../isa.table.ts';
+import type { Instruction } from '../isa.table.ts';
 import { accesses, overlap, type Accesses, type ByteRange } from '../sim/access.ts';
 
 interface Slot {

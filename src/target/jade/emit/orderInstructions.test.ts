@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadChip } from '../../../chip/index.ts';
 import { assemble } from '../assemble.ts';
-import { type Instruction } from '../isa.table.ts';
+import type { Instruction } from '../isa.table.ts';
 import { dependenciesOf } from './dependencies.ts';
 import { orderInstructions } from './orderInstructions.ts';
 

@@ -12,7 +12,7 @@
  * Each instruction comes after those it depends on, so the program means the same and cannot deadlock.
  * Times are those of the units and ports; experts are taken to have the same number of rows each.
  */
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { NONE, QUEUES, queueOf, type Instruction } from '../isa.table.ts';
 import { balanced, rowsOf } from '../levels/tileEvents.ts';
 import { accesses, overlap, type ByteRange } from '../sim/access.ts';

@@ -4,13 +4,13 @@
  * Binary form: the encoded instructions, nothing else (see isa.table.ts).
  */
 import { formatBytes, sha256Hex } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
-import { type BufferPlan, type Program } from '../../../compile/index.ts';
-import { type Dims, type Graph } from '../../../ir/index.ts';
+import type { Chip } from '../../../chip/index.ts';
+import type { BufferPlan, Program } from '../../../compile/index.ts';
+import type { Dims, Graph } from '../../../ir/index.ts';
 import { formatInstruction } from '../disassemble.ts';
 import { encode } from '../encode.ts';
-import { type Instruction } from '../isa.table.ts';
-import { type MemoryLayout } from '../layout.ts';
+import type { Instruction } from '../isa.table.ts';
+import type { MemoryLayout } from '../layout.ts';
 
 export interface LabelledInstruction {
   readonly instruction: Instruction;

@@ -1,6 +1,6 @@
 /** Gives tile instructions their addresses: buffers become bytes on the chip. */
-import { type BufferPlan } from '../../../compile/index.ts';
-import { type TileInstruction } from '../schedule/tiles.ts';
+import type { BufferPlan } from '../../../compile/index.ts';
+import type { TileInstruction } from '../schedule/tiles.ts';
 import type { LabelledInstruction } from './program.ts';
 
 export function resolveAddresses(

@@ -6,7 +6,7 @@
  * of them at a time. Sums are written over others only when those have been read, and weights over others when
  * the product with those has passed the pipeline. A few rounds of a loop are added; it goes on in their pace.
  */
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { LOAD_COMMAND_CYCLES } from '../sim/transferTiming.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;

@@ -6,10 +6,10 @@ import { MX_BLOCK } from '../../../ir/index.ts';
 import { rowsOfPiece } from '../schedule/stateRows.ts';
 import { LOAD_COMMAND_CYCLES } from '../sim/transferTiming.ts';
 import { Heads, type Piece } from './heads.ts';
-import { type AttentionShape } from './kernelShapes.ts';
-import { type LinearWork } from './linearWork.ts';
-import { type Machine } from './machine.ts';
-import { type UnitCycles } from './unitCycles.ts';
+import type { AttentionShape } from './kernelShapes.ts';
+import type { LinearWork } from './linearWork.ts';
+import type { Machine } from './machine.ts';
+import type { UnitCycles } from './unitCycles.ts';
 
 export class AttentionWork {
   /** Blocks of each key head, and key heads. */

@@ -19,12 +19,12 @@
  * a query behind early keys, stores, lists of the tokens of experts. The first load comes a memory latency after
  * the start.
  */
-import { type Chip } from '../../../chip/index.ts';
-import { type MxFormat } from '../../../ir/index.ts';
+import type { Chip } from '../../../chip/index.ts';
+import type { MxFormat } from '../../../ir/index.ts';
 import { blockBytes } from '../isa.table.ts';
-import { type ValueBytes } from '../schedule/regions.ts';
+import type { ValueBytes } from '../schedule/regions.ts';
 import { KernelCost } from './kernelCosts.ts';
-import { type KernelShape, type LinearShape } from './kernelShapes.ts';
+import type { KernelShape, LinearShape } from './kernelShapes.ts';
 import { Machine } from './machine.ts';
 import { largestBuffers, mostValues } from './ringBuffers.ts';
 import { vectorStep } from './vectorSteps.ts';

@@ -1,6 +1,6 @@
 /** One layer program at all three levels of the machine. */
-import { type Chip } from '../../../chip/index.ts';
-import { type Graph } from '../../../ir/index.ts';
+import type { Chip } from '../../../chip/index.ts';
+import type { Graph } from '../../../ir/index.ts';
 import { ClosedForm } from './closedForm.ts';
 import { kernelShapes } from './kernelShapes.ts';
 import {

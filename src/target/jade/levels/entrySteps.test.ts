@@ -13,7 +13,7 @@ import {
 } from '../../../ir/index.ts';
 import { jadeTarget } from '../target.ts';
 import { choiceSteps, compressSteps } from './entrySteps.ts';
-import { type RepeatedStep } from './repeatedSteps.ts';
+import type { RepeatedStep } from './repeatedSteps.ts';
 
 const [ROWS, CONTEXT] = [4, 96];
 const TARGET = jadeTarget(loadChip('jade-edge'), { contextTokens: CONTEXT });

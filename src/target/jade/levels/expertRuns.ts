@@ -2,7 +2,7 @@
  * Experts with rows on channel, array and vector unit: in runs of neighbours, the gates of one beside the products
  * of the next, and behind each run those without rows, which every unit passes in order.
  */
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { AccumulatorBanks } from './accumulatorBanks.ts';
 
 /** Outputs of one weight of an expert that are finished together, and how many times. */

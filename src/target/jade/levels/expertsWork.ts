@@ -3,11 +3,11 @@ import { MX_BLOCK } from '../../../ir/index.ts';
 import { EMPTY_PRODUCT_CYCLES } from '../sim/matrixTiming.ts';
 import { ADDRESS_CYCLES, EMPTY_LOAD_CYCLES } from '../sim/transferTiming.ts';
 import { ExpertRuns, type ExpertChunk } from './expertRuns.ts';
-import { type ExpertsShape } from './kernelShapes.ts';
-import { type Machine } from './machine.ts';
+import type { ExpertsShape } from './kernelShapes.ts';
+import type { Machine } from './machine.ts';
 import { Product } from './product.ts';
-import { type VectorStep } from './vectorSteps.ts';
-import { type UnitCycles } from './unitCycles.ts';
+import type { VectorStep } from './vectorSteps.ts';
+import type { UnitCycles } from './unitCycles.ts';
 
 export class ExpertsWork {
   private readonly product = new Product();

@@ -1,6 +1,6 @@
 /** A program in groups of instructions, and which of them are alike to the clock. */
 import { QUEUES } from '../isa.table.ts';
-import { type TimedProgram } from '../sim/timedProgram.ts';
+import type { TimedProgram } from '../sim/timedProgram.ts';
 import { COST_NUMBERS, type Costs } from '../sim/unitTiming.ts';
 
 export interface Group {

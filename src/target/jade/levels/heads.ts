@@ -1,5 +1,5 @@
 /** Blocks of heads on array and vector unit: the softmax of one runs beside products of others, or of a query. */
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { AccumulatorBanks } from './accumulatorBanks.ts';
 
 /** Pieces of keys or of values: how many, their bytes, cycles of their loads, of scores and of products with values. */

@@ -5,16 +5,16 @@
 import { MX_BLOCK } from '../../../ir/index.ts';
 import { AttentionWork } from './attentionWork.ts';
 import { ExpertsWork } from './expertsWork.ts';
-import {
-  type ComposedShape,
-  type EmbeddingShape,
-  type IndexerShape,
-  type KernelShape,
-  type RowsShape,
+import type {
+  ComposedShape,
+  EmbeddingShape,
+  IndexerShape,
+  KernelShape,
+  RowsShape,
 } from './kernelShapes.ts';
 import { LinearWork } from './linearWork.ts';
-import { type Machine } from './machine.ts';
-import { type RepeatedStep } from './repeatedSteps.ts';
+import type { Machine } from './machine.ts';
+import type { RepeatedStep } from './repeatedSteps.ts';
 import { UnitCycles } from './unitCycles.ts';
 import { windowCost } from './windowCost.ts';
 

@@ -1,13 +1,13 @@
 /** A graph, such as one layer of a model, as a program, and its run on the simulator (L2). */
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { compileLowered, lowerGraph } from '../../../compile/index.ts';
 import { topologicalOrder, type Dims, type Graph } from '../../../ir/index.ts';
-import { type JadeProgram } from '../emit/program.ts';
+import type { JadeProgram } from '../emit/program.ts';
 import { writeImage } from '../image.ts';
 import { weightKey } from '../layout.ts';
 import { createSimulator, type RunStats, type Simulator } from '../sim/index.ts';
 import { jadeTarget } from '../target.ts';
-import { type KernelShape } from './kernelShapes.ts';
+import type { KernelShape } from './kernelShapes.ts';
 
 /** Tokens of context after the step, unless told otherwise. */
 export const CONTEXT_TOKENS = 256;

@@ -3,12 +3,12 @@
  * vector lanes. Divided by the rates of a chip they bound the closed form from below, without starts,
  * ends, whole tiles or waiting.
  */
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
-import { type VectorForm } from '../vector/cycles.ts';
-import { type KernelShape } from './kernelShapes.ts';
-import { type RepeatedStep } from './repeatedSteps.ts';
-import { type VectorStep } from './vectorSteps.ts';
+import type { VectorForm } from '../vector/cycles.ts';
+import type { KernelShape } from './kernelShapes.ts';
+import type { RepeatedStep } from './repeatedSteps.ts';
+import type { VectorStep } from './vectorSteps.ts';
 
 export interface LeastWork {
   readonly bytes: number;

@@ -1,8 +1,8 @@
 /** A linear: chunks of its outputs, each finished by the vector unit beside products of the next. */
 import { chunkOf } from '../schedule/linear.ts';
 import { AccumulatorBanks } from './accumulatorBanks.ts';
-import { type LinearShape } from './kernelShapes.ts';
-import { type Machine } from './machine.ts';
+import type { LinearShape } from './kernelShapes.ts';
+import type { Machine } from './machine.ts';
 import { Product } from './product.ts';
 import { NEVER, type UnitCycles } from './unitCycles.ts';
 

@@ -1,9 +1,9 @@
 /** Bytes of values that are on the chip while a kernel runs: what the rings of weights leave room for. */
-import { type Kernel } from '../../../compile/index.ts';
+import type { Kernel } from '../../../compile/index.ts';
 import { isMx, lastDim, type Dims, type MxFormat, type Node } from '../../../ir/index.ts';
 import { mxRowBytes } from '../memoryRegions.ts';
 import { headsOf } from '../schedule/placement.ts';
-import { type ValueBytes } from '../schedule/regions.ts';
+import type { ValueBytes } from '../schedule/regions.ts';
 
 /** Of each kernel; `sources`: places of the kernels whose results it reads. */
 export function liveBytes(

@@ -1,11 +1,11 @@
 /** A chip as the closed form asks it: cycles of one transfer, product or vector operation. */
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
 import { ringBytes, type LargestBuffers, type ValueBytes } from '../schedule/regions.ts';
 import { MatmulPhases, packedBlocks } from '../sim/matrixTiming.ts';
 import { LOAD_COMMAND_CYCLES, rowBeats } from '../sim/transferTiming.ts';
 import { formCycles, vectorUnit, type VectorUnit } from '../vector/cycles.ts';
-import { type VectorStep } from './vectorSteps.ts';
+import type { VectorStep } from './vectorSteps.ts';
 
 export class Machine {
   readonly chip: Chip;

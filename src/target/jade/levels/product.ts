@@ -1,6 +1,6 @@
 /** A product of activations and weights that stream through a ring: how often each tile, and how long each takes. */
 import { tileOf } from '../tiles.ts';
-import { type Machine } from './machine.ts';
+import type { Machine } from './machine.ts';
 
 /** rows × inputs times outputs × inputs, tile by tile. */
 export class Product {

@@ -1,5 +1,5 @@
 /** Vector instructions that an operator is made of. */
-import { type MicrocodedOpcode } from '../vector/program.ts';
+import type { MicrocodedOpcode } from '../vector/program.ts';
 import { vectorStep, type VectorStep } from './vectorSteps.ts';
 
 /** An instruction on so many rows, again and again. */

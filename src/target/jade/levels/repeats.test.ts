@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Random } from '../../../base/index.ts';
 import { loadChip, type Chip } from '../../../chip/index.ts';
 import { assemble } from '../assemble.ts';
-import { type Instruction } from '../isa.table.ts';
+import type { Instruction } from '../isa.table.ts';
 import { randomProgram } from '../sim/randomProgram.ts';
 import { TimedProgram } from '../sim/timedProgram.ts';
 import { Timing } from '../sim/timing.ts';

@@ -7,8 +7,8 @@
  * In a mixture of experts those without rows are soon in a steady state.
  */
 import { ClockState } from '../sim/clockState.ts';
-import { type Passage, type Timing } from '../sim/timing.ts';
-import { type Group } from './groups.ts';
+import type { Passage, Timing } from '../sim/timing.ts';
+import type { Group } from './groups.ts';
 
 /** A state in which a group was about to be dispatched. */
 interface State {

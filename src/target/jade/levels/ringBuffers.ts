@@ -1,10 +1,10 @@
 /** What kernels pass through the rings of weights and of context, which are shared out by their largest buffer. */
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { MX_BLOCK, wholeBlocks } from '../../../ir/index.ts';
-import { type LargestBuffers, type ValueBytes } from '../schedule/regions.ts';
+import type { LargestBuffers, ValueBytes } from '../schedule/regions.ts';
 import { rowsOfPiece } from '../schedule/stateRows.ts';
 import { tileOf } from '../tiles.ts';
-import { type KernelShape } from './kernelShapes.ts';
+import type { KernelShape } from './kernelShapes.ts';
 
 /** Bytes of the largest buffers of all kernels. */
 export function largestBuffers(shapes: readonly KernelShape[], chip: Chip): LargestBuffers {

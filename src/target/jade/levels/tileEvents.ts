@@ -7,7 +7,7 @@
  * itself, of rows that a token attends to, is as long as it may be.
  */
 import { UsageError } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { NONE, type FieldsOf, type Instruction } from '../isa.table.ts';
 import { TimedProgram } from '../sim/timedProgram.ts';
 import { Timing } from '../sim/timing.ts';

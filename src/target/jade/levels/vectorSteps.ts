@@ -1,8 +1,8 @@
 /** Vector instructions as numbers, whatever the chip. */
-import { type Node } from '../../../ir/index.ts';
-import { type Fields } from '../isa.table.ts';
+import type { Node } from '../../../ir/index.ts';
+import type { Fields } from '../isa.table.ts';
 import { vectorForm, type VectorForm } from '../vector/cycles.ts';
-import { type MicrocodedOpcode } from '../vector/program.ts';
+import type { MicrocodedOpcode } from '../vector/program.ts';
 
 /** A vector operation on rows of `width` channels. */
 export interface VectorStep {

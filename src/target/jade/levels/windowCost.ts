@@ -10,8 +10,8 @@ import {
 import { blockBytes } from '../isa.table.ts';
 import { mxRowBytes } from '../memoryRegions.ts';
 import { choosesAll } from '../schedule/chosenRows.ts';
-import { type ValueBytes } from '../schedule/regions.ts';
-import { type Machine } from './machine.ts';
+import type { ValueBytes } from '../schedule/regions.ts';
+import type { Machine } from './machine.ts';
 import { vectorStep, type VectorStep } from './vectorSteps.ts';
 
 /** Each token by itself; its heads as many together as their scores fit. */

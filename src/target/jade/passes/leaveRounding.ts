@@ -2,7 +2,7 @@
  * Leaves out `fakeQuantize` of values that only the matrix unit reads: they are rounded to its blocks of
  * eight bits there, in place of the format that a cache was trained with. Others are left, and refused.
  */
-import { type Pass } from '../../../compile/index.ts';
+import type { Pass } from '../../../compile/index.ts';
 import { makeNode, rewrite, type Node, type Op } from '../../../ir/index.ts';
 
 /** Operators whose values become blocks. */

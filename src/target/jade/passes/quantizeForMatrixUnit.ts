@@ -8,8 +8,8 @@
  * (docs/numerics.md, section 4).
  */
 import { UnsupportedError } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
-import { type Pass } from '../../../compile/index.ts';
+import type { Chip } from '../../../chip/index.ts';
+import type { Pass } from '../../../compile/index.ts';
 import {
   isReplaced,
   lastDim,

@@ -1,5 +1,5 @@
 /** Shift registers: signals some cycles later. */
-import { type ModuleBuilder, type Signal } from '../../../hdl/index.ts';
+import type { ModuleBuilder, Signal } from '../../../hdl/index.ts';
 import { mapBundle, type Bundle } from './bundle.ts';
 
 /** `signal` as it was `cycles` cycles ago; names end in the number of cycles. One-bit valids should reset to 0. */

@@ -2,7 +2,7 @@
  * The files of a chip's design: a SystemVerilog module each, and what an engineer needs to lint, simulate
  * and synthesise them. Deterministic: a chip always gives the same bytes.
  */
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { systemVerilogFiles, type Module } from '../../../hdl/index.ts';
 import { matrixUnit } from './matrix/matrixUnit.ts';
 import { localAddressBits } from './memory/memoryShape.ts';

@@ -1,5 +1,5 @@
 /** Several signals as one vector, for a queue or a port, and back. */
-import { type Signal } from '../../../hdl/index.ts';
+import type { Signal } from '../../../hdl/index.ts';
 
 /** The first at the lowest bits. */
 export function pack(values: Readonly<Record<string, Signal>>): Signal {

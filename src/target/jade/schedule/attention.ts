@@ -8,7 +8,7 @@
  * Tokens are taken in blocks whose scores fit in the accumulators; a token that has its own rows is one by
  * itself (chosenRows.ts).
  */
-import { type Kernel } from '../../../compile/index.ts';
+import type { Kernel } from '../../../compile/index.ts';
 import { MX_BLOCK, type MxFormat, type Node, type NodeOf, wholeBlocks } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE } from '../isa.table.ts';
 import { mxRowBytes } from '../memoryRegions.ts';

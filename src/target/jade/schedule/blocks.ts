@@ -4,9 +4,9 @@
  */
 import { CapacityError } from '../../../base/index.ts';
 import { lastDim, type Node, wholeBlocks } from '../../../ir/index.ts';
-import { type Context } from './context.ts';
-import { type Source } from './stateRows.ts';
-import { type Ref } from './tiles.ts';
+import type { Context } from './context.ts';
+import type { Source } from './stateRows.ts';
+import type { Ref } from './tiles.ts';
 
 /** Tokens and heads whose scores fit in one accumulator bank, and their results in all. */
 export interface Block {

@@ -3,7 +3,7 @@
  * entry is made as if it ended a window; those of tokens that end none are multiplied by zero. Channels are pooled
  * each by itself, so where the rows of a window are many they go some channels at a time.
  */
-import { type Kernel } from '../../../compile/index.ts';
+import type { Kernel } from '../../../compile/index.ts';
 import { lastDim, type NodeOf } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE, type Opcode } from '../isa.table.ts';
 import { endsKey, pastKey, type ReplacedRegion } from '../memoryRegions.ts';

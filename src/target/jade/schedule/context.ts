@@ -1,9 +1,9 @@
 /** What every kernel's lowering shares: the chip, the step's size, the tile program and where values are. */
-import { type Chip } from '../../../chip/index.ts';
-import { type Dims, type Graph, type Node } from '../../../ir/index.ts';
-import { type MemoryLayout } from '../layout.ts';
-import { type FloatPlacement, type Placement } from './placement.ts';
-import { type Ref, type TileProgram } from './tiles.ts';
+import type { Chip } from '../../../chip/index.ts';
+import type { Dims, Graph, Node } from '../../../ir/index.ts';
+import type { MemoryLayout } from '../layout.ts';
+import type { FloatPlacement, Placement } from './placement.ts';
+import type { Ref, TileProgram } from './tiles.ts';
 
 export interface Context {
   readonly chip: Chip;

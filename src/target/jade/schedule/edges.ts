@@ -6,7 +6,7 @@
 import { NONE } from '../isa.table.ts';
 import { edgeKey, newestKey, type EdgeRegion, type Items } from '../memoryRegions.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
-import { type Ref } from './tiles.ts';
+import type { Ref } from './tiles.ts';
 
 /** Some tokens of a step, of one sequence. */
 export interface Tokens {

@@ -2,13 +2,13 @@
  * Rows of tables: token ids, or rows by n-gram that the host has found, come from a mailbox; the rows they
  * choose are gathered from memory and widened to f32.
  */
-import { type Kernel } from '../../../compile/index.ts';
+import type { Kernel } from '../../../compile/index.ts';
 import { lastDim, type Node, type NodeOf } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE } from '../isa.table.ts';
 import { choicesKey, ngramsKey } from '../memoryRegions.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
 import { destinationOf, type FloatPlacement } from './placement.ts';
-import { type Ref } from './tiles.ts';
+import type { Ref } from './tiles.ts';
 
 /** Rows of a table in bf16, as f32 at `into`: so many of each token, one behind the other. */
 interface Lookup {

@@ -3,7 +3,7 @@
  * expert then runs on its list. An expert that no token chose costs a cycle an instruction: its weights
  * are not loaded. The order of experts, and with it of every sum, does not depend on the batch.
  */
-import { type Kernel } from '../../../compile/index.ts';
+import type { Kernel } from '../../../compile/index.ts';
 import {
   lastDim,
   MX_BLOCK,
@@ -15,7 +15,7 @@ import {
 import { FORMAT_CODES, NONE, SCORINGS } from '../isa.table.ts';
 import { weightKey } from '../layout.ts';
 import { mxRowBytes, type TiledWeight } from '../memoryRegions.ts';
-import { type Context } from './context.ts';
+import type { Context } from './context.ts';
 import { loadChoices } from './embedding.ts';
 import { loadConstant } from './epilogue.ts';
 import { emitProduct, type ActivationRows } from './matmul.ts';

@@ -9,7 +9,7 @@
  * visible rows are chosen there is nothing to do: attention reads them all.
  */
 import { CapacityError } from '../../../base/index.ts';
-import { type Kernel } from '../../../compile/index.ts';
+import type { Kernel } from '../../../compile/index.ts';
 import {
   MX_BLOCK,
   partsOfTopRows,
@@ -21,7 +21,7 @@ import { NONE, FORMAT_CODES } from '../isa.table.ts';
 import { keyFields } from './attention.ts';
 import { chooseBlocks, chooseRows, type Scores } from './choices.ts';
 import { choosesAll } from './chosenRows.ts';
-import { type Context } from './context.ts';
+import type { Context } from './context.ts';
 import { loadFilled } from './epilogue.ts';
 import { activationFields } from './matmul.ts';
 import { floatOf, mxOf, type FloatPlacement, type MxPlacement } from './placement.ts';

@@ -1,8 +1,8 @@
 /** Layer normalisation: docs/numerics.md, section 4, as vector instructions on the rows of a value. */
-import { type Kernel } from '../../../compile/index.ts';
+import type { Kernel } from '../../../compile/index.ts';
 import { lastDim, type NodeOf } from '../../../ir/index.ts';
 import { FORMAT_CODES } from '../isa.table.ts';
-import { type Context } from './context.ts';
+import type { Context } from './context.ts';
 import { loadConstant, loadFilled } from './epilogue.ts';
 import { destinationOf, floatOf, headsOf, headStrideOf, type FloatPlacement } from './placement.ts';
 import { factor, into, PLAIN, source, type Strides } from './rowFields.ts';

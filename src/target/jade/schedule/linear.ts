@@ -1,8 +1,8 @@
 /** Linear kernels: weights stream through in chunks of output channels, each finished by the epilogue. */
-import { type Kernel } from '../../../compile/index.ts';
+import type { Kernel } from '../../../compile/index.ts';
 import { lastDim, type Node } from '../../../ir/index.ts';
 import { weightKey } from '../layout.ts';
-import { type TiledWeight } from '../memoryRegions.ts';
+import type { TiledWeight } from '../memoryRegions.ts';
 import { contiguous, regionAddress, type Context } from './context.ts';
 import { emitEpilogue, type Piece } from './epilogue.ts';
 import { emitProduct } from './matmul.ts';

@@ -3,7 +3,7 @@
  * a sequence comes once a step and goes back once; in between it lies on the chip, in pieces that leave
  * room for others.
  */
-import { type Kernel } from '../../../compile/index.ts';
+import type { Kernel } from '../../../compile/index.ts';
 import { lastDim, type Node, type NodeOf } from '../../../ir/index.ts';
 import { FORMAT_CODES, NONE } from '../isa.table.ts';
 import { tapsKey, type ReplacedRegion } from '../memoryRegions.ts';

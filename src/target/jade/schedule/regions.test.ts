@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chipNames, loadChip, type Chip } from '../../../chip/index.ts';
-import { type PlannedBuffer, type Region } from '../../../compile/index.ts';
+import type { PlannedBuffer, Region } from '../../../compile/index.ts';
 import { regionsOf } from './regions.ts';
 
 const EDGE = loadChip('jade-edge');

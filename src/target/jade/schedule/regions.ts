@@ -12,7 +12,7 @@
  * lie in the `control` memory.
  */
 import { CapacityError, ChipError } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import {
   BUFFER_ALIGNMENT_BYTES,
   planMemory,
@@ -20,7 +20,7 @@ import {
   type Region,
 } from '../../../compile/index.ts';
 import { memoriesOf } from '../sim/banks.ts';
-import { type RegionName } from './tiles.ts';
+import type { RegionName } from './tiles.ts';
 
 /** Parts the scratchpad is shared out in: its banks, or halves of them when there are as few as four. */
 const LEAST_PARTS = 8;

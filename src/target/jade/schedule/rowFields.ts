@@ -1,6 +1,6 @@
 /** Fields of vector instructions on f32 rows. */
 import { FORMAT_CODES, NONE } from '../isa.table.ts';
-import { type Operand, type Ref } from './tiles.ts';
+import type { Operand, Ref } from './tiles.ts';
 
 export type Fields = Record<string, Operand>;
 

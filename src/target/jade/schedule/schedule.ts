@@ -2,8 +2,8 @@
  * The schedule: kernels → tile instructions in program order, one lowering for each kind of anchor.
  */
 import { UnsupportedError } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
-import { type Kernel, type Schedule } from '../../../compile/index.ts';
+import type { Chip } from '../../../chip/index.ts';
+import type { Kernel, Schedule } from '../../../compile/index.ts';
 import {
   lastDim,
   topologicalOrder,
@@ -12,10 +12,10 @@ import {
   type Node,
   type Op,
 } from '../../../ir/index.ts';
-import { type MemoryLayout } from '../layout.ts';
+import type { MemoryLayout } from '../layout.ts';
 import { attendsChosen, Attention, lowerAttention } from './attention.ts';
 import { lowerCompress } from './compress.ts';
-import { type Context } from './context.ts';
+import type { Context } from './context.ts';
 import { lowerEmbedding } from './embedding.ts';
 import { emitEpilogue } from './epilogue.ts';
 import { lowerExperts, lowerRoute, lowerRouteByToken } from './experts.ts';

@@ -3,7 +3,7 @@
  * chip again, in pieces small enough that several fit in the ring.
  */
 import { UnsupportedError } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { lastDim, MX_BLOCK, type MxFormat, type Node, type NodeOf } from '../../../ir/index.ts';
 import { blockBytes, NONE } from '../isa.table.ts';
 import { isByShift, scalesKey, type StateRegion } from '../memoryRegions.ts';

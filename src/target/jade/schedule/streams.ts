@@ -2,11 +2,11 @@
  * Residual streams and memory by n-gram: docs/numerics.md, section 4, as vector instructions. Coefficients
  * are few, so rows are short, and an instruction works on those of all tokens.
  */
-import { type Kernel } from '../../../compile/index.ts';
+import type { Kernel } from '../../../compile/index.ts';
 import { lastDim, type NodeOf } from '../../../ir/index.ts';
 import { LEAST_AGREEMENT } from '../arith/index.ts';
 import { FORMAT_CODES, NONE } from '../isa.table.ts';
-import { type Context } from './context.ts';
+import type { Context } from './context.ts';
 import { loadConstant, loadFilled } from './epilogue.ts';
 import { destinationOf, floatOf, headsOf, headStrideOf, type FloatPlacement } from './placement.ts';
 import { factor, into, PLAIN, source, type Fields, type Strides } from './rowFields.ts';

@@ -2,8 +2,8 @@
  * A tile program: instructions in program order on buffers that have no address yet. Running them one
  * after another in this order is the meaning of the program; queues and semaphores come later.
  */
-import { type PlannedBuffer } from '../../../compile/index.ts';
-import { type Opcode } from '../isa.table.ts';
+import type { PlannedBuffer } from '../../../compile/index.ts';
+import type { Opcode } from '../isa.table.ts';
 
 export type RegionName =
   | 'stream'

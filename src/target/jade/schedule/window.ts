@@ -7,7 +7,7 @@
  *
  * Rows before the first position are masked by −Inf, which a table has by position.
  */
-import { type Kernel } from '../../../compile/index.ts';
+import type { Kernel } from '../../../compile/index.ts';
 import { lastDim, MX_BLOCK, type Node, type NodeOf, wholeBlocks } from '../../../ir/index.ts';
 import { blockBytes, FORMAT_CODES, NONE } from '../isa.table.ts';
 import { isByShift, pastKey, sinksKey, type ReplacedRegion } from '../memoryRegions.ts';

@@ -6,8 +6,8 @@
  * all banks that its bounding ranges touch with data, and the write ports of those it writes. Counts
  * and lists are read without a port of the masks.
  */
-import { type Chip } from '../../../chip/index.ts';
-import { type Instruction } from '../isa.table.ts';
+import type { Chip } from '../../../chip/index.ts';
+import type { Instruction } from '../isa.table.ts';
 import { operandsOf, type ByteRange } from './access.ts';
 
 export type LocalMemory = 'scratchpad' | 'accumulators' | 'control memory';

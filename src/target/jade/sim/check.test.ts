@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CapacityError, FormatError } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import nano from '../../../../catalogue/chips/jade-nano.json' with { type: 'json' };
 import { assemble } from '../assemble.ts';
 import { createSimulator } from './simulator.ts';

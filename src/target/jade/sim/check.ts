@@ -4,7 +4,7 @@
  * Checked once a program, so that running it need not.
  */
 import { FormatError } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
 import { SMALLEST_NORMAL } from '../arith/functions.ts';
 import {

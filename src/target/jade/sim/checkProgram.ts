@@ -1,7 +1,7 @@
 /** What must hold between the instructions of a program: whose banks are whose, and sums that are complete. */
 import { FormatError } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
-import { type FieldsOf, type Instruction } from '../isa.table.ts';
+import type { Chip } from '../../../chip/index.ts';
+import type { FieldsOf, Instruction } from '../isa.table.ts';
 import { matmulOperands, overlap } from './access.ts';
 import { banksOf } from './banks.ts';
 

@@ -1,8 +1,8 @@
 /** Who waits for whom when nothing can start any more, for people. */
 import { QUEUES } from '../isa.table.ts';
-import { type Dispatcher } from './dispatch.ts';
+import type { Dispatcher } from './dispatch.ts';
 import { NONE_LEFT, type TimedProgram } from './timedProgram.ts';
-import { type Tokens } from './tokens.ts';
+import type { Tokens } from './tokens.ts';
 
 /** A phrase for each head that is left. */
 export function waitingHeads(

@@ -3,10 +3,10 @@
  * format has a loop of its own that is compiled for its types of arrays; arith/decodeElements says the
  * same.
  */
-import { type DotRows } from '../arith/dot.ts';
+import type { DotRows } from '../arith/dot.ts';
 import { ELEMENTS } from '../arith/mx.ts';
 import { MX_BLOCK, type MxFormat } from '../../../ir/index.ts';
-import { type ChipState } from './state.ts';
+import type { ChipState } from './state.ts';
 
 /** Where blocks are: the first of row r at `at[r]`, the next ones of it `stride` bytes on. */
 export interface BlockRows {

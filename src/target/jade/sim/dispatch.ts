@@ -2,7 +2,7 @@
  * The dispatcher: takes one instruction a cycle, in program order, into the FIFO of its queue, and stops
  * while that FIFO is full. An entry leaves its FIFO when it starts.
  */
-import { type ClockState } from './clockState.ts';
+import type { ClockState } from './clockState.ts';
 
 /** Instructions a FIFO holds. */
 export const QUEUE_DEPTH = 8;

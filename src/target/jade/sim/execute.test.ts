@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeF8E4M3, f32ToBf16, Random } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import nano from '../../../../catalogue/chips/jade-nano.json' with { type: 'json' };
 import { exp2, LOG2E, reciprocal, rsqrt, sigmoid } from '../arith/index.ts';
 import { assemble } from '../assemble.ts';

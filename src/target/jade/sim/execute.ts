@@ -1,7 +1,7 @@
 /** The meaning of every instruction: one entry an opcode, so forgetting one is a compile error. */
-import { type Fields, type FieldsOf, type Instruction, type Opcode } from '../isa.table.ts';
+import type { Fields, FieldsOf, Instruction, Opcode } from '../isa.table.ts';
 import { matmul } from './matrix.ts';
-import { type ChipState } from './state.ts';
+import type { ChipState } from './state.ts';
 import { gather, load, store } from './transfers.ts';
 import * as vector from './vector.ts';
 

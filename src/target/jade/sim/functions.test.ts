@@ -1,7 +1,7 @@
 /** Functions by themselves, limits and the variants of route: values against what their summaries say. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import nano from '../../../../catalogue/chips/jade-nano.json' with { type: 'json' };
 import { assemble } from '../assemble.ts';
 import { createSimulator, type Simulator } from './simulator.ts';

@@ -8,12 +8,12 @@
  * before is a bound that needs another look only when it is the smallest.
  */
 import { QUEUES } from '../isa.table.ts';
-import { type ClockState } from './clockState.ts';
-import { type Dispatcher } from './dispatch.ts';
-import { type Ports } from './ports.ts';
+import type { ClockState } from './clockState.ts';
+import type { Dispatcher } from './dispatch.ts';
+import type { Ports } from './ports.ts';
 import { lowestBit, NONE_LEFT, type TimedProgram } from './timedProgram.ts';
-import { type Tokens } from './tokens.ts';
-import { type TransferTiming } from './transferTiming.ts';
+import type { Tokens } from './tokens.ts';
+import type { TransferTiming } from './transferTiming.ts';
 
 const QUEUE_COUNT = QUEUES.length;
 const LOAD = QUEUES.indexOf('load');

@@ -1,5 +1,5 @@
 /** What a run was limited by: the resource that worked the largest share of its cycles. */
-import { type RunStats } from './simulator.ts';
+import type { RunStats } from './simulator.ts';
 
 export const RESOURCES = ['memory', 'matrix', 'vector'] as const;
 export type Resource = (typeof RESOURCES)[number];

@@ -1,7 +1,7 @@
 /** Values of the matrix unit: operands are decoded to dense rows, products are those of arith. */
 import { MX_BLOCK, type MxFormat } from '../../../ir/index.ts';
 import { decodeElements, UNIT_EXPONENTS } from '../arith/mx.ts';
-import { type DotRows } from '../arith/dot.ts';
+import type { DotRows } from '../arith/dot.ts';
 import { blockBytes, MX_FORMATS, NONE, type FieldsOf } from '../isa.table.ts';
 import { DenseRows } from './denseRows.ts';
 import { indexAt, wordAt, type ChipState } from './state.ts';

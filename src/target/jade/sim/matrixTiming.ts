@@ -6,11 +6,11 @@
  * pass begins when its weights are asked for and the pass before has had its cycles: one a row, and
  * those an accumulator takes to show its new value.
  */
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
 import { blockBytes, MX_FORMATS, NONE, type FieldsOf, type Instruction } from '../isa.table.ts';
-import { type ClockState } from './clockState.ts';
-import { type Costs, type Course, type UnitTiming } from './unitTiming.ts';
+import type { ClockState } from './clockState.ts';
+import type { Costs, Course, UnitTiming } from './unitTiming.ts';
 
 /** Cycles from a start to the first request of weights, and to read a count of rows before that. */
 const LEAD_CYCLES = 1;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Random } from '../../../base/index.ts';
 import { loadChip, type Chip } from '../../../chip/index.ts';
 import { assemble } from '../assemble.ts';
-import { type Instruction } from '../isa.table.ts';
+import type { Instruction } from '../isa.table.ts';
 import { portsHeld } from './portUse.ts';
 import { randomProgram } from './randomProgram.ts';
 import { TimedProgram } from './timedProgram.ts';

@@ -6,7 +6,7 @@
  * when they started, or stands before them in their queues, as queues complete in order. Two instructions
  * of different queues meet at a port only when neither is known to be complete before the other starts.
  */
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { QUEUES, type Instruction } from '../isa.table.ts';
 import { bankCountOf, bankUseOf } from './banks.ts';
 

@@ -1,7 +1,7 @@
 /** Until when each queue holds the ports of the banks. */
 import { QUEUES } from '../isa.table.ts';
-import { type ClockState } from './clockState.ts';
-import { type PortLists } from './portUse.ts';
+import type { ClockState } from './clockState.ts';
+import type { PortLists } from './portUse.ts';
 
 export class Ports {
   private readonly lists: PortLists;

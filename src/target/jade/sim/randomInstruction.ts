@@ -14,7 +14,7 @@ import {
   type Instruction,
   type Opcode,
 } from '../isa.table.ts';
-import { type ByteRange } from './access.ts';
+import type { ByteRange } from './access.ts';
 import { problemsOf } from './check.ts';
 import { RowDraw, TESTED_BYTES, tileOf } from './randomRows.ts';
 

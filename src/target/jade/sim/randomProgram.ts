@@ -2,8 +2,8 @@
  * Random legal programs, for tests of the simulator and of the hardware against it: instructions of
  * randomInstruction.ts, their semaphores, and the memory and positions they start from.
  */
-import { type Random } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
+import type { Random } from '../../../base/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { insertSemaphores } from '../emit/semaphores.ts';
 import {
   FORMAT_CODES,
@@ -13,7 +13,7 @@ import {
   type Instruction,
   type Opcode,
 } from '../isa.table.ts';
-import { type ByteRange } from './access.ts';
+import type { ByteRange } from './access.ts';
 import { memoriesOf } from './banks.ts';
 import { readsSumsInFlight } from './checkProgram.ts';
 import { InstructionDraw, MAX_POSITION, plain } from './randomInstruction.ts';

@@ -1,8 +1,8 @@
 /**
  * Random operands: rows that span several windows, blocks and banks, in places where they meet.
  */
-import { type Random } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
+import type { Random } from '../../../base/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
 import { FORMAT_CODES, MX_FORMATS, NONE, type FieldsOf } from '../isa.table.ts';
 import { rowBytesOf, type ByteRange } from './access.ts';

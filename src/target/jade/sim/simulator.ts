@@ -4,8 +4,8 @@
  * right gives the values of its program order, and one whose semaphores are wrong does not.
  */
 import { CeladonError } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
-import { type Dot } from '../arith/dot.ts';
+import type { Chip } from '../../../chip/index.ts';
+import type { Dot } from '../arith/dot.ts';
 import { fastDot } from '../arith/fastDot.ts';
 import { NONE, QUEUES, type Instruction } from '../isa.table.ts';
 import { accesses, overlap, type Accesses } from './access.ts';

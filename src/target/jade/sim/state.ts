@@ -1,6 +1,6 @@
 /** What a chip holds: its local memories, the memory beside it, the position registers. */
-import { type Chip } from '../../../chip/index.ts';
-import { type Dot } from '../arith/dot.ts';
+import type { Chip } from '../../../chip/index.ts';
+import type { Dot } from '../arith/dot.ts';
 import { localBytesOf } from './banks.ts';
 
 export interface ChipState {

@@ -2,7 +2,7 @@
  * A program as the clock reads it: columns of numbers instead of objects, because each start reads them
  * several times. Made once a program.
  */
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { QUEUES, queueOf, type Instruction } from '../isa.table.ts';
 import { portsHeld, whereQueuesMeet, type PortLists } from './portUse.ts';
 

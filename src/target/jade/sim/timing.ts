@@ -10,7 +10,7 @@
  */
 import { CeladonError } from '../../../base/index.ts';
 import { QUEUES } from '../isa.table.ts';
-import { type ClockState } from './clockState.ts';
+import type { ClockState } from './clockState.ts';
 import { waitingHeads } from './deadlock.ts';
 import { Dispatcher } from './dispatch.ts';
 import { Heads } from './heads.ts';
@@ -18,7 +18,7 @@ import { Ports } from './ports.ts';
 import { lowestBit, NONE_LEFT, type TimedProgram } from './timedProgram.ts';
 import { Tokens } from './tokens.ts';
 import { Units } from './units.ts';
-import { type Costs, type Course } from './unitTiming.ts';
+import type { Costs, Course } from './unitTiming.ts';
 
 const QUEUE_COUNT = QUEUES.length;
 

@@ -1,7 +1,7 @@
 /** The semaphores: when each token from one queue to another was given, and which are taken. */
 import { CeladonError } from '../../../base/index.ts';
 import { QUEUES } from '../isa.table.ts';
-import { type ClockState } from './clockState.ts';
+import type { ClockState } from './clockState.ts';
 
 const QUEUE_COUNT = QUEUES.length;
 

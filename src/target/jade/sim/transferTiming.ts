@@ -3,10 +3,10 @@
  * transfers, in the order they start; one memory channel carries their beats in the order of the
  * commands. Loads complete in order, skipped ones too.
  */
-import { type Chip } from '../../../chip/index.ts';
-import { type Fields, type Instruction } from '../isa.table.ts';
-import { type ClockState } from './clockState.ts';
-import { type Costs, type Course, type UnitTiming } from './unitTiming.ts';
+import type { Chip } from '../../../chip/index.ts';
+import type { Fields, Instruction } from '../isa.table.ts';
+import type { ClockState } from './clockState.ts';
+import type { Costs, Course, UnitTiming } from './unitTiming.ts';
 
 /** From the start of a transfer to the cycle in which the generator can take it: its address is known. */
 export const ADDRESS_CYCLES = 7;

@@ -1,6 +1,6 @@
 /** Values of LOAD and STORE instructions. */
 import { CapacityError } from '../../../base/index.ts';
-import { type FieldsOf } from '../isa.table.ts';
+import type { FieldsOf } from '../isa.table.ts';
 import { shiftedPosition } from './positions.ts';
 import { indexAt, type ChipState } from './state.ts';
 

@@ -3,7 +3,7 @@
  * matrixTiming.ts, vectorTiming.ts, transferTiming.ts. Costs and courses are numbers in memory that is
  * there before a run: the clock makes no objects.
  */
-import { type Instruction } from '../isa.table.ts';
+import type { Instruction } from '../isa.table.ts';
 
 /** The course of one instruction, in cycles of the run. */
 export class Course {

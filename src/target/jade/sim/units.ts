@@ -1,8 +1,8 @@
 /** The units of a chip in time, and what each instruction of a program asks of its own. */
 import { QUEUES } from '../isa.table.ts';
-import { type ClockState } from './clockState.ts';
+import type { ClockState } from './clockState.ts';
 import { MatrixTiming } from './matrixTiming.ts';
-import { type TimedProgram } from './timedProgram.ts';
+import type { TimedProgram } from './timedProgram.ts';
 import { TransferTiming } from './transferTiming.ts';
 import { COST_NUMBERS, Course, type Costs, type UnitTiming } from './unitTiming.ts';
 import { VectorTiming } from './vectorTiming.ts';

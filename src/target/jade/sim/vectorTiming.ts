@@ -1,7 +1,7 @@
 /** The vector unit in time: one instruction after another, each as long as its closed form says. */
-import { type Instruction } from '../isa.table.ts';
+import type { Instruction } from '../isa.table.ts';
 import { vectorCycles, type VectorShape } from '../vector/cycles.ts';
-import { type Costs, type Course, type UnitTiming } from './unitTiming.ts';
+import type { Costs, Course, UnitTiming } from './unitTiming.ts';
 
 export { vectorCycles } from '../vector/cycles.ts';
 

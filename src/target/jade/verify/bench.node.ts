@@ -6,9 +6,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CeladonError, UnsupportedError } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { coreFiles, designFiles, type Files } from '../rtl/design.ts';
-import { type ScriptWriter } from './script.ts';
+import type { ScriptWriter } from './script.ts';
 import { chipHeader, LINT_WAIVERS, verilatorConfiguration } from '../rtl/testbench/chipHeader.ts';
 
 const BENCH_SOURCE = fileURLToPath(new URL('../rtl/testbench/bench.cpp', import.meta.url));

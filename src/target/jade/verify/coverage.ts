@@ -2,9 +2,9 @@
  * What programs exercise: for each instruction, the classes its fields and counts fall into; for each
  * run, what its instructions did to each other. A class that no program reaches is a blind spot.
  */
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { QUEUES, type Opcode } from '../isa.table.ts';
-import { type Commit, type RunOptions, type RunStats } from '../sim/simulator.ts';
+import type { Commit, RunOptions, RunStats } from '../sim/simulator.ts';
 import { QUEUE_DEPTH } from '../sim/dispatch.ts';
 import { CLASSES } from './coverageClasses.ts';
 

@@ -1,5 +1,5 @@
 /** The classes of instructions that coverage counts: each a name and who is in it, by opcode. */
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { MX_BLOCK } from '../../../ir/index.ts';
 import {
   blockBytes,
@@ -12,7 +12,7 @@ import {
 } from '../isa.table.ts';
 import { memoriesOf } from '../sim/banks.ts';
 import { visibleColumns } from '../sim/positions.ts';
-import { type ChipState } from '../sim/state.ts';
+import type { ChipState } from '../sim/state.ts';
 
 /** What is known of an instruction that has run. */
 export interface Facts {

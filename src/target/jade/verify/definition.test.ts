@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { thorough } from '../../../../test/portion.ts';
 import { countOf, TINY_FP8, TINY_INT8 } from '../../../../test/verify/chips.ts';
 import { Random } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { randomProgram } from '../sim/randomProgram.ts';
 import { differenceOf } from './definition.ts';
 

@@ -3,10 +3,10 @@
  * with products as docs/numerics.md writes them. The simulator runs the same program with all queues at
  * work and its fast kernels, and must leave the same bytes.
  */
-import { type Chip } from '../../../chip/index.ts';
+import type { Chip } from '../../../chip/index.ts';
 import { plainDot } from '../arith/dot.ts';
 import { MAX_POSITION } from '../sim/randomInstruction.ts';
-import { type RandomProgram } from '../sim/randomProgram.ts';
+import type { RandomProgram } from '../sim/randomProgram.ts';
 import { createSimulator, type Simulator } from '../sim/simulator.ts';
 
 const OPTIONS = { maxPosition: MAX_POSITION };

@@ -1,7 +1,7 @@
 /** Random programs as a script: what the simulator does with them, for the test bench to compare. */
 import { Random } from '../../../base/index.ts';
-import { type Chip } from '../../../chip/index.ts';
-import { type HostObserver } from '../device.ts';
+import type { Chip } from '../../../chip/index.ts';
+import type { HostObserver } from '../device.ts';
 import { insertSemaphores } from '../emit/semaphores.ts';
 import { ISA, QUEUES, queueOf, type Instruction, type Opcode } from '../isa.table.ts';
 import { MAX_POSITION } from '../sim/randomInstruction.ts';

@@ -1,10 +1,10 @@
 /** Runs programs in the simulator and writes down, for the test bench of the RTL, all that they did. */
-import { type Chip } from '../../../chip/index.ts';
-import { type HostObserver } from '../device.ts';
+import type { Chip } from '../../../chip/index.ts';
+import type { HostObserver } from '../device.ts';
 import { encode } from '../encode.ts';
-import { type Instruction } from '../isa.table.ts';
-import { type Commit, type RunOptions, type RunStats } from '../sim/simulator.ts';
-import { type ChipState } from '../sim/state.ts';
+import type { Instruction } from '../isa.table.ts';
+import type { Commit, RunOptions, RunStats } from '../sim/simulator.ts';
+import type { ChipState } from '../sim/state.ts';
 import { digestBytes, EMPTY_DIGEST } from './digest.ts';
 import { ScriptWriter, type InstructionTrace } from './script.ts';
 import { writesOf } from './writes.ts';

@@ -11,7 +11,7 @@
  *
  * Bit 63 of a write's address says that it is in the memory, not on the chip. Digests: see digest.ts.
  */
-import { type Written } from './writes.ts';
+import type { Written } from './writes.ts';
 
 /** What an instruction did: cycles of its start and its completion, and what it wrote. */
 export interface InstructionTrace {

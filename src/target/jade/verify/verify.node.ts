@@ -3,8 +3,8 @@
  * down, and played on the Verilated core. A difference is shrunk, explained and, on demand, drawn.
  */
 import path from 'node:path';
-import { type Chip } from '../../../chip/index.ts';
-import { type Instruction } from '../isa.table.ts';
+import type { Chip } from '../../../chip/index.ts';
+import type { Instruction } from '../isa.table.ts';
 import { formatInstruction } from '../disassemble.ts';
 import { prologueOf, type RandomProgram } from '../sim/randomProgram.ts';
 import { buildBench, type Bench, type Difference } from './bench.node.ts';

@@ -1,5 +1,5 @@
 /** Widths of the buses around the core. */
-import { type Chip } from '../../../../chip/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
 import { dmaShape, type DmaShape } from '../dma/dmaShape.ts';
 
 /** AXI4 has buses of up to 1024 bits. */

@@ -1,4 +1,4 @@
-import { type Chip } from '../../../../chip/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
 import {
   constant,
   defineModule,

@@ -1,5 +1,5 @@
 /** Cuts a run of beats into bursts: each ends where a block ends, so none is too long or crosses 4 KiB. */
-import { type ModuleBuilder, type Register, type Signal } from '../../../../hdl/index.ts';
+import type { ModuleBuilder, Register, Signal } from '../../../../hdl/index.ts';
 import { fit } from '../dma/dmaShape.ts';
 import { ADDRESS_BITS, beatsOfBlock, LENGTH_BITS } from './axiShape.ts';
 

@@ -1,7 +1,7 @@
 /** A row of the memory in beats: of the bus, where it begins at any byte, and of the core, from byte 0 on. */
 import { constant, type Signal } from '../../../../hdl/index.ts';
 import { fit } from '../dma/dmaShape.ts';
-import { type AxiShape } from './axiShape.ts';
+import type { AxiShape } from './axiShape.ts';
 
 export interface BusRow {
   /** Its first byte within its first beat of the bus (at least 1 bit), and the number of that beat. */

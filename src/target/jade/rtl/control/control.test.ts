@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../../../base/index.ts';
-import { type Chip } from '../../../../chip/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
 import { constant, CycleSimulator, type Signal } from '../../../../hdl/index.ts';
 import nano from '../../../../../catalogue/chips/jade-nano.json' with { type: 'json' };
 import { encode } from '../../encode.ts';

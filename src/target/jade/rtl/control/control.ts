@@ -6,7 +6,7 @@
  *
  * A FIFO has room again from s + 1 on; tokens and ports given back in e serve a start in e.
  */
-import { type Chip } from '../../../../chip/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
 import {
   defineModule,
   type Module,

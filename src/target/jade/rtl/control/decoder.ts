@@ -2,7 +2,7 @@
  * The decoder, from the instruction table: where each field of a queue's instructions lies among the
  * words, which depends on the opcode.
  */
-import { type Signal } from '../../../../hdl/index.ts';
+import type { Signal } from '../../../../hdl/index.ts';
 import {
   INSTRUCTION_WORDS,
   ISA,

@@ -1,6 +1,6 @@
 /** The beats of a row: which bytes of it each carries, and which is the last. */
 import { constant, type ModuleBuilder, type Register, type Signal } from '../../../../hdl/index.ts';
-import { type DmaShape } from './dmaShape.ts';
+import type { DmaShape } from './dmaShape.ts';
 
 /**
  * Byte 0 of a row is byte 0 of its first beat. A row takes as many beats as a burst at least; those behind

@@ -1,4 +1,4 @@
-import { type Chip } from '../../../../chip/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
 import { defineModule, type Module, type Signal, type Wire } from '../../../../hdl/index.ts';
 import { dmaShape, portOf, prefixed, type DmaShape } from './dmaShape.ts';
 import { COUNT_BITS, RowWalk } from './rowWalk.ts';

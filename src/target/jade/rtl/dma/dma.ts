@@ -7,7 +7,7 @@
  *
  * Constants of the time it takes are in sim/transferTiming.ts, whose recurrence this hardware is.
  */
-import { type Chip } from '../../../../chip/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
 import {
   defineModule,
   type Module,

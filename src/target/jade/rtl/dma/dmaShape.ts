@@ -1,5 +1,5 @@
 /** Widths of the signals of the DMA. */
-import { type Chip } from '../../../../chip/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
 import { indexWidth, type Signal } from '../../../../hdl/index.ts';
 import { localAddressBits } from '../memory/memoryShape.ts';
 import { COUNT_BITS } from './rowWalk.ts';

@@ -1,6 +1,6 @@
 /** Loads from their start to their retirement: waiting for the generator, receiving beats, retiring in order. */
-import { type Chip } from '../../../../chip/index.ts';
-import { type ModuleBuilder, type Signal } from '../../../../hdl/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
+import type { ModuleBuilder, Signal } from '../../../../hdl/index.ts';
 import { fifo } from '../control/fifo.ts';
 import { pack, unpack } from '../record.ts';
 import { memoryRows, type GeneratorWires } from './commandGenerator.ts';

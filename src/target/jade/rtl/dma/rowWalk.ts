@@ -1,5 +1,5 @@
 /** The rows of a transfer: addresses of three dimensions, one step a row. */
-import { type ModuleBuilder, type Register, type Signal } from '../../../../hdl/index.ts';
+import type { ModuleBuilder, Register, Signal } from '../../../../hdl/index.ts';
 
 /** Bits of the counts of rows and planes. */
 export const COUNT_BITS = 32;

@@ -1,6 +1,6 @@
 /** The store at work, of which there is one: its offset, its beats, and its end when the memory has all rows. */
-import { type Chip } from '../../../../chip/index.ts';
-import { type ModuleBuilder, type Signal } from '../../../../hdl/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
+import type { ModuleBuilder, Signal } from '../../../../hdl/index.ts';
 import { delayed } from '../delay.ts';
 import { memoryRows, type GeneratorWires } from './commandGenerator.ts';
 import { dmaShape, fit, localRows, portOf, prefixed, type DmaShape } from './dmaShape.ts';

@@ -1,4 +1,4 @@
-import { type Chip } from '../../../../chip/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
 import { defineModule, type Module, type Signal } from '../../../../hdl/index.ts';
 import { fifo } from '../control/fifo.ts';
 import { delayed } from '../delay.ts';

@@ -12,7 +12,7 @@ import {
 import { dotBlock, type DotFormats } from '../arith/dot.ts';
 import { addF32 } from '../arith/float.ts';
 import { pipelined } from '../arith/pipeline.ts';
-import { type MatrixShape } from './matrixShape.ts';
+import type { MatrixShape } from './matrixShape.ts';
 
 export const COLUMN_INPUTS = {
   /** A step of the loader: the scale and 32 elements of a block, or one element for one lane. */

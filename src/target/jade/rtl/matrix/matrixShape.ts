@@ -1,5 +1,5 @@
 /** Sizes of the matrix unit that follow from the chip: what its modules and its timing have in common. */
-import { type Chip } from '../../../../chip/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
 
 /** Bits of row, column and k counts: what an instruction of the matrix unit may ask for is below 2^20. */
 export const COUNT_BITS = 20;

@@ -5,7 +5,7 @@ import { thorough } from '../../../../../test/portion.ts';
 import { Random } from '../../../../base/index.ts';
 import { loadChip, type Chip } from '../../../../chip/index.ts';
 import { CycleSimulator } from '../../../../hdl/index.ts';
-import { type MxFormat } from '../../../../ir/index.ts';
+import type { MxFormat } from '../../../../ir/index.ts';
 import { decodeElements, plainDot, UNIT_EXPONENTS } from '../../arith/index.ts';
 import { FORMAT_CODES, NONE, type FieldsOf } from '../../isa.table.ts';
 import { matmulPhases } from '../../sim/matrixTiming.ts';

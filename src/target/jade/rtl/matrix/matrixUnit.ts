@@ -10,10 +10,10 @@
  * with d = dotStages, a = addStages. Windows of weights take the same ten cycles, so a pass's weights
  * change places with those of the pass before just as its first row arrives.
  */
-import { type Chip } from '../../../../chip/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
 import { defineModule, joinLanes, type ModuleBuilder, type Signal } from '../../../../hdl/index.ts';
 import { FORMAT_CODES } from '../../isa.table.ts';
-import { type DotFormats } from '../arith/dot.ts';
+import type { DotFormats } from '../arith/dot.ts';
 import { delayed } from '../delay.ts';
 import { column } from './column.ts';
 import {

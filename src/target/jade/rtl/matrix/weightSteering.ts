@@ -7,7 +7,7 @@
  */
 import { joinLanes, type Signal } from '../../../../hdl/index.ts';
 import { decodeMxfp4, type DotFormats } from '../arith/dot.ts';
-import { type MatrixShape } from './matrixShape.ts';
+import type { MatrixShape } from './matrixShape.ts';
 
 /** A step of the loader whose window arrives. */
 export interface Step {

@@ -1,8 +1,8 @@
 /** A bank with the clients that reach it: who of them it serves in a cycle. */
-import { type ModuleBuilder, type Signal } from '../../../../hdl/index.ts';
+import type { ModuleBuilder, Signal } from '../../../../hdl/index.ts';
 import { bank } from './bank.ts';
-import { type Client, type Region } from './memoryShape.ts';
-import { type Parity, type Window, type Word } from './window.ts';
+import type { Client, Region } from './memoryShape.ts';
+import type { Parity, Window, Word } from './window.ts';
 
 /** A client that reads, and its window as the banks see it. */
 export interface Reader {

@@ -8,7 +8,7 @@
  *
  * Nothing arbitrates: an instruction holds the ports of its banks, so a bank has one client a cycle.
  */
-import { type Chip } from '../../../../chip/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
 import {
   defineModule,
   type Module,

@@ -4,7 +4,7 @@
  * counts the silicon of many chips elaborates each piece once. Together they have the hardware of the
  * whole (siliconBill.test.ts); none is emitted.
  */
-import { type Chip } from '../../../../chip/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
 import { defineModule, type Module, type Signal } from '../../../../hdl/index.ts';
 import {
   bankInstance,

@@ -5,7 +5,7 @@
  * second.
  */
 import { constant, type ModuleBuilder, type Signal } from '../../../../hdl/index.ts';
-import { type MemoryShape } from './memoryShape.ts';
+import type { MemoryShape } from './memoryShape.ts';
 
 /** One of the two words of a window: whether it has bytes of it, and its line. */
 export interface Word {

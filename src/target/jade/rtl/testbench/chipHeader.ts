@@ -1,5 +1,5 @@
 /** What the C++ of the test bench must know of a chip: chip.h and bench.vlt. */
-import { type Chip } from '../../../../chip/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
 import { STORE_LEAD_CYCLES } from '../../sim/transferTiming.ts';
 import { memoryShape, type Region } from '../memory/memoryShape.ts';
 

@@ -2,7 +2,7 @@
  * Memories on AXI4, for runs of the top: they take bursts and give answers at times drawn at random, in
  * order. Throws at a burst that the standard forbids.
  */
-import { type Random } from '../../../../base/index.ts';
+import type { Random } from '../../../../base/index.ts';
 
 type Ports = Readonly<Record<string, bigint>>;
 type Inputs = Record<string, number | bigint>;

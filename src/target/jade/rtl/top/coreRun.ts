@@ -1,10 +1,10 @@
 /** Runs a program on the core in the cycle simulator: what it leaves in the memories, and when. */
-import { type Chip } from '../../../../chip/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
 import { CycleSimulator, type Module } from '../../../../hdl/index.ts';
 import { encode, INSTRUCTION_BYTES } from '../../encode.ts';
 import { QUEUES, queueOf, type Instruction } from '../../isa.table.ts';
 import { localBytesOf } from '../../sim/banks.ts';
-import { type Course } from '../../sim/simulator.ts';
+import type { Course } from '../../sim/simulator.ts';
 import { memoryShape } from '../memory/memoryShape.ts';
 import { IdealMemory, type MemoryOutputs } from './idealMemory.ts';
 

@@ -2,7 +2,7 @@
  * The memory of the contract in jadeCore.ts at its best, for runs of the core: it takes a command a cycle,
  * and has one channel, which carries the beats of the rows in the order of their commands.
  */
-import { type Chip } from '../../../../chip/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
 import { STORE_LEAD_CYCLES } from '../../sim/transferTiming.ts';
 
 interface Row {

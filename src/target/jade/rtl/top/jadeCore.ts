@@ -4,7 +4,7 @@
  * What the simulator says of a program is what this module does, in bits and in cycles, with a memory
  * that keeps the contract of `memoryPorts`. A unit that is absent never takes an instruction.
  */
-import { type Chip } from '../../../../chip/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
 import {
   defineModule,
   type Module,

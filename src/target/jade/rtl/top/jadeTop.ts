@@ -6,7 +6,7 @@
  * Bursts are incrementing and in order, all of full beats (size = log2 of the bytes of the bus), without
  * identifiers. A store retires when its rows are answered. Registers: REGISTERS of axi/axiControl.ts.
  */
-import { type Chip } from '../../../../chip/index.ts';
+import type { Chip } from '../../../../chip/index.ts';
 import {
   constant,
   defineModule,

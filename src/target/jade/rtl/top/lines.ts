@@ -3,9 +3,9 @@
  * with a line at each input that a unit drives; then units are placed between them. Lines that no unit
  * drives are 0.
  */
-import { type Chip } from '../../../../chip/index.ts';
-import { type Module, type ModuleBuilder, type Signal, type Wire } from '../../../../hdl/index.ts';
-import { type Queue } from '../../isa.table.ts';
+import type { Chip } from '../../../../chip/index.ts';
+import type { Module, ModuleBuilder, Signal, Wire } from '../../../../hdl/index.ts';
+import type { Queue } from '../../isa.table.ts';
 import { control } from '../control/control.ts';
 import { fieldPort, fieldsOf } from '../control/decoder.ts';
 import { fit } from '../dma/dmaShape.ts';

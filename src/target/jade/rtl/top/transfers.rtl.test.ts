@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { missing, runTool, writeModule } from '../../../../../test/rtl/tools.ts';
-import { type Stimulus } from '../../../../../test/hdl/randomCircuit.ts';
+import type { Stimulus } from '../../../../../test/hdl/randomCircuit.ts';
 import { buildWithVerilator } from '../../../../../test/rtl/verilator.ts';
 import { Random } from '../../../../base/index.ts';
 import { parseChip, type Chip } from '../../../../chip/index.ts';

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Random } from '../../../../base/index.ts';
 import { parseChip, type Chip } from '../../../../chip/index.ts';
 import nano from '../../../../../catalogue/chips/jade-nano.json' with { type: 'json' };
-import { type Instruction } from '../../isa.table.ts';
+import type { Instruction } from '../../isa.table.ts';
 import { MAX_POSITION } from '../../sim/randomInstruction.ts';
 import { randomProgram, type RandomProgram } from '../../sim/randomProgram.ts';
 import { createSimulator } from '../../sim/simulator.ts';

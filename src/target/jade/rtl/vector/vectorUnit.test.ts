@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../../../base/index.ts';
 import { loadChip } from '../../../../chip/index.ts';
-import { type Fields, type Opcode } from '../../isa.table.ts';
+import type { Fields, Opcode } from '../../isa.table.ts';
 import { execute } from '../../sim/execute.ts';
 import type { ChipState } from '../../sim/state.ts';
 import { vectorCycles } from '../../vector/cycles.ts';
