@@ -1,7 +1,7 @@
 /** Values of the options of `celadon plan`. */
 import { InvalidArgumentError } from 'commander';
 import { nearestName } from '../base/index.ts';
-import { type Layout, type Workload } from '../cluster/index.ts';
+import type { Layout, Workload } from '../cluster/index.ts';
 
 /** `name=number,…` with every name at most once. */
 function pairs(text: string, names: readonly string[]): Map<string, number> {

@@ -1,6 +1,6 @@
 /** A program on the memory of a device: its calls with addresses, cut into tasks for threads. */
 import { resolveArgument, scratchAddress, type Layout } from './deviceMemory.ts';
-import { type CpuProgram } from './emit.ts';
+import type { CpuProgram } from './emit.ts';
 import {
   cutCall,
   inOrder,
@@ -11,8 +11,8 @@ import {
 } from './kernels/cut.ts';
 import { KERNELS, type KernelName } from './kernels/kernels.table.ts';
 import { streams, type Piece } from './kernels/pieces.ts';
-import { type Placed, type Step } from './steps.ts';
-import { type Work } from './threads/calls.ts';
+import type { Placed, Step } from './steps.ts';
+import type { Work } from './threads/calls.ts';
 import {
   packCalls,
   type BoundStep,

@@ -10,9 +10,9 @@ import type {
   StepResult,
 } from '../../compile/index.ts';
 import { requireContinues, tokensPerRow } from '../../ir/index.ts';
-import { type WasmMemory } from '../../wasm/index.ts';
-import { type Trace } from '../../trace/index.ts';
-import { type CodeStore } from './emitted/codeStore.ts';
+import type { WasmMemory } from '../../wasm/index.ts';
+import type { Trace } from '../../trace/index.ts';
+import type { CodeStore } from './emitted/codeStore.ts';
 import { bindProgram, type Binding } from './binding.ts';
 import { DeviceMemory, type MemoryOptions } from './deviceMemory.ts';
 import { CpuProgram, type Output } from './emit.ts';
@@ -21,7 +21,7 @@ import { compiledWalk } from './kernels/walk.ts';
 import { PANEL_FORMAT_NAMES, type PanelFormatName } from './panels/panelFormats.table.ts';
 import { RotaryRows } from './rotaryRows.ts';
 import { putSnapshot, SlotRows, snapshotOf, type CpuRows, type CpuSnapshot } from './slots.ts';
-import { type KernelSource } from './threads/kernelSet.ts';
+import type { KernelSource } from './threads/kernelSet.ts';
 import { ThreadPool, type Runner } from './threads/pool.ts';
 import { nowMs, traceTimes } from './threads/times.ts';
 import type { Level } from '../../x86/index.ts';

@@ -10,10 +10,10 @@
  * hold. Capacity doubles where there is room for that, so moves are rare.
  */
 import { CapacityError, UsageError } from '../../base/index.ts';
-import { type DeviceBytes } from '../../compile/index.ts';
-import { type WasmMemory } from '../../wasm/index.ts';
-import { type CpuProgram } from './emit.ts';
-import { type StateSize } from './modelFacts.ts';
+import type { DeviceBytes } from '../../compile/index.ts';
+import type { WasmMemory } from '../../wasm/index.ts';
+import type { CpuProgram } from './emit.ts';
+import type { StateSize } from './modelFacts.ts';
 import {
   createKernelMemory,
   createPanelMemory,

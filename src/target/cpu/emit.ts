@@ -1,21 +1,14 @@
 /** The program: steps with addresses in the arena, and what the host writes and reads there. */
 import { sha256Hex } from '../../base/index.ts';
-import { type BufferPlan, type Program } from '../../compile/index.ts';
+import type { BufferPlan, Program } from '../../compile/index.ts';
 import { countElements, resolveShape, type Dims, type Graph } from '../../ir/index.ts';
 import { compiledKernels } from './kernels/kernelModule.ts';
 import { PANEL_FORMAT_NAMES, type PanelFormatName } from './panels/panelFormats.table.ts';
 import { alignBytes } from './kernels/vectors.ts';
 import { modelFacts, type ModelFacts } from './modelFacts.ts';
-import { type CpuSchedule } from './schedule.ts';
-import {
-  type Argument,
-  type ArenaBuffer,
-  type Feeds,
-  type Placed,
-  type Step,
-  type Unplaced,
-} from './steps.ts';
-import { type WeightStorage } from './weightStorage.ts';
+import type { CpuSchedule } from './schedule.ts';
+import type { Argument, ArenaBuffer, Feeds, Placed, Step, Unplaced } from './steps.ts';
+import type { WeightStorage } from './weightStorage.ts';
 
 /** A result in the arena. */
 export interface Output extends Placed {

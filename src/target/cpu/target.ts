@@ -1,16 +1,10 @@
 /** The cpu target: f32 in WebAssembly SIMD, and in x86-64 machine code where that runs. */
 import { CapacityError, perObject, UsageError } from '../../base/index.ts';
-import {
-  type BufferPlan,
-  type Kernel,
-  type Pass,
-  type Support,
-  type Target,
-} from '../../compile/index.ts';
-import { type Dims, type Graph, type Node } from '../../ir/index.ts';
-import { type Trace } from '../../trace/index.ts';
+import type { BufferPlan, Kernel, Pass, Support, Target } from '../../compile/index.ts';
+import type { Dims, Graph, Node } from '../../ir/index.ts';
+import type { Trace } from '../../trace/index.ts';
 import { CpuDevice } from './device.ts';
-import { type CodeStore } from './emitted/codeStore.ts';
+import type { CodeStore } from './emitted/codeStore.ts';
 import { emitProgram, type CpuProgram } from './emit.ts';
 import type { ImageStore } from './images/imageStore.ts';
 import type { Readers } from './loading/readers.node.ts';

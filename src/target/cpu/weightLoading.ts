@@ -1,9 +1,9 @@
 /** Brings the weights of a model into a device's memory: from what they are stored in, or from an image of an earlier run. */
 import { UsageError } from '../../base/index.ts';
 import { countElements, type WeightSource } from '../../ir/index.ts';
-import { type WasmMemory } from '../../wasm/index.ts';
-import { type CpuProgram } from './emit.ts';
-import { type ImageStore, type MemoryRegion } from './images/imageStore.ts';
+import type { WasmMemory } from '../../wasm/index.ts';
+import type { CpuProgram } from './emit.ts';
+import type { ImageStore, MemoryRegion } from './images/imageStore.ts';
 import { MEMORY_SPAN } from './kernels/memories.ts';
 import { ALIGNMENT_BYTES } from './kernels/vectors.ts';
 import type { PlacedWeights } from './weightPlaces.ts';

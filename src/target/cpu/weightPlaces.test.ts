@@ -6,7 +6,7 @@ import { quantizedGraph } from '../../../test/quantizeWeights.ts';
 import { bitsOf, Session } from '../../../test/session.ts';
 import { CapacityError } from '../../base/index.ts';
 import { compileLowered, lowerGraph } from '../../compile/index.ts';
-import { type CpuProgram } from './emit.ts';
+import type { CpuProgram } from './emit.ts';
 import { MEMORY_SPAN } from './kernels/memories.ts';
 import { cpuTarget, type CpuOptions } from './target.ts';
 import { placeWeights } from './weightPlaces.ts';

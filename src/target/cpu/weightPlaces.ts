@@ -3,7 +3,7 @@
  * panels fill further memories one after another, and the others stay in the first.
  */
 import { CapacityError } from '../../base/index.ts';
-import { type CpuProgram } from './emit.ts';
+import type { CpuProgram } from './emit.ts';
 import { MEMORY_SPAN } from './kernels/memories.ts';
 import { ALIGNMENT_BYTES, alignBytes } from './kernels/vectors.ts';
 import { weightBytes } from './weightStorage.ts';

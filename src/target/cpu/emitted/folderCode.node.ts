@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import v8 from 'node:v8';
-import { type CodeStore } from './codeStore.ts';
+import type { CodeStore } from './codeStore.ts';
 
 const HASH_BYTES = 32;
 const SOURCES = path.join(import.meta.dirname, '../../..');

@@ -1,5 +1,5 @@
 /** Calls of kernels with their arguments, apart from the code that emits them: workers need no more. */
-import { type Prepared } from '../threads/route.ts';
+import type { Prepared } from '../threads/route.ts';
 import { KERNELS, type KernelName } from './kernels.table.ts';
 import { MEMORY_SPAN } from './memories.ts';
 

@@ -2,11 +2,11 @@
  * A program as threads run it: calls, one after the other, each of tasks that do not depend on one another. A thread does
  * the chunks of a task one after the other.
  */
-import { type KernelSet } from './kernelSet.ts';
+import type { KernelSet } from './kernelSet.ts';
 import { argsOf, stepOf, type PackedCalls } from './packing.ts';
-import { type Prepared, type Route } from './route.ts';
+import type { Prepared, Route } from './route.ts';
 import { runTimed, type Times } from './times.ts';
-import { type Walk } from './walk.ts';
+import type { Walk } from './walk.ts';
 
 /** What runs: calls, and the scratch memory of the threads, one after the other. */
 export interface Work extends PackedCalls {

@@ -2,10 +2,10 @@
 import { instantiate, type WasmMemory, type WasmModule } from '../../../wasm/index.ts';
 import type { LinkedLibrary } from '../../../x86/index.ts';
 import { bindKernels, type Kernels } from '../kernels/bind.ts';
-import { type KernelName } from '../kernels/kernels.table.ts';
+import type { KernelName } from '../kernels/kernels.table.ts';
 import { Machine, NativeRoute, withMachineCode } from '../x86/index.ts';
 import { threadWords } from './control.ts';
-import { type Prepared, type Route, type RunChunk } from './route.ts';
+import type { Prepared, Route, RunChunk } from './route.ts';
 import { importsOfWalk, Room, WasmRoute, type WasmWalk } from './wasmRoute.ts';
 
 /** What a thread makes its kernels from; it can be posted to a worker. */

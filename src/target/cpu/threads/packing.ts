@@ -2,7 +2,7 @@
  * A program as threads are told of it. Its chunks are thousands, so they are numbers in a few arrays: a worker gets them in
  * one copy, and there is nothing of them that a collector of garbage would have to visit.
  */
-import { type KernelName } from '../kernels/kernels.table.ts';
+import type { KernelName } from '../kernels/kernels.table.ts';
 
 /** What the chunks of a step have in common. */
 export interface BoundStep {

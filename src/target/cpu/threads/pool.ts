@@ -1,6 +1,6 @@
 /** The threads of a device: this one, and workers that take chunks beside it. */
 import { CapacityError, CeladonError } from '../../../base/index.ts';
-import { type WasmMemory } from '../../../wasm/index.ts';
+import type { WasmMemory } from '../../../wasm/index.ts';
 import {
   CONTROL,
   makeControl,
@@ -17,7 +17,7 @@ import { makeTimes, type Times } from './times.ts';
 import { nextRun, resetTally } from './tally.ts';
 import { Walker } from './walk.ts';
 import { ReadyWork, type Work } from './calls.ts';
-import { type Letter } from './work.ts';
+import type { Letter } from './work.ts';
 
 /** Runs programs. */
 export interface Runner {

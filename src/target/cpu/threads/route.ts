@@ -18,8 +18,8 @@
  * A route has tables of what a thread knows: the tasks of each call, and the chunks of each task as functions with their
  * arguments. A task that it does not know the host runs, and hands it over.
  */
-import { type KernelName } from '../kernels/kernels.table.ts';
-import { type NativeCall } from '../x86/machine.ts';
+import type { KernelName } from '../kernels/kernels.table.ts';
+import type { NativeCall } from '../x86/machine.ts';
 
 /** Why a walk stops. */
 export const STOPS = {

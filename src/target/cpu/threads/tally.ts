@@ -7,7 +7,7 @@
  * The number tells a thread that wakes up late that the run is over, and it leaves. Words behind the last call of a program are
  * those of an earlier run that had more; whoever is still there finds no task.
  */
-import { type ThreadWords } from './control.ts';
+import type { ThreadWords } from './control.ts';
 
 export const TASK_BITS = 12;
 /** The most tasks of a call; the run's number stands above. */

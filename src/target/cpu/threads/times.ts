@@ -4,9 +4,9 @@
  *
  *   thread   start, ms   end, ms
  */
-import { type Trace } from '../../../trace/index.ts';
+import type { Trace } from '../../../trace/index.ts';
 import { stepOf, type PackedCalls } from './packing.ts';
-import { type Prepared } from './route.ts';
+import type { Prepared } from './route.ts';
 
 export type Times = Float64Array<ArrayBuffer | SharedArrayBuffer>;
 

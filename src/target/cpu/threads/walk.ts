@@ -8,7 +8,7 @@
  * one, and whether it is gone; the thread that has the workers looks there while it waits.
  */
 import { CeladonError } from '../../../base/index.ts';
-import { type WasmMemory } from '../../../wasm/index.ts';
+import type { WasmMemory } from '../../../wasm/index.ts';
 import { CONTROL, lostThread, threadWords, wordsOf, type ThreadWords } from './control.ts';
 import { STOPS, type Route } from './route.ts';
 import { MOST_TASKS, TASK_BITS } from './tally.ts';

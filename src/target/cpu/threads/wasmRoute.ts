@@ -1,10 +1,10 @@
 /** A program as WebAssembly walks it: tables of its calls, and the way there and back. */
 import { CapacityError } from '../../../base/index.ts';
-import { type WasmImports, type WasmMemory } from '../../../wasm/index.ts';
+import type { WasmImports, WasmMemory } from '../../../wasm/index.ts';
 import { functionOf, type Kernels } from '../kernels/bind.ts';
 import { KERNELS } from '../kernels/kernels.table.ts';
 import { OWN, type ThreadWords } from './control.ts';
-import { type Prepared, type Route, type Stop } from './route.ts';
+import type { Prepared, Route, Stop } from './route.ts';
 
 const WORD_BYTES = 4;
 /** Words of a call in the table of calls. */

@@ -1,8 +1,8 @@
 /** What a worker does: it reads letters, and takes chunks in every run of a program that it knows. */
-import { type WasmMemory } from '../../../wasm/index.ts';
+import type { WasmMemory } from '../../../wasm/index.ts';
 import { CONTROL, wordsOf } from './control.ts';
 import { openKernels, type KernelSet, type KernelSource } from './kernelSet.ts';
-import { type Times } from './times.ts';
+import type { Times } from './times.ts';
 import { Walker } from './walk.ts';
 import { ReadyWork, type Work } from './calls.ts';
 

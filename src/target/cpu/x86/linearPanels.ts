@@ -19,7 +19,7 @@ import type {
 import { PANEL_ROWS, type PanelFormatName } from '../panels/panelFormats.table.ts';
 import { advanceCell, copyCell, loadAtMost, whilePositive } from './cells.ts';
 import { columnsOf, type Columns } from './columns.ts';
-import { type Fetch } from './panelTile.ts';
+import type { Fetch } from './panelTile.ts';
 import { variantsOf, type Variant } from './panelVariants.ts';
 import { freeRowPointers, loadRowPointers, MAX_ROWS } from './rowTile.ts';
 

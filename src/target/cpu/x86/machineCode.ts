@@ -8,7 +8,7 @@ import {
   type LinkedLibrary,
   type NativeLibrary,
 } from '../../../x86/index.ts';
-import { type WasmMemory } from '../../../wasm/index.ts';
+import type { WasmMemory } from '../../../wasm/index.ts';
 import { noCodeStore, type CodeStore } from '../emitted/codeStore.ts';
 import { addAppend } from './append.ts';
 import { addAttendToken } from './attendToken.ts';

@@ -16,7 +16,7 @@ import { bindConvolution, bindGatedDelta } from './bindRecurrences.ts';
 import { bindAdd, bindAppend, bindArgMax, bindRmsNormalization } from './bindRows.ts';
 import { LINEAR } from './linear.ts';
 import { LINEAR_PANELS, linearPanelsName } from './linearPanels.ts';
-import { type Machine } from './machine.ts';
+import type { Machine } from './machine.ts';
 import {
   bitsOf,
   ELEMENT_BYTES,

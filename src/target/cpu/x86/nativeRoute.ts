@@ -1,8 +1,8 @@
 /** A program as machine code walks it: tables of its calls, and the way there and back. */
-import { type ThreadWords } from '../threads/control.ts';
-import { type Prepared, type Route, type RunChunk, type Stop } from '../threads/route.ts';
+import type { ThreadWords } from '../threads/control.ts';
+import type { Prepared, Route, RunChunk, Stop } from '../threads/route.ts';
 import { CELL_BYTES, CellRoom, setCell } from './cellRoom.ts';
-import { type Machine, type NativeCall } from './machine.ts';
+import type { Machine, NativeCall } from './machine.ts';
 import { ASK_HOST, CHUNK, CHUNK_BYTES, EXITS, WALK } from './walk.ts';
 
 /** Looks at a word before the host is asked to sleep: some 20 µs. */
