@@ -22,7 +22,7 @@ export interface Hosted extends Ended {
  * Garbage below this may lie: most cases leave little, and finding it takes as long as some of them. Above what
  * the modules take, and far enough below what a refusal may that none is blamed for the one before it.
  */
-const COLLECT_BYTES = 150e6;
+const COLLECT_BYTES = 110e6;
 
 type Stream = 'stdout' | 'stderr';
 
