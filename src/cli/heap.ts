@@ -22,7 +22,7 @@ type Collect = (options: {
 
 /**
  * Gives back what opening a model has left: its file as read, programs that were lowered. As where memory runs out, so that
- * V8 also empties and returns pages of which little is in use: 15 MiB more than it does of itself. Some 50 ms, after first tokens.
+ * V8 also empties and returns pages of which little is in use: 15 MiB more than it does of itself. Some 50 ms, when all is ready.
  */
 export function forgetOpening(): void {
   v8.setFlagsFromString('--expose-gc');

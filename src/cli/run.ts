@@ -96,7 +96,7 @@ function openTrace(
   if (target === 'reference') {
     throw new UsageError('a trace must be of a target that keeps times: reference has none', {
       where: '--trace',
-      hint: 'leave --target away, or take --target jade',
+      hint: 'take --target cpu or --target jade',
     });
   }
   const clockHz = chip?.clockHz ?? NANOSECONDS_PER_SECOND;

@@ -4,7 +4,7 @@ import { UsageError } from '../base/index.ts';
 import type { Chip } from '../chip/index.ts';
 import type { Target } from '../compile/index.ts';
 import type { Model } from '../model/index.ts';
-import { codeFolder, loadingOf } from './weightImages.ts';
+import { codeFolder, imageLimitBytes, loadingOf } from './weightImages.ts';
 import { expectObjects } from './heap.ts';
 
 export const TARGET_NAMES = ['reference', 'cpu', 'jade'] as const;
@@ -80,7 +80,10 @@ export async function createTarget(
   if (target === 'cpu') {
     const { cpuTarget, folderCode } = await import('../target/cpu/index.ts');
     const loading = model && (await loadingOf(model, ofCpu.threads));
-    const machine = { machineBytes: os.totalmem(), code: folderCode(codeFolder()) };
+    const machine = {
+      machineBytes: os.totalmem(),
+      ...(imageLimitBytes() > 0 && { code: folderCode(codeFolder()) }),
+    };
     return cpuTarget({ contextTokens, ...ofCpu, ...loading, ...machine });
   }
   if (target === 'reference') return createReference(chip);

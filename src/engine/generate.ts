@@ -26,7 +26,7 @@ export interface Generation {
   readonly decode: PhaseTotals;
 }
 
-/** After each step: prompt tokens fed so far, or the token that was generated, with its logits. */
+/** After each step: prompt tokens fed so far, or the token that was generated, with its logits, which are valid until the next event. */
 export type GenerationEvent =
   | { readonly kind: 'prompt'; readonly step: Step }
   | { readonly kind: 'token'; readonly token: number; readonly step: Step };

@@ -1,4 +1,4 @@
-/** Compiled programs of one graph and target, each compiled when asked for and not kept. */
+/** Compiled programs of one graph and target, each compiled when it is asked for and not there. */
 import { RecentMap } from '../base/index.ts';
 import {
   compilerOf,

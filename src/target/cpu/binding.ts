@@ -23,8 +23,9 @@ import {
 import { MOST_TASKS } from './threads/tally.ts';
 
 /** Valid for one layout of the memory. */
-export interface Binding extends Work {
+export interface Binding {
   readonly layout: Layout;
+  readonly work: Work;
 }
 
 /** How finely a step is cut. */
@@ -56,11 +57,10 @@ export function bindProgram(program: CpuProgram, layout: Layout, cutting: Cuttin
     const { byRows } = steps[section[0]!.step.number]!;
     return tasksOf(section, byRows ? dims.B * dims.T : undefined, cutting);
   });
+  const packed = packCalls(joinSingle(calls).flatMap(inCalls));
   return {
-    ...packCalls(joinSingle(calls).flatMap(inCalls)),
     layout,
-    scratchAddress: scratchAddress(program, layout),
-    scratchBytes,
+    work: { ...packed, scratchAddress: scratchAddress(program, layout), scratchBytes },
   };
 }
 

@@ -74,7 +74,7 @@ export class CpuDevice implements Device {
     if (program.model.recurrent) requireContinues(positions, this.#lengths.slice(firstSlot));
     const binding = this.#bind(program, firstSlot);
     this.#feed(program, inputs);
-    const end = this.#beginSteps(program, binding, firstSlot);
+    const end = this.#beginStep(program, binding, firstSlot);
     return () => {
       end();
       for (const [b, start] of positions.entries())
@@ -124,13 +124,13 @@ export class CpuDevice implements Device {
     this.#lengths.length = 0;
   }
 
-  #beginSteps({ content }: CpuProgram, binding: Binding, firstSlot: number): () => void {
+  #beginStep({ content }: CpuProgram, { work }: Binding, firstSlot: number): () => void {
     const startMs = nowMs();
-    const end = this.#runner!.begin(binding, firstSlot);
+    const end = this.#runner!.begin(work, firstSlot);
     return () => {
       const times = end();
       if (times === undefined) return;
-      traceTimes(this.#options.trace!, binding, content.steps, times, startMs);
+      traceTimes(this.#options.trace!, work, content.steps, times, startMs);
     };
   }
 

@@ -5,60 +5,88 @@
  *   32   SHA-256 of the sources that emit
  *   64   the value as V8 writes it
  *
- * A file that is damaged, or of other sources, is made anew and takes its place.
+ * A file that is damaged, of other sources or written by another V8 is made anew and takes its place.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import v8 from 'node:v8';
+import { storedFiles, type StoredFile } from '../images/folderStore.node.ts';
 import type { CodeStore } from './codeStore.ts';
 
 const HASH_BYTES = 32;
+const [ENDING, PART_ENDING] = ['.code', '.part'];
 const SOURCES = path.join(import.meta.dirname, '../../..');
 /** What emits, and all that it reads. */
-const FOLDERS = ['base', 'ir', 'wasm', 'x86', 'target/cpu'];
+export const FOLDERS = ['base', 'ir', 'wasm', 'x86', 'target/cpu'];
 
-/** Code in a folder, of these sources. A folder that cannot be written only means that nothing is kept. */
-export function folderCode(folder: string, sources: Buffer = hashOfSources()): CodeStore {
+/** The sources as this process has loaded them, as it first asks for code right after. */
+let loaded: Buffer | undefined;
+
+/**
+ * Code in a folder, of these sources; of those that are loaded only as long as they are still what is in the files. A folder that
+ * cannot be written only means that nothing is kept.
+ */
+export function folderCode(folder: string, sources?: Buffer): CodeStore {
+  const own = sources ?? (loaded ??= hashOfSources());
   return {
     take<T>(name: string, emit: () => T): T {
-      const file = path.join(folder, `${sha256(name).toString('hex', 0, 16)}.code`);
-      const kept = read(file, sources);
-      if (kept !== undefined) return v8.deserialize(kept) as T;
+      const file = path.join(folder, `${sha256(name).toString('hex', 0, 16)}${ENDING}`);
+      const kept = read(file, own);
+      if (kept !== undefined) return kept.value as T;
       const made = emit();
-      write(file, Buffer.concat([sources, v8.serialize(made)]));
+      const isCurrent = sources !== undefined || hashOfSources().equals(own);
+      if (isCurrent) write(file, Buffer.concat([own, v8.serialize(made)]));
       return made;
     },
   };
 }
 
-/** What follows the hashes; undefined if that is not whole, or of other sources. */
-function read(file: string, sources: Buffer): Buffer | undefined {
-  let bytes: Buffer;
+/** What is kept; undefined if that is not whole, of other sources, or what this V8 does not read. */
+function read(file: string, sources: Buffer): { readonly value: unknown } | undefined {
   try {
-    bytes = fs.readFileSync(file);
+    const bytes = fs.readFileSync(file);
+    const content = bytes.subarray(HASH_BYTES);
+    const isWhole = bytes.subarray(0, HASH_BYTES).equals(sha256(content));
+    if (!isWhole || !content.subarray(0, HASH_BYTES).equals(sources)) return undefined;
+    return { value: v8.deserialize(content.subarray(HASH_BYTES)) };
   } catch {
     return undefined;
   }
-  const content = bytes.subarray(HASH_BYTES);
-  const isWhole = bytes.indexOf(sha256(content)) === 0;
-  return isWhole && content.indexOf(sources) === 0 ? content.subarray(HASH_BYTES) : undefined;
 }
 
 /** Under another name at first: a file is seen when it is complete. */
 function write(file: string, content: Buffer): void {
+  const part = `${file}.${randomUUID()}${PART_ENDING}`;
   try {
     fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-    const part = `${file}.${process.pid}.part`;
-    fs.writeFileSync(part, Buffer.concat([sha256(content), content]), { mode: 0o600 });
-    fs.renameSync(part, file);
+    try {
+      fs.writeFileSync(part, Buffer.concat([sha256(content), content]), {
+        mode: 0o600,
+        flag: 'wx',
+      });
+      fs.renameSync(part, file);
+    } finally {
+      fs.rmSync(part, { force: true });
+    }
   } catch {
     // A wish: the next run emits it again.
   }
 }
 
+/** The code that is kept in a folder. */
+export function listCode(folder: string): StoredFile[] {
+  return storedFiles(folder, ENDING);
+}
+
+/** Removes it, and what programs have left that ended while they wrote. */
+export function clearCode(folder: string): void {
+  for (const { file } of [...listCode(folder), ...storedFiles(folder, PART_ENDING)])
+    fs.rmSync(file, { force: true });
+}
+
 /** Changes with every source of the code. */
-function hashOfSources(): Buffer {
+export function hashOfSources(): Buffer {
   const hash = createHash('sha256');
   for (const folder of FOLDERS) {
     const names = fs.readdirSync(path.join(SOURCES, folder), { recursive: true, encoding: 'utf8' });

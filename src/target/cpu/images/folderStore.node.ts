@@ -16,7 +16,7 @@ const STALE_MS = 600_000;
 /** What the disk must have left after an image. */
 const SPARE_BYTES = 2 ** 30;
 
-export interface StoredImage {
+export interface StoredFile {
   readonly file: string;
   readonly sizeBytes: number;
   readonly usedMs: number;
@@ -37,18 +37,19 @@ export function folderStore(folder: string, content: string, limitBytes: number)
 }
 
 /** The images in a folder, the longest unused first. */
-export function listImages(folder: string): StoredImage[] {
-  return filesOf(folder, ENDING).toSorted((a, b) => a.usedMs - b.usedMs);
+export function listImages(folder: string): StoredFile[] {
+  return storedFiles(folder, ENDING).toSorted((a, b) => a.usedMs - b.usedMs);
 }
 
 /** Removes all images in a folder; returns their bytes. */
 export function clearImages(folder: string): number {
-  const all = [...filesOf(folder, ENDING), ...filesOf(folder, PART_ENDING)];
+  const all = [...storedFiles(folder, ENDING), ...storedFiles(folder, PART_ENDING)];
   for (const { file } of all) fs.rmSync(file, { force: true });
   return all.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
-function filesOf(folder: string, ending: string): StoredImage[] {
+/** Files of a folder whose names end so. */
+export function storedFiles(folder: string, ending: string): StoredFile[] {
   if (!fs.existsSync(folder)) return [];
   return fs.readdirSync(folder).flatMap((name) => {
     const file = path.join(folder, name);
@@ -109,7 +110,7 @@ async function saveImage(
 ): Promise<void> {
   const sizeBytes = imageStart(region.bytes) + region.bytes;
   await fs.promises.mkdir(folder, { recursive: true, mode: 0o700 });
-  for (const { file: part, usedMs } of filesOf(folder, PART_ENDING)) {
+  for (const { file: part, usedMs } of storedFiles(folder, PART_ENDING)) {
     if (Date.now() - usedMs > STALE_MS) fs.rmSync(part, { force: true });
   }
   const { bavail, bsize } = await fs.promises.statfs(folder);

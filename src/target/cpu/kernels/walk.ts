@@ -19,7 +19,7 @@ import {
   type ValueType,
   type WasmModule,
 } from '../../../wasm/index.ts';
-import { ADDRESSES, OWN } from '../threads/control.ts';
+import { ADDRESSES, HOLDS, OWN } from '../threads/control.ts';
 import { STOPS } from '../threads/route.ts';
 import { MOST_TASKS } from '../threads/tally.ts';
 import { KERNELS } from './kernels.table.ts';
@@ -66,7 +66,9 @@ class WalkEmitter {
   readonly #tasks: Local;
   readonly #count: Local;
   readonly #seen: Local;
+  readonly #task: Local;
   readonly #chunk: Local;
+  readonly #looks: Local;
 
   constructor(
     f: FunctionBuilder,
@@ -78,7 +80,8 @@ class WalkEmitter {
     this.#functions = functions;
     const local = (name: string): Local => f.local('i32', name);
     [this.#offset, this.#tasks, this.#count] = [local('offset'), local('tasks'), local('count')];
-    [this.#seen, this.#chunk] = [local('seen'), local('chunk')];
+    [this.#seen, this.#task] = [local('seen'), local('task')];
+    [this.#chunk, this.#looks] = [local('chunk'), local('looks')];
   }
 
   emit(): void {
@@ -106,7 +109,7 @@ class WalkEmitter {
     f.emit('i32.load').set(this.#tasks).get(this.#seen).emit('i32.load', WORD_BYTES);
     f.set(this.#count);
     this.#note('call', call);
-    this.#note('holds', 1);
+    this.#note('holds', HOLDS.task);
   }
 
   /** A word of the thread's line. */
@@ -123,8 +126,7 @@ class WalkEmitter {
 
   /** The chunks of a task of one's own, or on to `others` if there is none. */
   #take(again: Frame, others: Frame): void {
-    const [f, seen] = [this.#f, this.#seen];
-    const task = this.#chunk;
+    const [f, seen, task] = [this.#f, this.#seen, this.#task];
     this.#readNext(task);
     f.get(task).get(this.#count).emit('i32.ge_u').emit('br_if', others);
     f.get(this.#offset).get(seen).get(seen).i32(1).emit('i32.add');
@@ -186,13 +188,13 @@ class WalkEmitter {
   }
 
   #awaitOthers(): void {
-    const [f, looks] = [this.#f, this.#chunk];
+    const [f, looks] = [this.#f, this.#looks];
     this.#note('holds', 0);
     f.i32(LOOKS).set(looks);
     f.block((isDone) => {
       f.loop((again) => {
         f.get(this.#offset).emit('i32.atomic.load', ADDRESSES.done);
-        this.#readNext(this.#seen);
+        this.#readNext(this.#task);
         f.get(this.#count).emit('i32.eq').emit('br_if', isDone);
         f.advance(looks, -1).get(looks).emit('br_if', again);
       });

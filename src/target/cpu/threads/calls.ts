@@ -26,7 +26,7 @@ interface TaskPlace {
 /**
  * A program as one thread runs it: a task is prepared when the thread comes to it, as another may always take it, and one
  * on state again for another slot. A task that has run is handed over to the route, unless the times of its chunks are kept,
- * which no route does; then it costs next to nothing here.
+ * which no route does; then only chunks that the route asks for are kept here.
  */
 export class ReadyWork implements Walk {
   readonly tasks: readonly number[];
@@ -38,8 +38,8 @@ export class ReadyWork implements Walk {
   /** The number of the first task of each call, and of the first chunk of each task. */
   readonly #firstTask: Uint32Array;
   readonly #firstChunk: Uint32Array;
-  /** Chunks of the tasks that the host does or is asked for, by the number of the task. */
-  readonly #prepared: (readonly Prepared[] | undefined)[] = [];
+  /** Chunks that the host runs or is asked for, by their number. */
+  readonly #prepared: (Prepared | undefined)[] = [];
   /** Tasks on state that are prepared or handed over for the slot. */
   readonly #onState = new Map<number, TaskPlace>();
   #slot = 0;
@@ -54,7 +54,7 @@ export class ReadyWork implements Walk {
     this.#firstTask = startsOf(work.tasksOfCall);
     this.#firstChunk = startsOf(work.chunksOfTask);
     this.route = kernels.route(this.tasks, (call, task, chunk) =>
-      this.#chunksOf(this.#placeOf(call, task))[chunk]!.run(),
+      this.#readied(this.#placeOf(call, task).first + chunk).run(),
     );
   }
 
@@ -62,19 +62,22 @@ export class ReadyWork implements Walk {
   moveTo(slot: number): void {
     if (slot === this.#slot) return;
     this.#slot = slot;
-    for (const { call, task, number } of this.#onState.values()) {
-      this.#prepared[number] = undefined;
-      this.route.withdraw(call, task);
+    for (const place of this.#onState.values()) {
+      this.#forget(place);
+      this.route.withdraw(place.call, place.task);
     }
     this.#onState.clear();
   }
 
   do(call: number, task: number): void {
     const place = this.#placeOf(call, task);
-    const chunks = this.#chunksOf(place);
+    const numbers = Array.from({ length: place.count }, (_, i) => place.first + i);
+    if (numbers.some((chunk) => stepOf(this.#work, chunk).stateArgs.length > 0))
+      this.#onState.set(place.number, place);
+    const chunks = numbers.map((chunk) => this.#readied(chunk));
     if (this.#times) return runTimed(chunks, place.first, this.#times, this.#thread);
     for (const { run } of chunks) run();
-    if (this.route.handOver(call, task, chunks)) this.#prepared[place.number] = undefined;
+    if (this.route.handOver(call, task, chunks)) this.#forget(place);
   }
 
   #placeOf(call: number, task: number): TaskPlace {
@@ -83,16 +86,13 @@ export class ReadyWork implements Walk {
     return { call, task, number, first, count: this.#work.chunksOfTask[number]! };
   }
 
-  /** The chunks of a task on the slots that the calls are on. */
-  #chunksOf(place: TaskPlace): readonly Prepared[] {
-    return (this.#prepared[place.number] ??= this.#prepareTask(place));
+  #forget({ first, count }: TaskPlace): void {
+    for (let chunk = first; chunk < first + count; chunk++) this.#prepared[chunk] = undefined;
   }
 
-  #prepareTask(place: TaskPlace): readonly Prepared[] {
-    const chunks = Array.from({ length: place.count }, (_, i) => place.first + i);
-    if (chunks.some((chunk) => stepOf(this.#work, chunk).stateArgs.length > 0))
-      this.#onState.set(place.number, place);
-    return chunks.map((chunk) => this.#prepare(chunk));
+  /** A chunk on the slots that the calls are on. */
+  #readied(chunk: number): Prepared {
+    return (this.#prepared[chunk] ??= this.#prepare(chunk));
   }
 
   #prepare(chunk: number): Prepared {

@@ -31,7 +31,7 @@ export const CONTROL = {
 export const OWN = { holds: 0, call: 1, task: 2 } as const;
 
 /** A thread that may have a task, and one that has ended. */
-const HOLDS = { task: 1, gone: 2 } as const;
+export const HOLDS = { task: 1, gone: 2 } as const;
 
 /** The most calls of a program. */
 export const MOST_CALLS = 2 ** 16;
@@ -39,8 +39,8 @@ export const MOST_CALLS = 2 ** 16;
 const WORD_BYTES = 4;
 const LINE_WORDS = 16;
 const [NEXT, DONE, THREADS] = [LINE_WORDS, LINE_WORDS + MOST_CALLS, LINE_WORDS + 2 * MOST_CALLS];
-/** Of each thread; a token of a model of 28 layers takes 25 thousand. */
-const THREAD_WORDS = 2 ** 20;
+/** Of each of up to 256 threads. With 16 of them a token of 64 layers takes half a million, a prompt of 256 tokens a million. */
+const THREAD_WORDS = 2 ** 21;
 
 /** Addresses of words that are the same for all threads. */
 export const ADDRESSES = {

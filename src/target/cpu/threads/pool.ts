@@ -30,7 +30,7 @@ export interface Runner {
   close(): void;
 }
 
-/** Chunks of the programs that threads keep ready, some hundred bytes each. */
+/** Chunks of the programs that threads keep ready: some hundred bytes each, in objects or in tables of a route. */
 const MOST_READY_CHUNKS = 1 << 18;
 
 interface Known {
@@ -81,7 +81,7 @@ export class ThreadPool implements Runner {
     const { id, ready, times } = this.#readied(work);
     ready.moveTo(slot);
     this.#run = nextRun(this.#run);
-    this.#reset(ready, this.#run);
+    resetTally(this.#words, ready.tasks.length, this.#run);
     Atomics.store(this.#shared, CONTROL.program, id);
     Atomics.store(this.#shared, CONTROL.slot, slot);
     Atomics.store(this.#shared, CONTROL.run, this.#run);
@@ -90,10 +90,6 @@ export class ThreadPool implements Runner {
       this.#end(ready);
       return times;
     };
-  }
-
-  #reset({ tasks }: ReadyWork, run: number): void {
-    resetTally(this.#words, tasks.length, run);
   }
 
   #end(ready: ReadyWork): void {
@@ -117,7 +113,7 @@ export class ThreadPool implements Runner {
     try {
       this.#walker.walk(ready, this.#run);
     } catch (error) {
-      this.#reset(ready, 0);
+      resetTally(this.#words, ready.tasks.length, 0);
       throw (this.#lost = error);
     }
   }
@@ -134,6 +130,7 @@ export class ThreadPool implements Runner {
     if (work.tasksOfCall.length > MOST_CALLS) {
       throw new CapacityError(
         `a program must have at most ${MOST_CALLS} calls, not ${work.tasksOfCall.length}`,
+        { hint: 'use a model with fewer layers' },
       );
     }
     const id = ++this.#programs;

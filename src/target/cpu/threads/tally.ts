@@ -13,7 +13,10 @@ export const TASK_BITS = 12;
 /** The most tasks of a call; the run's number stands above. */
 export const MOST_TASKS = (1 << TASK_BITS) - 1;
 
-/** Before a run of so many calls, while no thread is in it. */
+/**
+ * Before a run of so many calls. A thread that is late may still be in an earlier one: it finds that its run is over, or waits
+ * and then finds so.
+ */
 export function resetTally({ next, done }: ThreadWords, calls: number, run: number): void {
   done.fill(0, 0, calls);
   next.fill(run << TASK_BITS, 0, calls);

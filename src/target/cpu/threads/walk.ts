@@ -62,6 +62,7 @@ export class Walker {
       if (stop === STOPS.wake) Atomics.notify(this.#words.done, route.call);
       else if (stop === STOPS.wait) this.#nap(route.call, of);
       else {
+        // Where it threw it had a task, as all that throws is a chunk.
         if (stop === STOPS.task) this.#try(() => walk.do(route.call, route.task));
         this.#count(route.call, of);
       }

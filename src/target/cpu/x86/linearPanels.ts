@@ -38,8 +38,8 @@ type Block = Readonly<Record<(typeof LINEAR_PANELS)[number], Memory>>;
 const ALL_BLOCKS = 2 ** 30;
 /**
  * How far ahead of a single tile weights are fetched: past the page, where the hardware stops by itself. The second cache has more
- * places than the first for lines that are on their way, so it is asked some blocks earlier: what lies at the start of a matrix is
- * not on its way yet, as experts are short.
+ * places than the first for lines that are on their way, so it is asked some blocks earlier, which short
+ * runs of experts gain from.
  */
 const AHEAD = [
   { cache: 'second', distanceBytes: 12288 },

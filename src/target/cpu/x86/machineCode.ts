@@ -85,7 +85,7 @@ function addWideKernels(assembler: Assembler): void {
 
 /** The levels that run here, the best first, and if there are none, why. */
 interface Possible {
-  /** Without kernels: theirs are made when a device is opened. */
+  /** Without kernels, whose library is made when a device is opened: it asks for huge pages. */
   readonly library?: NativeLibrary;
   readonly levels: readonly Level[];
   readonly reason: string;
@@ -114,6 +114,7 @@ export function chooseEmitter(requested: EmitterRequest): EmitterChoice {
 function tryMachineCode(): Possible {
   try {
     const library = loadLibrary(new Assembler());
+    requireSharedAddresses(library);
     const { levels } = library.features;
     return {
       library,
@@ -123,6 +124,17 @@ function tryMachineCode(): Possible {
   } catch (error) {
     // Whatever stands in the way, WebAssembly runs.
     return { levels: [], reason: (error as Error).message };
+  }
+}
+
+/** Throws UnsupportedError where the host does not say where memory is that threads share: Node before 24.9. */
+function requireSharedAddresses(library: NativeLibrary): void {
+  try {
+    library.addressOf(new SharedArrayBuffer(8));
+  } catch {
+    throw new UnsupportedError(
+      'the host must tell addresses of shared memory, as Node from 24.9 on',
+    );
   }
 }
 

@@ -13,7 +13,7 @@ const CALL_CELLS = 2;
 export class NativeRoute implements Route {
   readonly #machine: Machine;
   readonly #runChunk: RunChunk;
-  /** For this program alone, so that its memory is free when it is forgotten. */
+  /** Tables of this program alone, so that their memory is free when it is forgotten. */
   readonly #room = new CellRoom();
   /** What machine code reads and writes stays while this is there. */
   readonly words: ThreadWords;

@@ -17,6 +17,7 @@ import {
   type Label,
   type Memory,
 } from '../../../x86/index.ts';
+import { HOLDS } from '../threads/control.ts';
 import { STOPS } from '../threads/route.ts';
 import { MOST_TASKS } from '../threads/tally.ts';
 import { CELL_BYTES } from './cellRoom.ts';
@@ -80,9 +81,8 @@ class WalkEmitter {
       General,
       General,
     ];
-    [this.#call, this.#tasks, this.#count, this.#chunk, this.#block] = [
-      ...[f.general(), f.general(), f.general(), f.general(), f.general()],
-    ] as [General, General, General, General, General];
+    [this.#call, this.#tasks, this.#count] = [f.general(), f.general(), f.general()];
+    [this.#chunk, this.#block] = [f.general(), f.general()];
     const cells = WALK.map((name, i) => [name, at(this.#block, 8 * i)]);
     this.#cells = Object.fromEntries(cells) as Cells;
     const exits = Object.keys(EXITS).map((name) => [name, f.label(name)]);
@@ -114,7 +114,7 @@ class WalkEmitter {
     const [place, { calls }] = [this.#words, this.#cells];
     this.#f.emit('mov', place, this.#call).emit('shl', place, 4).emit('add', place, calls);
     this.#f.emit('mov', this.#tasks, at(place)).emit('mov', this.#count, at(place, 8));
-    this.#setOwn(1);
+    this.#setOwn(HOLDS.task);
   }
 
   #setOwn(value: number): void {
